@@ -1,0 +1,154 @@
+//! Links only if nothing in `svproto` can panic: the panic handler calls a symbol that does not
+//! exist, so one reachable panic path is a link error that names it.
+//!
+//! Build with `cargo build --release --target thumbv7m-none-eabi`; with `--features prove` the link
+//! must fail. Everything public that computes is called, on input that the compiler cannot know.
+#![no_std]
+#![no_main]
+
+use core::{fmt, fmt::Write, hint::black_box, time::Duration};
+
+use svproto::{
+    Dialect, Evidence, LastExit, Op, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version,
+    files,
+    goal::{Goal, Pursuit},
+    s6::{event::Event, tally::Tally},
+    scan::ScanOp,
+    track::Tracker,
+};
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        fn svproto_has_a_panic_path() -> !;
+    }
+    // SAFETY: the symbol exists nowhere, so a program that would call it does not link.
+    unsafe { svproto_has_a_panic_path() }
+}
+
+/// Swallows text, so that formatting is linked too. `core::fmt` itself has panic paths that no
+/// `Display` of ours reaches; see `format`.
+struct Sink(usize);
+
+impl Write for Sink {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.wrapping_add(text.len());
+        Ok(())
+    }
+}
+
+/// Entry point of the image; nothing calls it with a meaning.
+#[unsafe(no_mangle)]
+pub extern "C" fn _start(bytes: *const u8, len: usize) -> usize {
+    // SAFETY: never run; the caller of an image vouches for its arguments.
+    let bytes = unsafe { core::slice::from_raw_parts(bytes, len) };
+    let mut sum = records(bytes);
+    sum = sum.wrapping_add(times(bytes));
+    sum = sum.wrapping_add(requests(bytes));
+    sum = sum.wrapping_add(waits(bytes));
+    #[cfg(feature = "prove")]
+    {
+        sum = sum.wrapping_add(usize::from(bytes[black_box(7)]));
+    }
+    black_box(sum)
+}
+
+fn records(bytes: &[u8]) -> usize {
+    let mut sum = 0_usize;
+    for dialect in Dialect::ALL {
+        match Record::from_bytes(black_box(dialect), bytes) {
+            Ok(record) => {
+                let status = black_box(record.status());
+                sum = sum.wrapping_add(record.as_bytes().len());
+                sum = sum.wrapping_add(status.state().name().len());
+                sum = sum.wrapping_add(record.layout().len());
+                sum = sum.wrapping_add(usize::from(record.check().is_ok()));
+                sum = sum.wrapping_add(usize::from(record.log_status().is_some()));
+            }
+            Err(error) => sum = sum.wrapping_add(error.hint().len()),
+        }
+    }
+    for death in Tally::new(bytes) {
+        black_box((death.at(), death.exit()));
+    }
+    for &byte in bytes {
+        black_box(Event::from_byte(byte).to_byte());
+        black_box(LastExit::from_wait_status(u16::from(byte) << 3));
+    }
+    sum
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, &byte| (sum << 8) | u64::from(byte))
+}
+
+fn times(bytes: &[u8]) -> usize {
+    let label = Tai64n { secs: number(bytes), nanos: number(bytes) as u32 };
+    let mut sum = usize::from(black_box(label.to_bytes()) == [0; 12]);
+    for scale in [Scale::Fixed, Scale::LeapSeconds] {
+        if let Some(time) = label.unix(black_box(scale)) {
+            let other = UnixTime::new(number(bytes).cast_signed(), 5).unwrap_or(UnixTime::EPOCH);
+            let span = black_box(other.elapsed(time));
+            black_box(time.saturating_add(span).saturating_add(Duration::from_nanos(7)));
+            sum = sum.wrapping_add(usize::from(Tai64n::from_unix(other, scale).is_some()));
+        }
+    }
+    sum
+}
+
+fn requests(bytes: &[u8]) -> usize {
+    let mut sum = 0_usize;
+    let text = core::str::from_utf8(bytes).unwrap_or("");
+    let version = text.parse::<Version>().ok();
+    for dialect in Dialect::ALL {
+        for op in Op::all() {
+            if let Ok(bytes) = op.control_bytes(dialect, version) {
+                sum = sum.wrapping_add(bytes.len());
+            }
+        }
+        for &byte in bytes {
+            sum = sum.wrapping_add(usize::from(Op::from_control_byte(dialect, byte).is_some()));
+            sum = sum.wrapping_add(usize::from(ScanOp::from_byte(byte).is_some()));
+        }
+        for entry in &files::TABLE {
+            sum = sum.wrapping_add(usize::from(entry.is_of(dialect)));
+        }
+    }
+    let bit = |at: u64| number(bytes) >> at & 1 != 0;
+    let evidence = Evidence {
+        ok: bit(0),
+        stat: bit(1),
+        death_tally: bit(2),
+        event: bit(3),
+        status_len: Some(number(bytes)),
+    };
+    sum = sum.wrapping_add(usize::from(evidence.dialect().is_some()));
+    sum = sum.wrapping_add(usize::from(text.parse::<Dialect>().is_ok()));
+    sum.wrapping_add(usize::from(Pid::new(number(bytes)).is_some()))
+}
+
+fn waits(bytes: &[u8]) -> usize {
+    let goals = [
+        Goal::Up,
+        Goal::Ready,
+        Goal::Down,
+        Goal::Finished,
+        Goal::Restarted,
+        Goal::Gone,
+        Goal::UpFor(Duration::from_millis(number(bytes))),
+    ];
+    let reading = match Record::from_bytes(Dialect::Runit, bytes) {
+        Ok(record) => Reading::Status(record.status()),
+        Err(_) => Reading::Unsupervised,
+    };
+    let mut tracker = Tracker::new();
+    let mut sum = usize::from(tracker.observe(reading).is_some());
+    for goal in goals {
+        let mut pursuit = Pursuit::new(black_box(goal), Some(Op::Up), reading);
+        let verdict = pursuit.observe(&reading, UnixTime::EPOCH);
+        sum = sum.wrapping_add(usize::from(matches!(verdict, svproto::goal::Verdict::Reached)));
+    }
+    let mut sink = Sink(0);
+    let _ = sink.write_str(Op::Up.name());
+    sum.wrapping_add(sink.0)
+}

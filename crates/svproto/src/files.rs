@@ -1,0 +1,151 @@
+//! Names in a service directory, as one table: what it is, whose it is, who makes it.
+//!
+//! Source: the suites' manual pages, and directories left by runit 2.1.2, 2.2.0, 2.3.1, daemontools
+//! 0.76 and s6 2.11.3, 2.13.1, 2.15.1; `supervise.c` of daemontools-encore 1.11.
+
+use crate::Dialect;
+
+/// The directory that the supervisor keeps, relative to the service directory. It may be a symbolic
+/// link, dangling until the first start (Debian's runit).
+pub const SUPERVISE: &str = "supervise";
+/// The status record.
+pub const STATUS: &str = "supervise/status";
+/// The FIFO that takes control bytes.
+pub const CONTROL: &str = "supervise/control";
+/// The FIFO that has a reader while the supervisor lives (all but s6).
+pub const OK: &str = "supervise/ok";
+/// The file that the supervisor locks: `flock`, in s6 POSIX `fcntl`.
+pub const LOCK: &str = "supervise/lock";
+/// runit's status in words.
+pub const STAT: &str = "supervise/stat";
+/// runit's pid in digits.
+pub const PID: &str = "supervise/pid";
+/// s6's last deaths.
+pub const DEATH_TALLY: &str = "supervise/death_tally";
+/// s6's event directory.
+pub const EVENT: &str = "event";
+/// Present: the service is down when its supervisor starts ("normally down").
+pub const DOWN: &str = "down";
+/// s6: the number of the descriptor on which `run` says that it is ready.
+pub const NOTIFICATION_FD: &str = "notification-fd";
+/// The log service's directory; in encore an executable file.
+pub const LOG: &str = "log";
+
+/// What a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A file that is run.
+    Executable,
+    /// A regular file.
+    File,
+    /// A FIFO.
+    Fifo,
+    /// A file whose presence says it all.
+    Flag,
+}
+
+/// One name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path relative to the service directory.
+    pub path: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Mode with which the supervisor makes it, before the umask; `None` where the administrator
+    /// makes it.
+    pub made_with: Option<u16>,
+    /// Who gives it a meaning, in the order of [`Dialect::ALL`].
+    pub dialects: [bool; 4],
+    /// One line.
+    pub about: &'static str,
+}
+
+impl Entry {
+    /// Whether the name means something to `dialect`.
+    #[must_use]
+    pub fn is_of(&self, dialect: Dialect) -> bool {
+        self.dialects.get(dialect as usize).copied().unwrap_or(false)
+    }
+}
+
+const fn given(path: &'static str, kind: Kind, dialects: [bool; 4], about: &'static str) -> Entry {
+    Entry { path, kind, made_with: None, dialects, about }
+}
+
+const fn made(
+    path: &'static str,
+    kind: Kind,
+    mode: u16,
+    dialects: [bool; 4],
+    about: &'static str,
+) -> Entry {
+    Entry { path, kind, made_with: Some(mode), dialects, about }
+}
+
+const ALL: [bool; 4] = [true; 4];
+const ALL_BUT_S6: [bool; 4] = [true, true, true, false];
+const ENCORE: [bool; 4] = [false, true, false, false];
+const RUNIT: [bool; 4] = [false, false, true, false];
+const S6: [bool; 4] = [false, false, false, true];
+const RUNIT_AND_S6: [bool; 4] = [false, false, true, true];
+
+/// Every name that a supervisor gives a meaning.
+#[rustfmt::skip]
+pub const TABLE: [Entry; 31] = [
+    given("run", Kind::Executable, ALL, "the service"),
+    given("finish", Kind::Executable, RUNIT_AND_S6, "run after every end of `run`"),
+    given("start", Kind::Executable, ENCORE, "run once before the first `run`"),
+    given("stop", Kind::Executable, ENCORE, "run after a wanted stop"),
+    given("notify", Kind::Executable, ENCORE, "told of every change"),
+    given("check", Kind::Executable, RUNIT, "exit 0 means available; run by clients, not by runsv"),
+    given("control", Kind::Directory, RUNIT, "one executable for each letter, run instead of the signal"),
+    given(DOWN, Kind::Flag, ALL, "down when the supervisor starts"),
+    given(LOG, Kind::Directory, ALL, "the log service (in encore also an executable file)"),
+    given("no-setsid", Kind::Flag, ENCORE, "keep the supervisor's session"),
+    given(NOTIFICATION_FD, Kind::File, S6, "descriptor on which `run` says it is ready"),
+    given("timeout-kill", Kind::File, S6, "milliseconds from `d` to SIGKILL; 0 for never"),
+    given("timeout-finish", Kind::File, S6, "milliseconds that `finish` may take; 5000 unless given"),
+    given("max-death-tally", Kind::File, S6, "deaths to remember, at most 4096; 100 unless given"),
+    given("down-signal", Kind::File, S6, "sent instead of SIGTERM by `d` and `r`"),
+    given("reload-signal", Kind::File, S6, "sent by `l`; SIGHUP unless given (2.15.1 on)"),
+    given("lock-fd", Kind::File, S6, "descriptor of a lock that outlives the supervisor (2.14 on)"),
+    given("flag-newpidns", Kind::Flag, S6, "`run` is pid 1 of a namespace (2.13.1 on, Linux)"),
+    given("flag-timeout-killpg", Kind::Flag, S6, "`timeout-kill` kills the process group (2.15.0 on)"),
+    given("data", Kind::Directory, S6, "the service's own, never touched by s6"),
+    given("env", Kind::Directory, S6, "the service's own, never touched by s6"),
+    made(SUPERVISE, Kind::Directory, 0o700, ALL, "kept by the supervisor"),
+    made(STATUS, Kind::File, 0o644, ALL, "the status record (s6: mode 666)"),
+    made(CONTROL, Kind::Fifo, 0o600, ALL, "takes control bytes"),
+    made(LOCK, Kind::File, 0o600, ALL, "locked by the supervisor (s6: mode 644)"),
+    made(OK, Kind::Fifo, 0o600, ALL_BUT_S6, "has a reader while the supervisor lives"),
+    made(STAT, Kind::File, 0o644, RUNIT, "the status in words"),
+    made(PID, Kind::File, 0o644, RUNIT, "the pid in digits, empty without one"),
+    made(DEATH_TALLY, Kind::File, 0o666, S6, "the last deaths"),
+    made("supervise/service-lock", Kind::File, 0o600, S6, "the lock of `lock-fd`"),
+    made(EVENT, Kind::Directory, 0o3730, S6, "listeners for events"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_stands_twice_and_each_is_somebodys() {
+        for (at, entry) in TABLE.iter().enumerate() {
+            assert!(Dialect::ALL.iter().any(|&dialect| entry.is_of(dialect)), "{}", entry.path);
+            assert!(TABLE[..at].iter().all(|other| other.path != entry.path), "{}", entry.path);
+        }
+    }
+
+    #[test]
+    fn only_runit_has_stat_and_only_s6_has_no_ok() {
+        let of = |path| {
+            let entry = TABLE.iter().find(|entry| entry.path == path).unwrap();
+            Dialect::ALL.map(|dialect| entry.is_of(dialect))
+        };
+        assert_eq!(of(STAT), RUNIT);
+        assert_eq!(of(OK), ALL_BUT_S6);
+    }
+}

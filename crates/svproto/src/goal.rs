@@ -1,0 +1,244 @@
+//! Is the wait over, and can it still be? The part of waiting that needs no files and no clock.
+//!
+//! Take a reading, make a [`Pursuit`] of it, send the request, then feed every later reading. What
+//! counts is the record, never the time that has passed: a supervisor may accept a request and be
+//! deaf for a second, or ignore it.
+
+use core::{fmt, time::Duration};
+
+use crate::{LastExit, Op, Phase, Readiness, Reading, State, Status, UnixTime, Want};
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Goal {
+    /// `run` has a process that is not on its way out.
+    Up,
+    /// The service said that it is ready.
+    Ready,
+    /// No process, and no wish to start one.
+    Down,
+    /// The run that was going on is over, `finish` included; another may have begun.
+    Finished,
+    /// A process that started after the first reading.
+    Restarted,
+    /// No supervisor.
+    Gone,
+    /// Up, with the same process, for so long.
+    UpFor(Duration),
+}
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Not yet. Ask again at the next reading, or at `look_again` if there is none before.
+    Pending {
+        /// When the passing of time alone may reach the goal.
+        look_again: Option<UnixTime>,
+    },
+    /// Reached.
+    Reached,
+    /// It will not be reached.
+    Never(Why),
+}
+
+/// Why a goal is out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Why {
+    /// No supervisor holds the directory.
+    Unsupervised,
+    /// It is down and the supervisor no longer wants it up: `finish` refused another start, the
+    /// last run is over, or somebody asked for down.
+    GivenUp {
+        /// How the last run ended, where the dialect says.
+        exit: LastExit,
+    },
+    /// It was to go down, and now it is wanted up again.
+    WantedUpAgain,
+    /// The service does not report readiness.
+    NoReadiness,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupervised => f.write_str("no supervisor is running there"),
+            Self::GivenUp { exit: LastExit::Exited { code } } => {
+                write!(f, "exited with {code} and is no longer wanted up")
+            }
+            Self::GivenUp { exit: LastExit::Signaled { signal, .. } } => {
+                write!(f, "killed by signal {signal} and is no longer wanted up")
+            }
+            Self::GivenUp { .. } => f.write_str("is down and no longer wanted up"),
+            Self::WantedUpAgain => f.write_str("is wanted up again"),
+            Self::NoReadiness => f.write_str("does not report readiness"),
+        }
+    }
+}
+
+/// One wait for one service.
+#[derive(Clone, Copy, Debug)]
+pub struct Pursuit {
+    goal: Goal,
+    baseline: Reading,
+    wish: Wish,
+    acknowledged: bool,
+}
+
+/// What the record must say before it can have read the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// No request, or one that leaves no trace in the record.
+    None,
+    Up,
+    Down,
+    Once,
+}
+
+impl Wish {
+    const fn of(op: Option<Op>) -> Self {
+        match op {
+            Some(Op::Up | Op::StayUp) => Self::Up,
+            Some(Op::Down | Op::StayDown | Op::NoRestart | Op::StayNoRestart | Op::StopExit) => {
+                Self::Down
+            }
+            Some(Op::Once) => Self::Once,
+            _ => Self::None,
+        }
+    }
+
+    const fn is_met_by(self, want: Option<Want>) -> bool {
+        match (self, want) {
+            (Self::None, _) | (_, None) => true,
+            (Self::Up, Some(want)) => matches!(want, Want::Up),
+            // runit and s6 write "once" as "down".
+            (Self::Down, Some(want)) => matches!(want, Want::Down),
+            (Self::Once, Some(want)) => matches!(want, Want::Down | Want::Once),
+        }
+    }
+}
+
+impl Pursuit {
+    /// A wait that starts from `baseline`, taken before `op` is sent; `None` to only look on.
+    #[must_use]
+    pub const fn new(goal: Goal, op: Option<Op>, baseline: Reading) -> Self {
+        Self { goal, baseline, wish: Wish::of(op), acknowledged: false }
+    }
+
+    /// Whether the record shows that the supervisor has read the request. Without a request, and
+    /// for one that changes no want, always.
+    #[must_use]
+    pub const fn is_acknowledged(&self) -> bool {
+        self.acknowledged || matches!(self.wish, Wish::None)
+    }
+
+    /// Takes a reading; `now` is the wall clock, which only [`Goal::UpFor`] looks at.
+    pub fn observe(&mut self, reading: &Reading, now: UnixTime) -> Verdict {
+        let status = match reading {
+            Reading::Unsupervised if self.goal == Goal::Gone => return Verdict::Reached,
+            Reading::Unsupervised => return Verdict::Never(Why::Unsupervised),
+            Reading::NotYet => return Verdict::Pending { look_again: None },
+            Reading::Status(status) => status,
+        };
+        let met = self.wish.is_met_by(status.want);
+        let was_acknowledged = self.acknowledged;
+        self.acknowledged |= met;
+        if !met {
+            // Before the acknowledgement a contrary want is simply the old one.
+            return match self.wish {
+                Wish::Down if was_acknowledged => Verdict::Never(Why::WantedUpAgain),
+                Wish::Up if was_acknowledged => self.without_a_wish(status),
+                _ => Verdict::Pending { look_again: None },
+            };
+        }
+        match self.goal {
+            Goal::Up => self.reached_or(is_up(status), status),
+            Goal::UpFor(span) => match status.since {
+                Some(since) if is_up(status) => {
+                    if since.elapsed(now) >= span {
+                        Verdict::Reached
+                    } else {
+                        Verdict::Pending { look_again: Some(since.saturating_add(span)) }
+                    }
+                }
+                _ => self.reached_or(false, status),
+            },
+            Goal::Ready => match status.readiness {
+                Readiness::Ready { .. } => Verdict::Reached,
+                Readiness::NotReported if is_up(status) => Verdict::Never(Why::NoReadiness),
+                _ => self.reached_or(false, status),
+            },
+            Goal::Restarted => {
+                self.reached_or(is_up(status) && self.is_another_run(status), status)
+            }
+            Goal::Down => pending_unless(is_down(status) && !matches!(status.want, Some(Want::Up))),
+            Goal::Finished => pending_unless(is_down(status) || self.is_another_run(status)),
+            Goal::Gone => pending_unless(false),
+        }
+    }
+
+    /// For goals that need a process: reached, or out of reach once the supervisor will not start
+    /// one any more.
+    fn reached_or(&self, reached: bool, status: &Status) -> Verdict {
+        let ended_for_good = is_down(status) && !matches!(status.want, Some(Want::Up));
+        if reached {
+            Verdict::Reached
+        } else if ended_for_good && self.has_begun(status) {
+            Verdict::Never(Why::GivenUp { exit: status.last_exit })
+        } else {
+            Verdict::Pending { look_again: None }
+        }
+    }
+
+    /// Wanted up once, and no longer.
+    fn without_a_wish(&self, status: &Status) -> Verdict {
+        if is_down(status) {
+            Verdict::Never(Why::GivenUp { exit: status.last_exit })
+        } else {
+            self.reached_or(matches!(self.goal, Goal::Up) && is_up(status), status)
+        }
+    }
+
+    /// Whether "down and not wanted up" is an outcome and not merely where the wait began: somebody
+    /// who only looks on may still see it started.
+    fn has_begun(&self, status: &Status) -> bool {
+        match self.wish {
+            Wish::Up | Wish::Down => true,
+            Wish::Once | Wish::None => self
+                .baseline
+                .status()
+                .is_some_and(|base| base.since != status.since && base.phase != Phase::Down),
+        }
+    }
+
+    /// Whether a process is another one than that of the baseline: a later start, at full
+    /// precision, or another pid where the clock was stepped.
+    fn is_another_run(&self, status: &Status) -> bool {
+        match self.baseline.status() {
+            Some(base) if matches!(base.phase, Phase::Up) => {
+                status.pid.is_some() && (base.pid != status.pid || status.since > base.since)
+            }
+            Some(base) if matches!(base.phase, Phase::Finish) => status.pid.is_some(),
+            Some(_) | None => status.pid.is_some(),
+        }
+    }
+}
+
+fn pending_unless(reached: bool) -> Verdict {
+    if reached { Verdict::Reached } else { Verdict::Pending { look_again: None } }
+}
+
+fn is_up(status: &Status) -> bool {
+    matches!(status.state(), State::Up | State::Ready | State::Paused | State::Starting)
+        && matches!(status.phase, Phase::Up)
+}
+
+/// No process at all. runit's record may call a service down whose process lives.
+fn is_down(status: &Status) -> bool {
+    matches!(status.phase, Phase::Down) && status.pid.is_none()
+}
+
+#[cfg(test)]
+mod tests;

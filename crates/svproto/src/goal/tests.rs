@@ -1,0 +1,209 @@
+use super::*;
+use crate::{Dialect, Pid, Record};
+
+const NOW: UnixTime = UnixTime::EPOCH;
+const PENDING: Verdict = Verdict::Pending { look_again: None };
+
+/// A runit reading: seconds of its stamp, pid, want, phase.
+fn runit(since: u8, pid: u8, want: u8, phase: u8) -> Reading {
+    let mut bytes = [0; 20];
+    [bytes[0], bytes[7], bytes[12], bytes[17], bytes[19]] = [0x40, since + 10, pid, want, phase];
+    Reading::Status(Record::from_bytes(Dialect::Runit, &bytes).unwrap().status())
+}
+
+fn got_term(reading: Reading) -> Reading {
+    let Reading::Status(status) = reading else { unreachable!() };
+    Reading::Status(Status { got_term: Some(true), ..status })
+}
+
+#[track_caller]
+fn check(goal: Goal, op: Option<Op>, readings: &[(Reading, Verdict)]) {
+    let mut pursuit = Pursuit::new(goal, op, readings[0].0);
+    for (at, (reading, expected)) in readings.iter().enumerate() {
+        assert_eq!(pursuit.observe(reading, NOW), *expected, "reading {at}");
+    }
+}
+
+#[test]
+fn up_is_reached_by_a_process_that_is_wanted() {
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[
+            (runit(1, 0, b'd', 0), PENDING),
+            (runit(1, 0, b'u', 0), PENDING),
+            (runit(2, 9, b'u', 1), Verdict::Reached),
+        ],
+    );
+}
+
+/// `up` sent while the service is on its way down: the process that is there is not the one.
+#[test]
+fn a_process_that_was_told_to_end_is_not_up() {
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[
+            (got_term(runit(1, 9, b'd', 1)), PENDING),
+            (got_term(runit(1, 9, b'u', 1)), PENDING),
+            (runit(2, 0, b'u', 0), PENDING),
+            (runit(2, 10, b'u', 1), Verdict::Reached),
+        ],
+    );
+}
+
+#[test]
+fn down_needs_the_want_and_no_process() {
+    check(
+        Goal::Down,
+        Some(Op::Down),
+        &[
+            // Between two runs of a crash loop: down, and yet not.
+            (runit(1, 0, b'u', 0), PENDING),
+            (runit(1, 0, b'd', 0), Verdict::Reached),
+        ],
+    );
+    check(
+        Goal::Down,
+        Some(Op::Down),
+        &[
+            (runit(1, 9, b'u', 1), PENDING),
+            (got_term(runit(1, 9, b'd', 1)), PENDING),
+            (runit(1, 9, b'd', 2), PENDING),
+            (runit(2, 0, b'd', 0), Verdict::Reached),
+        ],
+    );
+}
+
+#[test]
+fn down_is_out_of_reach_once_somebody_else_wants_it_up() {
+    check(
+        Goal::Down,
+        Some(Op::Down),
+        &[
+            (runit(1, 9, b'u', 1), PENDING),
+            (got_term(runit(1, 9, b'd', 1)), PENDING),
+            (got_term(runit(1, 9, b'u', 1)), Verdict::Never(Why::WantedUpAgain)),
+        ],
+    );
+}
+
+#[test]
+fn up_is_out_of_reach_once_the_supervisor_gave_up() {
+    let given_up = Verdict::Never(Why::GivenUp { exit: LastExit::NotReported });
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[
+            (runit(1, 0, b'd', 0), PENDING),
+            (runit(1, 0, b'u', 0), PENDING),
+            (runit(2, 0, b'd', 0), given_up),
+        ],
+    );
+}
+
+#[test]
+fn who_only_looks_on_waits_for_a_service_that_is_down() {
+    check(
+        Goal::Up,
+        None,
+        &[(runit(1, 0, b'd', 0), PENDING), (runit(2, 9, b'd', 1), Verdict::Reached)],
+    );
+}
+
+#[test]
+fn restarted_means_a_later_start_even_within_the_same_second() {
+    let base = runit(1, 9, b'u', 1);
+    check(
+        Goal::Restarted,
+        None,
+        &[
+            (base, PENDING),
+            (got_term(base), PENDING),
+            (runit(1, 0, b'u', 0), PENDING),
+            (runit(1, 10, b'u', 1), Verdict::Reached),
+        ],
+    );
+    // The same pid again, later.
+    check(Goal::Restarted, None, &[(base, PENDING), (runit(2, 9, b'u', 1), Verdict::Reached)]);
+    // It was down: any start is one.
+    check(
+        Goal::Restarted,
+        None,
+        &[(runit(5, 0, b'd', 0), PENDING), (runit(6, 9, b'u', 1), Verdict::Reached)],
+    );
+}
+
+#[test]
+fn finished_is_reached_by_the_end_or_by_the_next_run() {
+    let base = runit(1, 9, b'u', 1);
+    check(
+        Goal::Finished,
+        None,
+        &[
+            (base, PENDING),
+            (runit(1, 11, b'u', 2), PENDING),
+            (runit(2, 0, b'u', 0), Verdict::Reached),
+        ],
+    );
+    check(Goal::Finished, None, &[(base, PENDING), (runit(2, 12, b'u', 1), Verdict::Reached)]);
+}
+
+#[test]
+fn the_end_of_the_supervisor_ends_every_wait() {
+    for goal in [Goal::Up, Goal::Ready, Goal::Down, Goal::Finished, Goal::Restarted] {
+        let gone = Verdict::Never(Why::Unsupervised);
+        check(goal, None, &[(Reading::NotYet, PENDING), (Reading::Unsupervised, gone)]);
+    }
+    check(
+        Goal::Gone,
+        None,
+        &[(runit(1, 9, b'u', 1), PENDING), (Reading::Unsupervised, Verdict::Reached)],
+    );
+}
+
+#[test]
+fn up_for_a_while_says_when_to_look_again() {
+    let five = Duration::from_secs(5);
+    let base = runit(1, 9, b'u', 1);
+    let mut pursuit = Pursuit::new(Goal::UpFor(five), None, base);
+    let at = |secs| UnixTime::new(secs, 0).unwrap();
+    let look_again = Verdict::Pending { look_again: Some(at(6)) };
+    assert_eq!(pursuit.observe(&base, at(2)), look_again);
+    assert_eq!(pursuit.observe(&base, at(6)), Verdict::Reached);
+    // Another process starts over.
+    let verdict = pursuit.observe(&runit(6, 10, b'u', 1), at(7));
+    assert_eq!(verdict, Verdict::Pending { look_again: Some(at(11)) });
+}
+
+#[test]
+fn ready_is_refused_where_nobody_reports_it() {
+    check(Goal::Ready, None, &[(runit(1, 9, b'u', 1), Verdict::Never(Why::NoReadiness))]);
+    let Reading::Status(status) = runit(1, 9, b'u', 1) else { unreachable!() };
+    let with = |readiness| Reading::Status(Status { readiness, ..status });
+    check(
+        Goal::Ready,
+        None,
+        &[
+            (with(Readiness::Awaited), PENDING),
+            (with(Readiness::Ready { since: None }), Verdict::Reached),
+        ],
+    );
+}
+
+#[test]
+fn a_request_is_acknowledged_by_the_want_and_by_nothing_else() {
+    let mut pursuit = Pursuit::new(Goal::Down, Some(Op::Down), runit(1, 9, b'u', 1));
+    pursuit.observe(&runit(1, 9, b'u', 1), NOW);
+    assert!(!pursuit.is_acknowledged());
+    pursuit.observe(&runit(1, 9, b'd', 1), NOW);
+    assert!(pursuit.is_acknowledged());
+}
+
+/// runit after a `k` that its `control/k` swallowed: "down" with a process.
+#[test]
+fn a_process_that_the_supervisor_takes_for_dead_is_not_down() {
+    let lying = runit(1, 9, b'd', 0);
+    assert_eq!(lying.status().unwrap().pid, Pid::new(9));
+    check(Goal::Down, Some(Op::Down), &[(lying, PENDING)]);
+}

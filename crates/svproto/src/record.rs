@@ -1,0 +1,161 @@
+//! A status record of any dialect: one type for programs that meet all of them.
+
+use crate::{
+    DecodeError, Dialect, Pid, Status, Tai64n, UnixTime,
+    daemontools::DaemontoolsRecord,
+    encore::{EncorePairRecord, EncoreRecord},
+    runit::RunitRecord,
+    s6::S6Record,
+};
+
+/// A status record, whoever wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Record {
+    /// 18 bytes of daemontools.
+    Daemontools(DaemontoolsRecord),
+    /// 20 bytes of daemontools-encore.
+    Encore(EncoreRecord),
+    /// 40 bytes of daemontools-encore, with a logger.
+    EncorePair(EncorePairRecord),
+    /// 20 bytes of runit.
+    Runit(RunitRecord),
+    /// s6, any layout.
+    S6(S6Record),
+}
+
+impl Record {
+    /// The longest record of any dialect. Whoever reads a file asks for one byte more, to notice a
+    /// longer one.
+    pub const MAX_LEN: usize = 43;
+
+    /// Takes bytes as a record of `dialect`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Length`] for a length that `dialect` never writes. Any bytes of a right
+    /// length are a record.
+    pub fn from_bytes(dialect: Dialect, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let record = match dialect {
+            Dialect::Daemontools => {
+                bytes.try_into().ok().map(DaemontoolsRecord::from_bytes).map(Self::Daemontools)
+            }
+            Dialect::Encore => match bytes.try_into() {
+                Ok(pair) => Some(Self::EncorePair(EncorePairRecord::from_bytes(pair))),
+                Err(_) => bytes.try_into().ok().map(EncoreRecord::from_bytes).map(Self::Encore),
+            },
+            Dialect::Runit => bytes.try_into().ok().map(RunitRecord::from_bytes).map(Self::Runit),
+            Dialect::S6 => return S6Record::from_bytes(bytes).map(Self::S6),
+        };
+        record.ok_or(DecodeError::Length { dialect, found: bytes.len() })
+    }
+
+    /// The bytes as they are on disk.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Daemontools(record) => record.as_bytes(),
+            Self::Encore(record) => record.as_bytes(),
+            Self::EncorePair(record) => record.as_bytes(),
+            Self::Runit(record) => record.as_bytes(),
+            Self::S6(record) => record.as_bytes(),
+        }
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Daemontools(_) => Dialect::Daemontools,
+            Self::Encore(_) | Self::EncorePair(_) => Dialect::Encore,
+            Self::Runit(_) => Dialect::Runit,
+            Self::S6(_) => Dialect::S6,
+        }
+    }
+
+    /// The layout, in words: program and versions.
+    #[must_use]
+    pub const fn layout(&self) -> &'static str {
+        match self {
+            Self::Daemontools(_) => "daemontools 0.76",
+            Self::Encore(_) => "daemontools-encore 1",
+            Self::EncorePair(_) => "daemontools-encore 1, with a log service",
+            Self::Runit(_) => "runit 2",
+            Self::S6(record) => record.layout(),
+        }
+    }
+
+    /// The record in the terms shared by all dialects; that of the service itself where the record
+    /// holds its logger too.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Daemontools(record) => record.status(),
+            Self::Encore(record) => record.status(),
+            Self::EncorePair(record) => record.main().status(),
+            Self::Runit(record) => record.status(),
+            Self::S6(record) => record.status(),
+        }
+    }
+
+    /// The logger's status, in the one dialect whose record holds it.
+    #[must_use]
+    pub const fn log_status(&self) -> Option<Status> {
+        match self {
+            Self::EncorePair(record) => Some(record.log().status()),
+            Self::Daemontools(_) | Self::Encore(_) | Self::Runit(_) | Self::S6(_) => None,
+        }
+    }
+
+    /// The label of the last change, as written.
+    #[must_use]
+    pub const fn since(&self) -> Tai64n {
+        match self {
+            Self::Daemontools(record) => record.since(),
+            Self::Encore(record) => record.since(),
+            Self::EncorePair(record) => record.main().since(),
+            Self::Runit(record) => record.since(),
+            Self::S6(record) => record.since(),
+        }
+    }
+
+    /// The number in the pid field, as written; 0 for none.
+    #[must_use]
+    pub const fn raw_pid(&self) -> u64 {
+        match self {
+            Self::Daemontools(record) => record.raw_pid() as u64,
+            Self::Encore(record) => record.raw_pid() as u64,
+            Self::EncorePair(record) => record.main().raw_pid() as u64,
+            Self::Runit(record) => record.raw_pid() as u64,
+            Self::S6(record) => record.raw_pid(),
+        }
+    }
+
+    /// Whether a supervisor can have written this: a pid that exists, a stamp that a clock gives.
+    ///
+    /// A reader of files asks before it believes; [`Record::status`] itself never fails.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Pid`] or [`DecodeError::Stamp`].
+    pub const fn check(&self) -> Result<(), DecodeError> {
+        let dialect = self.dialect();
+        let pid = self.raw_pid();
+        if pid != 0 && Pid::new(pid).is_none() {
+            return Err(DecodeError::Pid { dialect, pid });
+        }
+        match self.status().since {
+            Some(since) if is_a_date(since) => Ok(()),
+            _ => Err(DecodeError::Stamp { dialect, label: self.since() }),
+        }
+    }
+}
+
+/// Whether a moment lies in the years 1 to 9999.
+const fn is_a_date(time: UnixTime) -> bool {
+    const FIRST: i64 = -62_135_596_800; // 0001-01-01 00:00:00 UTC
+    const LAST: i64 = 253_402_300_799; // 9999-12-31 23:59:59 UTC
+    FIRST <= time.secs() && time.secs() <= LAST
+}
+
+#[cfg(test)]
+mod tests;

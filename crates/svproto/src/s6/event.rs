@@ -1,0 +1,87 @@
+//! The letters that `s6-supervise` writes to the listeners in `event/`.
+//!
+//! | letter | when                                                              |
+//! |--------|-------------------------------------------------------------------|
+//! | `s`    | the supervisor started, after its first record                    |
+//! | `u`    | `run` was spawned                                                 |
+//! | `U`    | `run` said that it is ready                                       |
+//! | `d`    | `run` died                                                        |
+//! | `D`    | `finish` is over, or there is none                                |
+//! | `O`    | `finish` exited with 125: not started again; a `D` follows        |
+//! | `x`    | the supervisor ends (never when it is killed)                     |
+//!
+//! The record is already rewritten when a letter arrives. Pauses, wants and the `down` file have no
+//! letter.
+//!
+//! Source: `s6-supervise.c` 2.11.3; observed on 2.11.3, 2.13.1 and 2.15.1.
+
+/// One letter of the event directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// `s`: the supervisor started.
+    Start,
+    /// `u`: `run` was spawned.
+    Up,
+    /// `U`: `run` is ready.
+    Ready,
+    /// `d`: `run` died.
+    Died,
+    /// `D`: down, `finish` is over.
+    Down,
+    /// `O`: permanent failure.
+    Failed,
+    /// `x`: the supervisor ends.
+    Exit,
+    /// A letter this version does not know.
+    Unknown(u8),
+}
+
+impl Event {
+    /// Reads a letter; this cannot fail.
+    #[must_use]
+    pub const fn from_byte(letter: u8) -> Self {
+        match letter {
+            b's' => Self::Start,
+            b'u' => Self::Up,
+            b'U' => Self::Ready,
+            b'd' => Self::Died,
+            b'D' => Self::Down,
+            b'O' => Self::Failed,
+            b'x' => Self::Exit,
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// The letter.
+    #[must_use]
+    pub const fn to_byte(self) -> u8 {
+        match self {
+            Self::Start => b's',
+            Self::Up => b'u',
+            Self::Ready => b'U',
+            Self::Died => b'd',
+            Self::Down => b'D',
+            Self::Failed => b'O',
+            Self::Exit => b'x',
+            Self::Unknown(letter) => letter,
+        }
+    }
+}
+
+/// Length of a listener's file name. Nothing else is looked at but [`LISTENER_PREFIX`].
+pub const LISTENER_NAME_LEN: usize = 39;
+
+/// How a listener's file name begins; s6 ignores all others.
+pub const LISTENER_PREFIX: &str = "ftrig1:@";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_survives() {
+        for letter in 0..=u8::MAX {
+            assert_eq!(Event::from_byte(letter).to_byte(), letter);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The record of s6 2.1: 26 bytes, the one of 2.0 and the wait status.
+//!
+//! | bytes  | field       | encoding                                     |
+//! |--------|-------------|----------------------------------------------|
+//! | 0..18  |             | as in [`super::v2_0`]                        |
+//! | 18..26 | wait status | `u64` of the last death of `run`             |
+//!
+//! A wait status has 16 bits, so the six bytes that are always 0 show in which order the rest was
+//! written; both orders are read.
+//!
+//! Source: `s6-supervise.h` and `s6_svstatus_pack` of s6 2.1; read, never met in practice.
+
+use super::{Fields, v2_0};
+use crate::bytes::field;
+
+/// A status record of s6 2.1. Any 26 bytes are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Record([u8; Record::LEN]);
+
+impl Record {
+    /// Bytes in a record.
+    pub const LEN: usize = 26;
+
+    /// Takes 26 bytes as a record; this cannot fail.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes as they are on disk.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    pub(super) const fn fields(&self) -> Fields {
+        let wait_status = match field::<18, 8, _>(&self.0) {
+            [0, 0, 0, 0, 0, 0, high, low] | [low, high, 0, 0, 0, 0, 0, 0] => {
+                Some(u16::from_be_bytes([high, low]))
+            }
+            _ => None,
+        };
+        let common = v2_0::Record::from_bytes(field::<0, 18, _>(&self.0)).fields();
+        Fields { wait_status, ..common }
+    }
+}

@@ -1,0 +1,385 @@
+//! What a record means, whoever wrote it.
+//!
+//! [`Status`] says what the bytes say and no more: where a supervisor does not report a thing, the
+//! field says so. The one word for people and scripts is made in one place, [`Status::state`].
+
+use core::{fmt, num::NonZeroU32};
+
+use crate::UnixTime;
+
+/// A process id, 1 to 2^31 - 1.
+///
+/// Records hold up to 64 bits. What does not fit is no process id, and a signal sent to it could
+/// reach every process there is (`kill(-1)`); so it never becomes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "u32", into = "u32"))]
+pub struct Pid(NonZeroU32);
+
+impl Pid {
+    /// `None` for 0 and for what no process can have.
+    #[must_use]
+    pub const fn new(raw: u64) -> Option<Self> {
+        if raw > i32::MAX as u64 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 - 1, checked above")]
+        match NonZeroU32::new(raw as u32) {
+            Some(pid) => Some(Self(pid)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl From<Pid> for u32 {
+    fn from(pid: Pid) -> Self {
+        pid.get()
+    }
+}
+
+impl TryFrom<u32> for Pid {
+    type Error = &'static str;
+
+    fn try_from(raw: u32) -> Result<Self, Self::Error> {
+        Self::new(raw.into()).ok_or("a process id is 1 to 2147483647")
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One reading of a service, in the terms shared by all dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Status {
+    /// Which script, if any, has a process.
+    pub phase: Phase,
+    /// What the supervisor says beyond the phase, where it has a word for it.
+    pub stage: Stage,
+    /// What the administrator asked for; `None` where that is not reported.
+    pub want: Option<Want>,
+    /// Process of `run`; `None` when there is none or its number is no process id.
+    pub pid: Option<Pid>,
+    /// Process of `finish`, while that runs. Never the service itself.
+    pub finish_pid: Option<Pid>,
+    /// A pause was asked for and no continue since; `None` where that is not reported. runit may
+    /// say so of a service that is down, and of one that `d` has continued.
+    pub paused: Option<bool>,
+    /// The supervisor sent SIGTERM and the process has not died yet; only runit reports it.
+    pub got_term: Option<bool>,
+    /// When the process last started or died; `None` when the stamp is no moment.
+    pub since: Option<UnixTime>,
+    /// Whether the service said it is ready; only s6 reports it.
+    pub readiness: Readiness,
+    /// How the last run ended; only s6 reports it.
+    pub last_exit: LastExit,
+}
+
+/// Which script has a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Phase {
+    /// None.
+    Down,
+    /// `run`; in encore also `start`, or a service that is up without a process.
+    Up,
+    /// `finish`; in encore `stop`.
+    Finish,
+    /// A value this version does not know.
+    Unknown(u8),
+}
+
+impl Phase {
+    /// The word for it, `None` for an unknown value.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Down => Some("down"),
+            Self::Up => Some("up"),
+            Self::Finish => Some("finish"),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What a supervisor says beyond [`Phase`] and [`Want`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Stage {
+    /// Nothing.
+    NotReported,
+    /// On its way up.
+    Starting,
+    /// Told to stop, still there.
+    Stopping,
+    /// Given up; it will not be started again by itself.
+    Failed,
+    /// Ended as it should.
+    Exited,
+}
+
+/// What the administrator asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Want {
+    /// Start it, and again whenever it dies.
+    Up,
+    /// Leave it down once it is down. runit and s6 write this for "once" and "exit" too.
+    Down,
+    /// Let this run be the last (daemontools and encore).
+    Once,
+    /// A value this version does not know.
+    Unknown(u8),
+}
+
+impl Want {
+    /// The word for it, `None` for an unknown value.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Up => Some("up"),
+            Self::Down => Some("down"),
+            Self::Once => Some("once"),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Readiness, which only s6 reports, and only for services with a `notification-fd` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Readiness {
+    /// This dialect or this service has no readiness.
+    NotReported,
+    /// Has not said so. Whether it ever will is not in the record.
+    NotReady,
+    /// Has not said so, and is known to be one that will.
+    Awaited,
+    /// Ready.
+    Ready {
+        /// When it became ready; `None` when the stamp is no moment.
+        since: Option<UnixTime>,
+    },
+}
+
+impl Readiness {
+    /// Ready or not; `None` where that is not reported.
+    #[must_use]
+    pub const fn is_ready(self) -> Option<bool> {
+        match self {
+            Self::NotReported => None,
+            Self::NotReady | Self::Awaited => Some(false),
+            Self::Ready { .. } => Some(true),
+        }
+    }
+
+    /// The same, now that it is known whether the service notifies at all
+    /// (whether its `notification-fd` file exists).
+    #[must_use]
+    pub const fn with_notification(self, notifies: bool) -> Self {
+        match (self, notifies) {
+            (Self::NotReady, true) => Self::Awaited,
+            (Self::NotReady, false) => Self::NotReported,
+            (other, _) => other,
+        }
+    }
+}
+
+/// How the last run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum LastExit {
+    /// This dialect does not say, or the record cannot tell "never died" from "exited 0".
+    NotReported,
+    /// It has not been started yet.
+    NotStarted,
+    /// Exited by itself.
+    Exited {
+        /// The exit code.
+        code: u8,
+    },
+    /// Killed by a signal.
+    Signaled {
+        /// Number of the signal, 1 to 126.
+        signal: u8,
+        /// Whether it left a core dump.
+        core: bool,
+    },
+    /// A wait status that is neither ("stopped", for one).
+    Unknown(u16),
+}
+
+impl LastExit {
+    /// Takes apart what `wait(2)` gave the supervisor: low seven bits the signal, 0x80 the core
+    /// dump, high byte the exit code.
+    #[must_use]
+    pub const fn from_wait_status(raw: u16) -> Self {
+        let [code, low] = raw.to_be_bytes();
+        match low & 0x7f {
+            0 if low == 0 => Self::Exited { code },
+            signal @ 1..=0x7e if code == 0 => Self::Signaled { signal, core: low & 0x80 != 0 },
+            _ => Self::Unknown(raw),
+        }
+    }
+}
+
+/// What an attempt to read a service gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Reading {
+    /// Nobody holds the directory. An answer, not an error.
+    Unsupervised,
+    /// A supervisor holds it and has not published a record yet.
+    NotYet,
+    /// A supervisor holds it and says this.
+    Status(Status),
+}
+
+impl Reading {
+    /// The status, if there is one.
+    #[must_use]
+    pub const fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Unsupervised | Self::NotYet => None,
+        }
+    }
+
+    /// Whether a supervisor holds the directory.
+    #[must_use]
+    pub const fn is_supervised(&self) -> bool {
+        !matches!(self, Self::Unsupervised)
+    }
+}
+
+/// A service in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum State {
+    /// Down, and nobody asked for anything else.
+    Down,
+    /// Started, and will say when it is ready.
+    Starting,
+    /// `run` has a process.
+    Up,
+    /// `run` has a process, which said that it is ready.
+    Ready,
+    /// `run` has a process, stopped by SIGSTOP.
+    Paused,
+    /// `run` has a process that was told to end.
+    Stopping,
+    /// `finish` has a process.
+    Finishing,
+    /// Down, wanted up: between two runs.
+    Backoff,
+    /// Down, and given up by the supervisor.
+    Failed,
+    /// Down, ended as it should ("once" is done).
+    Exited,
+    /// The record holds a phase this version does not know, or one that contradicts itself.
+    Unknown,
+}
+
+impl State {
+    /// Every state, in the order of their declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Down,
+        Self::Starting,
+        Self::Up,
+        Self::Ready,
+        Self::Paused,
+        Self::Stopping,
+        Self::Finishing,
+        Self::Backoff,
+        Self::Failed,
+        Self::Exited,
+        Self::Unknown,
+    ];
+
+    /// The word for it, as in every message and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Ready => "ready",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Finishing => "finishing",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Exited => "exited",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Status {
+    /// The one place that turns the independent facts into one word.
+    ///
+    /// Two choices deserve a reason. runit keeps its pause byte after `d` has sent SIGCONT, so a
+    /// service that was told to end is `stopping` even with that byte set. s6 writes the same
+    /// record for "told to end" and for "this run is the last", so its services are `up` with want
+    /// `down`: that is all that is known.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Down => match (self.stage, self.want) {
+                (Stage::Failed, _) => State::Failed,
+                (Stage::Starting, _) => State::Starting,
+                (Stage::Stopping, _) => State::Stopping,
+                (Stage::Exited, _) | (Stage::NotReported, Some(Want::Once)) => State::Exited,
+                (Stage::NotReported, Some(Want::Up)) => State::Backoff,
+                (Stage::NotReported, Some(Want::Down | Want::Unknown(_)) | None) => State::Down,
+            },
+            Phase::Up => self.state_while_up(),
+            Phase::Finish => State::Finishing,
+            Phase::Unknown(_) => State::Unknown,
+        }
+    }
+
+    const fn state_while_up(&self) -> State {
+        let paused = matches!(self.paused, Some(true));
+        let got_term = matches!(self.got_term, Some(true));
+        let continued_by_down = got_term && matches!(self.want, Some(Want::Down));
+        if paused && !continued_by_down {
+            State::Paused
+        } else if got_term || matches!(self.stage, Stage::Stopping) {
+            State::Stopping
+        } else if matches!(self.stage, Stage::Starting) {
+            State::Starting
+        } else {
+            match self.readiness {
+                Readiness::Ready { .. } => State::Ready,
+                Readiness::Awaited => State::Starting,
+                Readiness::NotReported | Readiness::NotReady => State::Up,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The fuzz properties on captured records, on every one-byte change of them, and on noise; a few
+//! seconds, the same each time.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use svproto_fuzz::ALL;
+
+/// The captured and the damaged records.
+fn seeds() -> Vec<Vec<u8>> {
+    let files = [
+        include_str!("../../crates/svproto/testdata/corpus.json"),
+        include_str!("../../crates/svproto/testdata/malformed.json"),
+    ];
+    let entries =
+        files.iter().flat_map(|text| serde_json::from_str::<Vec<serde_json::Value>>(text).unwrap());
+    entries
+        .map(|entry| {
+            let hex = entry["hex"].as_str().unwrap();
+            let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            (0..hex.len()).step_by(2).map(byte).collect()
+        })
+        .collect()
+}
+
+/// A small generator (xorshift), so that a failure comes again.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+}
+
+#[test]
+fn seeds_and_their_one_byte_changes_hold() {
+    for seed in seeds() {
+        for (_, property) in ALL {
+            property(&seed);
+            for at in 0..seed.len() {
+                for value in [0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xff] {
+                    let mut changed = seed.clone();
+                    changed[at] = value;
+                    property(&changed);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn noise_of_every_length_holds() {
+    let mut noise = Noise(0x5eed);
+    for round in 0..20_000 {
+        let bytes = noise.bytes(round % 130);
+        for (_, property) in ALL {
+            property(&bytes);
+        }
+    }
+}
+
+#[test]
+fn a_property_that_does_not_hold_would_be_noticed() {
+    let broken: svproto_fuzz::Property = |data| assert!(data.len() < 40, "too long");
+    let failed = seeds().iter().any(|seed| {
+        let seed = seed.clone();
+        std::panic::catch_unwind(move || broken(&seed)).is_err()
+    });
+    assert!(failed);
+}

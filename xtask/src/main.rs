@@ -1,0 +1,75 @@
+//! `cargo xtask TASK`: reads the command line and starts the task; each task is a file of its name.
+
+mod check;
+mod command;
+mod demo;
+mod failure;
+mod integration;
+mod report;
+mod setup;
+mod suite;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{check::Part, failure::Failure, suite::Suite};
+
+/// The workshop of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the supervisors that the live tests start (Debian packages; needs root)
+    Setup,
+    /// Run every test; ends with the line `N passed, N failed, N skipped`
+    Test {
+        /// Go on when a supervisor is missing and cannot be installed; its tests count as skipped
+        #[arg(long)]
+        allow_skips: bool,
+    },
+    /// Run the tests against real supervisors
+    Integration {
+        /// Which suites [default: all]
+        #[arg(value_name = "SUITE")]
+        suites: Vec<Suite>,
+    },
+    /// Run what must hold before a change is merged, other than the tests
+    Check {
+        /// Which parts [default: all]
+        #[arg(value_name = "PART")]
+        parts: Vec<Part>,
+    },
+    /// Check what no compiler checks: who depends on whom, headers, words that stay out of a crate
+    Tidy,
+    /// Show `svctl` at work on one service under each installed supervisor
+    Demo,
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().task {
+        Task::Setup => setup::run(),
+        Task::Test { allow_skips } => test::run(allow_skips),
+        Task::Integration { suites } => integration::run(&suites),
+        Task::Check { parts } => check::run(&parts),
+        Task::Tidy => tidy::run(),
+        Task::Demo => demo::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
+        Err(Failure::Because(text)) => {
+            eprintln!("xtask: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

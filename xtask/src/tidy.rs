@@ -1,0 +1,53 @@
+//! `cargo xtask tidy`: what no compiler checks. Also a test, so every test run checks it.
+
+mod arrows;
+mod ceilings;
+mod files;
+mod headers;
+mod manifests;
+mod rules;
+mod source;
+mod words;
+
+use crate::{command, failure::Failure, workspace::Workspace};
+
+/// The task: prints what it finds.
+pub(crate) fn run() -> Result<(), Failure> {
+    let findings = findings()?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    println!("tidy: {} findings", findings.len());
+    if findings.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// What is untidy in this checkout; each a line "where: what; what to do".
+pub(crate) fn findings() -> Result<Vec<String>, Failure> {
+    let workspace = Workspace::load()?;
+    let mut findings = arrows::check(&workspace.members);
+    findings.extend(ceilings::check(&workspace.members)?);
+    for member in &workspace.members {
+        let manifest = files::read(&member.dir.join("Cargo.toml"))?;
+        findings.extend(manifests::check(member, &manifest));
+    }
+    for path in files::rust_files()? {
+        let text = files::read(&path)?;
+        // What users compile; a member's tests and examples are free, and so is `nopanic`.
+        let owner = workspace.members.iter().find(|it| path.starts_with(it.dir.join("src")));
+        let place = path.strip_prefix(command::root()).unwrap_or(&path).display().to_string();
+        findings.extend(headers::check(&place, &text));
+        findings.extend(words::check(owner.map(|it| it.name.as_str()), &place, &text));
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_checkout_is_tidy() {
+        let findings = findings().unwrap();
+        assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+    }
+}

@@ -1,0 +1,89 @@
+//! What each crate may depend on and what stays out of it: the table that tidy enforces.
+
+/// The rules of one crate.
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    /// The members that it may depend on.
+    pub(super) arrows: &'static [&'static str],
+    /// If given, the only crates of others that it may name, and only as optional ones.
+    pub(super) only_optional: Option<&'static [&'static str]>,
+    /// How many crates of others its users compile at most: Linux, default features.
+    pub(super) ceiling: Option<usize>,
+    /// What must not appear in its code, tests aside, and why.
+    pub(super) words: &'static [Word],
+}
+
+/// A forbidden word and the reason.
+pub(super) type Word = (&'static str, &'static str);
+
+/// The rules of this crate, if there are any.
+pub(super) fn of(name: &str) -> Option<&'static Rule> {
+    TABLE.iter().find(|it| it.name == name)
+}
+
+const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
+
+/// A member that is not here is a finding: a crate without rules is a decision to take.
+pub(super) static TABLE: [Rule; 9] = [
+    Rule {
+        name: "svproto",
+        only_optional: Some(&["serde"]),
+        ceiling: Some(0),
+        words: &SVPROTO,
+        ..FREE
+    },
+    Rule { name: "svclient", arrows: &["svproto"], ceiling: Some(14), words: &SVCLIENT, ..FREE },
+    Rule { name: "svbuild", arrows: &["svproto"], ..FREE },
+    Rule { name: "svsystemd", arrows: &["svclient", "svproto"], ..FREE },
+    Rule { name: "svdevtree", arrows: &["svclient", "svbuild", "svproto"], ..FREE },
+    Rule {
+        name: "svcmgr",
+        arrows: &["svproto", "svclient", "svbuild", "svsystemd", "svdevtree"],
+        words: &SVCMGR,
+        ..FREE
+    },
+    Rule { name: "svctl", arrows: &["svcmgr"], words: &SVCTL, ..FREE },
+    Rule { name: "svproto-fuzz", arrows: &["svproto"], ..FREE },
+    Rule { name: "xtask", ..FREE },
+];
+
+/// What no file of any crate has, tests included.
+pub(super) const EVERYWHERE: [Word; 3] = [
+    ("todo!(", "unfinished code is not merged"),
+    ("unimplemented!(", "unfinished code is not merged"),
+    ("dbg!(", "left over from looking for a fault"),
+];
+
+const SVPROTO: [Word; 7] = [
+    ("std::", NO_STD),
+    ("alloc::", NO_STD),
+    ("unsafe", "svproto decodes bytes; nothing in it needs a raw pointer"),
+    (".unwrap(", NO_PANIC),
+    (".expect(", NO_PANIC),
+    ("panic!", NO_PANIC),
+    ("SystemTime", "svproto has no clock; time is an argument"),
+];
+
+const SVCLIENT: [Word; 9] = [
+    ("from_be_bytes", NO_LAYOUT),
+    ("from_le_bytes", NO_LAYOUT),
+    ("to_be_bytes", NO_LAYOUT),
+    ("to_le_bytes", NO_LAYOUT),
+    ("zbus", NO_DBUS),
+    ("Command::new", "svclient speaks to supervisors that run; it starts no process"),
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("thread::sleep", "no sleep stands for an event; wait for the change with a deadline"),
+];
+
+const SVCMGR: [Word; 1] =
+    [("fn ", "svcmgr has names and no logic; the function belongs in a layer")];
+
+const SVCTL: [Word; 3] =
+    [("from_be_bytes", NO_LAYOUT), ("from_le_bytes", NO_LAYOUT), ("zbus", NO_DBUS)];
+
+const NO_STD: &str = "svproto runs without an operating system; use core";
+const NO_PANIC: &str = "svproto is total: every input has an answer";
+const NO_LAYOUT: &str = "byte offsets live in svproto";
+const NO_DBUS: &str = "D-Bus lives in svsystemd";
+const NO_PRINTING: &str = "svctl is the only crate that prints";
