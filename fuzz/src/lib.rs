@@ -4,6 +4,8 @@
 //! the same properties briefly on the captured records, on their mutations and on noise. Each
 //! property panics where it does not hold.
 
+#![allow(clippy::missing_panics_doc, reason = "a property panics where it does not hold")]
+
 use svproto::{
     Dialect, Evidence, Op, Reading, Record, Scale, Tai64n, UnixTime,
     goal::{Goal, Pursuit},

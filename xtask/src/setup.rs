@@ -39,15 +39,16 @@ pub(crate) fn ensure(suites: &[Suite]) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(refused(
-        &missing,
-        "the packages are installed, but their programs are not on PATH",
-        &packages,
-    ))
+    Err(Failure::Because(format!(
+        "missing: {}; their packages ({}) are installed\n  \
+         put the directory with these programs on PATH",
+        programs(&missing),
+        packages.join(", "),
+    )))
 }
 
 // runit's own maintainer scripts start nothing: the packages that do, `runit-run` and `runit-init`,
-// are only recommended by it, and recommended packages are left out here. s6, execline and
+// are only recommended by it (Debian 12), and are left out here. s6, execline and
 // daemontools have no maintainer scripts. So no policy-rc.d is put in place, which would be a
 // change to the whole machine.
 const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
@@ -77,15 +78,18 @@ fn apt_get(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn refused(missing: &[Requirement], why: &str, packages: &[&str]) -> Failure {
-    let programs: Vec<_> =
-        missing.iter().map(|it| format!("{} ({})", it.program, it.suite.name())).collect();
     Failure::Because(format!(
         "missing: {}; {why}\n  run: apt-get update && apt-get {} {}\n  \
          or install the same programs some other way and put them on PATH",
-        programs.join(", "),
+        programs(missing),
         INSTALL.join(" "),
         packages.join(" "),
     ))
+}
+
+fn programs(missing: &[Requirement]) -> String {
+    let programs = missing.iter().map(|it| format!("{} ({})", it.program, it.suite.name()));
+    programs.collect::<Vec<_>>().join(", ")
 }
 
 fn packages(missing: &[Requirement]) -> Vec<&'static str> {

@@ -1,1 +1,51 @@
-//! Being written.
+//! Talks to supervisors of the daemontools family through the file system: asks whether one is
+//! alive, reads its status, sends requests, watches, waits. For runit, s6, daemontools and
+//! daemontools-encore; no program of theirs is run.
+//!
+//! ```no_run
+//! use std::time::{Duration, Instant};
+//! use svclient::{Goal, Op, Service, Outcome, pursue};
+//!
+//! let web = Service::open("/etc/service/web")?;
+//! println!("{:?}", web.status()?.reading);
+//!
+//! let deadline = Instant::now() + Duration::from_secs(30);
+//! let outcomes = pursue(&[web], Op::Down, Goal::Down, deadline, None)?;
+//! assert!(matches!(outcomes[..], [Ok(Outcome::Reached { .. })]));
+//! # Ok::<(), svclient::Error>(())
+//! ```
+//!
+//! [`Service`] is a service directory; [`ScanDir`] finds them; [`WatchSet`] follows any number of
+//! them with one descriptor and no timer; [`pursue`] subscribes, asks and waits.
+//!
+//! Being down, paused or unsupervised is an answer; [`Error`] is for what could not be asked.
+//!
+//! On Linux watching is inotify. On macOS and the BSDs it is kqueue, which has been type-checked
+//! and never run: it cannot see a supervisor being killed, so services are looked at once a second
+//! there, and every service costs two descriptors.
+//!
+//! Not here: byte layouts (`svproto`), starting processes, D-Bus, printing.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod changes;
+mod detect;
+mod error;
+mod liveness;
+mod node;
+mod pursue;
+mod scandir;
+mod service;
+mod watch;
+
+pub use error::{Error, ErrorKind};
+pub use liveness::Liveness;
+pub use pursue::{Escalation, Outcome, pursue};
+pub use scandir::ScanDir;
+pub use service::{Normally, Observation, Service};
+pub use watch::{News, WatchEvent, WatchKey, WatchSet};
+
+pub use svproto::{
+    Dialect, LastExit, Op, Phase, Pid, Readiness, Reading, Stage, State, Status, UnixTime, Version,
+    Want,
+    goal::{Goal, Why},
+};

@@ -50,13 +50,13 @@ impl DaemontoolsRecord {
     /// The label of the last change of pid.
     #[must_use]
     pub const fn since(&self) -> Tai64n {
-        Tai64n::from_bytes(field::<0, 12, _>(&self.0))
+        Tai64n::from_bytes(field::<0, 12, 18>(&self.0))
     }
 
     /// The number in the pid field; 0 for none.
     #[must_use]
     pub const fn raw_pid(&self) -> u32 {
-        u32::from_le_bytes(field::<12, 4, _>(&self.0))
+        u32::from_le_bytes(field::<12, 4, 18>(&self.0))
     }
 
     /// What was asked for.

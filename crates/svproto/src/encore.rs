@@ -124,7 +124,7 @@ impl EncoreRecord {
 
     /// The first 18 bytes, which are daemontools' record.
     const fn common(&self) -> DaemontoolsRecord {
-        DaemontoolsRecord::from_bytes(field::<0, 18, _>(&self.0))
+        DaemontoolsRecord::from_bytes(field::<0, 18, 20>(&self.0))
     }
 
     /// The record in the terms shared by all dialects.
@@ -195,13 +195,13 @@ impl EncorePairRecord {
     /// The service's own record.
     #[must_use]
     pub const fn main(&self) -> EncoreRecord {
-        EncoreRecord(field::<0, 20, _>(&self.0))
+        EncoreRecord(field::<0, 20, 40>(&self.0))
     }
 
     /// The logger's record.
     #[must_use]
     pub const fn log(&self) -> EncoreRecord {
-        EncoreRecord(field::<20, 20, _>(&self.0))
+        EncoreRecord(field::<20, 20, 40>(&self.0))
     }
 }
 

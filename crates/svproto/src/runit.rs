@@ -78,13 +78,13 @@ impl RunitRecord {
     /// The label of the start of `run`, or of when the service went down.
     #[must_use]
     pub const fn since(&self) -> Tai64n {
-        Tai64n::from_bytes(field::<0, 12, _>(&self.0))
+        Tai64n::from_bytes(field::<0, 12, 20>(&self.0))
     }
 
     /// The number in the pid field; 0 for none.
     #[must_use]
     pub const fn raw_pid(&self) -> u32 {
-        u32::from_le_bytes(field::<12, 4, _>(&self.0))
+        u32::from_le_bytes(field::<12, 4, 20>(&self.0))
     }
 
     /// The record in the terms shared by all dialects.

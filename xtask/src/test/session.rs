@@ -1,7 +1,8 @@
 //! One run of tests, of several commands: their environment, what they print, what they add up to.
 //!
 //! A live test whose supervisor is not installed appends a line `suite: reason` to the file that
-//! `SV_SKIPS_FILE` names and returns, if `SV_ALLOW_SKIPS` is set; otherwise it fails.
+//! `SV_SKIPS_FILE` names and returns, if `SV_ALLOW_SKIPS` is set; otherwise it fails. The line is
+//! one `write` to a file opened for appending, since tests run at the same time.
 
 use std::{
     fs,

@@ -9,8 +9,7 @@
 use core::{fmt, fmt::Write, hint::black_box, time::Duration};
 
 use svproto::{
-    Dialect, Evidence, LastExit, Op, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version,
-    files,
+    Dialect, Evidence, LastExit, Op, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version, files,
     goal::{Goal, Pursuit},
     s6::{event::Event, tally::Tally},
     scan::ScanOp,

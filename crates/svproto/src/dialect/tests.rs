@@ -1,3 +1,5 @@
+//! Evidence over all combinations; names.
+
 use std::{string::ToString, vec::Vec};
 
 use super::*;

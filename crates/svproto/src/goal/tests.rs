@@ -1,3 +1,5 @@
+//! Waits, told as sequences of readings.
+
 use super::*;
 use crate::{Dialect, Pid, Record};
 

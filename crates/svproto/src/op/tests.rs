@@ -1,3 +1,5 @@
+//! The table against the observed alphabets, both ways.
+
 use super::*;
 
 #[test]

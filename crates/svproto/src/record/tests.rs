@@ -1,3 +1,5 @@
+//! All dialects over every byte and every length.
+
 use std::vec;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the bytes of `runsv` mean, and back.
+
 use super::*;
 use crate::{State, UnixTime};
 

@@ -49,7 +49,7 @@ impl Death {
     /// The label of the death.
     #[must_use]
     pub const fn label(&self) -> Tai64n {
-        Tai64n::from_bytes(field::<0, 12, _>(&self.0))
+        Tai64n::from_bytes(field::<0, 12, 14>(&self.0))
     }
 
     /// When it died; `None` when the stamp is no moment.

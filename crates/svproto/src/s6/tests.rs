@@ -1,3 +1,5 @@
+//! The five layouts, told apart and read.
+
 use super::*;
 use crate::State;
 

@@ -35,9 +35,9 @@ impl Record {
     pub(super) const fn fields(&self) -> Fields {
         let [.., flags, want] = self.0;
         Fields {
-            since: Tai64n::from_bytes(field::<0, 12, _>(&self.0)),
+            since: Tai64n::from_bytes(field::<0, 12, 18>(&self.0)),
             ready_since: None,
-            pid: u32::from_le_bytes(field::<12, 4, _>(&self.0)) as u64,
+            pid: u32::from_le_bytes(field::<12, 4, 18>(&self.0)) as u64,
             wait_status: None,
             paused: flags & 1 != 0,
             finishing: flags & 2 != 0,

@@ -34,13 +34,13 @@ impl Record {
     }
 
     pub(super) const fn fields(&self) -> Fields {
-        let wait_status = match field::<18, 8, _>(&self.0) {
+        let wait_status = match field::<18, 8, 26>(&self.0) {
             [0, 0, 0, 0, 0, 0, high, low] | [low, high, 0, 0, 0, 0, 0, 0] => {
                 Some(u16::from_be_bytes([high, low]))
             }
             _ => None,
         };
-        let common = v2_0::Record::from_bytes(field::<0, 18, _>(&self.0)).fields();
+        let common = v2_0::Record::from_bytes(field::<0, 18, 26>(&self.0)).fields();
         Fields { wait_status, ..common }
     }
 }

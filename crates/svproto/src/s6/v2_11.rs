@@ -78,10 +78,10 @@ impl Record {
 
     pub(super) const fn fields(&self) -> Fields {
         common_fields(
-            field::<0, 12, _>(&self.0),
-            field::<12, 12, _>(&self.0),
-            field::<24, 8, _>(&self.0),
-            field::<32, 2, _>(&self.0),
+            field::<0, 12, 35>(&self.0),
+            field::<12, 12, 35>(&self.0),
+            field::<24, 8, 35>(&self.0),
+            field::<32, 2, 35>(&self.0),
             self.flags(),
         )
     }

@@ -42,7 +42,7 @@ impl Record {
         let head = v2_11::Record::new(since, ready_since, pid, 0, 0);
         let group = crate::daemontools::raw_pid(process_group) as u64;
         let mut bytes = [0; Self::LEN];
-        put::<0, 32, 43>(&mut bytes, field::<0, 32, _>(head.as_bytes()));
+        put::<0, 32, 43>(&mut bytes, field::<0, 32, 35>(head.as_bytes()));
         put::<32, 8, 43>(&mut bytes, group.to_be_bytes());
         put::<40, 2, 43>(&mut bytes, wait_status.to_be_bytes());
         put::<42, 1, 43>(&mut bytes, [flags]);
@@ -65,15 +65,15 @@ impl Record {
     /// The number in the process group field; 0 for none.
     #[must_use]
     pub const fn process_group(&self) -> u64 {
-        u64::from_be_bytes(field::<32, 8, _>(&self.0))
+        u64::from_be_bytes(field::<32, 8, 43>(&self.0))
     }
 
     pub(super) const fn fields(&self) -> Fields {
         v2_11::common_fields(
-            field::<0, 12, _>(&self.0),
-            field::<12, 12, _>(&self.0),
-            field::<24, 8, _>(&self.0),
-            field::<40, 2, _>(&self.0),
+            field::<0, 12, 43>(&self.0),
+            field::<12, 12, 43>(&self.0),
+            field::<24, 8, 43>(&self.0),
+            field::<40, 2, 43>(&self.0),
             self.flags(),
         )
     }

@@ -66,10 +66,10 @@ impl Record {
     pub(super) const fn fields(&self) -> Fields {
         let flags = self.flags();
         Fields {
-            since: Tai64n::from_bytes(field::<0, 12, _>(&self.0)),
-            ready_since: Some(Tai64n::from_bytes(field::<12, 12, _>(&self.0))),
-            pid: u64::from_be_bytes(field::<24, 8, _>(&self.0)),
-            wait_status: Some(u16::from_be_bytes(field::<32, 2, _>(&self.0))),
+            since: Tai64n::from_bytes(field::<0, 12, 35>(&self.0)),
+            ready_since: Some(Tai64n::from_bytes(field::<12, 12, 35>(&self.0))),
+            pid: u64::from_be_bytes(field::<24, 8, 35>(&self.0)),
+            wait_status: Some(u16::from_be_bytes(field::<32, 2, 35>(&self.0))),
             paused: flags & flag::PAUSED != 0,
             finishing: flags & flag::FINISHING != 0,
             want: match (flags & flag::WANT != 0, flags & flag::WANT_UP != 0) {

@@ -1,3 +1,5 @@
+//! One word for every combination of facts.
+
 use super::*;
 
 const UP: Status = Status {

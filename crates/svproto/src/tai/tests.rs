@@ -1,3 +1,5 @@
+//! Both scales around every leap second and at the ends of their range.
+
 use std::{format, vec::Vec};
 
 use super::*;

@@ -1,0 +1,56 @@
+//! What the operating system tells about changes in directories: one mechanism a file, all with the
+//! same face. They only say where to look; what is there is read afterwards, so a hint too many is
+//! harmless and a hint too few is the only fault.
+
+use std::path::PathBuf;
+
+#[cfg(target_os = "linux")]
+mod inotify;
+#[cfg(target_os = "linux")]
+pub(crate) use inotify::Changes;
+
+#[cfg(not(target_os = "linux"))]
+mod kqueue;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use kqueue::Changes;
+
+/// One watched directory; the mechanism's own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DirId(i32);
+
+/// A directory to watch, and what for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Dir {
+    /// A service directory: its `supervise` comes or goes, its `down` file.
+    Service(PathBuf),
+    /// A `supervise` directory: its record, its lock.
+    Supervise(PathBuf),
+    /// A directory in which a missing one may appear.
+    Above(PathBuf),
+}
+
+/// Something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// In a watched directory.
+    In(DirId, Place),
+    /// The directory is no longer watched: removed, moved away or unmounted.
+    Gone(DirId),
+    /// Hints were lost; everything must be looked at again.
+    Overflow,
+}
+
+/// What it happened to, where the mechanism tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The record was published.
+    Status,
+    /// Somebody closed the lock: practically only the supervisor, when it ends.
+    Lock,
+    /// An entry that says where to watch came or went.
+    Layout,
+    /// The `down` file.
+    Down,
+    /// Not told: all of these.
+    Anything,
+}

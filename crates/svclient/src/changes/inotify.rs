@@ -1,0 +1,120 @@
+//! inotify: one instance for all directories, by name of the entry, no timers.
+//!
+//! All but encore publish a record by renaming it (`IN_MOVED_TO`); encore writes in place
+//! (`IN_MODIFY`). When a supervisor ends, even by SIGKILL, the kernel closes its lock
+//! (`IN_CLOSE_WRITE`). The watch is put on the directory: one on the file would end at the first
+//! rename.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+    time::Duration,
+};
+
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
+
+use super::{Dir, DirId, Hint, Place};
+
+/// The mechanism.
+pub(crate) struct Changes {
+    inotify: Inotify,
+    /// Needed to end a watch; the crate offers no way from the number back.
+    descriptors: std::collections::HashMap<DirId, WatchDescriptor>,
+}
+
+impl Changes {
+    /// How often everything must be looked at because the mechanism cannot tell all.
+    pub(crate) const LOOK_EVERY: Option<Duration> = None;
+
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { inotify: Inotify::init()?, descriptors: std::collections::HashMap::new() })
+    }
+
+    /// Starts to watch a directory, links followed. The same directory has the same number.
+    pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
+        let (path, mask) = match dir {
+            Dir::Service(path) => (path, ENTRIES),
+            Dir::Supervise(path) => (
+                path,
+                WatchMask::MOVED_TO
+                    | WatchMask::MODIFY
+                    | WatchMask::CLOSE_WRITE
+                    | WatchMask::DELETE_SELF
+                    | WatchMask::MOVE_SELF,
+            ),
+            Dir::Above(path) => (path, ENTRIES),
+        };
+        // Two roles may meet on one directory, so a mask is added to, never replaced.
+        let mask = mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD;
+        let descriptor = self.inotify.watches().add(path, mask)?;
+        let id = DirId(descriptor.get_watch_descriptor_id());
+        self.descriptors.insert(id, descriptor);
+        Ok(id)
+    }
+
+    /// Ends a watch. One that ended by itself is no error.
+    pub(crate) fn unwatch(&mut self, id: DirId) {
+        if let Some(descriptor) = self.descriptors.remove(&id) {
+            // The kernel's only complaint is that it is gone already.
+            let _gone = self.inotify.watches().remove(descriptor);
+        }
+    }
+
+    /// Hands over what has happened since the last call, without waiting.
+    pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let events = match self.inotify.read_events(&mut buffer) {
+                Ok(events) => events,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            for event in events {
+                let id = DirId(event.wd.get_watch_descriptor_id());
+                if event.mask.contains(EventMask::Q_OVERFLOW) {
+                    sink(Hint::Overflow);
+                } else if event.mask.contains(EventMask::IGNORED) {
+                    self.descriptors.remove(&id);
+                    sink(Hint::Gone(id));
+                } else if event.mask.contains(EventMask::MOVE_SELF) {
+                    sink(Hint::In(id, Place::Layout));
+                } else if let Some(place) = event.name.and_then(|name| place(name, event.mask)) {
+                    sink(Hint::In(id, place));
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Changes {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+/// Entries that come and go.
+const ENTRIES: WatchMask = WatchMask::CREATE
+    .union(WatchMask::DELETE)
+    .union(WatchMask::MOVE)
+    .union(WatchMask::DELETE_SELF)
+    .union(WatchMask::MOVE_SELF);
+
+/// `None` for what changes nothing that is reported: most of what is written to a control FIFO or
+/// beside a record.
+fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
+    let written = mask.intersects(EventMask::MOVED_TO | EventMask::MODIFY);
+    match name.as_bytes() {
+        b"status" if written => Some(Place::Status),
+        b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
+        b"down" => Some(Place::Down),
+        _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
+        b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new" | b"death_tally"
+        | b"death_tally.new" => None,
+        _ => Some(Place::Layout),
+    }
+}

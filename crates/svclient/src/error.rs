@@ -1,0 +1,209 @@
+//! What could not be done: the operation, the exact file, why, and what to do about it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use svproto::{DecodeError, Op, Unsupported};
+
+/// Why an operation on a service failed.
+///
+/// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing at the path.
+    #[error("cannot find {}", path.display())]
+    NotFound {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The directory holds neither `run` nor `supervise`.
+    #[error("cannot use {}: it is not a service directory", dir.display())]
+    NotAService {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file is of another type than the protocol knows.
+    #[error("cannot use {}: it is {found}, not {expected}", path.display())]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// What it must be, with its article.
+        expected: &'static str,
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// The directory holds the files of no dialect, or of two.
+    #[error("cannot tell which supervisor owns {}", dir.display())]
+    UnknownDialect {
+        /// The service directory.
+        dir: PathBuf,
+    },
+    /// A supervisor is there, and its record is none.
+    #[error("cannot read {}", path.display())]
+    Malformed {
+        /// The status file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// Nobody reads the control FIFO.
+    #[error("cannot send `{op}` to {}: no supervisor is running there", dir.display())]
+    NotSupervised {
+        /// The request that was not delivered.
+        op: Op,
+        /// The service directory.
+        dir: PathBuf,
+    },
+    /// The dialect has no such request.
+    #[error("cannot send `{}` to {}", source.op, dir.display())]
+    Unsupported {
+        /// The service directory.
+        dir: PathBuf,
+        /// What is missing.
+        source: Unsupported,
+    },
+    /// The control FIFO stayed full: a supervisor exists and does not read.
+    #[error("cannot send `{op}` to {}: its supervisor is not taking requests", dir.display())]
+    NotTakingRequests {
+        /// The request that was not delivered.
+        op: Op,
+        /// The service directory.
+        dir: PathBuf,
+    },
+    /// The file may not be used by this user.
+    #[error("cannot {doing} {}", path.display())]
+    Denied {
+        /// The verb, as in "cannot open".
+        doing: &'static str,
+        /// The right that is missing.
+        needed: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused for another reason.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// The verb, as in "cannot open".
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// [`Error`] without its details, to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is nothing at the path.
+    NotFound,
+    /// The directory is no service directory.
+    NotAService,
+    /// A file is of another type than the protocol knows.
+    WrongType,
+    /// It cannot be told which supervisor owns the directory.
+    UnknownDialect,
+    /// The record is none.
+    Malformed,
+    /// No supervisor is running there.
+    NotSupervised,
+    /// The dialect has no such request.
+    Unsupported,
+    /// The supervisor is not taking requests.
+    NotTakingRequests,
+    /// A right is missing.
+    Denied,
+    /// The operating system refused for another reason.
+    Io,
+}
+
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotAService { .. } => ErrorKind::NotAService,
+            Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::UnknownDialect { .. } => ErrorKind::UnknownDialect,
+            Self::Malformed { .. } => ErrorKind::Malformed,
+            Self::NotSupervised { .. } => ErrorKind::NotSupervised,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::NotTakingRequests { .. } => ErrorKind::NotTakingRequests,
+            Self::Denied { .. } => ErrorKind::Denied,
+            Self::Io { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// One sentence of advice, where there is some that is certainly right.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { .. } => Some("check the name and the scan directory".into()),
+            Self::NotAService { .. } => {
+                Some("a service directory holds an executable file named run".into())
+            }
+            Self::WrongType { .. } => {
+                Some("remove it while no supervisor runs; the supervisor makes its own".into())
+            }
+            Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
+            Self::Malformed { source, .. } => Some(source.hint().into()),
+            Self::NotSupervised { .. } => Some(
+                "start a supervisor there, or link the directory into the scan directory".into(),
+            ),
+            Self::Unsupported { .. } => None,
+            Self::NotTakingRequests { .. } => {
+                Some("the supervisor may be stopped (SIGSTOP) or wedged; nothing was sent".into())
+            }
+            Self::Denied { needed, .. } => Some(format!(
+                "needs {needed} permission; the files in supervise belong to the supervisor's user"
+            )),
+            Self::Io { source, .. } if is_watch_limit(source) => Some(
+                "the limits are fs.inotify.max_user_instances and fs.inotify.max_user_watches"
+                    .into(),
+            ),
+            Self::Io { .. } => None,
+        }
+    }
+
+    /// Sorts an error of the operating system: which file, what was tried, which right it takes.
+    pub(crate) fn os(
+        doing: &'static str,
+        path: &Path,
+        needed: &'static str,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        let (path, source) = (path.to_owned(), source.into());
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Denied { doing, needed, path, source },
+            _ => Self::Io { doing, path, source },
+        }
+    }
+}
+
+fn is_watch_limit(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENOSPC))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_and_where_and_leaves_why_to_the_source() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = Error::os("open", Path::new("/s/web/supervise/control"), "write", denied);
+        assert_eq!(error.to_string(), "cannot open /s/web/supervise/control");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("permission denied"));
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("needs write permission")));
+    }
+}

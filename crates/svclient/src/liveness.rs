@@ -1,0 +1,108 @@
+//! Is anybody supervising? Each suite is asked its own question, and none is disturbed by it.
+//!
+//! A dead supervisor leaves a record that looks alive, so this comes before a record is believed.
+//! runit, daemontools and encore keep a reader on `supervise/ok`; s6 keeps a POSIX lock on
+//! `supervise/lock`. Their `flock` is never tried: a probe that gets it kills a starting
+//! supervisor. Who may not open `ok` can still find the lock in `/proc/locks`.
+
+mod proc_locks;
+
+use std::{os::fd::AsFd, path::Path};
+
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    libc,
+};
+use svproto::{Dialect, Pid, files};
+
+use crate::{
+    Error, ErrorKind,
+    node::{self, Fifo},
+};
+
+/// Whether a supervisor holds a service directory. Alive is not the same as responsive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Liveness {
+    /// One does; its pid, where the probe tells it.
+    Alive {
+        /// Process of the supervisor.
+        supervisor: Option<Pid>,
+    },
+    /// None does.
+    Dead,
+    /// This user may not ask.
+    Unknown,
+}
+
+impl Liveness {
+    /// `None` if it is not known.
+    #[must_use]
+    pub const fn is_alive(self) -> Option<bool> {
+        match self {
+            Self::Alive { .. } => Some(true),
+            Self::Dead => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Asks the supervisor of `dir` whether it is there, in its own way.
+pub(crate) fn probe(dir: &Path, dialect: Dialect) -> Result<Liveness, Error> {
+    match dialect {
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(dir),
+        Dialect::S6 => probe_lock(dir),
+    }
+}
+
+/// Whether `supervise/ok` has a reader.
+pub(crate) fn probe_ok(dir: &Path) -> Result<Liveness, Error> {
+    match node::open_fifo(&dir.join(files::OK)) {
+        Ok(Fifo::Open(_)) => Ok(Liveness::Alive { supervisor: None }),
+        Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead),
+        Err(error) => without_asking(dir, error),
+    }
+}
+
+/// Whether `supervise/lock` is locked in s6's way, and by whom.
+fn probe_lock(dir: &Path) -> Result<Liveness, Error> {
+    let path = dir.join(files::LOCK);
+    let file = match node::open_file(&path) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Liveness::Dead),
+        Err(error) => return without_asking(dir, error),
+    };
+    let mut lock = whole_file_read_lock();
+    fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))
+        .map_err(|errno| Error::os("query the lock of", &path, "read", errno))?;
+    if lock.l_type == libc::F_UNLCK as _ {
+        return Ok(Liveness::Dead);
+    }
+    // 0 where the owner lives in another pid namespace.
+    let supervisor = u64::try_from(lock.l_pid).ok().and_then(Pid::new);
+    Ok(Liveness::Alive { supervisor })
+}
+
+/// What can be said to a user who was denied the question. Where not even the directory may be
+/// searched, the denial is the answer.
+fn without_asking(dir: &Path, error: Error) -> Result<Liveness, Error> {
+    let lock = dir.join(files::LOCK);
+    match node::stat(&lock) {
+        Ok(Some(stat)) if error.kind() == ErrorKind::Denied => Ok(proc_locks::find(&stat)),
+        _ => Err(error),
+    }
+}
+
+/// The lock to ask about. A read lock, because the file is open for reading only; it conflicts with
+/// the supervisor's write lock all the same.
+fn whole_file_read_lock() -> libc::flock {
+    #[expect(clippy::cast_possible_truncation, reason = "F_RDLCK and SEEK_SET are 0 to 3")]
+    libc::flock {
+        l_type: libc::F_RDLCK as _,
+        l_whence: libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+        #[cfg(target_os = "freebsd")]
+        l_sysid: 0,
+    }
+}

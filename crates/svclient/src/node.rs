@@ -1,0 +1,153 @@
+//! Opening what a service directory holds without trusting it: never following a link at the end of
+//! a path, never blocking, and knowing the type of what was opened before it is used.
+
+use std::{
+    fs::File,
+    io::Read,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, open},
+    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat},
+};
+use svproto::Record;
+
+use crate::Error;
+
+/// A FIFO opened for writing, or why it is not open.
+pub(crate) enum Fifo {
+    /// Somebody reads it.
+    Open(OwnedFd),
+    /// Nobody reads it (`ENXIO`).
+    NoReader,
+    /// There is none.
+    Missing,
+}
+
+/// Opens a FIFO for writing. What is not a FIFO is refused before a byte can reach it.
+pub(crate) fn open_fifo(path: &Path) -> Result<Fifo, Error> {
+    match open(path, SAFE | OFlag::O_WRONLY, Mode::empty()) {
+        Ok(fd) => {
+            let stat = fstat(&fd).map_err(|errno| Error::os("stat", path, "read", errno))?;
+            require(path, &stat, SFlag::S_IFIFO, "a FIFO")?;
+            Ok(Fifo::Open(fd))
+        }
+        // A socket answers as a FIFO without a reader does.
+        Err(Errno::ENXIO) => require_at(path, SFlag::S_IFIFO, "a FIFO").map(|()| Fifo::NoReader),
+        Err(Errno::ENOENT) => Ok(Fifo::Missing),
+        Err(errno) => {
+            require_at(path, SFlag::S_IFIFO, "a FIFO")?;
+            Err(Error::os("open", path, "write", errno))
+        }
+    }
+}
+
+/// Opens a regular file for reading; `None` if there is none.
+pub(crate) fn open_file(path: &Path) -> Result<Option<File>, Error> {
+    match open(path, SAFE | OFlag::O_RDONLY, Mode::empty()) {
+        Ok(fd) => {
+            let stat = fstat(&fd).map_err(|errno| Error::os("stat", path, "read", errno))?;
+            require(path, &stat, SFlag::S_IFREG, "a regular file")?;
+            Ok(Some(File::from(fd)))
+        }
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => {
+            require_at(path, SFlag::S_IFREG, "a regular file")?;
+            Err(Error::os("open", path, "read", errno))
+        }
+    }
+}
+
+/// The bytes of a status file, as many as a record can have and one more.
+pub(crate) struct RecordBytes {
+    bytes: [u8; Record::MAX_LEN + 1],
+    len: usize,
+}
+
+impl RecordBytes {
+    /// What was read; longer than any record if the file is.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Reads a status file; `None` if there is none.
+pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
+    let Some(mut file) = open_file(path)? else { return Ok(None) };
+    let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0 };
+    while let Some(rest) = record.bytes.get_mut(record.len..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => record.len += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(Error::os("read", path, "read", error)),
+        }
+    }
+    Ok(Some(record))
+}
+
+/// The type and the numbers of a file, links followed; `None` if there is none.
+pub(crate) fn stat(path: &Path) -> Result<Option<FileStat>, Error> {
+    match nix::sys::stat::stat(path) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(Error::os("stat", path, "search", errno)),
+    }
+}
+
+/// Whether a file exists, for evidence: what may not be seen counts as absent here, and the
+/// operation that needs it names the missing right.
+pub(crate) fn exists(path: &Path) -> bool {
+    nix::sys::stat::stat(path).is_ok()
+}
+
+/// Whether a descriptor or a path leads to a directory.
+pub(crate) fn is_dir(stat: &FileStat) -> bool {
+    kind(stat) == SFlag::S_IFDIR
+}
+
+/// Flags of every open: a device or a FIFO must not block, become the terminal, or be inherited by
+/// a child; the suites never make the last component a link.
+const SAFE: OFlag =
+    OFlag::O_NONBLOCK.union(OFlag::O_CLOEXEC).union(OFlag::O_NOCTTY).union(OFlag::O_NOFOLLOW);
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+fn require(
+    path: &Path,
+    stat: &FileStat,
+    wanted: SFlag,
+    expected: &'static str,
+) -> Result<(), Error> {
+    let found = kind(stat);
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::WrongType { path: path.to_owned(), expected, found: article(found) })
+}
+
+/// As [`require`], for what could not be opened. A file that cannot be looked at passes: the error
+/// of the open says more.
+fn require_at(path: &Path, wanted: SFlag, expected: &'static str) -> Result<(), Error> {
+    match fstatat(nix::fcntl::AT_FDCWD.as_fd(), path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => require(path, &stat, wanted, expected),
+        Err(_) => Ok(()),
+    }
+}
+
+fn article(kind: SFlag) -> &'static str {
+    match kind {
+        SFlag::S_IFREG => "a regular file",
+        SFlag::S_IFDIR => "a directory",
+        SFlag::S_IFLNK => "a symbolic link",
+        SFlag::S_IFIFO => "a FIFO",
+        SFlag::S_IFSOCK => "a socket",
+        SFlag::S_IFCHR | SFlag::S_IFBLK => "a device",
+        _ => "something else",
+    }
+}

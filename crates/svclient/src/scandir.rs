@@ -1,0 +1,94 @@
+//! Scan directories: the services that a scanner would see.
+
+use std::{
+    env,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use svproto::files;
+
+use crate::{Error, Service, liveness, node};
+
+/// A directory of service directories, or of links to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanDir {
+    dir: PathBuf,
+}
+
+/// Where distributions and images keep their scan directories: Debian and runit's own default, Void,
+/// daemontools' own default, s6-overlay.
+const USUAL: [&str; 4] = ["/etc/service", "/var/service", "/service", "/run/service"];
+
+impl ScanDir {
+    /// A scan directory by its path; looks at nothing yet.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// `$SVDIR`, else the first usual place that has a supervised service, else the first that has
+    /// any service; `None` if there is none.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        if let Some(dir) = env::var_os("SVDIR").filter(|dir| !dir.is_empty()) {
+            return Some(Self::new(dir));
+        }
+        let usual = || USUAL.iter().map(Self::new);
+        usual()
+            .find(|dir| dir.services().is_ok_and(|all| all.iter().any(is_supervised)))
+            .or_else(|| usual().find(|dir| dir.services().is_ok_and(|all| !all.is_empty())))
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A service by its name in this directory; `web/log` is the logger of `web`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::open`].
+    pub fn service(&self, name: &str) -> Result<Service, Error> {
+        Service::open(self.dir.join(name)).map(|service| service.named(name))
+    }
+
+    /// Every service, sorted by name. Links are followed; hidden names and what is no directory
+    /// are skipped, as every scanner does; a directory without `run` and `supervise` is no service.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be read. An
+    /// entry that cannot be used is left out.
+    pub fn services(&self) -> Result<Vec<Service>, Error> {
+        let list = std::fs::read_dir(&self.dir).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::NotFound { path: self.dir.clone() },
+            _ => Error::os("list", &self.dir, "read", source),
+        })?;
+        let mut names = Vec::new();
+        for entry in list {
+            let entry = entry.map_err(|source| Error::os("list", &self.dir, "read", source))?;
+            if !entry.file_name().as_bytes().starts_with(b".") {
+                names.push(entry.file_name());
+            }
+        }
+        names.sort_unstable();
+        let open = |name: &std::ffi::OsString| Service::open(self.dir.join(name)).ok();
+        Ok(names.iter().filter_map(open).collect())
+    }
+}
+
+/// A cheap look, for choosing a scan directory: any sign of a supervisor.
+fn is_supervised(service: &Service) -> bool {
+    let alive = match service.dialect() {
+        Some(dialect) => liveness::probe(service.dir(), dialect),
+        None => liveness::probe_ok(service.dir()),
+    };
+    match alive {
+        Ok(liveness) => liveness.is_alive() == Some(true),
+        // Denied, and so there.
+        Err(_) => node::exists(&service.dir().join(files::SUPERVISE)),
+    }
+}

@@ -1,0 +1,334 @@
+//! A service of the daemontools family, reached through its service directory.
+
+use std::{
+    ffi::OsStr,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use svproto::{DecodeError, Dialect, Op, Reading, Record, Version, files};
+
+use crate::{
+    Error, Liveness, detect, liveness,
+    node::{self, Fifo, RecordBytes},
+};
+
+/// Handle on one service directory. Holds a path and no descriptor; cheap to keep and to drop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    dir: PathBuf,
+    name: String,
+    dialect: Option<Dialect>,
+    /// The caller named the dialect, so the directory is not asked again.
+    believed: bool,
+    version: Option<Version>,
+}
+
+/// What one look at a service gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Observation {
+    /// The status, or that there is none.
+    pub reading: Reading,
+    /// Whether a supervisor holds the directory. If that is not known, the reading may be stale.
+    pub liveness: Liveness,
+    /// What the supervisor does when it starts.
+    pub normally: Normally,
+    /// Whose bytes they are; `None` while nobody has supervised the directory.
+    pub dialect: Option<Dialect>,
+}
+
+/// What a supervisor does with the service when it starts: whether there is a `down` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Normally {
+    /// Starts it.
+    Up,
+    /// Leaves it down.
+    Down,
+}
+
+impl Normally {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl Service {
+    /// Opens a service directory and finds out whose it is. A directory that nobody has supervised
+    /// yet is one too; its dialect shows once somebody does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::WrongType`] for what is no directory, [`Error::NotAService`],
+    /// [`Error::Denied`] where the directory may not be searched.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
+        let dir = dir.into();
+        require_directory(&dir)?;
+        // A dangling `supervise` is normal before the first start, so the link itself counts.
+        let supervise = dir.join(files::SUPERVISE).symlink_metadata();
+        if let Err(source) = &supervise {
+            if source.kind() == std::io::ErrorKind::PermissionDenied {
+                let source = std::io::Error::from(source.kind());
+                return Err(Error::os("search", &dir, "search", source));
+            }
+            if !node::exists(&dir.join("run")) {
+                return Err(Error::NotAService { dir });
+            }
+        }
+        let dialect = detect::detect(&dir);
+        Ok(Self { name: name_of(&dir), dir, dialect, believed: false, version: None })
+    }
+
+    /// Opens a service directory and takes the caller's word for whose it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] or [`Error::WrongType`] for what is no directory.
+    pub fn with_dialect(dir: impl Into<PathBuf>, dialect: Dialect) -> Result<Self, Error> {
+        let dir = dir.into();
+        require_directory(&dir)?;
+        Ok(Self { name: name_of(&dir), dir, dialect: Some(dialect), believed: true, version: None })
+    }
+
+    /// The same service under the name that a user typed.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// The same service, whose supervisor is of a known version. Some requests need to know it.
+    #[must_use]
+    pub fn of_version(self, version: Version) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// What to call it in messages: the last component of its path, unless [`Service::named`].
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The service directory, as given.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whose bytes it speaks; asks the directory again while that is not known.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.dialect.or_else(|| detect::detect(&self.dir))
+    }
+
+    /// Asks the directory again whose it is: another suite may have taken over.
+    pub(crate) fn detect_again(&mut self) {
+        if !self.believed {
+            self.dialect = detect::detect(&self.dir).or(self.dialect);
+        }
+    }
+
+    /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a
+    /// script: its logger has no directory, and its status is [`Service::log_status`].
+    #[must_use]
+    pub fn log(&self) -> Option<Self> {
+        let dir = self.dir.join(files::LOG);
+        let stat = node::stat(&dir).ok().flatten()?;
+        let name = format!("{}/{}", self.name, files::LOG);
+        if !node::is_dir(&stat) {
+            return None;
+        }
+        let dialect = self.dialect.filter(|_| self.believed);
+        Some(Self { dir, name, dialect, believed: self.believed, version: self.version })
+    }
+
+    /// Looks at the service: asks whether it is supervised, reads its record, looks for a `down`
+    /// file. Takes no lock and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for a record that no supervisor writes, [`Error::WrongType`],
+    /// [`Error::Denied`], [`Error::NotFound`] once the directory is gone, [`Error::Io`]. Being
+    /// down or unsupervised is not an error.
+    pub fn status(&self) -> Result<Observation, Error> {
+        let dialect = self.dialect();
+        let liveness = match dialect {
+            Some(dialect) => liveness::probe(&self.dir, dialect)?,
+            None => liveness::probe_ok(&self.dir)?,
+        };
+        let reading = match liveness {
+            Liveness::Dead => {
+                require_directory(&self.dir)?;
+                Reading::Unsupervised
+            }
+            Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
+        };
+        let normally =
+            if node::exists(&self.dir.join(files::DOWN)) { Normally::Down } else { Normally::Up };
+        Ok(Observation { reading, liveness, normally, dialect })
+    }
+
+    /// The status of a logger that shares its service's record (daemontools-encore with a `log`
+    /// script); `None` everywhere else. Only meaningful while the service is supervised.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::status`].
+    pub fn log_status(&self) -> Result<Option<svproto::Status>, Error> {
+        if self.dialect() != Some(Dialect::Encore) {
+            return Ok(None);
+        }
+        Ok(self.read_record(Dialect::Encore)?.and_then(|record| record.log_status()))
+    }
+
+    /// Asks for `op`, at once or not at all. Returns when the request is delivered, not when it is
+    /// carried out; [`crate::pursue`] waits for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the dialect has no such request, [`Error::NotSupervised`] where
+    /// nobody takes it, [`Error::NotTakingRequests`] where the FIFO is full, [`Error::Denied`],
+    /// [`Error::WrongType`] for a control file that is no FIFO, [`Error::UnknownDialect`]. Nothing
+    /// was written then.
+    pub fn send(&self, op: Op) -> Result<(), Error> {
+        self.send_before(op, Instant::now())
+    }
+
+    /// As [`Service::send`], waiting until `deadline` for a full FIFO to drain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn send_before(&self, op: Op, deadline: Instant) -> Result<(), Error> {
+        let dir = || self.dir.clone();
+        let path = self.dir.join(files::CONTROL);
+        let Some(dialect) = self.dialect() else {
+            return Err(match node::open_fifo(&path)? {
+                Fifo::Open(_) => Error::UnknownDialect { dir: dir() },
+                Fifo::NoReader | Fifo::Missing => self.not_supervised(op),
+            });
+        };
+        let bytes = op
+            .control_bytes(dialect, self.version)
+            .map_err(|source| Error::Unsupported { dir: dir(), source })?;
+        // Opened for this one request: a descriptor that outlives the supervisor would keep unread
+        // bytes alive, and the next supervisor would carry them out.
+        let Fifo::Open(fifo) = node::open_fifo(&path)? else {
+            return Err(self.not_supervised(op));
+        };
+        loop {
+            // At most PIPE_BUF bytes, so they are written together or not at all.
+            match nix::unistd::write(&fifo, bytes) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => (),
+                Err(Errno::EPIPE) => return Err(self.not_supervised(op)),
+                Err(Errno::EAGAIN) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Error::NotTakingRequests { op, dir: dir() });
+                    }
+                    let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
+                    match poll(&mut fds, round_up(left)) {
+                        Ok(_) | Err(Errno::EINTR) => (),
+                        Err(errno) => return Err(Error::os("wait for", &path, "write", errno)),
+                    }
+                }
+                Err(errno) => return Err(Error::os("write", &path, "write", errno)),
+            }
+        }
+    }
+
+    fn not_supervised(&self, op: Op) -> Error {
+        match require_directory(&self.dir) {
+            Ok(()) => Error::NotSupervised { op, dir: self.dir.clone() },
+            Err(error) => error,
+        }
+    }
+
+    fn read_status(&self, dialect: Option<Dialect>) -> Result<Reading, Error> {
+        let Some(dialect) = dialect else {
+            // Somebody answers, and what is there does not tell who: starting, or damaged.
+            return match node::read_record(&self.status_path())? {
+                Some(bytes) if !bytes.as_slice().is_empty() => Err(self.of_no_dialect(&bytes)),
+                _ => Ok(Reading::NotYet),
+            };
+        };
+        let Some(record) = self.read_record(dialect)? else { return Ok(Reading::NotYet) };
+        let mut status = record.status();
+        if dialect == Dialect::S6 {
+            let notifies = node::exists(&self.dir.join(files::NOTIFICATION_FD));
+            status.readiness = status.readiness.with_notification(notifies);
+        }
+        Ok(Reading::Status(status))
+    }
+
+    /// The record; `None` if a supervisor has not published one yet.
+    fn read_record(&self, dialect: Dialect) -> Result<Option<Record>, Error> {
+        let path = self.status_path();
+        let Some(mut bytes) = node::read_record(&path)? else { return Ok(None) };
+        if dialect == Dialect::Encore {
+            // Rewritten in place: two equal readings in a row are not half of one.
+            for _ in 0..READS_OF_A_MOVING_RECORD {
+                let Some(again) = node::read_record(&path)? else { return Ok(None) };
+                if again.as_slice() == bytes.as_slice() {
+                    break;
+                }
+                bytes = again;
+            }
+            if bytes.as_slice().is_empty() {
+                return Ok(None); // Truncated by a starting supervisor.
+            }
+        }
+        let record = Record::from_bytes(dialect, bytes.as_slice());
+        match record.and_then(|record| record.check().map(|()| record)) {
+            Ok(record) => Ok(Some(record)),
+            Err(source) => Err(Error::Malformed { path, source }),
+        }
+    }
+
+    fn of_no_dialect(&self, bytes: &RecordBytes) -> Error {
+        // Only `ok` was found, so it is daemontools' or encore's; the former is the common one.
+        let source =
+            DecodeError::Length { dialect: Dialect::Daemontools, found: bytes.as_slice().len() };
+        Error::Malformed { path: self.status_path(), source }
+    }
+
+    fn status_path(&self) -> PathBuf {
+        self.dir.join(files::STATUS)
+    }
+}
+
+/// encore's two writes of one change lie microseconds apart; a handful of readings outlasts them.
+const READS_OF_A_MOVING_RECORD: usize = 8;
+
+fn require_directory(dir: &Path) -> Result<(), Error> {
+    match node::stat(dir)? {
+        None => Err(Error::NotFound { path: dir.to_owned() }),
+        Some(stat) if node::is_dir(&stat) => Ok(()),
+        Some(_) => Err(Error::WrongType {
+            path: dir.to_owned(),
+            expected: "a service directory",
+            found: "a file",
+        }),
+    }
+}
+
+fn name_of(dir: &Path) -> String {
+    dir.file_name().unwrap_or_else(|| OsStr::new(dir)).to_string_lossy().into_owned()
+}
+
+/// A timeout for `poll`, in whole milliseconds and never early.
+pub(crate) fn round_up(left: Duration) -> PollTimeout {
+    let millis = left.as_nanos().div_ceil(1_000_000);
+    i32::try_from(millis).map_or(PollTimeout::MAX, |millis| {
+        PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+    })
+}
