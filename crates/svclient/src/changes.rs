@@ -37,6 +37,7 @@ pub(crate) enum Hint {
     /// The directory is no longer watched: removed, moved away or unmounted.
     Gone(DirId),
     /// Hints were lost; everything must be looked at again.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Overflow,
 }
 
@@ -44,12 +45,16 @@ pub(crate) enum Hint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The record was published.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Status,
     /// Somebody closed the lock: practically only the supervisor, when it ends.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Lock,
     /// An entry that says where to watch came or went.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Layout,
     /// The `down` file.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Down,
     /// Not told: all of these.
     Anything,

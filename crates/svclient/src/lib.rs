@@ -35,6 +35,7 @@ mod node;
 mod pursue;
 mod scandir;
 mod service;
+mod signal;
 mod watch;
 
 pub use error::{Error, ErrorKind};
@@ -42,6 +43,7 @@ pub use liveness::Liveness;
 pub use pursue::{Escalation, Outcome, pursue};
 pub use scandir::ScanDir;
 pub use service::{Normally, Observation, Service};
+pub use signal::signal_name;
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{

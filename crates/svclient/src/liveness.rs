@@ -74,6 +74,7 @@ fn probe_lock(dir: &Path) -> Result<Liveness, Error> {
     let mut lock = whole_file_read_lock();
     fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))
         .map_err(|errno| Error::os("query the lock of", &path, "read", errno))?;
+    #[expect(clippy::cast_possible_truncation, reason = "F_UNLCK is 2 or 3, of another width")]
     if lock.l_type == libc::F_UNLCK as _ {
         return Ok(Liveness::Dead);
     }

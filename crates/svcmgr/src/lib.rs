@@ -1,1 +1,38 @@
-//! Being written.
+//! Service control for runit, s6, daemontools and daemontools-encore: one crate to name.
+//!
+//! | to do                                    | use                                            |
+//! |------------------------------------------|------------------------------------------------|
+//! | look at a service                        | [`Service::open`], [`Service::status`]         |
+//! | list what a scanner sees                 | [`ScanDir`]                                    |
+//! | ask for something, without waiting       | [`Service::send`]                              |
+//! | ask, and wait until it is so             | [`pursue`]                                     |
+//! | follow any number of services            | [`WatchSet`]                                   |
+//! | read and write the bytes, nothing else   | [`proto`]                                      |
+//!
+//! ```no_run
+//! use svcmgr::{ScanDir, WatchSet};
+//!
+//! let mut watch = WatchSet::new()?;
+//! for service in ScanDir::new("/etc/service").services()? {
+//!     watch.add(service)?;
+//! }
+//! for event in watch {
+//!     let event = event?;
+//!     println!("{} {} {:?}", event.seq, event.news.name(), event.observation);
+//! }
+//! # Ok::<(), svcmgr::Error>(())
+//! ```
+//!
+//! | feature | adds                                       |
+//! |---------|--------------------------------------------|
+//! | `serde` | `Serialize` and `Deserialize` for [`proto`] |
+//!
+//! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(inline)]
+pub use svclient::*;
+
+/// The codecs: records, control bytes, names, pure decisions.
+#[doc(inline)]
+pub use svproto as proto;

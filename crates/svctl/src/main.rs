@@ -1,2 +1,26 @@
-//! Being written.
-fn main() {}
+//! Entry point: parse, run the command, turn its result into an exit code.
+
+mod args;
+mod cmd;
+mod exit;
+mod json;
+mod names;
+mod output;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let exit = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Done };
+            // Nobody is left to tell that help could not be printed.
+            let _closed = error.print();
+            return exit.into();
+        }
+    };
+    cmd::run(&args).into()
+}

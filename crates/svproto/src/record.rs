@@ -1,5 +1,7 @@
 //! A status record of any dialect: one type for programs that meet all of them.
 
+use core::fmt;
+
 use crate::{
     DecodeError, Dialect, Pid, Status, Tai64n, UnixTime,
     daemontools::DaemontoolsRecord,
@@ -47,6 +49,32 @@ impl Record {
             Dialect::S6 => return S6Record::from_bytes(bytes).map(Self::S6),
         };
         record.ok_or(DecodeError::Length { dialect, found: bytes.len() })
+    }
+
+    /// Takes bytes as a record of whoever most probably wrote them, when nothing else is known.
+    ///
+    /// Length decides, but for 18 bytes, which are taken for daemontools' and not for s6 2.0's, and
+    /// for 20: encore's byte 19 is always 0, and runit's only without a process. A service that is
+    /// down reads the same in both, and is taken for runit's.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownLength`] for a length that nobody writes.
+    pub fn guess(bytes: &[u8]) -> Result<Self, UnknownLength> {
+        let dialect = match bytes.len() {
+            DaemontoolsRecord::LEN => Dialect::Daemontools,
+            EncoreRecord::LEN => {
+                let [.., stage, spare] = bytes else { return Err(UnknownLength(bytes.len())) };
+                let runit = Self::from_bytes(Dialect::Runit, bytes).map(|record| record.raw_pid());
+                let has_process = !matches!(runit, Ok(0));
+                // runit's byte 18 is 0 or 1, and 0 without a process.
+                let encore = *spare == 0 && (has_process || *stage > 1);
+                if encore { Dialect::Encore } else { Dialect::Runit }
+            }
+            EncorePairRecord::LEN => Dialect::Encore,
+            _ => Dialect::S6,
+        };
+        Self::from_bytes(dialect, bytes).map_err(|_| UnknownLength(bytes.len()))
     }
 
     /// The bytes as they are on disk.
@@ -149,6 +177,25 @@ impl Record {
         }
     }
 }
+
+/// A number of bytes that is the length of no status record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownLength(pub usize);
+
+impl fmt::Display for UnknownLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { " is" } else { "s are" };
+        write!(
+            f,
+            "{} byte{plural} no status record; known lengths are 18 (daemontools, s6 2.0), \
+             20 (runit, encore), 26 (s6 2.1), 35 (s6), 40 (encore with a log service), \
+             43 (s6 2.13)",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for UnknownLength {}
 
 /// Whether a moment lies in the years 1 to 9999.
 const fn is_a_date(time: UnixTime) -> bool {

@@ -203,6 +203,27 @@ fn the_logger_of_an_encore_pair_has_a_status_of_its_own() {
     }
 }
 
+/// Without a word about where a record comes from. Where runit calls a process that lives down, its
+/// bytes look like encore's.
+#[test]
+fn the_writer_is_guessed_from_the_bytes_alone() {
+    for entry in corpus() {
+        let bytes = bytes(entry["hex"].as_str().unwrap());
+        let guessed = Record::guess(&bytes).unwrap();
+        let down = guessed.status().phase == Phase::Down;
+        match (dialect(&entry), guessed.dialect()) {
+            (Dialect::Encore, Dialect::Runit) => assert!(down, "{}", entry["id"]),
+            (Dialect::Runit, Dialect::Encore) => {
+                assert_eq!(entry["scenario"], "kill-overridden", "{}", entry["id"]);
+            }
+            (wrote, guessed) => assert_eq!(wrote, guessed, "{}", entry["id"]),
+        }
+    }
+    for len in (0..100).filter(|len| ![18, 20, 26, 35, 40, 43].contains(len)) {
+        assert_eq!(Record::guess(&vec![0; len]), Err(svproto::record::UnknownLength(len)));
+    }
+}
+
 /// The state words, scenario by scenario; `(suite, scenario, state)` for all versions of a suite.
 #[test]
 fn each_scenario_has_its_word() {

@@ -1,0 +1,166 @@
+//! `svctl up` and `svctl down`: ask every named service, and wait until it is so.
+
+use std::time::Instant;
+
+use svcmgr::{Error, Escalation, Goal, Op, Outcome, Service, Why, pursue};
+
+use crate::{
+    args::{Act, Global},
+    exit::Exit,
+    json::{self, Row},
+    names::{self, NoTargets, Target},
+    output::{Output, message, printable},
+    text,
+};
+
+pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut Output) -> Exit {
+    let targets = match names::find(global, &act.services, output) {
+        Ok(targets) => targets,
+        Err(NoTargets(exit)) => return exit,
+    };
+    let services: Vec<Service> =
+        targets.iter().filter_map(|target| target.service.as_ref().ok().cloned()).collect();
+    let results = if act.no_wait {
+        services.iter().map(|service| service.send(op).map(|()| Done::Sent)).collect()
+    } else {
+        let deadline = Instant::now() + act.timeout;
+        let escalation = act.kill_after.map(|after| Escalation { after, op: Op::Kill });
+        match pursue(&services, op, goal, deadline, escalation) {
+            Ok(results) => {
+                results.into_iter().map(|result| result.map(Done::Waited)).collect::<Vec<_>>()
+            }
+            Err(error) => {
+                output.error(&error);
+                return Exit::from(&error);
+            }
+        }
+    };
+    report(targets, results, op, output)
+}
+
+/// What came of a request.
+enum Done {
+    Sent,
+    Waited(Outcome),
+}
+
+fn report(
+    targets: Vec<Target>,
+    results: Vec<Result<Done, Error>>,
+    op: Op,
+    output: &mut Output,
+) -> Exit {
+    let mut results = results.into_iter();
+    let mut exit = Exit::Done;
+    let mut rows = Vec::new();
+    for target in targets {
+        let result = match target.service {
+            Ok(service) => results.next().map(|result| (service, result)).ok_or(None),
+            Err(error) => Err(Some(error)),
+        };
+        let told = match result {
+            Ok((service, Ok(done))) => tell(&service, &done, op),
+            Ok((_, Err(error))) | Err(Some(error)) => {
+                Told::failed(&target.name, &target.path, error)
+            }
+            // Every service that could be opened has a result.
+            Err(None) => continue,
+        };
+        exit = exit.max(told.exit);
+        if output.json {
+            rows.push(told);
+        } else {
+            told.print(&target.name, output);
+        }
+    }
+    if output.json {
+        let array: Vec<_> = rows.iter().map(Told::json).collect();
+        output.json(&array);
+    }
+    exit
+}
+
+/// What to say about one service.
+struct Told {
+    row: Row,
+    outcome: &'static str,
+    took: Option<f64>,
+    why: Option<String>,
+    exit: Exit,
+    error: Option<Error>,
+}
+
+impl Told {
+    fn failed(name: &str, path: &std::path::Path, error: Error) -> Self {
+        Self {
+            row: Row::failed(name, path, &error),
+            outcome: "error",
+            took: None,
+            why: Some(message(&error)),
+            exit: Exit::from(&error),
+            error: Some(error),
+        }
+    }
+
+    fn json(&self) -> json::Result<'_> {
+        let why = self.why.clone();
+        json::Result { row: &self.row, outcome: self.outcome, took: self.took, why }
+    }
+
+    fn print(&self, name: &str, output: &mut Output) {
+        let name = printable(name);
+        let state = text::summary(&self.row);
+        match (&self.error, &self.why) {
+            (Some(error), _) => output.error(error),
+            (None, Some(why)) => output.message(&format!("{name}: {why}; now {state}")),
+            (None, None) if output.quiet => (),
+            (None, None) if self.outcome == "sent" => output.line(&format!("{name}: sent")),
+            (None, None) => {
+                let took = self.took.map(text::span).unwrap_or_default();
+                output.line(&format!("{name}: {state}, after {took}"));
+            }
+        }
+    }
+}
+
+fn tell(service: &Service, done: &Done, op: Op) -> Told {
+    let (observation, outcome, took, why, exit) = match done {
+        Done::Sent => {
+            // How it stands right after; the request may not be read yet.
+            return match service.status() {
+                Ok(observation) => Told {
+                    row: Row::new(service, &observation),
+                    outcome: "sent",
+                    took: None,
+                    why: None,
+                    exit: Exit::Done,
+                    error: None,
+                },
+                Err(error) => Told::failed(service.name(), service.dir(), error),
+            };
+        }
+        Done::Waited(Outcome::Reached { observation, took }) => {
+            (observation, "reached", Some(took), None, Exit::Done)
+        }
+        Done::Waited(Outcome::Never { why, observation, took }) => {
+            let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
+            (observation, "never", Some(took), Some(why.to_string()), exit)
+        }
+        Done::Waited(Outcome::Deadline { observation, acknowledged }) => {
+            let why = if *acknowledged {
+                format!("`{op}` was read, and the deadline passed before it was carried out")
+            } else {
+                format!("the supervisor has not reacted to `{op}` before the deadline")
+            };
+            (observation, "deadline", None, Some(why), Exit::Deadline)
+        }
+    };
+    Told {
+        row: Row::new(service, observation),
+        outcome,
+        took: took.map(std::time::Duration::as_secs_f64),
+        why,
+        exit,
+        error: None,
+    }
+}

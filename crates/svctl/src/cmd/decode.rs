@@ -1,0 +1,161 @@
+//! `svctl decode`: a raw status record, explained.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use svcmgr::{
+    Dialect, LastExit, Service, Status,
+    proto::{Record, files},
+};
+
+use crate::{
+    exit::Exit,
+    json::{self, Decoded},
+    output::Output,
+};
+
+/// More than the longest record written as hex with a blank after every byte; the rest of a larger
+/// file is not looked at.
+const ENOUGH: u64 = 4096;
+
+pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) -> Exit {
+    let input = match read(path) {
+        Ok(input) => input,
+        Err(error) => {
+            output.message(&format!("cannot read {}: {error}", path.display()));
+            return Exit::System;
+        }
+    };
+    let bytes = from_hex(&input).unwrap_or(input);
+    let record = match dialect.or_else(|| owner(path)) {
+        Some(dialect) => Record::from_bytes(dialect, &bytes).map_err(|error| error.to_string()),
+        None => Record::guess(&bytes).map_err(|error| error.to_string()),
+    };
+    match record {
+        Ok(record) => {
+            if output.json {
+                output.json(&Decoded::new(&record));
+            } else if !output.quiet {
+                explain(&record, output);
+            }
+            if let Err(error) = record.check() {
+                output.message(&format!("no supervisor can have written this: {error}"));
+            }
+            Exit::Done
+        }
+        Err(error) => {
+            output.message(&format!("cannot decode {}: {error}", path.display()));
+            Exit::Negative
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(ENOUGH).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// The bytes that hexadecimal digits stand for, blanks and line ends ignored; `None` for what is no
+/// such text. No record is: its first byte is 0x40, an `@`.
+fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|&byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if digits.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// Whose record a file is, by what lies beside it, if it is where a supervisor keeps it.
+fn owner(path: &Path) -> Option<Dialect> {
+    let dir = path.ancestors().nth(2).filter(|_| path.ends_with(files::STATUS))?;
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    Service::open(dir).ok()?.dialect()
+}
+
+fn explain(record: &Record, output: &mut Output) {
+    let decoded = Decoded::new(record);
+    let status = record.status();
+    let len = record.as_bytes().len();
+    output.line(&format!("{} status record, {len} bytes ({})", decoded.dialect, decoded.layout));
+    let unknown = || "a value that is not known".to_owned();
+    let not_reported = || "not reported".to_owned();
+    let yes_or_no = |fact: Option<bool>| match fact {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "no".to_owned(),
+        None => not_reported(),
+    };
+    let label = record.since();
+    let since = decoded.since.clone().unwrap_or_else(|| "no moment that a clock gives".to_owned());
+    let lines = [
+        ("state", decoded.state.map_or_else(unknown, str::to_owned)),
+        ("phase", decoded.phase.map_or_else(unknown, str::to_owned)),
+        ("want", decoded.want.map_or_else(unknown, str::to_owned)),
+        ("pid", process(record, &status)),
+        ("paused", yes_or_no(decoded.paused)),
+        ("got TERM", yes_or_no(decoded.got_term)),
+        ("since", format!("{since} (label {label})")),
+        ("ready", yes_or_no(decoded.ready)),
+        ("exit", exit(status.last_exit)),
+    ];
+    for (name, value) in lines {
+        output.line(&format!("  {name:<10}{value}"));
+    }
+    if let Some(since) = &decoded.ready_since {
+        output.line(&format!("  {:<10}{since}", "ready for"));
+    }
+    if let Some(log) = &decoded.log {
+        let pid = log.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        let state = log.state.unwrap_or("unknown");
+        output.line(&format!("  {:<10}{state}{pid}", "log"));
+    }
+    output.line(&format!("  {:<10}{}", "raw", decoded.raw));
+}
+
+fn process(record: &Record, status: &Status) -> String {
+    match (status.pid, status.finish_pid, record.raw_pid()) {
+        (Some(pid), _, _) => pid.to_string(),
+        (None, Some(pid), _) => format!("none; finish has {pid}"),
+        (None, None, 0) => "none".to_owned(),
+        (None, None, raw) => format!("{raw}, which no process can have"),
+    }
+}
+
+fn exit(last: LastExit) -> String {
+    match (last, json::exit(last)) {
+        (LastExit::NotStarted, _) => "not started yet".to_owned(),
+        (LastExit::Unknown(raw), _) => format!("wait status {raw:#06x}, neither exit nor signal"),
+        (LastExit::Signaled { core: true, .. }, Some(json::Exit::Signal(name))) => {
+            format!("killed by {name}, core dumped")
+        }
+        (_, Some(json::Exit::Signal(name))) => format!("killed by {name}"),
+        (_, Some(json::Exit::Code(code))) => format!("exited with {code}"),
+        (_, None) => "not reported".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_read_with_blanks_and_lines_and_nothing_else_is_hex() {
+        assert_eq!(from_hex(b"40 00\n0A\n"), Some(vec![0x40, 0, 0x0a]));
+        assert_eq!(from_hex(b"400"), None);
+        assert_eq!(from_hex(b"@\0\0\0"), None);
+        assert_eq!(from_hex(b""), None);
+        assert_eq!(from_hex("é".as_bytes()), None);
+    }
+}

@@ -1,0 +1,293 @@
+//! The JSON that svctl prints. Field names and order are a contract: `docs/json.md` and the schema
+//! beside it. Unknown is `null`, never 0.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use svcmgr::{
+    Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status, UnixTime,
+    Want,
+    proto::{Phase, Record},
+    signal_name,
+};
+
+use crate::output::message;
+
+/// One service.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) service: String,
+    path: String,
+    backend: Option<&'static str>,
+    pub(crate) supervised: Option<bool>,
+    pub(crate) state: Option<&'static str>,
+    pub(crate) want: Option<&'static str>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) finish_pid: Option<u32>,
+    pub(crate) since: Option<String>,
+    pub(crate) uptime: Option<f64>,
+    pub(crate) ready: Option<bool>,
+    ready_since: Option<String>,
+    pub(crate) paused: Option<bool>,
+    pub(crate) normally: Option<&'static str>,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) log: Option<Log>,
+    pub(crate) error: Option<String>,
+}
+
+/// How the last run ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Exit {
+    Code(u8),
+    Signal(String),
+}
+
+/// The logger, beside its service and never instead of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Log {
+    pub(crate) state: Option<&'static str>,
+    pub(crate) pid: Option<u32>,
+}
+
+impl Row {
+    /// A service that was looked at.
+    pub(crate) fn new(service: &Service, observation: &Observation) -> Self {
+        let status = observation.reading.status();
+        // runit keeps its pause flag when the process is gone; what is down is not paused.
+        let paused = status
+            .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
+        Self {
+            service: service.name().to_owned(),
+            path: absolute(service.dir()),
+            backend: observation.dialect.map(svcmgr::Dialect::name),
+            supervised: observation.liveness.is_alive(),
+            state: state_word(&observation.reading),
+            want: status.and_then(want),
+            pid: status.and_then(|status| status.pid).map(u32::from),
+            finish_pid: status.and_then(|status| status.finish_pid).map(u32::from),
+            since: status.and_then(|status| status.since).and_then(rfc3339),
+            uptime: status.and_then(uptime),
+            ready: status.and_then(|status| status.readiness.is_ready()),
+            ready_since: status.and_then(ready_since),
+            paused,
+            normally: Some(observation.normally.name()),
+            exit: status.and_then(|status| exit(status.last_exit)),
+            log: log(service, observation),
+            error: None,
+        }
+    }
+
+    /// A service that could not be looked at.
+    pub(crate) fn failed(name: &str, path: &Path, error: &Error) -> Self {
+        Self {
+            service: name.to_owned(),
+            path: absolute(path),
+            backend: None,
+            supervised: None,
+            state: None,
+            want: None,
+            pid: None,
+            finish_pid: None,
+            since: None,
+            uptime: None,
+            ready: None,
+            ready_since: None,
+            paused: None,
+            normally: None,
+            exit: None,
+            log: None,
+            error: Some(message(error)),
+        }
+    }
+
+    /// Whether the supervisor starts the service by itself.
+    pub(crate) fn is_normally(&self, normally: Normally) -> bool {
+        self.normally == Some(normally.name())
+    }
+}
+
+/// A line of `watch`: a row, its number and what happened.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line<'a> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    pub(crate) seq: u64,
+    pub(crate) event: &'static str,
+}
+
+/// What came of a request to one service.
+#[derive(Debug, Serialize)]
+pub(crate) struct Result<'a> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    /// `sent`, `reached`, `never`, `deadline` or `error`.
+    pub(crate) outcome: &'static str,
+    /// Seconds from the request.
+    pub(crate) took: Option<f64>,
+    /// Why the goal will not be reached.
+    pub(crate) why: Option<String>,
+}
+
+/// A raw record, explained.
+#[derive(Debug, Serialize)]
+pub(crate) struct Decoded {
+    pub(crate) dialect: &'static str,
+    pub(crate) layout: &'static str,
+    pub(crate) phase: Option<&'static str>,
+    pub(crate) state: Option<&'static str>,
+    pub(crate) want: Option<&'static str>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) finish_pid: Option<u32>,
+    pub(crate) paused: Option<bool>,
+    pub(crate) got_term: Option<bool>,
+    pub(crate) since: Option<String>,
+    pub(crate) ready: Option<bool>,
+    pub(crate) ready_since: Option<String>,
+    pub(crate) exit: Option<Exit>,
+    /// The logger, in the one layout that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<Log>,
+    pub(crate) raw: String,
+}
+
+impl Decoded {
+    pub(crate) fn new(record: &Record) -> Self {
+        let status = record.status();
+        Self {
+            dialect: record.dialect().name(),
+            layout: record.layout(),
+            phase: status.phase.name(),
+            state: state(&status),
+            want: want(&status),
+            pid: status.pid.map(u32::from),
+            finish_pid: status.finish_pid.map(u32::from),
+            paused: status.paused,
+            got_term: status.got_term,
+            since: status.since.and_then(rfc3339),
+            ready: status.readiness.is_ready(),
+            ready_since: ready_since(&status),
+            exit: exit(status.last_exit),
+            log: record.log_status().as_ref().map(Log::of),
+            raw: hex(record.as_bytes()),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+impl Log {
+    fn of(status: &Status) -> Self {
+        Self { state: state(status), pid: status.pid.map(u32::from) }
+    }
+}
+
+/// The path from the root, links kept as the user named them.
+fn absolute(path: &Path) -> String {
+    let absolute = std::path::absolute(path);
+    absolute.as_deref().unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// The logger's state: in a directory of its own, or in the record of its service.
+fn log(service: &Service, observation: &Observation) -> Option<Log> {
+    if let Some(log) = service.log() {
+        // A logger that cannot be read says nothing about its service.
+        let reading = log.status().ok().map(|observation| observation.reading);
+        let pid = reading.as_ref().and_then(Reading::status).and_then(|status| status.pid);
+        return Some(Log { state: reading.as_ref().and_then(state_word), pid: pid.map(u32::from) });
+    }
+    if !observation.reading.is_supervised() {
+        return None;
+    }
+    service.log_status().ok().flatten().as_ref().map(Log::of)
+}
+
+/// The one word; `null` for a supervisor without a record yet and for a record that contradicts
+/// itself.
+fn state_word(reading: &Reading) -> Option<&'static str> {
+    match reading {
+        Reading::Unsupervised => Some("unsupervised"),
+        Reading::NotYet => None,
+        Reading::Status(status) => state(status),
+    }
+}
+
+fn state(status: &Status) -> Option<&'static str> {
+    match status.state() {
+        State::Unknown => None,
+        known => Some(known.name()),
+    }
+}
+
+fn want(status: &Status) -> Option<&'static str> {
+    status.want.and_then(Want::name)
+}
+
+fn ready_since(status: &Status) -> Option<String> {
+    match status.readiness {
+        Readiness::Ready { since } => since.and_then(rfc3339),
+        _ => None,
+    }
+}
+
+fn uptime(status: &Status) -> Option<f64> {
+    let up = status.phase == Phase::Up && status.pid.is_some();
+    // Whole microseconds, so that the number is as short as it is precise.
+    let seconds = |since: UnixTime| (since.elapsed(now()).as_secs_f64() * 1e6).round() / 1e6;
+    status.since.filter(|_| up).map(seconds)
+}
+
+pub(crate) fn exit(exit: LastExit) -> Option<Exit> {
+    match exit {
+        LastExit::Exited { code } => Some(Exit::Code(code)),
+        LastExit::Signaled { signal, .. } => {
+            let name = signal_name(signal).map_or_else(|| format!("SIG{signal}"), str::to_owned);
+            Some(Exit::Signal(name))
+        }
+        LastExit::NotReported | LastExit::NotStarted | LastExit::Unknown(_) => None,
+    }
+}
+
+pub(crate) fn now() -> UnixTime {
+    let now = Timestamp::now();
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    UnixTime::new(now.as_second(), nanos).unwrap_or(UnixTime::EPOCH)
+}
+
+/// RFC 3339 in UTC with nanoseconds; `None` outside the years it can write.
+pub(crate) fn rfc3339(time: UnixTime) -> Option<String> {
+    let nanos = i32::try_from(time.nanos()).ok()?;
+    let timestamp = Timestamp::new(time.secs(), nanos).ok()?;
+    let year = timestamp.to_zoned(jiff::tz::TimeZone::UTC).year();
+    (0..=9999).contains(&year).then(|| format!("{timestamp:.9}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_nine_digits_and_none_is_invented() {
+        let text = |secs, nanos| rfc3339(UnixTime::new(secs, nanos).unwrap());
+        assert_eq!(text(1_795_387_890, 569_530_500).unwrap(), "2026-11-22T22:51:30.569530500Z");
+        assert_eq!(text(0, 0).unwrap(), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(text(-110, 500_000_000).unwrap(), "1969-12-31T23:58:10.500000000Z");
+        assert_eq!(text(i64::MIN, 0), None);
+        assert_eq!(text(i64::MAX, 0), None);
+    }
+
+    #[test]
+    fn signals_have_names_and_real_time_ones_numbers() {
+        let json = |signal| {
+            serde_json::to_string(&exit(LastExit::Signaled { signal, core: false })).unwrap()
+        };
+        assert_eq!(json(9), r#"{"signal":"SIGKILL"}"#);
+        assert_eq!(json(64), r#"{"signal":"SIG64"}"#);
+        let code = serde_json::to_string(&exit(LastExit::Exited { code: 3 })).unwrap();
+        assert_eq!(code, r#"{"code":3}"#);
+    }
+}

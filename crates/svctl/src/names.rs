@@ -1,0 +1,173 @@
+//! From what the user typed to services: names in the scan directory, loggers, patterns, paths.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use svcmgr::{Dialect, Error, ScanDir, Service};
+
+use crate::{args::Global, exit::Exit, output::Output};
+
+/// A service as the user named it, or why it cannot be used.
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) service: Result<Service, Error>,
+}
+
+/// Why the names could not even be looked up; already told.
+pub(crate) struct NoTargets(pub(crate) Exit);
+
+/// Finds what was named, in the order given; every service of the scan directory for no name.
+pub(crate) fn find(
+    global: &Global,
+    names: &[OsString],
+    output: &mut Output,
+) -> Result<Vec<Target>, NoTargets> {
+    let finder = Finder { global, scan_dir: std::cell::OnceCell::new() };
+    if names.is_empty() {
+        return finder.all(output);
+    }
+    let mut targets = Vec::new();
+    for name in names {
+        finder.one(name, &mut targets, output)?;
+    }
+    if global.verbose {
+        for target in &targets {
+            explain(target, output);
+        }
+    }
+    Ok(targets)
+}
+
+/// Looks for the scan directory only when a name needs it.
+struct Finder<'a> {
+    global: &'a Global,
+    scan_dir: std::cell::OnceCell<Option<ScanDir>>,
+}
+
+impl Finder<'_> {
+    fn scan_dir(&self, output: &mut Output) -> Result<&ScanDir, NoTargets> {
+        let find = || match &self.global.dir {
+            Some(dir) => Some(ScanDir::new(dir)),
+            None => ScanDir::find(),
+        };
+        let Some(scan_dir) = self.scan_dir.get_or_init(find) else {
+            output.message("cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web");
+            return Err(NoTargets(Exit::Usage));
+        };
+        Ok(scan_dir)
+    }
+
+    fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
+        let scan_dir = self.scan_dir(output)?;
+        if self.global.verbose {
+            output.message(&format!("the scan directory is {}", scan_dir.dir().display()));
+        }
+        let services = services(scan_dir, output)?;
+        let targets: Vec<_> = services.into_iter().map(|service| self.target(service)).collect();
+        if self.global.verbose {
+            for target in &targets {
+                explain(target, output);
+            }
+        }
+        Ok(targets)
+    }
+
+    fn one(
+        &self,
+        name: &OsStr,
+        targets: &mut Vec<Target>,
+        output: &mut Output,
+    ) -> Result<(), NoTargets> {
+        if is_path(name) {
+            targets.push(self.open(Path::new(name).to_owned(), name));
+            return Ok(());
+        }
+        let scan_dir = self.scan_dir(output)?;
+        let path = scan_dir.dir().join(name);
+        let pattern = name.to_str().filter(|name| name.contains(['*', '?', '[']));
+        let Some(pattern) = pattern.filter(|_| path.symlink_metadata().is_err()) else {
+            targets.push(self.open(path, name));
+            return Ok(());
+        };
+        let matcher = glob::Pattern::new(pattern).map_err(|error| {
+            output.message(&format!("cannot read the pattern {pattern}: {}", error.msg));
+            NoTargets(Exit::Usage)
+        })?;
+        let services = services(scan_dir, output)?;
+        let matching = services.into_iter().filter(|service| matcher.matches(service.name()));
+        let before = targets.len();
+        targets.extend(matching.map(|service| self.target(service)));
+        if targets.len() == before {
+            let dir = scan_dir.dir().display();
+            output.message(&format!("no service in {dir} matches {pattern}"));
+            return Err(NoTargets(Exit::Negative));
+        }
+        Ok(())
+    }
+
+    /// A service that was found by listing.
+    fn target(&self, service: Service) -> Target {
+        let (name, path) = (service.name().to_owned(), service.dir().to_owned());
+        let service = match self.global.backend {
+            Some(dialect) => with_dialect(&path, dialect, &name),
+            None => Ok(service),
+        };
+        Target { name, path, service }
+    }
+
+    fn open(&self, path: PathBuf, name: &OsStr) -> Target {
+        // `./web` and `/etc/service/web/` are called web; `web` and `web/log` as typed.
+        let last = path.file_name().filter(|_| is_path(name)).unwrap_or(name);
+        let name = last.to_string_lossy().into_owned();
+        let service = match self.global.backend {
+            Some(dialect) => with_dialect(&path, dialect, &name),
+            None => Service::open(&path).map(|service| service.named(&name)),
+        };
+        Target { name, path, service }
+    }
+}
+
+fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoTargets> {
+    scan_dir.services().map_err(|error| {
+        output.error(&error);
+        NoTargets(Exit::from(&error))
+    })
+}
+
+fn with_dialect(path: &Path, dialect: Dialect, name: &str) -> Result<Service, Error> {
+    Service::with_dialect(path, dialect).map(|service| service.named(name))
+}
+
+/// The rule of `sv`: a dot or a slash in front, or a slash at the end.
+fn is_path(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
+}
+
+fn explain(target: &Target, output: &mut Output) {
+    let Ok(service) = &target.service else { return };
+    let path = target.path.display();
+    let found = match service.dialect() {
+        Some(dialect) => format!("{dialect}, by the files in {path}"),
+        None => format!("no supervisor has left its files in {path}"),
+    };
+    output.message(&format!("{}: {found}", target.name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_and_slashes_make_a_path_and_a_slash_inside_does_not() {
+        for path in ["./web", "../web", ".", "/etc/service/web", "web/"] {
+            assert!(is_path(OsStr::new(path)), "{path}");
+        }
+        for name in ["web", "web/log", "web-*"] {
+            assert!(!is_path(OsStr::new(name)), "{name}");
+        }
+    }
+}

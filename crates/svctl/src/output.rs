@@ -1,0 +1,161 @@
+//! Where words go: data to standard output, messages to standard error. A reader that goes away ends
+//! the program quietly.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use svcmgr::{Error, State};
+
+use crate::{
+    args::{Color, Global},
+    exit::Exit,
+};
+
+/// The two streams, and how to use them.
+pub(crate) struct Output {
+    out: io::BufWriter<io::Stdout>,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) color: bool,
+    reader: Reader,
+}
+
+/// What became of whoever reads standard output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    /// It has heard enough.
+    Left,
+    /// It cannot take more: a full disk, for one.
+    Failed,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+            }
+        };
+        Self {
+            out: io::BufWriter::new(io::stdout()),
+            json: global.json,
+            quiet: global.quiet,
+            color,
+            reader: Reader::There,
+        }
+    }
+
+    /// Prints a line of data.
+    pub(crate) fn line(&mut self, line: &str) {
+        let result = writeln!(self.out, "{line}");
+        self.note(result);
+    }
+
+    /// Prints a value as one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
+        let result = serde_json::to_writer(&mut self.out, value).map_err(io::Error::from);
+        let result = result.and_then(|()| writeln!(self.out));
+        self.note(result);
+    }
+
+    /// Hands everything printed so far to the reader.
+    pub(crate) fn flush(&mut self) {
+        let result = self.out.flush();
+        self.note(result);
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.reader != Reader::There
+    }
+
+    fn note(&mut self, result: io::Result<()>) {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.reader = Reader::Left,
+            Err(error) if self.reader == Reader::There => {
+                self.reader = Reader::Failed;
+                Self::complain(&format!("svctl: cannot write to standard output: {error}"));
+            }
+            Ok(()) | Err(_) => (),
+        }
+    }
+
+    /// Says why something could not be done, and what to do about it.
+    pub(crate) fn error(&mut self, error: &Error) {
+        self.flush();
+        Self::complain(&format!("svctl: {}", message(error)));
+        if let Some(hint) = error.hint() {
+            Self::complain(&format!("  hint: {hint}"));
+        }
+    }
+
+    /// Says something on standard error.
+    pub(crate) fn message(&mut self, text: &str) {
+        self.flush();
+        Self::complain(&format!("svctl: {text}"));
+    }
+
+    fn complain(line: &str) {
+        // Nobody is left to tell that standard error is closed.
+        let _closed = writeln!(io::stderr(), "{line}");
+    }
+
+    /// A line in the colour of a state; the words say the same without it.
+    pub(crate) fn paint(&self, state: Option<State>, line: &str) -> String {
+        let style = match state {
+            Some(State::Up | State::Ready) => Style::new().fg_color(Some(AnsiColor::Green.into())),
+            Some(State::Backoff | State::Failed | State::Unknown) => {
+                Style::new().fg_color(Some(AnsiColor::Red.into()))
+            }
+            Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
+                Style::new().fg_color(Some(AnsiColor::Yellow.into()))
+            }
+            Some(State::Down | State::Exited) => Style::new().dimmed(),
+            None => Style::new().fg_color(Some(AnsiColor::Red.into())),
+        };
+        if self.color { format!("{style}{line}{style:#}") } else { line.to_owned() }
+    }
+
+    /// Ends the output. A reader that went away is no failure; a full disk is.
+    pub(crate) fn finish(mut self, exit: Exit) -> Exit {
+        self.flush();
+        if self.reader == Reader::Failed { Exit::System } else { exit }
+    }
+}
+
+/// An error in one line: what, where, and why.
+pub(crate) fn message(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    printable(&line)
+}
+
+/// Text from outside without what could move a terminal's cursor or forge a line.
+pub(crate) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { safe.extend(c.escape_default()) } else { safe.push(c) }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_move_the_cursor_or_forge_a_line() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc d"), "a\\u{1b}[2Jb\\nc d");
+        assert_eq!(printable("dienst-ä"), "dienst-ä");
+    }
+}
