@@ -159,11 +159,15 @@ impl Service {
     /// [`Error::Denied`], [`Error::NotFound`] once the directory is gone, [`Error::Io`]. Being
     /// down or unsupervised is not an error.
     pub fn status(&self) -> Result<Observation, Error> {
-        let dialect = self.dialect();
+        let mut dialect = self.dialect();
         let liveness = match dialect {
             Some(dialect) => liveness::probe(&self.dir, dialect)?,
             None => liveness::probe_ok(&self.dir)?,
         };
+        if dialect.is_none() && liveness != Liveness::Dead {
+            // It came up between the two looks; what tells its dialect is there by now.
+            dialect = self.dialect();
+        }
         let reading = match liveness {
             Liveness::Dead => {
                 require_directory(&self.dir)?;
@@ -257,8 +261,8 @@ impl Service {
         let Some(dialect) = dialect else {
             // Somebody answers, and what is there does not tell who: starting, or damaged.
             return match node::read_record(&self.status_path())? {
-                Some(bytes) if !bytes.as_slice().is_empty() => Err(self.of_no_dialect(&bytes)),
-                _ => Ok(Reading::NotYet),
+                Some(bytes) => Err(self.of_no_dialect(&bytes)),
+                None => Ok(Reading::NotYet),
             };
         };
         let Some(record) = self.read_record(dialect)? else { return Ok(Reading::NotYet) };

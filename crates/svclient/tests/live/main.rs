@@ -1,0 +1,94 @@
+//! The same sentences said to every real supervisor.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod sentences;
+mod supervised;
+
+macro_rules! say {
+    ($($sentence:ident)*) => {
+        say!(@ runit Runit $($sentence)*);
+        say!(@ daemontools Daemontools $($sentence)*);
+        say!(@ s6 S6 $($sentence)*);
+    };
+    (@ $module:ident $suite:ident $($sentence:ident)*) => {
+        mod $module {
+            use crate::supervised::Suite;
+            $(
+                #[test]
+                fn $sentence() {
+                    if Suite::$suite.is_installed() {
+                        crate::sentences::$sentence(Suite::$suite);
+                    }
+                }
+            )*
+        }
+    };
+}
+
+say! {
+    an_up_service_is_up_and_a_down_one_is_down
+    a_service_that_ignores_term_is_wanted_down_and_still_there
+    a_paused_service_is_paused
+    a_finish_script_is_not_the_service
+    a_crash_loop_is_never_called_down
+    down_and_up_change_what_the_native_tool_says
+    a_watch_sees_both_ends_and_says_each_thing_once
+    a_killed_supervisor_is_reported_at_once
+    a_supervisor_that_comes_back_is_reported
+    a_supervisor_with_nothing_to_start_is_noticed
+    a_restart_is_another_process_even_within_the_same_second
+    a_request_to_a_stopped_supervisor_ends_at_the_deadline
+    a_full_control_fifo_is_an_error_and_no_hang
+    a_service_that_ignores_term_is_killed_when_asked_to
+    a_damaged_record_is_told_and_nothing_is_written
+    leftovers_of_a_dead_supervisor_are_unsupervised
+    another_suite_that_takes_over_is_recognized
+    a_service_directory_that_vanishes_ends_its_watch
+    a_logger_has_a_service_of_its_own
+    many_services_share_one_watch
+}
+
+mod s6_only {
+    use crate::{sentences, supervised::Suite};
+
+    /// In a module that the filter `s6` finds.
+    mod s6 {
+        use super::*;
+
+        #[test]
+        fn readiness_is_awaited_then_reported() {
+            if Suite::S6.is_installed() {
+                sentences::readiness_is_awaited_then_reported(Suite::S6);
+            }
+        }
+
+        #[test]
+        fn the_exit_code_is_told() {
+            if Suite::S6.is_installed() {
+                sentences::the_exit_code_is_told(Suite::S6);
+            }
+        }
+    }
+}
+
+mod runit_only {
+    /// In a module that the filter `runit` finds.
+    mod runit {
+        use crate::{sentences, supervised::Suite};
+
+        #[test]
+        fn a_dangling_supervise_link_is_followed_once_it_leads_somewhere() {
+            if Suite::Runit.is_installed() {
+                sentences::a_dangling_supervise_link_is_followed(Suite::Runit);
+            }
+        }
+    }
+}

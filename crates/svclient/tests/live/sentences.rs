@@ -1,0 +1,482 @@
+//! What must hold under each supervisor, in the same words.
+
+use std::{
+    fs,
+    os::unix::fs::{OpenOptionsExt, symlink},
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+use svclient::{
+    Dialect, ErrorKind, Escalation, Goal, LastExit, News, Observation, Op, Outcome, Reading,
+    Service, State, Status, Want, WatchEvent, WatchSet, pursue,
+};
+
+use crate::supervised::{PATIENCE, Suite, Supervised};
+
+const SLEEP: &str = "exec sleep 1000";
+/// An ignored signal stays ignored across `exec`.
+const IGNORE_TERM: &str = "trap '' TERM HUP\nexec sleep 1000";
+
+/// Waits until the script of [`IGNORE_TERM`] has come so far.
+#[track_caller]
+fn wait_until_deaf(up: &Status) -> Status {
+    let path = format!("/proc/{}/status", up.pid.unwrap());
+    let ignores_term = || {
+        let text = fs::read_to_string(&path).unwrap();
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+        u64::from_str_radix(mask, 16).unwrap() >> (Signal::SIGTERM as u64 - 1) & 1 == 1
+    };
+    let deadline = deadline();
+    while !ignores_term() {
+        assert!(Instant::now() < deadline, "still listens to SIGTERM");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    *up
+}
+
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+fn open(supervised: &Supervised) -> Service {
+    Service::open(supervised.dir()).unwrap()
+}
+
+fn watch(supervised: &Supervised) -> WatchSet {
+    let mut watch = WatchSet::new().unwrap();
+    watch.add(open(supervised)).unwrap();
+    watch
+}
+
+/// The next event for which `done` holds.
+#[track_caller]
+fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) -> WatchEvent {
+    let deadline = deadline();
+    let mut seen = Vec::new();
+    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+        if done(&event) {
+            return event;
+        }
+        seen.push(event);
+    }
+    panic!("not seen in time; seen {seen:#?}");
+}
+
+fn status_of(event: &WatchEvent) -> Option<Status> {
+    event.observation.as_ref().ok()?.reading.status().copied()
+}
+
+/// Waits for a state.
+#[track_caller]
+fn until(watch: &mut WatchSet, state: State) -> Status {
+    status_of(&event(watch, |event| status_of(event).is_some_and(|s| s.state() == state))).unwrap()
+}
+
+#[track_caller]
+fn wait_for(supervised: &Supervised, state: State) -> Status {
+    until(&mut watch(supervised), state)
+}
+
+#[track_caller]
+fn ask(service: &Service, op: Op, goal: Goal) -> Outcome {
+    ask_until(service, op, goal, deadline())
+}
+
+#[track_caller]
+fn ask_until(service: &Service, op: Op, goal: Goal, deadline: Instant) -> Outcome {
+    let services = std::slice::from_ref(service);
+    pursue(services, op, goal, deadline, None).unwrap().remove(0).unwrap()
+}
+
+#[track_caller]
+fn reached(outcome: Outcome) -> Observation {
+    match outcome {
+        Outcome::Reached { observation, .. } => observation,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn status(observation: &Observation) -> Status {
+    *observation.reading.status().unwrap()
+}
+
+pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let up = wait_for(&supervised, State::Up);
+    assert_eq!(up.want, Some(Want::Up));
+    let pid = up.pid.unwrap();
+    assert!(supervised.native().contains(&format!("(pid {pid})")), "{}", supervised.native());
+    let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+    assert_eq!(cwd, supervised.dir().canonicalize().unwrap());
+
+    let down = Supervised::prepare(suite, SLEEP);
+    down.file("down", "");
+    let mut down = down;
+    down.supervise();
+    let status = wait_for(&down, State::Down);
+    assert_eq!((status.pid, status.want), (None, Some(Want::Down)));
+    assert_eq!(open(&down).status().unwrap().normally, svclient::Normally::Down);
+}
+
+pub fn a_service_that_ignores_term_is_wanted_down_and_still_there(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    let up = wait_until_deaf(&wait_for(&supervised, State::Up));
+    let outcome =
+        ask_until(&open(&supervised), Op::Down, Goal::Down, Instant::now() + ACKNOWLEDGED_BY);
+    let Outcome::Deadline { observation, acknowledged: true } = outcome else {
+        panic!("{outcome:?}")
+    };
+    let status = status(&observation);
+    assert_eq!((status.pid, status.want), (up.pid, Some(Want::Down)));
+    // s6 writes the same record for "told to end" and for "this is the last run".
+    let word = if suite == Suite::S6 { State::Up } else { State::Stopping };
+    assert_eq!(status.state(), word);
+    assert!(supervised.native().contains("want down"), "{}", supervised.native());
+}
+
+/// daemontools is deaf for up to 1.8 s after a start.
+const ACKNOWLEDGED_BY: Duration = Duration::from_secs(4);
+
+pub fn a_paused_service_is_paused(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    open(&supervised).send(Op::Pause).unwrap();
+    assert_eq!(until(&mut watch, State::Paused).paused, Some(true));
+    assert!(supervised.native().contains("paused"), "{}", supervised.native());
+    open(&supervised).send(Op::Cont).unwrap();
+    assert_eq!(until(&mut watch, State::Up).paused, Some(false));
+}
+
+pub fn a_finish_script_is_not_the_service(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.script("finish", SLEEP);
+    supervised.file("timeout-finish", "0\n");
+    supervised.supervise();
+    let mut watch = watch(&supervised);
+    let up = until(&mut watch, State::Up);
+    open(&supervised).send(Op::Down).unwrap();
+    if suite == Suite::Daemontools {
+        // It has no finish: the file means nothing to it.
+        until(&mut watch, State::Down);
+        return;
+    }
+    let finishing = until(&mut watch, State::Finishing);
+    assert_eq!(finishing.pid, None);
+    let script = finishing.finish_pid.or_else(|| {
+        // runit publishes the phase first and the pid of the script a moment later.
+        status_of(&event(&mut watch, |event| {
+            status_of(event).is_some_and(|status| status.finish_pid.is_some())
+        }))
+        .unwrap()
+        .finish_pid
+    });
+    assert!(script.is_some() && script != up.pid);
+    let native = supervised.native();
+    let says = if suite == Suite::Runit { "finish" } else { "down" };
+    assert!(native.starts_with(says), "{native}");
+}
+
+pub fn a_crash_loop_is_never_called_down(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    let mut watch = watch(&supervised);
+    let mut starts = std::collections::BTreeSet::new();
+    while starts.len() < 3 {
+        let event = event(&mut watch, |event| status_of(event).is_some());
+        let status = status_of(&event).unwrap();
+        assert!(
+            matches!(status.state(), State::Up | State::Backoff | State::Finishing),
+            "{status:?}"
+        );
+        assert_eq!(status.want, Some(Want::Up));
+        starts.extend(status.pid.map(svclient::Pid::get));
+    }
+    assert!(!supervised.native().contains("want down"));
+}
+
+pub fn down_and_up_change_what_the_native_tool_says(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    let service = open(&supervised);
+    let down = reached(ask(&service, Op::Down, Goal::Down));
+    assert_eq!(status(&down).state(), State::Down);
+    assert!(supervised.native().starts_with("down"), "{}", supervised.native());
+    let up = reached(ask(&service, Op::Up, Goal::Up));
+    let native = supervised.native();
+    let pid = status(&up).pid.unwrap();
+    assert!(native.contains(&format!("(pid {pid})")), "{native}");
+    assert!(native.starts_with("up") || native.starts_with("run"), "{native}");
+}
+
+pub fn a_watch_sees_both_ends_and_says_each_thing_once(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    let mut readings: Vec<Reading> = Vec::new();
+    let mut next = |state: State| {
+        event(&mut watch, |event| {
+            let observation = event.observation.as_ref().unwrap();
+            assert_ne!(readings.last(), Some(&observation.reading), "said twice");
+            readings.push(observation.reading);
+            observation.reading.status().is_some_and(|status| status.state() == state)
+        })
+    };
+    let up = next(State::Up);
+    open(&supervised).send(Op::Down).unwrap();
+    let down = next(State::Down);
+    open(&supervised).send(Op::Up).unwrap();
+    let again = next(State::Up);
+    assert!(up.seq < down.seq && down.seq < again.seq);
+    let since = |event: &WatchEvent| status_of(event).unwrap().since;
+    assert!(since(&up) < since(&down) && since(&down) < since(&again));
+}
+
+pub fn a_killed_supervisor_is_reported_at_once(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    supervised.signal(Signal::SIGKILL);
+    let event = event(&mut watch, |event| event.news == News::Unsupervised);
+    assert_eq!(event.observation.unwrap().reading, Reading::Unsupervised);
+    // The record is still there and looks alive; nobody stands behind it.
+    let service = open(&supervised);
+    assert_eq!(service.status().unwrap().reading, Reading::Unsupervised);
+    assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
+}
+
+pub fn a_supervisor_that_comes_back_is_reported(suite: Suite) {
+    let mut supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    reached(ask(&open(&supervised), Op::Down, Goal::Down));
+    supervised.signal(Signal::SIGKILL);
+    event(&mut watch, |event| event.news == News::Unsupervised);
+    supervised.supervise();
+    let back = event(&mut watch, |event| event.news == News::Supervised);
+    // It may be up by the time that it is noticed.
+    if status_of(&back).unwrap().state() != State::Up {
+        until(&mut watch, State::Up);
+    }
+}
+
+/// The record comes before the sign of life, and nothing comes after: with a `down` file there is
+/// only one record.
+pub fn a_supervisor_with_nothing_to_start_is_noticed(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.file("down", "");
+    let mut watch = watch(&supervised);
+    let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+    assert_eq!(first.news, News::Snapshot);
+    assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+    supervised.supervise();
+    let event = event(&mut watch, |event| status_of(event).is_some());
+    assert_eq!(event.news, News::Supervised);
+    assert_eq!(status_of(&event).unwrap().state(), State::Down);
+}
+
+pub fn a_restart_is_another_process_even_within_the_same_second(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let before = wait_for(&supervised, State::Up);
+    let after = status(&reached(ask(&open(&supervised), Op::Term, Goal::Restarted)));
+    assert_ne!(after.pid, before.pid);
+    assert!(after.since > before.since);
+}
+
+pub fn a_request_to_a_stopped_supervisor_ends_at_the_deadline(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    supervised.signal(Signal::SIGSTOP);
+    let patience = Instant::now() + Duration::from_millis(200);
+    let outcome = ask_until(&open(&supervised), Op::Down, Goal::Down, patience);
+    assert!(matches!(outcome, Outcome::Deadline { acknowledged: false, .. }), "{outcome:?}");
+    supervised.signal(Signal::SIGCONT);
+    wait_for(&supervised, State::Down);
+}
+
+pub fn a_full_control_fifo_is_an_error_and_no_hang(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    wait_until_deaf(&wait_for(&supervised, State::Up));
+    supervised.signal(Signal::SIGSTOP);
+    let service = open(&supervised);
+    let full = (0..100_000).find_map(|_| service.send(Op::Hup).err()).unwrap();
+    assert_eq!(full.kind(), ErrorKind::NotTakingRequests, "{full}");
+    let patience = Duration::from_millis(100);
+    let asked = Instant::now();
+    let error = service.send_before(Op::Hup, asked + patience).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+    assert!(asked.elapsed() >= patience);
+    supervised.signal(Signal::SIGCONT);
+    service.send_before(Op::Down, deadline()).unwrap();
+    service.send_before(Op::Kill, deadline()).unwrap();
+    wait_for(&supervised, State::Down);
+}
+
+pub fn a_service_that_ignores_term_is_killed_when_asked_to(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    wait_until_deaf(&wait_for(&supervised, State::Up));
+    let escalation = Escalation { after: Duration::from_millis(100), op: Op::Kill };
+    let service = [open(&supervised)];
+    let outcome = pursue(&service, Op::Down, Goal::Down, deadline(), Some(escalation));
+    let outcome = outcome.unwrap().remove(0).unwrap();
+    assert_eq!(status(&reached(outcome)).state(), State::Down);
+}
+
+pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let path = supervised.dir().join("supervise/status");
+    let good = fs::read(&path).unwrap();
+    let longer = [&good[..], &[0]].concat();
+    let stamp_of_no_clock = [&[0xff; 12][..], &good[12..]].concat();
+    for damaged in [&good[..0], &good[..1], &good[..good.len() - 1], &longer, &stamp_of_no_clock] {
+        fs::write(&path, damaged).unwrap();
+        let error = open(&supervised).status().unwrap_err();
+        // daemontools leaves nothing but the length to be known by.
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{} bytes: {error}", damaged.len());
+        assert_eq!(fs::read(&path).unwrap(), damaged);
+    }
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    assert_eq!(open(&supervised).status().unwrap_err().kind(), ErrorKind::WrongType);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &good).unwrap();
+    assert_eq!(status(&open(&supervised).status().unwrap()).state(), State::Down);
+}
+
+pub fn leftovers_of_a_dead_supervisor_are_unsupervised(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    let record = fs::read(supervised.dir().join("supervise/status")).unwrap();
+    supervised.signal(Signal::SIGKILL);
+    event(&mut watch, |event| event.news == News::Unsupervised);
+    let service = open(&supervised);
+    let observation = service.status().unwrap();
+    assert_eq!(observation.reading, Reading::Unsupervised);
+    assert_eq!(observation.dialect.unwrap().name(), suite.name());
+    for op in [Op::Up, Op::Down, Op::StopExit] {
+        assert_eq!(service.send(op).unwrap_err().kind(), ErrorKind::NotSupervised);
+    }
+    assert_eq!(fs::read(supervised.dir().join("supervise/status")).unwrap(), record);
+    // A plain file in place of the FIFO takes no byte.
+    let control = supervised.dir().join("supervise/control");
+    fs::remove_file(&control).unwrap();
+    fs::write(&control, "").unwrap();
+    assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::WrongType);
+    assert_eq!(fs::metadata(&control).unwrap().len(), 0);
+}
+
+pub fn another_suite_that_takes_over_is_recognized(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let mut watch = watch(&supervised);
+    supervised.signal(Signal::SIGKILL);
+    event(&mut watch, |event| event.news == News::Unsupervised);
+    for other in [Suite::Daemontools, Suite::S6, Suite::Runit, suite] {
+        if !other.is_installed() {
+            continue;
+        }
+        supervised.suite = other;
+        supervised.supervise();
+        let event = event(&mut watch, |event| {
+            let observation = event.observation.as_ref();
+            observation.is_ok_and(|o| {
+                o.reading.is_supervised() && o.dialect.map(Dialect::name) == Some(other.name())
+            })
+        });
+        assert_eq!(status_of(&event).unwrap().state(), State::Down);
+        supervised.signal(Signal::SIGKILL);
+        self::event(&mut watch, |event| event.news == News::Unsupervised);
+    }
+}
+
+pub fn a_service_directory_that_vanishes_ends_its_watch(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    fs::rename(supervised.dir(), supervised.scan_dir().join("elsewhere")).unwrap();
+    let event = event(&mut watch, |event| event.news == News::Removed);
+    assert_eq!(event.observation.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+pub fn a_logger_has_a_service_of_its_own(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    assert_eq!(open(&supervised).log(), None);
+    fs::create_dir(supervised.dir().join("log")).unwrap();
+    supervised.script("log/run", "exec cat >/dev/null");
+    supervised.supervise();
+    wait_for(&supervised, State::Up);
+    let log = open(&supervised).log().unwrap();
+    assert_eq!(log.name(), "web/log");
+    let mut watch = WatchSet::new().unwrap();
+    watch.add(log).unwrap();
+    if suite == Suite::Runit {
+        // runsv runs the logger itself; the other suites leave that to a second supervisor.
+        assert!(until(&mut watch, State::Up).pid.is_some());
+    } else {
+        let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+        assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+    }
+}
+
+pub fn many_services_share_one_watch(suite: Suite) {
+    let all: Vec<_> = (0..8).map(|_| Supervised::start(suite, SLEEP)).collect();
+    for supervised in &all {
+        wait_for(supervised, State::Up);
+    }
+    let services: Vec<_> = all.iter().map(open).collect();
+    let outcomes = pursue(&services, Op::Down, Goal::Down, deadline(), None).unwrap();
+    for outcome in outcomes {
+        assert_eq!(status(&reached(outcome.unwrap())).state(), State::Down);
+    }
+}
+
+pub fn readiness_is_awaited_then_reported(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, "read line <go\necho >&3\nexec sleep 1000");
+    supervised.file("notification-fd", "3\n");
+    let go = supervised.dir().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    supervised.supervise();
+    let mut watch = watch(&supervised);
+    let starting = until(&mut watch, State::Starting);
+    assert_eq!(starting.readiness.is_ready(), Some(false));
+    // The script reads, so this does not block for long.
+    fs::File::options().write(true).custom_flags(0).open(go).unwrap();
+    let ready = until(&mut watch, State::Ready);
+    assert_eq!(ready.pid, starting.pid);
+    assert!(supervised.native().contains(", ready"), "{}", supervised.native());
+}
+
+pub fn the_exit_code_is_told(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, "exit 3");
+    supervised.file("down", "");
+    supervised.supervise();
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Down);
+    open(&supervised).send(Op::Once).unwrap();
+    event(&mut watch, |event| {
+        status_of(event).is_some_and(|status| {
+            status.state() == State::Down && status.last_exit == LastExit::Exited { code: 3 }
+        })
+    });
+    assert!(supervised.native().starts_with("down (exitcode 3)"), "{}", supervised.native());
+}
+
+/// Debian keeps `supervise` in /run: a link that leads nowhere until runsv first runs.
+pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    let run = supervised.scan_dir().join("run");
+    fs::create_dir(&run).unwrap();
+    symlink(run.join("web"), supervised.dir().join("supervise")).unwrap();
+    let mut watch = watch(&supervised);
+    let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+    assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+    assert_eq!(open(&supervised).send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
+    supervised.supervise();
+    until(&mut watch, State::Up);
+}

@@ -1,0 +1,192 @@
+//! One real supervisor on a temporary service directory of its own; nothing outlives the value.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+/// A suite whose supervisor is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    Runit,
+    Daemontools,
+    S6,
+}
+
+impl Suite {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Runit => "runit",
+            Self::Daemontools => "daemontools",
+            Self::S6 => "s6",
+        }
+    }
+
+    pub fn supervisor(self) -> &'static str {
+        match self {
+            Self::Runit => "runsv",
+            Self::Daemontools => "supervise",
+            Self::S6 => "s6-supervise",
+        }
+    }
+
+    /// The suite's own tool that tells the status of one directory.
+    pub fn tool(self) -> &'static [&'static str] {
+        match self {
+            Self::Runit => &["sv", "status"],
+            Self::Daemontools => &["svstat"],
+            Self::S6 => &["s6-svstat"],
+        }
+    }
+
+    /// Whether its programs are there. If not: says so to whoever counts, or fails.
+    pub fn is_installed(self) -> bool {
+        let here = |program: &&str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+        };
+        let missing = [self.supervisor(), self.tool()[0]].into_iter().find(|name| !here(name));
+        let Some(missing) = missing else { return true };
+        let line = format!("{}: no {missing} in PATH\n", self.name());
+        assert!(
+            std::env::var_os("SV_ALLOW_SKIPS").is_some(),
+            "{line}  hint: `cargo xtask setup` installs it"
+        );
+        eprint!("skipped: {line}");
+        if let Some(file) = std::env::var_os("SV_SKIPS_FILE") {
+            let mut file = fs::File::options().append(true).open(file).unwrap();
+            file.write_all(line.as_bytes()).unwrap();
+        }
+        false
+    }
+}
+
+/// No wait of a test is longer.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A service directory, and the supervisor on it once started.
+pub struct Supervised {
+    pub suite: Suite,
+    tree: TempDir,
+    child: Option<Child>,
+}
+
+impl Supervised {
+    /// A service directory named `web` with this `run` script, and no supervisor yet.
+    pub fn prepare(suite: Suite, run: &str) -> Self {
+        let tree = tempfile::Builder::new().prefix("svlive-").tempdir().unwrap();
+        // Others may pass, for tests as another user.
+        fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let this = Self { suite, tree, child: None };
+        fs::create_dir(this.dir()).unwrap();
+        this.script("run", run);
+        this
+    }
+
+    /// As [`Supervised::prepare`], with the supervisor started.
+    pub fn start(suite: Suite, run: &str) -> Self {
+        let mut this = Self::prepare(suite, run);
+        this.supervise();
+        this
+    }
+
+    /// The scan directory that holds the service directory.
+    pub fn scan_dir(&self) -> &Path {
+        self.tree.path()
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.tree.path().join("web")
+    }
+
+    pub fn script(&self, name: &str, body: &str) {
+        let path = self.dir().join(name);
+        // Written elsewhere and renamed: no process may hold it open for writing when it is run.
+        let fresh = self.dir().join(".fresh");
+        fs::write(&fresh, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(fresh, path).unwrap();
+    }
+
+    pub fn file(&self, name: &str, content: &str) {
+        fs::write(self.dir().join(name), content).unwrap();
+    }
+
+    pub fn supervise(&mut self) {
+        let child = Command::new(self.suite.supervisor())
+            .arg(self.dir())
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// The supervisor's process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.as_ref().unwrap().id().try_into().unwrap())
+    }
+
+    /// Sends a signal to the supervisor.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// What the suite's own tool says, without the directory's name.
+    pub fn native(&self) -> String {
+        let [program, args @ ..] = self.suite.tool() else { unreachable!() };
+        let output = Command::new(program).args(args).arg(self.dir()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        said.replace(&format!("{}: ", self.dir().display()), "").trim_end().to_owned()
+    }
+
+    /// Every process whose working directory is in the tree: the supervisor's and its children's,
+    /// for services stay where they are started. The tree is ours alone.
+    fn processes(&self) -> Vec<Pid> {
+        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| {
+            fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|cwd| cwd.starts_with(self.tree.path()))
+        })
+        .map(Pid::from_raw)
+        .collect()
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        // The supervisor first, so that it starts nothing more.
+        if let Some(mut child) = self.child.take() {
+            let _gone = child.kill();
+            let _reaped = child.wait();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let processes = self.processes();
+            if processes.is_empty() {
+                break;
+            }
+            for pid in processes {
+                let _gone = kill(pid, Signal::SIGKILL);
+            }
+            if Instant::now() > deadline {
+                eprintln!("processes of {} do not end", self.tree.path().display());
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
