@@ -12,12 +12,15 @@ use svcmgr::{
     signal_name,
 };
 
-use crate::output::message;
+use crate::{names::is_path, output::message};
 
 /// One service.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) service: String,
+    /// What people are shown instead: a path as they typed it.
+    #[serde(skip)]
+    pub(crate) shown: String,
     path: String,
     backend: Option<&'static str>,
     pub(crate) supervised: Option<bool>,
@@ -59,7 +62,8 @@ impl Row {
         let paused = status
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
         Self {
-            service: service.name().to_owned(),
+            service: name_of(service.name(), service.dir()),
+            shown: service.name().to_owned(),
             path: absolute(service.dir()),
             backend: observation.dialect.map(svcmgr::Dialect::name),
             supervised: observation.liveness.is_alive(),
@@ -82,7 +86,8 @@ impl Row {
     /// A service that could not be looked at.
     pub(crate) fn failed(name: &str, path: &Path, error: &Error) -> Self {
         Self {
-            service: name.to_owned(),
+            service: name_of(name, path),
+            shown: name.to_owned(),
             path: absolute(path),
             backend: None,
             supervised: None,
@@ -183,6 +188,15 @@ fn hex(bytes: &[u8]) -> String {
 impl Log {
     fn of(status: &Status) -> Self {
         Self { state: state(status), pid: status.pid.map(u32::from) }
+    }
+}
+
+/// The service's name from what was typed: the last component of a path; `web/log` as it is.
+fn name_of(typed: &str, path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match path.file_name().filter(|_| is_path(typed.as_ref())) {
+        Some(last) => last.to_string_lossy().into_owned(),
+        None => typed.to_owned(),
     }
 }
 

@@ -119,9 +119,7 @@ impl Finder<'_> {
     }
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
-        // `./web` and `/etc/service/web/` are called web; `web` and `web/log` as typed.
-        let last = path.file_name().filter(|_| is_path(name)).unwrap_or(name);
-        let name = last.to_string_lossy().into_owned();
+        let name = name.to_string_lossy().into_owned();
         let service = match self.global.backend {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
@@ -142,7 +140,7 @@ fn with_dialect(path: &Path, dialect: Dialect, name: &str) -> Result<Service, Er
 }
 
 /// The rule of `sv`: a dot or a slash in front, or a slash at the end.
-fn is_path(name: &OsStr) -> bool {
+pub(crate) fn is_path(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
 }

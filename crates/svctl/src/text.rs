@@ -74,7 +74,7 @@ pub(crate) fn columns(row: &Row) -> [String; 5] {
         None => notes(row).join(", "),
     };
     [
-        printable(&row.service),
+        printable(&row.shown),
         row.state.map_or_else(dash, str::to_owned),
         row.pid.or(row.finish_pid).map_or_else(dash, |pid| pid.to_string()),
         row.uptime.map_or_else(dash, span),

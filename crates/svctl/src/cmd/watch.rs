@@ -69,7 +69,7 @@ fn tell(event: &WatchEvent, watched: &mut BTreeMap<WatchKey, Service>, output: &
             News::Resync => format!("{} (events were lost before this)", text::summary(&row)),
             _ => text::summary(&row),
         };
-        let name = printable(&row.service);
+        let name = printable(&row.shown);
         let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
         let line = output.paint(state, &format!("{now:.3} {name}: {what}"));
         output.line(&line);

@@ -1,0 +1,53 @@
+//! svctl against real supervisors, and against what their own tools say of the same service.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod native;
+mod sentences;
+#[path = "../../../svclient/tests/live/supervised.rs"]
+mod supervised;
+mod svctl;
+
+macro_rules! say {
+    ($($sentence:ident)*) => {
+        say!(@ runit Runit $($sentence)*);
+        say!(@ daemontools Daemontools $($sentence)*);
+        say!(@ s6 S6 $($sentence)*);
+    };
+    (@ $module:ident $suite:ident $($sentence:ident)*) => {
+        mod $module {
+            use crate::supervised::Suite;
+            $(
+                #[test]
+                fn $sentence() {
+                    if Suite::$suite.is_installed() {
+                        crate::sentences::$sentence(Suite::$suite);
+                    }
+                }
+            )*
+        }
+    };
+}
+
+say! {
+    status_agrees_with_the_native_tool_when_up_and_down
+    status_agrees_with_the_native_tool_while_it_ignores_term
+    status_agrees_with_the_native_tool_when_paused
+    status_agrees_with_the_native_tool_while_finish_runs
+    status_agrees_with_the_native_tool_in_a_crash_loop
+    up_and_down_wait_and_tell_what_came_of_it
+    a_deadline_is_99_and_says_whether_the_request_was_read
+    a_dead_supervisor_is_102_and_a_watch_says_so_at_once
+    watch_prints_one_object_for_each_change
+    names_patterns_and_the_scan_directory_are_understood
+    another_user_is_told_what_he_may_not_do
+    decode_reads_the_record_where_it_lies
+}

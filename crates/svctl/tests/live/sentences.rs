@@ -1,0 +1,286 @@
+//! What svctl must say, the same under each supervisor.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::CommandExt,
+    },
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::{
+    native::{Native, stamp},
+    supervised::{PATIENCE, Suite, Supervised},
+    svctl::{Run, Watching, command, run},
+};
+
+const SLEEP: &str = "exec sleep 1000";
+const IGNORE_TERM: &str = "trap '' TERM\n: >deaf\nexec sleep 1000";
+
+fn status(supervised: &Supervised) -> Value {
+    run(["status".as_ref(), "--json".as_ref(), supervised.dir().as_os_str()]).json()[0].take()
+}
+
+/// Waits until a row of the service fits.
+#[track_caller]
+fn until(supervised: &Supervised, done: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let row = status(supervised);
+        if done(&row) {
+            return row;
+        }
+        assert!(Instant::now() < deadline, "not in time: {row}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[track_caller]
+fn until_state(supervised: &Supervised, state: &str) -> Value {
+    until(supervised, |row| row["state"] == state)
+}
+
+fn act(supervised: &Supervised, args: &[&str]) -> Run {
+    run(args.iter().map(AsRef::as_ref).chain([supervised.dir().as_os_str()]))
+}
+
+/// The two must look at the same record: the service is at rest between the two readings.
+#[track_caller]
+fn check_agreement(supervised: &Supervised) -> Value {
+    let before = fs::read(supervised.dir().join("supervise/status")).unwrap();
+    let row = status(supervised);
+    let native = Native::read(supervised);
+    assert_eq!(fs::read(supervised.dir().join("supervise/status")).unwrap(), before, "moved");
+    assert_eq!(Native::of_json(&row, supervised.suite), native, "{row}");
+    assert_eq!(row["since"], stamp(supervised));
+    assert_eq!(row["backend"], supervised.suite.name());
+    assert_eq!(row["supervised"], true);
+    assert_eq!(row["error"], Value::Null);
+    row
+}
+
+pub fn status_agrees_with_the_native_tool_when_up_and_down(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let row = check_agreement(&supervised);
+    assert!(row["uptime"].as_f64().unwrap() < 60.0);
+    // The process started no later than the record says, and not long before.
+    let started = fs::metadata(format!("/proc/{}", row["pid"])).unwrap().modified().unwrap();
+    let since: jiff::Timestamp = row["since"].as_str().unwrap().parse().unwrap();
+    let apart = jiff::Timestamp::try_from(started).unwrap().duration_since(since).abs();
+    assert!(apart < jiff::SignedDuration::from_secs(2), "{apart}");
+
+    supervised.file("down", "");
+    assert_eq!(check_agreement(&supervised)["normally"], "down");
+    act(&supervised, &["down"]);
+    assert_eq!(check_agreement(&supervised)["state"], "down");
+    fs::remove_file(supervised.dir().join("down")).unwrap();
+    let row = check_agreement(&supervised);
+    assert_eq!((row["normally"].as_str(), row["uptime"].as_f64()), (Some("up"), None));
+}
+
+pub fn status_agrees_with_the_native_tool_while_it_ignores_term(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    until(&supervised, |_| supervised.dir().join("deaf").exists());
+    act(&supervised, &["down", "--no-wait"]);
+    until(&supervised, |row| row["want"] == "down");
+    let word = if suite == Suite::S6 { "up" } else { "stopping" };
+    // runit publishes the wish first and the signal a moment later.
+    until_state(&supervised, word);
+    check_agreement(&supervised);
+}
+
+pub fn status_agrees_with_the_native_tool_when_paused(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    // There is no command for it yet.
+    let control = supervised.dir().join("supervise/control");
+    fs::write(&control, "p").unwrap();
+    until_state(&supervised, "paused");
+    assert_eq!(check_agreement(&supervised)["paused"], true);
+}
+
+pub fn status_agrees_with_the_native_tool_while_finish_runs(suite: Suite) {
+    if suite == Suite::Daemontools {
+        return; // It has no finish script.
+    }
+    let mut supervised = Supervised::prepare(suite, "exit 5");
+    supervised.script("finish", SLEEP);
+    supervised.file("timeout-finish", "0\n");
+    supervised.supervise();
+    until(&supervised, |row| row["finish_pid"].is_u64());
+    let row = check_agreement(&supervised);
+    assert_eq!((row["state"].as_str(), row["pid"].as_u64()), (Some("finishing"), None));
+    if suite == Suite::S6 {
+        assert_eq!(row["exit"]["code"], 5);
+    }
+}
+
+pub fn status_agrees_with_the_native_tool_in_a_crash_loop(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    // runit and s6 are down for most of each second; daemontools calls the zombie up.
+    let word = if suite == Suite::Daemontools { "up" } else { "backoff" };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        until_state(&supervised, word);
+        // It moves once a second; look again if it did so in between.
+        let agreed = std::panic::catch_unwind(|| check_agreement(&supervised));
+        if let Ok(row) = agreed {
+            assert_eq!(row["want"], "up");
+            break;
+        }
+        assert!(Instant::now() < deadline);
+    }
+}
+
+pub fn up_and_down_wait_and_tell_what_came_of_it(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let down = act(&supervised, &["down"]);
+    assert_eq!((down.code, down.err.as_str()), (0, ""));
+    assert!(down.out.contains(": down"), "{down:?}");
+    assert!(supervised.native().starts_with("down"));
+    let up = act(&supervised, &["up", "--json"]);
+    let told = &up.json()[0];
+    assert_eq!((told["outcome"].as_str(), told["state"].as_str()), (Some("reached"), Some("up")));
+    assert!(supervised.native().contains(&format!("(pid {})", told["pid"])));
+    assert!(told["took"].as_f64().unwrap() < PATIENCE.as_secs_f64());
+    // Again: it is so already.
+    assert_eq!(act(&supervised, &["up", "-q"]).out, "");
+}
+
+pub fn a_deadline_is_99_and_says_whether_the_request_was_read(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    until(&supervised, |_| supervised.dir().join("deaf").exists());
+    let read = act(&supervised, &["down", "--timeout", "3s"]);
+    assert_eq!((read.code, read.out.as_str()), (99, ""));
+    assert!(read.err.contains("`down` was read"), "{read:?}");
+    let killed = act(&supervised, &["down", "--kill-after", "50ms"]);
+    assert_eq!(killed.code, 0, "{killed:?}");
+    supervised.signal(Signal::SIGSTOP);
+    let deaf = act(&supervised, &["up", "--timeout", "100ms", "--json"]);
+    assert_eq!((deaf.code, deaf.json()[0]["outcome"].as_str()), (99, Some("deadline")));
+    supervised.signal(Signal::SIGCONT);
+}
+
+pub fn a_dead_supervisor_is_102_and_a_watch_says_so_at_once(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let mut watching = Watching::start([supervised.dir()]);
+    assert_eq!(watching.next()["event"], "snapshot");
+    let killed = Instant::now();
+    supervised.signal(Signal::SIGKILL);
+    let gone = watching.next();
+    // Far below any interval at which somebody might poll.
+    assert!(killed.elapsed() < Duration::from_millis(900), "{:?}", killed.elapsed());
+    assert_eq!(gone["event"], "unsupervised");
+    assert_eq!(gone["state"], "unsupervised");
+    let row = status(&supervised);
+    assert_eq!((row["supervised"].as_bool(), row["pid"].as_u64()), (Some(false), None));
+    assert_eq!(act(&supervised, &["status"]).code, 102);
+    for verb in ["up", "down"] {
+        let refused = act(&supervised, &[verb]);
+        assert_eq!(refused.code, 102);
+        assert!(refused.err.contains("no supervisor is running there"), "{refused:?}");
+    }
+}
+
+pub fn watch_prints_one_object_for_each_change(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let mut watching = Watching::start([supervised.dir()]);
+    let first = watching.next();
+    assert_eq!((first["event"].as_str(), first["seq"].as_u64()), (Some("snapshot"), Some(1)));
+    act(&supervised, &["down", "--no-wait"]);
+    let to_down = watching.until(|line| line["state"] == "down");
+    act(&supervised, &["up", "--no-wait"]);
+    let to_up = watching.until(|line| line["state"] == "up");
+    let all: Vec<_> = [vec![first], to_down, to_up].concat();
+    for (at, line) in all.iter().enumerate() {
+        assert_eq!(line["seq"].as_u64(), u64::try_from(at + 1).ok());
+        assert_eq!(line["service"], "web");
+    }
+    assert!(all[1..].iter().all(|line| line["event"] == "changed"), "{all:?}");
+    // Whoever reads may leave; the next line finds nobody, and that is no failure.
+    let code = watching.stop_reading(|| drop(act(&supervised, &["down"])));
+    assert_eq!(code, Some(0));
+}
+
+pub fn names_patterns_and_the_scan_directory_are_understood(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let scan = supervised.scan_dir();
+    fs::create_dir(scan.join("no-service")).unwrap();
+    fs::create_dir(scan.join(".hidden")).unwrap();
+    fs::write(scan.join("file"), "").unwrap();
+    symlink("nowhere", scan.join("dangling")).unwrap();
+    symlink("web", scan.join("web-2")).unwrap();
+    let dir = scan.to_str().unwrap();
+    let list = |args: &[&str]| {
+        let run = run(["status", "--json", "--dir", dir].iter().chain(args));
+        let names = run.json().as_array().unwrap().clone();
+        names.iter().map(|row| row["service"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[]), ["web", "web-2"]);
+    assert_eq!(list(&["web-*"]), ["web-2"]);
+    assert_eq!(list(&["w?b", "web"]), ["web", "web"]);
+    let in_env = command(["status", "--json", "web"]).env("SVDIR", scan).output().unwrap();
+    assert_eq!(Run::of(in_env).json()[0]["path"], supervised.dir().to_str().unwrap());
+    let here = command(["status", "--json", "./web"]).current_dir(scan).output().unwrap();
+    let here = Run::of(here).json();
+    assert_eq!(here[0]["service"], "web");
+    assert_eq!(here[0]["path"], supervised.dir().canonicalize().unwrap().to_str().unwrap());
+    let none = run(["status", "--dir", dir, "x*"]);
+    assert_eq!((none.code, none.out.as_str()), (1, ""));
+    let forced = run(["status", "--json", "--dir", dir, "--backend", suite.name(), "web"]);
+    assert_eq!(forced.json()[0]["state"], "up");
+}
+
+/// Nobody may look into `supervise`; then everybody may look and nobody may ask.
+pub fn another_user_is_told_what_he_may_not_do(suite: Suite) {
+    if !nix::unistd::geteuid().is_root() {
+        return; // Only root can become somebody else.
+    }
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let dir = supervised.dir();
+    let program = supervised.scan_dir().join("svctl");
+    fs::copy(crate::svctl::PROGRAM, &program).unwrap();
+    let as_nobody = |args: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        command.args(args).arg(&dir).uid(65_534).gid(65_534).env_remove("SVDIR");
+        Run::of(command.output().unwrap())
+    };
+    let blind = as_nobody(&["status"]);
+    assert_eq!(blind.code, 111, "{blind:?}");
+    let row = as_nobody(&["status", "--json"]).json()[0].take();
+    let error = row["error"].as_str().unwrap();
+    assert!(error.contains("/supervise/") && error.contains("Permission denied"), "{error}");
+    let refused = as_nobody(&["down"]);
+    assert_eq!(refused.code, 111);
+    assert!(refused.err.contains("hint: needs"), "{refused:?}");
+
+    fs::set_permissions(dir.join("supervise"), fs::Permissions::from_mode(0o755)).unwrap();
+    let row = as_nobody(&["status", "--json"]).json()[0].take();
+    // s6's lock may be read; the others' is found in the kernel's table.
+    assert_eq!((row["state"].as_str(), row["supervised"].as_bool()), (Some("up"), Some(true)));
+    let refused = as_nobody(&["down"]);
+    assert_eq!(refused.code, 111);
+    assert!(refused.err.contains("cannot open") && refused.err.contains("write permission"));
+    assert_eq!(status(&supervised)["state"], "up");
+}
+
+pub fn decode_reads_the_record_where_it_lies(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let row = until_state(&supervised, "up");
+    let record = supervised.dir().join("supervise/status");
+    let decoded = run(["decode".as_ref(), "--json".as_ref(), record.as_os_str()]).json();
+    assert_eq!(decoded["dialect"], suite.name());
+    for key in ["state", "want", "pid", "since"] {
+        assert_eq!(decoded[key], row[key], "{key}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Running the program, and reading what it prints.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_svctl");
+
+/// What a run printed, and its exit code.
+#[derive(Debug)]
+pub struct Run {
+    pub out: String,
+    pub err: String,
+    pub code: i32,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        Self {
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code().unwrap(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A command without the environment's own ideas of where services are.
+pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).env_remove("SVDIR").env_remove("SVWAIT").stdin(Stdio::null());
+    command
+}
+
+pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+    Run::of(command(args).output().unwrap())
+}
+
+/// `svctl watch --json`, read line by line; ended when dropped.
+pub struct Watching {
+    child: Child,
+    /// `None` once nobody reads.
+    lines: Option<BufReader<ChildStdout>>,
+}
+
+impl Watching {
+    pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        let mut command = command(["watch", "--json"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = child.stdout.take().map(BufReader::new);
+        Self { child, lines }
+    }
+
+    pub fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.as_mut().unwrap().read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    }
+
+    /// Lines up to the first one that `done` holds for.
+    pub fn until(&mut self, done: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut lines = Vec::new();
+        loop {
+            lines.push(self.next());
+            if done(lines.last().unwrap()) {
+                return lines;
+            }
+        }
+    }
+
+    /// Stops reading; the program's exit code.
+    pub fn stop_reading(mut self, wake: impl FnOnce()) -> Option<i32> {
+        drop(self.lines.take());
+        wake();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
