@@ -65,9 +65,15 @@ pub(crate) fn open_file(path: &Path) -> Result<Option<File>, Error> {
 pub(crate) struct RecordBytes {
     bytes: [u8; Record::MAX_LEN + 1],
     len: usize,
+    file_len: usize,
 }
 
 impl RecordBytes {
+    /// Bytes in the file, of which no more were read than a record can have.
+    pub(crate) fn file_len(&self) -> usize {
+        self.file_len
+    }
+
     /// What was read; longer than any record if the file is.
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
@@ -77,7 +83,7 @@ impl RecordBytes {
 /// Reads a status file; `None` if there is none.
 pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
     let Some(mut file) = open_file(path)? else { return Ok(None) };
-    let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0 };
+    let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0, file_len: 0 };
     while let Some(rest) = record.bytes.get_mut(record.len..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {
             Ok(0) => break,
@@ -85,6 +91,11 @@ pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => (),
             Err(error) => return Err(Error::os("read", path, "read", error)),
         }
+    }
+    record.file_len = record.len;
+    if record.len > Record::MAX_LEN {
+        let stat = fstat(&file).map_err(|errno| Error::os("stat", path, "read", errno))?;
+        record.file_len = usize::try_from(stat.st_size).unwrap_or(record.len);
     }
     Ok(Some(record))
 }

@@ -291,7 +291,8 @@ impl Service {
                 return Ok(None); // Truncated by a starting supervisor.
             }
         }
-        let record = Record::from_bytes(dialect, bytes.as_slice());
+        let record = Record::from_bytes(dialect, bytes.as_slice())
+            .map_err(|_| DecodeError::Length { dialect, found: bytes.file_len() });
         match record.and_then(|record| record.check().map(|()| record)) {
             Ok(record) => Ok(Some(record)),
             Err(source) => Err(Error::Malformed { path, source }),
@@ -300,8 +301,7 @@ impl Service {
 
     fn of_no_dialect(&self, bytes: &RecordBytes) -> Error {
         // Only `ok` was found, so it is daemontools' or encore's; the former is the common one.
-        let source =
-            DecodeError::Length { dialect: Dialect::Daemontools, found: bytes.as_slice().len() };
+        let source = DecodeError::Length { dialect: Dialect::Daemontools, found: bytes.file_len() };
         Error::Malformed { path: self.status_path(), source }
     }
 

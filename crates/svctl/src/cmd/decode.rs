@@ -29,6 +29,7 @@ pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) ->
             return Exit::System;
         }
     };
+    let more = if input.len() as u64 == ENOUGH { "at least " } else { "" };
     let bytes = from_hex(&input).unwrap_or(input);
     let record = match dialect.or_else(|| owner(path)) {
         Some(dialect) => Record::from_bytes(dialect, &bytes).map_err(|error| error.to_string()),
@@ -47,7 +48,7 @@ pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) ->
             Exit::Done
         }
         Err(error) => {
-            output.message(&format!("cannot decode {}: {error}", path.display()));
+            output.message(&format!("cannot decode {}: {more}{error}", path.display()));
             Exit::Negative
         }
     }
