@@ -196,6 +196,9 @@ impl Service {
     /// Asks for `op`, at once or not at all. Returns when the request is delivered, not when it is
     /// carried out; [`crate::pursue`] waits for that.
     ///
+    /// Rust programs ignore SIGPIPE. A host that does not can be killed by it if the supervisor
+    /// ends between the opening and the writing of its FIFO.
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] where the dialect has no such request, [`Error::NotSupervised`] where

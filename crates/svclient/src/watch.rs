@@ -66,7 +66,7 @@ impl News {
 /// One item of a watch.
 #[derive(Debug)]
 pub struct WatchEvent {
-    /// Counts the events of the set from 1, without a gap.
+    /// Counts the events that the set has given out, from 1, without a gap.
     pub seq: u64,
     /// The service.
     pub key: WatchKey,
@@ -87,9 +87,11 @@ pub struct WatchSet {
     members: BTreeMap<WatchKey, Member>,
     /// Who is interested in a watched directory. Two services may share one.
     dirs: BTreeMap<DirId, BTreeSet<WatchKey>>,
-    queue: VecDeque<WatchEvent>,
+    queue: VecDeque<(WatchKey, News, Result<Observation, Error>)>,
+    /// Who is to be looked at although nothing was heard, soonest first.
+    due: BTreeSet<(Instant, WatchKey)>,
     next_key: u64,
-    next_seq: u64,
+    given_out: u64,
     looked: Instant,
 }
 
@@ -143,8 +145,9 @@ impl WatchSet {
             members: BTreeMap::new(),
             dirs: BTreeMap::new(),
             queue: VecDeque::new(),
+            due: BTreeSet::new(),
             next_key: 0,
-            next_seq: 0,
+            given_out: 0,
             looked: Instant::now(),
         })
     }
@@ -153,8 +156,9 @@ impl WatchSet {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory cannot be watched.
-    /// A service that cannot be read is watched all the same, and its snapshot says why.
+    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in it
+    /// cannot be watched (that needs the right to read them). A service whose record cannot be read
+    /// is watched all the same, and its snapshot says why.
     pub fn add(&mut self, service: Service) -> Result<WatchKey, Error> {
         let key = self.insert(service)?;
         self.look(key, &[], false);
@@ -170,7 +174,7 @@ impl WatchSet {
         let key = self.add(service)?;
         // The first look at a service always makes an event, the last of the queue.
         match self.queue.pop_back() {
-            Some(snapshot) => Ok((key, snapshot.observation)),
+            Some((_, _, observation)) => Ok((key, observation)),
             None => Err(Error::NotFound { path: dir }),
         }
     }
@@ -196,9 +200,8 @@ impl WatchSet {
 
     /// Ends the watch of one service; events already queued for it are dropped.
     pub fn remove(&mut self, key: WatchKey) {
-        self.disarm(key);
-        self.members.remove(&key);
-        self.queue.retain(|event| event.key != key);
+        self.forget(key);
+        self.queue.retain(|(of, _, _)| *of != key);
     }
 
     /// The service behind a key.
@@ -215,16 +218,16 @@ impl WatchSet {
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
         loop {
             self.collect()?;
-            if let Some(event) = self.queue.pop_front() {
-                return Ok(Some(event));
+            if let Some((key, news, observation)) = self.queue.pop_front() {
+                self.given_out += 1;
+                return Ok(Some(WatchEvent { seq: self.given_out, key, news, observation }));
             }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(None);
             }
-            let rechecks = self.members.values().filter_map(|member| member.recheck);
-            let due = rechecks.map(|recheck| recheck.at);
-            let due = due.chain(deadline).chain(self.look_again()).min();
+            let recheck = self.due.first().map(|(at, _)| *at);
+            let due = recheck.into_iter().chain(deadline).chain(self.look_again()).min();
             let timeout =
                 due.map_or(PollTimeout::NONE, |due| round_up(due.saturating_duration_since(now)));
             let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
@@ -258,10 +261,8 @@ impl WatchSet {
         };
         self.changes.drain(&mut hear).map_err(failure)?;
         let now = Instant::now();
-        for (&key, member) in &self.members {
-            if member.recheck.is_some_and(|recheck| recheck.at <= now) {
-                heard.entry(key).or_default();
-            }
+        for (_, key) in self.due.iter().take_while(|(at, _)| *at <= now) {
+            heard.entry(*key).or_default();
         }
         let all = overflow || self.look_again().is_some_and(|due| due <= now);
         if all {
@@ -273,8 +274,11 @@ impl WatchSet {
         for (key, places) in heard {
             if places.iter().any(|place| matches!(place, Place::Layout | Place::Anything)) {
                 self.disarm(key);
-                // What cannot be watched any more is found out by looking.
-                let _looked_at_below = self.arm(key);
+                match self.arm(key) {
+                    // That the directory is gone is found out by looking.
+                    Ok(()) | Err(Error::NotFound { .. }) => (),
+                    Err(error) => self.queue.push_back((key, News::Changed, Err(error))),
+                }
             }
             self.look(key, &places, overflow);
         }
@@ -294,6 +298,9 @@ impl WatchSet {
         }
         let result = member.service.status();
         let recheck = member.recheck.take();
+        if let Some(recheck) = recheck {
+            self.due.remove(&(recheck.at, key));
+        }
         let (news, observation) = match result {
             Ok(observation) => {
                 let contradicts = match observation.liveness {
@@ -311,6 +318,7 @@ impl WatchSet {
                     }
                     (false, _) => None,
                 };
+                self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
                 let event = member.tracker.observe(observation.reading);
                 let normally = member.normally.replace(observation.normally);
                 let news = match event.map(|event| event.change) {
@@ -328,8 +336,7 @@ impl WatchSet {
                 (if resync { News::Resync } else { news }, Ok(observation))
             }
             Err(error @ Error::NotFound { .. }) => {
-                self.disarm(key);
-                self.members.remove(&key);
+                self.forget(key);
                 (News::Removed, Err(error))
             }
             Err(_) if member.failed && !resync => return,
@@ -339,8 +346,14 @@ impl WatchSet {
                 (if first { News::Snapshot } else { News::Changed }, Err(error))
             }
         };
-        self.next_seq += 1;
-        self.queue.push_back(WatchEvent { seq: self.next_seq, key, news, observation });
+        self.queue.push_back((key, news, observation));
+    }
+
+    fn forget(&mut self, key: WatchKey) {
+        self.disarm(key);
+        if let Some(recheck) = self.members.remove(&key).and_then(|member| member.recheck) {
+            self.due.remove(&(recheck.at, key));
+        }
     }
 
     /// Watches the directories of a service as they are now.
@@ -351,8 +364,6 @@ impl WatchSet {
         let supervise = dir.join(files::SUPERVISE);
         match self.watch(key, &Dir::Supervise(supervise.clone())) {
             Ok(()) => Ok(()),
-            // It may not be searched: looking will say so.
-            Err(Error::Denied { .. }) => Ok(()),
             Err(Error::NotFound { .. }) => {
                 // Debian's runit: a link to a directory that runsv makes when it first starts.
                 if let Some(above) = nearest_above_link(&supervise) {

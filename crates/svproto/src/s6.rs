@@ -188,10 +188,5 @@ impl Fields {
     }
 }
 
-/// `u`, `d` or 0, as the two oldest layouts write it.
-const fn want_of_byte(byte: u8) -> Want {
-    crate::daemontools::decode_want(byte)
-}
-
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ say! {
     a_paused_service_is_paused
     a_finish_script_is_not_the_service
     a_crash_loop_is_never_called_down
+    a_crash_loop_can_be_ended
     down_and_up_change_what_the_native_tool_says
     a_watch_sees_both_ends_and_says_each_thing_once
     a_killed_supervisor_is_reported_at_once

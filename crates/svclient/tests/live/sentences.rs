@@ -196,6 +196,17 @@ pub fn a_crash_loop_is_never_called_down(suite: Suite) {
     assert!(!supervised.native().contains("want down"));
 }
 
+/// Also in the second after a death, in which runsv and supervise hear nothing.
+pub fn a_crash_loop_can_be_ended(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    let mut watch = watch(&supervised);
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.pid.is_some()));
+    let down = status(&reached(ask(&open(&supervised), Op::Down, Goal::Down)));
+    assert_eq!((down.state(), down.want), (State::Down, Some(Want::Down)));
+    assert!(supervised.native().starts_with("down"), "{}", supervised.native());
+    assert!(!supervised.native().contains("want up"), "{}", supervised.native());
+}
+
 pub fn down_and_up_change_what_the_native_tool_says(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);
     wait_for(&supervised, State::Up);

@@ -260,9 +260,11 @@ pub fn another_user_is_told_what_he_may_not_do(suite: Suite) {
     let row = as_nobody(&["status", "--json"]).json()[0].take();
     let error = row["error"].as_str().unwrap();
     assert!(error.contains("/supervise/") && error.contains("Permission denied"), "{error}");
-    let refused = as_nobody(&["down"]);
-    assert_eq!(refused.code, 111);
-    assert!(refused.err.contains("hint: needs"), "{refused:?}");
+    for verb in ["down", "watch"] {
+        let refused = as_nobody(&[verb]);
+        assert_eq!((refused.code, refused.out.as_str()), (111, ""));
+        assert!(refused.err.contains("hint: needs"), "{refused:?}");
+    }
 
     fs::set_permissions(dir.join("supervise"), fs::Permissions::from_mode(0o755)).unwrap();
     let row = as_nobody(&["status", "--json"]).json()[0].take();

@@ -70,6 +70,13 @@ fn records_made_of_their_fields_are_the_same_records() {
     let pid = Pid::new(20167);
     let since = S6Record::V2_11(record).since();
     assert_eq!(v2_11::Record::new(since, ready, pid, 0, 0x0c), record);
+    let old = S6Record::V2_2(v2_2::Record::new(since, ready, pid, 0x500, 0x1c));
+    assert_eq!((old.since(), old.raw_pid(), old.wait_status()), (since, 20167, Some(0x500)));
+    assert_eq!(old.status().state(), State::Ready);
+    let first = v2_0::Record::new(since, pid, true, false, Want::Up);
+    assert_eq!(S6Record::V2_0(first).status().state(), State::Paused);
+    let second = S6Record::V2_1(v2_1::Record::new(first, 9));
+    assert_eq!((second.raw_pid(), second.wait_status()), (20167, Some(9)));
     let wide = v2_13::Record::new(since, ready, pid, pid, 0x500, 0x0c);
     assert_eq!(wide.process_group(), 20167);
     let wide = S6Record::V2_13(wide);

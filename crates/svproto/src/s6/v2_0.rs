@@ -9,8 +9,12 @@
 //!
 //! Source: `s6_svstatus_pack` of s6 2.0; read, never met in practice.
 
-use super::{Fields, want_of_byte};
-use crate::{Tai64n, bytes::field};
+use super::Fields;
+use crate::{
+    Pid, Tai64n, Want,
+    bytes::{field, put},
+    daemontools::{decode_want, raw_pid, want_byte},
+};
 
 /// A status record of s6 2.0. Any 18 bytes are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +27,23 @@ impl Record {
     /// Takes 18 bytes as a record; this cannot fail.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// A record from its fields; `want` as `u`, `d` or 0.
+    #[must_use]
+    pub const fn new(
+        since: Tai64n,
+        pid: Option<Pid>,
+        paused: bool,
+        finishing: bool,
+        want: Want,
+    ) -> Self {
+        let mut bytes = [0; Self::LEN];
+        put::<0, 12, 18>(&mut bytes, since.to_bytes());
+        put::<12, 4, 18>(&mut bytes, raw_pid(pid).to_le_bytes());
+        let flags = paused as u8 | (finishing as u8) << 1;
+        put::<16, 2, 18>(&mut bytes, [flags, want_byte(want)]);
         Self(bytes)
     }
 
@@ -41,7 +62,7 @@ impl Record {
             wait_status: None,
             paused: flags & 1 != 0,
             finishing: flags & 2 != 0,
-            want: want_of_byte(want),
+            want: decode_want(want),
             ready: false,
         }
     }

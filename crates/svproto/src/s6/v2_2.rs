@@ -10,8 +10,8 @@
 //!
 //! Source: `s6_svstatus_pack` and `s6_svstatus_unpack` of s6 2.2 to 2.10; read.
 
-use super::Fields;
-use crate::{Tai64n, Want, bytes::field};
+use super::{Fields, v2_11};
+use crate::{Pid, Tai64n, Want, bytes::field};
 
 /// A status record of s6 2.2 to 2.10. Any 35 bytes are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,19 @@ impl Record {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
+    }
+
+    /// A record from its fields; `flags` as in [`flag`].
+    #[must_use]
+    pub const fn new(
+        since: Tai64n,
+        ready_since: Tai64n,
+        pid: Option<Pid>,
+        wait_status: u16,
+        flags: u8,
+    ) -> Self {
+        // The two layouts of 35 bytes differ in the meaning of the flags alone.
+        Self(*v2_11::Record::new(since, ready_since, pid, wait_status, flags).as_bytes())
     }
 
     /// The bytes as they are on disk.
