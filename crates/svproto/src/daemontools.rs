@@ -14,23 +14,17 @@
 //! Debian's 0.76-8.1, 0.76-14 and 0.76-15.
 
 use crate::{
-    LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want, bytes::field, tai::Scale,
+    LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
+    bytes::{field, record_of_bytes},
+    tai::Scale,
 };
 
-/// A daemontools status record. Any 18 bytes are one; unknown values survive a round trip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DaemontoolsRecord([u8; DaemontoolsRecord::LEN]);
+record_of_bytes! {
+    /// A daemontools status record. Any 18 bytes are one; unknown values survive a round trip.
+    DaemontoolsRecord: 18
+}
 
 impl DaemontoolsRecord {
-    /// Bytes in a record.
-    pub const LEN: usize = 18;
-
-    /// Takes 18 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields, for a program that supervises.
     #[must_use]
     pub const fn new(since: Tai64n, pid: Option<Pid>, paused: bool, want: Want) -> Self {
@@ -39,12 +33,6 @@ impl DaemontoolsRecord {
         crate::bytes::put::<12, 4, 18>(&mut bytes, raw_pid(pid).to_le_bytes());
         crate::bytes::put::<16, 2, 18>(&mut bytes, [paused as u8, want_byte(want)]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The label of the last change of pid.

@@ -17,14 +17,15 @@
 
 use crate::{
     LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
     daemontools::{DaemontoolsRecord, raw_pid, want_byte},
     tai::Scale,
 };
 
-/// A daemontools-encore status record of one service. Any 20 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EncoreRecord([u8; EncoreRecord::LEN]);
+record_of_bytes! {
+    /// A daemontools-encore status record of one service. Any 20 bytes are one.
+    EncoreRecord: 20
+}
 
 /// What encore calls the status: byte 18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,15 +73,6 @@ impl EncoreStage {
 }
 
 impl EncoreRecord {
-    /// Bytes in a record.
-    pub const LEN: usize = 20;
-
-    /// Takes 20 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields, for a program that supervises.
     #[must_use]
     pub const fn new(
@@ -95,12 +87,6 @@ impl EncoreRecord {
         put::<12, 4, 20>(&mut bytes, raw_pid(pid).to_le_bytes());
         put::<16, 4, 20>(&mut bytes, [paused as u8, want_byte(want), stage.to_byte(), 0]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The label of the last change of pid.
@@ -163,20 +149,12 @@ impl EncoreRecord {
     }
 }
 
-/// Two encore records, of a service and its logger. Any 40 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EncorePairRecord([u8; EncorePairRecord::LEN]);
+record_of_bytes! {
+    /// Two encore records, of a service and its logger. Any 40 bytes are one.
+    EncorePairRecord: 40
+}
 
 impl EncorePairRecord {
-    /// Bytes in a record.
-    pub const LEN: usize = 40;
-
-    /// Takes 40 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// The pair, main service first.
     #[must_use]
     pub const fn new(main: EncoreRecord, log: EncoreRecord) -> Self {
@@ -184,12 +162,6 @@ impl EncorePairRecord {
         put::<0, 20, 40>(&mut bytes, main.0);
         put::<20, 20, 40>(&mut bytes, log.0);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The service's own record.

@@ -16,14 +16,15 @@
 
 use crate::{
     LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
     daemontools::raw_pid,
     tai::Scale,
 };
 
-/// A runit status record. Any 20 bytes are one; unknown values survive a round trip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RunitRecord([u8; RunitRecord::LEN]);
+record_of_bytes! {
+    /// A runit status record. Any 20 bytes are one; unknown values survive a round trip.
+    RunitRecord: 20
+}
 
 /// The fields of a record, for a program that supervises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,15 +44,6 @@ pub struct RunitFields {
 }
 
 impl RunitRecord {
-    /// Bytes in a record.
-    pub const LEN: usize = 20;
-
-    /// Takes 20 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields.
     #[must_use]
     pub const fn new(fields: RunitFields) -> Self {
@@ -67,12 +59,6 @@ impl RunitRecord {
         put::<12, 4, 20>(&mut bytes, raw_pid(fields.pid).to_le_bytes());
         put::<16, 4, 20>(&mut bytes, [fields.paused as u8, want, fields.got_term as u8, phase]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The label of the start of `run`, or of when the service went down.

@@ -9,29 +9,10 @@
     reason = "tests"
 )]
 
-mod sentences;
+#[macro_use]
 mod supervised;
 
-macro_rules! say {
-    ($($sentence:ident)*) => {
-        say!(@ runit Runit $($sentence)*);
-        say!(@ daemontools Daemontools $($sentence)*);
-        say!(@ s6 S6 $($sentence)*);
-    };
-    (@ $module:ident $suite:ident $($sentence:ident)*) => {
-        mod $module {
-            use crate::supervised::Suite;
-            $(
-                #[test]
-                fn $sentence() {
-                    if Suite::$suite.is_installed() {
-                        crate::sentences::$sentence(Suite::$suite);
-                    }
-                }
-            )*
-        }
-    };
-}
+mod sentences;
 
 say! {
     an_up_service_is_up_and_a_down_one_is_down
@@ -58,38 +39,9 @@ say! {
 }
 
 mod s6_only {
-    use crate::{sentences, supervised::Suite};
-
-    /// In a module that the filter `s6` finds.
-    mod s6 {
-        use super::*;
-
-        #[test]
-        fn readiness_is_awaited_then_reported() {
-            if Suite::S6.is_installed() {
-                sentences::readiness_is_awaited_then_reported(Suite::S6);
-            }
-        }
-
-        #[test]
-        fn the_exit_code_is_told() {
-            if Suite::S6.is_installed() {
-                sentences::the_exit_code_is_told(Suite::S6);
-            }
-        }
-    }
+    say!(@ s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told);
 }
 
 mod runit_only {
-    /// In a module that the filter `runit` finds.
-    mod runit {
-        use crate::{sentences, supervised::Suite};
-
-        #[test]
-        fn a_dangling_supervise_link_is_followed_once_it_leads_somewhere() {
-            if Suite::Runit.is_installed() {
-                sentences::a_dangling_supervise_link_is_followed(Suite::Runit);
-            }
-        }
-    }
+    say!(@ runit Runit a_dangling_supervise_link_is_followed);
 }

@@ -71,6 +71,28 @@ impl Suite {
     }
 }
 
+/// Says each sentence to each suite: a module `runit`, `daemontools` and `s6` of tests.
+macro_rules! say {
+    ($($sentence:ident)*) => {
+        say!(@ runit Runit $($sentence)*);
+        say!(@ daemontools Daemontools $($sentence)*);
+        say!(@ s6 S6 $($sentence)*);
+    };
+    (@ $module:ident $suite:ident $($sentence:ident)*) => {
+        mod $module {
+            use crate::supervised::Suite;
+            $(
+                #[test]
+                fn $sentence() {
+                    if Suite::$suite.is_installed() {
+                        crate::sentences::$sentence(Suite::$suite);
+                    }
+                }
+            )*
+        }
+    };
+}
+
 /// No wait of a test is longer.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -10,32 +10,13 @@
     reason = "tests"
 )]
 
-mod native;
-mod sentences;
+#[macro_use]
 #[path = "../../../svclient/tests/live/supervised.rs"]
 mod supervised;
-mod svctl;
 
-macro_rules! say {
-    ($($sentence:ident)*) => {
-        say!(@ runit Runit $($sentence)*);
-        say!(@ daemontools Daemontools $($sentence)*);
-        say!(@ s6 S6 $($sentence)*);
-    };
-    (@ $module:ident $suite:ident $($sentence:ident)*) => {
-        mod $module {
-            use crate::supervised::Suite;
-            $(
-                #[test]
-                fn $sentence() {
-                    if Suite::$suite.is_installed() {
-                        crate::sentences::$sentence(Suite::$suite);
-                    }
-                }
-            )*
-        }
-    };
-}
+mod native;
+mod sentences;
+mod svctl;
 
 say! {
     status_agrees_with_the_native_tool_when_up_and_down

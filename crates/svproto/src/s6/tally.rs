@@ -12,24 +12,17 @@
 
 use crate::{
     LastExit, Scale, Tai64n, UnixTime,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
 };
 
-/// One death. Any 14 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Death([u8; Death::LEN]);
+record_of_bytes! {
+    /// One death. Any 14 bytes are one.
+    Death: 14
+}
 
 impl Death {
-    /// Bytes of a death.
-    pub const LEN: usize = 14;
     /// The largest number of deaths that a tally keeps (`max-death-tally` is at most this).
     pub const MAX_COUNT: usize = 4096;
-
-    /// Takes 14 bytes as a death; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
 
     /// A death from its fields, for a program that supervises.
     #[must_use]
@@ -38,12 +31,6 @@ impl Death {
         put::<0, 12, 14>(&mut bytes, at.to_bytes());
         put::<12, 2, 14>(&mut bytes, [code, signal]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The label of the death.

@@ -12,24 +12,16 @@
 use super::Fields;
 use crate::{
     Pid, Tai64n, Want,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
     daemontools::{decode_want, raw_pid, want_byte},
 };
 
-/// A status record of s6 2.0. Any 18 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Record([u8; Record::LEN]);
+record_of_bytes! {
+    /// A status record of s6 2.0. Any 18 bytes are one.
+    Record: 18
+}
 
 impl Record {
-    /// Bytes in a record.
-    pub const LEN: usize = 18;
-
-    /// Takes 18 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields; `want` as `u`, `d` or 0.
     #[must_use]
     pub const fn new(
@@ -45,12 +37,6 @@ impl Record {
         let flags = paused as u8 | (finishing as u8) << 1;
         put::<16, 2, 18>(&mut bytes, [flags, want_byte(want)]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     pub(super) const fn fields(&self) -> Fields {

@@ -11,22 +11,14 @@
 //! Source: `s6-supervise.h` and `s6_svstatus_pack` of s6 2.1; read, never met in practice.
 
 use super::{Fields, v2_0};
-use crate::bytes::{field, put};
+use crate::bytes::{field, put, record_of_bytes};
 
-/// A status record of s6 2.1. Any 26 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Record([u8; Record::LEN]);
+record_of_bytes! {
+    /// A status record of s6 2.1. Any 26 bytes are one.
+    Record: 26
+}
 
 impl Record {
-    /// Bytes in a record.
-    pub const LEN: usize = 26;
-
-    /// Takes 26 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from that of 2.0 and a wait status, written little-endian as the pid is.
     #[must_use]
     pub const fn new(head: v2_0::Record, wait_status: u16) -> Self {
@@ -34,12 +26,6 @@ impl Record {
         put::<0, 18, 26>(&mut bytes, *head.as_bytes());
         put::<18, 8, 26>(&mut bytes, (wait_status as u64).to_le_bytes());
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     pub(super) const fn fields(&self) -> Fields {

@@ -15,12 +15,13 @@
 use super::Fields;
 use crate::{
     Pid, Tai64n, Want,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
 };
 
-/// A status record of s6 2.11, 2.12, and 2.14 on. Any 35 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Record([u8; Record::LEN]);
+record_of_bytes! {
+    /// A status record of s6 2.11, 2.12, and 2.14 on. Any 35 bytes are one.
+    Record: 35
+}
 
 /// The flag byte and its bits; [`super::v2_13`] has the same.
 pub mod flag {
@@ -35,15 +36,6 @@ pub mod flag {
 }
 
 impl Record {
-    /// Bytes in a record.
-    pub const LEN: usize = 35;
-
-    /// Takes 35 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields, for a program that supervises; `flags` as in [`flag`].
     #[must_use]
     pub const fn new(
@@ -61,12 +53,6 @@ impl Record {
         put::<32, 2, 35>(&mut bytes, wait_status.to_be_bytes());
         put::<34, 1, 35>(&mut bytes, [flags]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The flag byte; see [`flag`].

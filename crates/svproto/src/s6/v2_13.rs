@@ -12,23 +12,15 @@
 use super::{Fields, v2_11};
 use crate::{
     Pid, Tai64n,
-    bytes::{field, put},
+    bytes::{field, put, record_of_bytes},
 };
 
-/// A status record of s6 2.13. Any 43 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Record([u8; Record::LEN]);
+record_of_bytes! {
+    /// A status record of s6 2.13. Any 43 bytes are one.
+    Record: 43
+}
 
 impl Record {
-    /// Bytes in a record.
-    pub const LEN: usize = 43;
-
-    /// Takes 43 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields; `flags` as in [`v2_11::flag`].
     #[must_use]
     pub const fn new(
@@ -47,12 +39,6 @@ impl Record {
         put::<40, 2, 43>(&mut bytes, wait_status.to_be_bytes());
         put::<42, 1, 43>(&mut bytes, [flags]);
         Self(bytes)
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The flag byte; see [`v2_11::flag`].

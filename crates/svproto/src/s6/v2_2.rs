@@ -11,11 +11,15 @@
 //! Source: `s6_svstatus_pack` and `s6_svstatus_unpack` of s6 2.2 to 2.10; read.
 
 use super::{Fields, v2_11};
-use crate::{Pid, Tai64n, Want, bytes::field};
+use crate::{
+    Pid, Tai64n, Want,
+    bytes::{field, record_of_bytes},
+};
 
-/// A status record of s6 2.2 to 2.10. Any 35 bytes are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Record([u8; Record::LEN]);
+record_of_bytes! {
+    /// A status record of s6 2.2 to 2.10. Any 35 bytes are one.
+    Record: 35
+}
 
 /// The flag byte and its bits.
 pub mod flag {
@@ -34,15 +38,6 @@ pub mod flag {
 }
 
 impl Record {
-    /// Bytes in a record.
-    pub const LEN: usize = 35;
-
-    /// Takes 35 bytes as a record; this cannot fail.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
     /// A record from its fields; `flags` as in [`flag`].
     #[must_use]
     pub const fn new(
@@ -54,12 +49,6 @@ impl Record {
     ) -> Self {
         // The two layouts of 35 bytes differ in the meaning of the flags alone.
         Self(*v2_11::Record::new(since, ready_since, pid, wait_status, flags).as_bytes())
-    }
-
-    /// The bytes as they are on disk.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
     }
 
     /// The flag byte; see [`flag`].
