@@ -4,13 +4,14 @@
 //!
 //! ```no_run
 //! use std::time::{Duration, Instant};
-//! use svclient::{Goal, Op, Service, Outcome, pursue};
+//! use svclient::{Outcome, Request, Service, pursue};
 //!
 //! let web = Service::open("/etc/service/web")?;
 //! println!("{:?}", web.status()?.reading);
 //!
 //! let deadline = Instant::now() + Duration::from_secs(30);
-//! let outcomes = pursue(&[web], Op::Down, Goal::Down, deadline, None)?;
+//! let request = Request::down().kill_after(Duration::from_secs(10));
+//! let outcomes = pursue(&[web], &request, deadline)?;
 //! assert!(matches!(outcomes[..], [Ok(Outcome::Reached { .. })]));
 //! # Ok::<(), svclient::Error>(())
 //! ```
@@ -40,7 +41,7 @@ mod watch;
 
 pub use error::{Error, ErrorKind};
 pub use liveness::Liveness;
-pub use pursue::{Escalation, Outcome, pursue};
+pub use pursue::{Outcome, Request, pursue};
 pub use scandir::ScanDir;
 pub use service::{Normally, Observation, Service};
 pub use signal::signal_name;

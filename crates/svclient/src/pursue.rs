@@ -9,7 +9,7 @@ use std::{
 };
 
 use svproto::{
-    Op, UnixTime,
+    Dialect, Op, Phase, UnixTime,
     goal::{Goal, Pursuit, Verdict, Why},
 };
 
@@ -43,17 +43,93 @@ pub enum Outcome {
     },
 }
 
-/// A second request to a service that has not reached the goal after a while.
+/// What to ask of a service, when that is done, and what to do if it is not done in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Escalation {
-    /// How long to wait for the first.
-    pub after: Duration,
-    /// The second; [`Op::Kill`] as a rule.
-    pub op: Op,
+#[must_use]
+pub struct Request {
+    ask: Ask,
+    goal: Goal,
+    kill_after: Option<Duration>,
 }
 
-/// Sends `op` to every service and waits until each has reached `goal`, or cannot, or `deadline`
-/// has passed. Results come in the order of the services, one each; one failure hides no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Op(Op),
+    Restart,
+}
+
+impl Request {
+    /// Any operation, done when `goal` is reached.
+    pub const fn new(op: Op, goal: Goal) -> Self {
+        Self { ask: Ask::Op(op), goal, kill_after: None }
+    }
+
+    /// Want up; done when a process is there that will stay.
+    pub const fn up() -> Self {
+        Self::new(Op::Up, Goal::Up)
+    }
+
+    /// Want down; done when no process is left, `finish` included.
+    pub const fn down() -> Self {
+        Self::new(Op::Down, Goal::Down)
+    }
+
+    /// One run and no other; done when it has begun.
+    pub const fn once() -> Self {
+        Self::new(Op::Once, Goal::Up)
+    }
+
+    /// Ends the process, if there is one, and wants the service up; done when a process is there
+    /// that was started after the request. A service that is down is started.
+    pub const fn restart() -> Self {
+        Self { ask: Ask::Restart, goal: Goal::Restarted, kill_after: None }
+    }
+
+    /// The same request, done at another goal: ready, say, or up for a while.
+    pub const fn until(self, goal: Goal) -> Self {
+        Self { goal, ..self }
+    }
+
+    /// The same request; a process that is still there after so long gets SIGKILL.
+    pub const fn kill_after(self, after: Duration) -> Self {
+        Self { kill_after: Some(after), ..self }
+    }
+
+    /// What is sent to a supervisor of this dialect, in one write.
+    #[must_use]
+    pub const fn ops(&self, dialect: Dialect) -> &[Op] {
+        match (&self.ask, dialect) {
+            (Ask::Op(op), _) => std::slice::from_ref(op),
+            // SIGCONT, because a paused process does not end of SIGTERM; want up, because it may
+            // be down or wanted down.
+            (Ask::Restart, Dialect::Daemontools | Dialect::Encore | Dialect::Runit) => {
+                &[Op::Term, Op::Cont, Op::Up]
+            }
+            // Its own `down-signal` instead of SIGTERM.
+            (Ask::Restart, Dialect::S6) => &[Op::Restart, Op::Cont, Op::Up],
+        }
+    }
+
+    /// The operation whose wish the record must show before it can have been read.
+    const fn wish(&self) -> Op {
+        match self.ask {
+            Ask::Op(op) => op,
+            Ask::Restart => Op::Up,
+        }
+    }
+
+    fn send(&self, service: &Service, deadline: Instant) -> Result<(), Error> {
+        match (self.ask, service.dialect()) {
+            (Ask::Op(op), _) => service.send_before(op, deadline),
+            (Ask::Restart, Some(dialect)) => service.send_all_before(self.ops(dialect), deadline),
+            (Ask::Restart, None) => service.send_before(Op::Up, deadline),
+        }
+    }
+}
+
+/// Asks every service and waits until each has reached the goal of the request, or cannot, or
+/// `deadline` has passed. Results come in the order of the services, one each; one failure hides no
+/// other.
 ///
 /// All requests are sent before the first wait; one watch serves all services.
 ///
@@ -63,23 +139,21 @@ pub struct Escalation {
 /// errors of [`Service::send_before`], [`WatchSet::add`] and [`Service::status`].
 pub fn pursue(
     services: &[Service],
-    op: Op,
-    goal: Goal,
+    request: &Request,
     deadline: Instant,
-    escalation: Option<Escalation>,
 ) -> Result<Vec<Result<Outcome, Error>>, Error> {
     let mut watch = WatchSet::new()?;
     let mut waits: Vec<Wait> =
-        services.iter().map(|service| Wait::begin(&mut watch, service, op, goal)).collect();
+        services.iter().map(|service| Wait::begin(&mut watch, service, request)).collect();
     let keys: BTreeMap<WatchKey, usize> = waits
         .iter()
         .enumerate()
         .filter_map(|(at, wait)| wait.waiting().map(|waiting| (waiting.key, at)))
         .collect();
     for (service, wait) in services.iter().zip(&mut waits) {
-        wait.send(service, op, deadline);
+        wait.send(service, request, deadline);
     }
-    while let Some(until) = next_look(&waits, deadline, escalation) {
+    while let Some(until) = next_look(&waits, deadline) {
         if let Some(event) = watch.next_before(Some(until))? {
             if let Some(wait) = keys.get(&event.key).and_then(|&at| waits.get_mut(at)) {
                 wait.take(event.observation);
@@ -91,23 +165,19 @@ pub fn pursue(
         }
         for (service, wait) in services.iter().zip(&mut waits) {
             wait.look_again(now);
-            if let Some(Escalation { after, op }) = escalation {
-                wait.escalate(service, op, now, after, deadline);
-            }
+            wait.kill(service, now, deadline);
         }
     }
     Ok(waits.into_iter().map(Wait::finish).collect())
 }
 
 /// When something is due even if nothing is heard; `None` once no service waits.
-fn next_look(waits: &[Wait], deadline: Instant, escalation: Option<Escalation>) -> Option<Instant> {
+fn next_look(waits: &[Wait], deadline: Instant) -> Option<Instant> {
     let waiting = || waits.iter().filter_map(Wait::waiting);
     waiting().next()?;
     let look_again = waiting().filter_map(|waiting| waiting.look_again);
-    let escalate = waiting()
-        .filter(|waiting| !waiting.escalated)
-        .filter_map(|waiting| escalation.map(|escalation| waiting.asked + escalation.after));
-    look_again.chain(escalate).chain([deadline]).min()
+    let kill = waiting().filter_map(|waiting| waiting.kill_at);
+    look_again.chain(kill).chain([deadline]).min()
 }
 
 /// One service of a call.
@@ -122,17 +192,25 @@ struct Waiting {
     asked: Instant,
     last: Observation,
     look_again: Option<Instant>,
-    escalated: bool,
+    kill_after: Option<Duration>,
+    /// When SIGKILL is due; `None` once it was sent.
+    kill_at: Option<Instant>,
 }
 
 impl Wait {
     /// Arms the watch and takes the baseline.
-    fn begin(watch: &mut WatchSet, service: &Service, op: Op, goal: Goal) -> Self {
+    fn begin(watch: &mut WatchSet, service: &Service, request: &Request) -> Self {
         let begun = watch.add_and_look(service.clone()).and_then(|(key, snapshot)| {
             let last = snapshot?;
-            let pursuit = Pursuit::new(goal, Some(op), last.reading);
-            let asked = Instant::now();
-            Ok(Waiting { key, pursuit, asked, last, look_again: None, escalated: false })
+            Ok(Waiting {
+                key,
+                pursuit: Pursuit::new(request.goal, Some(request.wish()), last.reading),
+                asked: Instant::now(),
+                last,
+                look_again: None,
+                kill_after: request.kill_after,
+                kill_at: None,
+            })
         });
         match begun {
             Ok(waiting) => Self::Waiting(waiting),
@@ -147,11 +225,12 @@ impl Wait {
         }
     }
 
-    fn send(&mut self, service: &Service, op: Op, deadline: Instant) {
+    fn send(&mut self, service: &Service, request: &Request, deadline: Instant) {
         if let Self::Waiting(waiting) = self {
-            match service.send_before(op, deadline) {
+            match request.send(service, deadline) {
                 Ok(()) => {
                     waiting.asked = Instant::now();
+                    waiting.kill_at = waiting.kill_after.map(|after| waiting.asked + after);
                     self.judge();
                 }
                 Err(error) => *self = Self::Done(Err(error)),
@@ -178,18 +257,15 @@ impl Wait {
         }
     }
 
-    fn escalate(
-        &mut self,
-        service: &Service,
-        op: Op,
-        now: Instant,
-        after: Duration,
-        deadline: Instant,
-    ) {
-        if let Self::Waiting(waiting) = self {
-            if !waiting.escalated && now >= waiting.asked + after {
-                waiting.escalated = true;
-                if let Err(error) = service.send_before(op, deadline) {
+    /// Sends SIGKILL once it is due. Only to `run`: runit answers a kill during `finish` by running
+    /// `finish` a second time.
+    fn kill(&mut self, service: &Service, now: Instant, deadline: Instant) {
+        let Self::Waiting(waiting) = self else { return };
+        let phase = waiting.last.reading.status().map(|status| status.phase);
+        if waiting.kill_at.is_some_and(|at| at <= now) {
+            waiting.kill_at = None;
+            if phase == Some(Phase::Up) {
+                if let Err(error) = service.send_before(Op::Kill, deadline) {
                     *self = Self::Done(Err(error));
                 }
             }

@@ -215,32 +215,48 @@ impl Service {
     ///
     /// As [`Service::send`].
     pub fn send_before(&self, op: Op, deadline: Instant) -> Result<(), Error> {
+        self.send_all_before(&[op], deadline)
+    }
+
+    /// As [`Service::send_before`], for several operations in one write: the supervisor reads them
+    /// in this order, and nobody else's between them. All are sent or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn send_all_before(&self, ops: &[Op], deadline: Instant) -> Result<(), Error> {
+        let Some(&first) = ops.first() else { return Ok(()) };
         let dir = || self.dir.clone();
         let path = self.dir.join(files::CONTROL);
         let Some(dialect) = self.dialect() else {
             return Err(match node::open_fifo(&path)? {
                 Fifo::Open(_) => Error::UnknownDialect { dir: dir() },
-                Fifo::NoReader | Fifo::Missing => self.not_supervised(op),
+                Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
             });
         };
-        let bytes = op
-            .control_bytes(dialect, self.version)
-            .map_err(|source| Error::Unsupported { dir: dir(), source })?;
+        let mut bytes = Vec::with_capacity(ops.len());
+        for op in ops {
+            let unsupported = |source| Error::Unsupported { dir: dir(), source };
+            bytes.extend(op.control_bytes(dialect, self.version).map_err(unsupported)?);
+        }
+        if bytes.len() > PIPE_BUF {
+            let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+            return Err(Error::Io { doing: "write so many requests at once to", path, source });
+        }
         // Opened for this one request: a descriptor that outlives the supervisor would keep unread
         // bytes alive, and the next supervisor would carry them out.
         let Fifo::Open(fifo) = node::open_fifo(&path)? else {
-            return Err(self.not_supervised(op));
+            return Err(self.not_supervised(first));
         };
         loop {
-            // At most PIPE_BUF bytes, so they are written together or not at all.
-            match nix::unistd::write(&fifo, bytes) {
+            match nix::unistd::write(&fifo, &bytes) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => (),
-                Err(Errno::EPIPE) => return Err(self.not_supervised(op)),
+                Err(Errno::EPIPE) => return Err(self.not_supervised(first)),
                 Err(Errno::EAGAIN) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return Err(Error::NotTakingRequests { op, dir: dir() });
+                        return Err(Error::NotTakingRequests { op: first, dir: dir() });
                     }
                     let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
                     match poll(&mut fds, round_up(left)) {
@@ -312,6 +328,9 @@ impl Service {
         self.dir.join(files::STATUS)
     }
 }
+
+/// What POSIX promises to write together or not at all; Linux promises 4096.
+const PIPE_BUF: usize = 512;
 
 /// encore's two writes of one change lie microseconds apart; a handful of readings outlasts them.
 const READS_OF_A_MOVING_RECORD: usize = 8;

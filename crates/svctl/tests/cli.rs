@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "live/schema.rs"]
+mod schema;
 #[path = "live/svctl.rs"]
 mod svctl;
 
@@ -399,6 +401,14 @@ fn names_from_outside_cannot_forge_output() {
     assert!(!told.out.contains('\u{1b}'));
     let rows = run(["status", "--json", "--dir", dir]).json();
     assert_eq!(rows[0]["service"], name);
+}
+
+#[test]
+#[should_panic(expected = "uptime")]
+fn what_the_schema_does_not_promise_would_be_noticed() {
+    let mut row = run(["status", "--json", "/absent"]).json()[0].take();
+    row["uptime"] = Value::from("soon");
+    schema::check(&row);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::{LastExit, Op, Phase, Readiness, Reading, State, Status, UnixTime, Wa
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Goal {
-    /// `run` has a process that is not on its way out.
+    /// `run` has a process that is not on its way out. After [`Op::Once`] a run that is over
+    /// already counts as well.
     Up,
     /// The service said that it is ready.
     Ready,
@@ -84,8 +85,15 @@ pub struct Pursuit {
     goal: Goal,
     baseline: Reading,
     wish: Wish,
+    /// The want turned to what was asked for after the baseline.
     acknowledged: bool,
+    /// Since when the want is contrary, where the baseline's was not.
+    contrary_since: Option<UnixTime>,
 }
+
+/// A want that turns against a request may be an older request that is read only now: a supervisor
+/// may be deaf for 1.8 s (daemontools, between two naps). After this it is somebody's last word.
+const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// What the record must say before it can have read the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,17 +132,18 @@ impl Pursuit {
     /// A wait that starts from `baseline`, taken before `op` is sent; `None` to only look on.
     #[must_use]
     pub const fn new(goal: Goal, op: Option<Op>, baseline: Reading) -> Self {
-        Self { goal, baseline, wish: Wish::of(op), acknowledged: false }
+        Self { goal, baseline, wish: Wish::of(op), acknowledged: false, contrary_since: None }
     }
 
-    /// Whether the record shows that the supervisor has read the request. Without a request, and
-    /// for one that changes no want, always.
+    /// Whether the record shows that the supervisor has read the request: the want has turned to it.
+    /// It does not where it was so before. Without a request, and for one that changes no want,
+    /// always true.
     #[must_use]
     pub const fn is_acknowledged(&self) -> bool {
         self.acknowledged || matches!(self.wish, Wish::None)
     }
 
-    /// Takes a reading; `now` is the wall clock, which only [`Goal::UpFor`] looks at.
+    /// Takes a reading; `now` is the wall clock.
     pub fn observe(&mut self, reading: &Reading, now: UnixTime) -> Verdict {
         let status = match reading {
             Reading::Unsupervised if self.goal == Goal::Gone => return Verdict::Reached,
@@ -142,19 +151,11 @@ impl Pursuit {
             Reading::NotYet => return Verdict::Pending { look_again: None },
             Reading::Status(status) => status,
         };
-        let met = self.wish.is_met_by(status.want);
-        let was_acknowledged = self.acknowledged;
-        self.acknowledged |= met;
-        if !met {
-            // Before the acknowledgement a contrary want is simply the old one.
-            return match self.wish {
-                Wish::Down if was_acknowledged => Verdict::Never(Why::WantedUpAgain),
-                Wish::Up if was_acknowledged => self.without_a_wish(status),
-                _ => Verdict::Pending { look_again: None },
-            };
+        if let Some(verdict) = self.against_the_wish(status, now) {
+            return verdict;
         }
         match self.goal {
-            Goal::Up => self.reached_or(is_up(status), status),
+            Goal::Up => self.reached_or(is_up(status) || self.has_run_once(status), status),
             Goal::UpFor(span) => match status.since {
                 Some(since) if is_up(status) => {
                     if since.elapsed(now) >= span {
@@ -177,6 +178,34 @@ impl Pursuit {
             Goal::Finished => pending_unless(is_down(status) || self.is_another_run(status)),
             Goal::Gone => pending_unless(false),
         }
+    }
+
+    /// What a want that is contrary to the request comes to; `None` if it is not.
+    fn against_the_wish(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.status().and_then(|base| base.want);
+        let met_before = base.is_some() && self.wish.is_met_by(base);
+        if self.wish.is_met_by(status.want) {
+            self.acknowledged |= !met_before || self.contrary_since.is_some();
+            self.contrary_since = None;
+            return None;
+        }
+        if !self.acknowledged {
+            if !met_before {
+                // It is simply the old want.
+                return Some(Verdict::Pending { look_again: None });
+            }
+            let since = *self.contrary_since.get_or_insert(now);
+            if since.elapsed(now) < LAST_WORD {
+                return Some(Verdict::Pending {
+                    look_again: Some(since.saturating_add(LAST_WORD)),
+                });
+            }
+        }
+        Some(match self.wish {
+            Wish::Down => Verdict::Never(Why::WantedUpAgain),
+            Wish::Up => self.without_a_wish(status),
+            Wish::Once | Wish::None => Verdict::Pending { look_again: None },
+        })
     }
 
     /// For goals that need a process: reached, or out of reach once the supervisor will not start
@@ -206,11 +235,19 @@ impl Pursuit {
     fn has_begun(&self, status: &Status) -> bool {
         match self.wish {
             Wish::Up | Wish::Down => true,
-            Wish::Once | Wish::None => self
+            Wish::Once => false,
+            Wish::None => self
                 .baseline
                 .status()
                 .is_some_and(|base| base.since != status.since && base.phase != Phase::Down),
         }
+    }
+
+    /// Whether the one run that was asked for is over already. Its end is all that is left to see
+    /// of a run of a millisecond.
+    fn has_run_once(&self, status: &Status) -> bool {
+        let since = self.baseline.status().and_then(|base| base.since);
+        self.wish == Wish::Once && is_down(status) && status.since > since
     }
 
     /// Whether a process is another one than that of the baseline: a later start, at full

@@ -27,6 +27,12 @@ say! {
     a_supervisor_that_comes_back_is_reported
     a_supervisor_with_nothing_to_start_is_noticed
     a_restart_is_another_process_even_within_the_same_second
+    restart_works_for_a_service_that_is_up_down_or_paused
+    restart_waits_for_a_service_that_takes_its_time_to_stop
+    restart_kills_what_ignores_term_when_asked_to
+    restart_of_a_crash_loop_is_its_next_start
+    restart_outlasts_the_finish_script
+    once_is_reached_even_by_a_job_of_a_millisecond
     a_request_to_a_stopped_supervisor_ends_at_the_deadline
     a_full_control_fifo_is_an_error_and_no_hang
     a_service_that_ignores_term_is_killed_when_asked_to

@@ -8,8 +8,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Escalation, Goal, LastExit, News, Observation, Op, Outcome, Reading,
-    Service, State, Status, Want, WatchEvent, WatchSet, pursue,
+    Dialect, ErrorKind, Goal, LastExit, News, Observation, Op, Outcome, Reading, Request, Service,
+    State, Status, Want, WatchEvent, WatchSet, pursue,
 };
 
 use crate::supervised::{PATIENCE, Suite, Supervised};
@@ -86,7 +86,12 @@ fn ask(service: &Service, op: Op, goal: Goal) -> Outcome {
 #[track_caller]
 fn ask_until(service: &Service, op: Op, goal: Goal, deadline: Instant) -> Outcome {
     let services = std::slice::from_ref(service);
-    pursue(services, op, goal, deadline, None).unwrap().remove(0).unwrap()
+    pursue(services, &Request::new(op, goal), deadline).unwrap().remove(0).unwrap()
+}
+
+#[track_caller]
+fn request(service: &Service, request: &Request) -> Outcome {
+    pursue(std::slice::from_ref(service), request, deadline()).unwrap().remove(0).unwrap()
 }
 
 #[track_caller]
@@ -294,6 +299,82 @@ pub fn a_restart_is_another_process_even_within_the_same_second(suite: Suite) {
     assert!(after.since > before.since);
 }
 
+/// A process other than the one before, started later.
+#[track_caller]
+fn check_restart(supervised: &Supervised, before: Option<&Status>, restart: &Request) {
+    let after = status(&reached(request(&open(supervised), restart)));
+    assert!(after.pid.is_some() && after.want == Some(Want::Up), "{after:?}");
+    if let Some(before) = before {
+        assert_ne!(after.pid, before.pid);
+        assert!(after.since > before.since, "{before:?} {after:?}");
+    }
+}
+
+pub fn restart_works_for_a_service_that_is_up_down_or_paused(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    let up = until(&mut watch, State::Up);
+    check_restart(&supervised, Some(&up), &Request::restart());
+    reached(request(&open(&supervised), &Request::down()));
+    check_restart(&supervised, None, &Request::restart());
+    open(&supervised).send(Op::Pause).unwrap();
+    let paused = until(&mut watch, State::Paused);
+    check_restart(&supervised, Some(&paused), &Request::restart());
+}
+
+pub fn restart_waits_for_a_service_that_takes_its_time_to_stop(suite: Suite) {
+    let supervised = Supervised::start(
+        suite,
+        "trap 'sleep 1; exit 0' TERM\n: >deaf\nwhile :; do sleep 0.05; done",
+    );
+    let up = wait_for(&supervised, State::Up);
+    let deadline = deadline();
+    while !supervised.dir().join("deaf").exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    check_restart(&supervised, Some(&up), &Request::restart());
+}
+
+pub fn restart_kills_what_ignores_term_when_asked_to(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    let up = wait_until_deaf(&wait_for(&supervised, State::Up));
+    let restart = Request::restart().kill_after(Duration::from_millis(100));
+    check_restart(&supervised, Some(&up), &restart);
+}
+
+pub fn restart_of_a_crash_loop_is_its_next_start(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    let mut watch = watch(&supervised);
+    let up = event(&mut watch, |event| status_of(event).is_some_and(|s| s.pid.is_some()));
+    check_restart(&supervised, status_of(&up).as_ref(), &Request::restart());
+}
+
+pub fn restart_outlasts_the_finish_script(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.script("finish", "exec sleep 1");
+    supervised.supervise();
+    let mut watch = watch(&supervised);
+    let up = until(&mut watch, State::Up);
+    open(&supervised).send(Op::Down).unwrap();
+    if suite != Suite::Daemontools {
+        until(&mut watch, State::Finishing);
+    }
+    check_restart(&supervised, Some(&up), &Request::restart());
+}
+
+/// The job is over before anybody can look; that it has run is seen all the same.
+pub fn once_is_reached_even_by_a_job_of_a_millisecond(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, ": >ran");
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    reached(request(&open(&supervised), &Request::once()));
+    let mut watch = watch(&supervised);
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.pid.is_none()));
+    assert!(supervised.dir().join("ran").exists());
+}
+
 pub fn a_request_to_a_stopped_supervisor_ends_at_the_deadline(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);
     wait_for(&supervised, State::Up);
@@ -326,10 +407,8 @@ pub fn a_full_control_fifo_is_an_error_and_no_hang(suite: Suite) {
 pub fn a_service_that_ignores_term_is_killed_when_asked_to(suite: Suite) {
     let supervised = Supervised::start(suite, IGNORE_TERM);
     wait_until_deaf(&wait_for(&supervised, State::Up));
-    let escalation = Escalation { after: Duration::from_millis(100), op: Op::Kill };
-    let service = [open(&supervised)];
-    let outcome = pursue(&service, Op::Down, Goal::Down, deadline(), Some(escalation));
-    let outcome = outcome.unwrap().remove(0).unwrap();
+    let down = Request::down().kill_after(Duration::from_millis(100));
+    let outcome = request(&open(&supervised), &down);
     assert_eq!(status(&reached(outcome)).state(), State::Down);
 }
 
@@ -441,7 +520,7 @@ pub fn many_services_share_one_watch(suite: Suite) {
         wait_for(supervised, State::Up);
     }
     let services: Vec<_> = all.iter().map(open).collect();
-    let outcomes = pursue(&services, Op::Down, Goal::Down, deadline(), None).unwrap();
+    let outcomes = pursue(&services, &Request::down(), deadline()).unwrap();
     for outcome in outcomes {
         assert_eq!(status(&reached(outcome.unwrap())).state(), State::Down);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use svcmgr::{Error, Escalation, Goal, Op, Outcome, Service, Why, pursue};
+use svcmgr::{Error, Goal, Op, Outcome, Request, Service, Why, pursue};
 
 use crate::{
     args::{Act, Global},
@@ -24,8 +24,9 @@ pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut O
         services.iter().map(|service| service.send(op).map(|()| Done::Sent)).collect()
     } else {
         let deadline = Instant::now() + act.timeout;
-        let escalation = act.kill_after.map(|after| Escalation { after, op: Op::Kill });
-        match pursue(&services, op, goal, deadline, escalation) {
+        let request = Request::new(op, goal);
+        let request = act.kill_after.map_or(request, |after| request.kill_after(after));
+        match pursue(&services, &request, deadline) {
             Ok(results) => {
                 results.into_iter().map(|result| result.map(Done::Waited)).collect::<Vec<_>>()
             }
@@ -150,7 +151,7 @@ fn tell(service: &Service, done: &Done, op: Op) -> Told {
             let why = if *acknowledged {
                 format!("`{op}` was read, and the deadline passed before it was carried out")
             } else {
-                format!("the supervisor has not reacted to `{op}` before the deadline")
+                format!("the deadline passed without a sign that the supervisor has read `{op}`")
             };
             (observation, "deadline", None, Some(why), Exit::Deadline)
         }

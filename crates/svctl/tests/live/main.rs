@@ -15,6 +15,7 @@
 mod supervised;
 
 mod native;
+mod schema;
 mod sentences;
 mod svctl;
 

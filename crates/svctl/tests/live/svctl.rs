@@ -28,7 +28,10 @@ impl Run {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let value = serde_json::from_str(&self.out);
+        let value = value.unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        crate::schema::check(&value);
+        value
     }
 }
 
@@ -61,7 +64,10 @@ impl Watching {
     pub fn next(&mut self) -> Value {
         let mut line = String::new();
         self.lines.as_mut().unwrap().read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+        let value = serde_json::from_str(&line);
+        let value = value.unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        crate::schema::check(&value);
+        value
     }
 
     /// Lines up to the first one that `done` holds for.

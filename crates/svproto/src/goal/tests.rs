@@ -90,6 +90,26 @@ fn down_is_out_of_reach_once_somebody_else_wants_it_up() {
     );
 }
 
+/// daemontools naps: `d` and then `u` lie unread in its FIFO, and `d` is carried out first.
+#[test]
+fn an_older_request_that_is_read_late_is_not_the_last_word() {
+    let at = |secs| UnixTime::new(secs, 0).unwrap();
+    let up = runit(1, 9, b'u', 1);
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    assert_eq!(pursuit.observe(&up, at(100)), PENDING);
+    assert!(!pursuit.is_acknowledged());
+    let look_again = Verdict::Pending { look_again: Some(at(104)) };
+    assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(101)), look_again);
+    assert_eq!(pursuit.observe(&runit(2, 0, b'u', 0), at(102)), PENDING);
+    assert!(pursuit.is_acknowledged());
+    assert_eq!(pursuit.observe(&runit(3, 10, b'u', 1), at(103)), Verdict::Reached);
+    // Nobody reads on: it was the last word.
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(101)), look_again);
+    let given_up = Verdict::Never(Why::GivenUp { exit: LastExit::NotReported });
+    assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(104)), given_up);
+}
+
 #[test]
 fn up_is_out_of_reach_once_the_supervisor_gave_up() {
     let given_up = Verdict::Never(Why::GivenUp { exit: LastExit::NotReported });
@@ -101,6 +121,21 @@ fn up_is_out_of_reach_once_the_supervisor_gave_up() {
             (runit(1, 0, b'u', 0), PENDING),
             (runit(2, 0, b'd', 0), given_up),
         ],
+    );
+}
+
+/// A job of a millisecond: only its end is seen.
+#[test]
+fn once_is_reached_by_a_run_that_is_over_already() {
+    check(
+        Goal::Up,
+        Some(Op::Once),
+        &[(runit(1, 0, b'd', 0), PENDING), (runit(2, 0, b'd', 0), Verdict::Reached)],
+    );
+    check(
+        Goal::Up,
+        Some(Op::Once),
+        &[(runit(1, 0, b'd', 0), PENDING), (runit(2, 9, b'd', 1), Verdict::Reached)],
     );
 }
 
