@@ -42,7 +42,7 @@ pub(crate) enum Hint {
 }
 
 /// What it happened to, where the mechanism tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// The record was published.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]

@@ -25,6 +25,11 @@
 //! and never run: it cannot see a supervisor being killed, so services are looked at once a second
 //! there, and every service costs two descriptors.
 //!
+//! | feature    | adds                                                         |
+//! |------------|--------------------------------------------------------------|
+//! | `tokio`    | `svclient::tokio::WatchStream`: a watch as a `Stream`        |
+//! | `async-io` | `svclient::async_io::WatchStream`: the same, for smol        |
+//!
 //! Not here: byte layouts (`svproto`), starting processes, D-Bus, printing.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -37,6 +42,8 @@ mod pursue;
 mod scandir;
 mod service;
 mod signal;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod stream;
 mod watch;
 
 pub use error::{Error, ErrorKind};
@@ -45,6 +52,12 @@ pub use pursue::{Outcome, Request, pursue};
 pub use scandir::ScanDir;
 pub use service::{Normally, Observation, Service};
 pub use signal::signal_name;
+#[cfg(feature = "async-io")]
+#[cfg_attr(docsrs, doc(cfg(feature = "async-io")))]
+pub use stream::async_io;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use stream::tokio;
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -63,6 +64,13 @@ impl ScanDir {
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be read. An
     /// entry that cannot be used is left out.
     pub fn services(&self) -> Result<Vec<Service>, Error> {
+        let names = self.names()?;
+        let open = |name: &OsString| Service::open(self.dir.join(name)).ok();
+        Ok(names.iter().filter_map(open).collect())
+    }
+
+    /// The names that a scanner looks at, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<OsString>, Error> {
         let list = std::fs::read_dir(&self.dir).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound { path: self.dir.clone() },
             _ => Error::os("list", &self.dir, "read", source),
@@ -75,8 +83,7 @@ impl ScanDir {
             }
         }
         names.sort_unstable();
-        let open = |name: &std::ffi::OsString| Service::open(self.dir.join(name)).ok();
-        Ok(names.iter().filter_map(open).collect())
+        Ok(names)
     }
 }
 

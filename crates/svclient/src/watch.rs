@@ -4,11 +4,15 @@
 //! worst and never missed. A hint only says where to look; [`Tracker`] drops readings that say
 //! nothing new.
 
+mod follow;
+mod recheck;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Instant,
 };
 
 use nix::{
@@ -26,6 +30,8 @@ use crate::{
     service::round_up,
 };
 
+use self::{follow::Follow, recheck::Recheck};
+
 /// A service in a [`WatchSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchKey(u64);
@@ -36,13 +42,16 @@ pub struct WatchKey(u64);
 pub enum News {
     /// The first look, after the watch was armed.
     Snapshot,
+    /// The first look at a service that has appeared in a followed scan directory.
+    Added,
     /// Its status or its `down` file changed.
     Changed,
     /// A supervisor holds it again.
     Supervised,
     /// Its supervisor is gone.
     Unsupervised,
-    /// The service directory is gone; nothing follows for this service.
+    /// The service directory is gone, or its entry in a followed scan directory; nothing more is
+    /// said about this service.
     Removed,
     /// The system lost events. This is how it stands now; what lay between is not known.
     Resync,
@@ -54,6 +63,7 @@ impl News {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
+            Self::Added => "added",
             Self::Changed => "changed",
             Self::Supervised => "supervised",
             Self::Unsupervised => "unsupervised",
@@ -68,8 +78,10 @@ impl News {
 pub struct WatchEvent {
     /// Counts the events that the set has given out, from 1, without a gap.
     pub seq: u64,
-    /// The service.
+    /// Which service of the set.
     pub key: WatchKey,
+    /// The service.
+    pub service: Arc<Service>,
     /// What happened.
     pub news: News,
     /// How the service stands, or why that cannot be said. After an error the watch goes on.
@@ -79,15 +91,16 @@ pub struct WatchEvent {
 /// Watches services, one descriptor for all of them.
 ///
 /// Events of one service come in the order in which they were seen; the first is a snapshot. The
-/// set is an endless blocking iterator; [`WatchSet::next_before`] takes a deadline, and `AsFd`
-/// offers the descriptor to somebody else's loop (readable: call [`WatchSet::next_before`] with a
-/// deadline in the past until it gives nothing).
+/// set is an endless blocking iterator; [`WatchSet::next_before`] takes a deadline. In somebody
+/// else's loop: call [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor
+/// (`AsFd`) to be readable, or for [`WatchSet::due`] where that is not `None`.
 pub struct WatchSet {
     changes: Changes,
     members: BTreeMap<WatchKey, Member>,
+    follows: Vec<Follow>,
     /// Who is interested in a watched directory. Two services may share one.
-    dirs: BTreeMap<DirId, BTreeSet<WatchKey>>,
-    queue: VecDeque<(WatchKey, News, Result<Observation, Error>)>,
+    dirs: BTreeMap<DirId, BTreeSet<Who>>,
+    queue: VecDeque<Queued>,
     /// Who is to be looked at although nothing was heard, soonest first.
     due: BTreeSet<(Instant, WatchKey)>,
     next_key: u64,
@@ -95,40 +108,30 @@ pub struct WatchSet {
     looked: Instant,
 }
 
+/// An event without its number, which it gets when it is given out.
+struct Queued {
+    key: WatchKey,
+    service: Arc<Service>,
+    news: News,
+    observation: Result<Observation, Error>,
+}
+
+/// Who is told of changes in a directory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Service(WatchKey),
+    /// The scan directory at this place of `follows`.
+    Scan(usize),
+}
+
 struct Member {
-    service: Service,
+    service: Arc<Service>,
     tracker: Tracker,
     normally: Option<Normally>,
     /// The last look failed; the same failure is not told twice.
     failed: bool,
     watched: BTreeSet<DirId>,
     recheck: Option<Recheck>,
-}
-
-/// A look that is due although nothing new was heard: what was seen contradicts what was heard.
-///
-/// A supervisor that ends closes its lock first and `ok` microseconds later; one that starts
-/// publishes its record first and opens `ok` microseconds later. Both are heard before they can be
-/// seen, and nothing is heard afterwards.
-#[derive(Clone, Copy)]
-struct Recheck {
-    at: Instant,
-    pause: Duration,
-}
-
-impl Recheck {
-    const FIRST: Duration = Duration::from_millis(1);
-    /// After some four seconds of contradiction it is not a matter of microseconds.
-    const LAST: Duration = Duration::from_secs(2);
-
-    fn start() -> Self {
-        Self { at: Instant::now() + Self::FIRST, pause: Self::FIRST }
-    }
-
-    fn next(self) -> Option<Self> {
-        let pause = self.pause * 2;
-        (pause <= Self::LAST).then(|| Self { at: Instant::now() + pause, pause })
-    }
 }
 
 impl WatchSet {
@@ -143,6 +146,7 @@ impl WatchSet {
         Ok(Self {
             changes,
             members: BTreeMap::new(),
+            follows: Vec::new(),
             dirs: BTreeMap::new(),
             queue: VecDeque::new(),
             due: BTreeSet::new(),
@@ -161,7 +165,7 @@ impl WatchSet {
     /// is watched all the same, and its snapshot says why.
     pub fn add(&mut self, service: Service) -> Result<WatchKey, Error> {
         let key = self.insert(service)?;
-        self.look(key, &[], false);
+        self.look(key, &BTreeSet::new(), false);
         Ok(key)
     }
 
@@ -174,7 +178,7 @@ impl WatchSet {
         let key = self.add(service)?;
         // The first look at a service always makes an event, the last of the queue.
         match self.queue.pop_back() {
-            Some((_, _, observation)) => Ok((key, observation)),
+            Some(snapshot) => Ok((key, snapshot.observation)),
             None => Err(Error::NotFound { path: dir }),
         }
     }
@@ -182,7 +186,7 @@ impl WatchSet {
     fn insert(&mut self, service: Service) -> Result<WatchKey, Error> {
         let key = WatchKey(self.next_key);
         let member = Member {
-            service,
+            service: Arc::new(service),
             tracker: Tracker::new(),
             normally: None,
             failed: false,
@@ -201,13 +205,13 @@ impl WatchSet {
     /// Ends the watch of one service; events already queued for it are dropped.
     pub fn remove(&mut self, key: WatchKey) {
         self.forget(key);
-        self.queue.retain(|(of, _, _)| *of != key);
+        self.queue.retain(|queued| queued.key != key);
     }
 
     /// The service behind a key.
     #[must_use]
     pub fn service(&self, key: WatchKey) -> Option<&Service> {
-        self.members.get(&key).map(|member| &member.service)
+        self.members.get(&key).map(|member| &*member.service)
     }
 
     /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
@@ -217,17 +221,14 @@ impl WatchSet {
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
         loop {
-            self.collect()?;
-            if let Some((key, news, observation)) = self.queue.pop_front() {
-                self.given_out += 1;
-                return Ok(Some(WatchEvent { seq: self.given_out, key, news, observation }));
+            if let Some(event) = self.next_now()? {
+                return Ok(Some(event));
             }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(None);
             }
-            let recheck = self.due.first().map(|(at, _)| *at);
-            let due = recheck.into_iter().chain(deadline).chain(self.look_again()).min();
+            let due = self.due().into_iter().chain(deadline).min();
             let timeout =
                 due.map_or(PollTimeout::NONE, |due| round_up(due.saturating_duration_since(now)));
             let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
@@ -238,23 +239,41 @@ impl WatchSet {
         }
     }
 
+    /// The next event that is there already; never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the notification mechanism fails.
+    pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
+        self.collect()?;
+        let Some(Queued { key, service, news, observation }) = self.queue.pop_front() else {
+            return Ok(None);
+        };
+        self.given_out += 1;
+        Ok(Some(WatchEvent { seq: self.given_out, key, service, news, observation }))
+    }
+
+    /// When to call again even if the descriptor says nothing; `None` at rest.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let recheck = self.due.first().map(|(at, _)| *at);
+        recheck.into_iter().chain(self.look_again()).min()
+    }
+
     /// Takes what was heard, and looks where it points.
     fn collect(&mut self) -> Result<(), Error> {
-        let mut heard: BTreeMap<WatchKey, Vec<Place>> = BTreeMap::new();
+        let mut heard: BTreeMap<Who, BTreeSet<Place>> = BTreeMap::new();
         let mut overflow = false;
         let dirs = &mut self.dirs;
         let mut hear = |hint| match hint {
             Hint::In(id, place) => {
-                for &key in dirs.get(&id).into_iter().flatten() {
-                    let places = heard.entry(key).or_default();
-                    if !places.contains(&place) {
-                        places.push(place);
-                    }
+                for &who in dirs.get(&id).into_iter().flatten() {
+                    heard.entry(who).or_default().insert(place);
                 }
             }
             Hint::Gone(id) => {
-                for key in dirs.remove(&id).into_iter().flatten() {
-                    heard.entry(key).or_default().push(Place::Layout);
+                for who in dirs.remove(&id).into_iter().flatten() {
+                    heard.entry(who).or_default().insert(Place::Layout);
                 }
             }
             Hint::Overflow => overflow = true,
@@ -262,27 +281,42 @@ impl WatchSet {
         self.changes.drain(&mut hear).map_err(failure)?;
         let now = Instant::now();
         for (_, key) in self.due.iter().take_while(|(at, _)| *at <= now) {
-            heard.entry(*key).or_default();
+            heard.entry(Who::Service(*key)).or_default();
         }
         let all = overflow || self.look_again().is_some_and(|due| due <= now);
         if all {
             self.looked = now;
-            for &key in self.members.keys() {
-                heard.entry(key).or_default().push(Place::Anything);
+            let services = self.members.keys().map(|&key| Who::Service(key));
+            let scans = (0..self.follows.len()).map(Who::Scan);
+            for who in services.chain(scans) {
+                heard.entry(who).or_default().insert(Place::Anything);
             }
         }
-        for (key, places) in heard {
-            if places.iter().any(|place| matches!(place, Place::Layout | Place::Anything)) {
-                self.disarm(key);
-                match self.arm(key) {
-                    // That the directory is gone is found out by looking.
-                    Ok(()) | Err(Error::NotFound { .. }) => (),
-                    Err(error) => self.queue.push_back((key, News::Changed, Err(error))),
-                }
+        for (who, places) in heard {
+            match who {
+                Who::Service(key) => self.revisit(key, &places, overflow),
+                Who::Scan(at) => self.rescan(at, News::Added)?,
             }
-            self.look(key, &places, overflow);
         }
         Ok(())
+    }
+
+    /// Looks at a service about which something was heard, and first watches its directories as
+    /// they are now if they may have changed.
+    fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
+        if heard.contains(&Place::Layout) || heard.contains(&Place::Anything) {
+            self.disarm(key);
+            match (self.arm(key), self.members.get(&key)) {
+                // That the directory is gone is found out by looking.
+                (Ok(()) | Err(Error::NotFound { .. }), _) | (_, None) => (),
+                (Err(error), Some(member)) => {
+                    let service = Arc::clone(&member.service);
+                    let observation = Err(error);
+                    self.queue.push_back(Queued { key, service, news: News::Changed, observation });
+                }
+            }
+        }
+        self.look(key, heard, resync);
     }
 
     fn look_again(&self) -> Option<Instant> {
@@ -290,13 +324,14 @@ impl WatchSet {
     }
 
     /// Reads a service and queues what is new about it.
-    fn look(&mut self, key: WatchKey, heard: &[Place], resync: bool) {
+    fn look(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
         let Some(member) = self.members.get_mut(&key) else { return };
         let was_supervised = member.tracker.last().is_some_and(|last| last.is_supervised());
         if !was_supervised {
-            member.service.detect_again();
+            Arc::make_mut(&mut member.service).detect_again();
         }
-        let result = member.service.status();
+        let service = Arc::clone(&member.service);
+        let result = service.status();
         let recheck = member.recheck.take();
         if let Some(recheck) = recheck {
             self.due.remove(&(recheck.at, key));
@@ -346,7 +381,7 @@ impl WatchSet {
                 (if first { News::Snapshot } else { News::Changed }, Err(error))
             }
         };
-        self.queue.push_back((key, news, observation));
+        self.queue.push_back(Queued { key, service, news, observation });
     }
 
     fn forget(&mut self, key: WatchKey) {
@@ -360,44 +395,56 @@ impl WatchSet {
     fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get(&key) else { return Ok(()) };
         let dir = member.service.dir().to_owned();
-        self.watch(key, &Dir::Service(dir.clone()))?;
+        let who = Who::Service(key);
+        self.watch(who, &Dir::Service(dir.clone()))?;
         let supervise = dir.join(files::SUPERVISE);
-        match self.watch(key, &Dir::Supervise(supervise.clone())) {
+        match self.watch(who, &Dir::Supervise(supervise.clone())) {
             Ok(()) => Ok(()),
             Err(Error::NotFound { .. }) => {
                 // Debian's runit: a link to a directory that runsv makes when it first starts.
-                if let Some(above) = nearest_above_link(&supervise) {
-                    self.watch(key, &Dir::Above(above))?;
+                match nearest_above_link(&supervise) {
+                    Some(above) => self.watch(who, &Dir::Above(above)),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Err(error) => Err(error),
         }
     }
 
-    fn watch(&mut self, key: WatchKey, dir: &Dir) -> Result<(), Error> {
+    fn watch(&mut self, who: Who, dir: &Dir) -> Result<(), Error> {
         let (Dir::Service(path) | Dir::Supervise(path) | Dir::Above(path)) = dir;
         let id = self.changes.watch(dir).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
             _ => Error::os("watch", path, "read", source),
         })?;
-        self.dirs.entry(id).or_default().insert(key);
-        if let Some(member) = self.members.get_mut(&key) {
-            member.watched.insert(id);
+        self.dirs.entry(id).or_default().insert(who);
+        if let Some(watched) = self.watched(who) {
+            watched.insert(id);
         }
         Ok(())
     }
 
     fn disarm(&mut self, key: WatchKey) {
-        let Some(member) = self.members.get_mut(&key) else { return };
-        for id in std::mem::take(&mut member.watched) {
-            if let Some(keys) = self.dirs.get_mut(&id) {
-                keys.remove(&key);
-                if keys.is_empty() {
+        self.unwatch_all(Who::Service(key));
+    }
+
+    fn unwatch_all(&mut self, who: Who) {
+        for id in self.watched(who).map(std::mem::take).unwrap_or_default() {
+            if let Some(interested) = self.dirs.get_mut(&id) {
+                interested.remove(&who);
+                if interested.is_empty() {
                     self.dirs.remove(&id);
                     self.changes.unwatch(id);
                 }
             }
+        }
+    }
+
+    /// The directories that are watched for somebody.
+    fn watched(&mut self, who: Who) -> Option<&mut BTreeSet<DirId>> {
+        match who {
+            Who::Service(key) => self.members.get_mut(&key).map(|member| &mut member.watched),
+            Who::Scan(at) => self.follows.get_mut(at).map(Follow::watched),
         }
     }
 }
@@ -417,7 +464,7 @@ impl AsFd for WatchSet {
 }
 
 /// Where a dangling link will point: the deepest directory on the way that exists.
-fn nearest_above_link(link: &Path) -> Option<PathBuf> {
+pub(crate) fn nearest_above_link(link: &Path) -> Option<PathBuf> {
     let target = std::fs::read_link(link).ok()?;
     let target = link.parent()?.join(target);
     target.ancestors().skip(1).find(|path| path.is_dir()).map(Path::to_owned)
@@ -430,13 +477,6 @@ fn failure(source: impl Into<std::io::Error>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_contradiction_is_looked_at_a_dozen_times_and_then_let_go() {
-        let looks = std::iter::successors(Some(Recheck::start()), |recheck| recheck.next());
-        let pauses: Vec<_> = looks.map(|recheck| recheck.pause.as_millis()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]);
-    }
 
     #[test]
     fn a_dangling_link_is_awaited_where_its_target_will_appear() {

@@ -23,9 +23,11 @@
 //! # Ok::<(), svcmgr::Error>(())
 //! ```
 //!
-//! | feature | adds                                       |
-//! |---------|--------------------------------------------|
-//! | `serde` | `Serialize` and `Deserialize` for [`proto`] |
+//! | feature    | adds                                               |
+//! |------------|----------------------------------------------------|
+//! | `serde`    | `Serialize` and `Deserialize` for [`proto`]        |
+//! | `tokio`    | a watch as a `Stream`, driven by tokio             |
+//! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
 #![cfg_attr(docsrs, feature(doc_cfg))]

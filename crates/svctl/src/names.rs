@@ -26,10 +26,7 @@ pub(crate) fn find(
     output: &mut Output,
 ) -> Result<Vec<Target>, NoTargets> {
     let finder = Finder { global, scan_dir: std::cell::OnceCell::new() };
-    if names.is_empty() {
-        return finder.all(output);
-    }
-    let mut targets = Vec::new();
+    let mut targets = if names.is_empty() { finder.all(output)? } else { Vec::new() };
     for name in names {
         finder.one(name, &mut targets, output)?;
     }
@@ -41,38 +38,42 @@ pub(crate) fn find(
     Ok(targets)
 }
 
+/// The scan directory: named, or found.
+pub(crate) fn scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, NoTargets> {
+    let found = match &global.dir {
+        Some(dir) => Some(ScanDir::new(dir)),
+        None => ScanDir::find(),
+    };
+    if let Some(scan_dir) = found {
+        if global.verbose {
+            output.message(&format!("the scan directory is {}", scan_dir.dir().display()));
+        }
+        return Ok(scan_dir);
+    }
+    output.message(
+        "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web",
+    );
+    Err(NoTargets(Exit::Usage))
+}
+
 /// Looks for the scan directory only when a name needs it.
 struct Finder<'a> {
     global: &'a Global,
-    scan_dir: std::cell::OnceCell<Option<ScanDir>>,
+    scan_dir: std::cell::OnceCell<ScanDir>,
 }
 
 impl Finder<'_> {
     fn scan_dir(&self, output: &mut Output) -> Result<&ScanDir, NoTargets> {
-        let find = || match &self.global.dir {
-            Some(dir) => Some(ScanDir::new(dir)),
-            None => ScanDir::find(),
-        };
-        let Some(scan_dir) = self.scan_dir.get_or_init(find) else {
-            output.message("cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web");
-            return Err(NoTargets(Exit::Usage));
-        };
-        Ok(scan_dir)
+        if let Some(found) = self.scan_dir.get() {
+            return Ok(found);
+        }
+        let found = scan_dir(self.global, output)?;
+        Ok(self.scan_dir.get_or_init(|| found))
     }
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
-        let scan_dir = self.scan_dir(output)?;
-        if self.global.verbose {
-            output.message(&format!("the scan directory is {}", scan_dir.dir().display()));
-        }
-        let services = services(scan_dir, output)?;
-        let targets: Vec<_> = services.into_iter().map(|service| self.target(service)).collect();
-        if self.global.verbose {
-            for target in &targets {
-                explain(target, output);
-            }
-        }
-        Ok(targets)
+        let services = services(self.scan_dir(output)?, output)?;
+        Ok(services.into_iter().map(|service| self.target(service)).collect())
     }
 
     fn one(

@@ -40,6 +40,8 @@ say! {
     leftovers_of_a_dead_supervisor_are_unsupervised
     another_suite_that_takes_over_is_recognized
     a_service_directory_that_vanishes_ends_its_watch
+    services_that_come_and_go_in_a_scan_directory_are_followed
+    streams_give_the_same_events
     a_logger_has_a_service_of_its_own
     many_services_share_one_watch
 }

@@ -494,6 +494,107 @@ pub fn a_service_directory_that_vanishes_ends_its_watch(suite: Suite) {
     assert_eq!(event.observation.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+pub fn services_that_come_and_go_in_a_scan_directory_are_followed(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    let tree = supervised.scan_dir();
+    let scan = tree.join("scan");
+    fs::create_dir(&scan).unwrap();
+    symlink(supervised.dir(), scan.join("web")).unwrap();
+    symlink(tree.join("later"), scan.join("early")).unwrap();
+    fs::create_dir(scan.join(".hidden")).unwrap();
+    let mut watch = WatchSet::new().unwrap();
+    watch.follow(svclient::ScanDir::new(&scan)).unwrap();
+    let mut next = |news: News| {
+        let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+        assert_eq!(event.news, news, "{event:?}");
+        event.service.name().to_owned()
+    };
+    assert_eq!(next(News::Snapshot), "web");
+    symlink(supervised.dir(), scan.join("again")).unwrap();
+    assert_eq!(next(News::Added), "again");
+    // It is a service once it has something to run.
+    fs::create_dir(scan.join("made")).unwrap();
+    fs::write(scan.join("made/run"), "").unwrap();
+    assert_eq!(next(News::Added), "made");
+    // A link that led nowhere.
+    fs::create_dir(tree.join("later")).unwrap();
+    fs::write(tree.join("later/run"), "").unwrap();
+    assert_eq!(next(News::Added), "early");
+    // Both names are the same service, and both tell.
+    open(&supervised).send(Op::Pause).unwrap();
+    let mut both = [next(News::Changed), next(News::Changed)];
+    both.sort();
+    assert_eq!(both, ["again", "web"]);
+    fs::remove_file(scan.join("web")).unwrap();
+    assert_eq!(next(News::Removed), "web");
+    // Another service under a known name.
+    symlink(tree.join("later"), tree.join("link")).unwrap();
+    fs::rename(tree.join("link"), scan.join("again")).unwrap();
+    assert_eq!(next(News::Removed), "again");
+    assert_eq!(next(News::Added), "again");
+    fs::rename(&scan, tree.join("elsewhere")).unwrap();
+    let mut gone = [next(News::Removed), next(News::Removed), next(News::Removed)];
+    gone.sort();
+    assert_eq!(gone, ["again", "early", "made"]);
+    fs::rename(tree.join("elsewhere"), &scan).unwrap();
+    let mut back = [next(News::Added), next(News::Added), next(News::Added)];
+    back.sort();
+    assert_eq!(back, ["again", "early", "made"]);
+}
+
+/// The stream of each runtime gives what the blocking iterator gives.
+pub fn streams_give_the_same_events(suite: Suite) {
+    #[cfg(feature = "tokio")]
+    {
+        let supervised = Supervised::start(suite, SLEEP);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let stream = svclient::tokio::WatchStream::new(watch(&supervised)).unwrap();
+            let watch = tokio::time::timeout(PATIENCE, check_stream(&supervised, stream));
+            let left = watch.await.unwrap().into_inner();
+            drop(left);
+        });
+    }
+    #[cfg(feature = "async-io")]
+    {
+        let supervised = Supervised::start(suite, SLEEP);
+        let stream = svclient::async_io::WatchStream::new(watch(&supervised)).unwrap();
+        let stream = async_io::block_on(check_stream(&supervised, stream));
+        drop(stream.into_inner());
+    }
+    let _ = suite;
+}
+
+/// Up, down by request, and the supervisor's end, which takes a second look.
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+async fn check_stream<S>(supervised: &Supervised, mut stream: S) -> S
+where
+    S: futures_core::Stream<Item = Result<WatchEvent, svclient::Error>> + Unpin,
+{
+    let mut last = 0;
+    let mut until = async |stream: &mut S, done: &dyn Fn(&WatchEvent) -> bool| {
+        loop {
+            let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_next(cx));
+            let event = next.await.unwrap().unwrap();
+            last += 1;
+            assert_eq!(event.seq, last);
+            if done(&event) {
+                return;
+            }
+        }
+    };
+    let state = |state: State| {
+        move |event: &WatchEvent| status_of(event).is_some_and(|status| status.state() == state)
+    };
+    until(&mut stream, &state(State::Up)).await;
+    open(supervised).send(Op::Down).unwrap();
+    until(&mut stream, &state(State::Down)).await;
+    supervised.signal(Signal::SIGKILL);
+    until(&mut stream, &|event| event.news == News::Unsupervised).await;
+    stream
+}
+
 pub fn a_logger_has_a_service_of_its_own(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
     assert_eq!(open(&supervised).log(), None);

@@ -1,9 +1,9 @@
 //! `svctl watch`: a line for every change, until interrupted or until nobody reads.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{collections::BTreeSet, ffi::OsString};
 
 use jiff::Timestamp;
-use svcmgr::{News, Service, State, WatchEvent, WatchKey, WatchSet};
+use svcmgr::{Error, News, State, WatchEvent, WatchKey, WatchSet};
 
 use crate::{
     args::Global,
@@ -15,57 +15,76 @@ use crate::{
 };
 
 pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -> Exit {
-    let targets = match names::find(global, services, output) {
-        Ok(targets) => targets,
-        Err(NoTargets(exit)) => return exit,
-    };
-    let mut watch = match WatchSet::new() {
-        Ok(watch) => watch,
-        Err(error) => {
+    match watch(global, services, output) {
+        Ok(exit) | Err(Stopped::Told(exit)) => exit,
+        Err(Stopped::Failed(error)) => {
             output.error(&error);
-            return Exit::from(&error);
-        }
-    };
-    let mut exit = Exit::Done;
-    let mut watched: BTreeMap<WatchKey, Service> = BTreeMap::new();
-    for target in targets {
-        let added = target.service.and_then(|service| Ok((watch.add(service.clone())?, service)));
-        match added {
-            Ok((key, service)) => drop(watched.insert(key, service)),
-            Err(error) => {
-                exit = exit.max(Exit::from(&error));
-                output.error(&error);
-            }
+            Exit::from(&error)
         }
     }
-    while !watched.is_empty() && !output.is_closed() {
-        match watch.next_before(None) {
-            Ok(Some(event)) => tell(&event, &mut watched, output),
-            Ok(None) => (),
-            Err(error) => {
-                output.error(&error);
-                return Exit::from(&error);
-            }
-        }
-    }
-    exit
 }
 
-fn tell(event: &WatchEvent, watched: &mut BTreeMap<WatchKey, Service>, output: &mut Output) {
-    let Some(service) = watched.get(&event.key) else { return };
+/// Why it could not go on.
+enum Stopped {
+    Failed(Error),
+    Told(Exit),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<NoTargets> for Stopped {
+    fn from(NoTargets(exit): NoTargets) -> Self {
+        Self::Told(exit)
+    }
+}
+
+fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<Exit, Stopped> {
+    let mut watch = WatchSet::new()?;
+    let mut exit = Exit::Done;
+    let mut watched: BTreeSet<WatchKey> = BTreeSet::new();
+    // A named suite would have to be named again for every service that appears.
+    let follows = services.is_empty() && global.backend.is_none();
+    if follows {
+        watch.follow(names::scan_dir(global, output)?)?;
+    } else {
+        for target in names::find(global, services, output)? {
+            match target.service.and_then(|service| watch.add(service)) {
+                Ok(key) => drop(watched.insert(key)),
+                Err(error) => {
+                    exit = exit.max(Exit::from(&error));
+                    output.error(&error);
+                }
+            }
+        }
+    }
+    while (follows || !watched.is_empty()) && !output.is_closed() {
+        if let Some(event) = watch.next_before(None)? {
+            if event.news == News::Removed {
+                watched.remove(&event.key);
+            }
+            tell(&event, output);
+        }
+    }
+    Ok(exit)
+}
+
+fn tell(event: &WatchEvent, output: &mut Output) {
+    let service = &event.service;
     let row = match &event.observation {
         Ok(observation) => Row::new(service, observation),
         Err(error) => Row::failed(service.name(), service.dir(), error),
     };
-    if event.news == News::Removed {
-        watched.remove(&event.key);
-    }
     if output.json {
         output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
     } else {
         let now = Timestamp::now();
         let what = match event.news {
             News::Removed => "removed".to_owned(),
+            News::Added => format!("added, {}", text::summary(&row)),
             News::Resync => format!("{} (events were lost before this)", text::summary(&row)),
             _ => text::summary(&row),
         };
