@@ -107,7 +107,11 @@ pub mod tokio {
         /// Outside a tokio runtime, as everything of tokio's does.
         pub fn new(watch: WatchSet) -> io::Result<Self> {
             let fd = watch.as_fd().try_clone_to_owned()?;
-            let fd = AsyncFd::register_with_interest(fd, Interest::READABLE)?;
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe because a descriptor may be closed elsewhere; an OwnedFd cannot"
+            )]
+            let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
             Ok(Self { watch, driver: Driver { fd, sleep: None } })
         }
     }
