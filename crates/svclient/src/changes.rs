@@ -50,10 +50,15 @@ pub(crate) enum Place {
     /// Somebody closed the lock: practically only the supervisor, when it ends.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Lock,
-    /// An entry that says where to watch came or went.
+    /// The directory itself was moved, or `supervise` in it came or went.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Layout,
-    /// The `down` file.
+    /// Any other entry came or went.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
+    Entry,
+    /// It is no longer watched.
+    Gone,
+    /// A file that says what is expected of the service: `down`, `notification-fd`.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Down,
     /// Not told: all of these.

@@ -80,7 +80,9 @@ pub enum Error {
         doing: &'static str,
         /// The right that is missing.
         needed: &'static str,
-        /// The file or directory.
+        /// The file or directory on which it is missing.
+        on: PathBuf,
+        /// The file or directory that was to be used.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
@@ -161,15 +163,21 @@ impl Error {
             Self::NotTakingRequests { .. } => {
                 Some("the supervisor may be stopped (SIGSTOP) or wedged; nothing was sent".into())
             }
-            Self::Denied { needed, .. } => Some(format!(
-                "needs {needed} permission; the files in supervise belong to the supervisor's user"
-            )),
+            Self::Denied { needed, on, .. } => {
+                Some(format!("needs {needed} permission on {}", on.display()))
+            }
             Self::Io { source, .. } if is_watch_limit(source) => Some(
                 "the limits are fs.inotify.max_user_instances and fs.inotify.max_user_watches"
                     .into(),
             ),
             Self::Io { .. } => None,
         }
+    }
+
+    /// The whole chain in one line, to compare.
+    pub(crate) fn in_full(&self) -> String {
+        let why = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
+        format!("{self}: {why}")
     }
 
     /// Sorts an error of the operating system: which file, what was tried, which right it takes.
@@ -180,9 +188,20 @@ impl Error {
         source: impl Into<io::Error>,
     ) -> Self {
         let (path, source) = (path.to_owned(), source.into());
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => Self::Denied { doing, needed, path, source },
-            _ => Self::Io { doing, path, source },
+        if source.kind() != io::ErrorKind::PermissionDenied {
+            return Self::Io { doing, path, source };
+        }
+        // A path that may not even be looked at is denied by a directory above it.
+        let closed = |path: &&Path| {
+            let seen = path.symlink_metadata();
+            seen.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        match path.ancestors().take_while(closed).last().and_then(Path::parent) {
+            Some(above) => {
+                let on = above.to_owned();
+                Self::Denied { doing, needed: "search", on, path, source }
+            }
+            None => Self::Denied { doing, needed, on: path.clone(), path, source },
         }
     }
 }
@@ -204,6 +223,7 @@ mod tests {
         assert_eq!(error.to_string(), "cannot open /s/web/supervise/control");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("permission denied"));
         assert_eq!(error.kind(), ErrorKind::Denied);
-        assert!(error.hint().is_some_and(|hint| hint.starts_with("needs write permission")));
+        let hint = error.hint().unwrap();
+        assert_eq!(hint, "needs write permission on /s/web/supervise/control");
     }
 }

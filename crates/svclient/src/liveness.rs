@@ -67,7 +67,7 @@ pub(crate) fn probe_ok(dir: &Path) -> Result<Liveness, Error> {
 fn probe_lock(dir: &Path) -> Result<Liveness, Error> {
     let path = dir.join(files::LOCK);
     let file = match node::open_file(&path) {
-        Ok(Some(file)) => file,
+        Ok(Some((file, _))) => file,
         Ok(None) => return Ok(Liveness::Dead),
         Err(error) => return without_asking(dir, error),
     };

@@ -45,13 +45,13 @@ pub(crate) fn open_fifo(path: &Path) -> Result<Fifo, Error> {
     }
 }
 
-/// Opens a regular file for reading; `None` if there is none.
-pub(crate) fn open_file(path: &Path) -> Result<Option<File>, Error> {
+/// Opens a regular file for reading and says how long it is; `None` if there is none.
+pub(crate) fn open_file(path: &Path) -> Result<Option<(File, usize)>, Error> {
     match open(path, SAFE | OFlag::O_RDONLY, Mode::empty()) {
         Ok(fd) => {
             let stat = fstat(&fd).map_err(|errno| Error::os("stat", path, "read", errno))?;
             require(path, &stat, SFlag::S_IFREG, "a regular file")?;
-            Ok(Some(File::from(fd)))
+            Ok(Some((File::from(fd), usize::try_from(stat.st_size).unwrap_or(usize::MAX))))
         }
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => {
@@ -82,9 +82,13 @@ impl RecordBytes {
 
 /// Reads a status file; `None` if there is none.
 pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
-    let Some(mut file) = open_file(path)? else { return Ok(None) };
-    let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0, file_len: 0 };
-    while let Some(rest) = record.bytes.get_mut(record.len..).filter(|rest| !rest.is_empty()) {
+    let Some((mut file, file_len)) = open_file(path)? else { return Ok(None) };
+    let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0, file_len };
+    // As a rule one read: a file of known length needs none to find its end.
+    while record.len < file_len {
+        let Some(rest) = record.bytes.get_mut(record.len..).filter(|rest| !rest.is_empty()) else {
+            break;
+        };
         match file.read(rest) {
             Ok(0) => break,
             Ok(count) => record.len += count,
@@ -92,12 +96,17 @@ pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
             Err(error) => return Err(Error::os("read", path, "read", error)),
         }
     }
-    record.file_len = record.len;
-    if record.len > Record::MAX_LEN {
-        let stat = fstat(&file).map_err(|errno| Error::os("stat", path, "read", errno))?;
-        record.file_len = usize::try_from(stat.st_size).unwrap_or(record.len);
-    }
     Ok(Some(record))
+}
+
+/// All bytes of a small file, at most `limit`; `None` if there is none.
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let Some((file, _)) = open_file(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    match file.take(limit).read_to_end(&mut bytes) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) => Err(Error::os("read", path, "read", error)),
+    }
 }
 
 /// The type and the numbers of a file, links followed; `None` if there is none.
@@ -107,6 +116,14 @@ pub(crate) fn stat(path: &Path) -> Result<Option<FileStat>, Error> {
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::os("stat", path, "search", errno)),
     }
+}
+
+/// What a file is, under whatever name: device and inode.
+pub(crate) type Identity = (nix::libc::dev_t, nix::libc::ino_t);
+
+/// The identity of a file that was looked at.
+pub(crate) fn identity(stat: &FileStat) -> Identity {
+    (stat.st_dev, stat.st_ino)
 }
 
 /// Whether a file exists, for evidence: what may not be seen counts as absent here, and the

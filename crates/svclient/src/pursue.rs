@@ -40,6 +40,8 @@ pub enum Outcome {
         observation: Observation,
         /// Whether the supervisor is known to have read the request.
         acknowledged: bool,
+        /// Time from the request.
+        took: Duration,
     },
 }
 
@@ -118,11 +120,14 @@ impl Request {
         }
     }
 
-    fn send(&self, service: &Service, deadline: Instant) -> Result<(), Error> {
+    /// Sends it, at once or not at all.
+    fn send(&self, service: &Service) -> Result<(), Error> {
         match (self.ask, service.dialect()) {
-            (Ask::Op(op), _) => service.send_before(op, deadline),
-            (Ask::Restart, Some(dialect)) => service.send_all_before(self.ops(dialect), deadline),
-            (Ask::Restart, None) => service.send_before(Op::Up, deadline),
+            (Ask::Op(op), _) => service.send(op),
+            (Ask::Restart, Some(dialect)) => {
+                service.send_all_before(self.ops(dialect), Instant::now())
+            }
+            (Ask::Restart, None) => service.send(Op::Up),
         }
     }
 }
@@ -131,7 +136,10 @@ impl Request {
 /// `deadline` has passed. Results come in the order of the services, one each; one failure hides no
 /// other.
 ///
-/// All requests are sent before the first wait; one watch serves all services.
+/// All requests are sent before the first wait; one watch serves all services. A supervisor whose
+/// FIFO is full is asked again until the deadline, and keeps no other service waiting. A service
+/// that may be asked but not watched (its `supervise` can be searched and not listed) is looked at
+/// every 50 ms instead.
 ///
 /// # Errors
 ///
@@ -148,10 +156,10 @@ pub fn pursue(
     let keys: BTreeMap<WatchKey, usize> = waits
         .iter()
         .enumerate()
-        .filter_map(|(at, wait)| wait.waiting().map(|waiting| (waiting.key, at)))
+        .filter_map(|(at, wait)| Some((wait.waiting()?.key?, at)))
         .collect();
     for (service, wait) in services.iter().zip(&mut waits) {
-        wait.send(service, request, deadline);
+        wait.ask(service, request);
     }
     while let Some(until) = next_look(&waits, deadline) {
         if let Some(event) = watch.next_before(Some(until))? {
@@ -164,8 +172,7 @@ pub fn pursue(
             break;
         }
         for (service, wait) in services.iter().zip(&mut waits) {
-            wait.look_again(now);
-            wait.kill(service, now, deadline);
+            wait.go_on(service, request, now);
         }
     }
     Ok(waits.into_iter().map(Wait::finish).collect())
@@ -173,47 +180,65 @@ pub fn pursue(
 
 /// When something is due even if nothing is heard; `None` once no service waits.
 fn next_look(waits: &[Wait], deadline: Instant) -> Option<Instant> {
-    let waiting = || waits.iter().filter_map(Wait::waiting);
-    waiting().next()?;
-    let look_again = waiting().filter_map(|waiting| waiting.look_again);
-    let kill = waiting().filter_map(|waiting| waiting.kill_at);
-    look_again.chain(kill).chain([deadline]).min()
+    let mut dues = waits.iter().filter_map(Wait::waiting).map(|waiting| {
+        [waiting.ask_again, waiting.look_again, waiting.judge_again, waiting.kill_at]
+            .into_iter()
+            .flatten()
+            .fold(deadline, Instant::min)
+    });
+    let first = dues.next()?;
+    Some(dues.fold(first, Instant::min))
 }
 
 /// One service of a call.
 enum Wait {
-    Waiting(Waiting),
+    Waiting(Box<Waiting>),
     Done(Result<Outcome, Error>),
 }
 
 struct Waiting {
-    key: WatchKey,
+    /// `None` for a service that cannot be watched.
+    key: Option<WatchKey>,
     pursuit: Pursuit,
     asked: Instant,
     last: Observation,
+    /// The request could not be delivered yet.
+    ask_again: Option<Instant>,
+    refused: Option<Error>,
+    /// Nothing will be heard of a change, so it must be looked for.
     look_again: Option<Instant>,
-    kill_after: Option<Duration>,
-    /// When SIGKILL is due; `None` once it was sent.
+    /// The passing of time alone may change the verdict.
+    judge_again: Option<Instant>,
+    /// When SIGKILL is due.
     kill_at: Option<Instant>,
 }
+
+/// Between two attempts on a full FIFO. It is not kept open to be told when it drains: a descriptor
+/// that outlives the supervisor hands its unread bytes to the next one.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// Between two looks at a service that cannot be watched.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Wait {
     /// Arms the watch and takes the baseline.
     fn begin(watch: &mut WatchSet, service: &Service, request: &Request) -> Self {
-        let begun = watch.add_and_look(service.clone()).and_then(|(key, snapshot)| {
-            let last = snapshot?;
-            Ok(Waiting {
+        let begun = match watch.add_and_look(service.clone()) {
+            Ok((key, snapshot)) => snapshot.map(|last| (Some(key), last)),
+            Err(Error::Denied { .. }) => service.status().map(|last| (None, last)),
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok((key, last)) => Self::Waiting(Box::new(Waiting {
                 key,
                 pursuit: Pursuit::new(request.goal, Some(request.wish()), last.reading),
                 asked: Instant::now(),
                 last,
+                ask_again: None,
+                refused: None,
                 look_again: None,
-                kill_after: request.kill_after,
+                judge_again: None,
                 kill_at: None,
-            })
-        });
-        match begun {
-            Ok(waiting) => Self::Waiting(waiting),
+            })),
             Err(error) => Self::Done(Err(error)),
         }
     }
@@ -225,16 +250,30 @@ impl Wait {
         }
     }
 
-    fn send(&mut self, service: &Service, request: &Request, deadline: Instant) {
-        if let Self::Waiting(waiting) = self {
-            match request.send(service, deadline) {
-                Ok(()) => {
-                    waiting.asked = Instant::now();
-                    waiting.kill_at = waiting.kill_after.map(|after| waiting.asked + after);
+    /// Sends the request, or notes that it must be tried again.
+    fn ask(&mut self, service: &Service, request: &Request) {
+        let Self::Waiting(waiting) = self else { return };
+        let now = Instant::now();
+        waiting.ask_again = None;
+        match request.send(service) {
+            Ok(()) => {
+                waiting.refused = None;
+                waiting.asked = now;
+                waiting.kill_at = request.kill_after.and_then(|after| now.checked_add(after));
+                // Somebody took it, so what was seen before is not how it stands.
+                let stale = !waiting.last.reading.is_supervised();
+                if stale || waiting.key.is_none() {
+                    waiting.look_again = Some(now + LOOK_AGAIN);
+                }
+                if !stale {
                     self.judge();
                 }
-                Err(error) => *self = Self::Done(Err(error)),
             }
+            Err(error @ Error::NotTakingRequests { .. }) => {
+                waiting.refused = Some(error);
+                waiting.ask_again = Some(now + ASK_AGAIN);
+            }
+            Err(error) => *self = Self::Done(Err(error)),
         }
     }
 
@@ -244,31 +283,44 @@ impl Wait {
             match observation {
                 Ok(observation) => {
                     waiting.last = observation;
-                    self.judge();
+                    // Before the request is delivered nothing is an answer to it.
+                    if waiting.refused.is_none() {
+                        self.judge();
+                    }
                 }
                 Err(error) => *self = Self::Done(Err(error)),
             }
         }
     }
 
-    fn look_again(&mut self, now: Instant) {
-        if self.waiting().and_then(|waiting| waiting.look_again).is_some_and(|at| at <= now) {
-            self.judge();
-        }
-    }
-
-    /// Sends SIGKILL once it is due. Only to `run`: runit answers a kill during `finish` by running
-    /// `finish` a second time.
-    fn kill(&mut self, service: &Service, now: Instant, deadline: Instant) {
+    /// Does what is due.
+    fn go_on(&mut self, service: &Service, request: &Request, now: Instant) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let Self::Waiting(waiting) = self else { return };
-        let phase = waiting.last.reading.status().map(|status| status.phase);
-        if waiting.kill_at.is_some_and(|at| at <= now) {
+        if is_due(waiting.ask_again) {
+            self.ask(service, request);
+            return;
+        }
+        if is_due(waiting.look_again) {
+            waiting.look_again = waiting.key.is_none().then(|| now + LOOK_AGAIN);
+            self.take(service.status());
+            return;
+        }
+        if is_due(waiting.kill_at) {
             waiting.kill_at = None;
-            if phase == Some(Phase::Up) {
-                if let Err(error) = service.send_before(Op::Kill, deadline) {
-                    *self = Self::Done(Err(error));
+            // Only `run`: runit answers a kill during `finish` by running `finish` once more.
+            let runs = waiting.last.reading.status().map(|status| status.phase);
+            if runs == Some(Phase::Up) {
+                match service.send(Op::Kill) {
+                    Ok(()) => (),
+                    Err(Error::NotTakingRequests { .. }) => waiting.kill_at = Some(now + ASK_AGAIN),
+                    Err(error) => *self = Self::Done(Err(error)),
                 }
             }
+            return;
+        }
+        if is_due(waiting.judge_again) {
+            self.judge();
         }
     }
 
@@ -282,7 +334,8 @@ impl Wait {
                 *self = Self::Done(Ok(Outcome::Never { why, observation, took }));
             }
             Verdict::Pending { look_again } => {
-                waiting.look_again = look_again.map(|at| Instant::now() + wall_clock().elapsed(at));
+                waiting.judge_again =
+                    look_again.and_then(|at| Instant::now().checked_add(wall_clock().elapsed(at)));
             }
         }
     }
@@ -290,10 +343,14 @@ impl Wait {
     fn finish(self) -> Result<Outcome, Error> {
         match self {
             Self::Done(result) => result,
-            Self::Waiting(waiting) => Ok(Outcome::Deadline {
-                observation: waiting.last,
-                acknowledged: waiting.pursuit.is_acknowledged(),
-            }),
+            Self::Waiting(waiting) => match waiting.refused {
+                Some(refused) => Err(refused),
+                None => Ok(Outcome::Deadline {
+                    observation: waiting.last,
+                    acknowledged: waiting.pursuit.is_acknowledged(),
+                    took: waiting.asked.elapsed(),
+                }),
+            },
         }
     }
 }

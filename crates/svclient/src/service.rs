@@ -11,7 +11,10 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
-use svproto::{DecodeError, Dialect, Op, Reading, Record, Version, files};
+use svproto::{
+    DecodeError, Dialect, LastExit, Op, Phase, Reading, Record, Status, Version, files,
+    s6::tally::{Death, Tally},
+};
 
 use crate::{
     Error, Liveness, detect, liveness,
@@ -40,6 +43,9 @@ pub struct Observation {
     pub normally: Normally,
     /// Whose bytes they are; `None` while nobody has supervised the directory.
     pub dialect: Option<Dialect>,
+    /// Whether the service says when it is ready (s6: there is a `notification-fd` file, and it
+    /// holds a number); `None` without a status and where there is no such thing.
+    pub notifies: Option<bool>,
 }
 
 /// What a supervisor does with the service when it starts: whether there is a `down` file.
@@ -175,9 +181,16 @@ impl Service {
             }
             Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
         };
+        let (reading, notifies) = match (reading, dialect) {
+            (Reading::Status(status), Some(Dialect::S6)) => {
+                let notifies = self.notifies();
+                (Reading::Status(self.beside_the_record(status, notifies)), Some(notifies))
+            }
+            (reading, _) => (reading, None),
+        };
         let normally =
             if node::exists(&self.dir.join(files::DOWN)) { Normally::Down } else { Normally::Up };
-        Ok(Observation { reading, liveness, normally, dialect })
+        Ok(Observation { reading, liveness, normally, dialect, notifies })
     }
 
     /// The status of a logger that shares its service's record (daemontools-encore with a `log`
@@ -186,11 +199,23 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::status`].
-    pub fn log_status(&self) -> Result<Option<svproto::Status>, Error> {
+    pub fn log_status(&self) -> Result<Option<Status>, Error> {
         if self.dialect() != Some(Dialect::Encore) {
             return Ok(None);
         }
         Ok(self.read_record(Dialect::Encore)?.and_then(|record| record.log_status()))
+    }
+
+    /// The last deaths of the service, oldest first, since its supervisor started; s6 keeps at most
+    /// as many as `max-death-tally` says. Empty in every other dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::Denied`] or [`Error::Io`]. That there is no tally is no error.
+    pub fn deaths(&self) -> Result<Vec<Death>, Error> {
+        let limit = Death::LEN * Death::MAX_COUNT;
+        let bytes = node::read_at_most(&self.dir.join(files::DEATH_TALLY), limit as u64)?;
+        Ok(Tally::new(&bytes.unwrap_or_default()).collect())
     }
 
     /// Asks for `op`, at once or not at all. Returns when the request is delivered, not when it is
@@ -284,13 +309,35 @@ impl Service {
                 None => Ok(Reading::NotYet),
             };
         };
-        let Some(record) = self.read_record(dialect)? else { return Ok(Reading::NotYet) };
-        let mut status = record.status();
-        if dialect == Dialect::S6 {
-            let notifies = node::exists(&self.dir.join(files::NOTIFICATION_FD));
-            status.readiness = status.readiness.with_notification(notifies);
+        Ok(match self.read_record(dialect)? {
+            Some(record) => Reading::Status(record.status()),
+            None => Reading::NotYet,
+        })
+    }
+
+    /// What an s6 record leaves open and the files beside it tell.
+    fn beside_the_record(&self, mut status: Status, notifies: bool) -> Status {
+        status.readiness = status.readiness.with_notification(notifies);
+        // The record says "exited 0" of a service that was never started, too. The tally begins
+        // with the supervisor, as the record's wait status does; but it may be kept empty.
+        if status.phase == Phase::Down && status.last_exit == (LastExit::Exited { code: 0 }) {
+            let tally = node::stat(&self.dir.join(files::DEATH_TALLY)).ok().flatten();
+            let empty = tally.is_some_and(|stat| stat.st_size == 0);
+            if empty && !node::exists(&self.dir.join("max-death-tally")) {
+                status.last_exit = LastExit::NotStarted;
+            }
         }
-        Ok(Reading::Status(status))
+        status
+    }
+
+    /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores
+    /// anything else, a blank after the number included, and 0.
+    fn notifies(&self) -> bool {
+        let text = node::read_at_most(&self.dir.join(files::NOTIFICATION_FD), 16);
+        let Ok(Some(text)) = text else { return false };
+        let digits = text.strip_suffix(b"\n").unwrap_or(&text);
+        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        number.is_some_and(|number: u32| number > 0) && digits.iter().all(u8::is_ascii_digit)
     }
 
     /// The record; `None` if a supervisor has not published one yet.

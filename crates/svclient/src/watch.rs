@@ -27,6 +27,7 @@ use svproto::{
 use crate::{
     Error, Liveness, Normally, Observation, Service,
     changes::{Changes, Dir, DirId, Hint, Place},
+    node,
     service::round_up,
 };
 
@@ -119,19 +120,139 @@ struct Queued {
 /// Who is told of changes in a directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
-    Service(WatchKey),
-    /// The scan directory at this place of `follows`.
+    /// The scan directory at this place of `follows`. It comes first: what it drops is not asked.
     Scan(usize),
+    /// In the directories of a service: the names that mean something there.
+    Service(WatchKey),
+    /// Around them: what decides where they are.
+    Around(WatchKey),
+}
+
+impl Who {
+    /// Whose affair it is, wherever it was heard.
+    const fn whom(self) -> Self {
+        match self {
+            Self::Around(key) => Self::Service(key),
+            other => other,
+        }
+    }
+}
+
+/// What the service directory and its `supervise` are, whatever they are called.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Places {
+    dir: Option<node::Identity>,
+    supervise: Option<node::Identity>,
+}
+
+impl Places {
+    fn of(dir: &Path) -> Self {
+        let identity = |path: &Path| node::stat(path).ok().flatten().as_ref().map(node::identity);
+        Self { dir: identity(dir), supervise: identity(&dir.join(files::SUPERVISE)) }
+    }
 }
 
 struct Member {
     service: Arc<Service>,
     tracker: Tracker,
     normally: Option<Normally>,
-    /// The last look failed; the same failure is not told twice.
-    failed: bool,
-    watched: BTreeSet<DirId>,
+    liveness: Option<Liveness>,
+    /// Something was told about it.
+    told: bool,
+    /// Why the last look failed; the same failure is not told twice.
+    failed: Option<String>,
+    watched: BTreeSet<(DirId, Who)>,
+    /// Which directories are watched; if a name leads elsewhere they are others.
+    places: Places,
     recheck: Option<Recheck>,
+}
+
+impl Member {
+    /// Looks at the service. Another suite may have taken over since the last look: while nobody
+    /// supervised it, or so quickly that only its record shows it.
+    fn read(&mut self) -> Result<Observation, Error> {
+        if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
+            Arc::make_mut(&mut self.service).detect_again();
+        }
+        let result = match self.service.status() {
+            Err(Error::Malformed { .. }) => {
+                Arc::make_mut(&mut self.service).detect_again();
+                self.service.status()
+            }
+            result => result,
+        };
+        result.map(|observation| self.known_dead(observation))
+    }
+
+    /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
+    /// there no more does prove something.
+    fn known_dead(&self, observation: Observation) -> Observation {
+        match (self.liveness, observation.liveness) {
+            (Some(Liveness::Alive { supervisor: Some(_) } | Liveness::Dead), Liveness::Unknown) => {
+                let (reading, liveness) = (svproto::Reading::Unsupervised, Liveness::Dead);
+                Observation { reading, liveness, ..observation }
+            }
+            _ => observation,
+        }
+    }
+
+    /// The next look, if what is seen contradicts what was heard, or still does.
+    fn contradiction(
+        &mut self,
+        observation: &Observation,
+        heard: &BTreeSet<Place>,
+    ) -> Option<Recheck> {
+        let before = self.recheck.take();
+        let contradicts = match observation.liveness {
+            Liveness::Alive { .. } => heard.contains(&Place::Lock),
+            Liveness::Dead => heard.contains(&Place::Status),
+            Liveness::Unknown => false,
+        };
+        let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
+        match before {
+            _ if contradicts => Some(Recheck::start()),
+            Some(before) if observation.reading.is_supervised() == was_supervised => before.next(),
+            _ => None,
+        }
+    }
+
+    /// What a look has shown that was not told yet.
+    fn news(&mut self, result: &Result<Observation, Error>, resync: bool) -> Option<News> {
+        let first = !self.told;
+        let news = match result {
+            Ok(observation) => {
+                let event = self.tracker.observe(observation.reading);
+                let normally = self.normally.replace(observation.normally);
+                let alive = |liveness: Liveness| liveness.is_alive();
+                let liveness = self.liveness.replace(observation.liveness).map(alive);
+                let beside = normally != Some(observation.normally)
+                    || liveness != Some(observation.liveness.is_alive())
+                    || self.failed.take().is_some();
+                match event.map(|event| event.change) {
+                    Some(Change::Snapshot) => Some(News::Changed),
+                    Some(Change::Changed) => Some(News::Changed),
+                    Some(Change::Supervised) => Some(News::Supervised),
+                    Some(Change::Unsupervised) => Some(News::Unsupervised),
+                    None => beside.then_some(News::Changed),
+                }
+            }
+            Err(Error::NotFound { .. }) => Some(News::Removed),
+            Err(error) => {
+                let why = error.in_full();
+                let again = self.failed.as_ref() == Some(&why);
+                self.failed = Some(why);
+                (!again).then_some(News::Changed)
+            }
+        };
+        let news = match news {
+            Some(News::Removed) => News::Removed,
+            _ if first => News::Snapshot,
+            _ if resync => News::Resync,
+            news => news?,
+        };
+        self.told = true;
+        Some(news)
+    }
 }
 
 impl WatchSet {
@@ -189,8 +310,11 @@ impl WatchSet {
             service: Arc::new(service),
             tracker: Tracker::new(),
             normally: None,
-            failed: false,
+            liveness: None,
+            told: false,
+            failed: None,
             watched: BTreeSet::new(),
+            places: Places::default(),
             recheck: None,
         };
         self.members.insert(key, member);
@@ -268,12 +392,15 @@ impl WatchSet {
         let mut hear = |hint| match hint {
             Hint::In(id, place) => {
                 for &who in dirs.get(&id).into_iter().flatten() {
-                    heard.entry(who).or_default().insert(place);
+                    // Services work in their directories; what they write there is their own.
+                    if !(place == Place::Entry && matches!(who, Who::Service(_))) {
+                        heard.entry(who.whom()).or_default().insert(place);
+                    }
                 }
             }
             Hint::Gone(id) => {
                 for who in dirs.remove(&id).into_iter().flatten() {
-                    heard.entry(who).or_default().insert(Place::Layout);
+                    heard.entry(who.whom()).or_default().insert(Place::Gone);
                 }
             }
             Hint::Overflow => overflow = true,
@@ -294,7 +421,7 @@ impl WatchSet {
         }
         for (who, places) in heard {
             match who {
-                Who::Service(key) => self.revisit(key, &places, overflow),
+                Who::Service(key) | Who::Around(key) => self.revisit(key, &places, overflow),
                 Who::Scan(at) => self.rescan(at, News::Added)?,
             }
         }
@@ -304,16 +431,24 @@ impl WatchSet {
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
     fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
-        if heard.contains(&Place::Layout) || heard.contains(&Place::Anything) {
+        let Some(member) = self.members.get(&key) else { return };
+        let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
+        let moved = heard.contains(&Place::Gone)
+            || (may_have_moved.iter().any(|place| heard.contains(place))
+                && Places::of(member.service.dir()) != member.places);
+        if moved {
+            let service = Arc::clone(&member.service);
             self.disarm(key);
-            match (self.arm(key), self.members.get(&key)) {
+            match self.arm(key) {
                 // That the directory is gone is found out by looking.
-                (Ok(()) | Err(Error::NotFound { .. }), _) | (_, None) => (),
-                (Err(error), Some(member)) => {
-                    let service = Arc::clone(&member.service);
+                Ok(()) | Err(Error::NotFound { .. }) => (),
+                Err(error) => {
                     let observation = Err(error);
                     self.queue.push_back(Queued { key, service, news: News::Changed, observation });
                 }
+            }
+            if let Some(member) = self.members.get_mut(&key) {
+                Arc::make_mut(&mut member.service).detect_again();
             }
         }
         self.look(key, heard, resync);
@@ -326,62 +461,22 @@ impl WatchSet {
     /// Reads a service and queues what is new about it.
     fn look(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
         let Some(member) = self.members.get_mut(&key) else { return };
-        let was_supervised = member.tracker.last().is_some_and(|last| last.is_supervised());
-        if !was_supervised {
-            Arc::make_mut(&mut member.service).detect_again();
-        }
-        let service = Arc::clone(&member.service);
-        let result = service.status();
-        let recheck = member.recheck.take();
-        if let Some(recheck) = recheck {
+        if let Some(recheck) = member.recheck {
             self.due.remove(&(recheck.at, key));
         }
-        let (news, observation) = match result {
-            Ok(observation) => {
-                let contradicts = match observation.liveness {
-                    Liveness::Alive { .. } => heard.contains(&Place::Lock),
-                    Liveness::Dead => heard.contains(&Place::Status),
-                    Liveness::Unknown => false,
-                };
-                member.recheck = match (contradicts, recheck) {
-                    (true, _) => Some(Recheck::start()),
-                    // Still as it was when the contradiction was heard.
-                    (false, Some(recheck))
-                        if observation.reading.is_supervised() == was_supervised =>
-                    {
-                        recheck.next()
-                    }
-                    (false, _) => None,
-                };
-                self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
-                let event = member.tracker.observe(observation.reading);
-                let normally = member.normally.replace(observation.normally);
-                let news = match event.map(|event| event.change) {
-                    Some(Change::Snapshot) => News::Snapshot,
-                    Some(Change::Changed) => News::Changed,
-                    Some(Change::Supervised) => News::Supervised,
-                    Some(Change::Unsupervised) => News::Unsupervised,
-                    None if normally != Some(observation.normally) || member.failed => {
-                        News::Changed
-                    }
-                    None if resync => News::Resync,
-                    None => return,
-                };
-                member.failed = false;
-                (if resync { News::Resync } else { news }, Ok(observation))
-            }
-            Err(error @ Error::NotFound { .. }) => {
-                self.forget(key);
-                (News::Removed, Err(error))
-            }
-            Err(_) if member.failed && !resync => return,
-            Err(error) => {
-                member.failed = true;
-                let first = member.tracker.last().is_none();
-                (if first { News::Snapshot } else { News::Changed }, Err(error))
-            }
-        };
-        self.queue.push_back(Queued { key, service, news, observation });
+        let result = member.read();
+        if let Ok(observation) = &result {
+            member.recheck = member.contradiction(observation, heard);
+            self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
+        }
+        let service = Arc::clone(&member.service);
+        let news = member.news(&result, resync);
+        if matches!(result, Err(Error::NotFound { .. })) {
+            self.forget(key);
+        }
+        if let Some(news) = news {
+            self.queue.push_back(Queued { key, service, news, observation: result });
+        }
     }
 
     fn forget(&mut self, key: WatchKey) {
@@ -393,17 +488,27 @@ impl WatchSet {
 
     /// Watches the directories of a service as they are now.
     fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
-        let Some(member) = self.members.get(&key) else { return Ok(()) };
+        let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
         let dir = member.service.dir().to_owned();
-        let who = Who::Service(key);
-        self.watch(who, &Dir::Service(dir.clone()))?;
+        member.places = Places::of(&dir);
+        // The entry of a link in its scan directory comes and goes without a word from its target.
+        let is_link = dir.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
+        if let Some(parent) = dir.parent().filter(|_| is_link) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            match self.watch(Who::Around(key), &Dir::Above(parent.to_owned())) {
+                // It may be searched and not listed: then only the target tells.
+                Ok(()) | Err(Error::Denied { .. }) => (),
+                Err(error) => return Err(error),
+            }
+        }
+        self.watch(Who::Service(key), &Dir::Service(dir.clone()))?;
         let supervise = dir.join(files::SUPERVISE);
-        match self.watch(who, &Dir::Supervise(supervise.clone())) {
+        match self.watch(Who::Service(key), &Dir::Supervise(supervise.clone())) {
             Ok(()) => Ok(()),
             Err(Error::NotFound { .. }) => {
                 // Debian's runit: a link to a directory that runsv makes when it first starts.
                 match nearest_above_link(&supervise) {
-                    Some(above) => self.watch(who, &Dir::Above(above)),
+                    Some(above) => self.watch(Who::Around(key), &Dir::Above(above)),
                     None => Ok(()),
                 }
             }
@@ -419,7 +524,7 @@ impl WatchSet {
         })?;
         self.dirs.entry(id).or_default().insert(who);
         if let Some(watched) = self.watched(who) {
-            watched.insert(id);
+            watched.insert((id, who));
         }
         Ok(())
     }
@@ -429,7 +534,7 @@ impl WatchSet {
     }
 
     fn unwatch_all(&mut self, who: Who) {
-        for id in self.watched(who).map(std::mem::take).unwrap_or_default() {
+        for (id, who) in self.watched(who).map(std::mem::take).unwrap_or_default() {
             if let Some(interested) = self.dirs.get_mut(&id) {
                 interested.remove(&who);
                 if interested.is_empty() {
@@ -441,9 +546,11 @@ impl WatchSet {
     }
 
     /// The directories that are watched for somebody.
-    fn watched(&mut self, who: Who) -> Option<&mut BTreeSet<DirId>> {
+    fn watched(&mut self, who: Who) -> Option<&mut BTreeSet<(DirId, Who)>> {
         match who {
-            Who::Service(key) => self.members.get_mut(&key).map(|member| &mut member.watched),
+            Who::Service(key) | Who::Around(key) => {
+                self.members.get_mut(&key).map(|member| &mut member.watched)
+            }
             Who::Scan(at) => self.follows.get_mut(at).map(Follow::watched),
         }
     }

@@ -97,16 +97,9 @@ pub(crate) struct Act {
     /// Return once the request is delivered
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// How long to wait, as in 30s or 2m
-    #[arg(
-        long,
-        env = "SVWAIT",
-        default_value = "30s",
-        value_name = "TIME",
-        value_parser = parse_duration,
-        conflicts_with = "no_wait"
-    )]
-    pub(crate) timeout: Duration,
+    /// How long to wait, as in 30s or 2m; else $SVWAIT, else 30s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "no_wait")]
+    pub(crate) timeout: Option<Duration>,
     /// Send SIGKILL to what has not obeyed after so long
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "no_wait")]
     pub(crate) kill_after: Option<Duration>,
@@ -117,10 +110,13 @@ fn parse_dialect(name: &str) -> Result<Dialect, String> {
 }
 
 /// `30s`, `1m 30s`, `500ms`; a plain number is seconds, as `$SVWAIT` has always been.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let explain = |why: String| format!("{why}; write it as in 30s, 500ms or 1m 30s");
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
+    }
+    if let Ok(seconds) = text.parse() {
+        return Duration::try_from_secs_f64(seconds).map_err(|error| explain(error.to_string()));
     }
     let span: jiff::SignedDuration =
         text.parse().map_err(|error: jiff::Error| explain(error.to_string()))?;
@@ -141,6 +137,8 @@ mod tests {
     #[test]
     fn times_are_read_as_people_write_them() {
         assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
+        assert_eq!(parse_duration("7.5"), Ok(Duration::from_millis(7500)));
+        assert!(parse_duration("NaN").is_err() && parse_duration("-3").is_err());
         assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(parse_duration("-1s").is_err_and(|error| error.contains("negative")));

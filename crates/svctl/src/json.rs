@@ -1,4 +1,4 @@
-//! The JSON that svctl prints. Field names and order are a contract: `docs/json.md` and the schema
+//! The JSON that svctl prints. Field names and order are a contract: `docs/cli.md` and the schema
 //! beside it. Unknown is `null`, never 0.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use svcmgr::{
     Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status, UnixTime,
     Want,
-    proto::{Phase, Record},
+    proto::{Phase, Record, files},
     signal_name,
 };
 
@@ -191,12 +191,18 @@ impl Log {
     }
 }
 
-/// The service's name from what was typed: the last component of a path; `web/log` as it is.
+/// The service's name from what was typed: the last component of a path, for a logger the last two;
+/// `web/log` as it is.
 fn name_of(typed: &str, path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match path.file_name().filter(|_| is_path(typed.as_ref())) {
-        Some(last) => last.to_string_lossy().into_owned(),
-        None => typed.to_owned(),
+    let Some(last) = path.file_name().filter(|_| is_path(typed.as_ref())) else {
+        return typed.to_owned();
+    };
+    let last = last.to_string_lossy();
+    let above = path.parent().and_then(Path::file_name).filter(|_| last == files::LOG);
+    match above {
+        Some(above) => format!("{}/{last}", above.to_string_lossy()),
+        None => last.into_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what the user typed to services: names in the scan directory, loggers, patterns, paths.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
@@ -30,8 +31,13 @@ pub(crate) fn find(
     for name in names {
         finder.one(name, &mut targets, output)?;
     }
-    if global.verbose {
-        for target in &targets {
+    // A service that is named twice, by itself and by a pattern, is asked once.
+    let mut seen = BTreeSet::new();
+    targets.retain(|target| seen.insert(target.path.clone()));
+    for target in &targets {
+        if let Some(dialect) = global.backend {
+            doubt(target, dialect, output);
+        } else if global.verbose {
             explain(target, output);
         }
     }
@@ -72,7 +78,11 @@ impl Finder<'_> {
     }
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
-        let services = services(self.scan_dir(output)?, output)?;
+        let scan_dir = self.scan_dir(output)?;
+        let services = services(scan_dir, output)?;
+        if services.is_empty() {
+            output.message(&format!("no service in {}", scan_dir.dir().display()));
+        }
         Ok(services.into_iter().map(|service| self.target(service)).collect())
     }
 
@@ -82,6 +92,10 @@ impl Finder<'_> {
         targets: &mut Vec<Target>,
         output: &mut Output,
     ) -> Result<(), NoTargets> {
+        if name.is_empty() {
+            output.message("a service has an empty name");
+            return Err(NoTargets(Exit::Usage));
+        }
         if is_path(name) {
             targets.push(self.open(Path::new(name).to_owned(), name));
             return Ok(());
@@ -154,6 +168,14 @@ fn explain(target: &Target, output: &mut Output) {
         None => format!("no supervisor has left its files in {path}"),
     };
     output.message(&format!("{}: {found}", target.name));
+}
+
+/// Says so where the files contradict the suite that was named: its questions get no answer there.
+fn doubt(target: &Target, named: Dialect, output: &mut Output) {
+    let found = Service::open(&target.path).ok().and_then(|service| service.dialect());
+    if let Some(found) = found.filter(|found| *found != named) {
+        output.message(&format!("{}: taken for {named}, but its files are {found}'s", target.name));
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! Where words go: data to standard output, messages to standard error. A reader that goes away ends
 //! the program quietly.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    ops::ControlFlow,
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
 
 use anstyle::{AnsiColor, Style};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use svcmgr::{Error, State};
 
 use crate::{
@@ -12,11 +18,13 @@ use crate::{
 };
 
 /// The two streams, and how to use them.
+#[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Output {
     out: io::BufWriter<io::Stdout>,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
-    pub(crate) color: bool,
+    pub(crate) verbose: bool,
+    color: bool,
     reader: Reader,
 }
 
@@ -45,6 +53,7 @@ impl Output {
             out: io::BufWriter::new(io::stdout()),
             json: global.json,
             quiet: global.quiet,
+            verbose: global.verbose,
             color,
             reader: Reader::There,
         }
@@ -125,6 +134,28 @@ impl Output {
     pub(crate) fn finish(mut self, exit: Exit) -> Exit {
         self.flush();
         if self.reader == Reader::Failed { Exit::System } else { exit }
+    }
+}
+
+/// Waits until a descriptor is readable, or a moment has come, or nobody reads any more: a
+/// watch at rest would not notice that by writing.
+pub(crate) fn wait_beside(fd: BorrowedFd<'_>, until: Option<Instant>) -> ControlFlow<()> {
+    let stdout = io::stdout();
+    // No event is asked for: the end of the reader is told all the same.
+    let mut fds =
+        [PollFd::new(fd, PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let timeout = until.map_or(PollTimeout::NONE, |until| {
+        let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    });
+    // Interrupted or not, the caller looks again.
+    let _ready = poll(&mut fds, timeout);
+    let [_, reader] = fds;
+    match reader.revents() {
+        Some(events) if events.intersects(PollFlags::POLLERR | PollFlags::POLLNVAL) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
     }
 }
 

@@ -142,6 +142,11 @@ fn decode_refuses_every_other_length_and_names_those_it_knows() {
 fn decode_reads_hex_as_people_paste_it() {
     let spaced = "40 00 00 00 6b 03 7e 0d 1b 96\n47 5c a7 58 00 00 00 75 00 01\n";
     assert_eq!(feed(&["decode", "--json"], spaced.as_bytes()).json()["pid"], 22695);
+    let colons = format!("0x{}", spaced.trim().replace([' ', '\n'], ":"));
+    assert_eq!(feed(&["decode", "--json"], colons.as_bytes()).json()["pid"], 22695);
+    let odd = feed(&["decode"], b"400000006b037e0d1b96475ca758000000750001a");
+    assert_eq!(odd.code, 1);
+    assert!(odd.err.contains("41 hexadecimal digits"), "{odd:?}");
     let upper = "400000006B037E0D1B96475CA758000000750001";
     assert_eq!(feed(&["decode", "--json"], upper.as_bytes()).json()["pid"], 22695);
 }
@@ -151,13 +156,19 @@ fn decode_of_what_no_supervisor_writes_says_so_and_shows_it() {
     for len in [18, 20, 26, 35, 40, 43] {
         for byte in ["00", "ff"] {
             let told = feed(&["decode", "--json"], byte.repeat(len).as_bytes());
-            assert_eq!(told.code, 0, "{told:?}");
+            assert_eq!(told.code, 1, "{told:?}");
             assert!(told.err.contains("no supervisor can have written this"), "{told:?}");
             assert_eq!(told.json()["since"], Value::Null);
             let told = feed(&["decode"], byte.repeat(len).as_bytes());
             assert!(told.out.contains("no moment that a clock gives"), "{told:?}");
         }
     }
+    // A reader of the control FIFO would take the supervisor's requests.
+    let tree = Tree::runit(RECORD);
+    let control = tree.path().join("supervise/control");
+    let refused = run(["decode".as_ref(), control.as_os_str()]);
+    assert_eq!(refused.code, 111);
+    assert!(refused.err.contains("it is no file"), "{refused:?}");
     let missing = run(["decode", "/nonexistent/status"]);
     assert_eq!(missing.code, 111);
     assert!(missing.err.contains("/nonexistent/status"));
@@ -365,8 +376,9 @@ fn one_bad_service_hides_no_good_one_and_the_highest_code_counts() {
 
 #[test]
 fn a_command_line_without_sense_is_100_and_help_is_0() {
-    let usage: [&[&str]; 7] = [
+    let usage: [&[&str]; 8] = [
         &[],
+        &["status", "", "--dir", "/"],
         &["stauts"],
         &["up"],
         &["down", "--all", "web"],
@@ -387,6 +399,35 @@ fn a_command_line_without_sense_is_100_and_help_is_0() {
     let lost = run(["status", "--dir", "/nonexistent/scan"]);
     assert_eq!(lost.code, 111);
     assert!(lost.err.contains("/nonexistent/scan"));
+}
+
+#[test]
+fn times_are_taken_from_the_environment_and_may_be_huge() {
+    let tree = Tree::service();
+    let huge = "18446744073709551615";
+    let told = run(["up".as_ref(), "--timeout".as_ref(), huge.as_ref(), tree.path().as_os_str()]);
+    assert_eq!(told.code, 102, "{told:?}");
+    let down = ["down", "--kill-after", huge].map(AsRef::as_ref);
+    let told = run(down.into_iter().chain([tree.path().as_os_str()]));
+    assert_eq!(told.code, 102, "{told:?}");
+    let with_env = |args: &[&str], wait: &str| {
+        let mut command = command(args);
+        Run::of(command.arg(tree.path()).env("SVWAIT", wait).output().unwrap())
+    };
+    assert_eq!(with_env(&["up", "--no-wait"], "3").code, 102);
+    assert_eq!(with_env(&["up"], "soon").code, 100);
+    assert_eq!(with_env(&["up"], "").code, 102);
+}
+
+#[test]
+fn quiet_leaves_the_errors() {
+    let told = run(["status", "-q", "/absent"]);
+    assert_eq!((told.code, told.out.as_str()), (111, ""));
+    assert!(told.err.contains("/absent"), "{told:?}");
+    let empty = TempDir::new().unwrap();
+    let told = run(["status", "--dir", empty.path().to_str().unwrap()]);
+    assert_eq!((told.code, told.out.as_str()), (0, ""));
+    assert!(told.err.contains("no service in"), "{told:?}");
 }
 
 #[test]

@@ -16,8 +16,7 @@ use core::{fmt, str::FromStr};
 /// One member of the daemontools family.
 ///
 /// Closed on purpose: a dialect is a published program, and every place that must take a side
-/// matches on it without a wildcard. Supervisors that do not speak this protocol implement
-/// `svclient::Backend` instead.
+/// matches on it without a wildcard. Supervisors that do not speak this protocol have no place here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]

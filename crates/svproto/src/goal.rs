@@ -6,7 +6,7 @@
 
 use core::{fmt, time::Duration};
 
-use crate::{LastExit, Op, Phase, Readiness, Reading, State, Status, UnixTime, Want};
+use crate::{LastExit, Op, Phase, Readiness, Reading, Stage, State, Status, UnixTime, Want};
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +89,8 @@ pub struct Pursuit {
     acknowledged: bool,
     /// Since when the want is contrary, where the baseline's was not.
     contrary_since: Option<UnixTime>,
+    /// Since when the want fits, where the baseline's process may have been on its way out.
+    fits_since: Option<UnixTime>,
 }
 
 /// A want that turns against a request may be an older request that is read only now: a supervisor
@@ -132,7 +134,14 @@ impl Pursuit {
     /// A wait that starts from `baseline`, taken before `op` is sent; `None` to only look on.
     #[must_use]
     pub const fn new(goal: Goal, op: Option<Op>, baseline: Reading) -> Self {
-        Self { goal, baseline, wish: Wish::of(op), acknowledged: false, contrary_since: None }
+        Self {
+            goal,
+            baseline,
+            wish: Wish::of(op),
+            acknowledged: false,
+            contrary_since: None,
+            fits_since: None,
+        }
     }
 
     /// Whether the record shows that the supervisor has read the request: the want has turned to it.
@@ -153,6 +162,11 @@ impl Pursuit {
         };
         if let Some(verdict) = self.against_the_wish(status, now) {
             return verdict;
+        }
+        if matches!(self.goal, Goal::Up | Goal::Ready | Goal::UpFor(_)) {
+            if let Some(verdict) = self.leaves(status, now) {
+                return verdict;
+            }
         }
         match self.goal {
             Goal::Up => self.reached_or(is_up(status) || self.has_run_once(status), status),
@@ -177,6 +191,31 @@ impl Pursuit {
             Goal::Down => pending_unless(is_down(status) && !matches!(status.want, Some(Want::Up))),
             Goal::Finished => pending_unless(is_down(status) || self.is_another_run(status)),
             Goal::Gone => pending_unless(false),
+        }
+    }
+
+    /// The verdict on a process that was told to end before it was wanted up again: it will go, and
+    /// another will come. `None` for any other.
+    ///
+    /// s6 writes the same record for a process that was told to end and for one whose run was to be
+    /// the last; the latter stays. If it is still there when the first would have gone, it counts.
+    fn leaves(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.status()?;
+        let same = base.pid.is_some() && base.pid == status.pid && base.since == status.since;
+        if self.wish != Wish::Up || !is_up(status) || !same {
+            return None;
+        }
+        match (base.stage, base.got_term, base.want) {
+            (Stage::Stopping, _, _) | (_, Some(true), _) => {
+                Some(Verdict::Pending { look_again: None })
+            }
+            // Only runit tells whether SIGTERM was sent, and it says that it was not.
+            (_, None, Some(Want::Down)) => {
+                let since = *self.fits_since.get_or_insert(now);
+                let look_again = Some(since.saturating_add(LAST_WORD));
+                (since.elapsed(now) < LAST_WORD).then_some(Verdict::Pending { look_again })
+            }
+            _ => None,
         }
     }
 

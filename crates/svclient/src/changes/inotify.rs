@@ -111,10 +111,11 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     match name.as_bytes() {
         b"status" if written => Some(Place::Status),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
-        b"down" => Some(Place::Down),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
-        b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new" | b"death_tally"
-        | b"death_tally.new" => None,
-        _ => Some(Place::Layout),
+        b"down" | b"notification-fd" => Some(Place::Down),
+        b"supervise" | b"event" => Some(Place::Layout),
+        b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new"
+        | b"death_tally" | b"death_tally.new" => None,
+        _ => Some(Place::Entry),
     }
 }

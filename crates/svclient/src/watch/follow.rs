@@ -18,7 +18,7 @@ use crate::{
 /// A followed scan directory.
 pub(super) struct Follow {
     scan: ScanDir,
-    watched: BTreeSet<DirId>,
+    watched: BTreeSet<(DirId, Who)>,
     members: BTreeMap<OsString, Entry>,
 }
 
@@ -26,13 +26,11 @@ pub(super) struct Follow {
 /// lead to another service.
 struct Entry {
     key: WatchKey,
-    identity: Identity,
+    identity: node::Identity,
 }
 
-type Identity = (nix::libc::dev_t, nix::libc::ino_t);
-
 impl Follow {
-    pub(super) fn watched(&mut self) -> &mut BTreeSet<DirId> {
+    pub(super) fn watched(&mut self) -> &mut BTreeSet<(DirId, Who)> {
         &mut self.watched
     }
 }
@@ -83,7 +81,7 @@ impl WatchSet {
             let path = dir.join(&name);
             match (Service::open(&path), node::stat(&path)) {
                 (Ok(service), Ok(Some(stat))) => {
-                    found.insert(name, (service, (stat.st_dev, stat.st_ino)));
+                    found.insert(name, (service, node::identity(&stat)));
                 }
                 // Being made, or a link to what is not there yet.
                 (Err(Error::NotAService { .. }), _) => self.await_in(who, Some(path))?,
@@ -124,7 +122,7 @@ impl WatchSet {
         }
     }
 
-    fn drop_vanished(&mut self, at: usize, found: &BTreeMap<OsString, (Service, Identity)>) {
+    fn drop_vanished(&mut self, at: usize, found: &BTreeMap<OsString, (Service, node::Identity)>) {
         let Some(follow) = self.follows.get_mut(at) else { return };
         let mut vanished = Vec::new();
         follow.members.retain(|name, entry| {

@@ -16,7 +16,7 @@ pub(super) struct Recheck {
 
 impl Recheck {
     const FIRST: Duration = Duration::from_millis(1);
-    /// After some four seconds of contradiction it is not a matter of microseconds.
+    /// After some two seconds of contradiction it is not a matter of microseconds.
     const LAST: Duration = Duration::from_secs(2);
 
     pub(super) fn start() -> Self {

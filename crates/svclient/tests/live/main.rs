@@ -33,6 +33,10 @@ say! {
     restart_of_a_crash_loop_is_its_next_start
     restart_outlasts_the_finish_script
     once_is_reached_even_by_a_job_of_a_millisecond
+    up_does_not_take_a_dying_process_for_an_answer
+    a_full_fifo_delays_nobody_else
+    a_watch_that_slept_through_a_change_of_suite_wakes_up
+    a_link_that_is_replaced_or_removed_is_noticed
     a_request_to_a_stopped_supervisor_ends_at_the_deadline
     a_full_control_fifo_is_an_error_and_no_hang
     a_service_that_ignores_term_is_killed_when_asked_to

@@ -130,7 +130,7 @@ pub fn a_service_that_ignores_term_is_wanted_down_and_still_there(suite: Suite) 
     let up = wait_until_deaf(&wait_for(&supervised, State::Up));
     let outcome =
         ask_until(&open(&supervised), Op::Down, Goal::Down, Instant::now() + ACKNOWLEDGED_BY);
-    let Outcome::Deadline { observation, acknowledged: true } = outcome else {
+    let Outcome::Deadline { observation, acknowledged: true, .. } = outcome else {
         panic!("{outcome:?}")
     };
     let status = status(&observation);
@@ -375,6 +375,85 @@ pub fn once_is_reached_even_by_a_job_of_a_millisecond(suite: Suite) {
     assert!(supervised.dir().join("ran").exists());
 }
 
+/// `up` while it is on its way down: the process that is there is not the one that was asked for.
+pub fn up_does_not_take_a_dying_process_for_an_answer(suite: Suite) {
+    let script = "trap 'sleep 0.6; exit 0' TERM\n: >deaf\nwhile :; do sleep 0.05; done";
+    let supervised = Supervised::start(suite, script);
+    let up = wait_for(&supervised, State::Up);
+    let limit = deadline();
+    while !supervised.dir().join("deaf").exists() {
+        assert!(Instant::now() < limit);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut watch = watch(&supervised);
+    open(&supervised).send(Op::Down).unwrap();
+    event(&mut watch, |event| status_of(event).is_some_and(|s| s.want == Some(Want::Down)));
+    let after = status(&reached(request(&open(&supervised), &Request::up())));
+    assert_ne!(after.pid, up.pid);
+}
+
+/// One that does not read keeps no other waiting.
+pub fn a_full_fifo_delays_nobody_else(suite: Suite) {
+    let (stuck, well) = (Supervised::start(suite, IGNORE_TERM), Supervised::start(suite, SLEEP));
+    wait_until_deaf(&wait_for(&stuck, State::Up));
+    wait_for(&well, State::Up);
+    stuck.signal(Signal::SIGSTOP);
+    let service = open(&stuck);
+    assert!((0..100_000).any(|_| service.send(Op::Hup).is_err()));
+    let both = [service, open(&well)];
+    // daemontools naps for more than a second after a start.
+    let limit = Instant::now() + ACKNOWLEDGED_BY;
+    let mut results = pursue(&both, &Request::down(), limit).unwrap();
+    reached(results.remove(1).unwrap());
+    let error = results.remove(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+    stuck.signal(Signal::SIGCONT);
+}
+
+/// So quickly that nobody has seen it unsupervised in between.
+pub fn a_watch_that_slept_through_a_change_of_suite_wakes_up(suite: Suite) {
+    let other = if suite == Suite::Daemontools { Suite::Runit } else { Suite::Daemontools };
+    if !other.is_installed() {
+        return;
+    }
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let mut asleep = watch(&supervised);
+    asleep.next_before(Some(deadline())).unwrap();
+    let mut awake = watch(&supervised);
+    supervised.signal(Signal::SIGKILL);
+    event(&mut awake, |event| event.news == News::Unsupervised);
+    supervised.suite = other;
+    supervised.supervise();
+    event(&mut awake, |event| event.news == News::Supervised);
+    open(&supervised).send(Op::Up).unwrap();
+    until(&mut awake, State::Up);
+    until(&mut asleep, State::Up);
+}
+
+/// A service by the name of a link: what the name leads to is the service.
+pub fn a_link_that_is_replaced_or_removed_is_noticed(suite: Suite) {
+    let (one, two) = (Supervised::start(suite, SLEEP), Supervised::start(suite, SLEEP));
+    let pids = [&one, &two].map(|supervised| wait_for(supervised, State::Up).pid);
+    let link = one.scan_dir().join("link");
+    symlink(one.dir(), &link).unwrap();
+    let mut watch = WatchSet::new().unwrap();
+    watch.add(Service::open(&link).unwrap()).unwrap();
+    let of = |event: &WatchEvent, pid| status_of(event).is_some_and(|s| s.pid == pid);
+    event(&mut watch, |event| of(event, pids[0]));
+    let fresh = one.scan_dir().join("fresh");
+    symlink(two.dir(), &fresh).unwrap();
+    fs::rename(&fresh, &link).unwrap();
+    event(&mut watch, |event| of(event, pids[1]));
+    open(&one).send(Op::Down).unwrap();
+    open(&two).send(Op::Pause).unwrap();
+    until(&mut watch, State::Paused);
+    fs::remove_file(&link).unwrap();
+    event(&mut watch, |event| event.news == News::Removed);
+}
+
 pub fn a_request_to_a_stopped_supervisor_ends_at_the_deadline(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);
     wait_for(&supervised, State::Up);
@@ -421,12 +500,16 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
     let good = fs::read(&path).unwrap();
     let longer = [&good[..], &[0]].concat();
     let stamp_of_no_clock = [&[0xff; 12][..], &good[12..]].concat();
+    let mut watch = watch(&supervised);
+    watch.next_before(Some(deadline())).unwrap();
     for damaged in [&good[..0], &good[..1], &good[..good.len() - 1], &longer, &stamp_of_no_clock] {
         fs::write(&path, damaged).unwrap();
         let error = open(&supervised).status().unwrap_err();
         // daemontools leaves nothing but the length to be known by.
         assert_eq!(error.kind(), ErrorKind::Malformed, "{} bytes: {error}", damaged.len());
         assert_eq!(fs::read(&path).unwrap(), damaged);
+        let told = event(&mut watch, |event| event.observation.is_err());
+        assert_eq!(told.observation.unwrap_err().to_string(), error.to_string());
     }
     fs::remove_file(&path).unwrap();
     symlink("/dev/zero", &path).unwrap();
@@ -434,6 +517,8 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
     fs::remove_file(&path).unwrap();
     fs::write(&path, &good).unwrap();
     assert_eq!(status(&open(&supervised).status().unwrap()).state(), State::Down);
+    let repaired = event(&mut watch, |event| event.observation.is_ok());
+    assert_eq!(repaired.news, News::Changed);
 }
 
 pub fn leftovers_of_a_dead_supervisor_are_unsupervised(suite: Suite) {
@@ -656,6 +741,9 @@ pub fn the_exit_code_is_told(suite: Suite) {
         })
     });
     assert!(supervised.native().starts_with("down (exitcode 3)"), "{}", supervised.native());
+    let deaths = open(&supervised).deaths().unwrap();
+    let exits: Vec<_> = deaths.iter().map(svclient::Death::exit).collect();
+    assert_eq!(exits, [LastExit::Exited { code: 3 }]);
 }
 
 /// Debian keeps `supervise` in /run: a link that leads nowhere until runsv first runs.

@@ -1,11 +1,11 @@
 //! `svctl up` and `svctl down`: ask every named service, and wait until it is so.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use svcmgr::{Error, Goal, Op, Outcome, Request, Service, Why, pursue};
 
 use crate::{
-    args::{Act, Global},
+    args::{self, Act, Global},
     exit::Exit,
     json::{self, Row},
     names::{self, NoTargets, Target},
@@ -23,7 +23,15 @@ pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut O
     let results = if act.no_wait {
         services.iter().map(|service| service.send(op).map(|()| Done::Sent)).collect()
     } else {
-        let deadline = Instant::now() + act.timeout;
+        let timeout = match timeout(act) {
+            Ok(timeout) => timeout,
+            Err(why) => {
+                output.message(&why);
+                return Exit::Usage;
+            }
+        };
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + FOR_EVER);
         let request = Request::new(op, goal);
         let request = act.kill_after.map_or(request, |after| request.kill_after(after));
         match pursue(&services, &request, deadline) {
@@ -37,6 +45,20 @@ pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut O
         }
     };
     report(targets, results, op, output)
+}
+
+/// A century stands for a time that the clock cannot hold.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// `--timeout`, else `$SVWAIT`, else 30 seconds.
+fn timeout(act: &Act) -> Result<Duration, String> {
+    match (act.timeout, std::env::var("SVWAIT")) {
+        (Some(timeout), _) => Ok(timeout),
+        (None, Ok(text)) if !text.is_empty() => {
+            args::parse_duration(&text).map_err(|why| format!("cannot read $SVWAIT: {why}"))
+        }
+        (None, _) => Ok(Duration::from_secs(30)),
+    }
 }
 
 /// What came of a request.
@@ -147,19 +169,19 @@ fn tell(service: &Service, done: &Done, op: Op) -> Told {
             let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
             (observation, "never", Some(took), Some(why.to_string()), exit)
         }
-        Done::Waited(Outcome::Deadline { observation, acknowledged }) => {
+        Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
             let why = if *acknowledged {
                 format!("`{op}` was read, and the deadline passed before it was carried out")
             } else {
                 format!("the deadline passed without a sign that the supervisor has read `{op}`")
             };
-            (observation, "deadline", None, Some(why), Exit::Deadline)
+            (observation, "deadline", Some(took), Some(why), Exit::Deadline)
         }
     };
     Told {
         row: Row::new(service, observation),
         outcome,
-        took: took.map(std::time::Duration::as_secs_f64),
+        took: took.map(Duration::as_secs_f64),
         why,
         exit,
         error: None,

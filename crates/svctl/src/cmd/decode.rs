@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    os::unix::fs::FileTypeExt,
     path::Path,
 };
 
@@ -30,8 +31,18 @@ pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) ->
         }
     };
     let more = if input.len() as u64 == ENOUGH { "at least " } else { "" };
-    let bytes = from_hex(&input).unwrap_or(input);
-    let record = match dialect.or_else(|| owner(path)) {
+    let bytes = match from_hex(&input) {
+        Ok(bytes) => bytes.unwrap_or(input),
+        Err(digits) => {
+            output.message(&format!(
+                "cannot decode {}: {digits} hexadecimal digits are no whole number of bytes",
+                path.display()
+            ));
+            return Exit::Negative;
+        }
+    };
+    let known = dialect.or_else(|| owner(path));
+    let record = match known {
         Some(dialect) => Record::from_bytes(dialect, &bytes).map_err(|error| error.to_string()),
         None => Record::guess(&bytes).map_err(|error| error.to_string()),
     };
@@ -42,8 +53,12 @@ pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) ->
             } else if !output.quiet {
                 explain(&record, output);
             }
+            if known.is_none() && output.verbose {
+                output.message(&format!("{}, judging by the bytes alone", record.dialect()));
+            }
             if let Err(error) = record.check() {
                 output.message(&format!("no supervisor can have written this: {error}"));
+                return Exit::Negative;
             }
             Exit::Done
         }
@@ -58,25 +73,37 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         io::stdin().lock().take(ENOUGH).read_to_end(&mut bytes)?;
-    } else {
-        File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
+        return Ok(bytes);
     }
+    // Reading a control FIFO would take its requests away from the supervisor.
+    let kind = path.metadata()?.file_type();
+    if (kind.is_fifo() || kind.is_socket()) && !path.starts_with("/dev") {
+        let why = "it is no file; give - and the bytes on standard input";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The bytes that hexadecimal digits stand for, blanks and line ends ignored; `None` for what is no
-/// such text. No record is: its first byte is 0x40, an `@`.
-fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .iter()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .map(|&byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
+/// The bytes that hexadecimal digits stand for, however they are set: with blanks, line ends or
+/// colons between them, or 0x in front. `None` for what is no such text: no record is, its first
+/// byte being 0x40, an `@`.
+///
+/// # Errors
+///
+/// The number of digits, if it is odd.
+fn from_hex(text: &[u8]) -> Result<Option<Vec<u8>>, usize> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii();
+    let text = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).unwrap_or(text);
+    let digit = |&byte: &u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b':');
+    let Some(digits) = digits.map(digit).collect::<Option<Vec<u8>>>() else { return Ok(None) };
     let (pairs, rest) = digits.as_chunks::<2>();
-    if digits.is_empty() || !rest.is_empty() {
-        return None;
+    match (digits.is_empty(), rest.is_empty()) {
+        (true, _) => Ok(None),
+        (false, false) => Err(digits.len()),
+        (false, true) => Ok(Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())),
     }
-    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// Whose record a file is, by what lies beside it, if it is where a supervisor keeps it.
@@ -115,7 +142,7 @@ fn explain(record: &Record, output: &mut Output) {
         output.line(&format!("  {name:<10}{value}"));
     }
     if let Some(since) = &decoded.ready_since {
-        output.line(&format!("  {:<10}{since}", "ready for"));
+        output.line(&format!("  {:<10}since {since}", ""));
     }
     if let Some(log) = &decoded.log {
         let pid = log.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
@@ -153,10 +180,12 @@ mod tests {
 
     #[test]
     fn hex_is_read_with_blanks_and_lines_and_nothing_else_is_hex() {
-        assert_eq!(from_hex(b"40 00\n0A\n"), Some(vec![0x40, 0, 0x0a]));
-        assert_eq!(from_hex(b"400"), None);
-        assert_eq!(from_hex(b"@\0\0\0"), None);
-        assert_eq!(from_hex(b""), None);
-        assert_eq!(from_hex("é".as_bytes()), None);
+        assert_eq!(from_hex(b"40 00\n0A\n"), Ok(Some(vec![0x40, 0, 0x0a])));
+        assert_eq!(from_hex(b"0x40:00\n"), Ok(Some(vec![0x40, 0])));
+        assert_eq!(from_hex(b"\xef\xbb\xbf4000"), Ok(Some(vec![0x40, 0])));
+        assert_eq!(from_hex(b"400"), Err(3));
+        assert_eq!(from_hex(b"@\0\0\0"), Ok(None));
+        assert_eq!(from_hex(b""), Ok(None));
+        assert_eq!(from_hex("\u{e9}".as_bytes()), Ok(None));
     }
 }

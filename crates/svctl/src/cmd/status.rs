@@ -20,7 +20,8 @@ pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -
         Err(NoTargets(exit)) => return exit,
     };
     let mut exit = Exit::Done;
-    let rows: Vec<Row> = targets.iter().map(|target| look(target, &mut exit)).collect();
+    let rows: Vec<Row> =
+        targets.into_iter().map(|target| look(target, &mut exit, output)).collect();
     if output.json {
         output.json(&rows);
     } else if !output.quiet {
@@ -30,17 +31,18 @@ pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -
 }
 
 /// Looks at one service; one that cannot be read is a row that says why.
-fn look(target: &Target, exit: &mut Exit) -> Row {
-    let observed = target.service.as_ref().map(|service| (service, service.status()));
+fn look(target: Target, exit: &mut Exit, output: &mut Output) -> Row {
+    let Target { name, path, service } = target;
+    let observed = service.and_then(|service| service.status().map(|seen| (service, seen)));
     let row = match observed {
-        Ok((service, Ok(observation))) => Row::new(service, &observation),
-        Ok((_, Err(error))) => {
-            *exit = (*exit).max(Exit::from(&error));
-            Row::failed(&target.name, &target.path, &error)
-        }
+        Ok((service, observation)) => Row::new(&service, &observation),
         Err(error) => {
-            *exit = (*exit).max(Exit::from(error));
-            Row::failed(&target.name, &target.path, error)
+            *exit = (*exit).max(Exit::from(&error));
+            // The row says it, unless no row is printed.
+            if output.quiet && !output.json {
+                output.error(&error);
+            }
+            Row::failed(&name, &path, &error)
         }
     };
     if row.supervised == Some(false) {

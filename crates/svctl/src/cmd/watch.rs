@@ -1,6 +1,6 @@
 //! `svctl watch`: a line for every change, until interrupted or until nobody reads.
 
-use std::{collections::BTreeSet, ffi::OsString};
+use std::{collections::BTreeSet, ffi::OsString, os::fd::AsFd};
 
 use jiff::Timestamp;
 use svcmgr::{Error, News, State, WatchEvent, WatchKey, WatchSet};
@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     json::{self, Row},
     names::{self, NoTargets},
-    output::{Output, printable},
+    output::{Output, printable, wait_beside},
     text,
 };
 
@@ -62,11 +62,15 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
         }
     }
     while (follows || !watched.is_empty()) && !output.is_closed() {
-        if let Some(event) = watch.next_before(None)? {
-            if event.news == News::Removed {
-                watched.remove(&event.key);
+        match watch.next_now()? {
+            Some(event) => {
+                if event.news == News::Removed {
+                    watched.remove(&event.key);
+                }
+                tell(&event, output);
             }
-            tell(&event, output);
+            None if wait_beside(watch.as_fd(), watch.due()).is_break() => break,
+            None => (),
         }
     }
     Ok(exit)
@@ -80,6 +84,10 @@ fn tell(event: &WatchEvent, output: &mut Output) {
     };
     if output.json {
         output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
+    } else if output.quiet {
+        if let Err(error) = &event.observation {
+            output.error(error);
+        }
     } else {
         let now = Timestamp::now();
         let what = match event.news {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
@@ -55,8 +56,18 @@ pub struct Watching {
 
 impl Watching {
     pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
-        let mut command = command(["watch", "--json"]);
-        let mut child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(PROGRAM.as_ref(), |command| command, args)
+    }
+
+    /// As somebody else, say, who needs a copy of the program where he may reach it.
+    pub fn of<S: AsRef<OsStr>>(
+        program: &Path,
+        prepare: impl FnOnce(&mut Command) -> &mut Command,
+        args: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut command = Command::new(program);
+        command.args(["watch", "--json"]).args(args).env_remove("SVDIR").stdin(Stdio::null());
+        let mut child = prepare(&mut command).stdout(Stdio::piped()).spawn().unwrap();
         let lines = child.stdout.take().map(BufReader::new);
         Self { child, lines }
     }
@@ -82,9 +93,8 @@ impl Watching {
     }
 
     /// Stops reading; the program's exit code.
-    pub fn stop_reading(mut self, wake: impl FnOnce()) -> Option<i32> {
+    pub fn stop_reading(mut self) -> Option<i32> {
         drop(self.lines.take());
-        wake();
         self.child.wait().unwrap().code()
     }
 }

@@ -9,9 +9,18 @@
 use core::{fmt, fmt::Write, hint::black_box, time::Duration};
 
 use svproto::{
-    Dialect, Evidence, LastExit, Op, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version, files,
+    Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version,
+    Want,
+    daemontools::DaemontoolsRecord,
+    encore::{EncorePairRecord, EncoreRecord, EncoreStage},
+    files,
     goal::{Goal, Pursuit},
-    s6::{event::Event, tally::Tally},
+    runit::{RunitFields, RunitRecord},
+    s6::{
+        self,
+        event::Event,
+        tally::{Death, Tally},
+    },
     scan::ScanOp,
     track::Tracker,
 };
@@ -25,8 +34,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     unsafe { svproto_has_a_panic_path() }
 }
 
-/// Swallows text, so that formatting is linked too. `core::fmt` itself has panic paths that no
-/// `Display` of ours reaches; see `format`.
+/// Swallows text, so that messages are linked too.
 struct Sink(usize);
 
 impl Write for Sink {
@@ -45,6 +53,8 @@ pub extern "C" fn _start(bytes: *const u8, len: usize) -> usize {
     sum = sum.wrapping_add(times(bytes));
     sum = sum.wrapping_add(requests(bytes));
     sum = sum.wrapping_add(waits(bytes));
+    written(bytes);
+    sum = sum.wrapping_add(messages(bytes));
     #[cfg(feature = "prove")]
     {
         sum = sum.wrapping_add(usize::from(bytes[black_box(7)]));
@@ -148,7 +158,53 @@ fn waits(bytes: &[u8]) -> usize {
         let verdict = pursuit.observe(&reading, UnixTime::EPOCH);
         sum = sum.wrapping_add(usize::from(matches!(verdict, svproto::goal::Verdict::Reached)));
     }
+    sum
+}
+
+/// Every record made of its fields.
+fn written(bytes: &[u8]) {
+    let label = Tai64n { secs: number(bytes), nanos: number(bytes) as u32 };
+    let pid = Pid::new(number(bytes));
+    let (byte, word) = (number(bytes) as u8, number(bytes) as u16);
+    let flag = byte & 1 == 1;
+    let want = Want::Unknown(byte);
+    black_box(DaemontoolsRecord::new(label, pid, flag, want));
+    let encore = EncoreRecord::new(label, pid, flag, want, EncoreStage::Unknown(byte));
+    black_box(EncorePairRecord::new(encore, encore));
+    black_box(RunitRecord::new(RunitFields {
+        since: label,
+        pid,
+        paused: flag,
+        want_up: flag,
+        got_term: flag,
+        phase: Phase::Unknown(byte),
+    }));
+    let oldest = s6::v2_0::Record::new(label, pid, flag, flag, want);
+    black_box(s6::v2_1::Record::new(oldest, word));
+    black_box(s6::v2_2::Record::new(label, label, pid, word, byte));
+    black_box(s6::v2_11::Record::new(label, label, pid, word, byte));
+    black_box(s6::v2_13::Record::new(label, label, pid, pid, word, byte));
+    black_box(Death::new(label, byte, byte));
+}
+
+/// Every message.
+fn messages(bytes: &[u8]) -> usize {
     let mut sink = Sink(0);
-    let _ = sink.write_str(Op::Up.name());
-    sum.wrapping_add(sink.0)
+    for dialect in Dialect::ALL {
+        let _ = write!(sink, "{dialect}");
+        if let Err(error) = Record::from_bytes(dialect, bytes).map(|record| record.check()) {
+            let _ = write!(sink, "{error}");
+        }
+        for op in Op::all() {
+            if let Err(error) = op.control_bytes(dialect, None) {
+                let _ = write!(sink, "{op} {error}");
+            }
+        }
+    }
+    if let Err(error) = Record::guess(bytes) {
+        let _ = write!(sink, "{error}");
+    }
+    let label = Tai64n { secs: number(bytes), nanos: number(bytes) as u32 };
+    let _ = write!(sink, "{label} {}", Version([1, 2, 3, number(bytes) as u16]));
+    sink.0
 }

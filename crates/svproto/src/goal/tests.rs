@@ -54,6 +54,50 @@ fn a_process_that_was_told_to_end_is_not_up() {
     );
 }
 
+/// daemontools: `d` always sends SIGTERM, so whatever is there when `u` comes will go.
+#[test]
+fn a_process_that_was_told_to_end_does_not_count_once_it_is_wanted_again() {
+    let daemontools = |since: u8, pid: u8, want: u8| {
+        let mut bytes = [0; 18];
+        [bytes[0], bytes[7], bytes[12], bytes[17]] = [0x40, since + 10, pid, want];
+        Reading::Status(Record::from_bytes(Dialect::Daemontools, &bytes).unwrap().status())
+    };
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[
+            (daemontools(1, 9, b'd'), PENDING),
+            (daemontools(1, 9, b'u'), PENDING),
+            (daemontools(2, 10, b'u'), Verdict::Reached),
+        ],
+    );
+    // "Once" sends nothing: the process stays.
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[(daemontools(1, 9, 0), PENDING), (daemontools(1, 9, b'u'), Verdict::Reached)],
+    );
+}
+
+/// s6 does not tell the two apart; three seconds do.
+#[test]
+fn a_process_of_s6_that_was_to_end_or_was_the_last_counts_if_it_stays() {
+    let at = |secs| UnixTime::new(secs, 0).unwrap();
+    let s6 = |pid: u8, flags: u8| {
+        let mut bytes = [0; 35];
+        [bytes[0], bytes[7], bytes[31], bytes[34]] = [0x40, pid, pid, flags];
+        Reading::Status(Record::from_bytes(Dialect::S6, &bytes).unwrap().status())
+    };
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0));
+    let look_again = Verdict::Pending { look_again: Some(at(103)) };
+    assert_eq!(pursuit.observe(&s6(9, 4), at(100)), look_again);
+    assert_eq!(pursuit.observe(&s6(9, 4), at(102)), look_again);
+    assert_eq!(pursuit.observe(&s6(9, 4), at(103)), Verdict::Reached);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0));
+    assert_eq!(pursuit.observe(&s6(9, 4), at(100)), look_again);
+    assert_eq!(pursuit.observe(&s6(10, 4), at(101)), Verdict::Reached);
+}
+
 #[test]
 fn down_needs_the_want_and_no_process() {
     check(
