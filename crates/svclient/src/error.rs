@@ -7,6 +7,8 @@ use std::{
 
 use svproto::{DecodeError, Op, Unsupported};
 
+use crate::node;
+
 /// Why an operation on a service failed.
 ///
 /// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
@@ -166,10 +168,7 @@ impl Error {
             Self::Denied { needed, on, .. } => {
                 Some(format!("needs {needed} permission on {}", on.display()))
             }
-            Self::Io { source, .. } if is_watch_limit(source) => Some(
-                "the limits are fs.inotify.max_user_instances and fs.inotify.max_user_watches"
-                    .into(),
-            ),
+            Self::Io { source, doing: "watch", .. } => watch_limit(source).map(Into::into),
             Self::Io { .. } => None,
         }
     }
@@ -188,6 +187,15 @@ impl Error {
         source: impl Into<io::Error>,
     ) -> Self {
         let (path, source) = (path.to_owned(), source.into());
+        if source.kind() == io::ErrorKind::NotADirectory {
+            // Some component in front of the last is in the way.
+            let stands = |path: &Path| nix::sys::stat::stat(path).ok().filter(|s| !node::is_dir(s));
+            let in_the_way = path.ancestors().skip(1).find_map(|path| Some((path, stands(path)?)));
+            if let Some((path, stat)) = in_the_way {
+                let (path, found) = (path.to_owned(), node::what(&stat));
+                return Self::WrongType { path, expected: "a directory", found };
+            }
+        }
         if source.kind() != io::ErrorKind::PermissionDenied {
             return Self::Io { doing, path, source };
         }
@@ -206,8 +214,17 @@ impl Error {
     }
 }
 
-fn is_watch_limit(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENOSPC))
+/// Which of the limits on watching was met.
+fn watch_limit(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        nix::libc::ENOSPC => Some("this user has as many watches as fs.inotify.max_user_watches"),
+        // One number for two limits: the process's own, and inotify's.
+        nix::libc::EMFILE => Some(
+            "this process has as many open files as it may (ulimit -n), \
+             or this user as many instances as fs.inotify.max_user_instances",
+        ),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

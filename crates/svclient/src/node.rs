@@ -132,6 +132,11 @@ pub(crate) fn exists(path: &Path) -> bool {
     nix::sys::stat::stat(path).is_ok()
 }
 
+/// What a file is, in words with an article.
+pub(crate) fn what(stat: &FileStat) -> &'static str {
+    article(kind(stat))
+}
+
 /// Whether a descriptor or a path leads to a directory.
 pub(crate) fn is_dir(stat: &FileStat) -> bool {
     kind(stat) == SFlag::S_IFDIR

@@ -346,12 +346,17 @@ impl Service {
         let Some(mut bytes) = node::read_record(&path)? else { return Ok(None) };
         if dialect == Dialect::Encore {
             // Rewritten in place: two equal readings in a row are not half of one.
+            let mut still = false;
             for _ in 0..READS_OF_A_MOVING_RECORD {
                 let Some(again) = node::read_record(&path)? else { return Ok(None) };
-                if again.as_slice() == bytes.as_slice() {
+                still = again.as_slice() == bytes.as_slice();
+                bytes = again;
+                if still {
                     break;
                 }
-                bytes = again;
+            }
+            if !still {
+                return Ok(None);
             }
             if bytes.as_slice().is_empty() {
                 return Ok(None); // Truncated by a starting supervisor.
@@ -379,17 +384,17 @@ impl Service {
 /// What POSIX promises to write together or not at all; Linux promises 4096.
 const PIPE_BUF: usize = 512;
 
-/// encore's two writes of one change lie microseconds apart; a handful of readings outlasts them.
-const READS_OF_A_MOVING_RECORD: usize = 8;
+/// One write of twenty bytes is over in a microsecond; a handful of readings outlasts it.
+const READS_OF_A_MOVING_RECORD: usize = 16;
 
 fn require_directory(dir: &Path) -> Result<(), Error> {
     match node::stat(dir)? {
         None => Err(Error::NotFound { path: dir.to_owned() }),
         Some(stat) if node::is_dir(&stat) => Ok(()),
-        Some(_) => Err(Error::WrongType {
+        Some(stat) => Err(Error::WrongType {
             path: dir.to_owned(),
             expected: "a service directory",
-            found: "a file",
+            found: node::what(&stat),
         }),
     }
 }
