@@ -38,6 +38,7 @@ mod detect;
 mod error;
 mod liveness;
 mod node;
+mod order;
 mod pursue;
 mod scandir;
 mod service;
@@ -48,6 +49,7 @@ mod watch;
 
 pub use error::{Error, ErrorKind};
 pub use liveness::Liveness;
+pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pursue::{Outcome, Request, pursue};
 pub use scandir::ScanDir;
 pub use service::{Normally, Observation, Service};

@@ -12,6 +12,7 @@
 #[macro_use]
 mod supervised;
 
+mod faults;
 mod sentences;
 
 say! {
@@ -47,6 +48,8 @@ say! {
     services_that_come_and_go_in_a_scan_directory_are_followed
     streams_give_the_same_events
     a_logger_has_a_service_of_its_own
+    an_order_is_kept_both_ways
+    a_storm_of_requests_ends_with_the_last_state
     many_services_share_one_watch
 }
 

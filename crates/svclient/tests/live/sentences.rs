@@ -8,8 +8,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Goal, LastExit, News, Observation, Op, Outcome, Reading, Request, Service,
-    State, Status, Want, WatchEvent, WatchSet, pursue,
+    Dialect, ErrorKind, Goal, LastExit, News, Observation, OnFailure, Op, Outcome, Plan, Reading,
+    Request, Service, State, Status, Step, Want, WatchEvent, WatchSet, pursue,
 };
 
 use crate::supervised::{PATIENCE, Suite, Supervised};
@@ -711,6 +711,97 @@ pub fn many_services_share_one_watch(suite: Suite) {
         assert_eq!(status(&reached(outcome.unwrap())).state(), State::Down);
     }
 }
+
+/// `b` after `a`: started in that order, stopped in the other; after a failure the rest is left.
+pub fn an_order_is_kept_both_ways(suite: Suite) {
+    let mut all = [Supervised::prepare(suite, SLEEP), Supervised::prepare(suite, SLEEP)];
+    for supervised in &mut all {
+        supervised.file("down", "");
+        supervised.supervise();
+        wait_for(supervised, State::Down);
+    }
+    let services: Vec<_> = ["a", "b"]
+        .iter()
+        .zip(&all)
+        .map(|(name, supervised)| open(supervised).named(*name))
+        .collect();
+    let plan = Plan::new([("b", vec!["a"]), ("a", vec![])]).unwrap();
+    let since = |steps: &[Step]| -> Vec<_> {
+        let outcome = |step: &Step| match &step.result {
+            Some(Ok(Outcome::Reached { observation, .. })) => status(observation).since.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        steps.iter().map(|step| (step.name.clone(), outcome(step))).collect()
+    };
+    let carry_out = |plan: &Plan, request: &Request, services: &[Service]| {
+        plan.carry_out(services, request, deadline(), OnFailure::Stop).unwrap()
+    };
+    let up = since(&carry_out(&plan, &Request::up(), &services));
+    assert!(up[0].0 == "a" && up[1].0 == "b" && up[0].1 < up[1].1, "{up:?}");
+    let down = since(&carry_out(&plan.reversed(), &Request::down(), &services));
+    assert!(down[0].0 == "b" && down[1].0 == "a" && down[0].1 < down[1].1, "{down:?}");
+    all[0].signal(Signal::SIGKILL);
+    let mut watch = watch(&all[0]);
+    event(&mut watch, |event| event.observation.as_ref().is_ok_and(|o| !o.reading.is_supervised()));
+    let steps = carry_out(&plan, &Request::up(), &services);
+    assert!(matches!(steps[0].result, Some(Err(svclient::Error::NotSupervised { .. }))));
+    assert!(steps[1].result.is_none());
+}
+
+/// Random requests one after the other, unwaited: what the watch says last is what the record says,
+/// no event is older than the one before, and none says what the one before said. `SV_STORM` sets
+/// their number; runsv and supervise take a second for every restart.
+pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    until(&mut watch, State::Up);
+    let service = open(&supervised);
+    // A small generator, so that a failure comes again.
+    let mut noise = 0x5eed_u64;
+    let ops = [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Term, Op::Kill, Op::Up];
+    let mut last: Option<Observation> = None;
+    let mut since = None;
+    let mut note = |event: WatchEvent| {
+        let news = event.news;
+        let observation = event.observation.unwrap();
+        assert_ne!(
+            last.map(|last| last.reading),
+            Some(observation.reading),
+            "{news:?} {last:?} {observation:?}"
+        );
+        last = Some(observation);
+        let now = observation.reading.status().unwrap().since;
+        assert!(now >= since, "{now:?} after {since:?}");
+        since = now;
+    };
+    let count = std::env::var("SV_STORM").ok().and_then(|count| count.parse().ok());
+    for _ in 0..count.unwrap_or(if suite == Suite::S6 { 500 } else { 25 }) {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        let op = ops[usize::try_from(noise % 8).unwrap()];
+        service.send(op).unwrap();
+        if let Some(event) = watch.next_now().unwrap() {
+            note(event);
+        }
+    }
+    service.send(Op::Cont).unwrap();
+    service.send(Op::Down).unwrap();
+    // The last word of a storm is down, and there may be a second before every word.
+    let limit = Instant::now() + 40 * PATIENCE;
+    loop {
+        let quiet = Instant::now() + QUIET;
+        match watch.next_before(Some(quiet)).unwrap() {
+            Some(event) => note(event),
+            None if status(&service.status().unwrap()).state() == State::Down => break,
+            None => assert!(Instant::now() < limit, "no rest in time"),
+        }
+    }
+    assert_eq!(last.unwrap().reading, service.status().unwrap().reading);
+}
+
+/// Longer than any pause of a supervisor between two bytes.
+const QUIET: Duration = Duration::from_millis(1_900);
 
 pub fn readiness_is_awaited_then_reported(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, "read line <go\necho >&3\nexec sleep 1000");

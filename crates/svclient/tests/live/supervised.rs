@@ -145,7 +145,14 @@ impl Supervised {
     }
 
     pub fn supervise(&mut self) {
-        let child = Command::new(self.suite.supervisor())
+        self.supervise_under(&[]);
+    }
+
+    /// As [`Supervised::supervise`], by way of a command that ends in running its arguments.
+    pub fn supervise_under(&mut self, wrapper: &[&str]) {
+        let words = [wrapper, &[self.suite.supervisor()]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .arg(self.dir())
             .current_dir(self.dir())
             .stdin(Stdio::null())
