@@ -27,6 +27,8 @@ pub(crate) enum Dir {
     Supervise(PathBuf),
     /// A directory in which a missing one may appear.
     Above(PathBuf),
+    /// An event directory of s6: letters written to a listener.
+    Events(PathBuf),
 }
 
 /// Something happened.
@@ -58,6 +60,9 @@ pub(crate) enum Place {
     Entry,
     /// It is no longer watched.
     Gone,
+    /// Something was written to a listener.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
+    Letters,
     /// A file that says what is expected of the service: `down`, `notification-fd`.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Down,

@@ -66,5 +66,5 @@ pub use svproto::{
     Dialect, LastExit, Op, Phase, Pid, Readiness, Reading, Stage, State, Status, UnixTime, Version,
     Want,
     goal::{Goal, Why},
-    s6::tally::Death,
+    s6::{event::Event, tally::Death},
 };

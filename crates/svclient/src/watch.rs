@@ -4,6 +4,7 @@
 //! worst and never missed. A hint only says where to look; [`Tracker`] drops readings that say
 //! nothing new.
 
+mod events;
 mod follow;
 mod recheck;
 
@@ -21,6 +22,7 @@ use nix::{
 };
 use svproto::{
     files,
+    s6::event::Event,
     track::{Change, Tracker},
 };
 
@@ -31,7 +33,7 @@ use crate::{
     service::round_up,
 };
 
-use self::{follow::Follow, recheck::Recheck};
+use self::{events::Listener, follow::Follow, recheck::Recheck};
 
 /// A service in a [`WatchSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +56,9 @@ pub enum News {
     /// The service directory is gone, or its entry in a followed scan directory; nothing more is
     /// said about this service.
     Removed,
+    /// A transition that s6 has told of ([`WatchSet::listen`]). The observation is that of now; it
+    /// may have gone further.
+    Heard(Event),
     /// The system lost events. This is how it stands now; what lay between is not known.
     Resync,
 }
@@ -69,6 +74,7 @@ impl News {
             Self::Supervised => "supervised",
             Self::Unsupervised => "unsupervised",
             Self::Removed => "removed",
+            Self::Heard(_) => "heard",
             Self::Resync => "resync",
         }
     }
@@ -162,6 +168,8 @@ struct Member {
     /// Why the last look failed; the same failure is not told twice.
     failed: Option<String>,
     watched: BTreeSet<(DirId, Who)>,
+    /// In its event directory, if it is listened to.
+    listener: Option<Listener>,
     /// Which directories are watched; if a name leads elsewhere they are others.
     places: Places,
     recheck: Option<Recheck>,
@@ -314,6 +322,7 @@ impl WatchSet {
             told: false,
             failed: None,
             watched: BTreeSet::new(),
+            listener: None,
             places: Places::default(),
             recheck: None,
         };
@@ -431,6 +440,9 @@ impl WatchSet {
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
     fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
+        if heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
+            self.hear_letters(key);
+        }
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
         let moved = heard.contains(&Place::Gone)
@@ -502,6 +514,13 @@ impl WatchSet {
             }
         }
         self.watch(Who::Service(key), &Dir::Service(dir.clone()))?;
+        if self.members.get(&key).is_some_and(|member| member.listener.is_some()) {
+            match self.watch(Who::Service(key), &Dir::Events(dir.join(files::EVENT))) {
+                // The record still tells.
+                Ok(()) | Err(Error::NotFound { .. } | Error::Denied { .. }) => (),
+                Err(error) => return Err(error),
+            }
+        }
         let supervise = dir.join(files::SUPERVISE);
         match self.watch(Who::Service(key), &Dir::Supervise(supervise.clone())) {
             Ok(()) => Ok(()),
@@ -517,7 +536,8 @@ impl WatchSet {
     }
 
     fn watch(&mut self, who: Who, dir: &Dir) -> Result<(), Error> {
-        let (Dir::Service(path) | Dir::Supervise(path) | Dir::Above(path)) = dir;
+        let (Dir::Service(path) | Dir::Supervise(path) | Dir::Above(path) | Dir::Events(path)) =
+            dir;
         let id = self.changes.watch(dir).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
             _ => Error::os("watch", path, "read", source),

@@ -47,6 +47,8 @@ impl Changes {
                     | WatchMask::MOVE_SELF,
             ),
             Dir::Above(path) => (path, ENTRIES),
+            // s6 opens a listener for every event; what is written to a FIFO is not told.
+            Dir::Events(path) => (path, WatchMask::CLOSE_WRITE),
         };
         // Two roles may meet on one directory, so a mask is added to, never replaced.
         let mask = mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD;
@@ -109,6 +111,7 @@ const ENTRIES: WatchMask = WatchMask::CREATE
 fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     let written = mask.intersects(EventMask::MOVED_TO | EventMask::MODIFY);
     match name.as_bytes() {
+        name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
         b"status" if written => Some(Place::Status),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,

@@ -38,7 +38,7 @@ impl Changes {
     /// Starts to watch a directory, links followed.
     pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
         let (path, record) = match dir {
-            Dir::Service(path) | Dir::Above(path) => (path, None),
+            Dir::Service(path) | Dir::Above(path) | Dir::Events(path) => (path, None),
             Dir::Supervise(path) => (path, File::open(path.join("status")).ok()),
         };
         let file = File::open(path)?;

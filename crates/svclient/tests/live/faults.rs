@@ -18,11 +18,12 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::{fcntl::OFlag, sys::signal::Signal};
+use nix::{fcntl::OFlag, sys::signal::Signal, unistd::gettid};
 use svclient::{
     Error, ErrorKind, Goal, LastExit, Liveness, News, Normally, Observation, Op, Outcome, Pid,
     Readiness, Reading, Request, ScanDir, Service, State, Status, UnixTime, Version, Want,
@@ -596,9 +597,9 @@ pub fn f41_a_request_whose_record_could_not_be_written_is_not_acknowledged(suite
 }
 
 pub fn f42_a_directory_deleted_under_its_supervisor_is_not_found(suite: Suite) {
-    let supervised = Supervised::start(suite, SLEEP);
+    // It has read its script by now.
+    let (supervised, up) = deaf_service(suite);
     let mut watch = watch(&supervised);
-    let up = until(&mut watch, State::Up);
     let service = open(&supervised);
     fs::remove_dir_all(supervised.dir()).unwrap();
     let gone = event(&mut watch, |event| event.observation.is_err());
@@ -715,12 +716,21 @@ pub fn f62_a_logger_that_ignores_its_end_can_be_ended(suite: Suite) {
     assert_eq!(log.status().unwrap().reading, Reading::Unsupervised);
 }
 
+/// A want that turns, and turns back before anybody looks, leaves no trace in a record; so the first
+/// turn is given time to be seen.
 pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
     let (supervised, _) = deaf_service(suite);
     let (mine, theirs) = (open(&supervised), open(&supervised));
+    let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        let outcome = scope.spawn(|| ask(&mine, &Request::down(), deadline()));
+        let outcome = scope.spawn(|| {
+            sender.send(gettid()).unwrap();
+            ask(&mine, &Request::down(), deadline())
+        });
+        let waiting = receiver.recv().unwrap();
         status_where(&mut watch(&supervised), |status| status.want == Some(Want::Down));
+        // It was woken when this thread was, and sleeps again once it has looked.
+        poll_until(|| sleeps(waiting));
         theirs.send(Op::Up).unwrap();
         assert_eq!(never(outcome.join().unwrap()), Why::WantedUpAgain);
     });
@@ -732,6 +742,12 @@ pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
         theirs.send_all_before(&[Op::Down, Op::Kill], deadline()).unwrap();
         assert!(matches!(never(outcome.join().unwrap()), Why::GivenUp { .. }));
     });
+}
+
+/// Whether a thread of this process waits for something.
+fn sleeps(thread: nix::unistd::Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('S')
 }
 
 /// s6-supervise on a service that is down: its lock is held and its record stays as it is put.

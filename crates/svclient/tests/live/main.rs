@@ -54,7 +54,8 @@ say! {
 }
 
 mod s6_only {
-    say!(@ s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told);
+    say!(@ s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told
+        every_transition_of_a_crash_loop_is_heard);
 }
 
 mod runit_only {

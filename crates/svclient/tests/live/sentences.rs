@@ -837,6 +837,31 @@ pub fn the_exit_code_is_told(suite: Suite) {
     assert_eq!(exits, [LastExit::Exited { code: 3 }]);
 }
 
+/// Runs of a millisecond: the record is overwritten before it can be read, the letters are not.
+pub fn every_transition_of_a_crash_loop_is_heard(suite: Suite) {
+    use svclient::Event;
+
+    let mut supervised = Supervised::prepare(suite, "exit 3");
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let mut watch = WatchSet::new().unwrap();
+    let key = watch.add(open(&supervised)).unwrap();
+    watch.listen(key).unwrap();
+    open(&supervised).send(Op::Up).unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 6 {
+        let event = event(&mut watch, |event| matches!(event.news, News::Heard(_)));
+        let News::Heard(letter) = event.news else { unreachable!() };
+        heard.push(letter);
+    }
+    assert_eq!(heard, [Event::Up, Event::Died, Event::Down].repeat(2));
+    let listeners = || fs::read_dir(supervised.dir().join("event")).unwrap().count();
+    assert_eq!(listeners(), 1);
+    watch.remove(key);
+    assert_eq!(listeners(), 0);
+}
+
 /// Debian keeps `supervise` in /run: a link that leads nowhere until runsv first runs.
 pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);

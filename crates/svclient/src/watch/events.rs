@@ -1,0 +1,200 @@
+//! Listening to s6's event directory, so that a transition is told even if the next one has already
+//! overwritten its record.
+//!
+//! A listener is a FIFO in `event/` with a name of 39 bytes. For every event the supervisor writes a
+//! letter to each, removes those that nobody reads, and drops the letter where one is full. The FIFO
+//! is made under another name, opened, and renamed, so that the supervisor never meets it without a
+//! reader; it is kept open for writing too, so that it never ends.
+//!
+//! Source: `ftrigw_notifyb_nosig.c` and `ftrigw_clean.c` of s6 2.11; observed on three versions.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::SystemTime,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, open},
+    sys::stat::{FchmodatFlags, Mode, fchmodat},
+    unistd::mkfifo,
+};
+use svproto::{
+    Dialect, Scale, Tai64n, UnixTime, files,
+    s6::event::{Event, LISTENER_NAME_LEN, LISTENER_PREFIX},
+};
+
+use super::{News, Queued, WatchKey, WatchSet, Who};
+use crate::{Error, changes::Dir};
+
+/// A FIFO in an event directory; removed when dropped.
+pub(super) struct Listener {
+    path: PathBuf,
+    letters: File,
+    /// Never written to.
+    _writer: OwnedFd,
+}
+
+impl WatchSet {
+    /// Listens to the events of a service under s6 as well: each transition comes as
+    /// [`News::Heard`], however soon the next one follows. Listeners that nobody reads any more are
+    /// cleared away, as s6 does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a key of no service and where there is no event directory (s6 makes
+    /// it when it first runs), [`Error::UnknownDialect`] where s6 does not supervise,
+    /// [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The service is
+    /// watched by its record as before.
+    pub fn listen(&mut self, key: WatchKey) -> Result<(), Error> {
+        let Some(member) = self.members.get(&key) else {
+            return Err(Error::NotFound { path: files::EVENT.into() });
+        };
+        let dir = member.service.dir().to_owned();
+        if member.service.dialect() != Some(Dialect::S6) {
+            return Err(Error::UnknownDialect { dir });
+        }
+        let events = dir.join(files::EVENT);
+        self.watch(Who::Service(key), &Dir::Events(events.clone()))?;
+        clean(&events);
+        let listener = Listener::new(&events)?;
+        if let Some(member) = self.members.get_mut(&key) {
+            member.listener = Some(listener);
+        }
+        Ok(())
+    }
+
+    /// Takes the letters that have come.
+    pub(super) fn hear_letters(&mut self, key: WatchKey) {
+        let Some(member) = self.members.get_mut(&key) else { return };
+        let Some(listener) = &mut member.listener else { return };
+        let service = Arc::clone(&member.service);
+        for event in listener.drain() {
+            let (news, observation) = (News::Heard(event), service.status());
+            let service = Arc::clone(&service);
+            self.queue.push_back(Queued { key, service, news, observation });
+        }
+    }
+}
+
+impl Listener {
+    fn new(events: &Path) -> Result<Self, Error> {
+        let name = name();
+        let (hidden, path) = (events.join(format!(".{name}")), events.join(name));
+        let fail = |doing: &'static str, path: &Path, errno: Errno| match errno {
+            Errno::ENOENT => Error::NotFound { path: events.to_owned() },
+            errno => Error::os(doing, path, "write", errno),
+        };
+        mkfifo(&hidden, Mode::from_bits_truncate(0o600))
+            .map_err(|errno| fail("make", &hidden, errno))?;
+        let opened = Self::open(&hidden, &path);
+        if opened.is_err() {
+            // It has no other name yet, and nobody knows this one.
+            let _gone = fs::remove_file(&hidden);
+        }
+        opened.map_err(|errno| fail("open", &path, errno))
+    }
+
+    fn open(hidden: &Path, path: &Path) -> Result<Self, Errno> {
+        let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let letters = open(hidden, flags | OFlag::O_RDONLY, Mode::empty())?;
+        let writer = open(hidden, flags | OFlag::O_WRONLY, Mode::empty())?;
+        // The supervisor may be another user's; whatever the umask is, it must be able to write.
+        let mode = Mode::from_bits_truncate(0o622);
+        fchmodat(nix::fcntl::AT_FDCWD, hidden, mode, FchmodatFlags::FollowSymlink)?;
+        nix::fcntl::renameat(nix::fcntl::AT_FDCWD, hidden, nix::fcntl::AT_FDCWD, path)?;
+        Ok(Self { path: path.to_owned(), letters: File::from(letters), _writer: writer })
+    }
+
+    fn drain(&mut self) -> Vec<Event> {
+        let mut heard = Vec::new();
+        let mut buffer = [0; 256];
+        // An error is "nothing more" (`EAGAIN`); what else there is shows in the record.
+        while let Ok(count @ 1..) = self.letters.read(&mut buffer) {
+            heard.extend(buffer.iter().take(count).map(|&letter| Event::from_byte(letter)));
+        }
+        heard
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The supervisor may have been quicker.
+        let _gone = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes listeners without a reader: those of programs that were killed.
+fn clean(events: &Path) {
+    let Ok(entries) = fs::read_dir(events) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let is_listener = name.len() == LISTENER_NAME_LEN
+            && name.as_encoded_bytes().starts_with(LISTENER_PREFIX.as_bytes());
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let opened = is_listener.then(|| open(&entry.path(), flags, Mode::empty()));
+        if matches!(opened, Some(Err(Errno::ENXIO))) {
+            let _gone = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A name in the form that s6's own listeners have: the time, and something of our own.
+fn name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_secs()).ok().and_then(|s| UnixTime::new(s, now.subsec_nanos()));
+    let label = now.and_then(|now| Tai64n::from_unix(now, Scale::LeapSeconds)).unwrap_or_default();
+    let own = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37) ^ std::process::id();
+    format!("ftrig1:{label}:{:06x}", own & 0x00ff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_the_form_that_s6_looks_for_and_are_never_the_same() {
+        let (one, two) = (name(), name());
+        assert_eq!((one.len(), two.len()), (LISTENER_NAME_LEN, LISTENER_NAME_LEN));
+        assert!(one.starts_with(LISTENER_PREFIX));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn letters_come_in_order_and_nothing_is_left_behind() {
+        let tree = tempfile::tempdir().unwrap();
+        let mut listener = Listener::new(tree.path()).unwrap();
+        let path = listener.path.clone();
+        fs::write(&path, "u").unwrap();
+        fs::write(&path, "dD").unwrap();
+        assert_eq!(listener.drain(), [Event::Up, Event::Died, Event::Down]);
+        assert_eq!(listener.drain(), []);
+        clean(tree.path());
+        assert!(path.exists());
+        drop(listener);
+        assert_eq!(fs::read_dir(tree.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_cleared_away_and_nothing_else() {
+        let tree = tempfile::tempdir().unwrap();
+        let listener = Listener::new(tree.path()).unwrap();
+        let dead = tree.path().join(name());
+        mkfifo(&dead, Mode::S_IRWXU).unwrap();
+        let others =
+            ["short", "not-a-listener-but-of-the-same-length-x"].map(|n| tree.path().join(n));
+        for other in &others {
+            mkfifo(other, Mode::S_IRWXU).unwrap();
+        }
+        clean(tree.path());
+        assert!(!dead.exists() && listener.path.exists() && others.iter().all(|o| o.exists()));
+    }
+}
