@@ -18,6 +18,8 @@ pub(crate) fn run(suites: &[Suite]) -> Result<(), Failure> {
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
     setup::ensure(suites)?;
     let mut session = Session::new(Skips::Refused, Scope::Selected)?;
+    // Some of the live tests run the examples, which `--test live` does not build.
+    session.run(&mut cargo(["build", "--workspace", "--all-features", "--examples"]))?;
     let tests = if has_nextest() { nextest(suites) } else { cargo_test(suites) };
     session.run(&mut cargo(tests))?;
     session.finish()

@@ -144,17 +144,22 @@ impl Who {
     }
 }
 
-/// What the service directory and its `supervise` are, whatever they are called.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+/// What the service directory and its `supervise` are, whatever they are called, and where the
+/// latter will appear if it is a link that leads nowhere yet.
+#[derive(Default, PartialEq, Eq)]
 struct Places {
     dir: Option<node::Identity>,
     supervise: Option<node::Identity>,
+    above: Option<PathBuf>,
 }
 
 impl Places {
     fn of(dir: &Path) -> Self {
         let identity = |path: &Path| node::stat(path).ok().flatten().as_ref().map(node::identity);
-        Self { dir: identity(dir), supervise: identity(&dir.join(files::SUPERVISE)) }
+        let link = dir.join(files::SUPERVISE);
+        let supervise = identity(&link);
+        let above = if supervise.is_none() { nearest_above_link(&link) } else { None };
+        Self { dir: identity(dir), supervise, above }
     }
 }
 
@@ -233,12 +238,12 @@ impl Member {
                 let normally = self.normally.replace(observation.normally);
                 let alive = |liveness: Liveness| liveness.is_alive();
                 let liveness = self.liveness.replace(observation.liveness).map(alive);
-                let beside = normally != Some(observation.normally)
-                    || liveness != Some(observation.liveness.is_alive())
-                    || self.failed.take().is_some();
+                let repaired = self.failed.take().is_some();
+                let beside = repaired
+                    || normally != Some(observation.normally)
+                    || liveness != Some(observation.liveness.is_alive());
                 match event.map(|event| event.change) {
-                    Some(Change::Snapshot) => Some(News::Changed),
-                    Some(Change::Changed) => Some(News::Changed),
+                    Some(Change::Snapshot | Change::Changed) => Some(News::Changed),
                     Some(Change::Supervised) => Some(News::Supervised),
                     Some(Change::Unsupervised) => Some(News::Unsupervised),
                     None => beside.then_some(News::Changed),

@@ -865,13 +865,17 @@ pub fn every_transition_of_a_crash_loop_is_heard(suite: Suite) {
 /// Debian keeps `supervise` in /run: a link that leads nowhere until runsv first runs.
 pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
-    let run = supervised.scan_dir().join("run");
-    fs::create_dir(&run).unwrap();
+    let run = supervised.scan_dir().join("run/runit");
     symlink(run.join("web"), supervised.dir().join("supervise")).unwrap();
     let mut watch = watch(&supervised);
     let first = watch.next_before(Some(deadline())).unwrap().unwrap();
     assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
     assert_eq!(open(&supervised).send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
+    // The way there is made step by step, and nothing that is to be told happens on it.
+    fs::create_dir(run.parent().unwrap()).unwrap();
+    assert!(watch.next_before(Some(Instant::now())).unwrap().is_none());
+    fs::create_dir(&run).unwrap();
+    assert!(watch.next_before(Some(Instant::now())).unwrap().is_none());
     supervised.supervise();
     until(&mut watch, State::Up);
 }
