@@ -1,6 +1,7 @@
 //! What could not be done: the operation, the exact file, why, and what to do about it.
 
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
 };
@@ -75,6 +76,44 @@ pub enum Error {
         /// The service directory.
         dir: PathBuf,
     },
+    /// The FIFO of `s6-svscan` stayed full: it exists and does not read.
+    #[error("cannot tell the scanner of {}: it is not taking requests", dir.display())]
+    ScannerNotTakingRequests {
+        /// The scan directory.
+        dir: PathBuf,
+    },
+    /// No scanner would look at an entry of this name.
+    #[error("cannot use `{}` as a name in a scan directory", Path::new(name).display())]
+    BadName {
+        /// The name.
+        name: OsString,
+    },
+    /// Something else has that name in the scan directory.
+    #[error("cannot enable {} as {}: that name is taken", dir.display(), link.display())]
+    NameTaken {
+        /// The entry of the scan directory.
+        link: PathBuf,
+        /// The service directory that was to be enabled.
+        dir: PathBuf,
+        /// Where the name leads; `None` for a link to nothing.
+        leads_to: Option<PathBuf>,
+    },
+    /// The scan directory has it under another name.
+    #[error("cannot enable {} again: it is enabled as {}", dir.display(), link.display())]
+    EnabledAs {
+        /// The service directory.
+        dir: PathBuf,
+        /// The entry of the scan directory that leads to it.
+        link: PathBuf,
+    },
+    /// An entry of a scan directory is no link, so it is not for the library to remove.
+    #[error("cannot disable {}: it is {found}, not a symbolic link", path.display())]
+    NotALink {
+        /// The entry of the scan directory.
+        path: PathBuf,
+        /// What it is, with its article.
+        found: &'static str,
+    },
     /// The file may not be used by this user.
     #[error("cannot {doing} {}", path.display())]
     Denied {
@@ -119,8 +158,16 @@ pub enum ErrorKind {
     NotSupervised,
     /// The dialect has no such request.
     Unsupported,
-    /// The supervisor is not taking requests.
+    /// The supervisor, or the scanner, is not taking requests.
     NotTakingRequests,
+    /// No scanner would look at such a name.
+    BadName,
+    /// Something else has that name in the scan directory.
+    NameTaken,
+    /// The scan directory has it under another name.
+    EnabledAs,
+    /// An entry of a scan directory is no link.
+    NotALink,
     /// A right is missing.
     Denied,
     /// The operating system refused for another reason.
@@ -139,7 +186,13 @@ impl Error {
             Self::Malformed { .. } => ErrorKind::Malformed,
             Self::NotSupervised { .. } => ErrorKind::NotSupervised,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
-            Self::NotTakingRequests { .. } => ErrorKind::NotTakingRequests,
+            Self::NotTakingRequests { .. } | Self::ScannerNotTakingRequests { .. } => {
+                ErrorKind::NotTakingRequests
+            }
+            Self::BadName { .. } => ErrorKind::BadName,
+            Self::NameTaken { .. } => ErrorKind::NameTaken,
+            Self::EnabledAs { .. } => ErrorKind::EnabledAs,
+            Self::NotALink { .. } => ErrorKind::NotALink,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Io { .. } => ErrorKind::Io,
         }
@@ -165,6 +218,26 @@ impl Error {
             Self::NotTakingRequests { .. } => {
                 Some("the supervisor may be stopped (SIGSTOP) or wedged; nothing was sent".into())
             }
+            Self::ScannerNotTakingRequests { .. } => {
+                Some("the scanner may be stopped (SIGSTOP) or wedged; nothing was sent".into())
+            }
+            Self::BadName { .. } => {
+                Some("a name has no slash and no dot in front: scanners skip what is hidden".into())
+            }
+            Self::NameTaken { leads_to: Some(path), .. } => {
+                Some(format!("it leads to {}; choose another name", path.display()))
+            }
+            Self::NameTaken { leads_to: None, .. } => {
+                Some("it is a link to nothing; disable it first".into())
+            }
+            Self::EnabledAs { .. } => {
+                Some("to a scanner two links to one directory are one service".into())
+            }
+            Self::NotALink { .. } => Some(
+                "only links are removed; a service directory that stands in the scan directory \
+                 itself is kept down by a file named down"
+                    .into(),
+            ),
             Self::Denied { needed, on, .. } => {
                 Some(format!("needs {needed} permission on {}", on.display()))
             }

@@ -51,7 +51,7 @@ pub use error::{Error, ErrorKind};
 pub use liveness::Liveness;
 pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pursue::{Outcome, Request, pursue};
-pub use scandir::ScanDir;
+pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner};
 pub use service::{Normally, Observation, Service};
 pub use signal::signal_name;
 #[cfg(feature = "async-io")]
@@ -67,4 +67,5 @@ pub use svproto::{
     Want,
     goal::{Goal, Why},
     s6::{event::Event, tally::Death},
+    scan::ScanOp,
 };

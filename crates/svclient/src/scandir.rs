@@ -1,8 +1,13 @@
-//! Scan directories: the services that a scanner would see.
+//! Scan directories: the services that a scanner would see, and putting services in and out of its
+//! sight.
+
+mod disable;
+mod enable;
+mod scanner;
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -10,6 +15,12 @@ use std::{
 use svproto::files;
 
 use crate::{Error, Service, liveness, node};
+
+pub use self::{
+    disable::{Disabled, Ended},
+    enable::{Enabled, Link, Noticed},
+    scanner::Scanner,
+};
 
 /// A directory of service directories, or of links to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +96,39 @@ impl ScanDir {
         names.sort_unstable();
         Ok(names)
     }
+
+    /// Where a name stands, if a scanner would look at it.
+    fn entry(&self, name: &OsStr) -> Result<PathBuf, Error> {
+        let bytes = name.as_bytes();
+        if bytes.is_empty() || bytes.starts_with(b".") || bytes.contains(&b'/') {
+            return Err(Error::BadName { name: name.to_owned() });
+        }
+        Ok(self.dir.join(name))
+    }
+
+    /// Another entry that leads to the same directory. Scanners tell services apart by that.
+    fn other_name(&self, name: &OsStr, is: node::Identity) -> Result<Option<PathBuf>, Error> {
+        let mut others = self.names()?.into_iter().filter(|other| other != name);
+        let other = others.find(|other| leads_to(&self.dir.join(other)) == Some(is));
+        Ok(other.map(|other| self.dir.join(other)))
+    }
+
+    fn require(&self) -> Result<(), Error> {
+        match node::stat(&self.dir)? {
+            None => Err(Error::NotFound { path: self.dir.clone() }),
+            Some(stat) if node::is_dir(&stat) => Ok(()),
+            Some(stat) => Err(Error::WrongType {
+                path: self.dir.clone(),
+                expected: "a scan directory",
+                found: node::what(&stat),
+            }),
+        }
+    }
+}
+
+/// What is at the end of a path, under whatever name.
+fn leads_to(path: &Path) -> Option<node::Identity> {
+    node::stat(path).ok().flatten().as_ref().map(node::identity)
 }
 
 /// A cheap look, for choosing a scan directory: any sign of a supervisor.

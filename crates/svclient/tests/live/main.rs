@@ -13,6 +13,7 @@
 mod supervised;
 
 mod faults;
+mod scanners;
 mod sentences;
 
 say! {

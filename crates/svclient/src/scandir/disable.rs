@@ -1,0 +1,232 @@
+//! Disabling a service: its link goes first, so that no scanner starts a supervisor again; then
+//! service and supervisor are ended in the way of their suite.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use svproto::{Dialect, Op, files, scan::ScanOp};
+
+use super::{ScanDir, Scanner};
+use crate::{Error, Liveness, Observation, Service, WatchKey, WatchSet, node};
+
+/// What disabling a service came to. Its link is gone, whatever else is said here.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Disabled {
+    /// The service, by the path to which the link led; `None` if that was no service directory.
+    pub service: Option<Service>,
+    /// Whether the scanner was told, or why it could not be.
+    pub scanner: Result<Scanner, Error>,
+    /// What became of the service, or why it could not be asked to end.
+    pub ended: Result<Ended, Error>,
+    /// Time from the link being gone.
+    pub took: Duration,
+}
+
+/// What became of a service whose link was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// No supervisor holds it or its logger any more. One that is asked to end does so after its
+    /// service; what a supervisor that was killed has left behind is not looked for.
+    Gone,
+    /// The deadline passed and a supervisor holds this one still: the service, or its logger. It
+    /// was asked to end, and will not be started again.
+    NotYet {
+        /// The service or its logger, by a path that is still there.
+        service: Service,
+    },
+    /// Another name in the scan directory leads to the same service, so it was not ended.
+    Kept {
+        /// That other entry.
+        link: PathBuf,
+    },
+    /// The link led to no service directory. If that was deleted under its supervisor, only a
+    /// scanner that keeps an eye on it (`runsvdir`, `s6-svscan`) can end it now.
+    NoService,
+}
+
+impl ScanDir {
+    /// Removes the link of a service from this scan directory, ends the service, its logger and
+    /// their supervisors, and waits until no supervisor is left or `deadline` passes. Nothing but a
+    /// symbolic link is ever removed.
+    ///
+    /// | suite | what ends them |
+    /// |---|---|
+    /// | runit | [`Op::StopExit`] to the service; `runsv` then ends its logger |
+    /// | daemontools, encore | [`Op::StopExit`] to the service and, when that has ended, to its logger |
+    /// | s6 | `s6-svscan`, which is told to; without one, as daemontools |
+    ///
+    /// A logger outlasts its service, so it gets the last lines. `runsvdir` sees within
+    /// [`Scanner::PERIOD`] that the link is gone and then asks by itself: a service that takes
+    /// longer to end gets a second SIGTERM. `s6-svscan` from 2.13 on ends nothing while there is
+    /// any dangling link in the scan directory.
+    ///
+    /// Whoever supervises the service is asked, be it a child of the scanner or not; only where
+    /// `s6-svscan` is to end it, it must be.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is changed: [`Error::BadName`], [`Error::NotFound`], [`Error::NotALink`],
+    /// [`Error::Denied`] where this user may not watch or ask the service, tell the scanner or
+    /// remove the link. What fails afterwards is in [`Disabled`], for the link is gone then.
+    pub fn disable(&self, name: impl AsRef<OsStr>, deadline: Instant) -> Result<Disabled, Error> {
+        let name = name.as_ref();
+        let link = self.entry(name)?;
+        let target = self.dir.join(target_of(&link)?);
+        let end = match Service::open(&target) {
+            Ok(service) => Some(End::begin(service.named(name.to_string_lossy()))?),
+            Err(Error::NotFound { .. } | Error::NotAService { .. } | Error::WrongType { .. }) => {
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let kept = match super::leads_to(&target) {
+            Some(identity) => self.other_name(name, identity)?,
+            None => None,
+        };
+        let scanner = self.open_scanner()?;
+        if let Some(end) = end.as_ref().filter(|_| kept.is_none()) {
+            end.may_be_asked(scanner.scanner())?;
+        }
+
+        fs::remove_file(&link)
+            .map_err(|source| Error::os("remove a link from", &self.dir, "write", source))?;
+        let unlinked = Instant::now();
+        // One that does not read will not do it; then the supervisors are asked, without delay.
+        let scanner = scanner.tell(&self.dir, ScanOp::RescanAndPrune, unlinked);
+        let told = scanner.as_ref().copied().unwrap_or(Scanner::Gone);
+        let service = end.as_ref().map(|end| end.service.clone());
+        let ended = match (end, kept) {
+            (_, Some(link)) => Ok(Ended::Kept { link }),
+            (Some(end), None) => end.carry_out(told, deadline),
+            (None, None) => Ok(Ended::NoService),
+        };
+        Ok(Disabled { service, scanner, ended, took: unlinked.elapsed() })
+    }
+}
+
+/// Where a link leads, by its own word.
+fn target_of(link: &Path) -> Result<PathBuf, Error> {
+    let look = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::NotFound { path: link.to_owned() },
+        _ => Error::os("read the link", link, "search", source),
+    };
+    let found = link.symlink_metadata().map_err(look)?;
+    if !found.file_type().is_symlink() {
+        let found = node::stat(link)?.map_or("no link", |stat| node::what(&stat));
+        return Err(Error::NotALink { path: link.to_owned(), found });
+    }
+    fs::read_link(link).map_err(look)
+}
+
+/// The end of a service and its logger, watched from before it is asked for.
+struct End {
+    watch: WatchSet,
+    service: Service,
+    /// Who must be gone, in this order.
+    parts: Vec<(WatchKey, Service)>,
+    seen: BTreeMap<WatchKey, Result<Observation, Error>>,
+}
+
+impl End {
+    fn begin(service: Service) -> Result<Self, Error> {
+        let mut watch = WatchSet::new()?;
+        let (mut parts, mut seen) = (Vec::new(), BTreeMap::new());
+        for part in std::iter::once(service.clone()).chain(service.log()) {
+            let (key, first) = watch.add_and_look(part.clone())?;
+            parts.push((key, part));
+            seen.insert(key, first);
+        }
+        Ok(Self { watch, service, parts, seen })
+    }
+
+    /// Finds out whether this user may ask, before it is too late to leave all as it is.
+    fn may_be_asked(&self, scanner: Scanner) -> Result<(), Error> {
+        for (key, part) in self.to_be_asked(scanner) {
+            if is_held(&self.seen, key) {
+                node::open_fifo(&part.dir().join(files::CONTROL))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks one after the other, and waits for each to be gone.
+    fn carry_out(mut self, scanner: Scanner, deadline: Instant) -> Result<Ended, Error> {
+        // A supervisor may have come or gone since the first look.
+        while let Some(event) = self.watch.next_now()? {
+            self.seen.insert(event.key, event.observation);
+        }
+        let asked: Vec<_> = self.to_be_asked(scanner).map(|(key, _)| key).collect();
+        for (key, part) in self.parts {
+            if asked.contains(&key) && is_held(&self.seen, key) {
+                match part.send_before(Op::StopExit, deadline) {
+                    // It ended by itself: the watch will tell, or has.
+                    Ok(()) | Err(Error::NotSupervised { .. }) => (),
+                    Err(error) => return Err(error),
+                }
+            }
+            while is_held(&self.seen, key) {
+                match self.watch.next_before(Some(deadline))? {
+                    Some(event) => {
+                        if let Err(error @ Error::NotFound { .. }) = event.observation {
+                            return Err(error);
+                        }
+                        self.seen.insert(event.key, event.observation);
+                    }
+                    None => return Ok(Ended::NotYet { service: part }),
+                }
+            }
+        }
+        Ok(Ended::Gone)
+    }
+
+    /// Who gets a request of their own.
+    fn to_be_asked(&self, scanner: Scanner) -> impl Iterator<Item = (WatchKey, &Service)> {
+        let count = match (self.service.dialect(), scanner) {
+            (Some(Dialect::S6), Scanner::Listens) => 0,
+            // One `runsv` for both.
+            (Some(Dialect::Runit), _) => 1,
+            _ => self.parts.len(),
+        };
+        self.parts.iter().take(count).map(|(key, part)| (*key, part))
+    }
+}
+
+/// Whether a supervisor holds it, or may do so for all that is known.
+fn is_held(seen: &BTreeMap<WatchKey, Result<Observation, Error>>, key: WatchKey) -> bool {
+    !matches!(seen.get(&key), Some(Ok(Observation { liveness: Liveness::Dead, .. })))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_service_that_cannot_be_asked_keeps_its_link() {
+        let tree = tempfile::tempdir().unwrap();
+        let (scan, web) = (tree.path().join("scan"), tree.path().join("web"));
+        fs::create_dir(&scan).unwrap();
+        fs::create_dir_all(web.join(files::SUPERVISE)).unwrap();
+        symlink(&web, scan.join("web")).unwrap();
+        // Somebody answers as a supervisor does, and what should take requests is a file.
+        nix::unistd::mkfifo(&web.join(files::OK), Mode::S_IRWXU).unwrap();
+        let mut answering = fs::File::options();
+        let _answering = answering.read(true).write(true).open(web.join(files::OK)).unwrap();
+        fs::write(web.join(files::CONTROL), "").unwrap();
+
+        let error = ScanDir::new(&scan).disable("web", Instant::now()).unwrap_err();
+        assert!(matches!(error, Error::WrongType { expected: "a FIFO", .. }), "{error:?}");
+        assert_eq!(fs::read_link(scan.join("web")).unwrap(), web);
+        assert_eq!(fs::read(web.join(files::CONTROL)).unwrap(), b"");
+    }
+}

@@ -1,0 +1,129 @@
+//! The scanner of a scan directory: whether it can be told to look now, and telling it.
+//!
+//! Only `s6-svscan` can be told; it has a FIFO for that. `runsvdir` and `svscan` have nothing of
+//! the kind, leave no trace in the directory, and look by themselves.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, poll},
+};
+use svproto::scan::{self, ScanOp};
+
+use super::ScanDir;
+use crate::{
+    Error,
+    node::{self, Fifo},
+    service::round_up,
+};
+
+/// Whether the scanner of a scan directory can be told to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scanner {
+    /// `s6-svscan` runs: it looks when it is told to, and as a rule only then.
+    Listens,
+    /// `s6-svscan` has run here and does not: nobody reads its FIFO.
+    Gone,
+    /// There is nobody to tell. `runsvdir` and `svscan` look every [`Scanner::PERIOD`] by
+    /// themselves; whether one of them runs does not show.
+    LooksByItself,
+}
+
+impl Scanner {
+    /// How often `runsvdir` and `svscan` look. A deadline for them should leave a second or two
+    /// more: `runsvdir` waits for the clock's next second, too.
+    pub const PERIOD: Duration = Duration::from_secs(5);
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Listens => "listens",
+            Self::Gone => "gone",
+            Self::LooksByItself => "looks by itself",
+        }
+    }
+}
+
+impl ScanDir {
+    /// Whether the scanner of this directory can be told to look.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] or [`Error::WrongType`] for what is no directory, [`Error::Denied`] if
+    /// this user may not tell it, [`Error::WrongType`] if its FIFO is none, [`Error::Io`].
+    pub fn scanner(&self) -> Result<Scanner, Error> {
+        self.open_scanner().map(|control| control.scanner())
+    }
+
+    /// Asks something of the scanner. What comes back says whether anybody was asked: that nobody
+    /// can be is an answer and no error.
+    ///
+    /// The request is delivered, not carried out. A FIFO that is full is tried until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScanDir::scanner`], and [`Error::ScannerNotTakingRequests`].
+    pub fn poke(&self, op: ScanOp, deadline: Instant) -> Result<Scanner, Error> {
+        self.open_scanner()?.tell(&self.dir, op, deadline)
+    }
+
+    /// Opens the scanner's FIFO, for one request and at once: see [`crate::Service::send`].
+    pub(super) fn open_scanner(&self) -> Result<Control, Error> {
+        self.require()?;
+        Ok(match node::open_fifo(&self.dir.join(scan::CONTROL))? {
+            Fifo::Open(fifo) => Control::Open(fifo),
+            Fifo::NoReader => Control::Closed(Scanner::Gone),
+            Fifo::Missing => Control::Closed(Scanner::LooksByItself),
+        })
+    }
+}
+
+/// The FIFO of a scanner.
+pub(super) enum Control {
+    Open(OwnedFd),
+    Closed(Scanner),
+}
+
+impl Control {
+    pub(super) const fn scanner(&self) -> Scanner {
+        match self {
+            Self::Open(_) => Scanner::Listens,
+            Self::Closed(scanner) => *scanner,
+        }
+    }
+
+    /// Writes one request, if anybody reads.
+    pub(super) fn tell(self, dir: &Path, op: ScanOp, deadline: Instant) -> Result<Scanner, Error> {
+        let fifo = match self {
+            Self::Open(fifo) => fifo,
+            Self::Closed(scanner) => return Ok(scanner),
+        };
+        let failed =
+            |doing, errno: Errno| Error::os(doing, &dir.join(scan::CONTROL), "write", errno);
+        loop {
+            match nix::unistd::write(&fifo, &[op.byte()]) {
+                Ok(_) => return Ok(Scanner::Listens),
+                Err(Errno::EINTR) => (),
+                Err(Errno::EPIPE) => return Ok(Scanner::Gone),
+                Err(Errno::EAGAIN) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Error::ScannerNotTakingRequests { dir: dir.to_owned() });
+                    }
+                    let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
+                    match poll(&mut fds, round_up(left)) {
+                        Ok(_) | Err(Errno::EINTR) => (),
+                        Err(errno) => return Err(failed("wait for", errno)),
+                    }
+                }
+                Err(errno) => return Err(failed("write", errno)),
+            }
+        }
+    }
+}
