@@ -6,11 +6,13 @@ use std::{
     io::Read,
     os::fd::{AsFd, OwnedFd},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, open},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::stat::{FileStat, Mode, SFlag, fstat, fstatat},
 };
 use svproto::Record;
@@ -43,6 +45,56 @@ pub(crate) fn open_fifo(path: &Path) -> Result<Fifo, Error> {
             Err(Error::os("open", path, "write", errno))
         }
     }
+}
+
+/// What became of bytes for a FIFO.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// They are in it, all of them and together.
+    All,
+    /// It stayed full until the deadline.
+    Full,
+    /// The last reader left.
+    NoReader,
+}
+
+/// Writes at most `PIPE_BUF` bytes: together, or not at all. Closes the FIFO, as one must: while
+/// somebody holds it, what a dying reader has not read waits for the next one.
+#[expect(clippy::needless_pass_by_value, reason = "it is closed here")]
+pub(crate) fn write_fifo(
+    fifo: OwnedFd,
+    path: &Path,
+    bytes: &[u8],
+    deadline: Instant,
+) -> Result<Written, Error> {
+    loop {
+        match nix::unistd::write(&fifo, bytes) {
+            Ok(_) => return Ok(Written::All),
+            Err(Errno::EINTR) => (),
+            Err(Errno::EPIPE) => return Ok(Written::NoReader),
+            Err(Errno::EAGAIN) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(Written::Full);
+                }
+                // The end of the reader wakes this, too.
+                let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
+                match poll(&mut fds, round_up(left)) {
+                    Ok(_) | Err(Errno::EINTR) => (),
+                    Err(errno) => return Err(Error::os("wait for", path, "write", errno)),
+                }
+            }
+            Err(errno) => return Err(Error::os("write", path, "write", errno)),
+        }
+    }
+}
+
+/// A timeout for `poll`, in whole milliseconds and never early.
+pub(crate) fn round_up(left: Duration) -> PollTimeout {
+    let millis = left.as_nanos().div_ceil(1_000_000);
+    i32::try_from(millis).map_or(PollTimeout::MAX, |millis| {
+        PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+    })
 }
 
 /// Opens a regular file for reading and says how long it is; `None` if there is none.

@@ -200,6 +200,7 @@ struct Waiting {
     /// `None` for a service that cannot be watched.
     key: Option<WatchKey>,
     pursuit: Pursuit,
+    begun: Instant,
     asked: Instant,
     last: Observation,
     /// The request could not be delivered yet.
@@ -216,6 +217,8 @@ struct Waiting {
 /// Between two attempts on a full FIFO. It is not kept open to be told when it drains: a descriptor
 /// that outlives the supervisor hands its unread bytes to the next one.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// No supervisor takes as long to make its files.
+const STARTING: Duration = Duration::from_secs(1);
 /// Between two looks at a service that cannot be watched.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -231,6 +234,7 @@ impl Wait {
             Ok((key, last)) => Self::Waiting(Box::new(Waiting {
                 key,
                 pursuit: Pursuit::new(request.goal, Some(request.wish()), last.reading),
+                begun: Instant::now(),
                 asked: Instant::now(),
                 last,
                 ask_again: None,
@@ -270,6 +274,11 @@ impl Wait {
                 }
             }
             Err(error @ Error::NotTakingRequests { .. }) => {
+                waiting.refused = Some(error);
+                waiting.ask_again = Some(now + ASK_AGAIN);
+            }
+            // A starting supervisor opens its FIFO before it leaves what tells its dialect.
+            Err(error @ Error::UnknownDialect { .. }) if now < waiting.begun + STARTING => {
                 waiting.refused = Some(error);
                 waiting.ask_again = Some(now + ASK_AGAIN);
             }

@@ -2,15 +2,10 @@
 
 use std::{
     ffi::OsStr,
-    os::fd::AsFd,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-};
 use svproto::{
     DecodeError, Dialect, LastExit, Op, Phase, Reading, Record, Status, Version, files,
     s6::tally::{Death, Tally},
@@ -18,7 +13,7 @@ use svproto::{
 
 use crate::{
     Error, Liveness, detect, liveness,
-    node::{self, Fifo, RecordBytes},
+    node::{self, Fifo, RecordBytes, Written},
 };
 
 /// Handle on one service directory. Holds a path and no descriptor; cheap to keep and to drop.
@@ -268,29 +263,14 @@ impl Service {
             let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
             return Err(Error::Io { doing: "write so many requests at once to", path, source });
         }
-        // Opened for this one request: a descriptor that outlives the supervisor would keep unread
-        // bytes alive, and the next supervisor would carry them out.
+        // Opened for this one request and closed after it.
         let Fifo::Open(fifo) = node::open_fifo(&path)? else {
             return Err(self.not_supervised(first));
         };
-        loop {
-            match nix::unistd::write(&fifo, &bytes) {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => (),
-                Err(Errno::EPIPE) => return Err(self.not_supervised(first)),
-                Err(Errno::EAGAIN) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Error::NotTakingRequests { op: first, dir: dir() });
-                    }
-                    let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
-                    match poll(&mut fds, round_up(left)) {
-                        Ok(_) | Err(Errno::EINTR) => (),
-                        Err(errno) => return Err(Error::os("wait for", &path, "write", errno)),
-                    }
-                }
-                Err(errno) => return Err(Error::os("write", &path, "write", errno)),
-            }
+        match node::write_fifo(fifo, &path, &bytes, deadline)? {
+            Written::All => Ok(()),
+            Written::NoReader => Err(self.not_supervised(first)),
+            Written::Full => Err(Error::NotTakingRequests { op: first, dir: dir() }),
         }
     }
 
@@ -401,12 +381,4 @@ fn require_directory(dir: &Path) -> Result<(), Error> {
 
 fn name_of(dir: &Path) -> String {
     dir.file_name().unwrap_or_else(|| OsStr::new(dir)).to_string_lossy().into_owned()
-}
-
-/// A timeout for `poll`, in whole milliseconds and never early.
-pub(crate) fn round_up(left: Duration) -> PollTimeout {
-    let millis = left.as_nanos().div_ceil(1_000_000);
-    i32::try_from(millis).map_or(PollTimeout::MAX, |millis| {
-        PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
-    })
 }

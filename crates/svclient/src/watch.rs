@@ -30,7 +30,6 @@ use crate::{
     Error, Liveness, Normally, Observation, Service,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
-    service::round_up,
 };
 
 use self::{events::Listener, follow::Follow, recheck::Recheck};
@@ -47,7 +46,8 @@ pub enum News {
     Snapshot,
     /// The first look at a service that has appeared in a followed scan directory.
     Added,
-    /// Its status or its `down` file changed.
+    /// Its status changed, its `down` file, whether it can be read, or whether its supervisor can be
+    /// seen.
     Changed,
     /// A supervisor holds it again.
     Supervised,
@@ -367,8 +367,9 @@ impl WatchSet {
                 return Ok(None);
             }
             let due = self.due().into_iter().chain(deadline).min();
-            let timeout =
-                due.map_or(PollTimeout::NONE, |due| round_up(due.saturating_duration_since(now)));
+            let timeout = due.map_or(PollTimeout::NONE, |due| {
+                node::round_up(due.saturating_duration_since(now))
+            });
             let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
             match poll(&mut fds, timeout) {
                 Ok(_) | Err(Errno::EINTR) => (),

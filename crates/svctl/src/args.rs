@@ -36,7 +36,7 @@ pub(crate) struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: Color,
-    /// Print nothing but errors
+    /// Print nothing but errors (and JSON, where that is asked for)
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Say what was detected, and from what
@@ -119,7 +119,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|error| explain(error.to_string()));
     }
     let span: jiff::SignedDuration =
-        text.parse().map_err(|error: jiff::Error| explain(error.to_string()))?;
+        text.parse().map_err(|_: jiff::Error| explain(format!("`{text}` is no time")))?;
     Duration::try_from(span).map_err(|_| explain("a time cannot be negative".into()))
 }
 

@@ -132,10 +132,13 @@ impl Evidence {
     pub const fn dialect(self) -> Option<Dialect> {
         let s6 = self.event || self.death_tally;
         match self.status_len {
-            Some(35 | 43) => Some(Dialect::S6),
+            // s6 never ran where there is no trace of it beside a record of its length: that is
+            // another's record, damaged.
+            Some(35 | 43) if s6 || !(self.ok || self.stat) => Some(Dialect::S6),
             Some(26) if s6 => Some(Dialect::S6),
-            Some(18) if self.ok => Some(Dialect::Daemontools),
-            Some(18) if self.event => Some(Dialect::S6),
+            Some(18) if self.event && !self.ok => Some(Dialect::S6),
+            // A starting `supervise` writes its record before it makes `ok`.
+            Some(18) => Some(Dialect::Daemontools),
             Some(40) if self.ok => Some(Dialect::Encore),
             Some(20) if self.stat => Some(Dialect::Runit),
             Some(20) if self.ok => Some(Dialect::Encore),

@@ -4,22 +4,17 @@
 //! the kind, leave no trace in the directory, and look by themselves.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     path::Path,
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, poll},
-};
 use svproto::scan::{self, ScanOp};
 
 use super::ScanDir;
 use crate::{
     Error,
-    node::{self, Fifo},
-    service::round_up,
+    node::{self, Fifo, Written},
 };
 
 /// Whether the scanner of a scan directory can be told to look.
@@ -104,26 +99,11 @@ impl Control {
             Self::Open(fifo) => fifo,
             Self::Closed(scanner) => return Ok(scanner),
         };
-        let failed =
-            |doing, errno: Errno| Error::os(doing, &dir.join(scan::CONTROL), "write", errno);
-        loop {
-            match nix::unistd::write(&fifo, &[op.byte()]) {
-                Ok(_) => return Ok(Scanner::Listens),
-                Err(Errno::EINTR) => (),
-                Err(Errno::EPIPE) => return Ok(Scanner::Gone),
-                Err(Errno::EAGAIN) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Error::ScannerNotTakingRequests { dir: dir.to_owned() });
-                    }
-                    let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
-                    match poll(&mut fds, round_up(left)) {
-                        Ok(_) | Err(Errno::EINTR) => (),
-                        Err(errno) => return Err(failed("wait for", errno)),
-                    }
-                }
-                Err(errno) => return Err(failed("write", errno)),
-            }
+        let path = dir.join(scan::CONTROL);
+        match node::write_fifo(fifo, &path, &[op.byte()], deadline)? {
+            Written::All => Ok(Scanner::Listens),
+            Written::NoReader => Ok(Scanner::Gone),
+            Written::Full => Err(Error::ScannerNotTakingRequests { dir: dir.to_owned() }),
         }
     }
 }

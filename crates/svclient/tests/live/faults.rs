@@ -4,9 +4,8 @@
 //! Not here, and why:
 //!
 //! * F20: two supervisors on one directory; this library starts none.
-//! * F47: it listens at no event FIFO that could be full; F46 says so.
 //! * F51, F52: `lock-fd` and `flag-newpidns` are whoever generates a directory's to get right.
-//! * F56, F57, F58: scanners, and how a tree of them ends; for the one that started them.
+//! * F56, F57, F58: scanners; `scanners.rs` has what concerns this library.
 //! * F59: it signals no process by its number; F22 says so.
 //! * F63, F64: env and log directories are whoever generates them's to get right.
 
@@ -23,13 +22,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{fcntl::OFlag, sys::signal::Signal, unistd::gettid};
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::{signal::Signal, stat::Mode},
+    unistd::{gettid, mkfifo},
+};
 use svclient::{
     Error, ErrorKind, Goal, LastExit, Liveness, News, Normally, Observation, Op, Outcome, Pid,
     Readiness, Reading, Request, ScanDir, Service, State, Status, UnixTime, Version, Want,
     WatchEvent, WatchSet, Why, pursue, signal_name,
 };
-use svproto::{Scale, Tai64n, s6::v2_11};
+use svproto::{
+    Scale, Tai64n,
+    s6::{event::Event, v2_11},
+};
 
 use crate::supervised::{PATIENCE, Suite, Supervised};
 
@@ -98,7 +104,8 @@ faults! {
         f28_a_number_that_no_process_has_never_becomes_a_pid
         f32_flag_bits_that_mean_nothing_change_nothing
         f33_wait_statuses_of_every_kind_are_told
-        f46_nobody_listens_in_the_event_directory
+        f46_a_listener_is_there_as_long_as_it_listens
+        f47_what_a_full_listener_loses_is_in_the_record
         f49_a_permanent_failure_ends_the_wait_with_its_exit
         f54_a_byte_of_another_family_is_never_sent;
 }
@@ -894,34 +901,56 @@ pub fn f33_wait_statuses_of_every_kind_are_told(suite: Suite) {
     }
 }
 
-pub fn f46_nobody_listens_in_the_event_directory(suite: Suite) {
-    let supervised = Supervised::start(suite, SLEEP);
-    let mut watch = watch(&supervised);
-    until(&mut watch, State::Up);
-    let service = open(&supervised);
-    let listeners = || fs::read_dir(supervised.dir().join("event")).unwrap().count();
-    assert_eq!(listeners(), 0);
-    thread::scope(|scope| {
-        supervised.signal(Signal::SIGSTOP);
-        let outcome = scope.spawn(|| ask(&service, &Request::down(), deadline()));
-        poll_until(|| {
-            assert_eq!(listeners(), 0);
-            waiting_bytes(&supervised)
-        });
-        supervised.signal(Signal::SIGCONT);
-        reached(outcome.join().unwrap());
-    });
-    until(&mut watch, State::Down);
-    assert_eq!(listeners(), 0);
+/// The entries of the event directory.
+fn listeners(supervised: &Supervised) -> Vec<PathBuf> {
+    let entries = fs::read_dir(supervised.dir().join("event")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Whether a request waits in the control FIFO.
-fn waiting_bytes(supervised: &Supervised) -> bool {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd;
-    let control = control(supervised);
-    let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
-    poll(&mut fds, PollTimeout::ZERO) == Ok(1)
+/// s6 removes a listener that nobody reads.
+pub fn f46_a_listener_is_there_as_long_as_it_listens(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = WatchSet::new().unwrap();
+    let key = watch.add(open(&supervised)).unwrap();
+    until(&mut watch, State::Up);
+    assert_eq!(listeners(&supervised).len(), 0, "nobody asked for one");
+    // That of a program that was killed.
+    let left = "ftrig1:@40000000693bd10c1234567812345678";
+    let left = supervised.dir().join("event").join(&format!("{left:0<39}")[..39]);
+    mkfifo(&left, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    watch.listen(key).unwrap();
+    let here = listeners(&supervised);
+    assert!(here.len() == 1 && here[0] != left, "{here:?}");
+    for (op, state) in [(Op::Down, State::Down), (Op::Up, State::Up)] {
+        open(&supervised).send(op).unwrap();
+        event(&mut watch, |event| matches!(event.news, News::Heard(_)));
+        wait_for(&supervised, state);
+        assert_eq!(listeners(&supervised), here);
+    }
+    drop(watch);
+    assert_eq!(listeners(&supervised).len(), 0);
+}
+
+pub fn f47_what_a_full_listener_loses_is_in_the_record(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = WatchSet::new().unwrap();
+    let key = watch.add(open(&supervised)).unwrap();
+    until(&mut watch, State::Up);
+    watch.listen(key).unwrap();
+    let listener = listeners(&supervised).remove(0);
+    let flags = OFlag::O_NONBLOCK.bits();
+    let full = fs::File::options().write(true).custom_flags(flags).open(listener).unwrap();
+    let size = fcntl(&full, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    let letters = vec![b'?'; size.try_into().unwrap()];
+    assert_eq!(nix::unistd::write(&full, &letters), Ok(letters.len()));
+    open(&supervised).send(Op::Down).unwrap();
+    // Somebody else sees it down, so its letters have been lost by now.
+    wait_for(&supervised, State::Down);
+    until(&mut watch, State::Down);
+    drop(full);
+    // The next ones are heard.
+    open(&supervised).send(Op::Up).unwrap();
+    event(&mut watch, |event| event.news == News::Heard(Event::Up));
 }
 
 /// The reading end of the control FIFO.

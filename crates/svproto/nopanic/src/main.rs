@@ -2,19 +2,20 @@
 //! exist, so one reachable panic path is a link error that names it.
 //!
 //! Build with `cargo build --release --target thumbv7m-none-eabi`; with `--features prove` the link
-//! must fail. Everything public that computes is called, on input that the compiler cannot know.
+//! must fail. Every conversion, decision and message is called, on input that the compiler cannot
+//! know; derived `Debug` is not.
 #![no_std]
 #![no_main]
 
 use core::{fmt, fmt::Write, hint::black_box, time::Duration};
 
 use svproto::{
-    Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, Tai64n, UnixTime, Version,
-    Want,
+    Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n, UnixTime,
+    Version, Want,
     daemontools::DaemontoolsRecord,
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
-    goal::{Goal, Pursuit},
+    goal::{Goal, Pursuit, Why},
     runit::{RunitFields, RunitRecord},
     s6::{
         self,
@@ -206,5 +207,22 @@ fn messages(bytes: &[u8]) -> usize {
     }
     let label = Tai64n { secs: number(bytes), nanos: number(bytes) as u32 };
     let _ = write!(sink, "{label} {}", Version([1, 2, 3, number(bytes) as u16]));
+    let text = core::str::from_utf8(bytes).unwrap_or("");
+    if let Err(error) = text.parse::<Version>() {
+        let _ = write!(sink, "{error}");
+    }
+    if let Err(error) = text.parse::<Dialect>() {
+        let _ = write!(sink, "{error}");
+    }
+    if let Some(pid) = Pid::new(number(bytes)) {
+        let _ = write!(sink, "{pid}");
+    }
+    for state in State::ALL {
+        let _ = write!(sink, "{state}");
+    }
+    let exit = LastExit::from_wait_status(number(bytes) as u16);
+    for why in [Why::Unsupervised, Why::GivenUp { exit }, Why::WantedUpAgain, Why::NoReadiness] {
+        let _ = write!(sink, "{why}");
+    }
     sink.0
 }
