@@ -194,9 +194,12 @@ impl fmt::Display for Unsupported {
         let Self { dialect, op, reason } = self;
         match reason {
             Refusal::Never => write!(f, "{dialect} has no control byte for `{op}`"),
-            Refusal::TooOld { first } => write!(f, "{dialect} has `{op}` only from {first} on"),
+            Refusal::TooOld { first } => {
+                write!(f, "{dialect} has `{op}` only from {} on", first.of(*dialect))
+            }
             Refusal::Broken => write!(f, "this version of {dialect} ignores `{op}` by mistake"),
             Refusal::VersionUnknown { first } => {
+                let first = first.of(*dialect);
                 write!(f, "{dialect} has `{op}` from {first} on, and its version is not known")
             }
         }

@@ -2,6 +2,8 @@
 
 use core::{fmt, str::FromStr};
 
+use crate::Dialect;
+
 /// Up to four numbers, as in `2.15.1.0` or Debian's `0.76-9`; missing ones are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -14,6 +16,33 @@ impl fmt::Display for Version {
             (0, 0) => write!(f, "{major}.{minor}"),
             (_, 0) => write!(f, "{major}.{minor}.{patch}"),
             _ => write!(f, "{major}.{minor}.{patch}.{last}"),
+        }
+    }
+}
+
+impl Version {
+    /// As the suite's own users write it: daemontools has been 0.76 since 2001, and what came after
+    /// are Debian's revisions of it.
+    #[must_use]
+    pub const fn of(self, dialect: Dialect) -> Written {
+        Written { dialect, version: self }
+    }
+}
+
+/// A [`Version`] in the form of its suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    dialect: Dialect,
+    version: Version,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.dialect, self.version.0) {
+            (Dialect::Daemontools, [major, minor, revision, _]) if revision != 0 => {
+                write!(f, "{major}.{minor}-{revision}")
+            }
+            _ => self.version.fmt(f),
         }
     }
 }
@@ -56,6 +85,17 @@ impl FromStr for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_written_as_their_users_write_them() {
+        use std::string::ToString;
+
+        let written = |version, dialect| Version(version).of(dialect).to_string();
+        assert_eq!(written([0, 76, 9, 0], Dialect::Daemontools), "0.76-9");
+        assert_eq!(written([2, 15, 1, 0], Dialect::S6), "2.15.1");
+        assert_eq!(written([2, 11, 3, 2], Dialect::S6), "2.11.3.2");
+        assert_eq!(written([0, 76, 0, 0], Dialect::Daemontools), "0.76");
+    }
 
     #[test]
     fn debian_versions_compare_as_the_suites_count() {

@@ -23,8 +23,11 @@ fn matrix() -> String {
                 (b"", _) => "–".to_owned(),
                 (bytes, None) => format!("`{}`", bytes.escape_ascii()),
                 (bytes, Some(since)) => {
-                    let but = since.except.map(|v| format!(", not {v}")).unwrap_or_default();
-                    format!("`{}` from {}{but}", bytes.escape_ascii(), since.first)
+                    let but = since
+                        .except
+                        .map(|v| format!(", not {}", v.of(dialect)))
+                        .unwrap_or_default();
+                    format!("`{}` from {}{but}", bytes.escape_ascii(), since.first.of(dialect))
                 }
             };
             write!(text, " | {cell}").unwrap();
