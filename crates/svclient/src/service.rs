@@ -73,12 +73,10 @@ impl Service {
     /// [`Error::Denied`] where the directory may not be searched.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = dir.into();
-        require_directory(&dir)?;
         // A dangling `supervise` is normal before the first start, so the link itself counts.
-        let supervise = dir.join(files::SUPERVISE).symlink_metadata();
-        if let Err(source) = &supervise {
+        if let Err(source) = dir.join(files::SUPERVISE).symlink_metadata() {
+            require_directory(&dir)?;
             if source.kind() == std::io::ErrorKind::PermissionDenied {
-                let source = std::io::Error::from(source.kind());
                 return Err(Error::os("search", &dir, "search", source));
             }
             if !node::exists(&dir.join("run")) {

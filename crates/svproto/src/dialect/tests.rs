@@ -54,6 +54,24 @@ fn a_dialect_is_never_named_without_a_trace_of_its_own() {
     }
 }
 
+/// Who looks for one file at a time may stop at these: nothing else changes the verdict.
+#[test]
+fn a_length_and_one_file_tell_whatever_else_there_is() {
+    for evidence in all() {
+        let (length, none) = (evidence.status_len, Evidence::default());
+        let first = match length {
+            Some(20) => Evidence { stat: evidence.stat, ..none },
+            Some(18 | 40) => Evidence { ok: evidence.ok, ..none },
+            Some(35 | 43) => Evidence { event: evidence.event, ..none },
+            _ => none,
+        };
+        if first != none {
+            let first = Evidence { status_len: length, ..first };
+            assert_eq!(first.dialect(), evidence.dialect(), "{evidence:?}");
+        }
+    }
+}
+
 /// What each suite leaves when it is alone in the directory, and half-way there.
 #[test]
 fn each_suite_is_known_by_what_it_leaves() {
