@@ -1,11 +1,12 @@
 //! Watching any number of services with one descriptor, and no timer while nothing happens.
 //!
 //! A watch is armed before the first look, so a change that falls between the two is seen twice at
-//! worst and never missed. A hint only says where to look; [`Tracker`] drops readings that say
-//! nothing new.
+//! worst and never missed. A hint only says where to look; readings that say nothing new are
+//! dropped.
 
 mod events;
 mod follow;
+mod member;
 mod recheck;
 
 use std::{
@@ -20,19 +21,17 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
-use svproto::{
-    files,
-    s6::event::Event,
-    track::{Change, Tracker},
-};
+use svproto::{files, s6::event::Event};
 
+use self::{
+    follow::Follow,
+    member::{Member, Places},
+};
 use crate::{
-    Error, Liveness, Normally, Observation, Service,
+    Error, Observation, Service,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
 };
-
-use self::{events::Listener, follow::Follow, recheck::Recheck};
 
 /// A service in a [`WatchSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,130 +143,6 @@ impl Who {
     }
 }
 
-/// What the service directory and its `supervise` are, whatever they are called, and where the
-/// latter will appear if it is a link that leads nowhere yet.
-#[derive(Default, PartialEq, Eq)]
-struct Places {
-    dir: Option<node::Identity>,
-    supervise: Option<node::Identity>,
-    above: Option<PathBuf>,
-}
-
-impl Places {
-    fn of(dir: &Path) -> Self {
-        let identity = |path: &Path| node::stat(path).ok().flatten().as_ref().map(node::identity);
-        let link = dir.join(files::SUPERVISE);
-        let supervise = identity(&link);
-        let above = if supervise.is_none() { nearest_above_link(&link) } else { None };
-        Self { dir: identity(dir), supervise, above }
-    }
-}
-
-struct Member {
-    service: Arc<Service>,
-    tracker: Tracker,
-    normally: Option<Normally>,
-    liveness: Option<Liveness>,
-    /// Something was told about it.
-    told: bool,
-    /// Why the last look failed; the same failure is not told twice.
-    failed: Option<String>,
-    watched: BTreeSet<(DirId, Who)>,
-    /// In its event directory, if it is listened to.
-    listener: Option<Listener>,
-    /// Which directories are watched; if a name leads elsewhere they are others.
-    places: Places,
-    recheck: Option<Recheck>,
-}
-
-impl Member {
-    /// Looks at the service. Another suite may have taken over since the last look: while nobody
-    /// supervised it, or so quickly that only its record shows it.
-    fn read(&mut self) -> Result<Observation, Error> {
-        if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
-            Arc::make_mut(&mut self.service).detect_again();
-        }
-        let result = match self.service.status() {
-            Err(Error::Malformed { .. }) => {
-                Arc::make_mut(&mut self.service).detect_again();
-                self.service.status()
-            }
-            result => result,
-        };
-        result.map(|observation| self.known_dead(observation))
-    }
-
-    /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
-    /// there no more does prove something.
-    fn known_dead(&self, observation: Observation) -> Observation {
-        match (self.liveness, observation.liveness) {
-            (Some(Liveness::Alive { supervisor: Some(_) } | Liveness::Dead), Liveness::Unknown) => {
-                let (reading, liveness) = (svproto::Reading::Unsupervised, Liveness::Dead);
-                Observation { reading, liveness, ..observation }
-            }
-            _ => observation,
-        }
-    }
-
-    /// The next look, if what is seen contradicts what was heard, or still does.
-    fn contradiction(
-        &mut self,
-        observation: &Observation,
-        heard: &BTreeSet<Place>,
-    ) -> Option<Recheck> {
-        let before = self.recheck.take();
-        let contradicts = match observation.liveness {
-            Liveness::Alive { .. } => heard.contains(&Place::Lock),
-            Liveness::Dead => heard.contains(&Place::Status),
-            Liveness::Unknown => false,
-        };
-        let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
-        match before {
-            _ if contradicts => Some(Recheck::start()),
-            Some(before) if observation.reading.is_supervised() == was_supervised => before.next(),
-            _ => None,
-        }
-    }
-
-    /// What a look has shown that was not told yet.
-    fn news(&mut self, result: &Result<Observation, Error>, resync: bool) -> Option<News> {
-        let first = !self.told;
-        let news = match result {
-            Ok(observation) => {
-                let event = self.tracker.observe(observation.reading);
-                let normally = self.normally.replace(observation.normally);
-                let alive = |liveness: Liveness| liveness.is_alive();
-                let liveness = self.liveness.replace(observation.liveness).map(alive);
-                let repaired = self.failed.take().is_some();
-                let beside = repaired
-                    || normally != Some(observation.normally)
-                    || liveness != Some(observation.liveness.is_alive());
-                match event.map(|event| event.change) {
-                    Some(Change::Snapshot | Change::Changed) => Some(News::Changed),
-                    Some(Change::Supervised) => Some(News::Supervised),
-                    Some(Change::Unsupervised) => Some(News::Unsupervised),
-                    None => beside.then_some(News::Changed),
-                }
-            }
-            Err(Error::NotFound { .. }) => Some(News::Removed),
-            Err(error) => {
-                let why = error.in_full();
-                let again = self.failed.as_ref() == Some(&why);
-                self.failed = Some(why);
-                (!again).then_some(News::Changed)
-            }
-        };
-        let news = match news {
-            Some(News::Removed) => News::Removed,
-            _ if first => News::Snapshot,
-            _ if resync => News::Resync,
-            news => news?,
-        };
-        self.told = true;
-        Some(news)
-    }
-}
-
 impl WatchSet {
     /// An empty set.
     ///
@@ -319,19 +194,7 @@ impl WatchSet {
 
     fn insert(&mut self, service: Service) -> Result<WatchKey, Error> {
         let key = WatchKey(self.next_key);
-        let member = Member {
-            service: Arc::new(service),
-            tracker: Tracker::new(),
-            normally: None,
-            liveness: None,
-            told: false,
-            failed: None,
-            watched: BTreeSet::new(),
-            listener: None,
-            places: Places::default(),
-            recheck: None,
-        };
-        self.members.insert(key, member);
+        self.members.insert(key, Member::new(service));
         if let Err(error) = self.arm(key) {
             self.remove(key);
             return Err(error);

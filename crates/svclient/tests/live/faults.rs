@@ -37,7 +37,10 @@ use svproto::{
     s6::{event::Event, v2_11},
 };
 
-use crate::supervised::{PATIENCE, Suite, Supervised};
+use crate::{
+    supervised::{PATIENCE, Suite, Supervised},
+    waiting::{deadline, event, open, watch},
+};
 
 macro_rules! faults {
     (
@@ -114,36 +117,8 @@ const SLEEP: &str = "exec sleep 1000";
 /// An ignored signal stays ignored across `exec`; the file says that it is so.
 const IGNORE_TERM: &str = "trap '' TERM\n: >deaf\nexec sleep 1000";
 
-fn deadline() -> Instant {
-    Instant::now() + PATIENCE
-}
-
 fn soon(millis: u64) -> Instant {
     Instant::now() + Duration::from_millis(millis)
-}
-
-fn open(supervised: &Supervised) -> Service {
-    Service::open(supervised.dir()).unwrap()
-}
-
-fn watch(supervised: &Supervised) -> WatchSet {
-    let mut watch = WatchSet::new().unwrap();
-    watch.add(open(supervised)).unwrap();
-    watch
-}
-
-/// The next event for which `done` holds.
-#[track_caller]
-fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) -> WatchEvent {
-    let deadline = deadline();
-    let mut seen = Vec::new();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if done(&event) {
-            return event;
-        }
-        seen.push(event);
-    }
-    panic!("not seen in time; seen {seen:#?}");
 }
 
 /// The next status for which `done` holds.

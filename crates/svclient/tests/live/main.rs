@@ -15,6 +15,7 @@ mod supervised;
 mod faults;
 mod scanners;
 mod sentences;
+mod waiting;
 
 say! {
     an_up_service_is_up_and_a_down_one_is_down

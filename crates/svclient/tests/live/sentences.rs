@@ -12,7 +12,10 @@ use svclient::{
     Request, Service, State, Status, Step, Want, WatchEvent, WatchSet, pursue,
 };
 
-use crate::supervised::{PATIENCE, Suite, Supervised};
+use crate::{
+    supervised::{PATIENCE, Suite, Supervised},
+    waiting::{deadline, event, open, status_of, watch},
+};
 
 const SLEEP: &str = "exec sleep 1000";
 /// An ignored signal stays ignored across `exec`.
@@ -33,38 +36,6 @@ fn wait_until_deaf(up: &Status) -> Status {
         std::thread::sleep(Duration::from_millis(1));
     }
     *up
-}
-
-fn deadline() -> Instant {
-    Instant::now() + PATIENCE
-}
-
-fn open(supervised: &Supervised) -> Service {
-    Service::open(supervised.dir()).unwrap()
-}
-
-fn watch(supervised: &Supervised) -> WatchSet {
-    let mut watch = WatchSet::new().unwrap();
-    watch.add(open(supervised)).unwrap();
-    watch
-}
-
-/// The next event for which `done` holds.
-#[track_caller]
-fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) -> WatchEvent {
-    let deadline = deadline();
-    let mut seen = Vec::new();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if done(&event) {
-            return event;
-        }
-        seen.push(event);
-    }
-    panic!("not seen in time; seen {seen:#?}");
-}
-
-fn status_of(event: &WatchEvent) -> Option<Status> {
-    event.observation.as_ref().ok()?.reading.status().copied()
 }
 
 /// Waits for a state.
