@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use svproto::{DecodeError, Op, Unsupported};
+use svproto::{DecodeError, Op, Unsupported, files};
 
 use crate::node;
 
@@ -206,8 +206,12 @@ impl Error {
             Self::NotAService { .. } => {
                 Some("a service directory holds an executable file named run".into())
             }
-            Self::WrongType { .. } => {
-                Some("remove it while no supervisor runs; the supervisor makes its own".into())
+            Self::WrongType { path, .. } => {
+                let supervisors_own =
+                    path.parent().is_some_and(|parent| parent.ends_with(files::SUPERVISE));
+                supervisors_own.then(|| {
+                    "remove it while no supervisor runs; the supervisor makes its own".into()
+                })
             }
             Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
             Self::Malformed { source, .. } => Some(source.hint().into()),

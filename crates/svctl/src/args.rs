@@ -98,10 +98,22 @@ pub(crate) struct Act {
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// How long to wait, as in 30s or 2m; else $SVWAIT, else 30s
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "no_wait")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        allow_hyphen_values = true,
+        conflicts_with = "no_wait"
+    )]
     pub(crate) timeout: Option<Duration>,
     /// Send SIGKILL to what has not obeyed after so long
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "no_wait")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        allow_hyphen_values = true,
+        conflicts_with = "no_wait"
+    )]
     pub(crate) kill_after: Option<Duration>,
 }
 

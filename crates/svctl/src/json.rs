@@ -83,6 +83,18 @@ impl Row {
         }
     }
 
+    /// A service for which something failed, and what can be said of it nevertheless.
+    pub(crate) fn failed_for(service: &Service, error: &Error) -> Self {
+        let error_text = Some(message(error));
+        match service.status() {
+            Ok(observation) => Self { error: error_text, ..Self::new(service, &observation) },
+            Err(_) => Self {
+                backend: service.dialect().map(svcmgr::Dialect::name),
+                ..Self::failed(service.name(), service.dir(), error)
+            },
+        }
+    }
+
     /// A service that could not be looked at.
     pub(crate) fn failed(name: &str, path: &Path, error: &Error) -> Self {
         Self {

@@ -37,11 +37,15 @@ pub(crate) fn notes(row: &Row) -> Vec<String> {
     let mut say = |note: String| notes.push(note);
     let has_process = row.pid.is_some() || row.finish_pid.is_some();
     match (row.state, row.want) {
+        (Some("stopping"), Some("up")) => say("want up".into()),
         (Some("stopping" | "unsupervised"), _) => (),
         (_, Some("down")) if has_process => say("want down".into()),
         (_, Some("once")) if has_process => say("last run".into()),
         (_, Some("up")) if !has_process => say("want up".into()),
         _ => (),
+    }
+    if row.paused == Some(true) && row.state != Some("paused") {
+        say("paused".into());
     }
     match row.state {
         Some("unsupervised") | None => (),

@@ -116,6 +116,17 @@ fn decode_explains_in_words() {
     );
 }
 
+/// runit after a `k` that its `control/k` swallowed: encore's stop script looks the same.
+#[test]
+fn decode_says_where_it_guesses() {
+    let hex = b"400000006b037e0521d422246955000000640000";
+    let told = feed(&["decode", "--json"], hex);
+    assert_eq!(told.code, 0);
+    assert!(told.err.contains("runit may have written the same bytes"), "{told:?}");
+    let told = feed(&["decode", "--json", "--dialect", "runit"], hex);
+    assert_eq!((told.err.as_str(), told.json()["phase"].as_str()), ("", Some("down")));
+}
+
 #[test]
 fn decode_refuses_every_other_length_and_names_those_it_knows() {
     for len in (0..60).filter(|len| ![18, 20, 26, 35, 40, 43].contains(len)) {
@@ -261,6 +272,8 @@ fn no_such_directory_a_file_and_no_service_directory_are_three_things() {
     check_all(&tree, tree.path(), 1, "not a service directory");
     tree.file("file", b"");
     check_all(&tree, &tree.path().join("file"), 1, "not a service directory");
+    let told = run(["up".as_ref(), tree.path().join("file").as_os_str()]);
+    assert!(!told.err.contains("hint"), "{told:?}");
     let told = run(["watch".as_ref(), tree.path().join("absent").as_os_str()]);
     assert_eq!((told.code, told.out.as_str()), (111, ""));
 }
@@ -274,6 +287,13 @@ fn a_directory_that_was_never_supervised_is_unsupervised() {
     }
     let row = run(["status".as_ref(), "--json".as_ref(), tree.path().as_os_str()]).json();
     assert_eq!((&row[0]["backend"], &row[0]["supervised"]), (&Value::Null, &Value::Bool(false)));
+    // A request that fails says how the service stands, as `status` does.
+    let told = run(["down".as_ref(), "--json".as_ref(), tree.path().as_os_str()]).json();
+    assert_eq!(told[0]["state"], "unsupervised");
+    assert_eq!(
+        (&told[0]["supervised"], &told[0]["outcome"]),
+        (&Value::Bool(false), &"error".into())
+    );
     symlink("/nonexistent/supervise", tree.path().join("supervise")).unwrap();
     check(&tree, tree.path(), "up", 102, "no supervisor is running there");
 }
@@ -407,9 +427,14 @@ fn times_are_taken_from_the_environment_and_may_be_huge() {
     let huge = "18446744073709551615";
     let told = run(["up".as_ref(), "--timeout".as_ref(), huge.as_ref(), tree.path().as_os_str()]);
     assert_eq!(told.code, 102, "{told:?}");
-    let down = ["down", "--kill-after", huge].map(AsRef::as_ref);
+    let down = ["down", "--kill-after", "1s", "--timeout", huge].map(AsRef::as_ref);
     let told = run(down.into_iter().chain([tree.path().as_os_str()]));
     assert_eq!(told.code, 102, "{told:?}");
+    let never = ["down", "--kill-after", huge].map(AsRef::as_ref);
+    let told = run(never.into_iter().chain([tree.path().as_os_str()]));
+    assert_eq!(told.code, 100, "{told:?}");
+    let negative = run(["up", "--timeout", "-1", "./web"]);
+    assert!(negative.code == 100 && negative.err.contains("negative"), "{negative:?}");
     let with_env = |args: &[&str], wait: &str| {
         let mut command = command(args);
         Run::of(command.arg(tree.path()).env("SVWAIT", wait).output().unwrap())

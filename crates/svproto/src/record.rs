@@ -54,8 +54,9 @@ impl Record {
     /// Takes bytes as a record of whoever most probably wrote them, when nothing else is known.
     ///
     /// Length decides, but for 18 bytes, which are taken for daemontools' and not for s6 2.0's, and
-    /// for 20: encore's byte 19 is always 0, and runit's only without a process. A service that is
-    /// down reads the same in both, and is taken for runit's.
+    /// for 20, which are runit's where byte 19 says that something runs, encore's where byte 18 has
+    /// a value that only encore knows, and else taken for encore's if they name a process and for
+    /// runit's if not. [`Record::other_writer`] says where that is a guess.
     ///
     /// # Errors
     ///
@@ -75,6 +76,21 @@ impl Record {
             _ => Dialect::S6,
         };
         Self::from_bytes(dialect, bytes).map_err(|_| UnknownLength(bytes.len()))
+    }
+
+    /// Who else may have written the same bytes: runit and encore share a length and, of a service
+    /// that is down or is held to be, the bytes.
+    #[must_use]
+    pub const fn other_writer(&self) -> Option<Dialect> {
+        let (other, bytes) = match self {
+            Self::Runit(record) => (Dialect::Encore, record.as_bytes()),
+            Self::Encore(record) => (Dialect::Runit, record.as_bytes()),
+            Self::Daemontools(_) | Self::EncorePair(_) | Self::S6(_) => return None,
+        };
+        match bytes {
+            [.., 0 | 1, 0] => Some(other),
+            _ => None,
+        }
     }
 
     /// The bytes as they are on disk.

@@ -211,6 +211,9 @@ fn the_writer_is_guessed_from_the_bytes_alone() {
         let bytes = bytes(entry["hex"].as_str().unwrap());
         let guessed = Record::guess(&bytes).unwrap();
         let down = guessed.status().phase == Phase::Down;
+        if guessed.dialect() != dialect(&entry) {
+            assert_eq!(guessed.other_writer(), Some(dialect(&entry)), "{}", entry["id"]);
+        }
         match (dialect(&entry), guessed.dialect()) {
             (Dialect::Encore, Dialect::Runit) => assert!(down, "{}", entry["id"]),
             (Dialect::Runit, Dialect::Encore) => {

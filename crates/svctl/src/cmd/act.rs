@@ -30,6 +30,11 @@ pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut O
                 return Exit::Usage;
             }
         };
+        if act.kill_after.is_some_and(|after| after >= timeout) {
+            output
+                .message("--kill-after must be shorter than --timeout, or nothing is ever killed");
+            return Exit::Usage;
+        }
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or(now + FOR_EVER);
         let request = Request::new(op, goal);
@@ -83,9 +88,8 @@ fn report(
         };
         let told = match result {
             Ok((service, Ok(done))) => tell(&service, &done, op),
-            Ok((_, Err(error))) | Err(Some(error)) => {
-                Told::failed(&target.name, &target.path, error)
-            }
+            Ok((service, Err(error))) => Told::failed_for(&service, error),
+            Err(Some(error)) => Told::failed(&target.name, &target.path, error),
             // Every service that could be opened has a result.
             Err(None) => continue,
         };
@@ -114,6 +118,12 @@ struct Told {
 }
 
 impl Told {
+    /// What was asked was not done; how the service stands can be said all the same.
+    fn failed_for(service: &Service, error: Error) -> Self {
+        let row = Row::failed_for(service, &error);
+        Self { row, ..Self::failed(service.name(), service.dir(), error) }
+    }
+
     fn failed(name: &str, path: &std::path::Path, error: Error) -> Self {
         Self {
             row: Row::failed(name, path, &error),
@@ -159,7 +169,7 @@ fn tell(service: &Service, done: &Done, op: Op) -> Told {
                     exit: Exit::Done,
                     error: None,
                 },
-                Err(error) => Told::failed(service.name(), service.dir(), error),
+                Err(error) => Told::failed_for(service, error),
             };
         }
         Done::Waited(Outcome::Reached { observation, took }) => {
@@ -171,7 +181,7 @@ fn tell(service: &Service, done: &Done, op: Op) -> Told {
         }
         Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
             let why = if *acknowledged {
-                format!("`{op}` was read, and the deadline passed before it was carried out")
+                format!("`{op}` was read, and the deadline passed before it was done")
             } else {
                 format!("the deadline passed without a sign that the supervisor has read `{op}`")
             };

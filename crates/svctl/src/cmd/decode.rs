@@ -53,8 +53,18 @@ pub(crate) fn run(path: &Path, dialect: Option<Dialect>, output: &mut Output) ->
             } else if !output.quiet {
                 explain(&record, output);
             }
-            if known.is_none() && output.verbose {
-                output.message(&format!("{}, judging by the bytes alone", record.dialect()));
+            if known.is_none() {
+                let dialect = record.dialect();
+                match record.other_writer() {
+                    Some(other) => output.message(&format!(
+                        "taken for {dialect}'s, but {other} may have written the same bytes; \
+                         say which with --dialect"
+                    )),
+                    None if output.verbose => {
+                        output.message(&format!("{dialect}, judging by the bytes alone"));
+                    }
+                    None => (),
+                }
             }
             if let Err(error) = record.check() {
                 output.message(&format!("no supervisor can have written this: {error}"));

@@ -1,9 +1,9 @@
 //! `svctl status`: how services stand.
 
-use std::ffi::OsString;
+use std::{collections::BTreeSet, ffi::OsString};
 
 use comfy_table::{Table, presets};
-use svcmgr::State;
+use svcmgr::{Error, State};
 
 use crate::{
     args::Global,
@@ -20,34 +20,49 @@ pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -
         Err(NoTargets(exit)) => return exit,
     };
     let mut exit = Exit::Done;
+    let mut hints = BTreeSet::new();
     let rows: Vec<Row> =
-        targets.into_iter().map(|target| look(target, &mut exit, output)).collect();
+        targets.into_iter().map(|target| look(target, &mut exit, &mut hints, output)).collect();
     if output.json {
         output.json(&rows);
     } else if !output.quiet {
         print(&rows, output);
+        for hint in hints {
+            output.message(&format!("hint: {hint}"));
+        }
     }
     exit
 }
 
 /// Looks at one service; one that cannot be read is a row that says why.
-fn look(target: Target, exit: &mut Exit, output: &mut Output) -> Row {
+fn look(target: Target, exit: &mut Exit, hints: &mut BTreeSet<String>, output: &mut Output) -> Row {
     let Target { name, path, service } = target;
-    let observed = service.and_then(|service| service.status().map(|seen| (service, seen)));
-    let row = match observed {
-        Ok((service, observation)) => Row::new(&service, &observation),
-        Err(error) => {
-            *exit = (*exit).max(Exit::from(&error));
-            // The row says it, unless no row is printed.
-            if output.quiet && !output.json {
-                output.error(&error);
-            }
-            Row::failed(&name, &path, &error)
-        }
+    let row = match service {
+        Ok(service) => match service.status() {
+            Ok(observation) => Row::new(&service, &observation),
+            Err(error) => failed(Row::failed_for(&service, &error), &error, exit, hints, output),
+        },
+        Err(error) => failed(Row::failed(&name, &path, &error), &error, exit, hints, output),
     };
     if row.supervised == Some(false) {
         *exit = (*exit).max(Exit::Unsupervised);
     }
+    row
+}
+
+/// The row says what is wrong, unless no row is printed; the hints come after all rows.
+fn failed(
+    row: Row,
+    error: &Error,
+    exit: &mut Exit,
+    hints: &mut BTreeSet<String>,
+    output: &mut Output,
+) -> Row {
+    *exit = (*exit).max(Exit::from(error));
+    if output.quiet && !output.json {
+        output.error(error);
+    }
+    hints.extend(error.hint());
     row
 }
 

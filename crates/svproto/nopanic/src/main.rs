@@ -74,6 +74,7 @@ fn records(bytes: &[u8]) -> usize {
                 sum = sum.wrapping_add(record.layout().len());
                 sum = sum.wrapping_add(usize::from(record.check().is_ok()));
                 sum = sum.wrapping_add(usize::from(record.log_status().is_some()));
+                sum = sum.wrapping_add(usize::from(record.other_writer().is_some()));
             }
             Err(error) => sum = sum.wrapping_add(error.hint().len()),
         }
