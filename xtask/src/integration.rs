@@ -8,7 +8,7 @@ use crate::{
     setup,
     suite::Suite,
     test::{
-        has_nextest,
+        build_examples, has_nextest,
         session::{Scope, Session, Skips},
     },
 };
@@ -18,8 +18,7 @@ pub(crate) fn run(suites: &[Suite]) -> Result<(), Failure> {
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
     setup::ensure(suites)?;
     let mut session = Session::new(Skips::Refused, Scope::Selected)?;
-    // Some of the live tests run the examples, which `--test live` does not build.
-    session.run(&mut cargo(["build", "--workspace", "--all-features", "--examples"]))?;
+    build_examples(&mut session)?;
     let tests = if has_nextest() { nextest(suites) } else { cargo_test(suites) };
     session.run(&mut cargo(tests))?;
     session.finish()

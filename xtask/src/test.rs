@@ -26,6 +26,7 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         done => done?,
     }
     let mut session = Session::new(skips, Scope::All)?;
+    build_examples(&mut session)?;
     let tests: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
     } else {
@@ -42,6 +43,12 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         "--doc",
     ]))?;
     session.finish()
+}
+
+/// Some of the live tests run the examples; a test build alone does not put them where they are
+/// found.
+pub(crate) fn build_examples(session: &mut Session) -> Result<(), Failure> {
+    session.run(&mut cargo(["build", "--workspace", "--all-features", "--examples"]))
 }
 
 /// Whether `cargo nextest` is there; it is faster, and gives each test a process of its own.

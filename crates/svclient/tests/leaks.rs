@@ -5,11 +5,15 @@
 use std::{
     fs,
     os::fd::{AsFd, AsRawFd},
+    sync::Mutex,
     time::Instant,
 };
 
 use svclient::{Service, WatchSet};
 use tempfile::TempDir;
+
+/// The counts are of the whole process, which `cargo test` shares among tests.
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn count(dir: &str) -> usize {
     fs::read_dir(dir).unwrap().count()
@@ -30,6 +34,7 @@ fn service(tree: &TempDir) -> Service {
 
 #[test]
 fn ten_thousand_watches_come_and_go() {
+    let _alone = ALONE.lock().unwrap();
     let tree = TempDir::new().unwrap();
     let service = service(&tree);
     let (descriptors, threads) = (count("/proc/self/fd"), count("/proc/self/task"));
@@ -55,6 +60,7 @@ fn ten_thousand_watches_come_and_go() {
 /// Two names of one directory share its watches, and the last one ends them.
 #[test]
 fn a_shared_directory_is_watched_until_nobody_wants_it() {
+    let _alone = ALONE.lock().unwrap();
     let tree = TempDir::new().unwrap();
     let service = service(&tree);
     let mut set = WatchSet::new().unwrap();
