@@ -49,22 +49,9 @@ macro_rules! faults {
         daemontools: $($daemontools:ident)*;
         s6: $($s6:ident)*;
     ) => {
-        faults!(@ runit Runit $($all)* $($runit)*);
-        faults!(@ daemontools Daemontools $($all)* $($daemontools)*);
-        faults!(@ s6 S6 $($all)* $($s6)*);
-    };
-    (@ $module:ident $suite:ident $($fault:ident)*) => {
-        mod $module {
-            use crate::supervised::Suite;
-            $(
-                #[test]
-                fn $fault() {
-                    if Suite::$suite.is_installed() {
-                        super::$fault(Suite::$suite);
-                    }
-                }
-            )*
-        }
+        of_suite!(crate::faults, runit Runit $($all)* $($runit)*);
+        of_suite!(crate::faults, daemontools Daemontools $($all)* $($daemontools)*);
+        of_suite!(crate::faults, s6 S6 $($all)* $($s6)*);
     };
 }
 

@@ -56,10 +56,10 @@ say! {
 }
 
 mod s6_only {
-    say!(@ s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told
+    of_suite!(crate::sentences, s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told
         every_transition_of_a_crash_loop_is_heard);
 }
 
 mod runit_only {
-    say!(@ runit Runit a_dangling_supervise_link_is_followed);
+    of_suite!(crate::sentences, runit Runit a_dangling_supervise_link_is_followed);
 }

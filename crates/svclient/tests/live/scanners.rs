@@ -22,22 +22,9 @@ use crate::supervised::{PATIENCE, Suite};
 
 macro_rules! scanners {
     (all: $($all:ident)*; s6: $($s6:ident)*;) => {
-        scanners!(@ runit Runit $($all)*);
-        scanners!(@ daemontools Daemontools $($all)*);
-        scanners!(@ s6 S6 $($all)* $($s6)*);
-    };
-    (@ $module:ident $suite:ident $($sentence:ident)*) => {
-        mod $module {
-            use crate::supervised::Suite;
-            $(
-                #[test]
-                fn $sentence() {
-                    if Suite::$suite.is_installed() {
-                        super::$sentence(Suite::$suite);
-                    }
-                }
-            )*
-        }
+        of_suite!(crate::scanners, runit Runit $($all)*);
+        of_suite!(crate::scanners, daemontools Daemontools $($all)*);
+        of_suite!(crate::scanners, s6 S6 $($all)* $($s6)*);
     };
 }
 

@@ -71,25 +71,30 @@ impl Suite {
     }
 }
 
-/// Says each sentence to each suite: a module `runit`, `daemontools` and `s6` of tests.
-macro_rules! say {
-    ($($sentence:ident)*) => {
-        say!(@ runit Runit $($sentence)*);
-        say!(@ daemontools Daemontools $($sentence)*);
-        say!(@ s6 S6 $($sentence)*);
-    };
-    (@ $module:ident $suite:ident $($sentence:ident)*) => {
+/// A module of tests named like the suite, each a function of `$said` that is told the suite.
+macro_rules! of_suite {
+    ($said:path, $module:ident $suite:ident $($sentence:ident)*) => {
         mod $module {
             use crate::supervised::Suite;
+            use $said as said;
             $(
                 #[test]
                 fn $sentence() {
                     if Suite::$suite.is_installed() {
-                        crate::sentences::$sentence(Suite::$suite);
+                        said::$sentence(Suite::$suite);
                     }
                 }
             )*
         }
+    };
+}
+
+/// Says each sentence to each suite: a module `runit`, `daemontools` and `s6` of tests.
+macro_rules! say {
+    ($($sentence:ident)*) => {
+        of_suite!(crate::sentences, runit Runit $($sentence)*);
+        of_suite!(crate::sentences, daemontools Daemontools $($sentence)*);
+        of_suite!(crate::sentences, s6 S6 $($sentence)*);
     };
 }
 
