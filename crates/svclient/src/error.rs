@@ -128,6 +128,20 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What another kind of supervisor answered.
+    #[error("cannot {doing} {name}")]
+    Backend {
+        /// The verb, as in "cannot start".
+        doing: String,
+        /// The service.
+        name: String,
+        /// What kind of error it is.
+        kind: ErrorKind,
+        /// One sentence of advice, where there is some that is certainly right.
+        hint: Option<String>,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The operating system refused for another reason.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -194,6 +208,7 @@ impl Error {
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
             Self::NotALink { .. } => ErrorKind::NotALink,
             Self::Denied { .. } => ErrorKind::Denied,
+            Self::Backend { kind, .. } => *kind,
             Self::Io { .. } => ErrorKind::Io,
         }
     }
@@ -245,6 +260,7 @@ impl Error {
             Self::Denied { needed, on, .. } => {
                 Some(format!("needs {needed} permission on {}", on.display()))
             }
+            Self::Backend { hint, .. } => hint.clone(),
             Self::Io { source, doing: "watch", .. } => watch_limit(source).map(Into::into),
             Self::Io { .. } => None,
         }

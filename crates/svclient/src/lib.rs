@@ -33,7 +33,10 @@
 //! Not here: byte layouts (`svproto`), starting processes, D-Bus, printing.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backend;
+mod bulk;
 mod changes;
+mod check;
 mod detect;
 mod error;
 mod liveness;
@@ -47,12 +50,15 @@ mod signal;
 mod stream;
 mod watch;
 
+pub use backend::{Backend, Batch, Subscription};
+pub use bulk::Bulk;
+pub use check::CheckRule;
 pub use error::{Error, ErrorKind};
 pub use liveness::Liveness;
 pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pursue::{Outcome, Request, pursue};
 pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner};
-pub use service::{Normally, Observation, Service};
+pub use service::{Normally, Observation, Service, restart_ops};
 pub use signal::signal_name;
 #[cfg(feature = "async-io")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async-io")))]

@@ -34,8 +34,8 @@ pub struct Observation {
     pub reading: Reading,
     /// Whether a supervisor holds the directory. If that is not known, the reading may be stale.
     pub liveness: Liveness,
-    /// What the supervisor does when it starts.
-    pub normally: Normally,
+    /// What the supervisor does when it starts; `None` where that is not known.
+    pub normally: Option<Normally>,
     /// Whose bytes they are; `None` while nobody has supervised the directory.
     pub dialect: Option<Dialect>,
     /// Whether the service says when it is ready (s6: there is a `notification-fd` file, and it
@@ -128,6 +128,16 @@ impl Service {
         self.dialect.or_else(|| detect::detect(&self.dir))
     }
 
+    /// The version of its supervisor, where [`Service::of_version`] named one.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Whether there is something to run when the service has ended.
+    pub(crate) fn has_finish(&self) -> bool {
+        node::exists(&self.dir.join("finish"))
+    }
+
     /// Asks the directory again whose it is: another suite may have taken over.
     pub(crate) fn detect_again(&mut self) {
         if !self.believed {
@@ -183,7 +193,7 @@ impl Service {
         };
         let normally =
             if node::exists(&self.dir.join(files::DOWN)) { Normally::Down } else { Normally::Up };
-        Ok(Observation { reading, liveness, normally, dialect, notifies })
+        Ok(Observation { reading, liveness, normally: Some(normally), dialect, notifies })
     }
 
     /// The status of a logger that shares its service's record (daemontools-encore with a `log`
@@ -272,6 +282,17 @@ impl Service {
         }
     }
 
+    /// Ends the process, if there is one, and wants the service up, in one write. Its dialect says
+    /// how: [`restart_ops`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn restart(&self) -> Result<(), Error> {
+        let ops = self.dialect().map_or(&[Op::Up][..], restart_ops);
+        self.send_all_before(ops, Instant::now())
+    }
+
     fn not_supervised(&self, op: Op) -> Error {
         match require_directory(&self.dir) {
             Ok(()) => Error::NotSupervised { op, dir: self.dir.clone() },
@@ -356,6 +377,18 @@ impl Service {
 
     fn status_path(&self) -> PathBuf {
         self.dir.join(files::STATUS)
+    }
+}
+
+/// What a supervisor of this dialect is sent for a restart.
+#[must_use]
+pub const fn restart_ops(dialect: Dialect) -> &'static [Op] {
+    match dialect {
+        // SIGCONT, because a paused process does not end of SIGTERM; want up, because it may be down
+        // or wanted down.
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => &[Op::Term, Op::Cont, Op::Up],
+        // Its own `down-signal` instead of SIGTERM.
+        Dialect::S6 => &[Op::Restart, Op::Cont, Op::Up],
     }
 }
 

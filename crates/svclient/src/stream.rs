@@ -105,7 +105,9 @@ pub mod tokio {
         /// # Panics
         ///
         /// Outside a tokio runtime, as everything of tokio's does.
-        pub fn new(watch: WatchSet) -> io::Result<Self> {
+        pub fn new(mut watch: WatchSet) -> io::Result<Self> {
+            // Afterwards the descriptor stays the same, whatever is added.
+            watch.hear_bells().map_err(io::Error::other)?;
             let fd = watch.as_fd().try_clone_to_owned()?;
             #[expect(
                 deprecated,
@@ -163,7 +165,9 @@ pub mod async_io {
         /// # Errors
         ///
         /// The system's, if it has no descriptor left.
-        pub fn new(watch: WatchSet) -> io::Result<Self> {
+        pub fn new(mut watch: WatchSet) -> io::Result<Self> {
+            // Afterwards the descriptor stays the same, whatever is added.
+            watch.hear_bells().map_err(io::Error::other)?;
             let fd = Async::new(watch.as_fd().try_clone_to_owned()?)?;
             Ok(Self { watch, driver: Driver { fd, timer: None } })
         }

@@ -4,16 +4,17 @@
 //! worst and never missed. A hint only says where to look; readings that say nothing new are
 //! dropped.
 
+mod bells;
 mod events;
 mod follow;
 mod member;
 mod recheck;
+mod subject;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 
@@ -24,11 +25,14 @@ use nix::{
 use svproto::{files, s6::event::Event};
 
 use self::{
+    bells::Bells,
     follow::Follow,
     member::{Member, Places},
+    recheck::Recheck,
+    subject::Subject,
 };
 use crate::{
-    Error, Observation, Service,
+    Backend, Error, Observation, Service, Subscription,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
 };
@@ -36,6 +40,14 @@ use crate::{
 /// A service in a [`WatchSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchKey(u64);
+
+#[cfg(test)]
+impl WatchKey {
+    /// For sets that are none.
+    pub(crate) fn nth(at: usize) -> Self {
+        Self(at as u64)
+    }
+}
 
 /// What happened to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,17 +98,36 @@ pub struct WatchEvent {
     pub seq: u64,
     /// Which service of the set.
     pub key: WatchKey,
-    /// The service.
-    pub service: Arc<Service>,
     /// What happened.
     pub news: News,
     /// How the service stands, or why that cannot be said. After an error the watch goes on.
     pub observation: Result<Observation, Error>,
+    subject: Subject,
+}
+
+impl WatchEvent {
+    /// The name of the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.backend().name()
+    }
+
+    /// The service, of whatever kind.
+    #[must_use]
+    pub fn backend(&self) -> &dyn Backend {
+        self.subject.backend()
+    }
+
+    /// The service directory, if it is one.
+    #[must_use]
+    pub fn service(&self) -> Option<&Service> {
+        self.subject.service()
+    }
 }
 
 /// Watches services, one descriptor for all of them.
 ///
-/// Events of one service come in the order in which they were seen; the first is a snapshot. The
+/// Service directories and backends of any other kind may be mixed. Events of one service come in the order in which they were seen; the first is a snapshot. The
 /// set is an endless blocking iterator; [`WatchSet::next_before`] takes a deadline. In somebody
 /// else's loop: call [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor
 /// (`AsFd`) to be readable, or for [`WatchSet::due`] where that is not `None`.
@@ -109,6 +140,8 @@ pub struct WatchSet {
     queue: VecDeque<Queued>,
     /// Who is to be looked at although nothing was heard, soonest first.
     due: BTreeSet<(Instant, WatchKey)>,
+    /// What members ring that are no directories.
+    bells: Bells,
     next_key: u64,
     given_out: u64,
     looked: Instant,
@@ -117,7 +150,7 @@ pub struct WatchSet {
 /// An event without its number, which it gets when it is given out.
 struct Queued {
     key: WatchKey,
-    service: Arc<Service>,
+    subject: Subject,
     news: News,
     observation: Result<Observation, Error>,
 }
@@ -159,6 +192,7 @@ impl WatchSet {
             dirs: BTreeMap::new(),
             queue: VecDeque::new(),
             due: BTreeSet::new(),
+            bells: Bells::default(),
             next_key: 0,
             given_out: 0,
             looked: Instant::now(),
@@ -170,10 +204,11 @@ impl WatchSet {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in it
-    /// cannot be watched (that needs the right to read them). A service whose record cannot be read
-    /// is watched all the same, and its snapshot says why.
-    pub fn add(&mut self, service: Service) -> Result<WatchKey, Error> {
-        let key = self.insert(service)?;
+    /// cannot be watched (that needs the right to read them); for other kinds what
+    /// [`Backend::subscribe`] says. A service whose record cannot be read is watched all the same,
+    /// and its snapshot says why.
+    pub fn add(&mut self, backend: impl Backend + 'static) -> Result<WatchKey, Error> {
+        let key = self.insert(backend)?;
         self.look(key, &BTreeSet::new(), false);
         Ok(key)
     }
@@ -181,26 +216,38 @@ impl WatchSet {
     /// As [`WatchSet::add`], with the snapshot at once instead of in the queue.
     pub(crate) fn add_and_look(
         &mut self,
-        service: Service,
+        backend: impl Backend + 'static,
     ) -> Result<(WatchKey, Result<Observation, Error>), Error> {
-        let dir = service.dir().to_owned();
-        let key = self.add(service)?;
+        let key = self.add(backend)?;
         // The first look at a service always makes an event, the last of the queue.
         match self.queue.pop_back() {
             Some(snapshot) => Ok((key, snapshot.observation)),
-            None => Err(Error::NotFound { path: dir }),
+            None => Err(Error::NotFound { path: PathBuf::new() }),
         }
     }
 
-    fn insert(&mut self, service: Service) -> Result<WatchKey, Error> {
+    fn insert(&mut self, backend: impl Backend + 'static) -> Result<WatchKey, Error> {
         let key = WatchKey(self.next_key);
-        self.members.insert(key, Member::new(service));
+        let subscription = backend.subscribe(self.bells.bell(key))?;
+        if matches!(subscription, Subscription::Wakes(_)) {
+            self.hear_bells()?;
+        }
+        self.members.insert(key, Member::new(backend, subscription));
         if let Err(error) = self.arm(key) {
             self.remove(key);
             return Err(error);
         }
         self.next_key += 1;
         Ok(key)
+    }
+
+    /// Makes the one descriptor tell of bells, too.
+    pub(crate) fn hear_bells(&mut self) -> Result<(), Error> {
+        match self.bells.hang_up() {
+            Ok(Some(heard)) => self.changes.join(heard).map_err(failure),
+            Ok(None) => Ok(()),
+            Err(error) => Err(failure(error)),
+        }
     }
 
     /// Ends the watch of one service; events already queued for it are dropped.
@@ -211,8 +258,14 @@ impl WatchSet {
 
     /// The service behind a key.
     #[must_use]
+    pub fn backend(&self, key: WatchKey) -> Option<&dyn Backend> {
+        self.members.get(&key).map(|member| member.subject.backend())
+    }
+
+    /// The service directory behind a key, if it is one.
+    #[must_use]
     pub fn service(&self, key: WatchKey) -> Option<&Service> {
-        self.members.get(&key).map(|member| &*member.service)
+        self.members.get(&key)?.subject.service()
     }
 
     /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
@@ -248,11 +301,11 @@ impl WatchSet {
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
         self.collect()?;
-        let Some(Queued { key, service, news, observation }) = self.queue.pop_front() else {
+        let Some(Queued { key, subject, news, observation }) = self.queue.pop_front() else {
             return Ok(None);
         };
         self.given_out += 1;
-        Ok(Some(WatchEvent { seq: self.given_out, key, service, news, observation }))
+        Ok(Some(WatchEvent { seq: self.given_out, key, news, observation, subject }))
     }
 
     /// When to call again even if the descriptor says nothing; `None` at rest.
@@ -285,6 +338,9 @@ impl WatchSet {
         };
         self.changes.drain(&mut hear).map_err(failure)?;
         let now = Instant::now();
+        for key in self.bells.take() {
+            heard.entry(Who::Service(key)).or_default();
+        }
         for (_, key) in self.due.iter().take_while(|(at, _)| *at <= now) {
             heard.entry(Who::Service(*key)).or_default();
         }
@@ -314,22 +370,24 @@ impl WatchSet {
         }
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
-        let moved = heard.contains(&Place::Gone)
-            || (may_have_moved.iter().any(|place| heard.contains(place))
-                && Places::of(member.service.dir()) != member.places);
+        let moved = member.subject.service().is_some_and(|service| {
+            heard.contains(&Place::Gone)
+                || (may_have_moved.iter().any(|place| heard.contains(place))
+                    && Places::of(service.dir()) != member.places)
+        });
         if moved {
-            let service = Arc::clone(&member.service);
+            let subject = member.subject.clone();
             self.disarm(key);
             match self.arm(key) {
                 // That the directory is gone is found out by looking.
                 Ok(()) | Err(Error::NotFound { .. }) => (),
                 Err(error) => {
                     let observation = Err(error);
-                    self.queue.push_back(Queued { key, service, news: News::Changed, observation });
+                    self.queue.push_back(Queued { key, subject, news: News::Changed, observation });
                 }
             }
             if let Some(member) = self.members.get_mut(&key) {
-                Arc::make_mut(&mut member.service).detect_again();
+                member.subject.detect_again();
             }
         }
         self.look(key, heard, resync);
@@ -346,17 +404,19 @@ impl WatchSet {
             self.due.remove(&(recheck.at, key));
         }
         let result = member.read();
-        if let Ok(observation) = &result {
-            member.recheck = member.contradiction(observation, heard);
-            self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
-        }
-        let service = Arc::clone(&member.service);
+        member.recheck = match (member.every, &result) {
+            (Some(pause), _) => Some(Recheck::after(pause)),
+            (None, Ok(observation)) => member.contradiction(observation, heard),
+            (None, Err(_)) => None,
+        };
+        self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
+        let subject = member.subject.clone();
         let news = member.news(&result, resync);
         if matches!(result, Err(Error::NotFound { .. })) {
             self.forget(key);
         }
         if let Some(news) = news {
-            self.queue.push_back(Queued { key, service, news, observation: result });
+            self.queue.push_back(Queued { key, subject, news, observation: result });
         }
     }
 
@@ -370,7 +430,8 @@ impl WatchSet {
     /// Watches the directories of a service as they are now.
     fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
-        let dir = member.service.dir().to_owned();
+        let Some(service) = member.subject.service() else { return Ok(()) };
+        let dir = service.dir().to_owned();
         member.places = Places::of(&dir);
         // The entry of a link in its scan directory comes and goes without a word from its target.
         let is_link = dir.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
@@ -453,6 +514,8 @@ impl Iterator for WatchSet {
     }
 }
 
+/// The descriptor stays the same but once: when the first backend is added that is no service
+/// directory.
 impl AsFd for WatchSet {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.changes.as_fd()
@@ -472,7 +535,127 @@ fn failure(source: impl Into<std::io::Error>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        task::Waker,
+        time::Duration,
+    };
+
+    use svproto::{Dialect, Op, Reading, Record};
+
     use super::*;
+    use crate::Liveness;
+
+    /// A supervisor of somebody's own: supervised or not, and it may tell of that.
+    #[derive(Clone, Default)]
+    struct Own {
+        supervised: Arc<Mutex<bool>>,
+        told: Arc<Mutex<Option<Waker>>>,
+        every: Option<Duration>,
+    }
+
+    impl Own {
+        fn turn(&self, supervised: bool) {
+            *self.supervised.lock().unwrap() = supervised;
+            if let Some(waker) = &*self.told.lock().unwrap() {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    struct Unsubscribe(Arc<Mutex<Option<Waker>>>);
+
+    impl Drop for Unsubscribe {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = None;
+        }
+    }
+
+    impl Backend for Own {
+        fn name(&self) -> &'static str {
+            "own"
+        }
+
+        fn suite(&self) -> Option<&'static str> {
+            Some("own")
+        }
+
+        fn accepts(&self, _op: Op) -> bool {
+            false
+        }
+
+        fn status(&self) -> Result<Observation, Error> {
+            let supervised = *self.supervised.lock().unwrap();
+            let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
+            let status = Reading::Status(record.status());
+            let reading = if supervised { status } else { Reading::Unsupervised };
+            let liveness = Liveness::Unknown;
+            Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
+        }
+
+        fn send(&self, _op: Op) -> Result<(), Error> {
+            unreachable!("nobody asks")
+        }
+
+        fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
+            if let Some(every) = self.every {
+                return Ok(Subscription::Every(every));
+            }
+            *self.told.lock().unwrap() = Some(waker);
+            Ok(Subscription::Wakes(Box::new(Unsubscribe(Arc::clone(&self.told)))))
+        }
+    }
+
+    #[track_caller]
+    fn next(watch: &mut WatchSet) -> WatchEvent {
+        watch.next_before(Some(Instant::now() + Duration::from_secs(20))).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_backend_that_rings_is_told_of_beside_a_service_directory() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tree.path().join("supervise")).unwrap();
+        let mut watch = WatchSet::new().unwrap();
+        let dir = watch.add(Service::open(tree.path()).unwrap()).unwrap();
+        let own = Own::default();
+        let key = watch.add(own.clone()).unwrap();
+        let first = [watch.next_now().unwrap().unwrap(), watch.next_now().unwrap().unwrap()];
+        assert_eq!(
+            first.map(|event| (event.key, event.news)),
+            [dir, key].map(|k| (k, News::Snapshot))
+        );
+        assert!(watch.next_now().unwrap().is_none());
+
+        let elsewhere = own.clone();
+        std::thread::spawn(move || elsewhere.turn(true));
+        let event = next(&mut watch);
+        assert_eq!((event.key, event.news, event.name()), (key, News::Supervised, "own"));
+        // A ring that brings nothing new.
+        own.turn(true);
+        std::fs::write(tree.path().join("down"), "").unwrap();
+        let event = next(&mut watch);
+        assert_eq!((event.key, event.news), (dir, News::Changed));
+        assert!(event.service().is_some());
+
+        watch.remove(key);
+        assert!(own.told.lock().unwrap().is_none(), "its subscription ends");
+        own.turn(false);
+        assert!(watch.next_now().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_backend_that_tells_nothing_is_looked_at() {
+        let own = Own { every: Some(Duration::from_millis(1)), ..Own::default() };
+        let mut watch = WatchSet::new().unwrap();
+        let key = watch.add(own.clone()).unwrap();
+        assert_eq!(watch.next_now().unwrap().unwrap().news, News::Snapshot);
+        assert!(watch.due().is_some());
+        own.turn(true);
+        let event = next(&mut watch);
+        assert_eq!((event.key, event.news), (key, News::Supervised));
+        watch.remove(key);
+        assert_eq!(watch.due(), None);
+    }
 
     #[test]
     fn a_dangling_link_is_awaited_where_its_target_will_appear() {

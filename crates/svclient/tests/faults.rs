@@ -506,7 +506,7 @@ fn f10_names_of_any_bytes_work() {
                 let mut watch = WatchSet::new().unwrap();
                 watch.add(service).unwrap();
                 let first = watch.next_now().unwrap().unwrap();
-                assert_eq!(first.service.dir().as_os_str(), path.as_os_str());
+                assert_eq!(first.service().unwrap().dir().as_os_str(), path.as_os_str());
                 assert_eq!(status(&first.observation.unwrap()).state(), State::Up);
             }
             let listed = ScanDir::new(fake.tree.path()).services().unwrap();
@@ -563,7 +563,7 @@ fn f11_a_service_keeps_the_name_it_was_given() {
         watch.remove(keys[0]);
         fake.publish(&record(dialect, label(wall_clock()), 4713));
         let event = watch.next_before(Some(deadline())).unwrap().unwrap();
-        assert_eq!((event.key, event.service.dir()), (keys[1], &*link));
+        assert_eq!((event.key, event.service().unwrap().dir()), (keys[1], &*link));
         // Messages are about the name as given.
         fake.publish(b"");
         if dialect != Dialect::Encore {

@@ -21,6 +21,7 @@ fn main() -> Result<(), Error> {
             }
             Ok(Outcome::Never { why, .. }) => why.to_string(),
             Ok(Outcome::Deadline { acknowledged: true, .. }) => "still stopping".to_owned(),
+            Ok(Outcome::NotAsked) => "not asked".to_owned(),
             Ok(Outcome::Deadline { .. }) => "the supervisor does not react".to_owned(),
             Err(error) => error.to_string(),
         };

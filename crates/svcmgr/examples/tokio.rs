@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             event = next => match event {
                 Some(event) => {
                     let event = event?;
-                    println!("{} {}", event.service.name(), event.news.name());
+                    println!("{} {}", event.name(), event.news.name());
                 }
                 None => break,
             },

@@ -22,7 +22,7 @@ fn main() -> Result<(), Error> {
             },
             Err(_) => "unreadable",
         };
-        println!("{:>4} {} {}: {state}", event.seq, event.news.name(), event.service.name());
+        println!("{:>4} {} {}: {state}", event.seq, event.news.name(), event.name());
     }
     Ok(())
 }

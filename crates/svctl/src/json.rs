@@ -76,7 +76,7 @@ impl Row {
             ready: status.and_then(|status| status.readiness.is_ready()),
             ready_since: status.and_then(ready_since),
             paused,
-            normally: Some(observation.normally.name()),
+            normally: observation.normally.map(Normally::name),
             exit: status.and_then(|status| exit(status.last_exit)),
             log: log(service, observation),
             error: None,

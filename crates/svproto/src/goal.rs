@@ -28,6 +28,10 @@ pub enum Goal {
     Gone,
     /// Up, with the same process, for so long.
     UpFor(Duration),
+    /// As it is wanted: up if it is wanted up, down if it is wanted down.
+    AsWanted,
+    /// Supervised, with a status; up or down.
+    Known,
 }
 
 /// How it stands.
@@ -56,6 +60,12 @@ pub enum Why {
         /// How the last run ended, where the dialect says.
         exit: LastExit,
     },
+    /// It is down, and its `finish` exited with 125: it is not to be started again. Who waits must
+    /// be told of it ([`Pursuit::refused`]): no record shows it.
+    Refused {
+        /// How the last run ended, where the dialect says.
+        exit: LastExit,
+    },
     /// It was to go down, and now it is wanted up again.
     WantedUpAgain,
     /// The service does not report readiness.
@@ -66,16 +76,25 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupervised => f.write_str("no supervisor is running there"),
-            Self::GivenUp { exit: LastExit::Exited { code } } => {
-                write!(f, "exited with {code} and is no longer wanted up")
+            Self::GivenUp { exit } => {
+                ended(f, *exit)?;
+                f.write_str(" and is no longer wanted up")
             }
-            Self::GivenUp { exit: LastExit::Signaled { signal, .. } } => {
-                write!(f, "killed by signal {signal} and is no longer wanted up")
+            Self::Refused { exit } => {
+                ended(f, *exit)?;
+                f.write_str(", and its finish script refused another start (exit 125)")
             }
-            Self::GivenUp { .. } => f.write_str("is down and no longer wanted up"),
             Self::WantedUpAgain => f.write_str("is wanted up again"),
             Self::NoReadiness => f.write_str("does not report readiness"),
         }
+    }
+}
+
+fn ended(f: &mut fmt::Formatter<'_>, exit: LastExit) -> fmt::Result {
+    match exit {
+        LastExit::Exited { code } => write!(f, "exited with {code}"),
+        LastExit::Signaled { signal, .. } => write!(f, "killed by signal {signal}"),
+        _ => f.write_str("is down"),
     }
 }
 
@@ -91,6 +110,8 @@ pub struct Pursuit {
     contrary_since: Option<UnixTime>,
     /// Since when the want fits, where the baseline's process may have been on its way out.
     fits_since: Option<UnixTime>,
+    /// `finish` exited with 125 after the baseline.
+    refused: bool,
 }
 
 /// A want that turns against a request may be an older request that is read only now: a supervisor
@@ -141,7 +162,14 @@ impl Pursuit {
             acknowledged: false,
             contrary_since: None,
             fits_since: None,
+            refused: false,
         }
+    }
+
+    /// `finish` exited with 125 (s6: [`crate::s6::event::Event::Failed`]), which the readings do not
+    /// show.
+    pub const fn refused(&mut self) {
+        self.refused = true;
     }
 
     /// Whether the record shows that the supervisor has read the request: the want has turned to it.
@@ -191,6 +219,12 @@ impl Pursuit {
             Goal::Down => pending_unless(is_down(status) && !matches!(status.want, Some(Want::Up))),
             Goal::Finished => pending_unless(is_down(status) || self.is_another_run(status)),
             Goal::Gone => pending_unless(false),
+            Goal::AsWanted => pending_unless(match status.want {
+                Some(Want::Up) => is_up(status),
+                Some(Want::Down) => is_down(status),
+                _ => is_up(status) || is_down(status),
+            }),
+            Goal::Known => Verdict::Reached,
         }
     }
 
@@ -254,16 +288,21 @@ impl Pursuit {
         if reached {
             Verdict::Reached
         } else if ended_for_good && self.has_begun(status) {
-            Verdict::Never(Why::GivenUp { exit: status.last_exit })
+            Verdict::Never(self.given_up(status))
         } else {
             Verdict::Pending { look_again: None }
         }
     }
 
+    const fn given_up(&self, status: &Status) -> Why {
+        let exit = status.last_exit;
+        if self.refused { Why::Refused { exit } } else { Why::GivenUp { exit } }
+    }
+
     /// Wanted up once, and no longer.
     fn without_a_wish(&self, status: &Status) -> Verdict {
         if is_down(status) {
-            Verdict::Never(Why::GivenUp { exit: status.last_exit })
+            Verdict::Never(self.given_up(status))
         } else {
             self.reached_or(matches!(self.goal, Goal::Up) && is_up(status), status)
         }

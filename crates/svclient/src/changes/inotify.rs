@@ -16,12 +16,15 @@ use std::{
 };
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::{Dir, DirId, Hint, Place};
 
 /// The mechanism.
 pub(crate) struct Changes {
     inotify: Inotify,
+    /// Made when another descriptor joins; it becomes readable when one of them does.
+    joined: Option<Epoll>,
     /// Needed to end a watch; the crate offers no way from the number back.
     descriptors: std::collections::HashMap<DirId, WatchDescriptor>,
 }
@@ -31,7 +34,20 @@ impl Changes {
     pub(crate) const LOOK_EVERY: Option<Duration> = None;
 
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { inotify: Inotify::init()?, descriptors: std::collections::HashMap::new() })
+        let descriptors = std::collections::HashMap::new();
+        Ok(Self { inotify: Inotify::init()?, joined: None, descriptors })
+    }
+
+    /// From now on the descriptor is readable also when this one is. Whoever owns that empties it,
+    /// and keeps it as long as this.
+    pub(crate) fn join(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        if self.joined.is_none() {
+            let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+            epoll.add(&self.inotify, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+            self.joined = Some(epoll);
+        }
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, 0);
+        self.joined.as_ref().map_or(Ok(()), |epoll| Ok(epoll.add(fd, event)?))
     }
 
     /// Starts to watch a directory, links followed. The same directory has the same number.
@@ -95,7 +111,7 @@ impl Changes {
 
 impl AsFd for Changes {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inotify.as_fd()
+        self.joined.as_ref().map_or_else(|| self.inotify.as_fd(), |epoll| epoll.0.as_fd())
     }
 }
 

@@ -35,6 +35,17 @@ impl Changes {
         Ok(Self { queue: Kqueue::new()?, open: HashMap::new(), next: 0 })
     }
 
+    /// From now on the descriptor is readable also when this one is. Whoever owns that empties it,
+    /// and keeps it as long as this.
+    pub(crate) fn join(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let ident = usize::try_from(fd.as_raw_fd()).unwrap_or_default();
+        let (flags, nothing) = (EvFlags::EV_ADD | EvFlags::EV_CLEAR, FilterFlag::empty());
+        // No directory has this number.
+        let change = KEvent::new(ident, EventFilter::EVFILT_READ, flags, nothing, 0, -1);
+        self.queue.kevent(&[change], &mut [], None)?;
+        Ok(())
+    }
+
     /// Starts to watch a directory, links followed.
     pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
         let (path, record) = match dir {

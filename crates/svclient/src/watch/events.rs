@@ -13,10 +13,7 @@ use std::{
     io::Read,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::SystemTime,
 };
 
@@ -57,8 +54,11 @@ impl WatchSet {
         let Some(member) = self.members.get(&key) else {
             return Err(Error::NotFound { path: files::EVENT.into() });
         };
-        let dir = member.service.dir().to_owned();
-        if member.service.dialect() != Some(Dialect::S6) {
+        let Some(service) = member.subject.service() else {
+            return Err(Error::UnknownDialect { dir: member.subject.backend().name().into() });
+        };
+        let dir = service.dir().to_owned();
+        if service.dialect() != Some(Dialect::S6) {
             return Err(Error::UnknownDialect { dir });
         }
         let events = dir.join(files::EVENT);
@@ -75,11 +75,10 @@ impl WatchSet {
     pub(super) fn hear_letters(&mut self, key: WatchKey) {
         let Some(member) = self.members.get_mut(&key) else { return };
         let Some(listener) = &mut member.listener else { return };
-        let service = Arc::clone(&member.service);
         for event in listener.drain() {
-            let (news, observation) = (News::Heard(event), service.status());
-            let service = Arc::clone(&service);
-            self.queue.push_back(Queued { key, service, news, observation });
+            let subject = member.subject.clone();
+            let (news, observation) = (News::Heard(event), subject.status());
+            self.queue.push_back(Queued { key, subject, news, observation });
         }
     }
 }

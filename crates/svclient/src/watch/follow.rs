@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::PathBuf,
-    sync::Arc,
 };
 
 use super::{News, Queued, WatchKey, WatchSet, Who, nearest_above_link};
@@ -135,10 +134,10 @@ impl WatchSet {
         for key in vanished {
             // One whose directory is gone has said so itself.
             let Some(member) = self.members.get(&key) else { continue };
-            let service = Arc::clone(&member.service);
-            let observation = service.status();
+            let subject = member.subject.clone();
+            let observation = subject.status();
             self.forget(key);
-            self.queue.push_back(Queued { key, service, news: News::Removed, observation });
+            self.queue.push_back(Queued { key, subject, news: News::Removed, observation });
         }
     }
 }

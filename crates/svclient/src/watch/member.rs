@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use svproto::{
@@ -11,9 +12,9 @@ use svproto::{
     track::{Change, Tracker},
 };
 
-use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck};
+use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck, subject::Subject};
 use crate::{
-    Error, Liveness, Normally, Observation, Service,
+    Backend, Error, Liveness, Normally, Observation, Subscription,
     changes::{DirId, Place},
     node,
 };
@@ -39,7 +40,7 @@ impl Places {
 
 /// A service of a set, and what was told about it.
 pub(super) struct Member {
-    pub(super) service: Arc<Service>,
+    pub(super) subject: Subject,
     pub(super) tracker: Tracker,
     normally: Option<Normally>,
     liveness: Option<Liveness>,
@@ -53,13 +54,22 @@ pub(super) struct Member {
     /// Which directories are watched; if a name leads elsewhere they are others.
     pub(super) places: Places,
     pub(super) recheck: Option<Recheck>,
+    /// Nobody tells of its changes.
+    pub(super) every: Option<Duration>,
+    /// Keeps a subscription.
+    _guard: Option<Box<dyn Send + Sync>>,
 }
 
 impl Member {
-    /// A service that was not looked at yet.
-    pub(super) fn new(service: Service) -> Self {
+    /// A service that was not looked at yet, and how its changes are learned.
+    pub(super) fn new(backend: impl Backend + 'static, subscription: Subscription) -> Self {
+        let (subject, every, guard) = match subscription {
+            Subscription::Directory(service) => (Subject::Directory(Arc::new(service)), None, None),
+            Subscription::Wakes(guard) => (Subject::Other(Arc::new(backend)), None, Some(guard)),
+            Subscription::Every(pause) => (Subject::Other(Arc::new(backend)), Some(pause), None),
+        };
         Self {
-            service: Arc::new(service),
+            subject,
             tracker: Tracker::new(),
             normally: None,
             liveness: None,
@@ -69,6 +79,8 @@ impl Member {
             listener: None,
             places: Places::default(),
             recheck: None,
+            every,
+            _guard: guard,
         }
     }
 
@@ -76,12 +88,12 @@ impl Member {
     /// supervised it, or so quickly that only its record shows it.
     pub(super) fn read(&mut self) -> Result<Observation, Error> {
         if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
-            Arc::make_mut(&mut self.service).detect_again();
+            self.subject.detect_again();
         }
-        let result = match self.service.status() {
+        let result = match self.subject.status() {
             Err(Error::Malformed { .. }) => {
-                Arc::make_mut(&mut self.service).detect_again();
-                self.service.status()
+                self.subject.detect_again();
+                self.subject.status()
             }
             result => result,
         };
@@ -130,12 +142,12 @@ impl Member {
         let news = match result {
             Ok(observation) => {
                 let event = self.tracker.observe(observation.reading);
-                let normally = self.normally.replace(observation.normally);
+                let normally = std::mem::replace(&mut self.normally, observation.normally);
                 let alive = |liveness: Liveness| liveness.is_alive();
                 let liveness = self.liveness.replace(observation.liveness).map(alive);
                 let repaired = self.failed.take().is_some();
                 let beside = repaired
-                    || normally != Some(observation.normally)
+                    || normally != observation.normally
                     || liveness != Some(observation.liveness.is_alive());
                 match event.map(|event| event.change) {
                     Some(Change::Snapshot | Change::Changed) => Some(News::Changed),

@@ -23,6 +23,11 @@ impl Recheck {
         Self { at: Instant::now() + Self::FIRST, pause: Self::FIRST }
     }
 
+    /// A look for its own sake, where nobody tells.
+    pub(super) fn after(pause: Duration) -> Self {
+        Self { at: Instant::now() + pause, pause }
+    }
+
     /// The next look, twice as far away; `None` once it is not worth it.
     pub(super) fn next(self) -> Option<Self> {
         let pause = self.pause * 2;

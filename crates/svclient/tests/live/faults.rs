@@ -413,7 +413,7 @@ pub fn f21_a_service_stays_down_after_its_supervisor_only_if_normally_down(suite
         event(&mut watch, |event| event.news == News::Supervised);
         // In either case the first record of this supervisor may be the one left by the last.
         wait_for(&supervised, state);
-        assert_eq!(open(&supervised).status().unwrap().normally, normally);
+        assert_eq!(open(&supervised).status().unwrap().normally, Some(normally));
     }
 }
 
@@ -932,7 +932,7 @@ pub fn f49_a_permanent_failure_ends_the_wait_with_its_exit(suite: Suite) {
         wait_for(&supervised, State::Down);
         let asked = Instant::now();
         let why = never(ask(&open(&supervised), &Request::up().until(goal), deadline()));
-        assert_eq!(why, Why::GivenUp { exit: LastExit::Exited { code: 3 } });
+        assert_eq!(why, Why::Refused { exit: LastExit::Exited { code: 3 } });
         assert!(asked.elapsed() < PATIENCE / 3);
     }
 }

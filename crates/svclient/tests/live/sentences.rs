@@ -93,7 +93,7 @@ pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
     down.supervise();
     let status = wait_for(&down, State::Down);
     assert_eq!((status.pid, status.want), (None, Some(Want::Down)));
-    assert_eq!(open(&down).status().unwrap().normally, svclient::Normally::Down);
+    assert_eq!(open(&down).status().unwrap().normally, Some(svclient::Normally::Down));
 }
 
 pub fn a_service_that_ignores_term_is_wanted_down_and_still_there(suite: Suite) {
@@ -564,7 +564,7 @@ pub fn services_that_come_and_go_in_a_scan_directory_are_followed(suite: Suite) 
     let mut next = |news: News| {
         let event = watch.next_before(Some(deadline())).unwrap().unwrap();
         assert_eq!(event.news, news, "{event:?}");
-        event.service.name().to_owned()
+        event.name().to_owned()
     };
     assert_eq!(next(News::Snapshot), "web");
     symlink(supervised.dir(), scan.join("again")).unwrap();

@@ -172,6 +172,19 @@ fn tell(service: &Service, done: &Done, op: Op) -> Told {
                 Err(error) => Told::failed_for(service, error),
             };
         }
+        Done::Waited(Outcome::NotAsked) => {
+            return Told {
+                row: match service.status() {
+                    Ok(observation) => Row::new(service, &observation),
+                    Err(error) => Row::failed_for(service, &error),
+                },
+                outcome: "deadline",
+                took: None,
+                why: Some("the deadline passed before its turn".to_owned()),
+                exit: Exit::Deadline,
+                error: None,
+            };
+        }
         Done::Waited(Outcome::Reached { observation, took }) => {
             (observation, "reached", Some(took), None, Exit::Done)
         }

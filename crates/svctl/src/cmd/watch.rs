@@ -77,7 +77,8 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 }
 
 fn tell(event: &WatchEvent, output: &mut Output) {
-    let service = &event.service;
+    // Only service directories are added above.
+    let Some(service) = event.service() else { return };
     let row = match &event.observation {
         Ok(observation) => Row::new(service, observation),
         Err(error) => Row::failed(service.name(), service.dir(), error),

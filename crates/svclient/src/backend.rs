@@ -1,0 +1,157 @@
+//! The seam: whatever supervises a service. Service directories, systemd's units and supervisors of
+//! your own have one face, and everything that acts on many services takes any of them.
+
+use std::{sync::Arc, task::Waker, time::Duration};
+
+use svproto::Op;
+
+use crate::{Error, Observation, Service};
+
+/// One supervised service, of whatever kind.
+///
+/// A request returns when it is delivered, not when it is carried out; [`crate::Bulk::pursue`] waits
+/// for that. What a backend cannot do it refuses ([`crate::ErrorKind::Unsupported`]); it never does
+/// something similar instead.
+pub trait Backend: Send + Sync {
+    /// What to call the service in messages.
+    fn name(&self) -> &str;
+
+    /// The word for its kind, as in the `backend` of `svctl --json`: `runit`, `systemd`. `None`
+    /// while that is not known.
+    fn suite(&self) -> Option<&str>;
+
+    /// Whether there is such a request, by what is known and without trying.
+    fn accepts(&self, op: Op) -> bool;
+
+    /// How the service stands. Being down or unsupervised is not an error.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    fn status(&self) -> Result<Observation, Error>;
+
+    /// Delivers a request, at once or not at all.
+    ///
+    /// # Errors
+    ///
+    /// If it was not delivered. [`crate::ErrorKind::NotTakingRequests`] means that a later try may
+    /// succeed.
+    fn send(&self, op: Op) -> Result<(), Error>;
+
+    /// Ends the process, if there is one, and wants the service up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::send`].
+    fn restart(&self) -> Result<(), Error> {
+        self.send(Op::Restart)
+    }
+
+    /// How somebody who has looked at the service learns that it is worth another look.
+    ///
+    /// What happens after the call must be told: look after subscribing, and nothing is missed. A
+    /// wake too many is harmless.
+    ///
+    /// # Errors
+    ///
+    /// If nothing would be told.
+    fn subscribe(&self, waker: Waker) -> Result<Subscription, Error>;
+
+    /// What answers for many services in one go, if there is such a thing. The same for all services
+    /// that it answers for: they are recognized by the address.
+    fn batch(&self) -> Option<Arc<dyn Batch>> {
+        None
+    }
+}
+
+/// Answers for many services at once: a bus that takes all questions before it gives the first
+/// answer.
+pub trait Batch: Send + Sync {
+    /// How each of them stands, in their order, one result each. All of them gave this batch as
+    /// theirs.
+    fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>>;
+}
+
+/// How changes of a service are learned.
+#[non_exhaustive]
+pub enum Subscription {
+    /// It is this service directory: a set watches and reads it itself, by the one descriptor that
+    /// serves all directories. The waker is not used.
+    Directory(Service),
+    /// The waker is called after every change, until this value is dropped.
+    Wakes(Box<dyn Send + Sync>),
+    /// Nobody tells; it must be looked at so often.
+    Every(Duration),
+}
+
+impl Backend for Service {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn suite(&self) -> Option<&str> {
+        self.dialect().map(svproto::Dialect::name)
+    }
+
+    /// By the dialect, and by the version where [`Service::of_version`] named one.
+    fn accepts(&self, op: Op) -> bool {
+        self.dialect().is_some_and(|dialect| op.control_bytes(dialect, self.version()).is_ok())
+    }
+
+    fn status(&self) -> Result<Observation, Error> {
+        Self::status(self)
+    }
+
+    fn send(&self, op: Op) -> Result<(), Error> {
+        Self::send(self, op)
+    }
+
+    fn restart(&self) -> Result<(), Error> {
+        Self::restart(self)
+    }
+
+    /// Always [`Subscription::Directory`].
+    fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+        Ok(Subscription::Directory(self.clone()))
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<B: Backend + ?Sized> Backend for $pointer {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+
+            fn suite(&self) -> Option<&str> {
+                (**self).suite()
+            }
+
+            fn accepts(&self, op: Op) -> bool {
+                (**self).accepts(op)
+            }
+
+            fn status(&self) -> Result<Observation, Error> {
+                (**self).status()
+            }
+
+            fn send(&self, op: Op) -> Result<(), Error> {
+                (**self).send(op)
+            }
+
+            fn restart(&self) -> Result<(), Error> {
+                (**self).restart()
+            }
+
+            fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
+                (**self).subscribe(waker)
+            }
+
+            fn batch(&self) -> Option<Arc<dyn Batch>> {
+                (**self).batch()
+            }
+        }
+    )*};
+}
+
+forward!(Arc<B>, Box<B>);

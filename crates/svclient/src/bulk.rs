@@ -1,0 +1,173 @@
+//! Many services of any kinds at once: results in the order of the services, one each, and one
+//! failure hides no other.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use svproto::Op;
+
+use crate::{
+    Backend, Batch, Error, Observation, Outcome, Request, WatchSet,
+    pursue::{Prober, pursue_in},
+};
+
+/// Calls on many services. Backends of different kinds go together as `&[Arc<dyn Backend>]`.
+///
+/// ```no_run
+/// use std::{num::NonZeroUsize, time::{Duration, Instant}};
+/// use svclient::{Bulk, Request, ScanDir};
+///
+/// let services = ScanDir::new("/etc/service").services()?;
+/// let four = NonZeroUsize::new(4).unwrap();
+/// for (service, status) in services.iter().zip(Bulk::new(&services).parallel(four).statuses()) {
+///     println!("{}: {:?}", service.name(), status);
+/// }
+/// let deadline = Instant::now() + Duration::from_secs(60);
+/// // A rolling restart, one after the other.
+/// let outcomes =
+///     Bulk::new(&services).limit(NonZeroUsize::MIN).pursue(&Request::restart(), deadline)?;
+/// # Ok::<(), svclient::Error>(())
+/// ```
+pub struct Bulk<'a, B> {
+    backends: &'a [B],
+    parallel: NonZeroUsize,
+    limit: usize,
+    prober: Prober<'a>,
+}
+
+impl<'a, B: Backend> Bulk<'a, B> {
+    /// Calls on these services: one thread, all at a time.
+    #[must_use]
+    pub const fn new(backends: &'a [B]) -> Self {
+        Self { backends, parallel: NonZeroUsize::MIN, limit: usize::MAX, prober: Prober::none() }
+    }
+
+    /// So many threads look and send, this one included. One is faster for a few hundred service
+    /// directories. Waiting needs one, always.
+    #[must_use]
+    pub fn parallel(self, threads: NonZeroUsize) -> Self {
+        Self { parallel: threads, ..self }
+    }
+
+    /// At most so many services are asked and waited for at a time; the next is asked when one is
+    /// done, whatever came of it.
+    #[must_use]
+    pub fn limit(self, at_a_time: NonZeroUsize) -> Self {
+        Self { limit: at_a_time.get(), ..self }
+    }
+
+    /// What [`svproto::goal::Goal::Ready`] means for a service that does not report readiness: `ask`
+    /// says yes. It is asked when a process is there, and then every so often; while it runs nothing
+    /// else goes on, so it must return soon.
+    #[must_use]
+    pub fn ready_when(
+        self,
+        every: Duration,
+        ask: impl Fn(&dyn Backend, &Observation) -> bool + 'a,
+    ) -> Self {
+        Self { prober: Prober::asking(every, ask), ..self }
+    }
+
+    /// Asks every service and waits until each has reached the goal of the request, or cannot, or
+    /// `deadline` has passed.
+    ///
+    /// All requests are sent before the first wait; one watch serves all services. A supervisor
+    /// whose FIFO is full is asked again until the deadline, and keeps no other service waiting. A
+    /// service that may be asked but not watched (its `supervise` can be searched and not listed) is
+    /// looked at every 50 ms instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the notification mechanism fails. Each service has its own result beside:
+    /// the errors of [`Backend::send`], [`WatchSet::add`] and [`Backend::status`].
+    pub fn pursue(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error>
+    where
+        B: Clone + 'static,
+    {
+        let mut watch = WatchSet::new()?;
+        pursue_in(&mut watch, self.backends, request, &self.prober, self.limit, deadline)
+    }
+
+    /// How each of them stands. Services with the same [`Backend::batch`] are asked together.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Result<Observation, Error>> {
+        let mut batches: BTreeMap<usize, (Arc<dyn Batch>, Vec<usize>)> = BTreeMap::new();
+        let mut alone = Vec::new();
+        for (at, backend) in self.backends.iter().enumerate() {
+            match backend.batch() {
+                Some(batch) => {
+                    let address = Arc::as_ptr(&batch).cast::<()>().addr();
+                    batches.entry(address).or_insert((batch, Vec::new())).1.push(at);
+                }
+                None => alone.push(at),
+            }
+        }
+        let mut results = each(self.backends, &alone, self.parallel, Backend::status);
+        for (batch, members) in batches.into_values() {
+            let names: Vec<&str> =
+                members.iter().filter_map(|&at| self.backends.get(at)).map(B::name).collect();
+            results.extend(members.iter().copied().zip(batch.statuses(&names)));
+        }
+        results.sort_by_key(|&(at, _)| at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Delivers a request to each of them, at once or not at all.
+    #[must_use]
+    pub fn send(&self, op: Op) -> Vec<Result<(), Error>> {
+        let all: Vec<usize> = (0..self.backends.len()).collect();
+        let mut results = each(self.backends, &all, self.parallel, |backend| backend.send(op));
+        results.sort_by_key(|&(at, _)| at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+/// Does it for the services at these places; each result with its place, in no order.
+fn each<B: Sync, T: Send>(
+    backends: &[B],
+    places: &[usize],
+    threads: NonZeroUsize,
+    act: impl Fn(&B) -> Result<T, Error> + Sync,
+) -> Vec<(usize, Result<T, Error>)> {
+    let next = AtomicUsize::new(0);
+    // A piece at a time: who is slow leaves the rest to the others.
+    let work = || {
+        let mut done = Vec::with_capacity(places.len() / threads.get() + PIECE);
+        loop {
+            let from = next.fetch_add(PIECE, Ordering::Relaxed);
+            let Some(piece) = places.get(from..) else { return done };
+            for &at in piece.iter().take(PIECE) {
+                if let Some(backend) = backends.get(at) {
+                    done.push((at, act(backend)));
+                }
+            }
+        }
+    };
+    let helpers = (threads.get() - 1).min(places.len() / PIECE);
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for helper in helpers {
+            match helper.join() {
+                Ok(part) => done.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
+}
+
+/// Services that a thread takes at a time.
+const PIECE: usize = 32;

@@ -1,0 +1,481 @@
+//! Waits in a scripted world: its clock moves when nobody has anything to do, so nothing here
+//! sleeps, reads a file or starts a thread.
+
+use std::{
+    cell::Cell,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard},
+    task::Waker,
+};
+
+use nix::errno::Errno;
+use svproto::{
+    LastExit, Phase, Pid, Readiness, Reading, Stage, Status, UnixTime, Want, s6::event::Event,
+};
+
+use super::{world::Added, *};
+use crate::{ErrorKind, Liveness, Subscription};
+
+/// What happens to a service at a time, in milliseconds of the script.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// It stands like this.
+    Is(Observation),
+    /// s6 tells a letter.
+    Letter(Event),
+    /// Its directory vanishes.
+    Vanishes,
+}
+
+#[derive(Default)]
+struct Script {
+    clock: u64,
+    services: Vec<Role>,
+    asked: Vec<(u64, usize, &'static str)>,
+}
+
+struct Role {
+    now: Result<Observation, ErrorKind>,
+    /// Still to come, soonest first.
+    turns: Vec<(u64, Turn)>,
+    /// What a request brings about, after so many milliseconds.
+    answers: Vec<(&'static str, u64, Turn)>,
+    /// So many requests find the FIFO full.
+    full: usize,
+    watchable: bool,
+    /// Its letters are heard.
+    tells: bool,
+}
+
+/// The scripted backend.
+#[derive(Clone)]
+struct Scripted {
+    script: Arc<Mutex<Script>>,
+    at: usize,
+    name: String,
+}
+
+impl Scripted {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+
+    fn take(&self, word: &'static str) -> Result<(), Error> {
+        let mut script = self.script();
+        let clock = script.clock;
+        let role = &mut script.services[self.at];
+        if role.full > 0 {
+            role.full -= 1;
+            return Err(Error::NotTakingRequests { op: Op::Up, dir: self.name.clone().into() });
+        }
+        let answers = role.answers.iter().filter(|(to, ..)| *to == word);
+        role.turns.extend(answers.map(|(_, after, turn)| (clock + after, *turn)));
+        role.turns.sort_by_key(|(at, _)| *at);
+        script.asked.push((clock, self.at, word));
+        Ok(())
+    }
+}
+
+impl Backend for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn suite(&self) -> Option<&str> {
+        Some("scripted")
+    }
+
+    fn accepts(&self, _op: Op) -> bool {
+        true
+    }
+
+    fn status(&self) -> Result<Observation, Error> {
+        let now = self.script().services[self.at].now;
+        now.map_err(|kind| Error::Backend {
+            doing: "look at".into(),
+            name: self.name.clone(),
+            kind,
+            hint: None,
+            source: "the script says so".into(),
+        })
+    }
+
+    fn send(&self, op: Op) -> Result<(), Error> {
+        self.take(op.name())
+    }
+
+    fn restart(&self) -> Result<(), Error> {
+        self.take("restart")
+    }
+
+    fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+        Ok(Subscription::Every(Duration::MAX))
+    }
+}
+
+/// The scripted world.
+struct Theatre {
+    script: Arc<Mutex<Script>>,
+    start: Instant,
+    keys: Vec<Option<usize>>,
+    most: usize,
+}
+
+impl World<Scripted> for Theatre {
+    fn add(&mut self, backend: &Scripted) -> Result<Added, Error> {
+        if !backend.script().services[backend.at].watchable {
+            let (path, source) = (backend.name.clone().into(), Errno::EACCES.into());
+            let on = "supervise".into();
+            return Err(Error::Denied { doing: "watch", needed: "read", on, path, source });
+        }
+        self.keys.push(Some(backend.at));
+        self.most = self.most.max(self.keys.iter().flatten().count());
+        let key = WatchKey::nth(self.keys.len() - 1);
+        Ok(Added { key, baseline: backend.status(), directory: None })
+    }
+
+    fn listen(&mut self, key: WatchKey) -> bool {
+        let at = (0..self.keys.len()).find(|&at| WatchKey::nth(at) == key).unwrap();
+        self.keys[at].is_some_and(|at| self.script.lock().unwrap().services[at].tells)
+    }
+
+    fn remove(&mut self, key: WatchKey) {
+        let at = (0..self.keys.len()).find(|&at| WatchKey::nth(at) == key).unwrap();
+        self.keys[at] = None;
+    }
+
+    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
+        let mut script = self.script.lock().unwrap();
+        let until = u64::try_from((until - self.start).as_millis()).unwrap();
+        let next = script.services.iter().enumerate();
+        let next = next.filter_map(|(at, role)| Some((role.turns.first()?.0, at))).min();
+        let Some((time, at)) = next.filter(|(time, _)| *time <= until) else {
+            script.clock = script.clock.max(until);
+            return Ok(None);
+        };
+        script.clock = script.clock.max(time);
+        let role = &mut script.services[at];
+        let (_, turn) = role.turns.remove(0);
+        let mut failed = None;
+        match turn {
+            Turn::Is(observation) => role.now = Ok(observation),
+            Turn::Letter(letter) => failed = Some(letter),
+            Turn::Vanishes => role.now = Err(ErrorKind::NotFound),
+        }
+        let observation = role.now.map_err(|_| Error::NotFound { path: "gone".into() });
+        let key = self.keys.iter().position(|watched| *watched == Some(at)).map(WatchKey::nth);
+        Ok(key.map(|key| Heard { key, failed, observation }))
+    }
+
+    fn now(&self) -> Instant {
+        self.start + Duration::from_millis(self.script.lock().unwrap().clock)
+    }
+
+    fn wall_clock(&self) -> UnixTime {
+        at_ms(self.script.lock().unwrap().clock)
+    }
+}
+
+fn at_ms(clock: u64) -> UnixTime {
+    UnixTime::EPOCH.saturating_add(Duration::from_secs(1000) + Duration::from_millis(clock))
+}
+
+fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Status {
+    Status {
+        phase,
+        stage: Stage::NotReported,
+        want: Some(want),
+        pid: Pid::new(pid),
+        finish_pid: None,
+        paused: Some(false),
+        got_term: None,
+        since: Some(at_ms(since)),
+        readiness: Readiness::NotReported,
+        last_exit: LastExit::NotReported,
+    }
+}
+
+fn seen(status: Status) -> Observation {
+    let reading = Reading::Status(status);
+    let liveness = Liveness::Alive { supervisor: None };
+    Observation { reading, liveness, normally: None, dialect: None, notifies: None }
+}
+
+fn up(pid: u64, since: u64) -> Observation {
+    seen(status(Phase::Up, pid, Want::Up, since))
+}
+
+fn down(since: u64) -> Observation {
+    seen(status(Phase::Down, 0, Want::Down, since))
+}
+
+fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
+    Role {
+        now: Ok(now),
+        turns: vec![],
+        answers: answers.to_vec(),
+        full: 0,
+        watchable: true,
+        tells: false,
+    }
+}
+
+struct Play {
+    theatre: Theatre,
+    backends: Vec<Scripted>,
+}
+
+impl Play {
+    fn new(services: Vec<Role>) -> Self {
+        let count = services.len();
+        let script = Arc::new(Mutex::new(Script { services, ..Script::default() }));
+        let backends = (0..count)
+            .map(|at| Scripted { script: Arc::clone(&script), at, name: format!("service-{at}") })
+            .collect();
+        let start = Instant::now();
+        Self { theatre: Theatre { script, start, keys: vec![], most: 0 }, backends }
+    }
+
+    fn run(&mut self, request: &Request, deadline: u64) -> Vec<Result<Outcome, Error>> {
+        self.run_with(request, &Prober::none(), usize::MAX, deadline)
+    }
+
+    fn run_with(
+        &mut self,
+        request: &Request,
+        prober: &Prober<'_>,
+        limit: usize,
+        deadline: u64,
+    ) -> Vec<Result<Outcome, Error>> {
+        let deadline = self.theatre.start + Duration::from_millis(deadline);
+        let backends = &self.backends;
+        pursue_in(&mut self.theatre, backends, request, prober, limit, deadline).unwrap()
+    }
+
+    fn asked(&self) -> Vec<(u64, usize, &'static str)> {
+        self.theatre.script.lock().unwrap().asked.clone()
+    }
+}
+
+#[track_caller]
+fn reached(result: &Result<Outcome, Error>) -> (u64, u64) {
+    match result {
+        Ok(Outcome::Reached { observation, took }) => {
+            let pid = observation.reading.status().unwrap().pid.map_or(0, |pid| pid.get().into());
+            (pid, u64::try_from(took.as_millis()).unwrap())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn results_come_in_the_order_of_the_services_whoever_is_done_first() {
+    let slow = role(down(0), &[("up", 500, Turn::Is(up(7, 500)))]);
+    let quick = role(down(0), &[("up", 10, Turn::Is(up(8, 10)))]);
+    let gone = role(down(0), &[("up", 20, Turn::Vanishes)]);
+    let already = role(up(9, 0), &[]);
+    let mut play = Play::new(vec![slow, quick, gone, already]);
+    let results = play.run(&Request::up(), 1000);
+    assert_eq!(reached(&results[0]), (7, 500));
+    assert_eq!(reached(&results[1]), (8, 10));
+    assert_eq!(results[2].as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(reached(&results[3]), (9, 0));
+    assert!(play.asked().iter().all(|&(at, ..)| at == 0), "all are asked before the first wait");
+}
+
+#[test]
+fn what_changed_before_the_request_was_taken_is_no_answer_to_it() {
+    // Its FIFO is full for two attempts; meanwhile somebody else restarts it.
+    let mut busy = role(up(5, 0), &[("restart", 5, Turn::Is(up(7, 45)))]);
+    busy.full = 2;
+    busy.turns = vec![(30, Turn::Is(up(6, 30)))];
+    let mut play = Play::new(vec![busy]);
+    let results = play.run(&Request::restart(), 1000);
+    assert_eq!(play.asked(), [(40, 0, "restart")]);
+    // It has another process than before the request, and that is what was asked for.
+    assert_eq!(reached(&results[0]).0, 6);
+}
+
+#[test]
+fn a_fifo_that_stays_full_is_an_error_at_the_deadline_and_delays_nobody() {
+    let mut wedged = role(down(0), &[]);
+    wedged.full = usize::MAX;
+    let quick = role(down(0), &[("up", 10, Turn::Is(up(8, 10)))]);
+    let mut play = Play::new(vec![wedged, quick]);
+    let results = play.run(&Request::up(), 300);
+    assert_eq!(results[0].as_ref().unwrap_err().kind(), ErrorKind::NotTakingRequests);
+    assert_eq!(reached(&results[1]), (8, 10));
+}
+
+#[test]
+fn the_deadline_tells_whether_the_request_was_read() {
+    let deaf = role(down(0), &[]);
+    let wanted = seen(status(Phase::Down, 0, Want::Up, 0));
+    let slow = role(down(0), &[("up", 10, Turn::Is(wanted))]);
+    let results = Play::new(vec![deaf, slow]).run(&Request::up(), 300);
+    let acknowledged: Vec<bool> = results
+        .iter()
+        .map(|result| match result {
+            Ok(Outcome::Deadline { acknowledged, .. }) => *acknowledged,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(acknowledged, [false, true]);
+}
+
+#[test]
+fn a_process_that_stays_is_killed_when_its_time_is_over_and_not_before() {
+    let stubborn = role(up(5, 0), &[("kill", 3, Turn::Is(down(203)))]);
+    let mut play = Play::new(vec![stubborn]);
+    let results = play.run(&Request::down().kill_after(Duration::from_millis(200)), 1000);
+    assert_eq!(play.asked(), [(0, 0, "down"), (200, 0, "kill")]);
+    assert_eq!(reached(&results[0]), (0, 203));
+}
+
+#[test]
+fn no_more_than_the_limit_are_under_way() {
+    let services = (1..=5).map(|n| role(up(n, 0), &[("restart", 100, Turn::Is(up(10 + n, 100)))]));
+    let mut play = Play::new(services.collect());
+    let results = play.run_with(&Request::restart(), &Prober::none(), 2, 10_000);
+    let pids: Vec<u64> = results.iter().map(|result| reached(result).0).collect();
+    assert_eq!(pids, [11, 12, 13, 14, 15]);
+    assert_eq!(play.theatre.most, 2);
+    let times: Vec<u64> = play.asked().iter().map(|&(at, ..)| at).collect();
+    assert_eq!(times, [0, 0, 100, 100, 200]);
+}
+
+#[test]
+fn who_never_had_a_turn_was_not_asked() {
+    let stuck = role(up(1, 0), &[]);
+    let next = role(up(2, 0), &[]);
+    let mut play = Play::new(vec![stuck, next]);
+    let results = play.run_with(&Request::restart(), &Prober::none(), 1, 300);
+    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })));
+    assert!(matches!(results[1], Ok(Outcome::NotAsked)));
+    assert_eq!(play.asked(), [(0, 0, "restart")]);
+}
+
+#[test]
+fn a_service_that_cannot_be_watched_is_looked_at() {
+    let mut hidden = role(down(0), &[("up", 60, Turn::Is(up(7, 60)))]);
+    hidden.watchable = false;
+    let results = Play::new(vec![hidden]).run(&Request::up(), 1000);
+    assert_eq!(reached(&results[0]), (7, 100), "at the second look");
+}
+
+#[test]
+fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
+    let started = ("up", 10, Turn::Is(up(7, 10)));
+    let again = ("up", 120, Turn::Is(up(8, 120)));
+    let mut play = Play::new(vec![role(down(0), &[started, again])]);
+    let asked_about = Mutex::new(vec![]);
+    let count = Cell::new(0);
+    let prober = Prober::asking(Duration::from_millis(50), |backend, observation| {
+        let pid = observation.reading.status().unwrap().pid.unwrap().get();
+        asked_about.lock().unwrap().push((backend.name().to_owned(), pid));
+        count.set(count.get() + 1);
+        count.get() == 5
+    });
+    let results = play.run_with(&Request::up().until(Goal::Ready), &prober, usize::MAX, 1000);
+    drop(prober);
+    // At 10, 60 and 110 of one process, at 120 and 170 of the next.
+    assert_eq!(reached(&results[0]), (8, 170));
+    let pids: Vec<u32> =
+        asked_about.into_inner().unwrap().into_iter().map(|(_, pid)| pid).collect();
+    assert_eq!(pids, [7, 7, 7, 8, 8]);
+}
+
+#[test]
+fn without_a_probe_readiness_that_nobody_reports_is_never_reached() {
+    let results = Play::new(vec![role(up(7, 0), &[])]).run(&Request::wait(Goal::Ready), 1000);
+    assert!(matches!(results[0], Ok(Outcome::Never { why: Why::NoReadiness, .. })));
+}
+
+#[test]
+fn what_a_service_says_of_its_readiness_goes_before_any_probe() {
+    let readiness = |pid, since, readiness| {
+        let mut up = status(Phase::Up, pid, Want::Up, since);
+        up.readiness = readiness;
+        Turn::Is(seen(up))
+    };
+    let mut first = status(Phase::Up, 5, Want::Up, 0);
+    first.readiness = Readiness::Ready { since: Some(at_ms(0)) };
+    let answers = [
+        ("restart", 10, readiness(6, 10, Readiness::Awaited)),
+        ("restart", 90, readiness(6, 10, Readiness::Ready { since: Some(at_ms(90)) })),
+    ];
+    let mut play = Play::new(vec![role(seen(first), &answers)]);
+    let prober = Prober::asking(Duration::from_millis(1), |_, _| unreachable!());
+    let results = play.run_with(&Request::restart().until(Goal::Ready), &prober, 1, 1000);
+    // Not the readiness of the process that was there before.
+    assert_eq!(reached(&results[0]), (6, 90));
+}
+
+#[test]
+fn a_wait_alone_asks_for_nothing() {
+    let mut comes = role(down(0), &[]);
+    comes.turns = vec![(70, Turn::Is(up(7, 70)))];
+    let mut play = Play::new(vec![comes]);
+    let results = play.run(&Request::wait(Goal::Up), 1000);
+    assert_eq!(reached(&results[0]), (7, 70));
+    assert_eq!(play.asked(), []);
+}
+
+#[test]
+fn the_rules_of_checking_differ_for_what_does_not_stand_as_it_is_wanted() {
+    let starting = seen(status(Phase::Down, 0, Want::Up, 0));
+    let ending = seen(status(Phase::Up, 5, Want::Down, 0));
+    let passes = |rule, stands| {
+        let mut play = Play::new(vec![role(stands, &[])]);
+        matches!(play.run(&Request::check(rule), 100)[0], Ok(Outcome::Reached { .. }))
+    };
+    for stands in [starting, ending] {
+        assert!(passes(CheckRule::Runit2_1, stands));
+        assert!(!passes(CheckRule::Runit2_3, stands));
+    }
+    for stands in [up(5, 0), down(0)] {
+        assert!(passes(CheckRule::Runit2_1, stands) && passes(CheckRule::Runit2_3, stands));
+    }
+}
+
+#[test]
+fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
+    let exit = LastExit::Exited { code: 3 };
+    let refused = Status { last_exit: exit, ..status(Phase::Down, 0, Want::Down, 30) };
+    // The record comes before the letters, and the letters may be lost.
+    let answers = [("up", 10, Turn::Is(up(7, 10))), ("up", 30, Turn::Is(seen(refused)))];
+    let letters = [("up", 31, Turn::Letter(Event::Failed)), ("up", 31, Turn::Letter(Event::Down))];
+    let told = role(down(0), &[answers.as_slice(), &letters].concat());
+    let lost = role(down(0), &answers);
+    let plain = role(down(0), &answers);
+    let mut play =
+        Play::new(vec![Role { tells: true, ..told }, Role { tells: true, ..lost }, plain]);
+    // A process that ends before it is ready.
+    let results = play.run(&Request::up().until(Goal::UpFor(Duration::from_secs(5))), 1000);
+    let never: Vec<(Why, u128)> = results
+        .iter()
+        .map(|result| match result {
+            Ok(Outcome::Never { why, took, .. }) => (*why, took.as_millis()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let given_up = Why::GivenUp { exit };
+    assert_eq!(never, [(Why::Refused { exit }, 31), (given_up, 130), (given_up, 30)]);
+}
+
+#[test]
+fn bulk_calls_answer_in_order_with_any_number_of_threads() {
+    let roles = (1..=200).map(|n| role(up(n, 0), &[])).collect();
+    let play = Play::new(roles);
+    for threads in [1, 2, 7] {
+        let bulk = Bulk::new(&play.backends).parallel(NonZeroUsize::new(threads).unwrap());
+        let pids: Vec<u32> = bulk
+            .statuses()
+            .into_iter()
+            .map(|status| status.unwrap().reading.status().unwrap().pid.unwrap().get())
+            .collect();
+        assert_eq!(pids, (1..=200).collect::<Vec<u32>>());
+        assert_eq!(bulk.send(Op::Usr1).iter().flatten().count(), 200);
+    }
+    assert_eq!(play.asked().len(), 600);
+}

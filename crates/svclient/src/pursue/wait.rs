@@ -1,0 +1,415 @@
+//! One service of a call: asking it, judging what is seen of it, and what is due by the clock.
+
+use std::time::{Duration, Instant};
+
+use svproto::{
+    Dialect, Op, Phase, Pid, Readiness,
+    goal::{Goal, Pursuit, Verdict, Why},
+    s6::event::Event,
+};
+
+use super::{
+    Outcome, Request,
+    world::{Added, World},
+};
+use crate::{
+    Backend, Error, Observation, Service, WatchKey,
+    check::{self, Script},
+};
+
+/// One service of a call.
+pub(super) struct Wait {
+    /// `None` for a service that cannot be watched.
+    key: Option<WatchKey>,
+    state: State,
+}
+
+enum State {
+    Waiting(Box<Waiting>),
+    Done(Box<Result<Outcome, Error>>),
+}
+
+struct Waiting {
+    pursuit: Pursuit,
+    /// What to wait for after this.
+    then: Option<Goal>,
+    begun: Instant,
+    asked: Instant,
+    last: Observation,
+    /// The request could not be delivered yet.
+    ask_again: Option<Instant>,
+    refused: Option<Error>,
+    /// Nothing will be heard of a change, so it must be looked for.
+    look_again: Option<Instant>,
+    /// The passing of time alone may change the verdict.
+    judge_again: Option<Instant>,
+    /// When SIGKILL is due.
+    kill_at: Option<Instant>,
+    finish: Finish,
+    probe: Option<Probe>,
+}
+
+/// Whether a `finish` script that refuses another start will be heard of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    /// No, or there is none.
+    Unheard,
+    /// Yes, and the last run is not known to be over.
+    Listening,
+    /// The last run is over, and everything was heard of it.
+    Over,
+}
+
+/// What must say yes besides once the goal is reached.
+struct Probe {
+    what: What,
+    /// When to ask, or to look whether the answer is there.
+    at: Option<Instant>,
+    /// The process that it is asked about.
+    of: Option<Pid>,
+    running: Option<Script>,
+}
+
+enum What {
+    /// The caller's own question.
+    Closure,
+    /// The script in this service directory.
+    Script(Service),
+}
+
+/// The caller's own question, if there is one.
+pub(crate) struct Prober<'a> {
+    ask: Option<(Duration, Box<Ask<'a>>)>,
+}
+
+type Ask<'a> = dyn Fn(&dyn Backend, &Observation) -> bool + 'a;
+
+impl<'a> Prober<'a> {
+    pub(crate) const fn none() -> Self {
+        Self { ask: None }
+    }
+
+    pub(crate) fn asking(
+        every: Duration,
+        ask: impl Fn(&dyn Backend, &Observation) -> bool + 'a,
+    ) -> Self {
+        Self { ask: Some((every, Box::new(ask))) }
+    }
+}
+
+/// Between two attempts on a full FIFO. It is not kept open to be told when it drains: a descriptor
+/// that outlives the supervisor hands its unread bytes to the next one.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// No supervisor takes as long to make its files.
+const STARTING: Duration = Duration::from_secs(1);
+/// Between two looks at a service that cannot be watched.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// s6 publishes a record first and tells its listeners then; a listener that is full hears nothing.
+const HEARING: Duration = Duration::from_millis(100);
+
+impl Wait {
+    /// Arms the watch and takes the baseline.
+    pub(super) fn begin<B: Backend>(
+        world: &mut impl World<B>,
+        backend: &B,
+        request: &Request,
+        prober: &Prober<'_>,
+    ) -> Self {
+        let (key, directory, baseline) = match world.add(backend) {
+            Ok(Added { key, baseline, directory }) => (Some(key), directory, baseline),
+            Err(Error::Denied { .. }) => (None, None, backend.status()),
+            Err(error) => (None, None, Err(error)),
+        };
+        let last = match baseline {
+            Ok(last) => last,
+            Err(error) => return Self { key, state: State::Done(Box::new(Err(error))) },
+        };
+        let (mut goal, mut then) = request.goals();
+        let probe = Probe::wanted(request, prober, directory.as_ref(), &last);
+        if probe.is_some() {
+            // The probe says it instead of the service.
+            for goal in [Some(&mut goal), then.as_mut()].into_iter().flatten() {
+                if *goal == Goal::Ready {
+                    *goal = Goal::Up;
+                }
+            }
+        }
+        let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
+        let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
+        let waiting = Waiting {
+            pursuit: Pursuit::new(goal, request.wish(), last.reading),
+            then,
+            begun: world.now(),
+            asked: world.now(),
+            last,
+            ask_again: None,
+            refused: None,
+            look_again: None,
+            judge_again: None,
+            kill_at: None,
+            finish: if hears { Finish::Listening } else { Finish::Unheard },
+            probe,
+        };
+        Self { key, state: State::Waiting(Box::new(waiting)) }
+    }
+
+    /// Its number in the watch.
+    pub(super) fn key(&self) -> Option<WatchKey> {
+        self.key
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done(_))
+    }
+
+    /// When something is due even if nothing is heard.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let State::Waiting(waiting) = &self.state else { return None };
+        let probe = waiting.probe.as_ref().and_then(|probe| probe.at);
+        let dues = [waiting.ask_again, waiting.look_again, waiting.judge_again, waiting.kill_at];
+        dues.into_iter().chain([probe]).flatten().min()
+    }
+
+    /// Sends the request, or notes that it must be tried again.
+    pub(super) fn ask<B: Backend>(
+        &mut self,
+        world: &impl World<B>,
+        backend: &B,
+        request: &Request,
+    ) {
+        let State::Waiting(waiting) = &mut self.state else { return };
+        let now = world.now();
+        waiting.ask_again = None;
+        match request.send(backend) {
+            Ok(()) => {
+                waiting.refused = None;
+                waiting.asked = now;
+                waiting.kill_at = request.kill_after.and_then(|after| now.checked_add(after));
+                // Somebody took it, so what was seen before is not how it stands.
+                let stale = !waiting.last.reading.is_supervised() && request.wish().is_some();
+                if stale || self.key.is_none() {
+                    waiting.look_again = Some(now + LOOK_AGAIN);
+                }
+                if !stale {
+                    self.judge(world);
+                }
+            }
+            Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
+                waiting.refused = Some(error);
+                waiting.ask_again = Some(now + ASK_AGAIN);
+            }
+            // A starting supervisor opens its FIFO before it leaves what tells its dialect.
+            Err(error @ Error::UnknownDialect { .. }) if now < waiting.begun + STARTING => {
+                waiting.refused = Some(error);
+                waiting.ask_again = Some(now + ASK_AGAIN);
+            }
+            Err(error) => self.end(Err(error)),
+        }
+    }
+
+    /// Takes what an event directory told.
+    pub(super) fn hear(&mut self, letter: Option<Event>) {
+        let State::Waiting(waiting) = &mut self.state else { return };
+        match letter {
+            Some(Event::Failed) => waiting.pursuit.refused(),
+            Some(Event::Down) if waiting.finish == Finish::Listening => {
+                waiting.finish = Finish::Over;
+            }
+            Some(Event::Up) if waiting.finish == Finish::Over => {
+                waiting.finish = Finish::Listening;
+            }
+            _ => (),
+        }
+    }
+
+    /// Takes what was seen.
+    pub(super) fn take<B: Backend>(
+        &mut self,
+        world: &impl World<B>,
+        observation: Result<Observation, Error>,
+    ) {
+        if let State::Waiting(waiting) = &mut self.state {
+            match observation {
+                Ok(observation) => {
+                    waiting.last = observation;
+                    // Before the request is delivered nothing is an answer to it.
+                    if waiting.refused.is_none() {
+                        self.judge(world);
+                    }
+                }
+                Err(error) => self.end(Err(error)),
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn go_on<B: Backend>(
+        &mut self,
+        world: &impl World<B>,
+        backend: &B,
+        request: &Request,
+        prober: &Prober<'_>,
+        now: Instant,
+    ) {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let State::Waiting(waiting) = &mut self.state else { return };
+        if is_due(waiting.ask_again) {
+            self.ask(world, backend, request);
+            return;
+        }
+        if is_due(waiting.look_again) {
+            waiting.look_again = self.key.is_none().then(|| now + LOOK_AGAIN);
+            self.take(world, backend.status());
+            return;
+        }
+        if is_due(waiting.kill_at) {
+            waiting.kill_at = None;
+            // Only `run`: runit answers a kill during `finish` by running `finish` once more.
+            if runs(&waiting.last) {
+                match backend.send(Op::Kill) {
+                    Ok(()) => (),
+                    Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
+                        waiting.kill_at = Some(now + ASK_AGAIN);
+                    }
+                    Err(error) => self.end(Err(error)),
+                }
+            }
+            return;
+        }
+        if is_due(waiting.judge_again) {
+            self.judge(world);
+            return;
+        }
+        if let Some(probe) = waiting.probe.as_mut().filter(|probe| is_due(probe.at)) {
+            let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
+            match probe.go_on(backend, &observation, prober, now) {
+                Ok(true) => self.end(Ok(Outcome::Reached { observation, took })),
+                Ok(false) => (),
+                Err(error) => self.end(Err(error)),
+            }
+        }
+    }
+
+    /// Asks the pursuit about the last observation.
+    fn judge<B>(&mut self, world: &impl World<B>) {
+        let State::Waiting(waiting) = &mut self.state else { return };
+        let (now, wall) = (world.now(), world.wall_clock());
+        let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
+        waiting.judge_again = None;
+        match waiting.pursuit.observe(&observation.reading, wall) {
+            Verdict::Reached => {
+                if let Some(goal) = waiting.then.take() {
+                    waiting.pursuit = Pursuit::new(goal, None, observation.reading);
+                    self.judge(world);
+                } else if let Some(probe) = waiting.probe.as_mut().filter(|_| runs(&observation)) {
+                    probe.begin(now, observation.reading.status().and_then(|status| status.pid));
+                } else {
+                    self.end(Ok(Outcome::Reached { observation, took }));
+                }
+                return;
+            }
+            Verdict::Never(Why::GivenUp { .. }) if waiting.finish == Finish::Listening => {
+                // Its reason comes right behind.
+                waiting.finish = Finish::Over;
+                waiting.judge_again = Some(now + HEARING);
+            }
+            Verdict::Never(why) => {
+                self.end(Ok(Outcome::Never { why, observation, took }));
+                return;
+            }
+            Verdict::Pending { look_again } => {
+                waiting.judge_again = look_again.and_then(|at| now.checked_add(wall.elapsed(at)));
+            }
+        }
+        // What a probe would ask about has gone.
+        if let Some(probe) = &mut waiting.probe {
+            (probe.at, probe.running) = (None, None);
+        }
+    }
+
+    fn end(&mut self, result: Result<Outcome, Error>) {
+        self.state = State::Done(Box::new(result));
+    }
+
+    /// The result: at the deadline, if it is not done.
+    pub(super) fn finish(self, now: Instant) -> Result<Outcome, Error> {
+        match self.state {
+            State::Done(result) => *result,
+            State::Waiting(waiting) => match waiting.refused {
+                Some(refused) => Err(refused),
+                None => Ok(Outcome::Deadline {
+                    observation: waiting.last,
+                    acknowledged: waiting.pursuit.is_acknowledged(),
+                    took: now.saturating_duration_since(waiting.asked),
+                }),
+            },
+        }
+    }
+}
+
+impl Probe {
+    /// What must say yes besides, if anything.
+    fn wanted(
+        request: &Request,
+        prober: &Prober<'_>,
+        directory: Option<&Service>,
+        baseline: &Observation,
+    ) -> Option<Self> {
+        let readiness = baseline.reading.status().map(|status| status.readiness);
+        let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
+        let asks_ready = request.goal == Goal::Ready && is_silent;
+        let script = |service: &&Service| {
+            service.dialect() == Some(Dialect::Runit) && check::has_script(service.dir())
+        };
+        let what = if asks_ready && prober.ask.is_some() {
+            What::Closure
+        } else if asks_ready || request.check.is_some() {
+            What::Script(directory.filter(script)?.clone())
+        } else {
+            return None;
+        };
+        Some(Self { what, at: None, of: None, running: None })
+    }
+
+    /// The goal is reached: ask about this process, unless that is under way.
+    fn begin(&mut self, now: Instant, of: Option<Pid>) {
+        if self.of != of || self.at.is_none() {
+            (self.at, self.of, self.running) = (Some(now), of, None);
+        }
+    }
+
+    /// Asks, or looks for the answer. `true` once it is yes.
+    fn go_on(
+        &mut self,
+        backend: &dyn Backend,
+        observation: &Observation,
+        prober: &Prober<'_>,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let (answer, again) = match &self.what {
+            What::Closure => match &prober.ask {
+                Some((every, ask)) => (Some(ask(backend, observation)), *every),
+                None => (Some(true), Duration::ZERO),
+            },
+            What::Script(service) => {
+                let mut script = match self.running.take() {
+                    Some(script) => script,
+                    None => Script::start(service.dir())?,
+                };
+                let answer = script.passed()?;
+                if answer.is_none() {
+                    self.running = Some(script);
+                }
+                let again = if answer.is_none() { check::LOOK_AGAIN } else { check::TRY_AGAIN };
+                (answer, again)
+            }
+        };
+        self.at = Some(now + again);
+        Ok(answer == Some(true))
+    }
+}
+
+/// Whether there is a process of `run`.
+fn runs(observation: &Observation) -> bool {
+    observation.reading.status().is_some_and(|status| status.phase == Phase::Up)
+}

@@ -1,0 +1,85 @@
+//! What a wait needs of the world: the time, and news. A script plays it in the tests.
+
+use std::time::{Instant, SystemTime};
+
+use svproto::{Dialect, UnixTime, s6::event::Event};
+
+use crate::{Backend, Error, News, Observation, Service, WatchKey, WatchSet};
+
+/// The world.
+pub(crate) trait World<B> {
+    /// Arms a watch and takes the baseline.
+    fn add(&mut self, backend: &B) -> Result<Added, Error>;
+
+    /// Whether there is a `finish` that may refuse another start (125), and that will be heard. Only
+    /// s6 tells, and only its listeners.
+    fn listen(&mut self, key: WatchKey) -> bool;
+
+    /// Ends a watch.
+    fn remove(&mut self, key: WatchKey);
+
+    /// The next news; `None` if nothing was heard until then.
+    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error>;
+
+    /// The time that only goes forward.
+    fn now(&self) -> Instant;
+
+    /// The time that records have.
+    fn wall_clock(&self) -> UnixTime;
+}
+
+/// A service under watch.
+pub(crate) struct Added {
+    pub(crate) key: WatchKey,
+    pub(crate) baseline: Result<Observation, Error>,
+    /// The service directory, if it is one.
+    pub(crate) directory: Option<Service>,
+}
+
+/// News about a service.
+pub(crate) struct Heard {
+    pub(crate) key: WatchKey,
+    /// What an event directory told of the last run.
+    pub(crate) failed: Option<Event>,
+    pub(crate) observation: Result<Observation, Error>,
+}
+
+impl<B: Backend + Clone + 'static> World<B> for WatchSet {
+    fn add(&mut self, backend: &B) -> Result<Added, Error> {
+        let (key, baseline) = self.add_and_look(backend.clone())?;
+        Ok(Added { key, baseline, directory: self.service(key).cloned() })
+    }
+
+    fn listen(&mut self, key: WatchKey) -> bool {
+        let may_refuse = self
+            .service(key)
+            .is_some_and(|service| service.dialect() == Some(Dialect::S6) && service.has_finish());
+        may_refuse && Self::listen(self, key).is_ok()
+    }
+
+    fn remove(&mut self, key: WatchKey) {
+        Self::remove(self, key);
+    }
+
+    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
+        let event = Self::next_before(self, Some(until))?;
+        Ok(event.map(|event| Heard {
+            key: event.key,
+            failed: match event.news {
+                News::Heard(letter) => Some(letter),
+                _ => None,
+            },
+            observation: event.observation,
+        }))
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall_clock(&self) -> UnixTime {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
+    }
+}
