@@ -7,14 +7,12 @@
 //! Source: `sv.c` of runit 2.1.2 (`checkscript`), sv(8); observed on 2.1.2.
 
 use std::{
-    io,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::{Error, node};
+use crate::{Error, home::Home, node};
 
 /// What "checked" means, which differs between versions of runit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,8 +33,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub(crate) const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether a service directory has a script to run: one that its owner may execute.
-pub(crate) fn has_script(dir: &Path) -> bool {
-    let stat = node::stat(&dir.join("check")).ok().flatten();
+pub(crate) fn has_script(home: &Home) -> bool {
+    let stat = node::stat(home.at("check")).ok().flatten();
     stat.is_some_and(|stat| stat.st_mode & 0o100 != 0 && !node::is_dir(&stat))
 }
 
@@ -47,13 +45,14 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn start(dir: &Path) -> Result<Self, Error> {
-        let fail = |source: io::Error| Error::os("run", &dir.join("check"), "execute", source);
-        let path = std::path::absolute(dir).map_err(fail)?.join("check");
-        let mut command = Command::new(&path);
-        command.arg0("./check").current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.stderr(Stdio::null()).spawn().map_err(fail)?;
-        Ok(Self { child, path })
+    pub(crate) fn start(home: &Home) -> Result<Self, Error> {
+        let path = home.at("check").path();
+        let mut command = Command::new("./check");
+        command.current_dir(home.for_paths()).stdin(Stdio::null()).stdout(Stdio::null());
+        match command.stderr(Stdio::null()).spawn() {
+            Ok(child) => Ok(Self { child, path }),
+            Err(source) => Err(Error::os("run", &path, "execute", source)),
+        }
     }
 
     /// Whether it passed; `None` while it runs.

@@ -1,17 +1,15 @@
 //! Collecting the evidence that `svproto` judges: which files a service directory holds.
 
-use std::path::Path;
-
 use svproto::{Dialect, Evidence, files};
 
-use crate::node;
+use crate::{home::Home, node};
 
-/// The dialect of the suite that ran last in `dir`; `None` if there was none yet, or if what it
+/// The dialect of the suite that ran last there; `None` if there was none yet, or if what it
 /// left does not tell.
-pub(crate) fn detect(dir: &Path) -> Option<Dialect> {
-    let status = node::stat(&dir.join(files::STATUS)).ok().flatten();
+pub(crate) fn detect(home: &Home) -> Option<Dialect> {
+    let status = node::stat(home.at(files::STATUS)).ok().flatten();
     let status_len = status.and_then(|stat| u64::try_from(stat.st_size).ok());
-    let exists = |name: &str| node::exists(&dir.join(name));
+    let exists = |name: &str| node::exists(&home.at(name));
     // As a rule the length and one file tell, and whatever else there is would not change that.
     let only = Evidence { status_len, ..Evidence::default() };
     let first = match status_len {

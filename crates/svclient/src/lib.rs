@@ -17,7 +17,9 @@
 //! ```
 //!
 //! [`Service`] is a service directory; [`ScanDir`] finds them; [`WatchSet`] follows any number of
-//! them with one descriptor and no timer; [`pursue`] subscribes, asks and waits.
+//! them with one descriptor and no timer; [`pursue`] subscribes, asks and waits; [`Bulk`] does so for
+//! many, and says how many at a time. A [`Backend`] is anything that is supervised: all of these take
+//! service directories and your own supervisors alike.
 //!
 //! Being down, paused or unsupervised is an answer; [`Error`] is for what could not be asked.
 //!
@@ -30,7 +32,8 @@
 //! | `tokio`    | `svclient::tokio::WatchStream`: a watch as a `Stream`        |
 //! | `async-io` | `svclient::async_io::WatchStream`: the same, for smol        |
 //!
-//! Not here: byte layouts (`svproto`), starting processes, D-Bus, printing.
+//! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
+//! who waits for it), D-Bus, printing.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
@@ -39,6 +42,7 @@ mod changes;
 mod check;
 mod detect;
 mod error;
+mod home;
 mod liveness;
 mod node;
 mod order;

@@ -7,7 +7,7 @@
 
 mod proc_locks;
 
-use std::{os::fd::AsFd, path::Path};
+use std::os::fd::AsFd;
 
 use nix::{
     fcntl::{FcntlArg, fcntl},
@@ -17,6 +17,7 @@ use svproto::{Dialect, Pid, files};
 
 use crate::{
     Error, ErrorKind,
+    home::Home,
     node::{self, Fifo},
 };
 
@@ -46,34 +47,34 @@ impl Liveness {
     }
 }
 
-/// Asks the supervisor of `dir` whether it is there, in its own way.
-pub(crate) fn probe(dir: &Path, dialect: Dialect) -> Result<Liveness, Error> {
+/// Asks the supervisor of a service directory whether it is there, in its own way.
+pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Liveness, Error> {
     match dialect {
-        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(dir),
-        Dialect::S6 => probe_lock(dir),
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(home),
+        Dialect::S6 => probe_lock(home),
     }
 }
 
 /// Whether `supervise/ok` has a reader.
-pub(crate) fn probe_ok(dir: &Path) -> Result<Liveness, Error> {
-    match node::open_fifo(&dir.join(files::OK)) {
+pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
+    match node::open_fifo(home.at(files::OK)) {
         Ok(Fifo::Open(_)) => Ok(Liveness::Alive { supervisor: None }),
         Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead),
-        Err(error) => without_asking(dir, error),
+        Err(error) => without_asking(home, error),
     }
 }
 
 /// Whether `supervise/lock` is locked in s6's way, and by whom.
-fn probe_lock(dir: &Path) -> Result<Liveness, Error> {
-    let path = dir.join(files::LOCK);
-    let file = match node::open_file(&path) {
+fn probe_lock(home: &Home) -> Result<Liveness, Error> {
+    let at = home.at(files::LOCK);
+    let file = match node::open_file(&at) {
         Ok(Some((file, _))) => file,
         Ok(None) => return Ok(Liveness::Dead),
-        Err(error) => return without_asking(dir, error),
+        Err(error) => return without_asking(home, error),
     };
     let mut lock = whole_file_read_lock();
     fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))
-        .map_err(|errno| Error::os("query the lock of", &path, "read", errno))?;
+        .map_err(|errno| Error::os("query the lock of", &at.path(), "read", errno))?;
     #[expect(clippy::cast_possible_truncation, reason = "F_UNLCK is 2 or 3, of another width")]
     if lock.l_type == libc::F_UNLCK as _ {
         return Ok(Liveness::Dead);
@@ -85,9 +86,8 @@ fn probe_lock(dir: &Path) -> Result<Liveness, Error> {
 
 /// What can be said to a user who was denied the question. Where not even the directory may be
 /// searched, the denial is the answer.
-fn without_asking(dir: &Path, error: Error) -> Result<Liveness, Error> {
-    let lock = dir.join(files::LOCK);
-    match node::stat(&lock) {
+fn without_asking(home: &Home, error: Error) -> Result<Liveness, Error> {
+    match node::stat(home.at(files::LOCK)) {
         Ok(Some(stat)) if error.kind() == ErrorKind::Denied => Ok(proc_locks::find(&stat)),
         _ => Err(error),
     }

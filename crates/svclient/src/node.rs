@@ -5,19 +5,19 @@ use std::{
     fs::File,
     io::Read,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, OFlag, open},
+    fcntl::{AtFlags, OFlag, openat},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::stat::{FileStat, Mode, SFlag, fstat, fstatat},
 };
 use svproto::Record;
 
-use crate::Error;
+use crate::{Error, home::At};
 
 /// A FIFO opened for writing, or why it is not open.
 pub(crate) enum Fifo {
@@ -30,19 +30,20 @@ pub(crate) enum Fifo {
 }
 
 /// Opens a FIFO for writing. What is not a FIFO is refused before a byte can reach it.
-pub(crate) fn open_fifo(path: &Path) -> Result<Fifo, Error> {
-    match open(path, SAFE | OFlag::O_WRONLY, Mode::empty()) {
+pub(crate) fn open_fifo<'a>(file: impl Into<At<'a>>) -> Result<Fifo, Error> {
+    let at = &file.into();
+    match openat(at.base(), at.name(), SAFE | OFlag::O_WRONLY, Mode::empty()) {
         Ok(fd) => {
-            let stat = fstat(&fd).map_err(|errno| Error::os("stat", path, "read", errno))?;
-            require(path, &stat, SFlag::S_IFIFO, "a FIFO")?;
+            let stat = fstat(&fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))?;
+            require(at, &stat, SFlag::S_IFIFO, "a FIFO")?;
             Ok(Fifo::Open(fd))
         }
         // A socket answers as a FIFO without a reader does.
-        Err(Errno::ENXIO) => require_at(path, SFlag::S_IFIFO, "a FIFO").map(|()| Fifo::NoReader),
+        Err(Errno::ENXIO) => require_at(at, SFlag::S_IFIFO, "a FIFO").map(|()| Fifo::NoReader),
         Err(Errno::ENOENT) => Ok(Fifo::Missing),
         Err(errno) => {
-            require_at(path, SFlag::S_IFIFO, "a FIFO")?;
-            Err(Error::os("open", path, "write", errno))
+            require_at(at, SFlag::S_IFIFO, "a FIFO")?;
+            Err(Error::os("open", &at.path(), "write", errno))
         }
     }
 }
@@ -63,7 +64,7 @@ pub(crate) enum Written {
 #[expect(clippy::needless_pass_by_value, reason = "it is closed here")]
 pub(crate) fn write_fifo(
     fifo: OwnedFd,
-    path: &Path,
+    path: impl Fn() -> PathBuf,
     bytes: &[u8],
     deadline: Instant,
 ) -> Result<Written, Error> {
@@ -81,10 +82,10 @@ pub(crate) fn write_fifo(
                 let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::POLLOUT)];
                 match poll(&mut fds, round_up(left)) {
                     Ok(_) | Err(Errno::EINTR) => (),
-                    Err(errno) => return Err(Error::os("wait for", path, "write", errno)),
+                    Err(errno) => return Err(Error::os("wait for", &path(), "write", errno)),
                 }
             }
-            Err(errno) => return Err(Error::os("write", path, "write", errno)),
+            Err(errno) => return Err(Error::os("write", &path(), "write", errno)),
         }
     }
 }
@@ -98,17 +99,17 @@ pub(crate) fn round_up(left: Duration) -> PollTimeout {
 }
 
 /// Opens a regular file for reading and says how long it is; `None` if there is none.
-pub(crate) fn open_file(path: &Path) -> Result<Option<(File, usize)>, Error> {
-    match open(path, SAFE | OFlag::O_RDONLY, Mode::empty()) {
+pub(crate) fn open_file(at: &At<'_>) -> Result<Option<(File, usize)>, Error> {
+    match openat(at.base(), at.name(), SAFE | OFlag::O_RDONLY, Mode::empty()) {
         Ok(fd) => {
-            let stat = fstat(&fd).map_err(|errno| Error::os("stat", path, "read", errno))?;
-            require(path, &stat, SFlag::S_IFREG, "a regular file")?;
+            let stat = fstat(&fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))?;
+            require(at, &stat, SFlag::S_IFREG, "a regular file")?;
             Ok(Some((File::from(fd), usize::try_from(stat.st_size).unwrap_or(usize::MAX))))
         }
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => {
-            require_at(path, SFlag::S_IFREG, "a regular file")?;
-            Err(Error::os("open", path, "read", errno))
+            require_at(at, SFlag::S_IFREG, "a regular file")?;
+            Err(Error::os("open", &at.path(), "read", errno))
         }
     }
 }
@@ -133,8 +134,8 @@ impl RecordBytes {
 }
 
 /// Reads a status file; `None` if there is none.
-pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
-    let Some((mut file, file_len)) = open_file(path)? else { return Ok(None) };
+pub(crate) fn read_record(at: &At<'_>) -> Result<Option<RecordBytes>, Error> {
+    let Some((mut file, file_len)) = open_file(at)? else { return Ok(None) };
     let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0, file_len };
     // As a rule one read: a file of known length needs none to find its end.
     while record.len < file_len {
@@ -145,28 +146,29 @@ pub(crate) fn read_record(path: &Path) -> Result<Option<RecordBytes>, Error> {
             Ok(0) => break,
             Ok(count) => record.len += count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => (),
-            Err(error) => return Err(Error::os("read", path, "read", error)),
+            Err(error) => return Err(Error::os("read", &at.path(), "read", error)),
         }
     }
     Ok(Some(record))
 }
 
 /// All bytes of a small file, at most `limit`; `None` if there is none.
-pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    let Some((file, _)) = open_file(path)? else { return Ok(None) };
+pub(crate) fn read_at_most(at: &At<'_>, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let Some((file, _)) = open_file(at)? else { return Ok(None) };
     let mut bytes = Vec::new();
     match file.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(Some(bytes)),
-        Err(error) => Err(Error::os("read", path, "read", error)),
+        Err(error) => Err(Error::os("read", &at.path(), "read", error)),
     }
 }
 
 /// The type and the numbers of a file, links followed; `None` if there is none.
-pub(crate) fn stat(path: &Path) -> Result<Option<FileStat>, Error> {
-    match nix::sys::stat::stat(path) {
+pub(crate) fn stat<'a>(file: impl Into<At<'a>>) -> Result<Option<FileStat>, Error> {
+    let at = file.into();
+    match fstatat(at.base(), at.name(), AtFlags::empty()) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
-        Err(errno) => Err(Error::os("stat", path, "search", errno)),
+        Err(errno) => Err(Error::os("stat", &at.path(), "search", errno)),
     }
 }
 
@@ -180,8 +182,13 @@ pub(crate) fn identity(stat: &FileStat) -> Identity {
 
 /// Whether a file exists, for evidence: what may not be seen counts as absent here, and the
 /// operation that needs it names the missing right.
-pub(crate) fn exists(path: &Path) -> bool {
-    nix::sys::stat::stat(path).is_ok()
+pub(crate) fn exists(at: &At<'_>) -> bool {
+    fstatat(at.base(), at.name(), AtFlags::empty()).is_ok()
+}
+
+/// Whether the name is there, whatever it leads to.
+pub(crate) fn is_there(at: &At<'_>) -> bool {
+    fstatat(at.base(), at.name(), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
 }
 
 /// What a file is, in words with an article.
@@ -204,7 +211,7 @@ fn kind(stat: &FileStat) -> SFlag {
 }
 
 fn require(
-    path: &Path,
+    at: &At<'_>,
     stat: &FileStat,
     wanted: SFlag,
     expected: &'static str,
@@ -213,14 +220,14 @@ fn require(
     if found == wanted {
         return Ok(());
     }
-    Err(Error::WrongType { path: path.to_owned(), expected, found: article(found) })
+    Err(Error::WrongType { path: at.path(), expected, found: article(found) })
 }
 
 /// As [`require`], for what could not be opened. A file that cannot be looked at passes: the error
 /// of the open says more.
-fn require_at(path: &Path, wanted: SFlag, expected: &'static str) -> Result<(), Error> {
-    match fstatat(nix::fcntl::AT_FDCWD.as_fd(), path, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Ok(stat) => require(path, &stat, wanted, expected),
+fn require_at(at: &At<'_>, wanted: SFlag, expected: &'static str) -> Result<(), Error> {
+    match fstatat(at.base(), at.name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => require(at, &stat, wanted, expected),
         Err(_) => Ok(()),
     }
 }

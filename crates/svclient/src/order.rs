@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Error, Outcome, Request, Service, pursue};
+use crate::{Backend, Error, Outcome, Request, pursue};
 
 /// Services in levels: each needs only services of levels before its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,9 +123,9 @@ impl Plan {
     ///
     /// [`Error::Io`] if the notification mechanism fails, [`Error::NotFound`] for a name of the plan
     /// that no service has; nothing is asked then. What happens to one service is in its own step.
-    pub fn carry_out(
+    pub fn carry_out<B: Backend + Clone + 'static>(
         &self,
-        services: &[Service],
+        services: &[B],
         request: &Request,
         deadline: Instant,
         on_failure: OnFailure,
@@ -142,7 +142,7 @@ impl Plan {
                 steps.extend(left);
                 continue;
             }
-            let of_level: Vec<Service> = level.iter().filter_map(of).cloned().collect();
+            let of_level: Vec<B> = level.iter().filter_map(of).cloned().collect();
             for (name, result) in level.iter().zip(pursue(&of_level, request, deadline)?) {
                 failed |= !matches!(result, Ok(Outcome::Reached { .. }));
                 steps.push(Step { name: name.clone(), result: Some(result) });

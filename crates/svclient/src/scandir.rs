@@ -134,12 +134,12 @@ fn leads_to(path: &Path) -> Option<node::Identity> {
 /// A cheap look, for choosing a scan directory: any sign of a supervisor.
 fn is_supervised(service: &Service) -> bool {
     let alive = match service.dialect() {
-        Some(dialect) => liveness::probe(service.dir(), dialect),
-        None => liveness::probe_ok(service.dir()),
+        Some(dialect) => liveness::probe(service.home(), dialect),
+        None => liveness::probe_ok(service.home()),
     };
     match alive {
         Ok(liveness) => liveness.is_alive() == Some(true),
         // Denied, and so there.
-        Err(_) => node::exists(&service.dir().join(files::SUPERVISE)),
+        Err(_) => node::exists(&service.home().at(files::SUPERVISE)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -12,14 +13,17 @@ use svproto::{
 };
 
 use crate::{
-    Error, Liveness, detect, liveness,
+    Error, Liveness, detect,
+    home::Home,
+    liveness,
     node::{self, Fifo, RecordBytes, Written},
 };
 
-/// Handle on one service directory. Holds a path and no descriptor; cheap to keep and to drop.
+/// Handle on one service directory. Holds a path and no descriptor, unless it was made of one
+/// ([`Service::from_fd`]); cheap to keep and to drop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
-    dir: PathBuf,
+    home: Home,
     name: String,
     dialect: Option<Dialect>,
     /// The caller named the dialect, so the directory is not asked again.
@@ -75,16 +79,15 @@ impl Service {
         let dir = dir.into();
         // A dangling `supervise` is normal before the first start, so the link itself counts.
         if let Err(source) = dir.join(files::SUPERVISE).symlink_metadata() {
-            require_directory(&dir)?;
+            require_directory(&Home::new(dir.clone()))?;
             if source.kind() == std::io::ErrorKind::PermissionDenied {
                 return Err(Error::os("search", &dir, "search", source));
             }
-            if !node::exists(&dir.join("run")) {
+            if !node::exists(&dir.join("run").as_path().into()) {
                 return Err(Error::NotAService { dir });
             }
         }
-        let dialect = detect::detect(&dir);
-        Ok(Self { name: name_of(&dir), dir, dialect, believed: false, version: None })
+        Ok(Self::at(Home::new(dir)))
     }
 
     /// Opens a service directory and takes the caller's word for whose it is.
@@ -93,9 +96,34 @@ impl Service {
     ///
     /// [`Error::NotFound`] or [`Error::WrongType`] for what is no directory.
     pub fn with_dialect(dir: impl Into<PathBuf>, dialect: Dialect) -> Result<Self, Error> {
-        let dir = dir.into();
-        require_directory(&dir)?;
-        Ok(Self { name: name_of(&dir), dir, dialect: Some(dialect), believed: true, version: None })
+        let home = Home::new(dir.into());
+        require_directory(&home)?;
+        let name = name_of(home.path());
+        Ok(Self { home, name, dialect: Some(dialect), believed: true, version: None })
+    }
+
+    /// The service directory behind a descriptor, whatever happens to its path. Files are opened
+    /// relative to it, so a program that reads the same services again and again saves the way to
+    /// them; it costs a descriptor each. Watching it needs Linux with `/proc`; elsewhere its path is
+    /// watched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::open`].
+    pub fn from_fd(dir: impl Into<OwnedFd>) -> Result<Self, Error> {
+        let home = Home::held(dir.into());
+        require_directory(&home)?;
+        let is_link = || node::is_there(&home.at(files::SUPERVISE));
+        if !is_link() && !node::exists(&home.at("run")) {
+            return Err(Error::NotAService { dir: home.path().to_owned() });
+        }
+        Ok(Self::at(home))
+    }
+
+    fn at(home: Home) -> Self {
+        let dialect = detect::detect(&home);
+        let name = name_of(home.path());
+        Self { home, name, dialect, believed: false, version: None }
     }
 
     /// The same service under the name that a user typed.
@@ -116,16 +144,21 @@ impl Service {
         &self.name
     }
 
-    /// The service directory, as given.
+    /// The service directory, as given; for one behind a descriptor, the path that led to it.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.home.path()
+    }
+
+    /// Where its files are.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Whose bytes it speaks; asks the directory again while that is not known.
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
-        self.dialect.or_else(|| detect::detect(&self.dir))
+        self.dialect.or_else(|| detect::detect(&self.home))
     }
 
     /// The version of its supervisor, where [`Service::of_version`] named one.
@@ -135,13 +168,13 @@ impl Service {
 
     /// Whether there is something to run when the service has ended.
     pub(crate) fn has_finish(&self) -> bool {
-        node::exists(&self.dir.join("finish"))
+        node::exists(&self.home.at("finish"))
     }
 
     /// Asks the directory again whose it is: another suite may have taken over.
     pub(crate) fn detect_again(&mut self) {
         if !self.believed {
-            self.dialect = detect::detect(&self.dir).or(self.dialect);
+            self.dialect = detect::detect(&self.home).or(self.dialect);
         }
     }
 
@@ -149,14 +182,14 @@ impl Service {
     /// script: its logger has no directory, and its status is [`Service::log_status`].
     #[must_use]
     pub fn log(&self) -> Option<Self> {
-        let dir = self.dir.join(files::LOG);
-        let stat = node::stat(&dir).ok().flatten()?;
+        let stat = node::stat(self.home.at(files::LOG)).ok().flatten()?;
         let name = format!("{}/{}", self.name, files::LOG);
         if !node::is_dir(&stat) {
             return None;
         }
+        let home = self.home.directory(files::LOG).ok()?;
         let dialect = self.dialect.filter(|_| self.believed);
-        Some(Self { dir, name, dialect, believed: self.believed, version: self.version })
+        Some(Self { home, name, dialect, believed: self.believed, version: self.version })
     }
 
     /// Looks at the service: asks whether it is supervised, reads its record, looks for a `down`
@@ -170,8 +203,8 @@ impl Service {
     pub fn status(&self) -> Result<Observation, Error> {
         let mut dialect = self.dialect();
         let liveness = match dialect {
-            Some(dialect) => liveness::probe(&self.dir, dialect)?,
-            None => liveness::probe_ok(&self.dir)?,
+            Some(dialect) => liveness::probe(&self.home, dialect)?,
+            None => liveness::probe_ok(&self.home)?,
         };
         if dialect.is_none() && liveness != Liveness::Dead {
             // It came up between the two looks; what tells its dialect is there by now.
@@ -179,7 +212,7 @@ impl Service {
         }
         let reading = match liveness {
             Liveness::Dead => {
-                require_directory(&self.dir)?;
+                require_directory(&self.home)?;
                 Reading::Unsupervised
             }
             Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
@@ -192,7 +225,7 @@ impl Service {
             (reading, _) => (reading, None),
         };
         let normally =
-            if node::exists(&self.dir.join(files::DOWN)) { Normally::Down } else { Normally::Up };
+            if node::exists(&self.home.at(files::DOWN)) { Normally::Down } else { Normally::Up };
         Ok(Observation { reading, liveness, normally: Some(normally), dialect, notifies })
     }
 
@@ -217,7 +250,7 @@ impl Service {
     /// [`Error::WrongType`], [`Error::Denied`] or [`Error::Io`]. That there is no tally is no error.
     pub fn deaths(&self) -> Result<Vec<Death>, Error> {
         let limit = Death::LEN * Death::MAX_COUNT;
-        let bytes = node::read_at_most(&self.dir.join(files::DEATH_TALLY), limit as u64)?;
+        let bytes = node::read_at_most(&self.home.at(files::DEATH_TALLY), limit as u64)?;
         Ok(Tally::new(&bytes.unwrap_or_default()).collect())
     }
 
@@ -254,10 +287,10 @@ impl Service {
     /// As [`Service::send`].
     pub fn send_all_before(&self, ops: &[Op], deadline: Instant) -> Result<(), Error> {
         let Some(&first) = ops.first() else { return Ok(()) };
-        let dir = || self.dir.clone();
-        let path = self.dir.join(files::CONTROL);
+        let dir = || self.dir().to_owned();
+        let path = || self.home.at(files::CONTROL).path();
         let Some(dialect) = self.dialect() else {
-            return Err(match node::open_fifo(&path)? {
+            return Err(match node::open_fifo(self.home.at(files::CONTROL))? {
                 Fifo::Open(_) => Error::UnknownDialect { dir: dir() },
                 Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
             });
@@ -269,13 +302,14 @@ impl Service {
         }
         if bytes.len() > PIPE_BUF {
             let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+            let path = path();
             return Err(Error::Io { doing: "write so many requests at once to", path, source });
         }
         // Opened for this one request and closed after it.
-        let Fifo::Open(fifo) = node::open_fifo(&path)? else {
+        let Fifo::Open(fifo) = node::open_fifo(self.home.at(files::CONTROL))? else {
             return Err(self.not_supervised(first));
         };
-        match node::write_fifo(fifo, &path, &bytes, deadline)? {
+        match node::write_fifo(fifo, path, &bytes, deadline)? {
             Written::All => Ok(()),
             Written::NoReader => Err(self.not_supervised(first)),
             Written::Full => Err(Error::NotTakingRequests { op: first, dir: dir() }),
@@ -294,8 +328,8 @@ impl Service {
     }
 
     fn not_supervised(&self, op: Op) -> Error {
-        match require_directory(&self.dir) {
-            Ok(()) => Error::NotSupervised { op, dir: self.dir.clone() },
+        match require_directory(&self.home) {
+            Ok(()) => Error::NotSupervised { op, dir: self.dir().to_owned() },
             Err(error) => error,
         }
     }
@@ -303,7 +337,7 @@ impl Service {
     fn read_status(&self, dialect: Option<Dialect>) -> Result<Reading, Error> {
         let Some(dialect) = dialect else {
             // Somebody answers, and what is there does not tell who: starting, or damaged.
-            return match node::read_record(&self.status_path())? {
+            return match node::read_record(&self.home.at(files::STATUS))? {
                 Some(bytes) => Err(self.of_no_dialect(&bytes)),
                 None => Ok(Reading::NotYet),
             };
@@ -320,9 +354,9 @@ impl Service {
         // The record says "exited 0" of a service that was never started, too. The tally begins
         // with the supervisor, as the record's wait status does; but it may be kept empty.
         if status.phase == Phase::Down && status.last_exit == (LastExit::Exited { code: 0 }) {
-            let tally = node::stat(&self.dir.join(files::DEATH_TALLY)).ok().flatten();
+            let tally = node::stat(self.home.at(files::DEATH_TALLY)).ok().flatten();
             let empty = tally.is_some_and(|stat| stat.st_size == 0);
-            if empty && !node::exists(&self.dir.join("max-death-tally")) {
+            if empty && !node::exists(&self.home.at("max-death-tally")) {
                 status.last_exit = LastExit::NotStarted;
             }
         }
@@ -332,7 +366,7 @@ impl Service {
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores
     /// anything else, a blank after the number included, and 0.
     fn notifies(&self) -> bool {
-        let text = node::read_at_most(&self.dir.join(files::NOTIFICATION_FD), 16);
+        let text = node::read_at_most(&self.home.at(files::NOTIFICATION_FD), 16);
         let Ok(Some(text)) = text else { return false };
         let digits = text.strip_suffix(b"\n").unwrap_or(&text);
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
@@ -341,13 +375,13 @@ impl Service {
 
     /// The record; `None` if a supervisor has not published one yet.
     fn read_record(&self, dialect: Dialect) -> Result<Option<Record>, Error> {
-        let path = self.status_path();
-        let Some(mut bytes) = node::read_record(&path)? else { return Ok(None) };
+        let at = self.home.at(files::STATUS);
+        let Some(mut bytes) = node::read_record(&at)? else { return Ok(None) };
         if dialect == Dialect::Encore {
             // Rewritten in place: two equal readings in a row are not half of one.
             let mut still = false;
             for _ in 0..READS_OF_A_MOVING_RECORD {
-                let Some(again) = node::read_record(&path)? else { return Ok(None) };
+                let Some(again) = node::read_record(&at)? else { return Ok(None) };
                 still = again.as_slice() == bytes.as_slice();
                 bytes = again;
                 if still {
@@ -365,18 +399,14 @@ impl Service {
             .map_err(|_| DecodeError::Length { dialect, found: bytes.file_len() });
         match record.and_then(|record| record.check().map(|()| record)) {
             Ok(record) => Ok(Some(record)),
-            Err(source) => Err(Error::Malformed { path, source }),
+            Err(source) => Err(Error::Malformed { path: at.path(), source }),
         }
     }
 
     fn of_no_dialect(&self, bytes: &RecordBytes) -> Error {
         // Only `ok` was found, so it is daemontools' or encore's; the former is the common one.
         let source = DecodeError::Length { dialect: Dialect::Daemontools, found: bytes.file_len() };
-        Error::Malformed { path: self.status_path(), source }
-    }
-
-    fn status_path(&self) -> PathBuf {
-        self.dir.join(files::STATUS)
+        Error::Malformed { path: self.home.at(files::STATUS).path(), source }
     }
 }
 
@@ -398,12 +428,12 @@ const PIPE_BUF: usize = 512;
 /// One write of twenty bytes is over in a microsecond; a handful of readings outlasts it.
 const READS_OF_A_MOVING_RECORD: usize = 16;
 
-fn require_directory(dir: &Path) -> Result<(), Error> {
-    match node::stat(dir)? {
-        None => Err(Error::NotFound { path: dir.to_owned() }),
+fn require_directory(home: &Home) -> Result<(), Error> {
+    match home.stat()? {
+        None => Err(Error::NotFound { path: home.path().to_owned() }),
         Some(stat) if node::is_dir(&stat) => Ok(()),
         Some(stat) => Err(Error::WrongType {
-            path: dir.to_owned(),
+            path: home.path().to_owned(),
             expected: "a service directory",
             found: node::what(&stat),
         }),

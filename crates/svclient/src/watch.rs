@@ -373,7 +373,7 @@ impl WatchSet {
         let moved = member.subject.service().is_some_and(|service| {
             heard.contains(&Place::Gone)
                 || (may_have_moved.iter().any(|place| heard.contains(place))
-                    && Places::of(service.dir()) != member.places)
+                    && Places::of(&service.home().for_paths()) != member.places)
         });
         if moved {
             let subject = member.subject.clone();
@@ -431,10 +431,11 @@ impl WatchSet {
     fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
         let Some(service) = member.subject.service() else { return Ok(()) };
-        let dir = service.dir().to_owned();
+        let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
         member.places = Places::of(&dir);
         // The entry of a link in its scan directory comes and goes without a word from its target.
-        let is_link = dir.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
+        let is_link =
+            !held && dir.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
         if let Some(parent) = dir.parent().filter(|_| is_link) {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             match self.watch(Who::Around(key), &Dir::Above(parent.to_owned())) {

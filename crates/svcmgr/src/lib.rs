@@ -6,7 +6,10 @@
 //! | list what a scanner sees                 | [`ScanDir`]                                    |
 //! | ask for something, without waiting       | [`Service::send`]                              |
 //! | ask, and wait until it is so             | [`pursue`]                                     |
+//! | the same for many, a few at a time       | [`Bulk`]                                       |
+//! | start by need, stop in reverse           | [`Plan`]                                       |
 //! | follow any number of services            | [`WatchSet`]                                   |
+//! | use a supervisor of your own in all that | [`Backend`]                                    |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //!
 //! ```no_run

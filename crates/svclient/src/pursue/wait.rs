@@ -359,7 +359,7 @@ impl Probe {
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
         let asks_ready = request.goal == Goal::Ready && is_silent;
         let script = |service: &&Service| {
-            service.dialect() == Some(Dialect::Runit) && check::has_script(service.dir())
+            service.dialect() == Some(Dialect::Runit) && check::has_script(service.home())
         };
         let what = if asks_ready && prober.ask.is_some() {
             What::Closure
@@ -394,7 +394,7 @@ impl Probe {
             What::Script(service) => {
                 let mut script = match self.running.take() {
                     Some(script) => script,
-                    None => Script::start(service.dir())?,
+                    None => Script::start(service.home())?,
                 };
                 let answer = script.passed()?;
                 if answer.is_none() {

@@ -150,7 +150,7 @@ impl End {
     fn may_be_asked(&self, scanner: Scanner) -> Result<(), Error> {
         for (key, part) in self.to_be_asked(scanner) {
             if is_held(&self.seen, key) {
-                node::open_fifo(&part.dir().join(files::CONTROL))?;
+                node::open_fifo(part.home().at(files::CONTROL))?;
             }
         }
         Ok(())

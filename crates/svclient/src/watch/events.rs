@@ -57,7 +57,7 @@ impl WatchSet {
         let Some(service) = member.subject.service() else {
             return Err(Error::UnknownDialect { dir: member.subject.backend().name().into() });
         };
-        let dir = service.dir().to_owned();
+        let dir = service.home().for_paths().into_owned();
         if service.dialect() != Some(Dialect::S6) {
             return Err(Error::UnknownDialect { dir });
         }

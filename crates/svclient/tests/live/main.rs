@@ -13,6 +13,8 @@
 mod supervised;
 
 mod faults;
+mod many;
+mod probes;
 mod scanners;
 mod sentences;
 mod waiting;
@@ -53,6 +55,18 @@ say! {
     an_order_is_kept_both_ways
     a_storm_of_requests_ends_with_the_last_state
     many_services_share_one_watch
+    a_directory_behind_a_descriptor_is_the_same_service
+}
+
+mod probed {
+    of_suite!(crate::probes, runit Runit
+        a_check_script_is_run_as_sv_runs_it
+        a_script_that_hangs_ends_with_the_deadline_and_is_not_left_behind
+        ready_is_what_the_check_script_says
+        a_closure_says_when_a_silent_service_is_ready);
+    of_suite!(crate::probes, daemontools Daemontools
+        a_closure_says_when_a_silent_service_is_ready);
+    of_suite!(crate::probes, s6 S6 a_closure_says_when_a_silent_service_is_ready);
 }
 
 mod s6_only {

@@ -1,6 +1,7 @@
 //! What must hold under each supervisor, in the same words.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::{OpenOptionsExt, symlink},
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 use nix::sys::signal::Signal;
 use svclient::{
     Dialect, ErrorKind, Goal, LastExit, News, Observation, OnFailure, Op, Outcome, Plan, Reading,
-    Request, Service, State, Status, Step, Want, WatchEvent, WatchSet, pursue,
+    Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
 };
 
 use crate::{
@@ -719,56 +720,64 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
     assert!(steps[1].result.is_none());
 }
 
-/// Random requests one after the other, unwaited: what the watch says last is what the record says,
-/// no event is older than the one before, and none says what the one before said. `SV_STORM` sets
-/// their number; runsv and supervise take a second for every restart.
+/// Random requests one after the other, unwaited: what the watch says last of a service is what its
+/// record says, no event is older than the one before, and none says what the one before said.
+/// runsv and supervise take a second for every restart, so the storm has many places.
+/// `SV_STORM` sets the number of its sequences.
 pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
-    let supervised = Supervised::start(suite, SLEEP);
-    let mut watch = watch(&supervised);
-    until(&mut watch, State::Up);
-    let service = open(&supervised);
+    let places = if suite == Suite::S6 { 10 } else { 50 };
+    let supervised: Vec<_> = (0..places).map(|_| Supervised::start(suite, SLEEP)).collect();
+    let services: Vec<Service> = supervised.iter().map(open_when_up).collect();
+    let mut watch = WatchSet::new().unwrap();
+    let mut last: BTreeMap<WatchKey, Observation> = BTreeMap::new();
+    let keys: Vec<_> = services.iter().map(|service| watch.add(service.clone()).unwrap()).collect();
+    let mut note = |event: WatchEvent| {
+        let now = event.observation.unwrap();
+        if let Some(before) = last.insert(event.key, now) {
+            assert_ne!(before.reading, now.reading, "{:?}", event.news);
+            let since = |seen: Observation| seen.reading.status().unwrap().since;
+            assert!(since(now) >= since(before), "{now:?} after {before:?}");
+        }
+    };
     // A small generator, so that a failure comes again.
     let mut noise = 0x5eed_u64;
-    let ops = [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Term, Op::Kill, Op::Up];
-    let mut last: Option<Observation> = None;
-    let mut since = None;
-    let mut note = |event: WatchEvent| {
-        let news = event.news;
-        let observation = event.observation.unwrap();
-        assert_ne!(
-            last.map(|last| last.reading),
-            Some(observation.reading),
-            "{news:?} {last:?} {observation:?}"
-        );
-        last = Some(observation);
-        let now = observation.reading.status().unwrap().since;
-        assert!(now >= since, "{now:?} after {since:?}");
-        since = now;
-    };
-    let count = std::env::var("SV_STORM").ok().and_then(|count| count.parse().ok());
-    for _ in 0..count.unwrap_or(if suite == Suite::S6 { 500 } else { 25 }) {
+    let mut below = |limit: usize| {
         noise ^= noise << 13;
         noise ^= noise >> 7;
         noise ^= noise << 17;
-        let op = ops[usize::try_from(noise % 8).unwrap()];
-        service.send(op).unwrap();
+        usize::try_from(noise >> 16).unwrap() % limit
+    };
+    let ops = [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Term, Op::Kill, Op::Up];
+    let count = std::env::var("SV_STORM").ok().and_then(|count| count.parse().ok());
+    for _ in 0..count.unwrap_or(500) {
+        let sequence: Vec<Op> = (0..=below(3)).map(|_| ops[below(ops.len())]).collect();
+        services[below(places)].send_all_before(&sequence, deadline()).unwrap();
         if let Some(event) = watch.next_now().unwrap() {
             note(event);
         }
     }
-    service.send(Op::Cont).unwrap();
-    service.send(Op::Down).unwrap();
+    for service in &services {
+        service.send_all_before(&[Op::Cont, Op::Down], deadline()).unwrap();
+    }
     // The last word of a storm is down, and there may be a second before every word.
-    let limit = Instant::now() + 40 * PATIENCE;
+    let limit = Instant::now() + 10 * PATIENCE;
+    let is_down = |service: &Service| status(&service.status().unwrap()).state() == State::Down;
     loop {
         let quiet = Instant::now() + QUIET;
         match watch.next_before(Some(quiet)).unwrap() {
             Some(event) => note(event),
-            None if status(&service.status().unwrap()).state() == State::Down => break,
+            None if services.iter().all(is_down) => break,
             None => assert!(Instant::now() < limit, "no rest in time"),
         }
     }
-    assert_eq!(last.unwrap().reading, service.status().unwrap().reading);
+    for (key, service) in keys.iter().zip(&services) {
+        assert_eq!(last[key].reading, service.status().unwrap().reading);
+    }
+}
+
+fn open_when_up(supervised: &Supervised) -> Service {
+    wait_for(supervised, State::Up);
+    open(supervised)
 }
 
 /// Longer than any pause of a supervisor between two bytes.
@@ -788,6 +797,29 @@ pub fn readiness_is_awaited_then_reported(suite: Suite) {
     let ready = until(&mut watch, State::Ready);
     assert_eq!(ready.pid, starting.pid);
     assert!(supervised.native().contains(", ready"), "{}", supervised.native());
+}
+
+/// Whatever happens to its path.
+pub fn a_directory_behind_a_descriptor_is_the_same_service(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let up = wait_for(&supervised, State::Up);
+    fs::create_dir(supervised.dir().join("log")).unwrap();
+    let held = Service::from_fd(fs::File::open(supervised.dir()).unwrap()).unwrap();
+    assert_eq!((held.dir(), held.name()), (&*supervised.dir(), "web"));
+    assert_eq!(held.dialect(), open(&supervised).dialect());
+    let moved = supervised.scan_dir().join("elsewhere");
+    fs::rename(supervised.dir(), &moved).unwrap();
+    assert_eq!(status(&held.status().unwrap()).pid, up.pid);
+    let again = status(&reached(request(&held, &Request::restart())));
+    assert_ne!(again.pid, up.pid);
+    let log = held.log().unwrap();
+    assert_eq!((log.name(), log.status().unwrap().reading), ("web/log", Reading::Unsupervised));
+    assert_eq!(log.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
+    fs::rename(&moved, supervised.dir()).unwrap();
+    let file = fs::File::open(supervised.dir().join("run")).unwrap();
+    assert_eq!(Service::from_fd(file).unwrap_err().kind(), ErrorKind::WrongType);
+    let none = fs::File::open(supervised.scan_dir()).unwrap();
+    assert_eq!(Service::from_fd(none).unwrap_err().kind(), ErrorKind::NotAService);
 }
 
 pub fn the_exit_code_is_told(suite: Suite) {

@@ -21,5 +21,6 @@ say! {
     the_status_example_lists_a_scan_directory
     the_restart_example_names_the_new_process
     the_watch_example_tells_of_what_comes
+    the_bulk_example_restarts_them_one_after_the_other
     the_order_example_starts_by_need
 }

@@ -79,6 +79,24 @@ pub fn the_watch_example_tells_of_what_comes(suite: Suite) {
     assert!(child.wait().unwrap().success());
 }
 
+pub fn the_bulk_example_restarts_them_one_after_the_other(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let before = up(&supervised).pid;
+    let hidden = supervised.scan_dir().join(".not-seen-by-any-scanner");
+    symlink(supervised.dir(), hidden).unwrap();
+    assert_eq!(run("bulk", [supervised.scan_dir()]), "web: restarted and ready\n");
+    assert_ne!(up(&supervised).pid, before);
+}
+
+#[test]
+fn the_own_backend_example_is_asked_and_watched_like_all_others() {
+    let said = run("own_backend", ["sleep", "1000"]);
+    let lines: Vec<&str> = said.lines().collect();
+    // Whether a change is seen before the next is asked for is a matter of milliseconds.
+    let told = lines.iter().filter(|line| **line != "sleep: changed");
+    assert!(told.eq(["sleep: done", "sleep: snapshot", "sleep: done"].iter()), "{lines:?}");
+}
+
 pub fn the_order_example_starts_by_need(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
     supervised.file("down", "");

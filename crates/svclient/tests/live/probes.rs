@@ -1,0 +1,103 @@
+//! Readiness that is asked for: the `check` script of runit, and the caller's own question.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use svclient::{Bulk, CheckRule, Goal, Op, Outcome, Request, State, Why, pursue};
+
+use crate::{
+    supervised::{Suite, Supervised},
+    waiting::{deadline, event, open, status_of, watch},
+};
+
+const SLEEP: &str = "exec sleep 1000";
+
+fn wait_for(supervised: &Supervised, state: State) {
+    let mut watch = watch(supervised);
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.state() == state));
+}
+
+fn outcome(supervised: &Supervised, request: &Request, deadline: Instant) -> Outcome {
+    pursue(&[open(supervised)], request, deadline).unwrap().remove(0).unwrap()
+}
+
+/// Whether the installed `sv` is content within a second. Debian 12 has 2.1.2.
+fn sv_check(supervised: &Supervised) -> bool {
+    let mut sv = Command::new("sv");
+    sv.args(["-w", "1", "check"]).arg(supervised.dir()).stdout(Stdio::null());
+    sv.status().unwrap().success()
+}
+
+/// Whether we are, by the same rule.
+fn check(supervised: &Supervised, rule: CheckRule) -> bool {
+    let soon = Instant::now() + Duration::from_secs(1);
+    matches!(outcome(supervised, &Request::check(rule), soon), Outcome::Reached { .. })
+}
+
+pub fn a_check_script_is_run_as_sv_runs_it(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    let agree = |expected: bool, case: &str| {
+        assert_eq!(sv_check(&supervised), expected, "sv, {case}");
+        assert_eq!(check(&supervised, CheckRule::Runit2_1), expected, "{case}");
+    };
+    agree(true, "no script");
+    supervised.script("check", "exit 1");
+    agree(false, "it says no");
+    supervised.script("check", "test $# = 0 && test -x run");
+    agree(true, "it runs in the service directory, without arguments");
+    supervised.script("check", "exec 2>/dev/null; echo something");
+    // sv closes its standard output: what it prints is an error there and nowhere here.
+    assert!(check(&supervised, CheckRule::Runit2_1));
+    supervised.script("check", "exit 1");
+    let check = supervised.dir().join("check");
+    fs::set_permissions(&check, fs::Permissions::from_mode(0o644)).unwrap();
+    agree(true, "nobody may run it");
+}
+
+pub fn a_script_that_hangs_ends_with_the_deadline_and_is_not_left_behind(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    supervised.script("check", "echo $$ > check.pid; exec sleep 1000");
+    assert!(!check(&supervised, CheckRule::default()));
+    let pid = fs::read_to_string(supervised.dir().join("check.pid")).unwrap();
+    let alive = fs::exists(format!("/proc/{}", pid.trim())).unwrap();
+    assert!(!alive);
+}
+
+pub fn ready_is_what_the_check_script_says(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    supervised.script("check", "test -e is-ready");
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let soon = Instant::now() + Duration::from_millis(300);
+    let not_yet = outcome(&supervised, &Request::up().until(Goal::Ready), soon);
+    assert!(matches!(not_yet, Outcome::Deadline { .. }), "{not_yet:?}");
+    supervised.file("is-ready", "");
+    let ready = outcome(&supervised, &Request::up().until(Goal::Ready), deadline());
+    assert!(matches!(ready, Outcome::Reached { .. }), "{ready:?}");
+    fs::remove_file(supervised.dir().join("check")).unwrap();
+    let never = outcome(&supervised, &Request::wait(Goal::Ready), deadline());
+    assert!(matches!(never, Outcome::Never { why: Why::NoReadiness, .. }), "{never:?}");
+}
+
+pub fn a_closure_says_when_a_silent_service_is_ready(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, "echo x > started; exec sleep 1000");
+    supervised.file("down", "");
+    supervised.supervise();
+    wait_for(&supervised, State::Down);
+    let services = [open(&supervised)];
+    let started = supervised.dir().join("started");
+    let outcomes = Bulk::new(&services)
+        .ready_when(Duration::from_millis(1), |_, _| started.exists())
+        .pursue(&Request::up().until(Goal::Ready), deadline())
+        .unwrap();
+    assert!(matches!(outcomes[0], Ok(Outcome::Reached { .. })), "{outcomes:?}");
+    assert!(started.exists());
+    services[0].send(Op::Down).unwrap();
+}

@@ -1,0 +1,38 @@
+//! Restarts every service of a scan directory, a few at a time, and tells what came of each.
+//!
+//!     cargo run -p svcmgr --example bulk -- /etc/service [AT_A_TIME]
+//!
+//! Services of other kinds may be in the same list: make it of `Arc<dyn Backend>`.
+
+use std::{
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
+
+use svcmgr::{Bulk, Goal, Outcome, Request, ScanDir};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args_os().skip(1);
+    let dir = args.next().unwrap_or_else(|| "/etc/service".into());
+    let at_a_time = args.next().and_then(|count| count.to_str()?.parse().ok());
+    let services = ScanDir::new(dir).services()?;
+    let bulk = Bulk::new(&services)
+        .limit(at_a_time.unwrap_or(NonZeroUsize::MIN))
+        // What "ready" means for services that do not say it themselves.
+        .ready_when(Duration::from_millis(100), |_, seen| {
+            seen.reading.status().is_some_and(|status| status.pid.is_some())
+        });
+    let request = Request::restart().until(Goal::Ready).kill_after(Duration::from_secs(10));
+    let outcomes = bulk.pursue(&request, Instant::now() + Duration::from_secs(60))?;
+    for (service, outcome) in services.iter().zip(outcomes) {
+        let word = match outcome {
+            Ok(Outcome::Reached { .. }) => "restarted and ready".to_owned(),
+            Ok(Outcome::Never { why, .. }) => why.to_string(),
+            Ok(Outcome::Deadline { .. }) => "not in time".to_owned(),
+            Ok(Outcome::NotAsked) => "not asked".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        println!("{}: {word}", service.name());
+    }
+    Ok(())
+}

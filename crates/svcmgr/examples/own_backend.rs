@@ -1,0 +1,124 @@
+//! A supervisor of one's own, in the same calls as all others: here a child of this program.
+//!
+//!     cargo run -p svcmgr --example own_backend -- sleep 1000
+
+use std::{
+    process::{Child, Command},
+    sync::{Arc, Mutex, PoisonError},
+    task::Waker,
+    time::{Duration, Instant, SystemTime},
+};
+
+use svcmgr::{
+    Backend, Bulk, Error, ErrorKind, LastExit, Liveness, Observation, Op, Outcome, Phase, Pid,
+    Readiness, Reading, Request, Stage, Status, Subscription, UnixTime, Want, WatchSet,
+};
+
+/// A command that runs or does not.
+#[derive(Clone)]
+struct Runner {
+    argv: Vec<String>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    child: Option<Child>,
+    since: UnixTime,
+}
+
+impl Runner {
+    fn refuse(&self, op: Op, kind: ErrorKind, source: impl Into<Sorry>) -> Error {
+        let doing = format!("send `{op}` to");
+        Error::Backend { doing, name: self.name().into(), kind, hint: None, source: source.into() }
+    }
+}
+
+type Sorry = Box<dyn std::error::Error + Send + Sync>;
+
+impl Backend for Runner {
+    fn name(&self) -> &str {
+        self.argv.first().map_or("nothing", String::as_str)
+    }
+
+    fn suite(&self) -> Option<&str> {
+        Some("runner")
+    }
+
+    fn accepts(&self, op: Op) -> bool {
+        matches!(op, Op::Up | Op::Down)
+    }
+
+    fn status(&self) -> Result<Observation, Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state.child.as_mut().map(Child::try_wait), Some(Ok(Some(_)))) {
+            (state.child, state.since) = (None, now());
+        }
+        let pid = state.child.as_ref().and_then(|child| Pid::new(child.id().into()));
+        let up = pid.is_some();
+        let status = Status {
+            phase: if up { Phase::Up } else { Phase::Down },
+            stage: Stage::NotReported,
+            want: Some(if up { Want::Up } else { Want::Down }),
+            pid,
+            finish_pid: None,
+            paused: None,
+            got_term: None,
+            since: Some(state.since),
+            readiness: Readiness::NotReported,
+            last_exit: LastExit::NotReported,
+        };
+        let (reading, liveness) = (Reading::Status(status), Liveness::Alive { supervisor: None });
+        Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
+    }
+
+    fn send(&self, op: Op) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match (op, &mut state.child) {
+            (Op::Up, None) => {
+                let (program, args) = self.argv.split_first().ok_or_else(|| {
+                    self.refuse(op, ErrorKind::NotFound, "there is no command to run")
+                })?;
+                let child = Command::new(program).args(args).spawn();
+                let child = child.map_err(|error| self.refuse(op, ErrorKind::Io, error))?;
+                (state.child, state.since) = (Some(child), now());
+                Ok(())
+            }
+            (Op::Down, Some(child)) => {
+                child.kill().map_err(|error| self.refuse(op, ErrorKind::Io, error))
+            }
+            (Op::Up | Op::Down, _) => Ok(()),
+            _ => Err(self.refuse(op, ErrorKind::Unsupported, "a runner knows up and down")),
+        }
+    }
+
+    /// Nobody tells of a child's end. Who has a thread or a connection that does calls the waker.
+    fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+        Ok(Subscription::Every(Duration::from_millis(20)))
+    }
+}
+
+fn now() -> UnixTime {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
+}
+
+fn main() -> Result<(), Error> {
+    let argv = std::env::args().skip(1).collect();
+    let state = Arc::new(Mutex::new(State { child: None, since: now() }));
+    let runner = Runner { argv, state };
+    let mut watch = WatchSet::new()?;
+    watch.add(runner.clone())?;
+
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for request in [Request::up(), Request::down()] {
+        for outcome in Bulk::new(std::slice::from_ref(&runner)).pursue(&request, deadline)? {
+            let reached = matches!(outcome?, Outcome::Reached { .. });
+            println!("{}: {}", runner.name(), if reached { "done" } else { "not done" });
+        }
+        while let Some(event) = watch.next_now()? {
+            println!("{}: {}", event.name(), event.news.name());
+        }
+    }
+    Ok(())
+}
