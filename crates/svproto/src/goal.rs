@@ -170,6 +170,8 @@ impl Pursuit {
     /// show.
     pub const fn refused(&mut self) {
         self.refused = true;
+        // There was a run.
+        self.acknowledged = true;
     }
 
     /// Whether the record shows that the supervisor has read the request: the want has turned to it.
@@ -263,7 +265,7 @@ impl Pursuit {
             return None;
         }
         if !self.acknowledged {
-            if !met_before {
+            if !met_before && !self.has_run_since(status) {
                 // It is simply the old want.
                 return Some(Verdict::Pending { look_again: None });
             }
@@ -319,6 +321,12 @@ impl Pursuit {
                 .status()
                 .is_some_and(|base| base.since != status.since && base.phase != Phase::Down),
         }
+    }
+
+    /// Whether a service that was down had a run in between, which nobody saw: wanted up, started,
+    /// ended and given up within one look.
+    fn has_run_since(&self, status: &Status) -> bool {
+        self.baseline.status().is_some_and(|base| is_down(base) && status.since > base.since)
     }
 
     /// Whether the one run that was asked for is over already. Its end is all that is left to see

@@ -451,7 +451,7 @@ fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
     let mut play =
         Play::new(vec![Role { tells: true, ..told }, Role { tells: true, ..lost }, plain]);
     // A process that ends before it is ready.
-    let results = play.run(&Request::up().until(Goal::UpFor(Duration::from_secs(5))), 1000);
+    let results = play.run(&Request::up().until(Goal::UpFor(Duration::from_secs(5))), 3000);
     let never: Vec<(Why, u128)> = results
         .iter()
         .map(|result| match result {
@@ -460,7 +460,7 @@ fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
         })
         .collect();
     let given_up = Why::GivenUp { exit };
-    assert_eq!(never, [(Why::Refused { exit }, 31), (given_up, 130), (given_up, 30)]);
+    assert_eq!(never, [(Why::Refused { exit }, 31), (given_up, 1030), (given_up, 30)]);
 }
 
 #[test]

@@ -54,10 +54,8 @@ struct Waiting {
 enum Finish {
     /// No, or there is none.
     Unheard,
-    /// Yes, and the last run is not known to be over.
-    Listening,
-    /// The last run is over, and everything was heard of it.
-    Over,
+    /// Yes. The service seems to be given up, and until then a letter may say why.
+    Listening(Option<Instant>),
 }
 
 /// What must say yes besides once the goal is reached.
@@ -104,8 +102,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 const STARTING: Duration = Duration::from_secs(1);
 /// Between two looks at a service that cannot be watched.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// s6 publishes a record first and tells its listeners then; a listener that is full hears nothing.
-const HEARING: Duration = Duration::from_millis(100);
+/// s6 publishes a record first and tells its listeners then, microseconds later on an idle machine. A
+/// listener that is full hears nothing.
+const HEARING: Duration = Duration::from_secs(1);
 
 impl Wait {
     /// Arms the watch and takes the baseline.
@@ -147,7 +146,7 @@ impl Wait {
             look_again: None,
             judge_again: None,
             kill_at: None,
-            finish: if hears { Finish::Listening } else { Finish::Unheard },
+            finish: if hears { Finish::Listening(None) } else { Finish::Unheard },
             probe,
         };
         Self { key, state: State::Waiting(Box::new(waiting)) }
@@ -209,16 +208,8 @@ impl Wait {
 
     /// Takes what an event directory told.
     pub(super) fn hear(&mut self, letter: Option<Event>) {
-        let State::Waiting(waiting) = &mut self.state else { return };
-        match letter {
-            Some(Event::Failed) => waiting.pursuit.refused(),
-            Some(Event::Down) if waiting.finish == Finish::Listening => {
-                waiting.finish = Finish::Over;
-            }
-            Some(Event::Up) if waiting.finish == Finish::Over => {
-                waiting.finish = Finish::Listening;
-            }
-            _ => (),
+        if let (State::Waiting(waiting), Some(Event::Failed)) = (&mut self.state, letter) {
+            waiting.pursuit.refused();
         }
     }
 
@@ -308,16 +299,22 @@ impl Wait {
                 }
                 return;
             }
-            Verdict::Never(Why::GivenUp { .. }) if waiting.finish == Finish::Listening => {
-                // Its reason comes right behind.
-                waiting.finish = Finish::Over;
-                waiting.judge_again = Some(now + HEARING);
-            }
             Verdict::Never(why) => {
+                if let (Why::GivenUp { .. }, Finish::Listening(until)) = (why, waiting.finish) {
+                    let until = until.unwrap_or(now + HEARING);
+                    if now < until {
+                        waiting.finish = Finish::Listening(Some(until));
+                        waiting.judge_again = Some(until);
+                        return;
+                    }
+                }
                 self.end(Ok(Outcome::Never { why, observation, took }));
                 return;
             }
             Verdict::Pending { look_again } => {
+                if waiting.finish != Finish::Unheard {
+                    waiting.finish = Finish::Listening(None);
+                }
                 waiting.judge_again = look_again.and_then(|at| now.checked_add(wall.elapsed(at)));
             }
         }

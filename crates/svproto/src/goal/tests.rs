@@ -288,3 +288,22 @@ fn a_process_that_the_supervisor_takes_for_dead_is_not_down() {
     assert_eq!(lying.status().unwrap().pid, Pid::new(9));
     check(Goal::Down, Some(Op::Down), &[(lying, PENDING)]);
 }
+
+/// Wanted up, started, ended and given up between two looks: the want is the old one again, and only
+/// the stamp shows that there was a run.
+#[test]
+fn a_run_that_nobody_saw_was_one() {
+    let at = |seconds: u64| NOW.saturating_add(Duration::from_secs(seconds));
+    let (before, after) = (runit(1, 0, b'd', 0), runit(2, 0, b'd', 0));
+    let mut pursuit = Pursuit::new(Goal::UpFor(LAST_WORD), Some(Op::Up), before);
+    assert_eq!(pursuit.observe(&before, at(10)), PENDING);
+    // An older `once` may have been read, and the request not yet.
+    let look_again = Some(at(23));
+    assert_eq!(pursuit.observe(&after, at(20)), Verdict::Pending { look_again });
+    let exit = LastExit::NotReported;
+    assert_eq!(pursuit.observe(&after, at(23)), Verdict::Never(Why::GivenUp { exit }));
+    // Who was told of the refusal need not wait.
+    let mut told = Pursuit::new(Goal::Up, Some(Op::Up), before);
+    told.refused();
+    assert_eq!(told.observe(&after, at(20)), Verdict::Never(Why::Refused { exit }));
+}
