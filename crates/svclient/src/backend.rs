@@ -57,6 +57,11 @@ pub trait Backend: Send + Sync {
     /// If nothing would be told.
     fn subscribe(&self, waker: Waker) -> Result<Subscription, Error>;
 
+    /// The service directory, if it is one.
+    fn directory(&self) -> Option<&Service> {
+        None
+    }
+
     /// What answers for many services in one go, if there is such a thing. The same for all services
     /// that it answers for: they are recognized by the address.
     fn batch(&self) -> Option<Arc<dyn Batch>> {
@@ -110,6 +115,10 @@ impl Backend for Service {
         Self::restart(self)
     }
 
+    fn directory(&self) -> Option<&Service> {
+        Some(self)
+    }
+
     /// Always [`Subscription::Directory`].
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
         Ok(Subscription::Directory(self.clone()))
@@ -145,6 +154,10 @@ macro_rules! forward {
 
             fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
                 (**self).subscribe(waker)
+            }
+
+            fn directory(&self) -> Option<&Service> {
+                (**self).directory()
             }
 
             fn batch(&self) -> Option<Arc<dyn Batch>> {

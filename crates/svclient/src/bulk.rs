@@ -16,7 +16,7 @@ use svproto::Op;
 
 use crate::{
     Backend, Batch, Error, Observation, Outcome, Request, WatchSet,
-    pursue::{Prober, pursue_in},
+    pursue::{Enough, Prober, Terms, pursue_in},
 };
 
 /// Calls on many services. Backends of different kinds go together as `&[Arc<dyn Backend>]`.
@@ -40,6 +40,7 @@ pub struct Bulk<'a, B> {
     backends: &'a [B],
     parallel: NonZeroUsize,
     limit: usize,
+    enough: Enough,
     prober: Prober<'a>,
 }
 
@@ -47,7 +48,13 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// Calls on these services: one thread, all at a time.
     #[must_use]
     pub const fn new(backends: &'a [B]) -> Self {
-        Self { backends, parallel: NonZeroUsize::MIN, limit: usize::MAX, prober: Prober::none() }
+        Self {
+            backends,
+            parallel: NonZeroUsize::MIN,
+            limit: usize::MAX,
+            enough: Enough::All,
+            prober: Prober::none(),
+        }
     }
 
     /// So many threads look and send, this one included. One is faster for a few hundred service
@@ -62,6 +69,13 @@ impl<'a, B: Backend> Bulk<'a, B> {
     #[must_use]
     pub fn limit(self, at_a_time: NonZeroUsize) -> Self {
         Self { limit: at_a_time.get(), ..self }
+    }
+
+    /// One service that reaches its goal is enough: the wait for the others ends then, as it would at
+    /// the deadline.
+    #[must_use]
+    pub fn any(self) -> Self {
+        Self { enough: Enough::One, ..self }
     }
 
     /// What [`svproto::goal::Goal::Ready`] means for a service that does not report readiness: `ask`
@@ -96,8 +110,27 @@ impl<'a, B: Backend> Bulk<'a, B> {
     where
         B: Clone + 'static,
     {
+        self.pursue_telling(request, deadline, |_, _| ())
+    }
+
+    /// As [`Bulk::pursue`], and tells of each service when it is done: its place and its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bulk::pursue`].
+    pub fn pursue_telling(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        mut done: impl FnMut(usize, &Result<Outcome, Error>),
+    ) -> Result<Vec<Result<Outcome, Error>>, Error>
+    where
+        B: Clone + 'static,
+    {
         let mut watch = WatchSet::new()?;
-        pursue_in(&mut watch, self.backends, request, &self.prober, self.limit, deadline)
+        let (prober, limit, enough) = (&self.prober, self.limit, self.enough);
+        let terms = Terms { request, prober, limit, enough, deadline };
+        pursue_in(&mut watch, self.backends, &terms, &mut done)
     }
 
     /// How each of them stands. Services with the same [`Backend::batch`] are asked together.

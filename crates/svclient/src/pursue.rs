@@ -172,15 +172,34 @@ pub fn pursue<B: Backend + Clone + 'static>(
     Bulk::new(services).pursue(request, deadline)
 }
 
-/// The same in any world, at most `limit` services at a time.
+/// On what terms services are asked and waited for.
+pub(crate) struct Terms<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) prober: &'a Prober<'a>,
+    /// Services at a time.
+    pub(crate) limit: usize,
+    pub(crate) enough: Enough,
+    pub(crate) deadline: Instant,
+}
+
+/// How many services must reach their goal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enough {
+    All,
+    One,
+}
+
+/// Told of each service that is done.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, &Result<Outcome, Error>);
+
+/// The same in any world.
 pub(crate) fn pursue_in<B: Backend>(
     world: &mut impl World<B>,
     backends: &[B],
-    request: &Request,
-    prober: &Prober<'_>,
-    limit: usize,
-    deadline: Instant,
+    terms: &Terms<'_>,
+    tell: Tell<'_>,
 ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+    let Terms { request, prober, limit, enough, deadline } = *terms;
     let mut results: Vec<Option<Result<Outcome, Error>>> = backends.iter().map(|_| None).collect();
     let mut queue: VecDeque<(usize, &B)> = backends.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
@@ -200,7 +219,11 @@ pub(crate) fn pursue_in<B: Backend>(
                 wait.ask(world, *backend, request);
             }
         }
-        take_done(world, &mut under_way, &mut keys, &mut results);
+        take_done(world, &mut under_way, &mut keys, &mut results, tell);
+        let reached = |result: &Option<_>| matches!(result, Some(Ok(Outcome::Reached { .. })));
+        if enough == Enough::One && results.iter().any(reached) {
+            break;
+        }
         let Some(until) = next_look(&under_way, deadline) else {
             if queue.is_empty() {
                 break;
@@ -221,11 +244,13 @@ pub(crate) fn pursue_in<B: Backend>(
         for (backend, wait) in under_way.values_mut() {
             wait.go_on(world, *backend, request, prober, now);
         }
-        take_done(world, &mut under_way, &mut keys, &mut results);
+        take_done(world, &mut under_way, &mut keys, &mut results, tell);
     }
     for (at, (_, wait)) in under_way {
-        if let Some(result) = results.get_mut(at) {
-            *result = Some(wait.finish(world.now()));
+        let result = wait.finish(world.now());
+        tell(at, &result);
+        if let Some(place) = results.get_mut(at) {
+            *place = Some(result);
         }
     }
     Ok(results.into_iter().map(|result| result.unwrap_or(Ok(Outcome::NotAsked))).collect())
@@ -237,6 +262,7 @@ fn take_done<B>(
     under_way: &mut BTreeMap<usize, (&B, Wait)>,
     keys: &mut BTreeMap<WatchKey, usize>,
     results: &mut [Option<Result<Outcome, Error>>],
+    tell: Tell<'_>,
 ) {
     let done: Vec<usize> =
         under_way.iter().filter(|(_, (_, wait))| wait.is_done()).map(|(&at, _)| at).collect();
@@ -249,8 +275,10 @@ fn take_done<B>(
                 world.remove(key);
             }
         }
-        if let Some(result) = results.get_mut(at) {
-            *result = Some(wait.finish(world.now()));
+        let result = wait.finish(world.now());
+        tell(at, &result);
+        if let Some(place) = results.get_mut(at) {
+            *place = Some(result);
         }
     }
 }

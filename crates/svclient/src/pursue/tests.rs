@@ -223,6 +223,7 @@ fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
 struct Play {
     theatre: Theatre,
     backends: Vec<Scripted>,
+    enough: Enough,
 }
 
 impl Play {
@@ -233,7 +234,8 @@ impl Play {
             .map(|at| Scripted { script: Arc::clone(&script), at, name: format!("service-{at}") })
             .collect();
         let start = Instant::now();
-        Self { theatre: Theatre { script, start, keys: vec![], most: 0 }, backends }
+        let theatre = Theatre { script, start, keys: vec![], most: 0 };
+        Self { theatre, backends, enough: Enough::All }
     }
 
     fn run(&mut self, request: &Request, deadline: u64) -> Vec<Result<Outcome, Error>> {
@@ -249,7 +251,14 @@ impl Play {
     ) -> Vec<Result<Outcome, Error>> {
         let deadline = self.theatre.start + Duration::from_millis(deadline);
         let backends = &self.backends;
-        pursue_in(&mut self.theatre, backends, request, prober, limit, deadline).unwrap()
+        let terms = Terms { request, prober, limit, enough: self.enough, deadline };
+        let mut told = Vec::new();
+        let results =
+            pursue_in(&mut self.theatre, backends, &terms, &mut |at, _| told.push(at)).unwrap();
+        let asked = |at: &usize| !matches!(results[*at], Ok(Outcome::NotAsked));
+        told.sort_unstable();
+        assert_eq!(told, (0..results.len()).filter(asked).collect::<Vec<_>>(), "told of each once");
+        results
     }
 
     fn asked(&self) -> Vec<(u64, usize, &'static str)> {
@@ -342,6 +351,17 @@ fn no_more_than_the_limit_are_under_way() {
     assert_eq!(play.theatre.most, 2);
     let times: Vec<u64> = play.asked().iter().map(|&(at, ..)| at).collect();
     assert_eq!(times, [0, 0, 100, 100, 200]);
+}
+
+#[test]
+fn the_first_of_them_is_enough_where_any_will_do() {
+    let slow = role(down(0), &[("up", 500, Turn::Is(up(7, 500)))]);
+    let quick = role(down(0), &[("up", 10, Turn::Is(up(8, 10)))]);
+    let mut play = Play::new(vec![slow, quick]);
+    play.enough = Enough::One;
+    let results = play.run(&Request::up(), 1000);
+    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })), "{results:?}");
+    assert_eq!(reached(&results[1]), (8, 10));
 }
 
 #[test]
