@@ -57,6 +57,16 @@ pub trait Backend: Send + Sync {
     /// If nothing would be told.
     fn subscribe(&self, waker: Waker) -> Result<Subscription, Error>;
 
+    /// How often the service ended since its supervisor started; `None` where that is not told. s6
+    /// keeps the last hundred deaths or fewer.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out.
+    fn restarts(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
     /// The service directory, if it is one.
     fn directory(&self) -> Option<&Service> {
         None
@@ -115,6 +125,14 @@ impl Backend for Service {
         Self::restart(self)
     }
 
+    /// By the death tally of s6.
+    fn restarts(&self) -> Result<Option<u64>, Error> {
+        if self.dialect() != Some(svproto::Dialect::S6) {
+            return Ok(None);
+        }
+        Ok(Some(self.deaths()?.len() as u64))
+    }
+
     fn directory(&self) -> Option<&Service> {
         Some(self)
     }
@@ -154,6 +172,10 @@ macro_rules! forward {
 
             fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
                 (**self).subscribe(waker)
+            }
+
+            fn restarts(&self) -> Result<Option<u64>, Error> {
+                (**self).restarts()
             }
 
             fn directory(&self) -> Option<&Service> {

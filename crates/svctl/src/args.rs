@@ -3,7 +3,11 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use svcmgr::Dialect;
+use svcmgr::{Dialect, Goal, State};
+
+pub(crate) use self::verbs::Signal;
+
+mod verbs;
 
 /// Control services under runit, s6, daemontools and daemontools-encore.
 ///
@@ -59,21 +63,35 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Show how services stand; all of the scan directory without a name
     #[command(visible_alias = "list")]
-    Status {
-        /// Services
-        #[arg(value_name = "SERVICE")]
-        services: Vec<OsString>,
-    },
+    Status(Status),
     /// Want services up, start those that are down, and wait until they are up
     Up(Act),
     /// Want services down, stop those that are up, and wait until they are down
     Down(Act),
+    /// Start services that are down for one run, and wait until it has begun
+    Once(Act),
+    /// End the process, start another, and wait until it is there; starts what is down
+    Restart(Act),
+    /// Let services read their configuration again: SIGHUP, or what their suite knows for it
+    Reload(Send),
+    #[command(flatten)]
+    Signal(Signal),
+    /// Stop services and end their supervisors, and wait until they are gone
+    Exit(Exit),
+    /// Wait until services are as named; asks for nothing
+    Wait(Wait),
     /// Print a line for every change; all of the scan directory without a name
     Watch {
         /// Services
         #[arg(value_name = "SERVICE")]
         services: Vec<OsString>,
     },
+    /// Say whether services are healthy, for scripts and containers; all without a name
+    Check(Check),
+    /// Link service directories into the scan directory, and wait until they are supervised
+    Enable(Enable),
+    /// Take services out of the scan directory, end them and their supervisors, and wait
+    Disable(Enable),
     /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input
     Decode {
         /// The record
@@ -83,39 +101,183 @@ pub(crate) enum Command {
         #[arg(long, value_parser = parse_dialect)]
         dialect: Option<Dialect>,
     },
+    /// Print what completes the command line of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// What completes the last of these words
+    #[command(name = "__complete", hide = true, disable_help_flag = true)]
+    Complete {
+        /// The words after `svctl`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORD")]
+        words: Vec<OsString>,
+    },
 }
 
-/// Arguments of a command that asks for something.
+/// Shells that can be completed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// bash, 4 or later.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// What `status` shows.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Act {
+pub(crate) struct Status {
+    /// Services
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// Only those in this state; may be given several times, or with commas
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
+    pub(crate) state: Vec<&'static str>,
+    /// Only those that started or ended within this time, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) changed_within: Option<Duration>,
+}
+
+/// Services that something is asked of.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
     /// Services
     #[arg(required_unless_present = "all", value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
     /// Every service of the scan directory
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
-    /// Return once the request is delivered
-    #[arg(long)]
-    pub(crate) no_wait: bool,
+}
+
+/// Arguments of a command that asks and does not wait.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) named: Named,
+}
+
+/// How long to wait.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Timeout {
     /// How long to wait, as in 30s or 2m; else $SVWAIT, else 30s
-    #[arg(
-        long,
-        value_name = "TIME",
-        value_parser = parse_duration,
-        allow_hyphen_values = true,
-        conflicts_with = "no_wait"
-    )]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// How to wait for what was asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Waiting {
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+    /// Return once the request is delivered
+    #[arg(long, conflicts_with_all = ["timeout", "kill_after"])]
+    pub(crate) no_wait: bool,
     /// Send SIGKILL to what has not obeyed after so long
-    #[arg(
-        long,
-        value_name = "TIME",
-        value_parser = parse_duration,
-        allow_hyphen_values = true,
-        conflicts_with = "no_wait"
-    )]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) kill_after: Option<Duration>,
 }
+
+/// Arguments of a command that asks for something and waits for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Act {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Wait until services are like this instead: up, ready, down, up-for=5s ...
+    #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, conflicts_with = "no_wait")]
+    pub(crate) goal: Option<Goal>,
+    /// Services that are asked and waited for at a time; the next when one is done
+    #[arg(long, value_name = "NUMBER", conflicts_with = "no_wait")]
+    pub(crate) limit: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// Arguments of `exit`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Exit {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Leave the service alone: its supervisor is to end when it does. Does not wait
+    #[arg(long, conflicts_with_all = ["timeout", "kill_after"])]
+    pub(crate) when_ended: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wait {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Until services are: up, ready, down, finished, restarted, gone, up-for=5s
+    #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, default_value = "up")]
+    pub(crate) goal: Goal,
+    /// One of them is enough
+    #[arg(long)]
+    pub(crate) any: bool,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// Services
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// They must be ready, and not merely up
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// They must have been up for so long, as in 30s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) up_for: Option<Duration>,
+    /// They must not have ended more often since their supervisor started
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_restarts: Option<u64>,
+}
+
+/// Arguments of `enable` and `disable`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Enable {
+    /// Service directories to enable; names in the scan directory to disable
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+}
+
+fn parse_state(word: &str) -> Result<&'static str, String> {
+    let words = || State::ALL.into_iter().map(State::name).chain(["unsupervised"]);
+    let known = words().find(|known| *known == word);
+    known.ok_or_else(|| format!("states are {}", words().collect::<Vec<_>>().join(", ")))
+}
+
+/// The words of `--for`.
+pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
+    let goal = match text {
+        "up" => Goal::Up,
+        "ready" => Goal::Ready,
+        "down" => Goal::Down,
+        "finished" => Goal::Finished,
+        "restarted" => Goal::Restarted,
+        "gone" => Goal::Gone,
+        "as-wanted" => Goal::AsWanted,
+        other => match other.strip_prefix("up-for=") {
+            Some(span) => Goal::UpFor(parse_duration(span)?),
+            None => {
+                return Err(format!("goals are {}, up-for=TIME", GOALS.join(", ")));
+            }
+        },
+    };
+    Ok(goal)
+}
+
+/// The goals without a time.
+pub(crate) const GOALS: [&str; 7] =
+    ["up", "ready", "down", "finished", "restarted", "gone", "as-wanted"];
 
 fn parse_dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|error: svcmgr::proto::dialect::UnknownDialect| error.to_string())
@@ -144,6 +306,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_goal_has_its_word() {
+        for word in GOALS {
+            assert!(parse_goal(word).is_ok(), "{word}");
+        }
+        assert_eq!(parse_goal("up-for=1m"), Ok(Goal::UpFor(Duration::from_secs(60))));
+        assert!(parse_goal("happy").is_err_and(|error| error.contains("restarted")));
+        assert!(parse_goal("up-for=soon").is_err());
     }
 
     #[test]

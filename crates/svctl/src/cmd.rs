@@ -1,11 +1,15 @@
 //! The commands, one file each.
 
 mod act;
+mod check;
+mod complete;
 mod decode;
+mod enable;
+mod progress;
+mod report;
+mod send;
 mod status;
 mod watch;
-
-use svcmgr::{Goal, Op};
 
 use crate::{
     args::{Args, Command},
@@ -15,14 +19,28 @@ use crate::{
 
 /// Runs what was typed.
 pub(crate) fn run(args: &Args) -> Exit {
-    let mut output = Output::new(&args.global);
+    let global = &args.global;
+    let mut output = Output::new(global);
     let exit = match &args.command {
-        Command::Status { services } => status::run(&args.global, services, &mut output),
-        Command::Up(act) => act::run(&args.global, act, Op::Up, Goal::Up, &mut output),
-        Command::Down(act) => act::run(&args.global, act, Op::Down, Goal::Down, &mut output),
-        Command::Watch { services } => watch::run(&args.global, services, &mut output),
+        Command::Status(args) => status::run(global, args, &mut output),
+        Command::Up(act) => act::run(global, act, act::UP, &mut output),
+        Command::Down(act) => act::run(global, act, act::DOWN, &mut output),
+        Command::Once(act) => act::run(global, act, act::ONCE, &mut output),
+        Command::Restart(act) => act::run(global, act, act::RESTART, &mut output),
+        Command::Reload(args) => send::run(global, &args.named, send::reload, &mut output),
+        Command::Signal(signal) => {
+            send::run(global, &signal.send.named, |_| signal.op, &mut output)
+        }
+        Command::Exit(args) => act::exit(global, args, &mut output),
+        Command::Wait(args) => act::wait(global, args, &mut output),
+        Command::Check(args) => check::run(global, args, &mut output),
+        Command::Enable(args) => enable::enable(global, args, &mut output),
+        Command::Disable(args) => enable::disable(global, args, &mut output),
+        Command::Completions { shell } => complete::script(*shell, &mut output),
+        Command::Complete { words } => complete::complete(words, &mut output),
+        Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Decode { file, dialect } => {
-            decode::run(file, dialect.or(args.global.backend), &mut output)
+            decode::run(file, dialect.or(global.backend), &mut output)
         }
     };
     output.finish(exit)

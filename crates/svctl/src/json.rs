@@ -1,13 +1,13 @@
 //! The JSON that svctl prints. Field names and order are a contract: `docs/cli.md` and the schema
 //! beside it. Unknown is `null`, never 0.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use svcmgr::{
-    Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status, UnixTime,
-    Want,
+    Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
+    UnixTime, Want,
     proto::{Phase, Record, files},
     signal_name,
 };
@@ -21,14 +21,17 @@ pub(crate) struct Row {
     /// What people are shown instead: a path as they typed it.
     #[serde(skip)]
     pub(crate) shown: String,
-    path: String,
-    backend: Option<&'static str>,
+    path: Option<String>,
+    backend: Option<String>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
     pub(crate) pid: Option<u32>,
     pub(crate) finish_pid: Option<u32>,
     pub(crate) since: Option<String>,
+    /// How long that is ago.
+    #[serde(skip)]
+    pub(crate) changed_ago: Option<Duration>,
     pub(crate) uptime: Option<f64>,
     pub(crate) ready: Option<bool>,
     ready_since: Option<String>,
@@ -56,51 +59,59 @@ pub(crate) struct Log {
 
 impl Row {
     /// A service that was looked at.
-    pub(crate) fn new(service: &Service, observation: &Observation) -> Self {
+    pub(crate) fn new(backend: &dyn Backend, observation: &Observation) -> Self {
+        let service = backend.directory();
         let status = observation.reading.status();
         // runit keeps its pause flag when the process is gone; what is down is not paused.
         let paused = status
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
         Self {
-            service: name_of(service.name(), service.dir()),
-            shown: service.name().to_owned(),
-            path: absolute(service.dir()),
-            backend: observation.dialect.map(svcmgr::Dialect::name),
+            service: service.map_or_else(
+                || backend.name().to_owned(),
+                |service| name_of(service.name(), service.dir()),
+            ),
+            shown: backend.name().to_owned(),
+            path: service.map(|service| absolute(service.dir())),
+            backend: match observation.dialect {
+                Some(dialect) => Some(dialect.name().to_owned()),
+                None => backend.suite().map(str::to_owned),
+            },
             supervised: observation.liveness.is_alive(),
             state: state_word(&observation.reading),
             want: status.and_then(want),
             pid: status.and_then(|status| status.pid).map(u32::from),
             finish_pid: status.and_then(|status| status.finish_pid).map(u32::from),
             since: status.and_then(|status| status.since).and_then(rfc3339),
+            changed_ago: status.and_then(|status| status.since).map(|at| at.elapsed(now())),
             uptime: status.and_then(uptime),
             ready: status.and_then(|status| status.readiness.is_ready()),
             ready_since: status.and_then(ready_since),
             paused,
             normally: observation.normally.map(Normally::name),
             exit: status.and_then(|status| exit(status.last_exit)),
-            log: log(service, observation),
+            log: service.and_then(|service| log(service, observation)),
             error: None,
         }
     }
 
     /// A service for which something failed, and what can be said of it nevertheless.
-    pub(crate) fn failed_for(service: &Service, error: &Error) -> Self {
+    pub(crate) fn failed_for(backend: &dyn Backend, error: &Error) -> Self {
         let error_text = Some(message(error));
-        match service.status() {
-            Ok(observation) => Self { error: error_text, ..Self::new(service, &observation) },
+        match backend.status() {
+            Ok(observation) => Self { error: error_text, ..Self::new(backend, &observation) },
             Err(_) => Self {
-                backend: service.dialect().map(svcmgr::Dialect::name),
-                ..Self::failed(service.name(), service.dir(), error)
+                backend: backend.suite().map(str::to_owned),
+                ..Self::failed(backend.name(), backend.directory().map(Service::dir), error)
             },
         }
     }
 
     /// A service that could not be looked at.
-    pub(crate) fn failed(name: &str, path: &Path, error: &Error) -> Self {
+    pub(crate) fn failed(name: &str, path: Option<&Path>, error: &Error) -> Self {
         Self {
-            service: name_of(name, path),
+            service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
             shown: name.to_owned(),
-            path: absolute(path),
+            path: path.map(absolute),
             backend: None,
             supervised: None,
             state: None,
@@ -108,6 +119,7 @@ impl Row {
             pid: None,
             finish_pid: None,
             since: None,
+            changed_ago: None,
             uptime: None,
             ready: None,
             ready_since: None,
@@ -144,6 +156,28 @@ pub(crate) struct Result<'a> {
     /// Seconds from the request.
     pub(crate) took: Option<f64>,
     /// Why the goal will not be reached.
+    pub(crate) why: Option<String>,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked<'a> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    pub(crate) ok: bool,
+    /// What is wrong; empty if it is well.
+    pub(crate) complaints: &'a [String],
+}
+
+/// What came of enabling or disabling.
+#[derive(Debug, Serialize)]
+pub(crate) struct Placed {
+    pub(crate) service: String,
+    pub(crate) scan_dir: String,
+    /// `enabled`, `disabled`, `deadline` or `error`.
+    pub(crate) outcome: &'static str,
+    /// Seconds from the link being there, or being gone.
+    pub(crate) took: Option<f64>,
     pub(crate) why: Option<String>,
 }
 

@@ -4,9 +4,10 @@ use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use svcmgr::{Dialect, Error, ScanDir, Service};
+use svcmgr::{Backend, Dialect, Error, ScanDir, Service};
 
 use crate::{args::Global, exit::Exit, output::Output};
 
@@ -14,8 +15,11 @@ use crate::{args::Global, exit::Exit, output::Output};
 pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
-    pub(crate) service: Result<Service, Error>,
+    pub(crate) backend: Result<Found, Error>,
 }
+
+/// A service of any kind.
+pub(crate) type Found = Arc<dyn Backend>;
 
 /// Why the names could not even be looked up; already told.
 pub(crate) struct NoTargets(pub(crate) Exit);
@@ -130,7 +134,7 @@ impl Finder<'_> {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Ok(service),
         };
-        Target { name, path, service }
+        Target { name, path, backend: service.map(found) }
     }
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
@@ -139,8 +143,12 @@ impl Finder<'_> {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
         };
-        Target { name, path, service }
+        Target { name, path, backend: service.map(found) }
     }
+}
+
+fn found(service: Service) -> Found {
+    Arc::new(service)
 }
 
 fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoTargets> {
@@ -161,7 +169,9 @@ pub(crate) fn is_path(name: &OsStr) -> bool {
 }
 
 fn explain(target: &Target, output: &mut Output) {
-    let Ok(service) = &target.service else { return };
+    let Some(service) = target.backend.as_ref().ok().and_then(|found| found.directory()) else {
+        return;
+    };
     let path = target.path.display();
     let found = match service.dialect() {
         Some(dialect) => format!("{dialect}, by the files in {path}"),

@@ -1,63 +1,159 @@
-//! `svctl up` and `svctl down`: ask every named service, and wait until it is so.
+//! Asking every named service for something and waiting until it is so: `up`, `down`, `once`,
+//! `restart`, `exit`; and `wait`, which asks for nothing.
 
 use std::time::{Duration, Instant};
 
-use svcmgr::{Error, Goal, Op, Outcome, Request, Service, Why, pursue};
+use svcmgr::{Bulk, Goal, Op, Request};
 
+use super::{
+    progress::Progress,
+    report::{Done, report, report_any},
+    send,
+};
 use crate::{
-    args::{self, Act, Global},
+    args::{self, Act, Global, Named, Timeout, Wait, Waiting},
     exit::Exit,
-    json::{self, Row},
-    names::{self, NoTargets, Target},
-    output::{Output, message, printable},
-    text,
+    names::{self, Found, NoTargets, Target},
+    output::Output,
 };
 
-pub(crate) fn run(global: &Global, act: &Act, op: Op, goal: Goal, output: &mut Output) -> Exit {
-    let targets = match names::find(global, &act.services, output) {
+/// What is asked for, and its word.
+#[derive(Clone, Copy)]
+pub(crate) struct Deed {
+    pub(crate) word: &'static str,
+    /// What is sent where nobody waits.
+    pub(crate) op: Op,
+    pub(crate) request: Request,
+}
+
+pub(crate) const UP: Deed = Deed { word: "up", op: Op::Up, request: Request::up() };
+pub(crate) const DOWN: Deed = Deed { word: "down", op: Op::Down, request: Request::down() };
+pub(crate) const ONCE: Deed = Deed { word: "once", op: Op::Once, request: Request::once() };
+pub(crate) const RESTART: Deed =
+    Deed { word: "restart", op: Op::Restart, request: Request::restart() };
+const EXIT: Deed =
+    Deed { word: "exit", op: Op::StopExit, request: Request::new(Op::StopExit, Goal::Gone) };
+
+pub(crate) fn run(global: &Global, act: &Act, deed: Deed, output: &mut Output) -> Exit {
+    let request = act.goal.map_or(deed.request, |goal| deed.request.until(goal));
+    let deed = Deed { request, ..deed };
+    carry_out(global, &act.named, &act.waiting, act.limit, deed, output)
+}
+
+pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> Exit {
+    if exit.when_ended {
+        return send::run(global, &exit.named, |_| Op::Exit, output);
+    }
+    carry_out(global, &exit.named, &exit.waiting, None, EXIT, output)
+}
+
+pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
+    let (targets, deadline) = match prepare(global, &wait.named, &wait.timeout, output) {
+        Ok((targets, timeout)) => (targets, deadline(timeout)),
+        Err(NoTargets(exit)) => return exit,
+    };
+    let found = usable(&targets);
+    let progress = Progress::of(&found, output);
+    let bulk = Bulk::new(&found);
+    let bulk = if wait.any { bulk.any() } else { bulk };
+    let results =
+        bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, _| progress.done(at));
+    drop(progress);
+    match results {
+        Ok(results) => {
+            let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
+            if wait.any {
+                report_any(targets, results, output)
+            } else {
+                report(targets, results, None, output)
+            }
+        }
+        Err(error) => {
+            output.error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+fn carry_out(
+    global: &Global,
+    named: &Named,
+    waiting: &Waiting,
+    limit: Option<std::num::NonZeroUsize>,
+    deed: Deed,
+    output: &mut Output,
+) -> Exit {
+    if waiting.no_wait {
+        return without_waiting(global, named, deed, output);
+    }
+    let (targets, timeout) = match prepare(global, named, &waiting.timeout, output) {
+        Ok(prepared) => prepared,
+        Err(NoTargets(exit)) => return exit,
+    };
+    if waiting.kill_after.is_some_and(|after| after >= timeout) {
+        output.message("--kill-after must be shorter than --timeout, or nothing is ever killed");
+        return Exit::Usage;
+    }
+    let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
+    let found = usable(&targets);
+    let progress = Progress::of(&found, output);
+    let bulk = Bulk::new(&found);
+    let bulk = match limit {
+        Some(limit) => bulk.limit(limit),
+        None => bulk,
+    };
+    let results = bulk.pursue_telling(&request, deadline(timeout), |at, _| progress.done(at));
+    drop(progress);
+    match results {
+        Ok(results) => {
+            let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
+            report(targets, results, Some(deed.word), output)
+        }
+        Err(error) => {
+            output.error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Output) -> Exit {
+    let targets = match names::find(global, &named.services, output) {
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let services: Vec<Service> =
-        targets.iter().filter_map(|target| target.service.as_ref().ok().cloned()).collect();
-    let results = if act.no_wait {
-        services.iter().map(|service| service.send(op).map(|()| Done::Sent)).collect()
-    } else {
-        let timeout = match timeout(act) {
-            Ok(timeout) => timeout,
-            Err(why) => {
-                output.message(&why);
-                return Exit::Usage;
-            }
-        };
-        if act.kill_after.is_some_and(|after| after >= timeout) {
-            output
-                .message("--kill-after must be shorter than --timeout, or nothing is ever killed");
-            return Exit::Usage;
-        }
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + FOR_EVER);
-        let request = Request::new(op, goal);
-        let request = act.kill_after.map_or(request, |after| request.kill_after(after));
-        match pursue(&services, &request, deadline) {
-            Ok(results) => {
-                results.into_iter().map(|result| result.map(Done::Waited)).collect::<Vec<_>>()
-            }
-            Err(error) => {
-                output.error(&error);
-                return Exit::from(&error);
-            }
-        }
+    let send = |found: &Found| match deed.op {
+        Op::Restart => found.restart(),
+        op => found.send(op),
     };
-    report(targets, results, op, output)
+    let results = usable(&targets).iter().map(|found| send(found).map(|()| Done::Sent)).collect();
+    report(targets, results, Some(deed.word), output)
 }
 
-/// A century stands for a time that the clock cannot hold.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+/// The services, and for how long to wait.
+fn prepare(
+    global: &Global,
+    named: &Named,
+    wait: &Timeout,
+    output: &mut Output,
+) -> Result<(Vec<Target>, Duration), NoTargets> {
+    let targets = names::find(global, &named.services, output)?;
+    match timeout(wait) {
+        Ok(timeout) => Ok((targets, timeout)),
+        Err(why) => {
+            output.message(&why);
+            Err(NoTargets(Exit::Usage))
+        }
+    }
+}
+
+/// Those that could be opened.
+pub(crate) fn usable(targets: &[Target]) -> Vec<Found> {
+    targets.iter().filter_map(|target| target.backend.as_ref().ok().cloned()).collect()
+}
 
 /// `--timeout`, else `$SVWAIT`, else 30 seconds.
-fn timeout(act: &Act) -> Result<Duration, String> {
-    match (act.timeout, std::env::var("SVWAIT")) {
+pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
+    match (wait.timeout, std::env::var("SVWAIT")) {
         (Some(timeout), _) => Ok(timeout),
         (None, Ok(text)) if !text.is_empty() => {
             args::parse_duration(&text).map_err(|why| format!("cannot read $SVWAIT: {why}"))
@@ -66,147 +162,10 @@ fn timeout(act: &Act) -> Result<Duration, String> {
     }
 }
 
-/// What came of a request.
-enum Done {
-    Sent,
-    Waited(Outcome),
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + FOR_EVER)
 }
 
-fn report(
-    targets: Vec<Target>,
-    results: Vec<Result<Done, Error>>,
-    op: Op,
-    output: &mut Output,
-) -> Exit {
-    let mut results = results.into_iter();
-    let mut exit = Exit::Done;
-    let mut rows = Vec::new();
-    for target in targets {
-        let result = match target.service {
-            Ok(service) => results.next().map(|result| (service, result)).ok_or(None),
-            Err(error) => Err(Some(error)),
-        };
-        let told = match result {
-            Ok((service, Ok(done))) => tell(&service, &done, op),
-            Ok((service, Err(error))) => Told::failed_for(&service, error),
-            Err(Some(error)) => Told::failed(&target.name, &target.path, error),
-            // Every service that could be opened has a result.
-            Err(None) => continue,
-        };
-        exit = exit.max(told.exit);
-        if output.json {
-            rows.push(told);
-        } else {
-            told.print(&target.name, output);
-        }
-    }
-    if output.json {
-        let array: Vec<_> = rows.iter().map(Told::json).collect();
-        output.json(&array);
-    }
-    exit
-}
-
-/// What to say about one service.
-struct Told {
-    row: Row,
-    outcome: &'static str,
-    took: Option<f64>,
-    why: Option<String>,
-    exit: Exit,
-    error: Option<Error>,
-}
-
-impl Told {
-    /// What was asked was not done; how the service stands can be said all the same.
-    fn failed_for(service: &Service, error: Error) -> Self {
-        let row = Row::failed_for(service, &error);
-        Self { row, ..Self::failed(service.name(), service.dir(), error) }
-    }
-
-    fn failed(name: &str, path: &std::path::Path, error: Error) -> Self {
-        Self {
-            row: Row::failed(name, path, &error),
-            outcome: "error",
-            took: None,
-            why: Some(message(&error)),
-            exit: Exit::from(&error),
-            error: Some(error),
-        }
-    }
-
-    fn json(&self) -> json::Result<'_> {
-        let why = self.why.clone();
-        json::Result { row: &self.row, outcome: self.outcome, took: self.took, why }
-    }
-
-    fn print(&self, name: &str, output: &mut Output) {
-        let name = printable(name);
-        let state = text::summary(&self.row);
-        match (&self.error, &self.why) {
-            (Some(error), _) => output.error(error),
-            (None, Some(why)) => output.message(&format!("{name}: {why}; now {state}")),
-            (None, None) if output.quiet => (),
-            (None, None) if self.outcome == "sent" => output.line(&format!("{name}: sent")),
-            (None, None) => {
-                let took = self.took.map(text::span).unwrap_or_default();
-                output.line(&format!("{name}: {state}, after {took}"));
-            }
-        }
-    }
-}
-
-fn tell(service: &Service, done: &Done, op: Op) -> Told {
-    let (observation, outcome, took, why, exit) = match done {
-        Done::Sent => {
-            // How it stands right after; the request may not be read yet.
-            return match service.status() {
-                Ok(observation) => Told {
-                    row: Row::new(service, &observation),
-                    outcome: "sent",
-                    took: None,
-                    why: None,
-                    exit: Exit::Done,
-                    error: None,
-                },
-                Err(error) => Told::failed_for(service, error),
-            };
-        }
-        Done::Waited(Outcome::NotAsked) => {
-            return Told {
-                row: match service.status() {
-                    Ok(observation) => Row::new(service, &observation),
-                    Err(error) => Row::failed_for(service, &error),
-                },
-                outcome: "deadline",
-                took: None,
-                why: Some("the deadline passed before its turn".to_owned()),
-                exit: Exit::Deadline,
-                error: None,
-            };
-        }
-        Done::Waited(Outcome::Reached { observation, took }) => {
-            (observation, "reached", Some(took), None, Exit::Done)
-        }
-        Done::Waited(Outcome::Never { why, observation, took }) => {
-            let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
-            (observation, "never", Some(took), Some(why.to_string()), exit)
-        }
-        Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
-            let why = if *acknowledged {
-                format!("`{op}` was read, and the deadline passed before it was done")
-            } else {
-                format!("the deadline passed without a sign that the supervisor has read `{op}`")
-            };
-            (observation, "deadline", Some(took), Some(why), Exit::Deadline)
-        }
-    };
-    Told {
-        row: Row::new(service, observation),
-        outcome,
-        took: took.map(Duration::as_secs_f64),
-        why,
-        exit,
-        error: None,
-    }
-}
+/// A century stands for a time that the clock cannot hold.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);

@@ -1,12 +1,12 @@
 //! `svctl status`: how services stand.
 
-use std::{collections::BTreeSet, ffi::OsString};
+use std::{collections::BTreeSet, time::Duration};
 
 use comfy_table::{Table, presets};
 use svcmgr::{Error, State};
 
 use crate::{
-    args::Global,
+    args::{self, Global},
     exit::Exit,
     json::Row,
     names::{self, NoTargets, Target},
@@ -14,15 +14,16 @@ use crate::{
     text,
 };
 
-pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -> Exit {
-    let targets = match names::find(global, services, output) {
+pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -> Exit {
+    let targets = match names::find(global, &status.services, output) {
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
     let mut exit = Exit::Done;
     let mut hints = BTreeSet::new();
-    let rows: Vec<Row> =
+    let mut rows: Vec<Row> =
         targets.into_iter().map(|target| look(target, &mut exit, &mut hints, output)).collect();
+    rows.retain(|row| is_asked_for(row, status));
     if output.json {
         output.json(&rows);
     } else if !output.quiet {
@@ -34,15 +35,25 @@ pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -
     exit
 }
 
+/// Whether a row passes the filters. One that could not be read has no state and no time, and is
+/// never hidden.
+fn is_asked_for(row: &Row, status: &args::Status) -> bool {
+    let in_state = || row.state.is_some_and(|state| status.state.contains(&state));
+    let recent = |within: &Duration| row.changed_ago.is_some_and(|ago| ago <= *within);
+    row.error.is_some()
+        || ((status.state.is_empty() || in_state())
+            && status.changed_within.as_ref().is_none_or(recent))
+}
+
 /// Looks at one service; one that cannot be read is a row that says why.
 fn look(target: Target, exit: &mut Exit, hints: &mut BTreeSet<String>, output: &mut Output) -> Row {
-    let Target { name, path, service } = target;
-    let row = match service {
-        Ok(service) => match service.status() {
-            Ok(observation) => Row::new(&service, &observation),
-            Err(error) => failed(Row::failed_for(&service, &error), &error, exit, hints, output),
+    let Target { name, path, backend } = target;
+    let row = match backend {
+        Ok(found) => match found.status() {
+            Ok(observation) => Row::new(&*found, &observation),
+            Err(error) => failed(Row::failed_for(&*found, &error), &error, exit, hints, output),
         },
-        Err(error) => failed(Row::failed(&name, &path, &error), &error, exit, hints, output),
+        Err(error) => failed(Row::failed(&name, Some(&path), &error), &error, exit, hints, output),
     };
     if row.supervised == Some(false) {
         *exit = (*exit).max(Exit::Unsupervised);

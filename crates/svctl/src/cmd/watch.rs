@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ffi::OsString, os::fd::AsFd};
 
 use jiff::Timestamp;
-use svcmgr::{Error, News, State, WatchEvent, WatchKey, WatchSet};
+use svcmgr::{Error, News, Service, State, WatchEvent, WatchKey, WatchSet};
 
 use crate::{
     args::Global,
@@ -52,7 +52,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
         watch.follow(names::scan_dir(global, output)?)?;
     } else {
         for target in names::find(global, services, output)? {
-            match target.service.and_then(|service| watch.add(service)) {
+            match target.backend.and_then(|found| watch.add(found)) {
                 Ok(key) => drop(watched.insert(key)),
                 Err(error) => {
                     exit = exit.max(Exit::from(&error));
@@ -77,11 +77,10 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 }
 
 fn tell(event: &WatchEvent, output: &mut Output) {
-    // Only service directories are added above.
-    let Some(service) = event.service() else { return };
+    let backend = event.backend();
     let row = match &event.observation {
-        Ok(observation) => Row::new(service, observation),
-        Err(error) => Row::failed(service.name(), service.dir(), error),
+        Ok(observation) => Row::new(backend, observation),
+        Err(error) => Row::failed(backend.name(), backend.directory().map(Service::dir), error),
     };
     if output.json {
         output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });

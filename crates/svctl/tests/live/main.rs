@@ -26,6 +26,12 @@ say! {
     status_agrees_with_the_native_tool_while_finish_runs
     status_agrees_with_the_native_tool_in_a_crash_loop
     up_and_down_wait_and_tell_what_came_of_it
+    restart_once_and_exit_do_what_they_say
+    signals_reach_the_process_and_are_refused_where_there_are_none
+    a_wait_asks_for_nothing_and_any_of_them_may_be_enough
+    a_check_says_what_is_wrong
+    services_are_enabled_and_disabled
+    status_shows_what_was_asked_for
     a_deadline_is_99_and_says_whether_the_request_was_read
     a_dead_supervisor_is_102_and_a_watch_says_so_at_once
     watch_prints_one_object_for_each_change

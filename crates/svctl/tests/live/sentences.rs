@@ -153,6 +153,117 @@ pub fn up_and_down_wait_and_tell_what_came_of_it(suite: Suite) {
     assert_eq!(act(&supervised, &["up", "-q"]).out, "");
 }
 
+pub fn restart_once_and_exit_do_what_they_say(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let before = until_state(&supervised, "up")["pid"].clone();
+    let restarted = act(&supervised, &["restart", "--json"]).json()[0].take();
+    assert_eq!((&restarted["outcome"], &restarted["state"]), (&"reached".into(), &"up".into()));
+    assert_ne!(restarted["pid"], before);
+
+    assert_eq!(act(&supervised, &["down"]).code, 0);
+    let once = act(&supervised, &["once", "--json"]).json()[0].take();
+    assert_eq!(once["outcome"], "reached");
+    assert_ne!(once["want"], "up");
+
+    let exit = act(&supervised, &["exit", "--json"]).json()[0].take();
+    assert_eq!(
+        (&exit["outcome"], &exit["supervised"]),
+        (&"reached".into(), &false.into()),
+        "{exit}"
+    );
+    assert_eq!(act(&supervised, &["status"]).code, 102);
+}
+
+pub fn signals_reach_the_process_and_are_refused_where_there_are_none(suite: Suite) {
+    let run_script = "trap 'echo hup >>got' HUP\ntrap 'echo alarm >>got' ALRM\n: >ready\n\
+                      while :; do sleep 0.02; done";
+    let supervised = Supervised::start(suite, run_script);
+    let file = |name: &str| supervised.dir().join(name);
+    until(&supervised, |_| file("ready").exists());
+    let got = || fs::read_to_string(file("got")).unwrap_or_default();
+    let said = act(&supervised, &["alarm"]);
+    assert_eq!((said.code, &*said.err), (0, ""));
+    assert!(said.out.ends_with(": sent\n"), "{said:?}");
+    until(&supervised, |_| got() == "alarm\n");
+    // s6 before 2.13 and all others: SIGHUP. Which s6 this is, is not known here.
+    assert_eq!(act(&supervised, &["reload"]).code, 0);
+    until(&supervised, |_| got() == "alarm\nhup\n");
+    let abort = act(&supervised, &["abort", "--json"]);
+    assert_eq!(abort.code, if suite == Suite::S6 { 0 } else { 1 });
+    assert_eq!(abort.json()[0]["outcome"], if suite == Suite::S6 { "sent" } else { "error" });
+}
+
+pub fn a_wait_asks_for_nothing_and_any_of_them_may_be_enough(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let other = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    until_state(&other, "up");
+    assert_eq!(act(&supervised, &["wait", "--for", "up"]).code, 0);
+    let late = act(&supervised, &["wait", "--for=down", "--timeout=100ms", "--json"]);
+    assert_eq!((late.code, &late.json()[0]["outcome"]), (99, &"deadline".into()));
+    let both = [supervised.dir(), other.dir()];
+    let mut any = command(["wait", "--for", "down", "--any"]);
+    let any = any.args(&both).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    assert_eq!(act(&other, &["down"]).code, 0);
+    let any = Run::of(any.wait_with_output().unwrap());
+    assert_eq!((any.code, any.out.lines().count()), (0, 1), "{any:?}");
+    let one = act(&other, &["wait", "--for", "never"]);
+    assert!(one.code == 100 && one.err.contains("up-for=TIME"), "{one:?}");
+}
+
+pub fn a_check_says_what_is_wrong(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    assert_eq!(act(&supervised, &["check"]).code, 0);
+    let ready = act(&supervised, &["check", "--ready", "--json"]);
+    assert_eq!((ready.code, &ready.json()[0]["ok"]), (1, &false.into()));
+    let young = act(&supervised, &["check", "--up-for", "1h"]);
+    assert!(young.code == 1 && young.err.contains("only"), "{young:?}");
+    let restarts = act(&supervised, &["check", "--max-restarts", "0"]);
+    assert_eq!(restarts.code, i32::from(suite != Suite::S6), "{restarts:?}");
+    act(&supervised, &["down"]);
+    // Nobody wants it up: that is well, unless it is asked for by name.
+    let scan = supervised.scan_dir().as_os_str();
+    let all = run(["check".as_ref(), "--dir".as_ref(), scan]);
+    assert_eq!(all.code, 0, "{all:?}");
+    assert_eq!(act(&supervised, &["check"]).code, 1);
+}
+
+/// The scanner is missing here: what it would do is done by hand.
+pub fn services_are_enabled_and_disabled(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let scan = supervised.scan_dir().join("scan");
+    fs::create_dir(&scan).unwrap();
+    let dir = ["--dir".as_ref(), scan.as_os_str()];
+    let enable = ["enable".as_ref(), "--json".as_ref(), supervised.dir().leak().as_os_str()];
+    let enabled = run(enable.iter().copied().chain(dir)).json()[0].take();
+    assert_eq!(enabled["outcome"], "enabled", "{enabled}");
+    assert!(scan.join("web").is_symlink());
+    let disable = ["disable", "web", "--timeout", "20s", "--json"].map(AsRef::as_ref);
+    let disabled = run(disable.iter().copied().chain(dir)).json()[0].take();
+    assert_eq!(disabled["outcome"], "disabled", "{disabled}");
+    assert!(!scan.join("web").is_symlink());
+    assert_eq!(act(&supervised, &["status"]).code, 102);
+    let again = run(disable.iter().copied().chain(dir));
+    assert_eq!((again.code, &again.json()[0]["outcome"]), (111, &"error".into()));
+}
+
+pub fn status_shows_what_was_asked_for(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let count = |args: &[&str]| {
+        let args = [&["status", "--json"], args].concat();
+        act(&supervised, &args).json().as_array().unwrap().len()
+    };
+    assert_eq!(count(&["--state", "up,ready"]), 1);
+    assert_eq!(count(&["--state", "down"]), 0);
+    assert_eq!(count(&["--changed-within", "1h"]), 1);
+    assert_eq!(count(&["--changed-within", "0"]), 0);
+    let wrong = act(&supervised, &["status", "--state", "dead"]);
+    assert!(wrong.code == 100 && wrong.err.contains("backoff"), "{wrong:?}");
+}
+
 pub fn a_deadline_is_99_and_says_whether_the_request_was_read(suite: Suite) {
     let supervised = Supervised::start(suite, IGNORE_TERM);
     until(&supervised, |_| supervised.dir().join("deaf").exists());

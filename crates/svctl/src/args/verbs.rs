@@ -1,0 +1,74 @@
+//! The commands that send one signal each: a table, of which the parser is made.
+
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand, error::ErrorKind};
+use svcmgr::Op;
+
+use super::Send;
+
+/// One command.
+struct Row {
+    word: &'static str,
+    op: Op,
+    about: &'static str,
+}
+
+const fn row(word: &'static str, op: Op, about: &'static str) -> Row {
+    Row { word, op, about }
+}
+
+/// In the order of the help.
+const TABLE: [Row; 12] = [
+    row("pause", Op::Pause, "Stop the process where it stands: SIGSTOP"),
+    row("cont", Op::Cont, "Let a paused process go on: SIGCONT"),
+    row("hup", Op::Hup, "Send SIGHUP"),
+    row("alarm", Op::Alarm, "Send SIGALRM"),
+    row("interrupt", Op::Interrupt, "Send SIGINT"),
+    row("quit", Op::Quit, "Send SIGQUIT"),
+    row("usr1", Op::Usr1, "Send SIGUSR1"),
+    row("usr2", Op::Usr2, "Send SIGUSR2"),
+    row("term", Op::Term, "Send SIGTERM; what is wanted up is started again"),
+    row("kill", Op::Kill, "Send SIGKILL; what is wanted up is started again"),
+    row("abort", Op::Abort, "Send SIGABRT (s6)"),
+    row("winch", Op::Winch, "Send SIGWINCH (s6, encore)"),
+];
+
+/// One of these commands.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub(crate) op: Op,
+    pub(crate) send: Send,
+}
+
+impl FromArgMatches for Signal {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let found = matches.subcommand().and_then(|(word, matches)| {
+            let row = TABLE.iter().find(|row| row.word == word)?;
+            Some((row.op, matches))
+        });
+        let (op, matches) = found.ok_or_else(|| Error::new(ErrorKind::InvalidSubcommand))?;
+        Ok(Self { op, send: Send::from_arg_matches(matches)? })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Subcommand for Signal {
+    fn augment_subcommands(parser: Command) -> Command {
+        TABLE.iter().fold(parser, |parser, row| {
+            parser.subcommand(
+                Send::augment_args(Command::new(row.word)).about(row.about).long_about(None),
+            )
+        })
+    }
+
+    fn augment_subcommands_for_update(parser: Command) -> Command {
+        Self::augment_subcommands(parser)
+    }
+
+    fn has_subcommand(word: &str) -> bool {
+        TABLE.iter().any(|row| row.word == word)
+    }
+}

@@ -1,0 +1,129 @@
+//! `svctl check`: are services healthy, in one line and an exit code.
+//!
+//! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
+//! named must be up.
+
+use svcmgr::{Backend, Observation, Readiness, State, Want};
+
+use crate::{
+    args::{self, Global},
+    exit::Exit,
+    json::{self, Row},
+    names::{self, NoTargets, Target},
+    output::{Output, printable},
+    text,
+};
+
+pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> Exit {
+    let targets = match names::find(global, &check.services, output) {
+        Ok(targets) => targets,
+        Err(NoTargets(exit)) => return exit,
+    };
+    let found: Vec<Found> = targets.into_iter().map(|target| look(target, check)).collect();
+    let exit = found.iter().map(|found| found.exit).max().unwrap_or(Exit::Done);
+    if output.json {
+        let array: Vec<_> = found.iter().map(Found::json).collect();
+        output.json(&array);
+    } else {
+        for found in &found {
+            found.print(output);
+        }
+    }
+    exit
+}
+
+/// One service, and what is wrong with it.
+struct Found {
+    row: Row,
+    complaints: Vec<String>,
+    exit: Exit,
+}
+
+impl Found {
+    fn json(&self) -> json::Checked<'_> {
+        let ok = self.exit == Exit::Done;
+        json::Checked { row: &self.row, ok, complaints: &self.complaints }
+    }
+
+    /// What is well is not worth a line on its own.
+    fn print(&self, output: &mut Output) {
+        let name = printable(&self.row.shown);
+        if self.exit != Exit::Done {
+            let complaints = self.complaints.join("; ");
+            output.message(&format!("{name}: {complaints}"));
+        } else if !output.quiet {
+            output.line(&format!("{name}: ok, {}", text::summary(&self.row)));
+        }
+    }
+}
+
+fn look(target: Target, check: &args::Check) -> Found {
+    let Target { name, path, backend } = target;
+    let result = backend.and_then(|found| found.status().map(|seen| (found, seen)));
+    match result {
+        Ok((found, observation)) => {
+            let row = Row::new(&*found, &observation);
+            let complaints = complaints(&*found, &observation, &row, check);
+            let exit = match (complaints.is_empty(), row.supervised) {
+                (true, _) => Exit::Done,
+                (false, Some(false)) => Exit::Unsupervised,
+                (false, _) => Exit::Negative,
+            };
+            Found { row, complaints, exit }
+        }
+        Err(error) => {
+            let row = Row::failed(&name, Some(&path), &error);
+            let complaints = row.error.iter().cloned().collect();
+            Found { row, complaints, exit: Exit::from(&error) }
+        }
+    }
+}
+
+fn complaints(
+    backend: &dyn Backend,
+    observation: &Observation,
+    row: &Row,
+    check: &args::Check,
+) -> Vec<String> {
+    let Some(status) = observation.reading.status() else {
+        let why = row.state.unwrap_or("has no status yet");
+        return vec![why.to_owned()];
+    };
+    let mut complaints = Vec::new();
+    let is_up = matches!(status.state(), State::Up | State::Ready);
+    // Nobody asked for it by name, and nobody wants it up.
+    let may_be_down = check.services.is_empty()
+        && status.want != Some(Want::Up)
+        && matches!(status.state(), State::Down | State::Exited);
+    if may_be_down {
+        return complaints;
+    }
+    if !is_up {
+        complaints.push(text::summary(row));
+    } else if check.ready {
+        match status.readiness {
+            Readiness::Ready { .. } => (),
+            Readiness::NotReported => complaints.push("does not say whether it is ready".into()),
+            Readiness::NotReady | Readiness::Awaited => complaints.push("not ready".into()),
+        }
+    }
+    if let Some(span) = check.up_for.filter(|_| is_up)
+        && row.uptime.is_none_or(|uptime| uptime < span.as_secs_f64())
+    {
+        let up = row.uptime.map(text::span).unwrap_or_default();
+        complaints.push(format!("up for {up} only"));
+    }
+    if let Some(limit) = check.max_restarts {
+        match restarts(backend) {
+            Some(count) if count <= limit => (),
+            Some(count) => complaints.push(format!("ended {count} times")),
+            None => complaints.push("its supervisor does not tell how often it ended".into()),
+        }
+    }
+    complaints
+}
+
+/// How often the service ended since its supervisor started, where that is told.
+fn restarts(backend: &dyn Backend) -> Option<u64> {
+    backend.restarts().ok().flatten()
+}
