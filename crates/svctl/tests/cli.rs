@@ -19,7 +19,7 @@ use std::{
     io::Write,
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use nix::sys::stat::Mode;
