@@ -29,6 +29,20 @@ pub(crate) enum Dir {
     Above(PathBuf),
     /// An event directory of s6: letters written to a listener.
     Events(PathBuf),
+    /// A log directory: lines, and rotation.
+    Log(PathBuf),
+}
+
+impl Dir {
+    pub(crate) fn path(&self) -> &PathBuf {
+        match self {
+            Self::Service(path)
+            | Self::Supervise(path)
+            | Self::Above(path)
+            | Self::Events(path)
+            | Self::Log(path) => path,
+        }
+    }
 }
 
 /// Something happened.
@@ -66,6 +80,9 @@ pub(crate) enum Place {
     /// A file that says what is expected of the service: `down`, `notification-fd`.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Down,
+    /// A log has grown.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
+    Line,
     /// Not told: all of these.
     Anything,
 }

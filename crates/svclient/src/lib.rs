@@ -44,6 +44,7 @@ mod detect;
 mod error;
 mod home;
 mod liveness;
+mod logs;
 mod node;
 mod order;
 mod pursue;
@@ -59,6 +60,7 @@ pub use bulk::Bulk;
 pub use check::CheckRule;
 pub use error::{Error, ErrorKind};
 pub use liveness::Liveness;
+pub use logs::{From as LogFrom, LogDir, LogItem, LogKey, LogLine, Logs};
 pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pursue::{Outcome, Request, pursue};
 pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner};
@@ -73,8 +75,8 @@ pub use stream::tokio;
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{
-    Dialect, LastExit, Op, Phase, Pid, Readiness, Reading, Stage, State, Status, UnixTime, Version,
-    Want,
+    Dialect, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State, Status, UnixTime,
+    Version, Want,
     goal::{Goal, Why},
     s6::{event::Event, tally::Death},
     scan::ScanOp,

@@ -467,8 +467,7 @@ impl WatchSet {
     }
 
     fn watch(&mut self, who: Who, dir: &Dir) -> Result<(), Error> {
-        let (Dir::Service(path) | Dir::Supervise(path) | Dir::Above(path) | Dir::Events(path)) =
-            dir;
+        let path = dir.path();
         let id = self.changes.watch(dir).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
             _ => Error::os("watch", path, "read", source),

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use svcmgr::{Dialect, Goal, State};
+use svcmgr::{Dialect, Goal, State, UnixTime};
 
 pub(crate) use self::verbs::Signal;
 
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Enable(Enable),
     /// Take services out of the scan directory, end them and their supervisors, and wait
     Disable(Enable),
+    /// Print what services have logged, in the order of its times
+    Logs(Logs),
     /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input
     Decode {
         /// The record
@@ -247,6 +249,49 @@ pub(crate) struct Enable {
     pub(crate) services: Vec<OsString>,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Logs {
+    /// Services, or log directories; all of the scan directory without a name
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// Go on with what is written from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last so many lines
+    #[arg(short = 'n', long, value_name = "NUMBER", conflicts_with = "since")]
+    pub(crate) lines: Option<usize>,
+    /// Only from then on: 10m ago, or a moment as 2026-11-22T23:34:43Z
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(crate) since: Option<UnixTime>,
+    /// Only up to then
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(crate) until: Option<UnixTime>,
+    /// Print times in UTC instead of local time
+    #[arg(long)]
+    pub(crate) utc: bool,
+}
+
+/// A moment, or how long it is ago.
+fn parse_moment(text: &str) -> Result<UnixTime, String> {
+    let or_moment =
+        |why| format!("{why}; or a moment, as in 2026-11-22T23:34:43Z, or local without the Z");
+    let moment = if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        Ok(moment)
+    } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
+        civil.to_zoned(jiff::tz::TimeZone::system()).map(|zoned| zoned.timestamp())
+    } else {
+        let ago = parse_duration(text).map_err(or_moment)?;
+        let ago = jiff::SignedDuration::try_from(ago);
+        ago.and_then(|ago| jiff::Timestamp::now().checked_sub(ago))
+    };
+    let moment = moment.map_err(|error| error.to_string())?;
+    let nanos = moment.as_nanosecond().rem_euclid(1_000_000_000);
+    let secs = moment.as_nanosecond().div_euclid(1_000_000_000);
+    let time = i64::try_from(secs).ok().zip(u32::try_from(nanos).ok());
+    time.and_then(|(secs, nanos)| UnixTime::new(secs, nanos)).ok_or_else(|| "too far away".into())
 }
 
 fn parse_state(word: &str) -> Result<&'static str, String> {

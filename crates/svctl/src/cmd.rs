@@ -5,6 +5,7 @@ mod check;
 mod complete;
 mod decode;
 mod enable;
+mod logs;
 mod progress;
 mod report;
 mod send;
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Check(args) => check::run(global, args, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
+        Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words, &mut output),
         Command::Watch { services } => watch::run(global, services, &mut output),

@@ -181,6 +181,16 @@ pub(crate) struct Placed {
     pub(crate) why: Option<String>,
 }
 
+/// A line of a log.
+#[derive(Debug, Serialize)]
+pub(crate) struct Logged<'a> {
+    pub(crate) service: &'a str,
+    /// The log directory.
+    pub(crate) log: &'a str,
+    pub(crate) at: Option<String>,
+    pub(crate) line: std::borrow::Cow<'a, str>,
+}
+
 /// A raw record, explained.
 #[derive(Debug, Serialize)]
 pub(crate) struct Decoded {

@@ -65,6 +65,12 @@ impl Output {
         self.note(result);
     }
 
+    /// Prints a line as it is.
+    pub(crate) fn bytes(&mut self, line: &[u8]) {
+        let result = self.out.write_all(line).and_then(|()| self.out.write_all(b"\n"));
+        self.note(result);
+    }
+
     /// Prints a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
         let result = serde_json::to_writer(&mut self.out, value).map_err(io::Error::from);

@@ -45,6 +45,7 @@ pub mod record;
 pub mod runit;
 pub mod s6;
 pub mod scan;
+pub mod stamp;
 pub mod status;
 pub mod tai;
 pub mod track;

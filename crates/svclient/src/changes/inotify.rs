@@ -65,6 +65,7 @@ impl Changes {
             Dir::Above(path) => (path, ENTRIES),
             // s6 opens a listener for every event; what is written to a FIFO is not told.
             Dir::Events(path) => (path, WatchMask::CLOSE_WRITE),
+            Dir::Log(path) => (path, ENTRIES | WatchMask::MODIFY),
         };
         // Two roles may meet on one directory, so a mask is added to, never replaced.
         let mask = mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD;
@@ -129,6 +130,7 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     match name.as_bytes() {
         name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
         b"status" if written => Some(Place::Status),
+        b"current" if written => Some(Place::Line),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
         b"down" | b"notification-fd" => Some(Place::Down),

@@ -50,6 +50,7 @@ impl Changes {
     pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
         let (path, record) = match dir {
             Dir::Service(path) | Dir::Above(path) | Dir::Events(path) => (path, None),
+            Dir::Log(path) => (path, File::open(path.join("current")).ok()),
             Dir::Supervise(path) => (path, File::open(path.join("status")).ok()),
         };
         let file = File::open(path)?;

@@ -13,6 +13,7 @@
 mod supervised;
 
 mod faults;
+mod logging;
 mod many;
 mod probes;
 mod scanners;
@@ -56,6 +57,15 @@ say! {
     a_storm_of_requests_ends_with_the_last_state
     many_services_share_one_watch
     a_directory_behind_a_descriptor_is_the_same_service
+}
+
+mod logged {
+    of_suite!(crate::logging, runit Runit
+        no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
+    of_suite!(crate::logging, daemontools Daemontools
+        no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
+    of_suite!(crate::logging, s6 S6
+        no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
 }
 
 mod probed {

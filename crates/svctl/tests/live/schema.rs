@@ -13,7 +13,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let one = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
         (name, jsonschema::validator_for(&one).unwrap())
     };
-    ["row", "line", "result", "checked", "placed", "decoded"].map(kind).into()
+    ["row", "line", "result", "checked", "placed", "logged", "decoded"].map(kind).into()
 });
 
 /// Panics where a value is not what the schema promises.
@@ -24,6 +24,7 @@ pub fn check(value: &Value) {
             _ if has("raw") => "decoded",
             _ if has("event") => "line",
             _ if has("scan_dir") => "placed",
+            _ if has("line") => "logged",
             _ if has("complaints") => "checked",
             _ if has("outcome") => "result",
             _ => "row",

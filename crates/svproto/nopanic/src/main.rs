@@ -98,6 +98,8 @@ fn times(bytes: &[u8]) -> usize {
     let label = Tai64n { secs: number(bytes), nanos: number(bytes) as u32 };
     let mut sum = usize::from(black_box(label.to_bytes()) == [0; 12]);
     for scale in [Scale::Fixed, Scale::LeapSeconds] {
+        let (at, text) = svproto::stamp::split(black_box(bytes), scale);
+        sum = sum.wrapping_add(usize::from(at.is_some())).wrapping_add(text.len());
         if let Some(time) = label.unix(black_box(scale)) {
             let other = UnixTime::new(number(bytes).cast_signed(), 5).unwrap_or(UnixTime::EPOCH);
             let span = black_box(other.elapsed(time));

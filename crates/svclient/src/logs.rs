@@ -1,0 +1,256 @@
+//! Logs as `svlogd`, `multilog` and `s6-log` keep them: where they are, their files in order, and
+//! their lines, followed through rotation.
+//!
+//! A log directory holds `current`, which grows, and files named by the moment of their rotation.
+//! A logger renames `current` and makes another; who follows keeps the file open, reads it to its
+//! end, and goes on with the next.
+
+mod find;
+mod tail;
+
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, poll},
+};
+use svproto::{Scale, UnixTime};
+
+use self::tail::Tail;
+use crate::{
+    Error,
+    changes::{Changes, Dir, DirId, Hint},
+    node,
+};
+
+/// A log directory, and on which scale its labels are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDir {
+    path: PathBuf,
+    scale: Option<Scale>,
+}
+
+impl LogDir {
+    /// A directory that a logger writes: it holds `current`. Labels of `s6-log` are on
+    /// [`Scale::LeapSeconds`], those of `svlogd` and `multilog` on [`Scale::Fixed`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] or [`Error::Denied`] if there is no `current` to be seen.
+    pub fn new(path: impl Into<PathBuf>, scale: Scale) -> Result<Self, Error> {
+        let path = path.into();
+        match node::stat(&path.join(CURRENT))? {
+            Some(_) => Ok(Self { path, scale: Some(scale) }),
+            None => Err(Error::NotFound { path: path.join(CURRENT) }),
+        }
+    }
+
+    /// As [`LogDir::new`], judging by the last line: its label and the time at which `current` was
+    /// written agree on one scale and are 27 seconds apart on the other. Of an empty log, its first
+    /// line is judged when it is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogDir::new`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let this = Self::new(path, Scale::Fixed)?;
+        Ok(Self { scale: tail::likely_scale(&this.path), ..this })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The scale of its labels; `None` if none was there to judge by.
+    #[must_use]
+    pub fn scale(&self) -> Option<Scale> {
+        self.scale
+    }
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the oldest line that is kept.
+    Start,
+    /// With the last so many lines.
+    Last(usize),
+    /// With the first line that is not older than this. Lines without a stamp have the time of the
+    /// one before.
+    Time(UnixTime),
+    /// With what is written from now on.
+    End,
+}
+
+/// One of the logs of [`Logs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogKey(usize);
+
+impl LogKey {
+    /// How many logs were added before it.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A line, or what stands in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Which log.
+    pub key: LogKey,
+    /// When it was written, where the logger says; for a line without a stamp the time of the one
+    /// before.
+    pub at: Option<UnixTime>,
+    /// What it is.
+    pub what: LogItem,
+}
+
+/// What there is to read in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogItem {
+    /// A line, without stamp and end. Lines longer than [`Logs::LONGEST`] come in pieces.
+    Line(Vec<u8>),
+    /// A file that cannot be read as lines: a processor has made something else of it.
+    NotText(PathBuf),
+    /// The logger has removed files; lines that were not read may have been in them.
+    Lost,
+}
+
+/// Logs that are read together: what there is already in the order of its times, and then what comes.
+///
+/// As [`crate::WatchSet`]: [`Logs::next_before`] waits; [`Logs::next_now`] does not, and the descriptor
+/// becomes readable when there is something to read.
+pub struct Logs {
+    changes: Changes,
+    tails: Vec<(DirId, Tail)>,
+}
+
+impl Logs {
+    /// The longest line that comes in one piece, in bytes.
+    pub const LONGEST: usize = tail::LONGEST;
+
+    /// No log.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system has no watch left to give.
+    pub fn new() -> Result<Self, Error> {
+        let changes = Changes::new()
+            .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
+        Ok(Self { changes, tails: Vec::new() })
+    }
+
+    /// Adds a log.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if it cannot be listed, watched or
+    /// read.
+    pub fn add(&mut self, log: &LogDir, from: From) -> Result<LogKey, Error> {
+        // Armed before it is listed.
+        let dir = Dir::Log(log.path.clone());
+        let id = self
+            .changes
+            .watch(&dir)
+            .map_err(|source| Error::os("watch", &log.path, "read", source))?;
+        let tail = Tail::open(log, from)?;
+        self.tails.push((id, tail));
+        Ok(LogKey(self.tails.len() - 1))
+    }
+
+    /// The next line that is there already, of whichever log it is oldest in; never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read.
+    pub fn next_now(&mut self) -> Result<Option<LogLine>, Error> {
+        for (_, tail) in &mut self.tails {
+            tail.fill()?;
+        }
+        let heads = self.tails.iter().enumerate();
+        let heads = heads.filter_map(|(at, (_, tail))| Some((tail.next()?.0, at)));
+        let Some(at) = heads.min().map(|(_, at)| at) else { return Ok(None) };
+        let taken = self.tails.get_mut(at).and_then(|(_, tail)| tail.take());
+        Ok(taken.map(|(time, what)| LogLine { key: LogKey(at), at: time, what }))
+    }
+
+    /// The next line, or `None` if `deadline` passes first (`None` waits for ever).
+    ///
+    /// # Errors
+    ///
+    /// As [`Logs::next_now`].
+    pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<LogLine>, Error> {
+        loop {
+            self.hear()?;
+            if let Some(line) = self.next_now()? {
+                return Ok(Some(line));
+            }
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Ok(None);
+            }
+            let pause = Changes::LOOK_EVERY.and_then(|pause| now.checked_add(pause));
+            let until = deadline.into_iter().chain(pause).min();
+            let timeout = until.map_or(nix::poll::PollTimeout::NONE, |until| {
+                node::round_up(until.saturating_duration_since(now))
+            });
+            let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(Errno::EINTR) => (),
+                Err(errno) => {
+                    return Err(Error::os("watch", Path::new("logs"), "read", errno));
+                }
+            }
+        }
+    }
+
+    /// When to look again even if the descriptor says nothing; `None` where it tells everything.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        Changes::LOOK_EVERY.and_then(|pause| Instant::now().checked_add(pause))
+    }
+
+    /// Empties the descriptor. What it says is not needed: every tail knows where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the notification mechanism fails.
+    pub fn hear(&mut self) -> Result<(), Error> {
+        let tails = &mut self.tails;
+        let mut heard = |hint| {
+            let of = |id| move |tail: &&mut (DirId, Tail)| tail.0 == id;
+            match hint {
+                Hint::In(id, _) | Hint::Gone(id) => {
+                    tails.iter_mut().filter(of(id)).for_each(|(_, tail)| tail.wake());
+                }
+                Hint::Overflow => tails.iter_mut().for_each(|(_, tail)| tail.wake()),
+            }
+        };
+        self.changes
+            .drain(&mut heard)
+            .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
+        if Changes::LOOK_EVERY.is_some() {
+            for (_, tail) in &mut self.tails {
+                tail.wake();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Logs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.changes.as_fd()
+    }
+}
+
+/// The file that grows.
+const CURRENT: &str = "current";

@@ -1,0 +1,409 @@
+//! One log, read from where one likes to the end of the file that grows.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use svproto::{Scale, UnixTime, stamp};
+
+use super::{CURRENT, From, LogDir, LogItem};
+use crate::{Error, node};
+
+/// Longer lines come in pieces, so that a log without line ends does not fill the memory.
+pub(super) const LONGEST: usize = 64 * 1024;
+
+/// Reads one log.
+pub(super) struct Tail {
+    dir: PathBuf,
+    /// `None` until there is a line to judge by.
+    scale: Option<Scale>,
+    file: Option<Reading>,
+    /// Nothing older is given out.
+    since: Option<UnixTime>,
+    /// Of the last line with a stamp.
+    at: Option<UnixTime>,
+    /// What is to be given out.
+    ready: VecDeque<(Option<UnixTime>, LogItem)>,
+    /// The directory may have changed since the end was met.
+    awake: bool,
+}
+
+/// An open file.
+struct Reading {
+    source: BufReader<File>,
+    identity: Identity,
+    place: Place,
+    /// What was read of a line that is not complete.
+    partial: Vec<u8>,
+    /// The beginning of that line was given out.
+    continued: bool,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// A file in the order of a log: rotated ones by their labels, then what is being rotated, then the
+/// one that grows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Rotated(Vec<u8>),
+    /// s6-log's, for the moment of a rotation.
+    Previous,
+    Current,
+}
+
+#[derive(PartialEq, Eq)]
+struct Listed {
+    place: Place,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Tail {
+    pub(super) fn open(log: &LogDir, from: From) -> Result<Self, Error> {
+        let mut tail = Self {
+            dir: log.path().to_owned(),
+            scale: log.scale(),
+            file: None,
+            since: None,
+            at: None,
+            ready: VecDeque::new(),
+            awake: true,
+        };
+        for _ in 0..LISTS_OF_A_MOVING_LOG {
+            let files = list(log.path())?;
+            tail.begin(&files, from)?;
+            if tail.file.is_some() || files.is_empty() {
+                break;
+            }
+        }
+        Ok(tail)
+    }
+
+    fn begin(&mut self, files: &[Listed], from: From) -> Result<(), Error> {
+        match from {
+            From::Start => self.begin_with(files, 0),
+            From::End => {
+                let last = files.get(files.len().saturating_sub(1)..).unwrap_or_default();
+                let end = last.first().and_then(|last| fs::metadata(&last.path).ok());
+                self.begin_with(last, end.map_or(0, |data| data.len()))
+            }
+            From::Time(since) => {
+                self.since = Some(since);
+                // The label of a file is when it was closed: all of it is older.
+                let scale = self.scale.unwrap_or(Scale::Fixed);
+                let is_older =
+                    |file: &&Listed| file.ends(scale).is_some_and(|closed| closed < since);
+                let older = files.iter().take_while(is_older).count();
+                self.begin_with(files.get(older..).unwrap_or_default(), 0)
+            }
+            From::Last(count) => self.begin_before_the_end(files, count),
+        }
+    }
+
+    /// Sees to it that the next line is at hand, if there is one.
+    pub(super) fn fill(&mut self) -> Result<(), Error> {
+        while self.ready.is_empty() && self.awake {
+            if self.file.is_none() {
+                // Before there is a first file.
+                let files = list(&self.dir)?;
+                self.begin_with(&files, 0)?;
+                // None there, or renamed at this moment.
+                self.awake = self.file.is_some() || !files.is_empty();
+            } else if let Some((line, continued)) = self.read_line()? {
+                self.offer(&line, continued);
+            } else {
+                self.at_the_end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The time of what comes next, if that is known, and what it is.
+    pub(super) fn next(&self) -> Option<&(Option<UnixTime>, LogItem)> {
+        self.ready.front()
+    }
+
+    pub(super) fn take(&mut self) -> Option<(Option<UnixTime>, LogItem)> {
+        self.ready.pop_front()
+    }
+
+    pub(super) fn wake(&mut self) {
+        self.awake = true;
+    }
+
+    /// Gives out a line, or a piece that continues one: that has no stamp, whatever it looks like.
+    fn offer(&mut self, line: &[u8], continued: bool) {
+        if self.scale.is_none() && line.starts_with(b"@") {
+            self.scale = likely_scale(&self.dir);
+        }
+        let scale = self.scale.unwrap_or(Scale::Fixed);
+        let (at, text) = if continued { (None, line) } else { stamp::split(line, scale) };
+        self.at = at.or(self.at);
+        if self.since.is_none_or(|since| self.at.is_some_and(|at| at >= since)) {
+            self.ready.push_back((self.at, LogItem::Line(text.to_vec())));
+        }
+    }
+
+    /// A line of the open file without its end, or a piece of a long one, and whether it continues
+    /// what was given out before; `None` at the end.
+    fn read_line(&mut self) -> Result<Option<(Vec<u8>, bool)>, Error> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let room = LONGEST.saturating_sub(file.partial.len()) as u64;
+        let read = (&mut file.source).take(room).read_until(b'\n', &mut file.partial);
+        read.map_err(|source| Error::os("read", &self.dir, "read", source))?;
+        let ends = file.partial.last() == Some(&b'\n');
+        if !ends && file.partial.len() < LONGEST {
+            return Ok(None);
+        }
+        if ends {
+            file.partial.pop();
+        }
+        let continued = std::mem::replace(&mut file.continued, !ends);
+        Ok(Some((std::mem::take(&mut file.partial), continued)))
+    }
+
+    /// The file that was read is at its end: it grows, or another follows.
+    fn at_the_end(&mut self) -> Result<(), Error> {
+        let current = fs::symlink_metadata(self.dir.join(CURRENT));
+        let current = current.ok().map(|data| (data.dev(), data.ino()));
+        if current.is_some() && current == self.file.as_ref().map(|file| file.identity) {
+            // As a rule. If it is renamed now, that will be heard.
+            self.awake = false;
+            return Ok(());
+        }
+        let files = list(&self.dir)?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let here = files.iter().position(|other| other.identity == file.identity);
+        let after = match here {
+            Some(here) => here + 1,
+            // Removed, and so was everything before it.
+            None => match file.place {
+                Place::Rotated(_) => {
+                    files.iter().take_while(|other| other.place <= file.place).count()
+                }
+                Place::Previous | Place::Current => 0,
+            },
+        };
+        let next = files.get(after..).unwrap_or_default();
+        if next.is_empty() {
+            if here.is_none() {
+                self.file = None;
+            }
+            self.awake = false;
+            return Ok(());
+        }
+        // Lines that were written between the end and the renaming. Now nobody writes to it.
+        let mut more = [0];
+        match file.source.read(&mut more) {
+            Ok(0) => (),
+            Ok(_) => {
+                file.partial.extend(more);
+                return Ok(());
+            }
+            Err(source) => return Err(Error::os("read", &self.dir, "read", source)),
+        }
+        // A list is old when it is there: what has another name by now is looked for again.
+        let Some(begun) = open(next, 0)? else { return Ok(()) };
+        let (rest, continued) = (std::mem::take(&mut file.partial), file.continued);
+        if !rest.is_empty() {
+            self.offer(&rest, continued);
+        }
+        if here.is_none() {
+            self.ready.push_back((self.at, LogItem::Lost));
+        }
+        self.go_on_with(begun);
+        Ok(())
+    }
+
+    /// Begins with the first of these files, if it is still what it was when it was listed.
+    fn begin_with(&mut self, files: &[Listed], offset: u64) -> Result<(), Error> {
+        if let Some(begun) = open(files, offset)? {
+            self.go_on_with(begun);
+        }
+        Ok(())
+    }
+
+    fn go_on_with(&mut self, (file, packed): (Reading, Option<PathBuf>)) {
+        self.file = Some(file);
+        self.ready.extend(packed.map(|path| (self.at, LogItem::NotText(path))));
+    }
+
+    /// Begins where `count` lines are left, in whichever file that is.
+    fn begin_before_the_end(&mut self, files: &[Listed], count: usize) -> Result<(), Error> {
+        let mut left = count;
+        for (at, file) in files.iter().enumerate().rev() {
+            let Some((opened, _)) = node::open_file(&file.path.as_path().into())? else { continue };
+            let found = last_lines(opened, left)
+                .map_err(|source| Error::os("read", &file.path, "read", source))?;
+            left = left.saturating_sub(found.lines);
+            if left == 0 {
+                return self.begin_with(files.get(at..).unwrap_or_default(), found.offset);
+            }
+        }
+        self.begin_with(files, 0)
+    }
+}
+
+impl Place {
+    fn of(name: &[u8]) -> Option<Self> {
+        match name {
+            b"current" => Some(Self::Current),
+            b"previous" => Some(Self::Previous),
+            name => {
+                stamp::label(name.get(..LABEL)?)?;
+                // `.s` is complete, `.u` was cut off; what a processor is at work on is neither.
+                let known = matches!(name.get(LABEL..), Some(b".s" | b".u"));
+                known.then(|| Self::Rotated(name.to_vec()))
+            }
+        }
+    }
+}
+
+const LISTS_OF_A_MOVING_LOG: usize = 100;
+
+/// Bytes of a label's text.
+const LABEL: usize = 25;
+
+impl Listed {
+    /// When a rotated file was closed.
+    fn ends(&self, scale: Scale) -> Option<UnixTime> {
+        match &self.place {
+            Place::Rotated(name) => stamp::label(name.get(..LABEL)?)?.unix(scale),
+            Place::Previous | Place::Current => None,
+        }
+    }
+}
+
+/// The files of the log as they are now, in their order.
+///
+/// A file that is renamed while a directory is listed may be missed or be told twice, so two lists
+/// must agree. Between two rotations there is time for many.
+fn list(dir: &Path) -> Result<Vec<Listed>, Error> {
+    let mut files = list_once(dir)?;
+    for _ in 0..LISTS_OF_A_MOVING_LOG {
+        let again = list_once(dir)?;
+        if again == files {
+            break;
+        }
+        files = again;
+    }
+    Ok(files)
+}
+
+fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
+    let fail = |source| Error::os("list", dir, "read", source);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name();
+        let Some(place) = Place::of(name.as_bytes()) else { continue };
+        // It may be gone by now.
+        let Ok(data) = fs::symlink_metadata(entry.path()) else { continue };
+        if data.is_file() {
+            let identity = (data.dev(), data.ino());
+            files.push(Listed { place, path: entry.path(), identity });
+        }
+    }
+    files.sort_by(|a, b| a.place.cmp(&b.place));
+    // multilog links a file to its new name before it removes the old one.
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.identity));
+    Ok(files)
+}
+
+/// Opens the first of the files, and names it if it is no text; `None` if it is not there, or another
+/// file has its name.
+fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
+    let Some(Listed { place, path, identity }) = files.first() else { return Ok(None) };
+    let Some((mut file, _)) = node::open_file(&path.as_path().into())? else { return Ok(None) };
+    let mut begin = || {
+        let data = file.metadata()?;
+        if (data.dev(), data.ino()) != *identity {
+            return Ok(None);
+        }
+        let mut magic = Vec::new();
+        (&mut file).take(4).read_to_end(&mut magic)?;
+        let packed = is_packed(&magic);
+        // Nothing in it is a line.
+        file.seek(if packed { SeekFrom::End(0) } else { SeekFrom::Start(offset) })?;
+        Ok(Some(packed))
+    };
+    let begun = begin().map_err(|source: io::Error| Error::os("read", path, "read", source))?;
+    let Some(packed) = begun else { return Ok(None) };
+    let (source, place, identity) = (BufReader::new(file), place.clone(), *identity);
+    let reading = Reading { source, identity, place, partial: Vec::new(), continued: false };
+    Ok(Some((reading, packed.then(|| path.clone()))))
+}
+
+/// What common processors make of a file: gzip, zstd, xz, bzip2.
+fn is_packed(magic: &[u8]) -> bool {
+    let known = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"BZh"];
+    known.iter().any(|it| magic.starts_with(it))
+}
+
+/// Where the last lines of a file begin, and how many there are.
+struct LastLines {
+    offset: u64,
+    lines: usize,
+}
+
+/// Looks for line ends from the back, so that a long file costs what is wanted of it.
+fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
+    const PIECE: u64 = 64 * 1024;
+    let len = file.seek(SeekFrom::End(0))?;
+    if count == 0 {
+        return Ok(LastLines { offset: len, lines: 0 });
+    }
+    let (mut lines, mut end, mut piece) = (0, len, Vec::new());
+    while end > 0 {
+        let start = end.saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(start))?;
+        piece.clear();
+        (&mut file).take(end - start).read_to_end(&mut piece)?;
+        for (at, byte) in piece.iter().enumerate().rev() {
+            let offset = start + at as u64 + 1;
+            // The end of the last line begins no other.
+            if *byte == b'\n' && offset < len {
+                lines += 1;
+                if lines == count {
+                    return Ok(LastLines { offset, lines });
+                }
+            }
+        }
+        end = start;
+    }
+    Ok(LastLines { offset: 0, lines: lines + usize::from(len > 0) })
+}
+
+/// Whether a directory is one that a logger writes.
+pub(super) fn is_log(dir: &Path) -> bool {
+    fs::metadata(dir.join(CURRENT)).is_ok_and(|data| data.is_file())
+}
+
+/// The scale on which a log is written, judged by its last line; `None` if that has no label.
+pub(super) fn likely_scale(dir: &Path) -> Option<Scale> {
+    let files = list(dir).ok()?;
+    files.iter().rev().find_map(|file| scale_of(&file.path))
+}
+
+/// The scale on which the last label of a file was written when the file was.
+fn scale_of(path: &Path) -> Option<Scale> {
+    let mut file = node::open_file(&path.into()).ok()??.0;
+    let written = file.metadata().ok()?;
+    let last = last_lines(file.try_clone().ok()?, 1).ok()?;
+    file.seek(SeekFrom::Start(last.offset)).ok()?;
+    let mut line = Vec::new();
+    file.take(LABEL as u64).read_to_end(&mut line).ok()?;
+    let label = stamp::label(&line)?.unix(Scale::Fixed)?;
+    // s6-log's is 27 seconds ahead here, and no logger waits so long with what it has stamped.
+    let ahead = label.secs().saturating_sub(written.mtime());
+    Some(if ahead > 13 { Scale::LeapSeconds } else { Scale::Fixed })
+}
+
+#[cfg(test)]
+mod tests;
