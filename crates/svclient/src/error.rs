@@ -88,6 +88,12 @@ pub enum Error {
         /// The name.
         name: OsString,
     },
+    /// A name needs a scan directory, and none is in use.
+    #[error("cannot find `{}`: no scan directory is in use", Path::new(name).display())]
+    NoScanDir {
+        /// The name.
+        name: OsString,
+    },
     /// Something else has that name in the scan directory.
     #[error("cannot enable {} as {}: that name is taken", dir.display(), link.display())]
     NameTaken {
@@ -193,7 +199,7 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoScanDir { .. } => ErrorKind::NotFound,
             Self::NotAService { .. } => ErrorKind::NotAService,
             Self::WrongType { .. } => ErrorKind::WrongType,
             Self::UnknownDialect { .. } => ErrorKind::UnknownDialect,
@@ -239,6 +245,9 @@ impl Error {
             }
             Self::ScannerNotTakingRequests { .. } => {
                 Some("the scanner may be stopped (SIGSTOP) or wedged; nothing was sent".into())
+            }
+            Self::NoScanDir { .. } => {
+                Some("name it with $SVDIR, or give a path such as ./web".into())
             }
             Self::BadName { .. } => {
                 Some("a name has no slash and no dot in front: scanners skip what is hidden".into())

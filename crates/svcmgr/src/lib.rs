@@ -2,6 +2,7 @@
 //!
 //! | to do                                    | use                                            |
 //! |------------------------------------------|------------------------------------------------|
+//! | a service by the name that somebody typed | [`open`]                                      |
 //! | look at a service                        | [`Service::open`], [`Service::status`]         |
 //! | list what a scanner sees                 | [`ScanDir`]                                    |
 //! | ask for something, without waiting       | [`Service::send`]                              |

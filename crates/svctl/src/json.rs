@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use svcmgr::{
     Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
-    UnixTime, Want,
+    UnixTime, Want, is_path,
     proto::{Phase, Record, files},
     signal_name,
 };
 
-use crate::{names::is_path, output::message};
+use crate::output::message;
 
 /// One service.
 #[derive(Debug, Serialize)]

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use svcmgr::{Backend, Dialect, Error, ScanDir, Service};
+use svcmgr::{Backend, Dialect, Error, ScanDir, Service, is_path};
 
 use crate::{args::Global, exit::Exit, output::Output};
 
@@ -162,12 +162,6 @@ fn with_dialect(path: &Path, dialect: Dialect, name: &str) -> Result<Service, Er
     Service::with_dialect(path, dialect).map(|service| service.named(name))
 }
 
-/// The rule of `sv`: a dot or a slash in front, or a slash at the end.
-pub(crate) fn is_path(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
-}
-
 fn explain(target: &Target, output: &mut Output) {
     let Some(service) = target.backend.as_ref().ok().and_then(|found| found.directory()) else {
         return;
@@ -185,20 +179,5 @@ fn doubt(target: &Target, named: Dialect, output: &mut Output) {
     let found = Service::open(&target.path).ok().and_then(|service| service.dialect());
     if let Some(found) = found.filter(|found| *found != named) {
         output.message(&format!("{}: taken for {named}, but its files are {found}'s", target.name));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dots_and_slashes_make_a_path_and_a_slash_inside_does_not() {
-        for path in ["./web", "../web", ".", "/etc/service/web", "web/"] {
-            assert!(is_path(OsStr::new(path)), "{path}");
-        }
-        for name in ["web", "web/log", "web-*"] {
-            assert!(!is_path(OsStr::new(name)), "{name}");
-        }
     }
 }

@@ -42,7 +42,7 @@ fn sources(
 ) -> Result<Vec<Source>, NoTargets> {
     let mut sources = Vec::new();
     let is_log = |name: &&std::ffi::OsString| {
-        names::is_path(name) && Path::new(name).join("current").is_file()
+        svcmgr::is_path(name) && Path::new(name).join("current").is_file()
     };
     let (dirs, services): (Vec<_>, Vec<_>) = args.services.iter().partition(is_log);
     for dir in dirs {

@@ -1,0 +1,55 @@
+//! From a name as people write it to a service.
+
+use std::{ffi::OsStr, path::Path, sync::Arc};
+
+use crate::{Backend, Error, ScanDir, Service};
+
+/// A service by the name that a user typed: `web` and its logger `web/log` in the scan directory
+/// ([`ScanDir::find`]); a path (`./web`, `/etc/service/web`, `web/`) as it stands.
+///
+/// # Errors
+///
+/// [`Error::NoScanDir`] for a name where none is in use, and those of [`Service::open`].
+pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Backend>, Error> {
+    let name = name.as_ref();
+    let path = if is_path(name) {
+        Path::new(name).to_owned()
+    } else {
+        let scan = ScanDir::find().ok_or_else(|| Error::NoScanDir { name: name.to_owned() })?;
+        scan.dir().join(name)
+    };
+    Ok(Arc::new(Service::open(path)?.named(name.to_string_lossy())))
+}
+
+/// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of `sv`.
+#[must_use]
+pub fn is_path(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_and_slashes_make_a_path_and_a_slash_inside_does_not() {
+        for path in ["./web", "../web", ".", "/etc/service/web", "web/"] {
+            assert!(is_path(OsStr::new(path)), "{path}");
+        }
+        for name in ["web", "web/log", "web-*"] {
+            assert!(!is_path(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_opened_as_it_stands_and_keeps_its_name() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tree.path().join("supervise")).unwrap();
+        let service = open(tree.path()).unwrap();
+        assert_eq!(service.name(), tree.path().to_string_lossy());
+        assert_eq!(service.directory().unwrap().dir(), tree.path());
+        let nowhere = open("./no-such-service").err().unwrap();
+        assert_eq!(nowhere.kind(), crate::ErrorKind::NotFound);
+    }
+}
