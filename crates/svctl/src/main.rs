@@ -4,6 +4,8 @@ mod args;
 mod cmd;
 mod exit;
 mod json;
+#[cfg(test)]
+mod man;
 mod names;
 mod output;
 mod text;
