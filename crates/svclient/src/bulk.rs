@@ -176,21 +176,24 @@ fn each<B: Sync, T: Send>(
 ) -> Vec<(usize, Result<T, Error>)> {
     let next = AtomicUsize::new(0);
     // A piece at a time: who is slow leaves the rest to the others.
+    let piece_len = (places.len() / threads.get()).clamp(1, PIECE);
     let work = || {
         let mut done = Vec::with_capacity(places.len() / threads.get() + PIECE);
         loop {
-            let from = next.fetch_add(PIECE, Ordering::Relaxed);
+            let from = next.fetch_add(piece_len, Ordering::Relaxed);
             let Some(piece) = places.get(from..) else { return done };
-            for &at in piece.iter().take(PIECE) {
+            for &at in piece.iter().take(piece_len) {
                 if let Some(backend) = backends.get(at) {
                     done.push((at, act(backend)));
                 }
             }
         }
     };
-    let helpers = (threads.get() - 1).min(places.len() / PIECE);
+    let helpers = (threads.get() - 1).min(places.len().saturating_sub(1));
     thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        // If the system has no thread to give, fewer do the same work.
+        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let helpers: Vec<_> = (0..helpers).map_while(helper).collect();
         let mut done = work();
         for helper in helpers {
             match helper.join() {
@@ -202,5 +205,30 @@ fn each<B: Sync, T: Send>(
     })
 }
 
-/// Services that a thread takes at a time.
+/// Services that a thread takes at a time, at most.
 const PIECE: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn a_few_services_are_asked_by_as_many_threads() {
+        let (asked, all) = (Mutex::new(0), Condvar::new());
+        // Who is asked answers when all are.
+        let act = |(): &()| {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            all.notify_all();
+            let patience = Duration::from_secs(10);
+            let (_asked, waited) =
+                all.wait_timeout_while(asked, patience, |asked| *asked < 8).unwrap();
+            Ok(waited.timed_out())
+        };
+        let places: Vec<usize> = (0..8).collect();
+        let results = each(&[(); 8], &places, NonZeroUsize::new(8).unwrap(), act);
+        assert!(results.into_iter().all(|(_, timed_out)| !timed_out.unwrap()));
+    }
+}

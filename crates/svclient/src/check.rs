@@ -7,9 +7,15 @@
 //! Source: `sv.c` of runit 2.1.2 (`checkscript`), sv(8); observed on 2.1.2.
 
 use std::{
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
 };
 
 use crate::{Error, home::Home, node};
@@ -38,7 +44,7 @@ pub(crate) fn has_script(home: &Home) -> bool {
     stat.is_some_and(|stat| stat.st_mode & 0o100 != 0 && !node::is_dir(&stat))
 }
 
-/// A running script; killed when dropped.
+/// A running script; killed when dropped, with what it has started and not taken leave of.
 pub(crate) struct Script {
     child: Child,
     path: PathBuf,
@@ -49,7 +55,8 @@ impl Script {
         let path = home.at("check").path();
         let mut command = Command::new("./check");
         command.current_dir(home.for_paths()).stdin(Stdio::null()).stdout(Stdio::null());
-        match command.stderr(Stdio::null()).spawn() {
+        // A group of its own, to be ended with all that it has started.
+        match command.stderr(Stdio::null()).process_group(0).spawn() {
             Ok(child) => Ok(Self { child, path }),
             Err(source) => Err(Error::os("run", &path, "execute", source)),
         }
@@ -66,8 +73,11 @@ impl Script {
 impl Drop for Script {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // It may end in between, which is as good.
-            let _ended = self.child.kill();
+            // It may end in between, which is as good. Until it is waited for, nobody else has its
+            // number.
+            if let Ok(group) = i32::try_from(self.child.id()) {
+                let _ended = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
             let _reaped = self.child.wait();
         }
     }

@@ -219,13 +219,13 @@ pub(crate) fn pursue_in<B: Backend>(
                 wait.ask(world, *backend, request);
             }
         }
-        take_done(world, &mut under_way, &mut keys, &mut results, tell);
+        take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
         let reached = |result: &Option<_>| matches!(result, Some(Ok(Outcome::Reached { .. })));
         if enough == Enough::One && results.iter().any(reached) {
             break;
         }
         let Some(until) = next_look(&under_way, deadline) else {
-            if queue.is_empty() {
+            if queue.is_empty() || world.now() >= deadline {
                 break;
             }
             continue;
@@ -244,7 +244,7 @@ pub(crate) fn pursue_in<B: Backend>(
         for (backend, wait) in under_way.values_mut() {
             wait.go_on(world, *backend, request, prober, now);
         }
-        take_done(world, &mut under_way, &mut keys, &mut results, tell);
+        take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
     }
     for (at, (_, wait)) in under_way {
         let result = wait.finish(world.now());
@@ -262,6 +262,7 @@ fn take_done<B>(
     under_way: &mut BTreeMap<usize, (&B, Wait)>,
     keys: &mut BTreeMap<WatchKey, usize>,
     results: &mut [Option<Result<Outcome, Error>>],
+    queued: usize,
     tell: Tell<'_>,
 ) {
     let done: Vec<usize> =
@@ -271,7 +272,7 @@ fn take_done<B>(
         if let Some(key) = wait.key() {
             keys.remove(&key);
             // While others wait, nothing more need be heard of this one.
-            if !under_way.is_empty() {
+            if queued > 0 || !under_way.is_empty() {
                 world.remove(key);
             }
         }

@@ -161,6 +161,11 @@ impl Service {
         self.dialect.or_else(|| detect::detect(&self.home))
     }
 
+    /// Whose bytes it speaks at this moment: another suite may have taken over.
+    fn dialect_now(&self) -> Option<Dialect> {
+        if self.believed { self.dialect } else { detect::detect(&self.home).or(self.dialect) }
+    }
+
     /// The version of its supervisor, where [`Service::of_version`] named one.
     pub(crate) fn version(&self) -> Option<Version> {
         self.version
@@ -173,9 +178,7 @@ impl Service {
 
     /// Asks the directory again whose it is: another suite may have taken over.
     pub(crate) fn detect_again(&mut self) {
-        if !self.believed {
-            self.dialect = detect::detect(&self.home).or(self.dialect);
-        }
+        self.dialect = self.dialect_now();
     }
 
     /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a
@@ -201,7 +204,20 @@ impl Service {
     /// [`Error::Denied`], [`Error::NotFound`] once the directory is gone, [`Error::Io`]. Being
     /// down or unsupervised is not an error.
     pub fn status(&self) -> Result<Observation, Error> {
-        let mut dialect = self.dialect();
+        let dialect = self.dialect();
+        let result = self.look(dialect);
+        // What another suite that has taken over would look like to somebody who asks the first.
+        let dead = |seen: &Observation| seen.liveness == Liveness::Dead;
+        if matches!(result, Err(Error::Malformed { .. })) || result.as_ref().is_ok_and(dead) {
+            let now = self.dialect_now();
+            if now != dialect {
+                return self.look(now);
+            }
+        }
+        result
+    }
+
+    fn look(&self, mut dialect: Option<Dialect>) -> Result<Observation, Error> {
         let liveness = match dialect {
             Some(dialect) => liveness::probe(&self.home, dialect)?,
             None => liveness::probe_ok(&self.home)?,
@@ -289,7 +305,7 @@ impl Service {
         let Some(&first) = ops.first() else { return Ok(()) };
         let dir = || self.dir().to_owned();
         let path = || self.home.at(files::CONTROL).path();
-        let Some(dialect) = self.dialect() else {
+        let Some(dialect) = self.dialect_now() else {
             return Err(match node::open_fifo(self.home.at(files::CONTROL))? {
                 Fifo::Open(_) => Error::UnknownDialect { dir: dir() },
                 Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
@@ -323,7 +339,7 @@ impl Service {
     ///
     /// As [`Service::send`].
     pub fn restart(&self) -> Result<(), Error> {
-        let ops = self.dialect().map_or(&[Op::Up][..], restart_ops);
+        let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
         self.send_all_before(ops, Instant::now())
     }
 

@@ -244,7 +244,10 @@ impl WatchSet {
     /// Makes the one descriptor tell of bells, too.
     pub(crate) fn hear_bells(&mut self) -> Result<(), Error> {
         match self.bells.hang_up() {
-            Ok(Some(heard)) => self.changes.join(heard).map_err(failure),
+            Ok(Some(heard)) => self.changes.join(heard).map_err(|source| {
+                self.bells.take_down();
+                failure(source)
+            }),
             Ok(None) => Ok(()),
             Err(error) => Err(failure(error)),
         }
@@ -353,13 +356,29 @@ impl WatchSet {
                 heard.entry(who).or_default().insert(Place::Anything);
             }
         }
+        // What was heard is not heard again, so an error does not keep it from the others.
+        let mut result = Ok(());
+        let mut gone = BTreeSet::new();
         for (who, places) in heard {
             match who {
-                Who::Service(key) | Who::Around(key) => self.revisit(key, &places, overflow),
-                Who::Scan(at) => self.rescan(at, News::Added)?,
+                Who::Service(key) | Who::Around(key) => {
+                    if self.members.contains_key(&key) {
+                        self.revisit(key, &places, overflow);
+                        if !self.members.contains_key(&key) {
+                            gone.insert(key);
+                        }
+                    }
+                }
+                Who::Scan(at) => result = result.and(self.rescan(at, News::Added)),
             }
         }
-        Ok(())
+        // A link outlives its target, and the directory of the link says nothing of that.
+        for at in 0..self.follows.len() {
+            if self.follows.get(at).is_some_and(|follow| follow.holds_any(&gone)) {
+                result = result.and(self.rescan(at, News::Added));
+            }
+        }
+        result
     }
 
     /// Looks at a service about which something was heard, and first watches its directories as
@@ -371,7 +390,9 @@ impl WatchSet {
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
         let moved = member.subject.service().is_some_and(|service| {
-            heard.contains(&Place::Gone)
+            // What was lost may have been that a directory is gone, and another may have its numbers.
+            resync
+                || heard.contains(&Place::Gone)
                 || (may_have_moved.iter().any(|place| heard.contains(place))
                     && Places::of(&service.home().for_paths()) != member.places)
         });
@@ -405,7 +426,7 @@ impl WatchSet {
         }
         let result = member.read();
         member.recheck = match (member.every, &result) {
-            (Some(pause), _) => Some(Recheck::after(pause)),
+            (Some(pause), _) => Recheck::after(pause),
             (None, Ok(observation)) => member.contradiction(observation, heard),
             (None, Err(_)) => None,
         };
@@ -433,20 +454,12 @@ impl WatchSet {
         let Some(service) = member.subject.service() else { return Ok(()) };
         let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
         member.places = Places::of(&dir);
-        // The entry of a link in its scan directory comes and goes without a word from its target.
-        let is_link =
-            !held && dir.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
-        if let Some(parent) = dir.parent().filter(|_| is_link) {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            match self.watch(Who::Around(key), &Dir::Above(parent.to_owned())) {
-                // It may be searched and not listed: then only the target tells.
-                Ok(()) | Err(Error::Denied { .. }) => (),
-                Err(error) => return Err(error),
-            }
+        if !held {
+            self.watch_links(Who::Around(key), &dir)?;
         }
         self.watch(Who::Service(key), &Dir::Service(dir.clone()))?;
         if self.members.get(&key).is_some_and(|member| member.listener.is_some()) {
-            match self.watch(Who::Service(key), &Dir::Events(dir.join(files::EVENT))) {
+            match self.listen_in(key, &dir.join(files::EVENT)) {
                 // The record still tells.
                 Ok(()) | Err(Error::NotFound { .. } | Error::Denied { .. }) => (),
                 Err(error) => return Err(error),
@@ -457,13 +470,39 @@ impl WatchSet {
             Ok(()) => Ok(()),
             Err(Error::NotFound { .. }) => {
                 // Debian's runit: a link to a directory that runsv makes when it first starts.
-                match nearest_above_link(&supervise) {
-                    Some(above) => self.watch(Who::Around(key), &Dir::Above(above)),
-                    None => Ok(()),
+                self.watch_above_link(Who::Around(key), &supervise)?;
+                // It may be there by now.
+                match self.watch(Who::Service(key), &Dir::Supervise(supervise)) {
+                    Err(Error::NotFound { .. }) => Ok(()),
+                    result => result,
                 }
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Watches where a dangling link will point, if it is one.
+    fn watch_above_link(&mut self, who: Who, link: &Path) -> Result<(), Error> {
+        let mut above = nearest_above_link(link);
+        while let Some(dir) = above {
+            self.watch(who, &Dir::Above(dir.clone()))?;
+            // What came before that was not heard.
+            above = nearest_above_link(link).filter(|now| *now != dir);
+        }
+        Ok(())
+    }
+
+    /// Watches the directories that hold the links which a path is and leads to: their entries come
+    /// and go without a word from the target.
+    fn watch_links(&mut self, who: Who, path: &Path) -> Result<(), Error> {
+        for dir in around_links(path) {
+            match self.watch(who, &Dir::Above(dir)) {
+                // It may be searched and not listed: then only the target tells.
+                Ok(()) | Err(Error::Denied { .. }) => (),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn watch(&mut self, who: Who, dir: &Dir) -> Result<(), Error> {
@@ -521,6 +560,23 @@ impl AsFd for WatchSet {
         self.changes.as_fd()
     }
 }
+
+/// The directories of a link, of the link that it leads to, and so on; none for what is no link.
+fn around_links(path: &Path) -> Vec<PathBuf> {
+    let mut around = Vec::new();
+    // Without a slash at the end, which would mean the target.
+    let mut path: PathBuf = path.components().collect();
+    while let Some(target) = std::fs::read_link(&path).ok().filter(|_| around.len() < LINKS) {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new(".")).to_owned();
+        path = parent.join(target).components().collect();
+        around.push(parent);
+    }
+    around
+}
+
+/// No system follows more links than that.
+const LINKS: usize = 40;
 
 /// Where a dangling link will point: the deepest directory on the way that exists.
 pub(crate) fn nearest_above_link(link: &Path) -> Option<PathBuf> {
@@ -654,6 +710,15 @@ mod tests {
         let event = next(&mut watch);
         assert_eq!((event.key, event.news), (key, News::Supervised));
         watch.remove(key);
+        assert_eq!(watch.due(), None);
+    }
+
+    #[test]
+    fn a_backend_that_is_never_to_be_looked_at_is_not() {
+        let own = Own { every: Some(Duration::MAX), ..Own::default() };
+        let mut watch = WatchSet::new().unwrap();
+        watch.add(own).unwrap();
+        assert_eq!(watch.next_now().unwrap().unwrap().news, News::Snapshot);
         assert_eq!(watch.due(), None);
     }
 

@@ -342,6 +342,48 @@ fn a_process_that_stays_is_killed_when_its_time_is_over_and_not_before() {
 }
 
 #[test]
+fn the_process_that_follows_is_not_killed_for_the_one_before() {
+    let obedient = role(up(5, 0), &[("restart", 10, Turn::Is(up(6, 10)))]);
+    let mut play = Play::new(vec![obedient]);
+    let stays = Request::restart().until(Goal::UpFor(Duration::from_millis(500)));
+    let results = play.run(&stays.kill_after(Duration::from_millis(200)), 1000);
+    assert_eq!(play.asked(), [(0, 0, "restart")]);
+    assert_eq!(reached(&results[0]), (6, 510));
+}
+
+#[test]
+fn a_question_for_all_time_is_asked_once() {
+    let count = Cell::new(0);
+    let prober = Prober::asking(Duration::MAX, |_, _| {
+        count.set(count.get() + 1);
+        false
+    });
+    let mut play = Play::new(vec![role(up(5, 0), &[])]);
+    let results = play.run_with(&Request::wait(Goal::Ready), &prober, 1, 100);
+    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })), "{results:?}");
+    drop(prober);
+    assert_eq!(count.get(), 1);
+}
+
+#[test]
+fn one_after_the_other_is_watched_one_at_a_time() {
+    let services = (1..=3).map(|n| role(up(n, 0), &[("restart", 100, Turn::Is(up(10 + n, 100)))]));
+    let mut play = Play::new(services.collect());
+    let results = play.run_with(&Request::restart(), &Prober::none(), 1, 10_000);
+    assert!(results.iter().all(|result| reached(result).0 > 10));
+    assert_eq!(play.theatre.most, 1);
+}
+
+#[test]
+fn after_the_deadline_nobody_has_a_turn() {
+    let mut play = Play::new(vec![role(up(1, 0), &[]), role(up(2, 0), &[])]);
+    let results = play.run_with(&Request::up(), &Prober::none(), 1, 0);
+    assert_eq!(reached(&results[0]), (1, 0));
+    assert!(matches!(results[1], Ok(Outcome::NotAsked)), "{results:?}");
+    assert_eq!(play.asked(), [(0, 0, "up")]);
+}
+
+#[test]
 fn no_more_than_the_limit_are_under_way() {
     let services = (1..=5).map(|n| role(up(n, 0), &[("restart", 100, Turn::Is(up(10 + n, 100)))]));
     let mut play = Play::new(services.collect());

@@ -35,6 +35,8 @@ struct Waiting {
     then: Option<Goal>,
     begun: Instant,
     asked: Instant,
+    /// How it stood before it was asked.
+    baseline: Observation,
     last: Observation,
     /// The request could not be delivered yet.
     ask_again: Option<Instant>,
@@ -140,6 +142,7 @@ impl Wait {
             then,
             begun: world.now(),
             asked: world.now(),
+            baseline: last,
             last,
             ask_again: None,
             refused: None,
@@ -256,7 +259,7 @@ impl Wait {
         if is_due(waiting.kill_at) {
             waiting.kill_at = None;
             // Only `run`: runit answers a kill during `finish` by running `finish` once more.
-            if runs(&waiting.last) {
+            if runs(&waiting.last) && waiting.is_to_end(request) {
                 match backend.send(Op::Kill) {
                     Ok(()) => (),
                     Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
@@ -292,8 +295,10 @@ impl Wait {
                 if let Some(goal) = waiting.then.take() {
                     waiting.pursuit = Pursuit::new(goal, None, observation.reading);
                     self.judge(world);
-                } else if let Some(probe) = waiting.probe.as_mut().filter(|_| runs(&observation)) {
-                    probe.begin(now, observation.reading.status().and_then(|status| status.pid));
+                } else if let Some(probe) =
+                    waiting.probe.as_mut().filter(|_| has_process(&observation))
+                {
+                    probe.begin(now, process(&observation));
                 } else {
                     self.end(Ok(Outcome::Reached { observation, took }));
                 }
@@ -341,6 +346,18 @@ impl Wait {
                 }),
             },
         }
+    }
+}
+
+impl Waiting {
+    /// Whether the process that is there is one that the request was to end: any, if none is to be
+    /// left; else the one that was there before, and not the one that has followed it.
+    fn is_to_end(&self, request: &Request) -> bool {
+        let run = |seen: &Observation| {
+            let status = seen.reading.status()?;
+            Some((status.pid, status.since))
+        };
+        matches!(request.goal, Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
     }
 }
 
@@ -401,9 +418,19 @@ impl Probe {
                 (answer, again)
             }
         };
-        self.at = Some(now + again);
+        self.at = now.checked_add(again);
         Ok(answer == Some(true))
     }
+}
+
+/// The process that is there, be it that of `finish`, about which `sv` asks as well.
+fn process(observation: &Observation) -> Option<Pid> {
+    observation.reading.status().and_then(|status| status.pid.or(status.finish_pid))
+}
+
+/// Whether there is something to ask about.
+fn has_process(observation: &Observation) -> bool {
+    runs(observation) || process(observation).is_some()
 }
 
 /// Whether there is a process of `run`.

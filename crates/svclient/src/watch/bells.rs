@@ -60,6 +60,12 @@ impl Bells {
         Ok(Some(heard.as_fd()))
     }
 
+    /// Takes the descriptor away again.
+    pub(super) fn take_down(&mut self) {
+        self.rung.lock().rope = None;
+        self.heard = None;
+    }
+
     /// Who rang since the last call.
     pub(super) fn take(&mut self) -> BTreeSet<WatchKey> {
         let Some(mut heard) = self.heard.as_ref() else { return BTreeSet::new() };

@@ -20,7 +20,7 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    sys::stat::{FchmodatFlags, Mode, fchmodat},
+    sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, stat},
     unistd::mkfifo,
 };
 use svproto::{
@@ -29,7 +29,7 @@ use svproto::{
 };
 
 use super::{News, Queued, WatchKey, WatchSet, Who};
-use crate::{Error, changes::Dir};
+use crate::{Error, changes::Dir, node};
 
 /// A FIFO in an event directory; removed when dropped.
 pub(super) struct Listener {
@@ -61,12 +61,16 @@ impl WatchSet {
         if service.dialect() != Some(Dialect::S6) {
             return Err(Error::UnknownDialect { dir });
         }
-        let events = dir.join(files::EVENT);
-        self.watch(Who::Service(key), &Dir::Events(events.clone()))?;
-        clean(&events);
-        let listener = Listener::new(&events)?;
-        if let Some(member) = self.members.get_mut(&key) {
-            member.listener = Some(listener);
+        self.listen_in(key, &dir.join(files::EVENT))
+    }
+
+    /// Makes a listener there, unless that of the service is.
+    pub(super) fn listen_in(&mut self, key: WatchKey, events: &Path) -> Result<(), Error> {
+        self.watch(Who::Service(key), &Dir::Events(events.to_owned()))?;
+        let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
+        if !member.listener.as_ref().is_some_and(Listener::is_there) {
+            clean(events);
+            member.listener = Some(Listener::new(events)?);
         }
         Ok(())
     }
@@ -110,6 +114,12 @@ impl Listener {
         fchmodat(nix::fcntl::AT_FDCWD, hidden, mode, FchmodatFlags::FollowSymlink)?;
         nix::fcntl::renameat(nix::fcntl::AT_FDCWD, hidden, nix::fcntl::AT_FDCWD, path)?;
         Ok(Self { path: path.to_owned(), letters: File::from(letters), _writer: writer })
+    }
+
+    /// Whether a supervisor would find it: the directory may be another one by now.
+    fn is_there(&self) -> bool {
+        let found = stat(&self.path).map(|found| node::identity(&found));
+        found.is_ok() && found == fstat(&self.letters).map(|own| node::identity(&own))
     }
 
     fn drain(&mut self) -> Vec<Event> {

@@ -4,10 +4,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    path::PathBuf,
 };
 
-use super::{News, Queued, WatchKey, WatchSet, Who, nearest_above_link};
+use super::{News, Queued, WatchKey, WatchSet, Who};
 use crate::{
     Error, ScanDir, Service,
     changes::{Dir, DirId},
@@ -31,6 +30,11 @@ struct Entry {
 impl Follow {
     pub(super) fn watched(&mut self) -> &mut BTreeSet<(DirId, Who)> {
         &mut self.watched
+    }
+
+    /// Whether one of these services was found in it.
+    pub(super) fn holds_any(&self, keys: &BTreeSet<WatchKey>) -> bool {
+        self.members.values().any(|entry| keys.contains(&entry.key))
     }
 }
 
@@ -61,12 +65,16 @@ impl WatchSet {
         self.unwatch_all(who);
         let Some(follow) = self.follows.get(at) else { return Ok(()) };
         let dir = follow.scan.dir().to_owned();
+        self.watch_links(who, &dir)?;
         // Armed before it is listed: an entry that appears in between is seen twice at worst.
         match self.watch(who, &Dir::Service(dir.clone())) {
-            Err(Error::NotFound { .. }) if first_news == News::Added => {
+            Err(error) if first_news == News::Added => {
                 // It was there; it may come back.
                 let above = dir.ancestors().skip(1).find(|above| above.is_dir());
                 above.map_or(Ok(()), |above| self.watch(who, &Dir::Above(above.to_owned())))?;
+                if !matches!(error, Error::NotFound { .. }) {
+                    return Err(error);
+                }
             }
             result => result?,
         }
@@ -78,16 +86,18 @@ impl WatchSet {
         let mut found = BTreeMap::new();
         for name in names {
             let path = dir.join(&name);
-            match (Service::open(&path), node::stat(&path)) {
-                (Ok(service), Ok(Some(stat))) => {
-                    found.insert(name, (service, node::identity(&stat)));
-                }
-                // Being made, or a link to what is not there yet.
-                (Err(Error::NotAService { .. }), _) => self.await_in(who, Some(path))?,
-                (Err(Error::NotFound { .. }), _) => {
-                    self.await_in(who, nearest_above_link(&path))?;
-                }
-                _ => (),
+            let mut opened = Service::open(&path);
+            // Being made, or a link to what is not there yet; or it is by the time it is watched.
+            if let Err(Error::NotFound { .. }) = opened {
+                unless_refused(self.watch_above_link(who, &path))?;
+                opened = Service::open(&path);
+            }
+            if let Err(Error::NotAService { .. }) = opened {
+                unless_refused(self.watch(who, &Dir::Above(path.clone())))?;
+                opened = Service::open(&path);
+            }
+            if let (Ok(service), Ok(Some(stat))) = (opened, node::stat(&path)) {
+                found.insert(name, (service, node::identity(&stat)));
             }
         }
         self.drop_vanished(at, &found);
@@ -112,15 +122,6 @@ impl WatchSet {
         Ok(())
     }
 
-    /// Waits for something to appear in a directory. One that cannot be watched is left out, but
-    /// for want of watches.
-    fn await_in(&mut self, who: Who, path: Option<PathBuf>) -> Result<(), Error> {
-        match path.map(|path| self.watch(who, &Dir::Above(path))) {
-            Some(Err(error @ Error::Io { .. })) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     fn drop_vanished(&mut self, at: usize, found: &BTreeMap<OsString, (Service, node::Identity)>) {
         let Some(follow) = self.follows.get_mut(at) else { return };
         let mut vanished = Vec::new();
@@ -139,5 +140,13 @@ impl WatchSet {
             self.forget(key);
             self.queue.push_back(Queued { key, subject, news: News::Removed, observation });
         }
+    }
+}
+
+/// What cannot be watched is left out, but for want of watches.
+fn unless_refused(watched: Result<(), Error>) -> Result<(), Error> {
+    match watched {
+        Err(error @ Error::Io { .. }) => Err(error),
+        _ => Ok(()),
     }
 }

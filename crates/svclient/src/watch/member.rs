@@ -19,12 +19,13 @@ use crate::{
     node,
 };
 
-/// What the service directory and its `supervise` are, whatever they are called, and where the
-/// latter will appear if it is a link that leads nowhere yet.
+/// What the service directory, its `supervise` and its `event` are, whatever they are called, and
+/// where `supervise` will appear if it is a link that leads nowhere yet.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Places {
     dir: Option<node::Identity>,
     supervise: Option<node::Identity>,
+    event: Option<node::Identity>,
     above: Option<PathBuf>,
 }
 
@@ -34,12 +35,15 @@ impl Places {
         let link = dir.join(files::SUPERVISE);
         let supervise = identity(&link);
         let above = if supervise.is_none() { nearest_above_link(&link) } else { None };
-        Self { dir: identity(dir), supervise, above }
+        Self { dir: identity(dir), supervise, event: identity(&dir.join(files::EVENT)), above }
     }
 }
 
 /// A service of a set, and what was told about it.
 pub(super) struct Member {
+    /// In its event directory, if it is listened to. It comes first, to be dropped first: it finds
+    /// its FIFO through the descriptor of the service, where there is one.
+    pub(super) listener: Option<Listener>,
     pub(super) subject: Subject,
     pub(super) tracker: Tracker,
     normally: Option<Normally>,
@@ -49,8 +53,6 @@ pub(super) struct Member {
     /// Why the last look failed; the same failure is not told twice.
     failed: Option<String>,
     pub(super) watched: BTreeSet<(DirId, Who)>,
-    /// In its event directory, if it is listened to.
-    pub(super) listener: Option<Listener>,
     /// Which directories are watched; if a name leads elsewhere they are others.
     pub(super) places: Places,
     pub(super) recheck: Option<Recheck>,
@@ -69,6 +71,7 @@ impl Member {
             Subscription::Every(pause) => (Subject::Other(Arc::new(backend)), Some(pause), None),
         };
         Self {
+            listener: None,
             subject,
             tracker: Tracker::new(),
             normally: None,
@@ -76,7 +79,6 @@ impl Member {
             told: false,
             failed: None,
             watched: BTreeSet::new(),
-            listener: None,
             places: Places::default(),
             recheck: None,
             every,

@@ -23,9 +23,9 @@ impl Recheck {
         Self { at: Instant::now() + Self::FIRST, pause: Self::FIRST }
     }
 
-    /// A look for its own sake, where nobody tells.
-    pub(super) fn after(pause: Duration) -> Self {
-        Self { at: Instant::now() + pause, pause }
+    /// A look for its own sake, where nobody tells; `None` if that is beyond all time.
+    pub(super) fn after(pause: Duration) -> Option<Self> {
+        Some(Self { at: Instant::now().checked_add(pause)?, pause })
     }
 
     /// The next look, twice as far away; `None` once it is not worth it.

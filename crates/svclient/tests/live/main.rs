@@ -72,6 +72,8 @@ mod probed {
     of_suite!(crate::probes, runit Runit
         a_check_script_is_run_as_sv_runs_it
         a_script_that_hangs_ends_with_the_deadline_and_is_not_left_behind
+        what_a_hanging_script_has_started_is_not_left_behind
+        a_finish_script_is_a_process_to_the_older_rule
         ready_is_what_the_check_script_says
         a_closure_says_when_a_silent_service_is_ready);
     of_suite!(crate::probes, daemontools Daemontools
@@ -81,9 +83,12 @@ mod probed {
 
 mod s6_only {
     of_suite!(crate::sentences, s6 S6 readiness_is_awaited_then_reported the_exit_code_is_told
-        every_transition_of_a_crash_loop_is_heard);
+        every_transition_of_a_crash_loop_is_heard
+        a_listener_behind_a_descriptor_is_taken_away
+        a_listener_moves_to_a_new_event_directory);
 }
 
 mod runit_only {
-    of_suite!(crate::sentences, runit Runit a_dangling_supervise_link_is_followed);
+    of_suite!(crate::sentences, runit Runit a_dangling_supervise_link_is_followed
+        a_handle_outlives_a_change_of_suite);
 }

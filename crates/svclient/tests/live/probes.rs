@@ -69,6 +69,35 @@ pub fn a_script_that_hangs_ends_with_the_deadline_and_is_not_left_behind(suite: 
     assert!(!alive);
 }
 
+pub fn what_a_hanging_script_has_started_is_not_left_behind(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    wait_for(&supervised, State::Up);
+    supervised.script("check", "sleep 1000 &\necho $! > check.pid\nwait");
+    assert!(!check(&supervised, CheckRule::default()));
+    let pid = fs::read_to_string(supervised.dir().join("check.pid")).unwrap();
+    let deadline = deadline();
+    // It is somebody else's to wait for; until then it has no command line.
+    let command = || fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+    while !command().is_empty() {
+        assert!(Instant::now() < deadline, "it is left behind");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub fn a_finish_script_is_a_process_to_the_older_rule(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    supervised.script("finish", "exec sleep 1000");
+    supervised.script("check", "exit 1");
+    wait_for(&supervised, State::Up);
+    open(&supervised).send(Op::Term).unwrap();
+    wait_for(&supervised, State::Finishing);
+    assert!(!sv_check(&supervised));
+    assert!(!check(&supervised, CheckRule::Runit2_1));
+    supervised.script("check", "exit 0");
+    assert!(sv_check(&supervised));
+    assert!(check(&supervised, CheckRule::Runit2_1));
+}
+
 pub fn ready_is_what_the_check_script_says(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
     supervised.script("check", "test -e is-ready");

@@ -9,8 +9,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Goal, LastExit, News, Observation, OnFailure, Op, Outcome, Plan, Reading,
-    Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
+    Dialect, ErrorKind, Event, Goal, LastExit, News, Observation, OnFailure, Op, Outcome, Plan,
+    Reading, Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
 };
 
 use crate::{
@@ -881,4 +881,56 @@ pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     assert!(watch.next_before(Some(Instant::now())).unwrap().is_none());
     supervised.supervise();
     until(&mut watch, State::Up);
+}
+
+fn listeners(supervised: &Supervised) -> usize {
+    fs::read_dir(supervised.dir().join("event")).unwrap().count()
+}
+
+pub fn a_listener_behind_a_descriptor_is_taken_away(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut first = watch(&supervised);
+    event(&mut first, |event| status_of(event).is_some());
+    // The set has the only descriptor.
+    let mut watch = WatchSet::new().unwrap();
+    let service = Service::from_fd(fs::File::open(supervised.dir()).unwrap()).unwrap();
+    let key = watch.add(service).unwrap();
+    watch.listen(key).unwrap();
+    watch.next_now().unwrap().unwrap();
+    assert_eq!(listeners(&supervised), 1);
+    watch.remove(key);
+    assert_eq!(listeners(&supervised), 0);
+}
+
+pub fn a_listener_moves_to_a_new_event_directory(suite: Suite) {
+    let mut supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    let key = event(&mut watch, |event| status_of(event).is_some()).key;
+    watch.listen(key).unwrap();
+    open(&supervised).send(Op::StopExit).unwrap();
+    event(&mut watch, |event| event.news == News::Unsupervised);
+    fs::remove_dir_all(supervised.dir().join("event")).unwrap();
+    supervised.supervise();
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.state() == State::Up));
+    open(&supervised).send(Op::Term).unwrap();
+    event(&mut watch, |event| event.news == News::Heard(Event::Died));
+}
+
+pub fn a_handle_outlives_a_change_of_suite(_: Suite) {
+    if !Suite::S6.is_installed() {
+        return;
+    }
+    let mut supervised = Supervised::start(Suite::Runit, SLEEP);
+    let mut watch = watch(&supervised);
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.pid.is_some()));
+    let held = open(&supervised);
+    held.send(Op::StopExit).unwrap();
+    event(&mut watch, |event| event.news == News::Unsupervised);
+    supervised.suite = Suite::S6;
+    supervised.supervise();
+    event(&mut watch, |event| status_of(event).is_some_and(|status| status.state() == State::Up));
+    let seen = held.status().unwrap();
+    assert_eq!((seen.dialect, seen.liveness.is_alive()), (Some(Dialect::S6), Some(true)));
+    // runit has no such request.
+    held.send(Op::NoRestart).unwrap();
 }
