@@ -22,7 +22,9 @@ fn main() -> Result<(), Error> {
             Ok(Outcome::Never { why, .. }) => why.to_string(),
             Ok(Outcome::Deadline { acknowledged: true, .. }) => "still stopping".to_owned(),
             Ok(Outcome::NotAsked) => "not asked".to_owned(),
-            Ok(Outcome::Deadline { .. }) => "the supervisor does not react".to_owned(),
+            Ok(Outcome::Deadline { .. }) => {
+                "not restarted, and no sign that the request was read".to_owned()
+            }
             Err(error) => error.to_string(),
         };
         println!("{}: {line}", service.name());
