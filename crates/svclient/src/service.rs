@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use svproto::{
@@ -174,6 +174,14 @@ impl Service {
     /// Whether there is something to run when the service has ended.
     pub(crate) fn has_finish(&self) -> bool {
         node::exists(&self.home.at("finish"))
+    }
+
+    /// Whether its record was published in the last seconds.
+    pub(crate) fn has_fresh_record(&self) -> bool {
+        let found = node::stat(self.home.at(files::STATUS)).ok().flatten();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        found.is_some_and(|found| now.abs_diff(found.st_mtime) <= 2)
     }
 
     /// Asks the directory again whose it is: another suite may have taken over.

@@ -163,6 +163,19 @@ fn a_directory_that_is_replaced_while_events_are_lost_is_watched_again() {
 }
 
 #[test]
+fn a_supervisor_that_opens_its_ok_after_the_first_look_is_noticed() {
+    let tree = tempdir().unwrap();
+    service(tree.path());
+    let dir = tree.path().join("supervise");
+    // Published already; nothing tells that somebody reads `ok` a moment later.
+    drop(supervise(&dir));
+    let mut watch = watch(tree.path());
+    let _ok = fs::File::options().read(true).write(true).open(dir.join("ok")).unwrap();
+    let name = tree.path().file_name().unwrap().to_str().unwrap().to_owned();
+    expect(&mut watch, &name, News::Supervised);
+}
+
+#[test]
 fn what_a_dangling_link_leads_to_may_appear_at_any_moment() {
     for round in 0..400 {
         let tree = tempdir().unwrap();

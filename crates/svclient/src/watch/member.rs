@@ -14,7 +14,7 @@ use svproto::{
 
 use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck, subject::Subject};
 use crate::{
-    Backend, Error, Liveness, Normally, Observation, Subscription,
+    Backend, Error, Liveness, Normally, Observation, Service, Subscription,
     changes::{DirId, Place},
     node,
 };
@@ -114,6 +114,14 @@ impl Member {
         }
     }
 
+    /// Whether the record may have been published before anybody listened for that, by a supervisor
+    /// that was about to open `ok`.
+    fn may_be_starting(&self, heard: &BTreeSet<Place>) -> bool {
+        let anew = [Place::Layout, Place::Gone, Place::Anything];
+        (!self.told || anew.iter().any(|place| heard.contains(place)))
+            && self.subject.service().is_some_and(Service::has_fresh_record)
+    }
+
     /// The next look, if what is seen contradicts what was heard, or still does.
     pub(super) fn contradiction(
         &mut self,
@@ -123,7 +131,7 @@ impl Member {
         let before = self.recheck.take();
         let contradicts = match observation.liveness {
             Liveness::Alive { .. } => heard.contains(&Place::Lock),
-            Liveness::Dead => heard.contains(&Place::Status),
+            Liveness::Dead => heard.contains(&Place::Status) || self.may_be_starting(heard),
             Liveness::Unknown => false,
         };
         let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
