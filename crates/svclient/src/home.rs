@@ -55,7 +55,8 @@ impl Home {
     pub(crate) fn stat(&self) -> Result<Option<FileStat>, Error> {
         match &self.held {
             Some(fd) => match fstat(fd) {
-                Ok(stat) => Ok(Some(stat)),
+                // Deleted: no name leads to it any more.
+                Ok(stat) => Ok((stat.st_nlink > 0).then_some(stat)),
                 Err(errno) => Err(Error::os("stat", &self.path, "search", errno)),
             },
             None => node::stat(&self.path),

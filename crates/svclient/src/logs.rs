@@ -197,7 +197,7 @@ impl Logs {
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(None);
             }
-            let pause = Changes::LOOK_EVERY.and_then(|pause| now.checked_add(pause));
+            let pause = self.changes.look_every().and_then(|pause| now.checked_add(pause));
             let until = deadline.into_iter().chain(pause).min();
             let timeout = until.map_or(nix::poll::PollTimeout::NONE, |until| {
                 node::round_up(until.saturating_duration_since(now))
@@ -215,7 +215,7 @@ impl Logs {
     /// When to look again even if the descriptor says nothing; `None` where it tells everything.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        Changes::LOOK_EVERY.and_then(|pause| Instant::now().checked_add(pause))
+        self.changes.look_every().and_then(|pause| Instant::now().checked_add(pause))
     }
 
     /// Empties the descriptor. What it says is not needed: every tail knows where it is.
@@ -237,7 +237,7 @@ impl Logs {
         self.changes
             .drain(&mut heard)
             .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
-        if Changes::LOOK_EVERY.is_some() {
+        if self.changes.look_every().is_some() {
             for (_, tail) in &mut self.tails {
                 tail.wake();
             }

@@ -117,7 +117,7 @@ impl Plan {
 
     /// Asks the services level by level, all of a level at once, and waits for each level before the
     /// next. The steps come in the order of the plan. Services that the plan does not name are left
-    /// alone.
+    /// alone; of several with one name, the first is meant.
     ///
     /// # Errors
     ///

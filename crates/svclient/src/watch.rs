@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -311,6 +311,14 @@ impl WatchSet {
         Ok(Some(WatchEvent { seq: self.given_out, key, news, observation, subject }))
     }
 
+    /// How often everything is looked at because the system cannot tell of all changes; `None` if it
+    /// can. It can on Linux, unless a limit of inotify is met (`fs.inotify.max_user_instances`,
+    /// `max_user_watches`); it cannot elsewhere.
+    #[must_use]
+    pub fn polls(&self) -> Option<Duration> {
+        self.changes.look_every()
+    }
+
     /// When to call again even if the descriptor says nothing; `None` at rest.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
@@ -415,7 +423,7 @@ impl WatchSet {
     }
 
     fn look_again(&self) -> Option<Instant> {
-        Changes::LOOK_EVERY.map(|pause| self.looked + pause)
+        self.changes.look_every().map(|pause| self.looked + pause)
     }
 
     /// Reads a service and queues what is new about it.

@@ -112,6 +112,10 @@ pub struct Pursuit {
     fits_since: Option<UnixTime>,
     /// `finish` exited with 125 after the baseline.
     refused: bool,
+    /// SIGTERM was sent after the baseline. It shows that a request was read, and not which.
+    termed: bool,
+    /// Since when a run that was asked for during `finish` is awaited in vain.
+    down_since: Option<UnixTime>,
 }
 
 /// A want that turns against a request may be an older request that is read only now: a supervisor
@@ -163,6 +167,8 @@ impl Pursuit {
             contrary_since: None,
             fits_since: None,
             refused: false,
+            termed: false,
+            down_since: None,
         }
     }
 
@@ -174,12 +180,12 @@ impl Pursuit {
         self.acknowledged = true;
     }
 
-    /// Whether the record shows that the supervisor has read the request: the want has turned to it.
-    /// It does not where it was so before. Without a request, and for one that changes no want,
+    /// Whether the record shows that the supervisor has read the request: the want has turned to it,
+    /// or SIGTERM was sent since (runit). It does not where that was so before. Without a request, and for one that changes no want,
     /// always true.
     #[must_use]
     pub const fn is_acknowledged(&self) -> bool {
-        self.acknowledged || matches!(self.wish, Wish::None)
+        self.acknowledged || self.termed || matches!(self.wish, Wish::None)
     }
 
     /// Takes a reading; `now` is the wall clock.
@@ -190,6 +196,12 @@ impl Pursuit {
             Reading::NotYet => return Verdict::Pending { look_again: None },
             Reading::Status(status) => status,
         };
+        let base = self.baseline.status();
+        self.termed |=
+            status.got_term == Some(true) && base.is_some_and(|base| base.got_term == Some(false));
+        if let Some(verdict) = self.once_during_finish(status, now) {
+            return verdict;
+        }
         if let Some(verdict) = self.against_the_wish(status, now) {
             return verdict;
         }
@@ -321,6 +333,25 @@ impl Pursuit {
                 .status()
                 .is_some_and(|base| base.since != status.since && base.phase != Phase::Down),
         }
+    }
+
+    /// A run that was asked for while `finish` ran. runit and s6 then take it for "let this run be the
+    /// last", which it is already: the service goes down, and that is no run.
+    fn once_during_finish(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.status()?;
+        if self.wish != Wish::Once || base.phase != Phase::Finish || !is_down(status) {
+            return None;
+        }
+        if matches!(status.want, Some(Want::Up)) {
+            // Between two runs, and the request not read yet: from here it is as anywhere.
+            self.baseline = Reading::Status(*status);
+            return Some(Verdict::Pending { look_again: None });
+        }
+        let since = *self.down_since.get_or_insert(now);
+        if since.elapsed(now) < LAST_WORD {
+            return Some(Verdict::Pending { look_again: Some(since.saturating_add(LAST_WORD)) });
+        }
+        Some(Verdict::Never(self.given_up(status)))
     }
 
     /// Whether a service that was down had a run in between, which nobody saw: wanted up, started,

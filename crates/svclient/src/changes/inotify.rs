@@ -22,7 +22,10 @@ use super::{Dir, DirId, Hint, Place};
 
 /// The mechanism.
 pub(crate) struct Changes {
-    inotify: Inotify,
+    /// `None` where this user has no instance left.
+    inotify: Option<Inotify>,
+    /// A directory could not be watched, so what happens there must be looked for.
+    blind: bool,
     /// Made when another descriptor joins; it becomes readable when one of them does.
     joined: Option<Epoll>,
     /// Needed to end a watch; the crate offers no way from the number back.
@@ -30,12 +33,22 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// How often everything must be looked at because the mechanism cannot tell all.
-    pub(crate) const LOOK_EVERY: Option<Duration> = None;
-
     pub(crate) fn new() -> io::Result<Self> {
         let descriptors = std::collections::HashMap::new();
-        Ok(Self { inotify: Inotify::init()?, joined: None, descriptors })
+        let (inotify, joined) = match Inotify::init() {
+            Ok(inotify) => (Some(inotify), None),
+            // Instances are scarce; a process without descriptors gets no epoll either.
+            Err(error) if error.raw_os_error() == Some(nix::libc::EMFILE) => {
+                (None, Some(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { blind: inotify.is_none(), inotify, joined, descriptors })
+    }
+
+    /// How often everything must be looked at because the mechanism cannot tell all.
+    pub(crate) fn look_every(&self) -> Option<Duration> {
+        self.blind.then_some(BLIND)
     }
 
     /// From now on the descriptor is readable also when this one is. Whoever owns that empties it,
@@ -43,7 +56,9 @@ impl Changes {
     pub(crate) fn join(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         if self.joined.is_none() {
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-            epoll.add(&self.inotify, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+            if let Some(inotify) = &self.inotify {
+                epoll.add(inotify, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+            }
             self.joined = Some(epoll);
         }
         let event = EpollEvent::new(EpollFlags::EPOLLIN, 0);
@@ -69,7 +84,19 @@ impl Changes {
         };
         // Two roles may meet on one directory, so a mask is added to, never replaced.
         let mask = mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD;
-        let descriptor = self.inotify.watches().add(path, mask)?;
+        let added = self.inotify.as_ref().map(|inotify| inotify.watches().add(path, mask));
+        let descriptor = match added {
+            Some(Ok(descriptor)) => descriptor,
+            Some(Err(error)) if error.raw_os_error() != Some(nix::libc::ENOSPC) => {
+                return Err(error);
+            }
+            // No watch is left. That the directory is there and may be read counts all the same.
+            Some(Err(_)) | None => {
+                std::fs::read_dir(path)?;
+                self.blind = true;
+                return Ok(UNSEEN);
+            }
+        };
         let id = DirId(descriptor.get_watch_descriptor_id());
         self.descriptors.insert(id, descriptor);
         Ok(id)
@@ -79,15 +106,16 @@ impl Changes {
     pub(crate) fn unwatch(&mut self, id: DirId) {
         if let Some(descriptor) = self.descriptors.remove(&id) {
             // The kernel's only complaint is that it is gone already.
-            let _gone = self.inotify.watches().remove(descriptor);
+            let _gone = self.inotify.as_ref().map(|it| it.watches().remove(descriptor));
         }
     }
 
     /// Hands over what has happened since the last call, without waiting.
     pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
+        let Some(inotify) = &mut self.inotify else { return Ok(()) };
         let mut buffer = [0; 16 * 1024];
         loop {
-            let events = match self.inotify.read_events(&mut buffer) {
+            let events = match inotify.read_events(&mut buffer) {
                 Ok(events) => events,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -112,9 +140,20 @@ impl Changes {
 
 impl AsFd for Changes {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.joined.as_ref().map_or_else(|| self.inotify.as_fd(), |epoll| epoll.0.as_fd())
+        match (&self.joined, &self.inotify) {
+            (Some(epoll), _) => epoll.0.as_fd(),
+            (None, Some(inotify)) => inotify.as_fd(),
+            // There is one of the two; standard input would be readable too often at worst.
+            (None, None) => nix::fcntl::AT_FDCWD,
+        }
     }
 }
+
+/// Between two looks, where nobody tells.
+const BLIND: Duration = Duration::from_millis(100);
+
+/// Directories that could not be watched.
+const UNSEEN: DirId = DirId(-1);
 
 /// Entries that come and go.
 const ENTRIES: WatchMask = WatchMask::CREATE

@@ -29,7 +29,7 @@ use svproto::{
 };
 
 use super::{News, Queued, WatchKey, WatchSet, Who};
-use crate::{Error, changes::Dir, node};
+use crate::{Error, ErrorKind, changes::Dir, node};
 
 /// A FIFO in an event directory; removed when dropped.
 pub(super) struct Listener {
@@ -47,21 +47,27 @@ impl WatchSet {
     /// # Errors
     ///
     /// [`Error::NotFound`] for a key of no service and where there is no event directory (s6 makes
-    /// it when it first runs), [`Error::UnknownDialect`] where s6 does not supervise,
+    /// it when it first runs), [`Error::Backend`] of kind [`ErrorKind::Unsupported`] where s6 does not
+    /// supervise,
     /// [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The service is
     /// watched by its record as before.
     pub fn listen(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get(&key) else {
             return Err(Error::NotFound { path: files::EVENT.into() });
         };
-        let Some(service) = member.subject.service() else {
-            return Err(Error::UnknownDialect { dir: member.subject.backend().name().into() });
+        let backend = member.subject.backend();
+        let of_s6 = member.subject.service().filter(|it| it.dialect() == Some(Dialect::S6));
+        let Some(service) = of_s6 else {
+            return Err(Error::Backend {
+                doing: "listen to".into(),
+                name: backend.name().into(),
+                kind: ErrorKind::Unsupported,
+                hint: None,
+                source: "only s6 tells its transitions".into(),
+            });
         };
-        let dir = service.home().for_paths().into_owned();
-        if service.dialect() != Some(Dialect::S6) {
-            return Err(Error::UnknownDialect { dir });
-        }
-        self.listen_in(key, &dir.join(files::EVENT))
+        let events = service.home().for_paths().join(files::EVENT);
+        self.listen_in(key, &events)
     }
 
     /// Makes a listener there, unless that of the service is.

@@ -307,3 +307,35 @@ fn a_run_that_nobody_saw_was_one() {
     told.refused();
     assert_eq!(told.observe(&after, at(20)), Verdict::Never(Why::Refused { exit }));
 }
+
+/// `once` while `finish` runs: the service goes down without another run.
+#[test]
+fn the_end_of_finish_is_not_the_run_that_was_asked_for() {
+    let at = |seconds: u64| NOW.saturating_add(Duration::from_secs(seconds));
+    let (finish, down) = (runit(1, 9, b'u', 2), runit(2, 0, b'd', 0));
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish);
+    assert_eq!(pursuit.observe(&finish, at(2)), PENDING);
+    let look_again = Some(at(6));
+    assert_eq!(pursuit.observe(&down, at(3)), Verdict::Pending { look_again });
+    let exit = LastExit::NotReported;
+    assert_eq!(pursuit.observe(&down, at(6)), Verdict::Never(Why::GivenUp { exit }));
+    // Or it is read only after `finish`, in the pause before the next start.
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish);
+    assert_eq!(pursuit.observe(&runit(2, 0, b'u', 0), at(3)), PENDING);
+    assert_eq!(pursuit.observe(&runit(3, 7, b'd', 1), at(4)), Verdict::Reached);
+}
+
+/// A service that is wanted up shows nothing of `u`; that SIGTERM was sent shows that it was read.
+#[test]
+fn a_restart_is_acknowledged_by_its_signal() {
+    let up = runit(1, 9, b'u', 1);
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    assert_eq!(pursuit.observe(&up, NOW), PENDING);
+    assert!(!pursuit.is_acknowledged());
+    assert_eq!(pursuit.observe(&got_term(up), NOW), PENDING);
+    assert!(pursuit.is_acknowledged());
+    // A signal of before says nothing.
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), got_term(up));
+    assert_eq!(pursuit.observe(&got_term(up), NOW), PENDING);
+    assert!(!pursuit.is_acknowledged());
+}
