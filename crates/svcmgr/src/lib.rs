@@ -32,6 +32,7 @@
 //! | `serde`    | `Serialize` and `Deserialize` for [`proto`]        |
 //! | `tokio`    | a watch as a `Stream`, driven by tokio             |
 //! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
+//! | `devtree`  | [`devtree`], a supervisor to embed                 |
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -42,3 +43,8 @@ pub use svclient::*;
 /// The codecs: records, control bytes, names, pure decisions.
 #[doc(inline)]
 pub use svproto as proto;
+
+/// A supervisor to embed: service directories for development, tests and containers.
+#[cfg(feature = "devtree")]
+#[doc(inline)]
+pub use svdevtree as devtree;

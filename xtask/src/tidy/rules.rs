@@ -35,7 +35,13 @@ pub(super) static TABLE: [Rule; 9] = [
     Rule { name: "svclient", arrows: &["svproto"], ceiling: Some(14), words: &SVCLIENT, ..FREE },
     Rule { name: "svbuild", arrows: &["svproto"], ..FREE },
     Rule { name: "svsystemd", arrows: &["svclient", "svproto"], ..FREE },
-    Rule { name: "svdevtree", arrows: &["svclient", "svbuild", "svproto"], ..FREE },
+    Rule {
+        name: "svdevtree",
+        arrows: &["svclient", "svbuild", "svproto"],
+        ceiling: Some(20),
+        words: &SVDEVTREE,
+        ..FREE
+    },
     Rule {
         name: "svcmgr",
         arrows: &["svproto", "svclient", "svbuild", "svsystemd", "svdevtree"],
@@ -77,6 +83,18 @@ const SVCLIENT: [Word; 9] = [
     ("println!", NO_PRINTING),
     ("eprintln!", NO_PRINTING),
     ("thread::sleep", "no sleep stands for an event; wait for the change with a deadline"),
+];
+
+const SVDEVTREE: [Word; 9] = [
+    ("from_be_bytes", NO_LAYOUT),
+    ("from_le_bytes", NO_LAYOUT),
+    ("to_le_bytes", NO_LAYOUT),
+    ("zbus", NO_DBUS),
+    ("tokio", "a supervisor is one poll loop; it needs no runtime"),
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("thread::spawn", "no thread for a service; the embedder has the one that runs it all"),
+    ("thread::sleep", "no sleep stands for an event; a timer is a deadline of the poll"),
 ];
 
 const SVCMGR: [Word; 1] =

@@ -1,0 +1,422 @@
+//! The embedded supervisor: any number of service directories, one thread, one `poll`.
+//!
+//! | file         | for                                                        |
+//! |--------------|------------------------------------------------------------|
+//! | `machine.rs` | what becomes of one process: a table, without files and clock |
+//! | `duty.rs`    | one service directory: service, logger, the pipe between them |
+//! | `publish.rs` | runit's files in `supervise`                               |
+//! | `spawn.rs` `limit.rs` | starting scripts; the limit on open files         |
+//! | `reap.rs`    | child processes as descriptors                             |
+//! | `scan.rs`    | following a scan directory                                 |
+//! | `handle.rs`  | asking a supervisor from another thread                    |
+//! | `process.rs` | being a process of one's own: signals, pid 1               |
+//! | `event.rs` `options.rs` | what is told, what can be asked for             |
+//! | `clock.rs` `fd.rs` | two clocks; pipes                                    |
+
+mod clock;
+mod duty;
+mod event;
+mod fd;
+mod handle;
+mod limit;
+mod machine;
+mod options;
+mod process;
+mod publish;
+mod reap;
+mod scan;
+mod spawn;
+
+pub use self::{
+    event::{Event, Exit, ServiceId, What},
+    handle::Handle,
+    machine::Part,
+    options::{Group, LONGEST_DELAY, Options, ServiceOptions, Stdin},
+    process::{Ended, scan, supervise},
+    publish::{BACKOFF, READY},
+};
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use svproto::Op;
+
+use self::{
+    duty::{Duty, Office, Source},
+    handle::{Command, Inbox},
+    process::Signals,
+    scan::{Scan, Step},
+};
+use crate::Error;
+
+/// Supervises service directories from within a program.
+///
+/// Nothing happens but in [`run`](Self::run), [`run_until_empty`](Self::run_until_empty) and
+/// [`turn`](Self::turn), which wait and work on the thread that calls them.
+///
+/// Dropping it kills what still runs (SIGKILL) and waits for that; to end services in an orderly way,
+/// stop it and let it run until it returns.
+#[derive(Debug)]
+pub struct Supervisor {
+    office: Office,
+    duties: BTreeMap<ServiceId, Duty>,
+    scans: Vec<Scan>,
+    last_id: u64,
+    inbox: Inbox,
+    signals: Option<Signals>,
+    stopping: Option<Stopping>,
+}
+
+/// What is left of stopping.
+#[derive(Clone, Copy, Debug)]
+struct Stopping {
+    /// When to kill what still runs, on the steady clock.
+    kill_at: Option<Duration>,
+}
+
+/// After this, what was killed and still runs is killed again: a `finish`, for one.
+const KILL_AGAIN: Duration = Duration::from_secs(1);
+
+/// Whose descriptor has something; in the order in which that is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Token {
+    Duty(ServiceId, Source),
+    Signals,
+    Scan(usize),
+    Inbox,
+}
+
+impl Supervisor {
+    /// A supervisor of nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if there is no descriptor left.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let inbox = Inbox::new()?;
+        let office = Office { options, ..Office::default() };
+        let (duties, scans) = (BTreeMap::new(), Vec::new());
+        Ok(Self { office, duties, scans, last_id: 0, inbox, signals: None, stopping: None })
+    }
+
+    /// For asking from another thread.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.inbox.handle()
+    }
+
+    /// Takes on a service directory, and starts the service unless there is a file `down`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Held`] if it is supervised already, by this supervisor or another one;
+    /// [`Error::WrongType`] and [`Error::Io`] if its files cannot be made; [`Error::Stopping`].
+    /// That `run` is missing is none: it shows as an exit with 111, as with `runsv`.
+    pub fn add(
+        &mut self,
+        dir: impl AsRef<Path>,
+        options: ServiceOptions,
+    ) -> Result<ServiceId, Error> {
+        self.take_on(dir.as_ref().into(), options)
+    }
+
+    /// Supervises what is in a scan directory, and follows what comes and goes there, as `runsvdir`
+    /// does: what leaves is stopped. Begins in the next turn. [`Options::configure`] is asked for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be listed or watched; [`Error::Stopping`].
+    pub fn follow(&mut self, scan_dir: impl AsRef<Path>) -> Result<(), Error> {
+        self.refuse_while_stopping("follow a scan directory")?;
+        self.scans.push(Scan::open(scan_dir.as_ref())?);
+        Ok(())
+    }
+
+    /// Sends a request, as a client does through the control FIFO; what runit has no letter for does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    pub fn ask(&mut self, service: ServiceId, part: Part, op: Op) -> Result<(), Error> {
+        let duty = self.duties.get_mut(&service).ok_or(Error::Gone)?;
+        duty.ask(part, op, &mut self.office);
+        self.clear_away();
+        Ok(())
+    }
+
+    /// Stops a service and then supervises it no longer. [`What::Gone`] tells when that is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    pub fn remove(&mut self, service: ServiceId) -> Result<(), Error> {
+        self.ask(service, Part::Main, Op::StopExit)
+    }
+
+    /// Stops all services; [`run`](Self::run) returns once every one has ended.
+    pub fn stop(&mut self) {
+        let now = self.office.clock.now().steady;
+        let kill_at = self.office.options.kill_after.map(|after| now.saturating_add(after));
+        self.stopping.get_or_insert(Stopping { kill_at });
+        self.scans.clear();
+        for duty in self.duties.values_mut() {
+            duty.ask(Part::Main, Op::StopExit, &mut self.office);
+        }
+        self.clear_away();
+    }
+
+    /// Stops all services with SIGKILL, also their loggers and `finish` scripts.
+    pub fn kill(&mut self) {
+        self.stop();
+        self.stopping = Some(Stopping { kill_at: Some(self.office.clock.now().steady) });
+    }
+
+    /// The services that are supervised, with their directories.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceId, &Path)> {
+        self.duties.values().map(|duty| (duty.id, &**duty.dir()))
+    }
+
+    /// Works until it is told to stop and everything has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if waiting fails. Services go on.
+    pub fn run(&mut self) -> Result<(), Error> {
+        while self.stopping.is_none() || !self.duties.is_empty() {
+            self.turn(None)?;
+        }
+        Ok(())
+    }
+
+    /// Works until nothing is left to supervise or to follow.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_until_empty(&mut self) -> Result<(), Error> {
+        while !(self.duties.is_empty() && self.scans.is_empty()) {
+            self.turn(None)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen, at most so long, and deals with it; for an event loop of one's
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if waiting fails.
+    pub fn turn(&mut self, longest: Option<Duration>) -> Result<(), Error> {
+        let ready = self.wait(longest)?;
+        for token in ready {
+            match token {
+                Token::Duty(id, source) => {
+                    if let Some(duty) = self.duties.get_mut(&id) {
+                        duty.ready(source, &mut self.office);
+                    }
+                }
+                Token::Signals => self.heed_signals(),
+                Token::Scan(at) => self.look(at),
+                Token::Inbox => self.answer(),
+            }
+        }
+        self.ring();
+        self.clear_away();
+        Ok(())
+    }
+
+    fn take_on(&mut self, dir: Arc<Path>, options: ServiceOptions) -> Result<ServiceId, Error> {
+        self.refuse_while_stopping("supervise another service")?;
+        if self.office.options.raise_limits {
+            // Seven at most for a service with a logger, and some for the rest.
+            self.office.limit.make_room(self.duties.len() * 8 + 64);
+        }
+        let id = ServiceId(self.last_id + 1);
+        let mut duty = Duty::open(id, dir, options, &self.office)?;
+        self.last_id += 1;
+        duty.begin(&mut self.office);
+        self.duties.insert(id, duty);
+        Ok(id)
+    }
+
+    const fn refuse_while_stopping(&self, doing: &'static str) -> Result<(), Error> {
+        match self.stopping {
+            Some(_) => Err(Error::Stopping { doing }),
+            None => Ok(()),
+        }
+    }
+
+    /// Who has something, in the order of tokens.
+    fn wait(&self, longest: Option<Duration>) -> Result<Vec<Token>, Error> {
+        let duties = self
+            .duties
+            .values()
+            .flat_map(|duty| duty.sources().map(|(source, fd)| (Token::Duty(duty.id, source), fd)));
+        let scans = self.scans.iter().enumerate();
+        let scans = scans.filter_map(|(at, scan)| Some((Token::Scan(at), scan.descriptor()?)));
+        let signals = self.signals.iter().map(|signals| (Token::Signals, signals.as_fd()));
+        let inbox = [(Token::Inbox, self.inbox.as_fd())];
+        let sources: (Vec<Token>, Vec<PollFd<'_>>) = duties
+            .chain(scans)
+            .chain(signals)
+            .chain(inbox)
+            .map(|(it, fd)| (it, pollin(fd)))
+            .unzip();
+        let (tokens, mut fds) = sources;
+        match poll(&mut fds, self.timeout(longest)) {
+            Ok(_) => (),
+            Err(Errno::EINTR | Errno::EAGAIN) => return Ok(Vec::new()),
+            Err(errno) => return Err(Error::system("wait for services", errno)),
+        }
+        let ready = tokens.into_iter().zip(&fds).filter(|(_, fd)| fd.any().unwrap_or(true));
+        let mut ready: Vec<_> = ready.map(|(token, _)| token).collect();
+        ready.sort_unstable();
+        Ok(ready)
+    }
+
+    /// Until the first timer; without one, for ever.
+    fn timeout(&self, longest: Option<Duration>) -> PollTimeout {
+        let duties = self.duties.values().filter_map(Duty::due);
+        let scans = self.scans.iter().filter_map(Scan::due);
+        let kill = self.stopping.and_then(|stopping| stopping.kill_at);
+        let orphans = self.signals.iter().filter_map(Signals::due);
+        let now = self.office.clock.now();
+        let first =
+            duties.chain(scans).chain(kill).chain(orphans).min().map(|at| clock::until(at, &now));
+        match [first, longest].into_iter().flatten().min() {
+            // Rounded up: to wake before the time is to wake twice.
+            Some(wait) => {
+                PollTimeout::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        }
+    }
+
+    fn ring(&mut self) {
+        let now = self.office.clock.now().steady;
+        for duty in self.duties.values_mut() {
+            if duty.due().is_some_and(|at| at <= now) {
+                duty.ring(&mut self.office);
+            }
+        }
+        for at in 0..self.scans.len() {
+            if self.scans.get(at).and_then(Scan::due).is_some_and(|due| due <= now) {
+                self.look(at);
+            }
+        }
+        if self.signals.as_ref().and_then(Signals::due).is_some_and(|due| due <= now) {
+            self.reap_orphans();
+        }
+        if let Some(Stopping { kill_at: Some(at) }) = self.stopping {
+            if at <= now {
+                self.stopping = Some(Stopping { kill_at: Some(now.saturating_add(KILL_AGAIN)) });
+                for duty in self.duties.values_mut() {
+                    duty.kill(&mut self.office);
+                }
+            }
+        }
+    }
+
+    /// Forgets what is over.
+    fn clear_away(&mut self) {
+        let over: Vec<_> =
+            self.duties.values().filter(|duty| duty.is_over()).map(|duty| duty.id).collect();
+        for id in over {
+            let Some(duty) = self.duties.remove(&id) else { continue };
+            let dir = Arc::clone(duty.dir());
+            // The lock is free before anybody hears of it.
+            drop(duty);
+            self.office.tell(Some(id), &dir, Part::Main, What::Gone);
+            let now = self.office.clock.now().steady;
+            for at in 0..self.scans.len() {
+                let step = self.scans.get_mut(at).and_then(|scan| scan.ended(id, now));
+                self.carry_out(at, step);
+            }
+        }
+    }
+
+    fn look(&mut self, at: usize) {
+        let now = self.office.clock.now().steady;
+        let Some(scan) = self.scans.get_mut(at) else { return };
+        let dir: Arc<Path> = scan.path().into();
+        let (steps, trouble) = scan.look(now);
+        if let Some(error) = trouble {
+            self.office.tell(None, &dir, Part::Main, What::Trouble { error: Arc::new(error) });
+        }
+        self.carry_out(at, steps);
+    }
+
+    fn carry_out(&mut self, at: usize, steps: impl IntoIterator<Item = Step>) {
+        for step in steps {
+            match step {
+                Step::Leave(id) => {
+                    if let Some(duty) = self.duties.get_mut(&id) {
+                        duty.ask(Part::Main, Op::StopExit, &mut self.office);
+                    }
+                }
+                Step::Take(identity, dir) => {
+                    let configure = self.office.options.configure.as_mut();
+                    let options = configure.map(|configure| configure(&dir)).unwrap_or_default();
+                    let taken = self.take_on(Arc::clone(&dir), options);
+                    let now = self.office.clock.now().steady;
+                    let Some(scan) = self.scans.get_mut(at) else { return };
+                    match taken {
+                        Ok(id) => scan.taken(identity, id),
+                        Err(error) => {
+                            scan.refused(identity, now);
+                            let error = Arc::new(error);
+                            self.office.tell(None, &dir, Part::Main, What::Refused { error });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what was asked from other threads.
+    fn answer(&mut self) {
+        for command in self.inbox.drain() {
+            // Who asked may have left without waiting for the answer.
+            let _left = match command {
+                Command::Add(dir, options, answer) => answer.send(self.add(dir, *options)).is_err(),
+                Command::Follow(dir, answer) => answer.send(self.follow(dir)).is_err(),
+                Command::Ask(id, part, op, answer) => answer.send(self.ask(id, part, op)).is_err(),
+                Command::Stop => {
+                    self.stop();
+                    false
+                }
+                Command::Kill => {
+                    self.kill();
+                    false
+                }
+            };
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        for duty in self.duties.values_mut() {
+            duty.kill(&mut self.office);
+        }
+        for process in self.duties.values().flat_map(Duty::processes) {
+            // SIGKILL takes effect at once, but for a process in the kernel's hands.
+            let _slow = poll(&mut [pollin(process.as_fd())], PollTimeout::from(1000_u16));
+            let _taken = process.try_wait();
+        }
+    }
+}
+
+fn pollin(fd: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::new(fd, PollFlags::POLLIN)
+}

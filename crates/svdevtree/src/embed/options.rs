@@ -1,0 +1,217 @@
+//! What a service, and a supervisor, may be told beyond what `runsv` knows.
+
+use std::{os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
+
+use nix::sys::signal::Signal as NixSignal;
+
+use super::{event::Event, machine::Policy, publish::Place};
+use crate::Signal;
+
+/// The longest delay of a crash loop, in milliseconds. Its presence makes delays grow.
+pub const LONGEST_DELAY: &str = "longest-delay";
+const DOWN_SIGNAL: &str = "down-signal";
+const TIMEOUT_KILL: &str = "timeout-kill";
+const KILL_GROUP: &str = "flag-timeout-killpg";
+
+/// The process group of `run`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Group {
+    /// The supervisor's, as with `runsv`.
+    #[default]
+    Shared,
+    /// One of its own. SIGKILL for a service that does not end in time goes to all of it.
+    Own,
+    /// One of its own, and what is left of it when `run` has ended is killed.
+    Swept,
+}
+
+/// What one service may do beyond `runsv`. By default nothing; files in its directory may ask too.
+///
+/// | option            | file                  | in the file                                       |
+/// |-------------------|-----------------------|---------------------------------------------------|
+/// | `notification_fd` | `notification-fd`     | number of the descriptor; a line end means ready  |
+/// | `stop_signal`     | `down-signal`         | name or number; for `d` and `x`, not for `t`      |
+/// | `kill_after`      | `timeout-kill`        | milliseconds from that signal to SIGKILL; 0: never |
+/// | `group`           | `flag-timeout-killpg` | its presence is [`Group::Own`]                    |
+/// | `longest_delay`   | `longest-delay`       | milliseconds; delays of a crash loop double up to it |
+///
+/// All but the last have the names and forms of s6. An option wins over a file. The files are read at
+/// each start of `run`; what is no such value counts as no file.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ServiceOptions {
+    notification_fd: Option<u32>,
+    stop_signal: Option<Signal>,
+    kill_after: Option<Duration>,
+    longest_delay: Option<Duration>,
+    group: Option<Group>,
+    pub(crate) output: Option<Arc<OwnedFd>>,
+}
+
+impl ServiceOptions {
+    /// As `runsv` does, but for what the files ask.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `run` gets a pipe as this descriptor and writes a line end to it once it is ready.
+    pub const fn notification_fd(mut self, fd: u32) -> Self {
+        self.notification_fd = Some(fd);
+        self
+    }
+
+    /// Sent instead of SIGTERM when the service is wanted down.
+    pub const fn stop_signal(mut self, signal: Signal) -> Self {
+        self.stop_signal = Some(signal);
+        self
+    }
+
+    /// SIGKILL for what has not ended so long after it was wanted down; zero for never.
+    pub const fn kill_after(mut self, after: Duration) -> Self {
+        self.kill_after = Some(after);
+        self
+    }
+
+    /// Delays between the starts of a crash loop double from one second up to this.
+    ///
+    /// A crash is an end that nobody asked for within ten seconds of the start.
+    pub const fn longest_delay(mut self, longest: Duration) -> Self {
+        self.longest_delay = Some(longest);
+        self
+    }
+
+    /// The process group of `run`.
+    pub const fn group(mut self, group: Group) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Where standard output and error go: of `run` and `finish`, of control scripts and of the
+    /// logger; but for what goes to the logger. For a pipe, this is its writing end.
+    pub fn output(mut self, output: impl Into<OwnedFd>) -> Self {
+        self.output = Some(Arc::new(output.into()));
+        self
+    }
+
+    /// What counts for the next run of a service, logger or not.
+    pub(crate) fn settle(&self, place: &Place) -> Settings {
+        let number = |name| place.read(name).and_then(|text| number(&text));
+        let fd = self.notification_fd.or_else(|| number(svproto::files::NOTIFICATION_FD));
+        let millis = |name| number(name).map(|millis| Duration::from_millis(millis.into()));
+        let stop = self.stop_signal.or_else(|| {
+            let text = place.read(DOWN_SIGNAL)?;
+            text.strip_suffix('\n').unwrap_or(&text).parse().ok()
+        });
+        let kill_after = self.kill_after.or_else(|| millis(TIMEOUT_KILL));
+        let group =
+            self.group.unwrap_or(if place.has(KILL_GROUP) { Group::Own } else { Group::Shared });
+        // 0 would take standard input away.
+        let notify = fd.filter(|&fd| fd > 0).and_then(|fd| i32::try_from(fd).ok());
+        let policy = Policy {
+            stop: stop.map_or(NixSignal::SIGTERM, |signal| signal.0),
+            kill_after: kill_after.filter(|after| !after.is_zero()),
+            longest_delay: self.longest_delay.or_else(|| millis(LONGEST_DELAY)),
+            notifies: notify.is_some(),
+        };
+        Settings { policy, notify, group }
+    }
+}
+
+/// What counts for one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) notify: Option<i32>,
+    pub(crate) group: Group,
+}
+
+/// A number as s6 reads it: digits and at most a line end behind them.
+fn number(text: &str) -> Option<u32> {
+    let digits = text.strip_suffix('\n').unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// Whoever is told.
+type Observer = Box<dyn FnMut(&Event) + Send>;
+
+/// Whoever knows the options of what is found.
+type Configure = Box<dyn FnMut(&Path) -> ServiceOptions + Send>;
+
+/// What holds for a whole supervisor.
+#[derive(Default)]
+#[must_use]
+pub struct Options {
+    pub(crate) observer: Option<Observer>,
+    pub(crate) configure: Option<Configure>,
+    pub(crate) kill_after: Option<Duration>,
+    pub(crate) stdin: Stdin,
+    pub(crate) raise_limits: bool,
+}
+
+/// What services read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing: `/dev/null`.
+    #[default]
+    Null,
+    /// The supervisor's own standard input, as with `runsv`.
+    Inherited,
+}
+
+impl Options {
+    /// No observer, no limit on how long stopping takes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Called for every event, in order, on the supervisor's thread. It must not wait for that thread.
+    ///
+    /// A channel does: `.observer(move |event| { let _ = sender.send(event.clone()); })`.
+    pub fn observer(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Asked for the options of each service that is found in a scan directory, by the path of its
+    /// entry there.
+    pub fn configure(
+        mut self,
+        configure: impl FnMut(&Path) -> ServiceOptions + Send + 'static,
+    ) -> Self {
+        self.configure = Some(Box::new(configure));
+        self
+    }
+
+    /// How long stopping may take: then whatever still runs gets SIGKILL.
+    pub const fn kill_after(mut self, after: Duration) -> Self {
+        self.kill_after = Some(after);
+        self
+    }
+
+    /// What services read.
+    pub const fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("kill_after", &self.kill_after).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_as_s6_reads_it() {
+        assert_eq!(number("3\n"), Some(3));
+        assert_eq!(number("3"), Some(3));
+        for text in ["", "\n", "3 ", " 3", "+3", "-3", "3\n\n", "99999999999"] {
+            assert_eq!(number(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A supervisor as a process of its own: signals, a thousand open files, and pid 1.
+//!
+//! | signal           | `supervise`                          | `scan`                           |
+//! |------------------|--------------------------------------|----------------------------------|
+//! | TERM             | stop, then exit                      | stop all, then exit              |
+//! | INT              | the same; a second one: SIGKILL      | the same                         |
+//! | HUP              | as TERM; as pid 1: sent on to `run`  | as TERM, with another exit code  |
+//! | ALRM             | as pid 1: sent on to `run`           | look at the scan directory       |
+//! | QUIT, USR1, USR2 | as pid 1: sent on to `run`           | as pid 1: sent on to every `run` |
+//! | CHLD             | as pid 1 (Linux): orphans are waited for | the same                     |
+//!
+//! What is not named is left to the system. Handlers are the way, not a blocked mask and a signalfd:
+//! children of std inherit the mask, and handlers end at exec.
+
+use std::{
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
+    time::Duration,
+};
+
+use nix::{libc::c_int, sys::signal::Signal, unistd::Pid};
+use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
+use svproto::Op;
+
+use super::{
+    Options, ServiceOptions, Supervisor,
+    duty::Duty,
+    machine::Part,
+    options::Stdin,
+    reap::{self, Peek, Process},
+};
+use crate::Error;
+
+/// How a supervisor's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By SIGTERM or SIGINT, or because a client asked for it.
+    Asked,
+    /// By SIGHUP.
+    HungUp,
+}
+
+impl Ended {
+    /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Asked => 0,
+            Self::HungUp => 111,
+        }
+    }
+}
+
+/// Supervises one service directory until it is asked to end, as `runsv` does. For a process that does
+/// nothing else: it takes the signals, and as pid 1 waits for orphans.
+///
+/// # Errors
+///
+/// As [`Supervisor::add`] and [`Supervisor::run`].
+pub fn supervise(dir: &Path, options: Options, service: ServiceOptions) -> Result<Ended, Error> {
+    let mut supervisor = process(options, Role::One)?;
+    supervisor.add(dir, service)?;
+    supervisor.run_until_empty()?;
+    Ok(supervisor.ended())
+}
+
+/// Supervises a scan directory until it is asked to end, as `runsvdir` does, but for SIGTERM, which
+/// ends the services too. For a process that does nothing else.
+///
+/// # Errors
+///
+/// As [`Supervisor::follow`] and [`Supervisor::run`].
+pub fn scan(dir: &Path, options: Options) -> Result<Ended, Error> {
+    let mut supervisor = process(options, Role::Scanner)?;
+    supervisor.follow(dir)?;
+    supervisor.run_until_empty()?;
+    Ok(supervisor.ended())
+}
+
+fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
+    options.stdin = Stdin::Inherited;
+    options.raise_limits = true;
+    let mut supervisor = Supervisor::new(options)?;
+    supervisor.signals = Some(Signals::listen(role)?);
+    Ok(supervisor)
+}
+
+/// Which of the two tables counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    One,
+    Scanner,
+}
+
+/// The signals that this process takes.
+#[derive(Debug)]
+pub(super) struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    role: Role,
+    /// As pid 1, whatever has no parent any more is a child.
+    first: bool,
+    ended: Ended,
+    interrupted: bool,
+    /// When to look for orphans again, on the steady clock.
+    again: Option<Duration>,
+}
+
+impl Signals {
+    fn listen(role: Role) -> Result<Self, Error> {
+        let first = Pid::this() == Pid::from_raw(1);
+        let mut signals = vec![Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+        if first || role == Role::Scanner {
+            signals.push(Signal::SIGALRM);
+        }
+        if first {
+            signals.extend([Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD]);
+        }
+        let numbers = signals.into_iter().map(|signal| signal as c_int);
+        let fail = |error| Error::system("listen to signals", error);
+        let (reader, writer) = UnixStream::pair().map_err(fail)?;
+        let delivery = SignalDelivery::with_pipe(reader, writer, SignalOnly, numbers);
+        let delivery = delivery.map_err(fail)?;
+        Ok(Self { delivery, role, first, ended: Ended::Asked, interrupted: false, again: None })
+    }
+}
+
+impl Signals {
+    /// When to be called although no signal came.
+    pub(super) const fn due(&self) -> Option<Duration> {
+        self.again
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+}
+
+impl Supervisor {
+    fn ended(&self) -> Ended {
+        self.signals.as_ref().map_or(Ended::Asked, |signals| signals.ended)
+    }
+
+    pub(super) fn heed_signals(&mut self) {
+        let Some(signals) = &mut self.signals else { return };
+        let pending: Vec<_> = signals.delivery.pending().collect();
+        for signal in pending.into_iter().filter_map(|it| Signal::try_from(it).ok()) {
+            self.heed(signal);
+        }
+    }
+
+    fn heed(&mut self, signal: Signal) {
+        let Some(signals) = &mut self.signals else { return };
+        let (one, first) = (signals.role == Role::One, signals.first);
+        match signal {
+            Signal::SIGTERM => self.stop(),
+            Signal::SIGINT if signals.interrupted => self.kill(),
+            Signal::SIGINT => {
+                signals.interrupted = true;
+                self.stop();
+            }
+            Signal::SIGHUP if one && first => self.ask_all(Op::Hup),
+            Signal::SIGHUP => {
+                signals.ended = Ended::HungUp;
+                self.stop();
+            }
+            Signal::SIGALRM if one => self.ask_all(Op::Alarm),
+            Signal::SIGALRM => {
+                for at in 0..self.scans.len() {
+                    self.look(at);
+                }
+            }
+            Signal::SIGQUIT => self.ask_all(Op::Quit),
+            Signal::SIGUSR1 => self.ask_all(Op::Usr1),
+            Signal::SIGUSR2 => self.ask_all(Op::Usr2),
+            Signal::SIGCHLD => self.reap_orphans(),
+            _ => (),
+        }
+    }
+
+    fn ask_all(&mut self, op: Op) {
+        for duty in self.duties.values_mut() {
+            duty.ask(Part::Main, op, &mut self.office);
+        }
+    }
+
+    /// Waits for children that are nobody's. What is a service's is left to its descriptor, which says
+    /// how it ended.
+    pub(super) fn reap_orphans(&mut self) {
+        if let Some(signals) = &mut self.signals {
+            signals.again = None;
+        }
+        loop {
+            for duty in self.duties.values_mut() {
+                duty.reap_all(&mut self.office);
+            }
+            let pid = match reap::peek() {
+                Peek::Nobody => return,
+                // Ours have just been seen to.
+                Peek::Hidden => None,
+                Peek::Child(pid) => Some(pid),
+            };
+            let is_it = |process: &Process| Some(process.pid().get()) == pid;
+            if self.duties.values().flat_map(Duty::processes).any(is_it) {
+                // Ended between the two, or held back by a control script: tried again soon.
+                self.orphans_again();
+                return;
+            }
+            reap::take(pid);
+        }
+    }
+
+    fn orphans_again(&mut self) {
+        let now = self.office.clock.now().steady;
+        if let Some(signals) = &mut self.signals {
+            signals.again = Some(now.saturating_add(Duration::from_millis(100)));
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What a supervisor keeps in a service directory: runit's files, with its types, modes and text.
+//!
+//! Everything goes through one descriptor of the directory, so a link that leads elsewhere later does
+//! not move what is written.
+//!
+//! Source: system calls of `runsv` 2.1.2, in this order: `supervise`, `lock`, `control`, the record,
+//! `ok`. Files are written under a `.new` name and renamed.
+
+use std::{
+    fmt::Write as _,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat, renameat},
+    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat},
+    unistd::{UnlinkatFlags, unlinkat, write},
+};
+use svproto::{
+    Phase, Pid, Scale, Tai64n, UnixTime, files,
+    runit::{RunitFields, RunitRecord},
+};
+
+use super::machine::{Machine, Want};
+use crate::Error;
+
+/// Whether the service is ready, for clients; kept only where it can say so. See the crate page.
+pub const READY: &str = "supervise/ready";
+/// The delay of a crash loop, for clients; there while one lasts. See the crate page.
+pub const BACKOFF: &str = "supervise/backoff";
+
+/// What the file `pid` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PidFile {
+    Unwritten,
+    Empty,
+    Names(Pid),
+}
+
+/// A service directory whose lock is held.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    dir: OwnedFd,
+    control: Option<OwnedFd>,
+    ok: Option<OwnedFd>,
+    /// What the file `pid` says.
+    pid: PidFile,
+    /// The last to be closed: that is what watchers hear, and then all else must be true already.
+    _lock: Flock<OwnedFd>,
+}
+
+impl Place {
+    /// Makes `supervise` if need be, also behind a dangling link, and takes the lock.
+    pub(crate) fn claim(path: &Path) -> Result<Self, Error> {
+        let dir = open_dir(path)?;
+        if let Err(errno) = mkdirat(&dir, files::SUPERVISE, Mode::S_IRWXU) {
+            let at = || path.join(files::SUPERVISE);
+            if errno != Errno::EEXIST {
+                return Err(Error::io("make", &at(), errno));
+            }
+            if let Ok(target) = readlinkat(&dir, files::SUPERVISE) {
+                // One level, as runsv: a missing parent shows when the lock is opened.
+                let made = mkdirat(&dir, Path::new(&target), Mode::S_IRWXU);
+                made.or_else(|errno| match errno {
+                    Errno::EEXIST | Errno::ENOENT => Ok(()),
+                    errno => Err(Error::io("make", &path.join(target), errno)),
+                })?;
+            }
+        }
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NONBLOCK;
+        let at = path.join(files::LOCK);
+        let lock = openat(&dir, files::LOCK, flags | OFlag::O_CLOEXEC, mode(0o600))
+            .map_err(|errno| Error::io("open", &at, errno))?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+            if errno == Errno::EWOULDBLOCK {
+                return Error::Held { dir: path.to_owned(), lock: at };
+            }
+            Error::io("lock", &at, errno)
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, dir, _lock: lock, control: None, ok: None, pid: PidFile::Unwritten })
+    }
+
+    /// Listens to requests.
+    pub(crate) fn open_control(&mut self) -> Result<(), Error> {
+        // Open for writing too: there is never an end of file, and one descriptor is enough.
+        self.control = Some(self.fifo(files::CONTROL, OFlag::O_RDWR)?);
+        Ok(())
+    }
+
+    /// Says that the supervisor lives; only after the first record.
+    pub(crate) fn open_ok(&mut self) -> Result<(), Error> {
+        self.ok = Some(self.fifo(files::OK, OFlag::O_RDONLY)?);
+        Ok(())
+    }
+
+    fn fifo(&self, name: &str, access: OFlag) -> Result<OwnedFd, Error> {
+        let path = self.path.join(name);
+        match self.make_fifo(name) {
+            Ok(()) | Err(Errno::EEXIST) => (),
+            Err(errno) => return Err(Error::io("make", &path, errno)),
+        }
+        let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let opened = openat(&self.dir, name, flags, Mode::empty());
+        let fifo = opened.map_err(|errno| Error::io("open", &path, errno))?;
+        let stat = fstat(&fifo).map_err(|errno| Error::io("look at", &path, errno))?;
+        if is(&stat, SFlag::S_IFIFO) {
+            return Ok(fifo);
+        }
+        Err(Error::WrongType { path, expected: "a FIFO" })
+    }
+
+    #[cfg(not(target_vendor = "apple"))]
+    fn make_fifo(&self, name: &str) -> nix::Result<()> {
+        nix::unistd::mkfifoat(&self.dir, name, mode(0o600))
+    }
+
+    /// There it goes by the path.
+    #[cfg(target_vendor = "apple")]
+    fn make_fifo(&self, name: &str) -> nix::Result<()> {
+        nix::unistd::mkfifo(&self.path.join(name), mode(0o600))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The descriptor of the directory.
+    pub(crate) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    pub(crate) fn control(&self) -> Option<BorrowedFd<'_>> {
+        self.control.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes one request, if there is one: one at a time, so that a death between two is noticed.
+    pub(crate) fn take_request(&self) -> Option<u8> {
+        let mut byte = [0];
+        let control = self.control.as_ref()?;
+        (nix::unistd::read(control, &mut byte) == Ok(1)).then_some(byte[0])
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.stat(name).is_some()
+    }
+
+    pub(crate) fn stat(&self, name: &str) -> Option<FileStat> {
+        fstatat(&self.dir, name, AtFlags::empty()).ok()
+    }
+
+    /// Whether there is such a file that may be read, which is what `runsv` asks of `finish`.
+    pub(crate) fn can_read(&self, name: &str) -> bool {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        openat(&self.dir, name, flags, Mode::empty()).is_ok()
+    }
+
+    /// A small file's text; `None` without one.
+    pub(crate) fn read(&self, name: &str) -> Option<String> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = openat(&self.dir, name, flags, Mode::empty()).ok()?;
+        let mut text = [0; 64];
+        let read = nix::unistd::read(&file, &mut text).ok()?;
+        String::from_utf8(text.get(..read)?.to_vec()).ok()
+    }
+
+    /// Writes `pid` if it changed, `stat` and `status`.
+    pub(crate) fn publish(&mut self, machine: &Machine) -> Result<(), Error> {
+        let pid = machine.pid().map_or(PidFile::Empty, PidFile::Names);
+        if self.pid != pid {
+            let digits = machine.pid().map(|pid| format!("{}\n", pid.get()));
+            self.replace(files::PID, digits.unwrap_or_default().as_bytes())?;
+            self.pid = pid;
+        }
+        self.replace(files::STAT, stat_text(machine).as_bytes())?;
+        self.replace(files::STATUS, record(machine).as_bytes())
+    }
+
+    /// The logger's `pid` appears with its first process only.
+    pub(crate) fn without_pid_file(&mut self) {
+        self.pid = PidFile::Empty;
+    }
+
+    /// Writes `ready`; `notifies` without a process removes it.
+    pub(crate) fn publish_readiness(&self, machine: &Machine) -> Result<(), Error> {
+        let Some(pid) = machine.pid().filter(|_| machine.phase() == Phase::Up) else {
+            return self.remove(READY);
+        };
+        let mut text = match machine.ready() {
+            Some(since) => format!("ready {} @{}", pid.get(), hex(since)),
+            None => format!("awaited {}", pid.get()),
+        };
+        text.push('\n');
+        self.replace(READY, text.as_bytes())
+    }
+
+    /// Writes or removes `backoff`.
+    pub(crate) fn publish_delay(&self, machine: &Machine) -> Result<(), Error> {
+        match machine.delay() {
+            (crashes, Some(delay)) => {
+                let until = machine.since().saturating_add(delay);
+                let text = format!("{crashes} {} @{}\n", delay.as_millis(), hex(until));
+                self.replace(BACKOFF, text.as_bytes())
+            }
+            (_, None) => self.remove(BACKOFF),
+        }
+    }
+
+    /// Removes what only this supervisor knows how to write, from an earlier life.
+    pub(crate) fn forget_extras(&self) -> Result<(), Error> {
+        self.remove(READY)?;
+        self.remove(BACKOFF)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Error> {
+        match unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(Error::io("remove", &self.path.join(name), errno)),
+        }
+    }
+
+    /// A reader sees the old text or the new one, whole.
+    fn replace(&self, name: &str, text: &[u8]) -> Result<(), Error> {
+        let new = format!("{name}.new");
+        let fail = |doing, errno: Errno| Error::io(doing, &self.path.join(&new), errno);
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
+        let file = openat(&self.dir, &*new, flags | OFlag::O_CLOEXEC, mode(0o644))
+            .map_err(|errno| fail("open", errno))?;
+        match write(&file, text) {
+            Ok(written) if written == text.len() => (),
+            Ok(_) => return Err(fail("write", Errno::ENOSPC)),
+            Err(errno) => return Err(fail("write", errno)),
+        }
+        renameat(&self.dir, &*new, &self.dir, name).map_err(|errno| fail("rename", errno))
+    }
+}
+
+/// A directory's descriptor, for paths relative to it. Searching it is enough.
+fn open_dir(path: &Path) -> Result<OwnedFd, Error> {
+    #[cfg(target_os = "linux")]
+    let access = OFlag::O_PATH;
+    #[cfg(not(target_os = "linux"))]
+    let access = OFlag::O_RDONLY;
+    nix::fcntl::open(path, access | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| Error::io("open", path, errno))
+}
+
+fn stat_text(machine: &Machine) -> String {
+    let mut text = String::from(match machine.phase() {
+        Phase::Up => "run",
+        Phase::Finish => "finish",
+        Phase::Down | Phase::Unknown(_) => "down",
+    });
+    if machine.paused() {
+        text.push_str(", paused");
+    }
+    if machine.got_term() {
+        text.push_str(", got TERM");
+    }
+    if machine.phase() != Phase::Down {
+        text.push_str(match machine.want() {
+            Want::Up => "",
+            Want::Down => ", want down",
+            Want::Exit => ", want exit",
+        });
+    }
+    text.push('\n');
+    text
+}
+
+fn record(machine: &Machine) -> RunitRecord {
+    RunitRecord::new(RunitFields {
+        since: label(machine.since()),
+        pid: machine.pid(),
+        paused: machine.paused(),
+        want_up: machine.want() == Want::Up,
+        got_term: machine.got_term(),
+        phase: machine.phase(),
+    })
+}
+
+/// A clock beyond what labels can hold is no clock; the epoch is as good as any.
+fn label(time: UnixTime) -> Tai64n {
+    let label = |time| Tai64n::from_unix(time, Scale::Fixed);
+    label(time).or_else(|| label(UnixTime::EPOCH)).unwrap_or(Tai64n { secs: 0, nanos: 0 })
+}
+
+fn hex(time: UnixTime) -> String {
+    let mut text = String::new();
+    for byte in label(time).to_bytes() {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Whether a file is of this type.
+pub(crate) fn is(stat: &FileStat, kind: SFlag) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == kind
+}
+
+const fn mode(bits: nix::libc::mode_t) -> Mode {
+    Mode::from_bits_truncate(bits)
+}

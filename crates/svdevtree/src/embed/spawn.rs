@@ -1,0 +1,110 @@
+//! Starting the scripts of a service directory.
+//!
+//! std starts a process without a `fork` of ours where nothing but the standard descriptors changes;
+//! `command-fds` adds one more where a service says that it is ready.
+
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::process::CommandExt as _,
+    },
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use command_fds::{CommandFdExt as _, FdMapping};
+
+use super::{
+    limit::{Descriptors, Limit},
+    options::{Group, Stdin},
+    publish::Place,
+    reap::Process,
+};
+use crate::Error;
+
+/// A script and what it gets.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) place: &'a Place,
+    /// Relative to the service directory.
+    pub(crate) script: &'a str,
+    pub(crate) arguments: &'a [String],
+    /// Instead of what `kind` says.
+    pub(crate) stdin: Option<BorrowedFd<'a>>,
+    pub(crate) kind: Stdin,
+    pub(crate) stdout: Option<BorrowedFd<'a>>,
+    pub(crate) output: Option<&'a Arc<OwnedFd>>,
+    pub(crate) group: Group,
+    /// This end as that number.
+    pub(crate) notify: Option<(OwnedFd, i32)>,
+}
+
+/// Why there is no process.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The system has no room for one now.
+    NoRoom(Error),
+    /// This script will not do.
+    Script(Error),
+}
+
+impl Launch<'_> {
+    pub(crate) fn start(self, limit: &Limit) -> Result<Process, Failure> {
+        let script = self.place.path().join(self.script.trim_start_matches("./"));
+        let fail = |source: io::Error| {
+            let no_room =
+                [nix::libc::EAGAIN, nix::libc::ENOMEM, nix::libc::EMFILE, nix::libc::ENFILE];
+            let is_room = source.raw_os_error().is_some_and(|code| no_room.contains(&code));
+            let error = Error::Io { doing: "execute", path: script.clone(), source };
+            if is_room { Failure::NoRoom(error) } else { Failure::Script(error) }
+        };
+        let group = self.group;
+        let descriptors =
+            if self.notify.is_some() { Descriptors::Extra } else { Descriptors::Standard };
+        let start = |mut command| Process::adopt(limit.start(descriptors, &mut command)?, group);
+        self.command().and_then(start).map_err(fail)
+    }
+
+    fn command(self) -> io::Result<Command> {
+        let mut command = Command::new(self.script);
+        command.args(self.arguments).current_dir(self.directory());
+        let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map(Stdio::from);
+        command.stdin(match (self.stdin, self.kind) {
+            (Some(fd), _) => own(fd)?,
+            (None, Stdin::Null) => File::open("/dev/null")?.into(),
+            (None, Stdin::Inherited) => Stdio::inherit(),
+        });
+        if let Some(output) = self.output {
+            command.stdout(output.try_clone()?).stderr(output.try_clone()?);
+        }
+        if let Some(fd) = self.stdout {
+            command.stdout(own(fd)?);
+        }
+        if self.group != Group::Shared {
+            command.process_group(0);
+        }
+        if let Some((writer, number)) = self.notify {
+            // Whoever has that number in this process keeps it until the child is there, so that it
+            // cannot be a descriptor with which std hears how starting went.
+            let parent_fd = rustix::io::fcntl_dupfd_cloexec(&writer, number)?;
+            let mapping = FdMapping { parent_fd, child_fd: number };
+            command.fd_mappings(vec![mapping]).map_err(io::Error::other)?;
+        }
+        Ok(command)
+    }
+
+    /// The path as long as it leads to the directory that is supervised, which may have been renamed.
+    fn directory(&self) -> PathBuf {
+        use std::os::fd::AsRawFd as _;
+        let path = self.place.path();
+        let same = self.place.stat(".").is_some_and(|here| {
+            let there = nix::sys::stat::stat(path);
+            there.is_ok_and(|there| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino))
+        });
+        let direct = PathBuf::from(format!("/proc/self/fd/{}", self.place.dir().as_raw_fd()));
+        if same || !direct.exists() { path.to_owned() } else { direct }
+    }
+}

@@ -1,0 +1,130 @@
+//! What could not be done: the operation, the exact file, why, and what to do about it.
+
+use std::{io, path::Path, path::PathBuf};
+
+/// Why something could not be supervised.
+///
+/// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another supervisor holds the lock, of this program or of another.
+    #[error("cannot supervise {}: it is supervised already", dir.display())]
+    Held {
+        /// The service directory.
+        dir: PathBuf,
+        /// The lock.
+        lock: PathBuf,
+    },
+    /// A file is of another type than the protocol knows.
+    #[error("cannot use {}: it is not {expected}", path.display())]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// What it must be, with its article.
+        expected: &'static str,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// The verb, as in "cannot open".
+        doing: &'static str,
+        /// The file, directory or program.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system lacks something that a supervisor cannot do without.
+    #[error("cannot {doing}")]
+    System {
+        /// What it takes.
+        doing: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The supervisor has been told to stop, or has ended.
+    #[error("cannot {doing}: the supervisor is stopping")]
+    Stopping {
+        /// The request.
+        doing: &'static str,
+    },
+    /// No such service, or it is gone.
+    #[error("cannot ask a service that is gone")]
+    Gone,
+}
+
+/// [`Error`] without its details, to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Another supervisor holds the lock.
+    Held,
+    /// A file is of another type than the protocol knows.
+    WrongType,
+    /// There is nothing at the path.
+    NotFound,
+    /// A right is missing.
+    Denied,
+    /// The operating system refused for another reason.
+    Io,
+    /// The operating system lacks something.
+    System,
+    /// The supervisor is stopping or has ended.
+    Stopping,
+    /// No such service, or it is gone.
+    Gone,
+}
+
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Held { .. } => ErrorKind::Held,
+            Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => ErrorKind::NotFound,
+                io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+                _ => ErrorKind::Io,
+            },
+            Self::System { .. } => ErrorKind::System,
+            Self::Stopping { .. } => ErrorKind::Stopping,
+            Self::Gone => ErrorKind::Gone,
+        }
+    }
+
+    /// One sentence of advice, where there is some that is certainly right.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Held { .. } => Some("one supervisor at a time: end the other one first"),
+            Self::WrongType { path, .. }
+                if path.parent().is_some_and(|it| it.ends_with("supervise")) =>
+            {
+                Some("remove it while no supervisor runs; the supervisor makes its own")
+            }
+            Self::Io { doing: "execute", source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => Some("it must be executable: chmod +x"),
+                io::ErrorKind::NotFound => {
+                    Some("the file is missing, or the program named in its first line is")
+                }
+                _ if source.raw_os_error() == Some(nix::libc::ENOEXEC) => {
+                    Some("a script starts with a line such as #!/bin/sh")
+                }
+                _ => None,
+            },
+            Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::EMFILE) => {
+                Some("this process has as many open files as it may (ulimit -n)")
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io { doing, path: path.to_owned(), source: source.into() }
+    }
+
+    pub(crate) fn system(doing: &'static str, source: impl Into<io::Error>) -> Self {
+        Self::System { doing, source: source.into() }
+    }
+}

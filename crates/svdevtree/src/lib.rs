@@ -1,0 +1,80 @@
+//! A supervisor to embed, for development, tests and containers.
+//!
+//! It supervises service directories as `runsv` of runit does and keeps runit's files in them, so
+//! `sv`, `svctl` and every other client of runit drive it. It needs no privileges, no installed
+//! supervisor, and no process of its own: a [`Supervisor`] is a value, and runs on any thread.
+//!
+//! ```no_run
+//! use svdevtree::{Options, ServiceOptions, Supervisor};
+//!
+//! let mut supervisor = Supervisor::new(Options::new().observer(|event| {
+//!     println!("{} {}", event.dir.display(), event.what.name());
+//! }))?;
+//! supervisor.add("service/web", ServiceOptions::new())?;
+//! let handle = supervisor.handle();
+//! let thread = std::thread::spawn(move || supervisor.run());
+//! // ... `sv status service/web`, or svclient ...
+//! handle.stop();
+//! # let _ = thread.join();
+//! # Ok::<(), svdevtree::Error>(())
+//! ```
+//!
+//! # What it is not
+//!
+//! It is not what a machine should boot with: there, take runit or s6. A supervisor that dies leaves
+//! its services behind; one that shares a process with other code dies with that code. It starts no
+//! service as another user and sets no limits; `run` does such things, with `chpst` for one. It makes
+//! no directories but `supervise`, writes no logs, and knows no order among services.
+//!
+//! # What it does as runsv
+//!
+//! `run`, `finish` with its two arguments, `down`, `control/`, `log/` with a pipe that outlives both
+//! sides, one second between two runs, every control byte, the files with their types and modes,
+//! the lock. `tests/live` drives both through the same scenarios and lists the differences:
+//!
+//! * It hears requests during that second, and when the service was told to end it does not wait.
+//! * `k` leaves the record alone, so `finish` never runs twice, no second process is started beside
+//!   one that survived, and the last record is true.
+//! * A script that cannot be executed counts as an exit with 111, but no process shows.
+//! * `log/` that is held by another supervisor is refused, not waited for.
+//!
+//! # What it does beyond
+//!
+//! See [`ServiceOptions`]: readiness, another stop signal, SIGKILL after a time, growing delays, process
+//! groups, output for the embedder. Nothing of it changes a byte of runit's files. Two files are added,
+//! where asked for:
+//!
+//! | file                | there                                   | one line                               |
+//! |---------------------|-----------------------------------------|----------------------------------------|
+//! | `supervise/ready`   | while `run` has a process that will say so | `awaited PID`, or `ready PID @LABEL` |
+//! | `supervise/backoff` | while a crash loop rests                | `CRASHES MILLISECONDS @LABEL`          |
+//!
+//! `LABEL` is a TAI64N label in hexadecimal, on the scale of the record: of becoming ready, and of the
+//! next start. A client believes `ready` only if its pid is that of the record; both are replaced by
+//! rename, so a watch of `supervise` sees them.
+//!
+//! # Processes
+//!
+//! Children are waited for one by one, by descriptor (Linux: pidfd, 5.4 and on): no handler for SIGCHLD,
+//! and no other child of the program is touched. The program must not wait for all its children itself
+//! (`waitpid(-1)`), nor ignore SIGCHLD. Services inherit environment and signal mask of the thread that
+//! runs the supervisor, and nothing else that is open.
+//!
+//! At rest it sleeps in one `poll` without a timeout.
+//!
+//! Where it runs: tested on Linux. For macOS and the BSDs it is type-checked only; there a scan directory
+//! is listed every five seconds.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod embed;
+mod error;
+mod signal;
+
+pub use self::{
+    embed::{
+        BACKOFF, Ended, Event, Exit, Group, Handle, LONGEST_DELAY, Options, Part, READY, ServiceId,
+        ServiceOptions, Stdin, Supervisor, What, scan, supervise,
+    },
+    error::{Error, ErrorKind},
+    signal::{Signal, UnknownSignal},
+};

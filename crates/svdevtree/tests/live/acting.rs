@@ -1,0 +1,132 @@
+//! The supervisor as a process: this test binary again, told by its environment what to be.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use svdevtree::{Options, ServiceOptions};
+
+use crate::supervised::PATIENCE;
+
+const ROLE: &str = "SVDEVTREE_TEST_ROLE";
+const DIR: &str = "SVDEVTREE_TEST_DIR";
+
+/// Not a test of its own: what the others start. Without a role it does nothing.
+#[test]
+fn act() {
+    let (Some(role), Some(dir)) = (std::env::var_os(ROLE), std::env::var_os(DIR)) else { return };
+    let dir = PathBuf::from(dir);
+    let ended = match role.to_str() {
+        Some("supervise") => svdevtree::supervise(&dir, Options::new(), ServiceOptions::new()),
+        Some("scan") => svdevtree::scan(&dir, Options::new()),
+        other => panic!("{other:?}"),
+    };
+    std::process::exit(ended.map_or(111, |ended| i32::from(ended.code())));
+}
+
+/// Who supervises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Runsv,
+    Embedded,
+    EmbeddedScanner,
+}
+
+impl Who {
+    /// Its words, to be put behind others.
+    pub fn words(self, dir: &Path) -> Vec<std::ffi::OsString> {
+        match self {
+            Self::Runsv => vec!["runsv".into(), dir.into()],
+            Self::Embedded | Self::EmbeddedScanner => {
+                let role = if self == Self::Embedded { "supervise" } else { "scan" };
+                let mut at = std::ffi::OsString::from(format!("{DIR}="));
+                at.push(dir);
+                let exe = std::env::current_exe().unwrap();
+                let test = ["--exact", "acting::act", "--nocapture", "--test-threads=1"];
+                let mut words: Vec<_> =
+                    vec!["env".into(), format!("{ROLE}={role}").into(), at, exe.into()];
+                words.extend(test.map(Into::into));
+                words
+            }
+        }
+    }
+
+    /// Starts it by way of other words, such as those of `setpriv`.
+    pub fn start_under(self, wrapper: &[&str], dir: &Path) -> Acting {
+        let wrapper = wrapper.iter().map(|&word| OsStr::new(word).to_owned());
+        let words: Vec<_> = wrapper.chain(self.words(dir)).collect();
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Acting { child }
+    }
+
+    pub fn start(self, dir: &Path) -> Acting {
+        self.start_under(&[], dir)
+    }
+}
+
+/// A supervisor's process, killed when dropped; what it supervised is for the tree to end.
+#[derive(Debug)]
+pub struct Acting {
+    child: Child,
+}
+
+impl Acting {
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// How it ended, which it must.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        // A thousand services take their time.
+        let deadline = Instant::now() + 4 * PATIENCE;
+        loop {
+            if let Some(status) = self.try_wait() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Looks until it is so.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}

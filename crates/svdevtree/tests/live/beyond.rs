@@ -1,0 +1,149 @@
+//! What a service may ask for beyond `runsv`.
+
+use std::time::Duration;
+
+use svdevtree::{Exit, Group, Options, ServiceOptions, Signal, What};
+use svproto::{Op, Scale, Tai64n};
+
+use crate::{acting::until, snapshot::state, thread::Running, tree::Tree};
+
+#[test]
+fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
+    let tree = Tree::new();
+    // Told in two writes, and only by a line end.
+    let web = tree.service("web", "printf al >&4; read go < gate; echo most >&4; exec sleep 1000");
+    nix::unistd::mkfifo(&web.0.join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    web.file("notification-fd", "4\n");
+    let running = Running::start(Options::new());
+    let id = running.add(&web, ServiceOptions::new());
+    let pid = running.started();
+    until("awaited", || (web.read("supervise/ready") == format!("awaited {pid}\n")).then_some(()));
+    until("the gate", || web.send_to("gate", "go\n").then_some(()));
+    let ready = running.named("ready");
+    let text = web.read("supervise/ready");
+    let label = text.trim_end().strip_prefix(&format!("ready {pid} @")).unwrap();
+    let bytes: Vec<u8> =
+        (0..12).map(|at| u8::from_str_radix(&label[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let label = Tai64n::from_bytes(bytes.try_into().unwrap()).unix(Scale::Fixed).unwrap();
+    let at = ready.at.duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(label.secs().abs_diff(at.as_secs().try_into().unwrap()) <= 1, "{label:?} {at:?}");
+    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.named("down");
+    assert!(!web.0.join("supervise/ready").exists());
+    // The record is runit's as ever.
+    assert_eq!(std::fs::read(web.0.join("supervise/status")).unwrap().len(), 20);
+    running.stop();
+}
+
+#[test]
+fn an_option_wins_over_a_file_and_a_bad_file_counts_as_none() {
+    let tree = Tree::new();
+    let web = tree.service("web", "echo >&5; exec sleep 1000");
+    web.file("notification-fd", "4 \n");
+    web.file("down-signal", "NOSUCH\n");
+    let running = Running::start(Options::new());
+    let id = running.add(&web, ServiceOptions::new().notification_fd(5));
+    running.named("ready");
+    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    let signal = running.event(|event| match event.what {
+        What::Stopping { signal, .. } => Some(signal),
+        _ => None,
+    });
+    assert_eq!(signal, Signal::TERM);
+    running.stop();
+}
+
+#[test]
+fn a_notification_fd_of_any_number_reaches_the_service_and_nothing_else_does() {
+    let tree = Tree::new();
+    let running = Running::start(Options::new());
+    // Every number that a pipe of std or of ours may have at that moment.
+    for fd in 1..60 {
+        // dash knows descriptors of one digit only.
+        let run = format!("exec bash -c 'echo >&{fd}; exec sleep 1000'");
+        let web = tree.service(&format!("s{fd}"), &run);
+        let id = running.add(&web, ServiceOptions::new().notification_fd(fd));
+        running.named("ready");
+        running.handle.remove(id).unwrap();
+        running.named("gone");
+    }
+    running.stop();
+}
+
+#[test]
+fn a_stop_signal_is_for_down_and_not_for_term() {
+    let tree = Tree::new();
+    let web = tree.service(
+        "web",
+        "trap 'exit 3' INT; trap 'exit 4' TERM; echo >&4; while :; do read x <> hold; done",
+    );
+    nix::unistd::mkfifo(&web.0.join("hold"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    web.file("down-signal", "int\n");
+    web.file("notification-fd", "4");
+    let running = Running::start(Options::new());
+    let id = running.add(&web, ServiceOptions::new());
+    for (op, code) in [(Op::Term, 4), (Op::Down, 3)] {
+        running.named("ready");
+        running.handle.ask(id, svdevtree::Part::Main, op).unwrap();
+        let exit = running.event(|event| match event.what {
+            What::Exited { exit } => Some(exit),
+            _ => None,
+        });
+        assert_eq!(exit, Exit::Code(code));
+    }
+    running.stop();
+}
+
+#[test]
+fn what_ignores_its_stop_signal_is_killed_in_time_and_with_its_group_where_asked() {
+    let tree = Tree::new();
+    let web = tree.service("web", "trap '' TERM; sleep 1000 & echo $! > child; echo >&4; wait");
+    web.file("notification-fd", "4");
+    web.file("timeout-kill", "100\n");
+    web.file("flag-timeout-killpg", "");
+    let running = Running::start(Options::new());
+    let id = running.add(&web, ServiceOptions::new());
+    running.named("ready");
+    let child = web.read("child").trim().to_owned();
+    assert!(state(&child).is_some());
+    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.named("overdue");
+    running.named("down");
+    until("the child's end", || (!matches!(state(&child), Some('S' | 'R'))).then_some(()));
+    running.stop();
+}
+
+#[test]
+fn a_swept_group_leaves_nothing_when_run_ends() {
+    let tree = Tree::new();
+    let web = tree.service("web", "sleep 1000 & echo $! > child; exit 1");
+    let running = Running::start(Options::new());
+    running.add(&web, ServiceOptions::new().group(Group::Swept));
+    running.named("exited");
+    let child = web.read("child").trim().to_owned();
+    until("the child's end", || (!matches!(state(&child), Some('S' | 'R'))).then_some(()));
+    running.stop();
+}
+
+#[test]
+fn delays_of_a_crash_loop_grow_and_are_published() {
+    let tree = Tree::new();
+    let web = tree.service("web", "exit 1");
+    let running = Running::start(Options::new());
+    let options = ServiceOptions::new().longest_delay(Duration::from_secs(1000));
+    let id = running.add(&web, options);
+    for (count, seconds) in [(1, 1), (2, 2)] {
+        let backoff = running.event(|event| match event.what {
+            What::Backoff { delay, crashes } => Some((crashes, delay)),
+            _ => None,
+        });
+        assert_eq!(backoff, (count, Duration::from_secs(seconds)));
+        let text = web.read("supervise/backoff");
+        assert!(text.starts_with(&format!("{count} {seconds}000 @40000000")), "{text}");
+        running.started();
+    }
+    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.named("down");
+    assert!(!web.0.join("supervise/backoff").exists());
+    running.stop();
+}

@@ -1,0 +1,131 @@
+//! A thousand services in one process.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{
+    acting::{Acting, Who, until},
+    snapshot::{ids, names, state},
+    tree::{Dir, Tree},
+};
+
+const COUNT: usize = 1000;
+
+struct Children {
+    living: usize,
+    zombies: usize,
+}
+
+fn children(supervisor: &str) -> Children {
+    let pids = names(Path::new("/proc"));
+    let mine = pids.iter().filter(|pid| ids(pid).is_some_and(|(parent, ..)| parent == supervisor));
+    let states: Vec<_> = mine.filter_map(|pid| state(pid)).collect();
+    let zombies = states.iter().filter(|&&state| state == 'Z').count();
+    Children { living: states.len() - zombies, zombies }
+}
+
+fn descriptors(supervisor: &Acting) -> usize {
+    names(Path::new(&format!("/proc/{}/fd", supervisor.pid()))).len()
+}
+
+/// Processor time so far, in ticks of 10 ms, and resident memory.
+fn usage(supervisor: &Acting) -> (u64, String) {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", supervisor.pid())).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", supervisor.pid())).unwrap();
+    let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    (ticks, memory.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
+}
+
+fn until_all(what: &str, services: &[Dir], so: impl Fn(&Dir) -> bool) {
+    // A thousand processes on a busy machine take their time.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for service in services {
+        while !so(service) {
+            assert!(
+                Instant::now() < deadline,
+                "{what}: {} is {}",
+                service.0.display(),
+                service.stat()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_thousand_services_start_crash_are_killed_and_stop_without_a_trace() {
+    let tree = Tree::new();
+    let scan = tree.path().join("scan");
+    fs::create_dir(&scan).unwrap();
+    // Every tenth crashes three times, as fast as it may.
+    let services: Vec<_> = (0..COUNT)
+        .map(|number| {
+            let crash = "echo >> runs; if [ $(wc -l < runs) -lt 4 ]; then exit 1; fi\n";
+            let crash = if number % 10 == 0 { crash } else { "" };
+            let run = format!("{crash}ulimit -n > limit; exec sleep 1000");
+            tree.service(&format!("scan/s{number}"), &run)
+        })
+        .collect();
+    let started = Instant::now();
+    let mut supervisor = Who::EmbeddedScanner
+        .start_under(&["sh", "-c", "ulimit -Sn 1024; exec \"$@\"", "sh"], &scan);
+    let pid = supervisor.pid().to_string();
+    until_all("start", &services, |it| !it.read("limit").is_empty() && it.stat() == "run");
+    println!("{COUNT} services up after {:?}", started.elapsed());
+    for service in &services {
+        assert_eq!(service.read("limit"), "1024\n", "they get the limit of before");
+    }
+    let settled = || {
+        until("rest", || {
+            let children = children(&pid);
+            (children.living == COUNT && children.zombies == 0).then_some(())
+        });
+    };
+    settled();
+    let at_first = descriptors(&supervisor);
+    let (before, memory) = usage(&supervisor);
+    std::thread::sleep(Duration::from_secs(2));
+    let (after, _) = usage(&supervisor);
+    println!(
+        "at rest: {memory}, {} ms of processor in 2 s, {at_first} descriptors",
+        (after - before) * 10
+    );
+
+    // A storm: every process is killed, twice over.
+    for round in 0..2 {
+        let stormed = Instant::now();
+        let former: Vec<_> = services.iter().map(Dir::pid).collect();
+        for pid in former.iter().flatten() {
+            let _gone = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        for (service, former) in services.iter().zip(&former) {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while service.pid().is_none() || service.pid() == *former {
+                assert!(Instant::now() < deadline, "{}", service.0.display());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        println!("storm {round}: all back after {:?}", stormed.elapsed());
+    }
+    until_all("after the storm", &services, |it| it.stat() == "run");
+    settled();
+    assert_eq!(descriptors(&supervisor), at_first, "none is lost");
+    println!("after the storms: {}", usage(&supervisor).1);
+
+    let stopped = Instant::now();
+    supervisor.signal(Signal::SIGTERM);
+    assert_eq!(supervisor.wait().code(), Some(0));
+    println!("all down after {:?}", stopped.elapsed());
+    until_all("stop", &services, |it| it.stat() == "down");
+    assert_eq!(tree.processes(), []);
+}

@@ -1,0 +1,130 @@
+//! Service directories in a temporary directory; whatever still runs there ends with the value.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    libc,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::{acting::until, supervised::PATIENCE};
+
+pub struct Tree(TempDir);
+
+impl Tree {
+    pub fn new() -> Self {
+        let tree = tempfile::Builder::new().prefix("svdevtree-").tempdir().unwrap();
+        fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self(tree)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A service directory with this `run`.
+    pub fn service(&self, name: &str, run: &str) -> Dir {
+        let dir = self.path().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let dir = Dir(dir);
+        dir.script("run", run);
+        dir
+    }
+
+    /// Every process that works in the tree.
+    pub fn processes(&self) -> Vec<Pid> {
+        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| {
+            let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
+            cwd.is_ok_and(|cwd| cwd.starts_with(self.path()))
+        })
+        .map(Pid::from_raw)
+        .collect()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let processes = self.processes();
+            if processes.is_empty() || Instant::now() > deadline {
+                return;
+            }
+            for pid in processes {
+                let _gone = kill(pid, Signal::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A service directory.
+#[derive(Clone, Debug)]
+pub struct Dir(pub PathBuf);
+
+impl Dir {
+    pub fn script(&self, name: &str, body: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // Renamed: no process may hold it open for writing when it is run.
+        let fresh = self.0.join(".fresh");
+        fs::write(&fresh, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(fresh, path).unwrap();
+    }
+
+    pub fn file(&self, name: &str, content: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+
+    /// Control bytes, if somebody listens.
+    pub fn send(&self, bytes: &str) -> bool {
+        self.send_to("supervise/control", bytes)
+    }
+
+    pub fn send_to(&self, control: &str, bytes: &str) -> bool {
+        let path = self.0.join(control);
+        let fifo = fs::File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+        fifo.is_ok_and(|mut fifo| fifo.write_all(bytes.as_bytes()).is_ok())
+    }
+
+    /// What `supervise/pid` says.
+    pub fn pid(&self) -> Option<i32> {
+        self.read("supervise/pid").trim().parse().ok()
+    }
+
+    /// What `supervise/stat` says.
+    pub fn stat(&self) -> String {
+        self.read("supervise/stat").trim_end().to_owned()
+    }
+
+    #[track_caller]
+    pub fn until_stat(&self, stat: &str) {
+        until(&format!("{stat}, but {}", self.stat()), || (self.stat() == stat).then_some(()));
+    }
+
+    /// A process of `run` other than that one.
+    #[track_caller]
+    pub fn until_run(&self, former: Option<i32>) -> i32 {
+        until("a process of run", || {
+            let pid = self.pid().filter(|&pid| Some(pid) != former)?;
+            self.stat().starts_with("run").then_some(pid)
+        })
+    }
+}
