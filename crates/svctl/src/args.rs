@@ -94,6 +94,18 @@ pub(crate) enum Command {
     Disable(Enable),
     /// Print what services have logged, in the order of its times
     Logs(Logs),
+    /// Supervise one service directory until told to end, as runsv does
+    Supervise {
+        /// The service directory
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Supervise a scan directory and follow what comes and goes there, as runsvdir does
+    Scan {
+        /// The scan directory
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input
     Decode {
         /// The record

@@ -9,7 +9,9 @@ mod logs;
 mod progress;
 mod report;
 mod send;
+mod scan;
 mod status;
+mod supervise;
 mod watch;
 
 use crate::{
@@ -41,6 +43,8 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words, &mut output),
         Command::Watch { services } => watch::run(global, services, &mut output),
+        Command::Supervise { dir } => supervise::run(global, dir, &mut output),
+        Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {
             decode::run(file, dialect.or(global.backend), &mut output)
         }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use svcmgr::{Error, ErrorKind};
+use svcmgr::{Error, ErrorKind, devtree};
 
 /// How the process ends; part of the interface, printed by `svctl --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,26 @@ impl From<&Error> for Exit {
             ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Io => Self::System,
             // A service that is not one, a record that is none, a request that does not exist.
             _ => Self::Negative,
+        }
+    }
+}
+
+impl From<&devtree::Error> for Exit {
+    fn from(error: &devtree::Error) -> Self {
+        match error.kind() {
+            // A file that is none of the protocol's.
+            devtree::ErrorKind::WrongType => Self::Negative,
+            // Also a held lock, as with runsv.
+            _ => Self::System,
+        }
+    }
+}
+
+impl From<devtree::Ended> for Exit {
+    fn from(ended: devtree::Ended) -> Self {
+        match ended {
+            devtree::Ended::Asked => Self::Done,
+            devtree::Ended::HungUp => Self::System,
         }
     }
 }

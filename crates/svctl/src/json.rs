@@ -249,7 +249,7 @@ impl Log {
 
 /// The service's name from what was typed: the last component of a path, for a logger the last two;
 /// `web/log` as it is.
-fn name_of(typed: &str, path: &Path) -> String {
+pub(crate) fn name_of(typed: &str, path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let Some(last) = path.file_name().filter(|_| is_path(typed.as_ref())) else {
         return typed.to_owned();
@@ -263,7 +263,7 @@ fn name_of(typed: &str, path: &Path) -> String {
 }
 
 /// The path from the root, links kept as the user named them.
-fn absolute(path: &Path) -> String {
+pub(crate) fn absolute(path: &Path) -> String {
     let absolute = std::path::absolute(path);
     absolute.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }

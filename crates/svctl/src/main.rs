@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod events;
 mod exit;
 mod json;
 #[cfg(test)]

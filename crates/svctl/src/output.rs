@@ -102,9 +102,14 @@ impl Output {
 
     /// Says why something could not be done, and what to do about it.
     pub(crate) fn error(&mut self, error: &Error) {
+        self.failure(error, error.hint().as_deref());
+    }
+
+    /// The same for an error of another layer.
+    pub(crate) fn failure(&mut self, error: &dyn std::error::Error, hint: Option<&str>) {
         self.flush();
-        Self::complain(&format!("svctl: {}", message(error)));
-        if let Some(hint) = error.hint() {
+        Self::complain(&format!("svctl: {}", in_full(error)));
+        if let Some(hint) = hint {
             Self::complain(&format!("  hint: {hint}"));
         }
     }
@@ -167,8 +172,13 @@ pub(crate) fn wait_beside(fd: BorrowedFd<'_>, until: Option<Instant>) -> Control
 
 /// An error in one line: what, where, and why.
 pub(crate) fn message(error: &Error) -> String {
+    in_full(error)
+}
+
+/// An error of any layer in one line.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         line.push_str(": ");
         line.push_str(&cause.to_string());

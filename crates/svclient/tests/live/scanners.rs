@@ -102,7 +102,7 @@ impl Scanned {
 
     fn scan(&mut self) {
         let program = match self.suite {
-            Suite::Runit => "runsvdir",
+            Suite::Runit | Suite::Embedded => "runsvdir",
             Suite::Daemontools => "svscan",
             Suite::S6 => "s6-svscan",
         };

@@ -21,12 +21,14 @@ pub enum Suite {
     Runit,
     Daemontools,
     S6,
+    /// svctl's own supervisor, which is one of runit to its clients. For tests of svctl only.
+    Embedded,
 }
 
 impl Suite {
     pub fn name(self) -> &'static str {
         match self {
-            Self::Runit => "runit",
+            Self::Runit | Self::Embedded => "runit",
             Self::Daemontools => "daemontools",
             Self::S6 => "s6",
         }
@@ -37,13 +39,19 @@ impl Suite {
             Self::Runit => "runsv",
             Self::Daemontools => "supervise",
             Self::S6 => "s6-supervise",
+            Self::Embedded => option_env!("CARGO_BIN_EXE_svctl").unwrap_or("svctl"),
         }
+    }
+
+    /// What stands between the supervisor and the directory.
+    fn words(self) -> &'static [&'static str] {
+        if self == Self::Embedded { &["supervise"] } else { &[] }
     }
 
     /// The suite's own tool that tells the status of one directory.
     pub fn tool(self) -> &'static [&'static str] {
         match self {
-            Self::Runit => &["sv", "status"],
+            Self::Runit | Self::Embedded => &["sv", "status"],
             Self::Daemontools => &["svstat"],
             Self::S6 => &["s6-svstat"],
         }
@@ -155,7 +163,7 @@ impl Supervised {
 
     /// As [`Supervised::supervise`], by way of a command that ends in running its arguments.
     pub fn supervise_under(&mut self, wrapper: &[&str]) {
-        let words = [wrapper, &[self.suite.supervisor()]].concat();
+        let words = [wrapper, &[self.suite.supervisor()], self.suite.words()].concat();
         let child = Command::new(words[0])
             .args(&words[1..])
             .arg(self.dir())

@@ -15,11 +15,20 @@
 mod supervised;
 
 mod native;
+mod own;
 mod schema;
 mod sentences;
 mod svctl;
 
-say! {
+/// To every suite, and to the supervisor that svctl is itself.
+macro_rules! say_to_all {
+    ($($sentence:ident)*) => {
+        say! { $($sentence)* }
+        of_suite!(crate::sentences, embedded Embedded $($sentence)*);
+    };
+}
+
+say_to_all! {
     status_agrees_with_the_native_tool_when_up_and_down
     status_agrees_with_the_native_tool_while_it_ignores_term
     status_agrees_with_the_native_tool_when_paused
