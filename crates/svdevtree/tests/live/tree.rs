@@ -123,8 +123,10 @@ impl Dir {
     #[track_caller]
     pub fn until_run(&self, former: Option<i32>) -> i32 {
         until("a process of run", || {
-            let pid = self.pid().filter(|&pid| Some(pid) != former)?;
-            self.stat().starts_with("run").then_some(pid)
+            // The record is the last of the files to be written.
+            let record = fs::read(self.0.join("supervise/status")).ok()?;
+            let pid = i32::from_le_bytes(record.get(12..16)?.try_into().unwrap());
+            (record.get(19) == Some(&1) && Some(pid) != former).then_some(pid)
         })
     }
 }

@@ -34,7 +34,8 @@ fn sv_starts_stops_and_restarts_and_waits_for_it() {
     assert!(sv(&["-v", "down"]).starts_with("ok: down: "));
     assert!(sv(&["start"]).starts_with("ok: run: "));
     let third = web.until_run(Some(second));
-    assert!(sv(&["check"]).starts_with("ok: run: "));
+    let said = sv(&["check"]);
+    assert!(said.starts_with("ok: run: "), "{said}");
     sv(&["restart"]);
     web.until_run(Some(third));
     assert!(sv(&["exit"]).is_empty());
