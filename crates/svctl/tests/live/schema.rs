@@ -13,7 +13,9 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let one = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
         (name, jsonschema::validator_for(&one).unwrap())
     };
-    ["row", "line", "result", "checked", "placed", "logged", "decoded", "happening"].map(kind).into()
+    ["row", "line", "result", "checked", "placed", "logged", "decoded", "happening"]
+        .map(kind)
+        .into()
 });
 
 /// Panics where a value is not what the schema promises.
