@@ -19,12 +19,12 @@ use crate::{
 /// A logger that stamps its lines, rotates as soon as it may, and keeps everything that a test writes.
 fn logger(suite: Suite, dir: &Path) -> Command {
     let mut command = Command::new(match suite {
-        Suite::Runit => "svlogd",
+        Suite::Runit | Suite::Embedded => "svlogd",
         Suite::Daemontools => "multilog",
         Suite::S6 => "s6-log",
     });
     match suite {
-        Suite::Runit => {
+        Suite::Runit | Suite::Embedded => {
             fs::create_dir_all(dir).unwrap();
             fs::write(dir.join("config"), "s4096\nn500\n").unwrap();
             command.args(["-t", "-b", "2048"]).arg(dir)
@@ -94,7 +94,7 @@ pub fn the_log_of_a_service_is_found(suite: Suite) {
     let log = supervised.dir().join("log");
     fs::create_dir_all(log.join("main")).unwrap();
     let script = match suite {
-        Suite::Runit => "exec svlogd -tt ./main",
+        Suite::Runit | Suite::Embedded => "exec svlogd -tt ./main",
         Suite::Daemontools => "exec multilog t ./main",
         Suite::S6 => "exec s6-log t ./main",
     };
