@@ -8,7 +8,8 @@ use std::{
 };
 
 use svproto::{
-    DecodeError, Dialect, LastExit, Op, Phase, Reading, Record, Status, Version, files,
+    DecodeError, Dialect, LastExit, Op, Phase, Readiness, Reading, Record, Status, Version, files,
+    ready::Ready,
     s6::tally::{Death, Tally},
 };
 
@@ -43,7 +44,8 @@ pub struct Observation {
     /// Whose bytes they are; `None` while nobody has supervised the directory.
     pub dialect: Option<Dialect>,
     /// Whether the service says when it is ready (s6: there is a `notification-fd` file, and it
-    /// holds a number); `None` without a status and where there is no such thing.
+    /// holds a number; the embedded supervisor: it keeps `supervise/ready`); `None` without a status
+    /// and where there is no such thing.
     pub notifies: Option<bool>,
 }
 
@@ -246,6 +248,12 @@ impl Service {
                 let notifies = self.notifies();
                 (Reading::Status(self.beside_the_record(status, notifies)), Some(notifies))
             }
+            (Reading::Status(status), Some(Dialect::Runit)) => match self
+                .embedded_readiness(&status)
+            {
+                Some(readiness) => (Reading::Status(Status { readiness, ..status }), Some(true)),
+                None => (Reading::Status(status), None),
+            },
             (reading, _) => (reading, None),
         };
         let normally =
@@ -385,6 +393,16 @@ impl Service {
             }
         }
         status
+    }
+
+    /// What the embedded supervisor says beside runit's record, while there is a process to say
+    /// something of. Under runsv that is one name that is not there.
+    fn embedded_readiness(&self, status: &Status) -> Option<Readiness> {
+        if status.phase != Phase::Up {
+            return None;
+        }
+        let text = node::read_at_most(&self.home.at(files::READY), Ready::MAX_LEN as u64);
+        Ready::from_bytes(&text.ok()??)?.of(status)
     }
 
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores

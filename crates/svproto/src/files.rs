@@ -20,6 +20,8 @@ pub const LOCK: &str = "supervise/lock";
 pub const STAT: &str = "supervise/stat";
 /// runit's pid in digits.
 pub const PID: &str = "supervise/pid";
+/// Readiness beside runit's record, kept by the embedded supervisor of `svdevtree` ([`crate::ready`]).
+pub const READY: &str = "supervise/ready";
 /// s6's last deaths.
 pub const DEATH_TALLY: &str = "supervise/death_tally";
 /// s6's event directory.

@@ -41,6 +41,7 @@ pub mod error;
 pub mod files;
 pub mod goal;
 pub mod op;
+pub mod ready;
 pub mod record;
 pub mod runit;
 pub mod s6;

@@ -169,6 +169,7 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     match name.as_bytes() {
         name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
         b"status" if written => Some(Place::Status),
+        b"ready" if written => Some(Place::Down),
         b"current" if written => Some(Place::Line),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,

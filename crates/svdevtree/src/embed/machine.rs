@@ -441,14 +441,14 @@ impl Machine {
             self.phase = Phase::Up;
             (self.since, self.begun, self.told, self.once) = (now.wall, now.steady, false, false);
         }
+        let is_up = self.phase == Phase::Up;
+        if is_up && self.policy.notifies {
+            // Before the record: whoever sees the new pid there finds its readiness awaited.
+            todo.push(Action::Readiness);
+        }
         todo.push(Action::Publish);
-        if self.phase == Phase::Up {
-            if self.delay.take().is_some() {
-                todo.push(Action::Delay);
-            }
-            if self.policy.notifies {
-                todo.push(Action::Readiness);
-            }
+        if is_up && self.delay.take().is_some() {
+            todo.push(Action::Delay);
         }
     }
 

@@ -7,7 +7,6 @@
 //! `ok`. Files are written under a `.new` name and renamed.
 
 use std::{
-    fmt::Write as _,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -20,6 +19,7 @@ use nix::{
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime, files,
+    ready::Ready,
     runit::{RunitFields, RunitRecord},
 };
 
@@ -27,7 +27,7 @@ use super::machine::{Machine, Want};
 use crate::Error;
 
 /// Whether the service is ready, for clients; kept only where it can say so. See the crate page.
-pub const READY: &str = "supervise/ready";
+pub const READY: &str = files::READY;
 /// The delay of a crash loop, for clients; there while one lasts. See the crate page.
 pub const BACKOFF: &str = "supervise/backoff";
 
@@ -190,12 +190,8 @@ impl Place {
         let Some(pid) = machine.pid().filter(|_| machine.phase() == Phase::Up) else {
             return self.remove(READY);
         };
-        let mut text = match machine.ready() {
-            Some(since) => format!("ready {} @{}", pid.get(), hex(since)),
-            None => format!("awaited {}", pid.get()),
-        };
-        text.push('\n');
-        self.replace(READY, text.as_bytes())
+        let ready = Ready { pid, since: machine.ready().map(label) };
+        self.replace(READY, ready.to_string().as_bytes())
     }
 
     /// Writes or removes `backoff`.
@@ -203,7 +199,7 @@ impl Place {
         match machine.delay() {
             (crashes, Some(delay)) => {
                 let until = machine.since().saturating_add(delay);
-                let text = format!("{crashes} {} @{}\n", delay.as_millis(), hex(until));
+                let text = format!("{crashes} {} {}\n", delay.as_millis(), label(until));
                 self.replace(BACKOFF, text.as_bytes())
             }
             (_, None) => self.remove(BACKOFF),
@@ -287,14 +283,6 @@ fn record(machine: &Machine) -> RunitRecord {
 fn label(time: UnixTime) -> Tai64n {
     let label = |time| Tai64n::from_unix(time, Scale::Fixed);
     label(time).or_else(|| label(UnixTime::EPOCH)).unwrap_or(Tai64n { secs: 0, nanos: 0 })
-}
-
-fn hex(time: UnixTime) -> String {
-    let mut text = String::new();
-    for byte in label(time).to_bytes() {
-        let _infallible = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// Whether a file is of this type.

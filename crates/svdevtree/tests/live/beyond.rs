@@ -27,11 +27,43 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
     let label = Tai64n::from_bytes(bytes.try_into().unwrap()).unix(Scale::Fixed).unwrap();
     let at = ready.at.duration_since(std::time::UNIX_EPOCH).unwrap();
     assert!(label.secs().abs_diff(at.as_secs().try_into().unwrap()) <= 1, "{label:?} {at:?}");
+    // And a client sees it beside the record.
+    let status =
+        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.status().unwrap();
+    assert_eq!(status().state(), svclient::State::Ready);
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
     running.named("down");
+    assert_eq!(status().readiness, svclient::Readiness::NotReported);
     assert!(!web.0.join("supervise/ready").exists());
     // The record is runit's as ever.
     assert_eq!(std::fs::read(web.0.join("supervise/status")).unwrap().len(), 20);
+    running.stop();
+}
+
+#[test]
+fn a_client_waits_for_readiness_as_under_s6() {
+    let tree = Tree::new();
+    let web = tree.service("web", "read go < gate; echo >&4; exec sleep 1000");
+    nix::unistd::mkfifo(&web.0.join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    web.file("notification-fd", "4\n");
+    web.file("down", "");
+    let running = Running::start(Options::new());
+    running.add(&web, ServiceOptions::new());
+    let service = svclient::Service::open(&web.0).unwrap();
+    let request = svclient::Request::up().until(svclient::Goal::Ready);
+    let ask = |span| {
+        let deadline = std::time::Instant::now() + span;
+        let outcomes = svclient::pursue(std::slice::from_ref(&service), &request, deadline);
+        outcomes.unwrap().remove(0).unwrap()
+    };
+    let not_yet = ask(Duration::from_millis(300));
+    assert!(matches!(not_yet, svclient::Outcome::Deadline { .. }), "{not_yet:?}");
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask(Duration::from_secs(20)));
+        until("the gate", || web.send_to("gate", "go\n").then_some(()));
+        waiting.join().unwrap()
+    });
+    assert!(matches!(waiting, svclient::Outcome::Reached { .. }), "{waiting:?}");
     running.stop();
 }
 
