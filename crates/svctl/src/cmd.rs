@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod act;
+mod build;
 mod check;
 mod complete;
 mod decode;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words, &mut output),
         Command::Watch { services } => watch::run(global, services, &mut output),
+        Command::Build(args) => build::run(args, &mut output),
         Command::Decode { file, dialect } => {
             decode::run(file, dialect.or(global.backend), &mut output)
         }

@@ -13,7 +13,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let one = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
         (name, jsonschema::validator_for(&one).unwrap())
     };
-    ["row", "line", "result", "checked", "placed", "logged", "decoded"].map(kind).into()
+    ["row", "line", "result", "checked", "placed", "logged", "decoded", "built"].map(kind).into()
 });
 
 /// Panics where a value is not what the schema promises.
@@ -22,6 +22,7 @@ pub fn check(value: &Value) {
         let has = |key: &str| !object[key].is_null();
         let kind = match object {
             _ if has("raw") => "decoded",
+            _ if has("units") => "built",
             _ if has("event") => "line",
             _ if has("scan_dir") => "placed",
             _ if has("line") => "logged",
