@@ -6,6 +6,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a property panics where it does not hold")]
 
+use svbuild::{Definitions, Error, Lossy, Options, Target};
 use svproto::{
     Dialect, Evidence, Op, Reading, Record, Scale, Tai64n, UnixTime,
     goal::{Goal, Pursuit},
@@ -17,8 +18,14 @@ use svproto::{
 pub type Property = fn(&[u8]);
 
 /// Every property.
-pub const ALL: [(&str, Property); 4] =
-    [("record", record), ("evidence", evidence), ("time", time), ("watch", watch)];
+pub const ALL: [(&str, Property); 6] = [
+    ("record", record),
+    ("evidence", evidence),
+    ("time", time),
+    ("watch", watch),
+    ("quote", quote),
+    ("definition", definition),
+];
 
 /// Decoding then taking the bytes is identity; a second decoding says the same; nothing panics.
 pub fn record(data: &[u8]) {
@@ -100,5 +107,81 @@ pub fn watch(data: &[u8]) {
         let pursuit = pursuit.get_or_insert_with(|| Pursuit::new(Goal::Up, Some(Op::Up), reading));
         let verdict = pursuit.observe(&reading, UnixTime::EPOCH);
         assert_eq!(pursuit.observe(&reading, UnixTime::EPOCH), verdict);
+    }
+}
+
+/// A quoted word is one word again, for a reader of each language, and never two lines where a line
+/// end would be the end of it.
+pub fn quote(data: &[u8]) {
+    use svbuild::quote::{envdir, execline, sh, systemd};
+    if let Ok(quoted) = sh::quote(data) {
+        assert_eq!(shlex::bytes::split(&quoted), Some(vec![data.to_vec()]));
+    }
+    if let Ok(quoted) = execline::quote(data) {
+        let bare = quoted.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\""));
+        let mut escaped = false;
+        let mut word = Vec::new();
+        for &byte in bare.unwrap_or(&quoted) {
+            if byte == b'\\' && !escaped {
+                escaped = true;
+                continue;
+            }
+            assert!(escaped || byte != b'"', "the quotes end early");
+            escaped = false;
+            word.push(byte);
+        }
+        assert!(!escaped && word == data);
+    }
+    assert_eq!(sh::quote(data).is_err(), data.contains(&0));
+    for line in [
+        systemd::argument(data),
+        systemd::program(data),
+        systemd::assignment("A", data),
+        systemd::plain(data),
+        systemd::path(data),
+    ] {
+        let Ok(line) = line else { continue };
+        assert!(!line.contains(['\n', '\r', '\0']), "{line:?}");
+        let backslashes = line.len() - line.trim_end_matches('\\').len();
+        assert_eq!(backslashes % 2, 0, "{line:?} reaches into the next line");
+        assert_eq!(line.matches('%').count() % 2, 0, "{line:?}");
+    }
+    if let Ok(content) = envdir::content(data) {
+        assert_eq!(content.iter().position(|byte| *byte == b'\n'), Some(data.len()));
+        assert_eq!(content.len(), data.len() + 1);
+    }
+}
+
+/// A text is definitions or has findings in it; definitions are the same after a way through TOML, and
+/// every target takes or refuses them.
+pub fn definition(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let definitions = match Definitions::from_toml(text) {
+        Ok(definitions) => definitions,
+        Err(findings) => {
+            assert!(!findings.0.is_empty());
+            for finding in &findings.0 {
+                assert!(!finding.message.is_empty());
+                if let Some(span) = &finding.span {
+                    assert!(text.get(span.bytes.clone()).is_some(), "{finding:?}");
+                    assert!(span.line >= 1 && span.column >= 1);
+                }
+            }
+            return;
+        }
+    };
+    assert_eq!(definitions.check(), []);
+    let again = definitions.to_toml().map(|text| Definitions::from_toml(&text));
+    assert_eq!(again.as_ref().ok().and_then(|it| it.as_ref().ok()), Some(&definitions));
+    for target in Target::ALL {
+        let lossy = Options { lossy: Lossy::Commented, ..Options::default() };
+        let strict = definitions.render(target, Options::default());
+        match definitions.render(target, lossy) {
+            Ok(plan) => match strict {
+                Ok(strict) => assert_eq!(strict, plan),
+                Err(error) => assert!(matches!(error, Error::Gaps(gaps) if gaps == plan.gaps)),
+            },
+            Err(error) => assert!(matches!(error, Error::Unquotable { .. }), "{error}"),
+        }
     }
 }

@@ -63,3 +63,49 @@ fn noise_of_every_length_holds() {
         }
     }
 }
+
+/// Definitions that are right, in pieces that a mutation may spoil.
+const DEFINITION: &str = r#"
+[service.web]
+exec = ["/bin/sh", "-c", "echo $0 \"%n\"", ""]
+description = "100% web"
+cwd = "/srv/a b"
+env = { A = "", PATH = "/bin", C = "x\ny " }
+user = "daemon"
+group = "daemon"
+groups = ["adm"]
+umask = "022"
+nice = -5
+io_priority = { class = "idle" }
+limits = { memory = "512M", core = 0, cpu = "1m" }
+stdin = "null"
+stdout = "/var/log/x%"
+ready = { tcp = "[::1]:80" }
+stop = { signal = "SIGINT", kill_after = "1s 500ms" }
+finish = ["/bin/true"]
+restart = "on-failure"
+restart_delay = "2s"
+after = ["db"]
+log = { dir = "/var/log/web", max_size = "10M", filter = ["-*a*", "+b"], mode = "0700" }
+[service.db]
+exec = ["db"]
+root = "/r"
+user = 1
+group = 1
+"#;
+
+#[test]
+fn a_definition_and_its_one_byte_changes_hold() {
+    svproto_fuzz::definition(DEFINITION.as_bytes());
+    assert!(svbuild::Definitions::from_toml(DEFINITION).is_ok());
+    for at in 0..DEFINITION.len() {
+        for value in [b'"', b'\n', b'9', b'-', b'.', b'[', 0, 0x7f] {
+            let mut changed = DEFINITION.as_bytes().to_vec();
+            changed[at] = value;
+            svproto_fuzz::definition(&changed);
+        }
+        let mut cut = DEFINITION.as_bytes().to_vec();
+        cut.remove(at);
+        svproto_fuzz::definition(&cut);
+    }
+}

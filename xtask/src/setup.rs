@@ -88,7 +88,9 @@ fn refused(missing: &[Requirement], why: &str, packages: &[&str]) -> Failure {
 }
 
 fn programs(missing: &[Requirement]) -> String {
-    let programs = missing.iter().map(|it| format!("{} ({})", it.program, it.suite.name()));
+    let programs = missing
+        .iter()
+        .map(|it| format!("{} ({})", it.program, it.suite.map_or("besides", Suite::name)));
     programs.collect::<Vec<_>>().join(", ")
 }
 
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_package_with_several_missing_programs_is_named_once() {
         let missing = ["sv", "runsv"].map(|program| Requirement {
-            suite: Suite::Runit,
+            suite: Some(Suite::Runit),
             program,
             package: "runit",
         });

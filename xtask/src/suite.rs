@@ -41,22 +41,31 @@ impl Suite {
 /// A program that must be on `PATH`, and the Debian package it comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
-    pub(crate) suite: Suite,
+    /// The suite it belongs to; `None` for what is needed besides, once all suites are.
+    pub(crate) suite: Option<Suite>,
     pub(crate) program: &'static str,
     pub(crate) package: &'static str,
 }
 
 /// What of these suites is not on `PATH`.
 pub(crate) fn missing(suites: &[Suite]) -> Vec<Requirement> {
-    let wanted = REQUIREMENTS.iter().filter(|it| suites.contains(&it.suite));
+    let wanted = REQUIREMENTS.iter().filter(|it| match it.suite {
+        Some(suite) => suites.contains(&suite),
+        None => Suite::ALL.iter().all(|suite| suites.contains(suite)),
+    });
     wanted.filter(|it| !command::on_path(it.program)).copied().collect()
 }
 
 const fn needs(suite: Suite, program: &'static str, package: &'static str) -> Requirement {
-    Requirement { suite, program, package }
+    Requirement { suite: Some(suite), program, package }
 }
 
-const REQUIREMENTS: [Requirement; 12] = [
+/// What generated files name besides the suites' programs, and what judges unit files.
+const fn besides(program: &'static str, package: &'static str) -> Requirement {
+    Requirement { suite: None, program, package }
+}
+
+const REQUIREMENTS: [Requirement; 25] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -69,4 +78,17 @@ const REQUIREMENTS: [Requirement; 12] = [
     needs(Suite::S6, "s6-svstat", "s6"),
     needs(Suite::S6, "s6-svc", "s6"),
     needs(Suite::S6, "execlineb", "execline"),
+    needs(Suite::Runit, "chpst", "runit"),
+    needs(Suite::Runit, "svlogd", "runit"),
+    needs(Suite::Daemontools, "softlimit", "daemontools"),
+    needs(Suite::Daemontools, "multilog", "daemontools"),
+    needs(Suite::S6, "s6-softlimit", "s6"),
+    needs(Suite::S6, "s6-log", "s6"),
+    besides("bash", "bash"),
+    besides("chroot", "coreutils"),
+    besides("curl", "curl"),
+    besides("ionice", "util-linux"),
+    besides("nc", "netcat-openbsd"),
+    besides("prlimit", "util-linux"),
+    besides("systemd-analyze", "systemd"),
 ];

@@ -12,6 +12,7 @@
 //! | follow any number of services            | [`WatchSet`]                                   |
 //! | use a supervisor of your own in all that | [`Backend`]                                    |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
+//! | make service directories and units       | `build` (feature `build`)                      |
 //!
 //! ```no_run
 //! use svcmgr::{ScanDir, WatchSet};
@@ -29,6 +30,7 @@
 //!
 //! | feature    | adds                                               |
 //! |------------|----------------------------------------------------|
+//! | `build`    | definitions: one for every supervisor, and systemd |
 //! | `serde`    | `Serialize` and `Deserialize` for [`proto`]        |
 //! | `tokio`    | a watch as a `Stream`, driven by tokio             |
 //! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
@@ -39,6 +41,11 @@
 
 #[doc(inline)]
 pub use svclient::*;
+
+/// Definitions: one for every supervisor, applied safely.
+#[cfg(feature = "build")]
+#[doc(inline)]
+pub use svbuild as build;
 
 /// The codecs: records, control bytes, names, pure decisions.
 #[doc(inline)]

@@ -5,8 +5,12 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 use svcmgr::{Dialect, Goal, State, UnixTime};
 
-pub(crate) use self::verbs::Signal;
+pub(crate) use self::{
+    build::{Build, Script},
+    verbs::Signal,
+};
 
+mod build;
 mod verbs;
 
 /// Control services under runit, s6, daemontools and daemontools-encore.
@@ -94,6 +98,8 @@ pub(crate) enum Command {
     Disable(Enable),
     /// Print what services have logged, in the order of its times
     Logs(Logs),
+    /// Make service directories, or units of systemd, from a file of definitions
+    Build(Build),
     /// Supervise one service directory until told to end, as runsv does
     Supervise {
         /// The service directory

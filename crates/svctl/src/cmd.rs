@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod act;
+mod build;
 mod check;
 mod complete;
 mod decode;
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words, &mut output),
         Command::Watch { services } => watch::run(global, services, &mut output),
+        Command::Build(args) => build::run(args, &mut output),
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {

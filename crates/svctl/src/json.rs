@@ -1,6 +1,8 @@
 //! The JSON that svctl prints. Field names and order are a contract: `docs/cli.md` and the schema
 //! beside it. Unknown is `null`, never 0.
 
+mod built;
+
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use svcmgr::{
     proto::{Phase, Record, files},
     signal_name,
 };
+
+pub(crate) use built::{Built, what};
 
 use crate::output::message;
 

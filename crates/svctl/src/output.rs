@@ -114,6 +114,17 @@ impl Output {
         }
     }
 
+    /// Says something of several lines on standard error, as it is: the caller has made it printable.
+    pub(crate) fn report(&mut self, text: &str) {
+        self.flush();
+        Self::complain(text);
+    }
+
+    /// Whether lines may have colour.
+    pub(crate) const fn has_color(&self) -> bool {
+        self.color
+    }
+
     /// Says something on standard error.
     pub(crate) fn message(&mut self, text: &str) {
         self.flush();

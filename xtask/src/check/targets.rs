@@ -17,7 +17,7 @@ struct Row {
 const ALL: &[&str] = &["--all-features"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
-const PORTABLE: &[&str] = &["svproto", "svclient", "svdevtree", "svcmgr", "svctl"];
+const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
 
 const TABLE: [Row; 7] = [
     Row { target: "thumbv7m-none-eabi", crates: &["svproto"], features: &[] },

@@ -13,7 +13,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let one = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
         (name, jsonschema::validator_for(&one).unwrap())
     };
-    ["row", "line", "result", "checked", "placed", "logged", "decoded", "happening"]
+    ["row", "line", "result", "checked", "placed", "logged", "decoded", "happening", "built"]
         .map(kind)
         .into()
 });
@@ -25,6 +25,7 @@ pub fn check(value: &Value) {
         let kind = match object {
             _ if has("raw") => "decoded",
             _ if has("part") => "happening",
+            _ if has("units") => "built",
             _ if has("event") => "line",
             _ if has("scan_dir") => "placed",
             _ if has("line") => "logged",

@@ -1,0 +1,147 @@
+//! What could not be built or written: what, where, why, and what to do about it.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{quote::Unquotable, spec::Invalid, target::Target};
+
+/// Something that a target cannot express, or that its reader cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The service.
+    pub service: String,
+    /// The key, as in [`crate::spec::Key::path`].
+    pub key: String,
+    /// The target.
+    pub target: Target,
+    /// What exactly, where it is not the key as such.
+    pub why: Option<String>,
+    /// The closest alternative.
+    pub instead: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, key, target, why, instead } = self;
+        write!(f, "`{key}` of service `{service}` cannot be expressed for {target}")?;
+        if let Some(why) = why {
+            write!(f, " ({why})")?;
+        }
+        write!(f, "; closest: {instead}")
+    }
+}
+
+/// Why a definition was not rendered, or a plan not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The definition says what none may.
+    #[error("{}", lines(.0))]
+    Invalid(Vec<Invalid>),
+    /// The target cannot express it, and nothing lossy was asked for.
+    #[error("{}", lines(.0))]
+    Gaps(Vec<Gap>),
+    /// Without this the service would be another one; no `lossy` helps.
+    #[error("cannot write `{key}` of service `{service}` for {target}")]
+    Unquotable {
+        /// The service.
+        service: String,
+        /// The key.
+        key: String,
+        /// The target.
+        target: Target,
+        /// What its reader cannot be told.
+        source: Unquotable,
+    },
+    /// No service of that name is in the definitions.
+    #[error("cannot find a service `{}`; there are {}", name.escape_debug(), known.join(", "))]
+    NoService {
+        /// The name.
+        name: String,
+        /// The names that are.
+        known: Vec<String>,
+    },
+    /// Something that is no directory has the place of one, or the reverse.
+    #[error("cannot use {}: it is {found}, not {expected}", path.display())]
+    WrongType {
+        /// The path.
+        path: PathBuf,
+        /// What it must be, with its article.
+        expected: &'static str,
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// Another process is writing there.
+    #[error("cannot write {}: another process is writing there", path.display())]
+    Busy {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// The verb, as in "cannot write".
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// [`Error`] without its details, to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The definition says what none may.
+    Invalid,
+    /// The target cannot express it.
+    Gaps,
+    /// A word cannot be written for the target.
+    Unquotable,
+    /// No service of that name.
+    NoService,
+    /// A path is of another type.
+    WrongType,
+    /// Another process is writing there.
+    Busy,
+    /// The operating system refused.
+    Io,
+}
+
+impl Error {
+    /// What kind of error it is.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Gaps(_) => ErrorKind::Gaps,
+            Self::Unquotable { .. } => ErrorKind::Unquotable,
+            Self::NoService { .. } => ErrorKind::NoService,
+            Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Io { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// What to do, where that is certain.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Gaps(_) => Some("build lossily to have these left out, each with a comment"),
+            Self::WrongType { .. } => Some("move it away, or build into another directory"),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+fn lines<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,204 @@
+//! What is to be on disk: a value that can be printed, compared and written.
+//!
+//! A [`Plan`] is made of [`Unit`]s. A unit appears at once and changes at once: it is a service
+//! directory, or a single file such as a systemd unit.
+
+mod diff;
+mod manifest;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+pub use diff::{Change, Diff, Difference, What};
+/// What is on disk, for whoever writes there.
+pub(crate) mod disk {
+    pub(crate) use super::diff::{file_list, read_or_nothing, same, there, wrong};
+}
+
+pub(crate) use manifest::{MANIFEST, Manifest, WORK};
+
+use crate::error::Gap;
+
+/// What is to be on disk, below one directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What appears and changes at once, by its name in the directory.
+    pub units: BTreeMap<String, Unit>,
+    /// Owner and group of everything that is made; whoever writes it, if `None`.
+    pub owner: Option<Owner>,
+    /// Names of units that are to be gone, if they were written by a plan.
+    pub removals: Vec<String>,
+    /// What was left out because the target cannot express it.
+    pub gaps: Vec<Gap>,
+    /// What is worth knowing although nothing was left out.
+    pub notes: Vec<String>,
+}
+
+/// A file, or a service directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A single file.
+    File(File),
+    /// A directory with these entries, by their paths in it.
+    Directory(BTreeMap<PathBuf, Entry>),
+}
+
+/// An entry of a service directory. Directories above it are made with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file.
+    File(File),
+    /// A symbolic link to this.
+    Link(PathBuf),
+    /// A directory whose mode matters, or that may be empty.
+    Directory {
+        /// Permission bits.
+        mode: u32,
+    },
+}
+
+/// The bytes of a file and what goes with them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner and group, of what is on disk; in a plan they are the plan's.
+    pub owner: Option<Owner>,
+}
+
+/// Owner and group of a file, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl File {
+    pub(crate) fn new(mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { bytes: bytes.into(), mode, owner: None }
+    }
+}
+
+/// Shows the bytes as text.
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = String::from_utf8_lossy(&self.bytes);
+        write!(f, "File({:04o} {text:?} {:?})", self.mode, self.owner)
+    }
+}
+
+impl Plan {
+    /// Gives everything that is made this owner and group instead of whoever writes it: for services
+    /// of a supervisor that is not root's. A directory that is there keeps its own.
+    #[must_use]
+    pub fn owned_by(mut self, owner: Owner) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// The units, with the owner of the plan in each file.
+    pub(crate) fn owned_units(&self) -> BTreeMap<String, Unit> {
+        let mut units = self.units.clone();
+        for unit in units.values_mut() {
+            match unit {
+                Unit::File(file) => file.owner = self.owner,
+                Unit::Directory(entries) => {
+                    for entry in entries.values_mut() {
+                        if let Entry::File(file) = entry {
+                            file.owner = self.owner;
+                        }
+                    }
+                }
+            }
+        }
+        units
+    }
+
+    /// Adds a unit that is to be gone. What was not written by a plan stays.
+    #[must_use]
+    pub fn without(mut self, name: impl Into<String>) -> Self {
+        self.removals.push(name.into());
+        self
+    }
+}
+
+/// The dry run: every entry with its mode, and the content of files.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Owner { uid, gid }) = self.owner {
+            writeln!(f, "everything belongs to {uid}:{gid}")?;
+        }
+        for gap in &self.gaps {
+            writeln!(f, "left out: {gap}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        for (name, unit) in &self.units {
+            match unit {
+                Unit::File(file) => show(f, Path::new(name), file)?,
+                Unit::Directory(entries) => {
+                    writeln!(f, "{name}/ 0755")?;
+                    for (path, entry) in entries {
+                        let path = Path::new(name).join(path);
+                        match entry {
+                            Entry::File(file) => show(f, &path, file)?,
+                            Entry::Link(to) => {
+                                writeln!(f, "{} -> {}", path.display(), to.display())?;
+                            }
+                            Entry::Directory { mode } => {
+                                writeln!(f, "{}/ {mode:04o}", path.display())?;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for name in &self.removals {
+            writeln!(f, "{name} is removed")?;
+        }
+        Ok(())
+    }
+}
+
+/// A file with its content; every line of it is marked, so that none can look like another file.
+fn show(f: &mut fmt::Formatter<'_>, path: &Path, file: &File) -> fmt::Result {
+    write!(f, "{} {:04o}", path.display(), file.mode)?;
+    writeln!(f)?;
+    for line in lines(&file.bytes) {
+        writeln!(f, "  | {line}")?;
+    }
+    Ok(())
+}
+
+/// The lines of a file for a terminal: control characters and what is no UTF-8 are escaped.
+pub(crate) fn lines(bytes: &[u8]) -> Vec<String> {
+    let shown = |line: &[u8]| {
+        let mut text = String::new();
+        for chunk in line.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+            }
+            for byte in chunk.invalid() {
+                text.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+        text
+    };
+    let whole = bytes.strip_suffix(b"\n");
+    let mut lines: Vec<String> = match whole.unwrap_or(bytes) {
+        [] if whole.is_none() => Vec::new(),
+        text => text.split(|byte| *byte == b'\n').map(shown).collect(),
+    };
+    if whole.is_none() && !bytes.is_empty() {
+        lines.push("(no line end)".to_owned());
+    }
+    lines
+}

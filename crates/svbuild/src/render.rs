@@ -1,0 +1,160 @@
+//! From definitions to a plan for one target.
+//!
+//! What each target makes of each key is [`crate::target::CAPABILITIES`]; a key that it does not have is a
+//! [`Gap`], and none is left out silently.
+
+mod daemontools;
+mod embedded;
+mod encore;
+mod env;
+mod family;
+mod identity;
+mod log;
+mod runit;
+mod s6;
+mod systemd;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::{Error, Gap},
+    plan::{Plan, Unit},
+    quote::Unquotable,
+    script::Language,
+    spec::{Definitions, Service},
+    target::{CAPABILITIES, Support, Target},
+};
+
+/// How to render.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The language of scripts for s6; the others have `sh`.
+    pub language: Language,
+    /// What becomes of what the target cannot express.
+    pub lossy: Lossy,
+}
+
+/// What becomes of what a target cannot express.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lossy {
+    /// It is an error.
+    #[default]
+    Refused,
+    /// It is left out, with a comment in the file and a [`Gap`] in the plan.
+    Commented,
+}
+
+impl Definitions {
+    /// Renders every service. Nothing is read or written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for what [`Definitions::check`] finds, [`Error::Gaps`] for everything that
+    /// the target cannot express, [`Error::Unquotable`] for what cannot be written for it at all.
+    pub fn render(&self, target: Target, options: Options) -> Result<Plan, Error> {
+        self.render_those(self.service.iter(), target, options)
+    }
+
+    /// Renders one service. The others are checked and not rendered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Definitions::render`], and [`Error::NoService`].
+    pub fn render_one(&self, name: &str, target: Target, options: Options) -> Result<Plan, Error> {
+        let Some(one) = self.service.get_key_value(name) else {
+            let known = self.service.keys().cloned().collect();
+            return Err(Error::NoService { name: name.to_owned(), known });
+        };
+        self.render_those([one], target, options)
+    }
+
+    fn render_those<'a>(
+        &self,
+        services: impl IntoIterator<Item = (&'a String, &'a Service)>,
+        target: Target,
+        options: Options,
+    ) -> Result<Plan, Error> {
+        let invalid = self.check();
+        if !invalid.is_empty() {
+            return Err(Error::Invalid(invalid));
+        }
+        let mut plan = Plan::default();
+        for (name, service) in services {
+            let mut job = Job::new(name, service, target, options);
+            job.gaps_of_table();
+            let units = job.render()?;
+            plan.units.extend(units);
+            plan.gaps.append(&mut job.gaps);
+            plan.notes.append(&mut job.notes);
+        }
+        if !plan.gaps.is_empty() && options.lossy == Lossy::Refused {
+            return Err(Error::Gaps(plan.gaps));
+        }
+        Ok(plan)
+    }
+}
+
+/// One service on its way to its units.
+struct Job<'a> {
+    name: &'a str,
+    service: &'a Service,
+    target: Target,
+    options: Options,
+    gaps: Vec<Gap>,
+    notes: Vec<String>,
+}
+
+impl<'a> Job<'a> {
+    fn new(name: &'a str, service: &'a Service, target: Target, options: Options) -> Self {
+        Self { name, service, target, options, gaps: Vec::new(), notes: Vec::new() }
+    }
+
+    fn render(&mut self) -> Result<BTreeMap<String, Unit>, Error> {
+        match self.target {
+            Target::Systemd => systemd::units(self),
+            Target::Daemontools => daemontools::directory(self),
+            Target::Encore => encore::directory(self),
+            Target::Runit => runit::directory(self),
+            Target::S6 => s6::directory(self),
+            Target::Embedded => embedded::directory(self),
+        }
+    }
+
+    /// What the table says that the target does not have.
+    fn gaps_of_table(&mut self) {
+        for row in CAPABILITIES.iter().filter(|row| row.is_asked(self.service)) {
+            if let Support::Not(instead) = row.of(self.target) {
+                let why = (!row.only.is_empty()).then_some(row.only);
+                self.gap(row.key, why, instead);
+            }
+        }
+    }
+
+    fn gap(&mut self, key: &str, why: Option<&str>, instead: &str) {
+        self.gaps.push(Gap {
+            service: self.name.to_owned(),
+            key: key.to_owned(),
+            target: self.target,
+            why: why.map(str::to_owned),
+            instead: instead.to_owned(),
+        });
+    }
+
+    /// An error that names the key.
+    fn unquotable(&self, key: &str) -> impl FnOnce(Unquotable) -> Error {
+        let (service, key, target) = (self.name.to_owned(), key.to_owned(), self.target);
+        move |source| Error::Unquotable { service, key, target, source }
+    }
+
+    /// The first lines of a generated file.
+    fn comments(&self) -> Vec<String> {
+        let mut comments = vec![
+            "Generated by svbuild from a definition. A change here is reported, then lost.".into(),
+        ];
+        if self.target != Target::Systemd {
+            comments.extend(self.service.description.clone());
+        }
+        comments.extend(self.gaps.iter().map(|gap| format!("left out: {gap}")));
+        comments
+    }
+}

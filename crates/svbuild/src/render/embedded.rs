@@ -1,0 +1,62 @@
+//! For the embedded supervisor: a directory as runit's, whose `run` needs `sh` and what is asked of
+//! `nice`, `ionice` and `prlimit`; no suite has to be installed. It runs services as its own user.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Job,
+    env::{self, Carrier},
+    family::{self, Entries, PUBLIC},
+    s6,
+};
+use crate::{
+    error::Error,
+    plan::Unit,
+    script::{Give, Language},
+};
+
+pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    let service = job.service;
+    let variables = env::variables(service, Carrier::Script);
+    let mut steps = family::streams(service);
+    steps.extend(service.cwd.as_ref().map(|path| {
+        use std::os::unix::ffi::OsStrExt as _;
+        crate::script::Step::Cd(path.as_os_str().as_bytes().to_vec())
+    }));
+    steps.extend(variables.exports.iter().cloned());
+    steps.extend(family::nice(service));
+    steps.extend(family::ionice(service));
+    let mut limits = Vec::new();
+    for (letter, number) in family::letters(&service.limits) {
+        match letter {
+            'm' => limits.extend([("data", number), ("stack", number), ("as", number)]),
+            'a' => limits.push(("as", number)),
+            'd' => limits.push(("data", number)),
+            's' => limits.push(("stack", number)),
+            'l' => limits.push(("memlock", number)),
+            'r' => limits.push(("rss", number)),
+            'f' => limits.push(("fsize", number)),
+            'c' => limits.push(("core", number)),
+            'o' => limits.push(("nofile", number)),
+            'p' => limits.push(("nproc", number)),
+            _ => limits.push(("cpu", number)),
+        }
+    }
+    if let Some(memory) = service.limits.memory {
+        // The hard limit is low as a rule, and prlimit would fail where chpst takes what there is.
+        steps.push(crate::script::Step::LockedMemory(memory.0 / 1024));
+    }
+    steps.extend(family::prlimit(&limits));
+    steps.extend(variables.last_step());
+
+    let mut entries = Entries::default();
+    family::run(job, &mut entries, steps, &variables, Language::Sh)?;
+    if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
+        entries.file("finish", PUBLIC, text);
+    }
+    if let Some(text) = family::check(job, Language::Sh)? {
+        entries.file("check", PUBLIC, text);
+    }
+    s6::supervisor_files(job, &mut entries);
+    Ok(entries.unit(job.name))
+}

@@ -1,0 +1,220 @@
+//! What the suites of the family have in common: streams, limits, finish scripts, files.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{Job, env::Variables};
+use crate::{
+    error::Error,
+    plan::{Entry, File, Unit},
+    script::{Arg, Give, Language, Pass, Script, Step, argv},
+    spec::{IoClass, Limits, Ready, Restart, Service, Stream, Word},
+};
+
+/// Everybody may read and run it.
+pub(super) const PUBLIC: u32 = 0o755;
+/// It holds values of variables.
+const PRIVATE: u32 = 0o700;
+
+/// The entries of a service directory that is being made.
+#[derive(Default)]
+pub(super) struct Entries(BTreeMap<PathBuf, Entry>);
+
+impl Entries {
+    pub(super) fn file(&mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) {
+        self.0.insert(path.into(), Entry::File(File::new(mode, bytes)));
+    }
+
+    /// The variables that are files.
+    pub(super) fn variables(&mut self, variables: &Variables) {
+        if !variables.files.is_empty() {
+            self.0.insert("env".into(), Entry::Directory { mode: 0o700 });
+        }
+        for (name, content) in &variables.files {
+            self.file(&format!("env/{name}"), 0o600, content.clone());
+        }
+    }
+
+    pub(super) fn unit(self, name: &str) -> BTreeMap<String, Unit> {
+        [(name.to_owned(), Unit::Directory(self.0))].into()
+    }
+}
+
+/// Writes `run`.
+pub(super) fn run(
+    job: &Job<'_>,
+    entries: &mut Entries,
+    steps: Vec<Step>,
+    variables: &Variables,
+    language: Language,
+) -> Result<(), Error> {
+    let mut script = Script::new(words(&job.service.exec));
+    script.comments = job.comments();
+    script.steps = steps;
+    let text = script.text(language).map_err(job.unquotable("exec"))?;
+    entries.file("run", if variables.are_in_script() { PRIVATE } else { PUBLIC }, text);
+    entries.variables(variables);
+    if job.service.down {
+        entries.file(svproto::files::DOWN, 0o644, "");
+    }
+    Ok(())
+}
+
+pub(super) fn words(argv: &[Word]) -> Vec<Arg> {
+    argv.iter().map(|word| Arg::from(word.as_bytes())).collect()
+}
+
+/// The standard streams, and the umask, in an order in which files are made with the supervisor's.
+pub(super) fn streams(service: &Service) -> Vec<Step> {
+    let path = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    let mut steps = Vec::new();
+    match service.stdin.as_ref().unwrap_or(&Stream::Null) {
+        Stream::Inherit | Stream::Stdout => (),
+        Stream::Null => steps.push(Step::Read(0, b"/dev/null".to_vec())),
+        Stream::File(file) => steps.push(Step::Read(0, path(file))),
+    }
+    let output = |fd, stream: &Stream| match stream {
+        Stream::Inherit => None,
+        Stream::Null => Some(Step::Append(fd, b"/dev/null".to_vec())),
+        Stream::Stdout => Some(Step::Copy(fd, 1)),
+        Stream::File(file) => Some(Step::Append(fd, path(file))),
+    };
+    steps.extend(output(1, service.stdout.as_ref().unwrap_or(&Stream::Inherit)));
+    steps.extend(output(2, service.stderr.as_ref().unwrap_or(&Stream::Stdout)));
+    steps.extend(service.umask.map(|mask| Step::Umask(mask.0)));
+    steps
+}
+
+/// The change of the working directory, unless there is another root.
+pub(super) fn cwd(service: &Service) -> Option<Step> {
+    let path = service.cwd.as_deref().filter(|_| service.root.is_none())?;
+    Some(Step::Cd(path.as_os_str().as_bytes().to_vec()))
+}
+
+/// `nice`, for suites without an own program for it.
+pub(super) fn nice(service: &Service) -> Option<Step> {
+    let nice = service.nice?;
+    Some(Step::Chain(argv!["nice", "-n", nice.to_string(), "--"]))
+}
+
+/// `ionice`: no suite has an own program for it.
+pub(super) fn ionice(service: &Service) -> Option<Step> {
+    let io = service.io_priority?;
+    let class = match io.class {
+        IoClass::Realtime => "1",
+        IoClass::BestEffort => "2",
+        IoClass::Idle => "3",
+    };
+    let mut words = argv!["ionice", "-c", class];
+    if io.class != IoClass::Idle {
+        words.extend(argv!["-n", io.level.unwrap_or(4).to_string()]);
+    }
+    words.push("--".into());
+    Some(Step::Chain(words))
+}
+
+/// The limits as letters and numbers, in the letters that `softlimit` and `s6-softlimit` share.
+pub(super) fn letters(limits: &Limits) -> Vec<(char, u64)> {
+    let size = |letter, size: Option<crate::spec::Size>| size.map(|size| (letter, size.0));
+    let number = |letter, number: Option<u32>| number.map(|number| (letter, u64::from(number)));
+    [
+        size('m', limits.memory),
+        size('a', limits.address_space),
+        size('d', limits.data),
+        size('s', limits.stack),
+        size('l', limits.locked_memory),
+        size('r', limits.rss),
+        size('f', limits.file_size),
+        size('c', limits.core),
+        number('o', limits.files),
+        number('p', limits.processes),
+        limits.cpu.map(|time| ('t', time.0.as_secs())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The limits by `softlimit` or `s6-softlimit`.
+pub(super) fn softlimit(service: &Service, program: &str) -> Option<Step> {
+    let letters = letters(&service.limits);
+    if letters.is_empty() {
+        return None;
+    }
+    let mut words = argv![program];
+    for (letter, number) in letters {
+        words.extend(argv![format!("-{letter}"), number.to_string()]);
+    }
+    Some(Step::Chain(words))
+}
+
+/// Limits by `prlimit` of util-linux: the soft ones, in bytes.
+pub(super) fn prlimit(limits: &[(&str, u64)]) -> Option<Step> {
+    if limits.is_empty() {
+        return None;
+    }
+    let mut words = argv!["prlimit"];
+    words.extend(limits.iter().map(|(name, number)| Arg::from(format!("--{name}={number}:"))));
+    words.push("--".into());
+    Some(Step::Chain(words))
+}
+
+/// The finish script, if one is needed for what is asked.
+pub(super) fn finish(
+    job: &Job<'_>,
+    give: Give,
+    language: Language,
+) -> Result<Option<Vec<u8>>, Error> {
+    let service = job.service;
+    let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
+    let bare = service.restart == Restart::Always && delay == 1;
+    if bare && service.finish.is_empty() {
+        return Ok(None);
+    }
+    let mut script = Script::new(Vec::new());
+    script.comments = job.comments().into_iter().take(1).collect();
+    if bare {
+        script.program = words(&service.finish);
+        script.pass = Pass::Arguments;
+    } else if !service.finish.is_empty() {
+        script.steps.push(Step::Try(words(&service.finish), Pass::Arguments));
+    }
+    match service.restart {
+        Restart::Always => (),
+        Restart::OnFailure => script.steps.push(Step::IfClean(give)),
+        Restart::Never => script.steps.push(Step::Always(give)),
+    }
+    // s6 adds its own second after that of the script, unless the service had become ready.
+    let adds = matches!(give, Give::Status(_)) && service.ready.is_none();
+    let delay = delay - u64::from(adds);
+    if delay > u64::from(!adds) && service.restart != Restart::Never {
+        script.steps.push(Step::Try(argv!["sleep", delay.to_string()], Pass::Nothing));
+    }
+    script.text(language).map(Some).map_err(job.unquotable("finish"))
+}
+
+/// The program that asks whether the service is ready, where one is to ask.
+pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
+    match service.ready.as_ref()? {
+        Ready::Fd(_) => None,
+        Ready::Tcp(place) => {
+            let (host, port) = crate::spec::host_and_port(place)?;
+            Some(argv!["nc", "-z", "-w", "1", "--", host, port.to_string()])
+        }
+        Ready::Http(url) => {
+            Some(argv!["curl", "-gfsS", "-o", "/dev/null", "-m", "10", "--", url.as_str()])
+        }
+        Ready::Command(argv) => Some(words(argv)),
+    }
+}
+
+/// The script that asks whether the service is ready.
+pub(super) fn check(job: &Job<'_>, language: Language) -> Result<Option<Vec<u8>>, Error> {
+    let Some(program) = probe(job.service) else { return Ok(None) };
+    let mut script = Script::new(program);
+    script.comments = job.comments().into_iter().take(1).collect();
+    script.text(language).map(Some).map_err(job.unquotable("ready"))
+}

@@ -1,0 +1,97 @@
+//! For runit: `chpst`, `svlogd`, `check`, `control/t`.
+//!
+//! `chpst` comes last, because it reads the variables: what follows it would be looked up in a `PATH`
+//! of the service.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Job,
+    env::{self, Carrier},
+    family::{self, Entries, PUBLIC},
+    identity::Identity,
+    log,
+};
+use crate::{
+    error::Error,
+    plan::Unit,
+    script::{Arg, Give, Language, Step, argv},
+};
+
+pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let service = job.service;
+    let variables = env::variables(service, Carrier::DirectoryLast);
+    let mut steps = family::streams(service);
+    if !variables.files.is_empty() {
+        steps.push(Step::Remember);
+    }
+    steps.extend(family::cwd(service));
+    steps.extend(variables.exports.iter().cloned());
+    steps.extend(family::ionice(service));
+
+    // chpst has no letters for these.
+    let (own, other): (Vec<_>, Vec<_>) = family::letters(&service.limits)
+        .into_iter()
+        .partition(|(letter, _)| !"asl".contains(*letter));
+    let name = |letter| match letter {
+        'a' => "as",
+        's' => "stack",
+        _ => "memlock",
+    };
+    let other: Vec<_> = other.into_iter().map(|(letter, number)| (name(letter), number)).collect();
+    steps.extend(family::prlimit(&other));
+
+    let mut chpst: Vec<Arg> = Vec::new();
+    if service.session {
+        chpst.push("-P".into());
+    }
+    if let Some(dir) = variables.place(service) {
+        chpst.extend([Arg::from("-e"), dir]);
+    }
+    if let Some(root) = &service.root {
+        chpst.extend(argv!["-/", root.as_os_str().as_bytes()]);
+    }
+    if let Some(nice) = service.nice {
+        chpst.extend(argv!["-n", nice.to_string()]);
+    }
+    if let Some(user) = Identity::of(service).chpst() {
+        chpst.extend(argv!["-u", user]);
+    }
+    for (letter, number) in own {
+        chpst.extend(argv![format!("-{letter}"), number.to_string()]);
+    }
+    if !chpst.is_empty() {
+        chpst.insert(0, "chpst".into());
+        chpst.push("--".into());
+        steps.push(Step::Chain(chpst));
+    }
+    steps.extend(variables.last_step());
+
+    let mut entries = Entries::default();
+    // First, because `run` says in comments what was left out.
+    log::svlogd(job, &mut entries)?;
+    family::run(job, &mut entries, steps, &variables, Language::Sh)?;
+    if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
+        entries.file("finish", PUBLIC, text);
+    }
+    if let Some(text) = family::check(job, Language::Sh)? {
+        entries.file("check", PUBLIC, text);
+    }
+    if let Some(signal) = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM) {
+        entries.file("control/t", PUBLIC, stop_script(job, signal.name()));
+    }
+    Ok(entries.unit(job.name))
+}
+
+/// `runsv` runs it instead of sending SIGTERM, and waits for it, so that the process cannot have been
+/// reaped meanwhile: the pid is the service's. If it fails, `runsv` sends SIGTERM after all.
+fn stop_script(job: &Job<'_>, signal: &str) -> String {
+    let mut text = String::from("#!/bin/sh\n");
+    for comment in job.comments().into_iter().take(1) {
+        text.push_str(&crate::script::comment_line(&comment));
+    }
+    text.push_str(&format!("read -r pid <supervise/pid && kill -s {signal} \"$pid\"\n"));
+    text
+}

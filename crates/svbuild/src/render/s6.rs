@@ -1,0 +1,80 @@
+//! For s6: execline scripts, or `sh` ones if asked; `s6-envdir`, `s6-applyuidgid`, `s6-softlimit`,
+//! `s6-notifyoncheck`, `s6-log`, and the files of `s6-supervise`.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Job, daemontools,
+    env::{self, Carrier},
+    family::{self, Entries, PUBLIC},
+    identity::Identity,
+    log,
+};
+use crate::{
+    error::Error,
+    plan::Unit,
+    script::{Give, Language, Step, argv},
+    spec::{Ready, Signal},
+};
+
+/// The descriptor that `s6-notifyoncheck` writes to.
+const CHECK_FD: u32 = 3;
+
+pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    let service = job.service;
+    let language = job.options.language;
+    let variables = env::variables(service, Carrier::Directory);
+    let check = family::check(job, language)?;
+    let mut steps = family::streams(service);
+    if !variables.files.is_empty() {
+        steps.push(Step::Remember);
+    }
+    if check.is_some() {
+        // In the service directory, and for as long as it takes. A double fork, so that the service
+        // gets no child that it does not know.
+        steps.push(Step::Chain(argv!["s6-notifyoncheck", "-d", "-n", "0", "--"]));
+    }
+    steps.extend(variables.exports.iter().cloned());
+    steps.extend(variables.directory(service, &["s6-envdir", "--"]));
+    match family::cwd(service) {
+        // `sh` would change the directory before `s6-notifyoncheck` is run.
+        Some(Step::Cd(dir)) if check.is_some() && language == Language::Sh => {
+            steps.push(Step::Chain(argv!["sh", "-c", "cd \"$0\" && exec \"$@\"", &dir[..]]));
+        }
+        cd => steps.extend(cd),
+    }
+    steps.extend(family::nice(service));
+    steps.extend(family::ionice(service));
+    let change = Identity::of(service).s6();
+    daemontools::identity(job, &mut steps, &variables, "s6-softlimit", change);
+
+    let mut entries = Entries::default();
+    // First, because `run` says in comments what was left out.
+    log::s6_log(job, &mut entries)?;
+    family::run(job, &mut entries, steps, &variables, language)?;
+    if let Some(text) = family::finish(job, Give::Status(125), language)? {
+        entries.file("finish", PUBLIC, text);
+        // As long as it needs, as under runit.
+        entries.file("timeout-finish", 0o644, "0\n");
+    }
+    if let Some(text) = check {
+        entries.file("data/check", PUBLIC, text);
+        entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{CHECK_FD}\n"));
+    }
+    supervisor_files(job, &mut entries);
+    Ok(entries.unit(job.name))
+}
+
+/// The files that the embedded supervisor reads as well.
+pub(super) fn supervisor_files(job: &Job<'_>, entries: &mut Entries) {
+    let service = job.service;
+    if let Some(Ready::Fd(fd)) = service.ready {
+        entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{fd}\n"));
+    }
+    if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {
+        entries.file("down-signal", 0o644, format!("{signal}\n"));
+    }
+    if let Some(time) = service.stop.kill_after {
+        entries.file("timeout-kill", 0o644, format!("{}\n", time.0.as_millis()));
+    }
+}

@@ -1,0 +1,293 @@
+//! For systemd, 252 and later: a unit, and a file for a journal of its own if sizes are asked for.
+//!
+//! Nothing that any of 252 to 262 calls deprecated or ignores is written. `Type=exec`, never `simple`,
+//! whose start is "done" for a program that does not exist. The restart policy is that of the family:
+//! no limit on starts, a second between two of them, SIGTERM to the main process only.
+
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
+
+use super::{Job, family};
+use crate::{
+    error::Error,
+    plan::{File, Unit},
+    quote::systemd as quote,
+    script::{Arg, comment_line},
+    spec::{Id, IoClass, Ready, Restart, Signal, Size, Stream},
+};
+
+/// Names of signals to numbers for finish programs; `sh` knows none of its own. Linux, but for
+/// MIPS and others with numbers of their own.
+const NUMBERS: &str = "HUP) s=1;; INT) s=2;; QUIT) s=3;; ILL) s=4;; TRAP) s=5;; ABRT) s=6;; BUS) s=7;; \
+    FPE) s=8;; KILL) s=9;; USR1) s=10;; SEGV) s=11;; USR2) s=12;; PIPE) s=13;; ALRM) s=14;; \
+    TERM) s=15;; STKFLT) s=16;; XCPU) s=24;; XFSZ) s=25;; VTALRM) s=26;; PROF) s=27;; POLL) s=29;; \
+    PWR) s=30;; SYS) s=31;; *) s=0;;";
+
+/// A unit that is being made.
+struct Lines<'a, 'b> {
+    job: &'a Job<'b>,
+    text: String,
+}
+
+impl Lines<'_, '_> {
+    fn line(&mut self, directive: &str, value: impl std::fmt::Display) {
+        self.text.push_str(&format!("{directive}={value}\n"));
+    }
+
+    fn section(&mut self, name: &str) {
+        self.text.push_str(&format!("\n[{name}]\n"));
+    }
+
+    /// A path where no quotes are known.
+    fn path(&mut self, directive: &str, key: &str, prefix: &str, path: &Path) -> Result<(), Error> {
+        let path = quote::path(path.as_os_str().as_bytes()).map_err(self.job.unquotable(key))?;
+        self.line(directive, format_args!("{prefix}{path}"));
+        Ok(())
+    }
+
+    /// A command line.
+    fn command(
+        &mut self,
+        directive: &str,
+        key: &str,
+        argv: &[Arg],
+        prefix: &str,
+    ) -> Result<(), Error> {
+        let mut words = Vec::with_capacity(argv.len());
+        for (at, arg) in argv.iter().enumerate() {
+            let Arg::Word(word) = arg else { continue };
+            let word = if at == 0 { quote::program(word) } else { quote::argument(word) };
+            words.push(word.map_err(self.job.unquotable(key))?);
+        }
+        self.line(directive, format_args!("{prefix}{}", words.join(" ")));
+        Ok(())
+    }
+
+    /// A soft limit. The hard one is as high as it can be, because the family leaves it alone, and
+    /// there is no way to say that.
+    fn limit(&mut self, directive: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.line(directive, format_args!("{number}:infinity"));
+        }
+    }
+}
+
+pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    let own_journal = journal(job);
+    let mut units = BTreeMap::new();
+    let text = unit(job, own_journal.is_some())?;
+    units.insert(format!("{}.service", job.name), Unit::File(File::new(0o644, text)));
+    if let Some(text) = own_journal {
+        let name = format!("journald@{}.conf", job.name);
+        job.notes.push(format!(
+            "{name} belongs into /etc/systemd; the lines of `{}` are read with `journalctl --namespace={}`",
+            job.name, job.name
+        ));
+        units.insert(name, Unit::File(File::new(0o644, text)));
+    }
+    if job.service.user.is_some() {
+        job.notes.push(format!(
+            "systemd gives service `{}` also the groups that the database lists for its user",
+            job.name
+        ));
+    }
+    Ok(units)
+}
+
+/// The file of the service's own journal, if it needs one.
+fn journal(job: &Job<'_>) -> Option<String> {
+    let log = job.service.log.as_ref()?;
+    if log.max_size.is_none() && log.max_files.is_none() {
+        return None;
+    }
+    let mut text: String = job.comments().iter().take(1).map(|line| comment_line(line)).collect();
+    text.push_str("[Journal]\nStorage=persistent\n");
+    if let Some(Size(size)) = log.max_size {
+        text.push_str(&format!("SystemMaxFileSize={size}\n"));
+    }
+    if let Some(files) = log.max_files {
+        // The one that is written to counts.
+        text.push_str(&format!("SystemMaxFiles={}\n", files + 1));
+    }
+    Some(text)
+}
+
+fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
+    let service = job.service;
+    let comments = job.comments();
+    let text = comments.iter().map(|line| comment_line(line));
+    let mut lines = Lines { job, text: text.collect() };
+    lines.text.push_str("[Unit]\n");
+    let description = service.description.as_deref().unwrap_or(job.name);
+    let description =
+        quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
+    lines.line("Description", description);
+    for after in &service.after {
+        lines.line("After", format_args!("{after}.service"));
+    }
+    lines.line("StartLimitIntervalSec", 0);
+
+    lines.section("Service");
+    start(&mut lines)?;
+    stop(&mut lines)?;
+    process(&mut lines)?;
+    streams(&mut lines, own_journal)?;
+
+    if !service.down {
+        lines.section("Install");
+        lines.line("WantedBy", "multi-user.target");
+    }
+    Ok(lines.text)
+}
+
+/// What is run, and when it counts as started.
+fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
+    let job = lines.job;
+    let exec = family::words(&job.service.exec);
+    // The program is checked as if it stood first, wherever it stands.
+    let program = job.service.exec.first().map(|word| quote::program(word.as_bytes()));
+    program.transpose().map_err(job.unquotable("exec"))?;
+    if let Some(Ready::Fd(fd)) = job.service.ready {
+        lines.line("Type", "notify");
+        lines.line("NotifyAccess", "all");
+        let wrap = format!("exec {fd}> >(read -r _ && exec systemd-notify --ready); exec \"$@\"");
+        let mut argv: Vec<Arg> = ["/bin/bash", "-c", &wrap, "ready"].map(Arg::from).into();
+        argv.extend(exec);
+        return lines.command("ExecStart", "exec", &argv, "");
+    }
+    lines.line("Type", "exec");
+    lines.command("ExecStart", "exec", &exec, "")?;
+    if let Some(probe) = family::probe(job.service) {
+        let wait = "until \"$@\"; do sleep 1; done";
+        let mut argv: Vec<Arg> = ["/bin/sh", "-c", wait, "ready"].map(Arg::from).into();
+        argv.extend(probe);
+        lines.line("TimeoutStartSec", "infinity");
+        lines.command("ExecStartPost", "ready", &argv, "")?;
+    }
+    Ok(())
+}
+
+/// How it is ended, and what follows.
+fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
+    let service = lines.job.service;
+    if !service.finish.is_empty() {
+        // As under runit: exit code or -1, then the signal's number or 0. As the manager's user.
+        let pass = format!(
+            "case $EXIT_CODE in exited) set -- \"$@\" \"$EXIT_STATUS\" 0;; killed|dumped) \
+             case $EXIT_STATUS in {NUMBERS} esac; set -- \"$@\" -1 \"$s\";; \
+             *) set -- \"$@\" -1 0;; esac; exec \"$@\""
+        );
+        let mut argv: Vec<Arg> = ["/bin/sh", "-c", &pass, "finish"].map(Arg::from).into();
+        argv.extend(family::words(&service.finish));
+        lines.command("ExecStopPost", "finish", &argv, "+")?;
+    }
+    match service.restart {
+        Restart::Always => lines.line("Restart", "always"),
+        Restart::OnFailure => {
+            lines.line("Restart", "on-failure");
+            // These count as success there, and as any other end here.
+            lines.line("RestartForceExitStatus", "SIGHUP SIGINT SIGPIPE SIGTERM");
+        }
+        Restart::Never => lines.line("Restart", "no"),
+    }
+    let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
+    lines.line("RestartSec", delay);
+    lines.line("KillMode", "mixed");
+    if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {
+        lines.line("KillSignal", format_args!("SIG{signal}"));
+    }
+    match service.stop.kill_after {
+        Some(time) => lines.line("TimeoutStopSec", format_args!("{}ms", time.0.as_millis())),
+        None => lines.line("TimeoutStopSec", "infinity"),
+    }
+    Ok(())
+}
+
+/// What the process is like.
+fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
+    let job = lines.job;
+    let service = job.service;
+    if let Some(root) = &service.root {
+        lines.path("RootDirectory", "root", "", root)?;
+    }
+    if let Some(cwd) = &service.cwd {
+        lines.path("WorkingDirectory", "cwd", "", cwd)?;
+    }
+    if let Some(user) = &service.user {
+        lines.line("User", user);
+    }
+    if let Some(group) = &service.group {
+        lines.line("Group", group);
+    }
+    if !service.groups.is_empty() {
+        let groups: Vec<_> = service.groups.iter().map(Id::to_string).collect();
+        lines.line("SupplementaryGroups", groups.join(" "));
+    }
+    for (name, value) in &service.env {
+        let key = format!("env.{name}");
+        let text = quote::assignment(name, value.as_bytes()).map_err(job.unquotable(&key))?;
+        lines.line("Environment", text);
+    }
+    if let Some(mask) = service.umask {
+        lines.line("UMask", mask);
+    }
+    if let Some(nice) = service.nice {
+        lines.line("Nice", nice);
+    }
+    if let Some(io) = service.io_priority {
+        let class = match io.class {
+            IoClass::Realtime => "realtime",
+            IoClass::BestEffort => "best-effort",
+            IoClass::Idle => "idle",
+        };
+        lines.line("IOSchedulingClass", class);
+        if io.class != IoClass::Idle {
+            lines.line("IOSchedulingPriority", io.level.unwrap_or(4));
+        }
+    }
+    limits(lines);
+    Ok(())
+}
+
+fn limits(lines: &mut Lines<'_, '_>) {
+    let limits = &lines.job.service.limits;
+    let bytes = |size: Option<Size>| size.map(|size| size.0);
+    let part = |size: Option<Size>| bytes(size.or(limits.memory));
+    lines.limit("LimitDATA", part(limits.data));
+    lines.limit("LimitSTACK", part(limits.stack));
+    lines.limit("LimitMEMLOCK", part(limits.locked_memory));
+    lines.limit("LimitAS", part(limits.address_space));
+    lines.limit("LimitRSS", bytes(limits.rss));
+    lines.limit("LimitFSIZE", bytes(limits.file_size));
+    lines.limit("LimitCORE", bytes(limits.core));
+    lines.limit("LimitNOFILE", limits.files.map(u64::from));
+    lines.limit("LimitNPROC", limits.processes.map(u64::from));
+    lines.limit("LimitCPU", limits.cpu.map(|time| time.0.as_secs()));
+}
+
+/// Standard streams, and the journal.
+fn streams(lines: &mut Lines<'_, '_>, own_journal: bool) -> Result<(), Error> {
+    let service = lines.job.service;
+    match service.stdin.as_ref() {
+        Some(Stream::File(path)) => lines.path("StandardInput", "stdin", "file:", path)?,
+        _ => lines.line("StandardInput", "null"),
+    }
+    match service.stdout.as_ref() {
+        Some(Stream::File(path)) => lines.path("StandardOutput", "stdout", "append:", path)?,
+        Some(Stream::Null) => lines.line("StandardOutput", "null"),
+        _ => lines.line("StandardOutput", "journal"),
+    }
+    match service.stderr.as_ref() {
+        Some(Stream::File(path)) => lines.path("StandardError", "stderr", "append:", path)?,
+        Some(Stream::Null) => lines.line("StandardError", "null"),
+        Some(Stream::Inherit) => lines.line("StandardError", "journal"),
+        // "inherit" is standard output's.
+        None | Some(Stream::Stdout) => lines.line("StandardError", "inherit"),
+    }
+    if service.log.is_some() {
+        lines.line("SyslogIdentifier", lines.job.name);
+    }
+    if own_journal {
+        lines.line("LogNamespace", lines.job.name);
+    }
+    Ok(())
+}

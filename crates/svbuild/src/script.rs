@@ -1,0 +1,364 @@
+//! A program that becomes the service step by step, written for `/bin/sh` or for `execlineb`.
+//!
+//! Each word is quoted for its reader here and nowhere else. No generated script has a variable that
+//! is made of a definition: `sh` gets positional parameters, which are not inherited, and execline
+//! replaces nothing, but in a script that hands its own arguments on. There, every `$` of a
+//! definition is written as a variable that is replaced by `$`, because `execlineb -S` and its kin
+//! replace in words of any quotes.
+
+use crate::quote::{self, Unquotable};
+
+/// What happens before the program, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A descriptor is opened for reading.
+    Read(u8, Vec<u8>),
+    /// A descriptor is opened for appending, the file made if missing.
+    Append(u8, Vec<u8>),
+    /// The first descriptor becomes a copy of the second.
+    Copy(u8, u8),
+    /// The umask.
+    Umask(u16),
+    /// Remembers the service directory, before a [`Step::Cd`], for [`Arg::Env`].
+    Remember,
+    /// Sets the soft limit of locked memory to so many KiB, or to the hard one if that is lower.
+    LockedMemory(u64),
+    /// Changes the working directory.
+    Cd(Vec<u8>),
+    /// Sets a variable.
+    Export(String, Vec<u8>),
+    /// Runs a program and waits; if it fails, nothing more is done.
+    Do(Vec<Arg>),
+    /// The same with its input from a file and its output thrown away.
+    Feed(Vec<Arg>, Vec<u8>),
+    /// Sets `GIDLIST` to the numbers of these groups (s6).
+    GidList(Vec<String>),
+    /// Runs a program and waits, whatever comes of it.
+    Try(Vec<Arg>, Pass),
+    /// A program that ends by running the rest.
+    Chain(Vec<Arg>),
+    /// If the first argument of the script is 0: ends with this status, or asks the supervisor to
+    /// leave the service down.
+    IfClean(Give),
+    /// The same, whatever the arguments.
+    Always(Give),
+}
+
+/// How a finish script says that there is to be no other run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Give {
+    /// By its exit status (s6).
+    Status(u8),
+    /// By a `d` to the supervisor (runit).
+    Down,
+}
+
+/// A word of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Arg {
+    /// Itself.
+    Word(Vec<u8>),
+    /// The directory `env` of the service directory.
+    Env,
+}
+
+/// What is added to the last command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// Nothing.
+    Nothing,
+    /// The arguments of the script.
+    Arguments,
+}
+
+impl From<&str> for Arg {
+    fn from(word: &str) -> Self {
+        Self::Word(word.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(word: String) -> Self {
+        Self::Word(word.into_bytes())
+    }
+}
+
+impl From<&[u8]> for Arg {
+    fn from(word: &[u8]) -> Self {
+        Self::Word(word.to_vec())
+    }
+}
+
+/// Words of a command.
+macro_rules! argv {
+    ($($word:expr),* $(,)?) => { vec![$($crate::script::Arg::from($word)),*] };
+}
+pub(crate) use argv;
+
+/// A script. Without a program it ends after its steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub(crate) comments: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) program: Vec<Arg>,
+    pub(crate) pass: Pass,
+}
+
+/// The language of a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Language {
+    /// `/bin/sh`.
+    Sh,
+    /// `execlineb`; s6 only.
+    #[default]
+    Execline,
+}
+
+/// The interpreter that execline scripts name: where Debian, Alpine and others put it.
+const EXECLINEB: &str = "/usr/bin/execlineb";
+
+impl Script {
+    pub(crate) fn new(program: Vec<Arg>) -> Self {
+        Self { comments: Vec::new(), steps: Vec::new(), program, pass: Pass::Nothing }
+    }
+
+    pub(crate) fn text(&self, language: Language) -> Result<Vec<u8>, Unquotable> {
+        match language {
+            Language::Sh => self.sh(),
+            Language::Execline => self.execline(),
+        }
+    }
+
+    /// Whether a word of a definition has a `$`.
+    fn has_dollar(&self) -> bool {
+        let has = |arg: &Arg| matches!(arg, Arg::Word(word) if word.contains(&b'$'));
+        self.program.iter().any(has)
+            || self.steps.iter().any(|step| match step {
+                Step::Try(argv, _) | Step::Do(argv) | Step::Chain(argv) => argv.iter().any(has),
+                _ => false,
+            })
+    }
+
+    fn comment_lines(&self, out: &mut Vec<u8>) {
+        for comment in &self.comments {
+            out.extend_from_slice(comment_line(comment).as_bytes());
+        }
+    }
+
+    fn sh(&self) -> Result<Vec<u8>, Unquotable> {
+        let mut out = b"#!/bin/sh\n".to_vec();
+        self.comment_lines(&mut out);
+        let mut exec: Vec<u8> = Vec::new();
+        for step in &self.steps {
+            let line = match step {
+                Step::Read(fd, path) => join(&[format!("exec {fd}<").as_bytes(), &sh_path(path)?]),
+                Step::Append(fd, path) => {
+                    join(&[format!("exec {fd}>>").as_bytes(), &sh_path(path)?])
+                }
+                Step::Copy(to, from) => format!("exec {to}>&{from}").into_bytes(),
+                Step::Umask(bits) => format!("umask {bits:03o}").into_bytes(),
+                Step::Remember => b"set -- \"$PWD\"".to_vec(),
+                Step::Cd(path) => join(&[b"cd ", &sh_path(path)?, b" || exit 111"]),
+                Step::LockedMemory(kib) => {
+                    format!("ulimit -S -l {kib} 2>/dev/null || ulimit -S -l \"$(ulimit -H -l)\"")
+                        .into_bytes()
+                }
+                Step::Export(name, value) => {
+                    join(&[b"export ", name.as_bytes(), b"=", &quote::sh::quote(value)?])
+                }
+                Step::Do(argv) => join(&[&sh_words(argv)?, b" || exit 111"]),
+                Step::Feed(argv, file) => {
+                    join(&[&sh_words(argv)?, b" <", &sh_path(file)?, b" >/dev/null || exit 111"])
+                }
+                Step::GidList(names) => {
+                    let one = |(at, name): (usize, &String)| {
+                        let before = if at == 0 { "" } else { "$GIDLIST," };
+                        format!(
+                            "GIDLIST={before}$(s6-envuidgid -g {name} sh -c 'echo \"$GID\"') || exit 111"
+                        )
+                    };
+                    let lines: Vec<_> = names.iter().enumerate().map(one).collect();
+                    format!("{}\nexport GIDLIST", lines.join("\n")).into_bytes()
+                }
+                Step::Try(argv, pass) => join(&[&sh_words(argv)?, sh_pass(*pass)]),
+                Step::Chain(argv) => {
+                    exec.extend_from_slice(&sh_words(argv)?);
+                    exec.push(b' ');
+                    continue;
+                }
+                Step::IfClean(give) => {
+                    join(&[b"if [ \"$1\" = 0 ]; then ", sh_give(*give).as_bytes(), b"; fi"])
+                }
+                Step::Always(give) => sh_give(*give).into_bytes(),
+            };
+            out.extend_from_slice(&line);
+            out.push(b'\n');
+        }
+        if self.program.is_empty() {
+            out.extend_from_slice(b"exit 0\n");
+        } else {
+            let words = sh_words(&self.program)?;
+            out.extend_from_slice(&join(&[b"exec ", &exec, &words, sh_pass(self.pass), b"\n"]));
+        }
+        Ok(out)
+    }
+
+    fn execline(&self) -> Result<Vec<u8>, Unquotable> {
+        // Only a script that uses its arguments has them replaced, and only in such a script is a
+        // `$` anything but itself.
+        let uses = |step: &Step| matches!(step, Step::Try(_, Pass::Arguments) | Step::IfClean(_));
+        let replaces = self.pass == Pass::Arguments || self.steps.iter().any(uses);
+        let options = if replaces { "-S0" } else { "-P" };
+        let mut out = format!("#!{EXECLINEB} {options}\n").into_bytes();
+        self.comment_lines(&mut out);
+        let line = |argv: &[Arg]| execline_words(argv, replaces);
+        let own = |argv: Vec<Arg>| line(&argv);
+        if replaces && self.has_dollar() {
+            out.extend_from_slice(b"define -- dollar \"$\"\n");
+        }
+        for step in &self.steps {
+            let text = match step {
+                Step::Read(fd, path) => own(argv!["redirfd", "-r", fd.to_string(), &path[..]])?,
+                Step::Append(fd, path) => own(argv!["redirfd", "-a", fd.to_string(), &path[..]])?,
+                Step::Copy(to, from) => {
+                    own(argv!["fdmove", "-c", to.to_string(), from.to_string()])?
+                }
+                Step::Umask(bits) => own(argv!["umask", format!("{bits:03o}")])?,
+                // `./env` is read before the change, because execline goes step by step.
+                Step::Remember => continue,
+                // Only in scripts for `sh`.
+                Step::LockedMemory(_) => continue,
+                Step::Cd(path) => own(argv!["cd", &path[..]])?,
+                Step::Export(name, value) => own(argv!["export", name.as_str(), &value[..]])?,
+                Step::Do(argv) => join(&[b"if { ", &line(argv)?, b" }"]),
+                Step::Feed(argv, file) => join(&[
+                    b"if { redirfd -r 0 ",
+                    &own(argv![&file[..]])?,
+                    b" redirfd -w 1 /dev/null ",
+                    &line(argv)?,
+                    b" }",
+                ]),
+                Step::GidList(names) => gid_list(names),
+                Step::Try(argv, pass) => {
+                    join(&[b"foreground { ", &line(argv)?, execline_pass(*pass), b" }"])
+                }
+                Step::Chain(argv) => line(argv)?,
+                Step::IfClean(give) => {
+                    join(&[b"ifelse { eltest $1 = 0 } { ", execline_give(*give).as_bytes(), b" }"])
+                }
+                Step::Always(give) => execline_give(*give).as_bytes().to_vec(),
+            };
+            out.extend_from_slice(&text);
+            out.push(b'\n');
+            if matches!(step, Step::Always(_)) {
+                return Ok(out);
+            }
+        }
+        if self.program.is_empty() {
+            out.extend_from_slice(b"exit 0\n");
+        } else {
+            out.extend_from_slice(&join(&[&line(&self.program)?, execline_pass(self.pass), b"\n"]));
+        }
+        Ok(out)
+    }
+}
+
+fn join(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+/// A line of a comment. A line end in it would be the end of the comment.
+pub(crate) fn comment_line(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // A unit file would go on after a final backslash.
+    format!("# {}\n", line.trim_end_matches([' ', '\\']))
+}
+
+/// A path is absolute or begins with `./`, so it is no option.
+fn sh_path(path: &[u8]) -> Result<Vec<u8>, Unquotable> {
+    quote::sh::quote(path)
+}
+
+fn sh_words(argv: &[Arg]) -> Result<Vec<u8>, Unquotable> {
+    let words: Result<Vec<_>, _> = argv
+        .iter()
+        .map(|arg| match arg {
+            Arg::Word(word) => quote::sh::quote(word),
+            Arg::Env => Ok(b"\"$1/env\"".to_vec()),
+        })
+        .collect();
+    Ok(words?.join(&b' '))
+}
+
+const fn sh_pass(pass: Pass) -> &'static [u8] {
+    match pass {
+        Pass::Nothing => b"",
+        Pass::Arguments => b" \"$@\"",
+    }
+}
+
+fn sh_give(give: Give) -> String {
+    match give {
+        Give::Status(status) => format!("exit {status}"),
+        // Opened for both ways, so that it does not wait where nobody reads any more.
+        Give::Down => "printf d 1<>supervise/control".to_owned(),
+    }
+}
+
+/// In a script that replaces, `$` is the variable `dollar`, and backslashes before it are doubled,
+/// because the replacement halves them.
+fn execline_words(argv: &[Arg], replaces: bool) -> Result<Vec<u8>, Unquotable> {
+    let words: Result<Vec<_>, _> = argv
+        .iter()
+        .map(|arg| match arg {
+            Arg::Word(word) if replaces && word.contains(&b'$') => {
+                quote::execline::quote(&without_dollar(word))
+            }
+            Arg::Word(word) => quote::execline::quote(word),
+            Arg::Env => Ok(b"./env".to_vec()),
+        })
+        .collect();
+    Ok(words?.join(&b' '))
+}
+
+fn without_dollar(word: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(word.len() + 8);
+    let mut backslashes = 0;
+    for &byte in word {
+        if byte == b'$' {
+            text.extend(std::iter::repeat_n(b'\\', backslashes));
+            text.extend_from_slice(b"${dollar}");
+        } else {
+            text.push(byte);
+        }
+        backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
+    }
+    text
+}
+
+const fn execline_pass(pass: Pass) -> &'static [u8] {
+    match pass {
+        Pass::Nothing => b"",
+        Pass::Arguments => b" $@",
+    }
+}
+
+fn execline_give(give: Give) -> String {
+    match give {
+        Give::Status(status) => format!("exit {status}"),
+        Give::Down => "redirfd -u 1 supervise/control printf d".to_owned(),
+    }
+}
+
+/// The names are looked up in a subprocess, so that nothing is replaced outside of it.
+fn gid_list(names: &[String]) -> Vec<u8> {
+    let mut text = String::from("backtick GIDLIST {");
+    let mut format = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        text.push_str(&format!(" s6-envuidgid -g {name} importas -i g{at} GID"));
+        format.push(format!("${{g{at}}}"));
+    }
+    text.push_str(&format!(" printf %s {} }}", format.join(",")));
+    text.into_bytes()
+}

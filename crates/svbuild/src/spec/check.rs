@@ -1,0 +1,352 @@
+//! What a definition may say, beyond the form of each value. Everything that is wrong is told, not
+//! only the first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    time::Duration,
+};
+
+use super::{Definitions, Id, IoClass, Log, Ready, Service, Size, Stream, Word};
+
+/// Something that a definition may not say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use service `{}`: {}{why}", service.escape_debug(), key_of(key))]
+pub struct Invalid {
+    /// The service.
+    pub service: String,
+    /// The key, as in [`super::Key::path`]; a variable is `env.NAME`. Empty for the name itself.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub why: String,
+}
+
+fn key_of(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("`{}` ", key.escape_debug()) }
+}
+
+/// The longest name: below what scanners, loggers and unit files allow with what they add to it.
+const LONGEST_NAME: usize = 200;
+
+impl Definitions {
+    /// Everything that is wrong; empty if nothing is.
+    #[must_use]
+    pub fn check(&self) -> Vec<Invalid> {
+        let mut found: Vec<_> =
+            self.service.iter().flat_map(|(name, service)| service.check(name)).collect();
+        for (name, service) in &self.service {
+            let unknown = service.after.iter().filter(|after| !self.service.contains_key(*after));
+            for after in unknown {
+                let why =
+                    format!("names `{}`, which is no service of this file", after.escape_debug());
+                found.push(Invalid { service: name.clone(), key: "after".into(), why });
+            }
+        }
+        found.extend(self.cycle());
+        found
+    }
+
+    /// Services that wait for each other.
+    fn cycle(&self) -> Option<Invalid> {
+        let mut waiting: BTreeMap<&str, BTreeSet<&str>> = self
+            .service
+            .iter()
+            .map(|(name, service)| {
+                (name.as_str(), service.after.iter().map(String::as_str).collect())
+            })
+            .collect();
+        loop {
+            let left: BTreeSet<&str> = waiting.keys().copied().collect();
+            waiting.retain(|_, after| after.iter().any(|name| left.contains(name)));
+            if waiting.len() == left.len() {
+                break;
+            }
+        }
+        // Each that is left waits for another that is left, so a walk comes back.
+        let mut way = vec![*waiting.keys().next()?];
+        loop {
+            let after = way.last().and_then(|last| waiting.get(last))?;
+            let next = *after.iter().find(|name| waiting.contains_key(*name))?;
+            let start = way.iter().position(|name| *name == next);
+            way.push(next);
+            if let Some(start) = start {
+                let round = way.get(start..).unwrap_or_default().join(" after ");
+                let why = format!("goes round: {round}");
+                return Some(Invalid { service: next.to_owned(), key: "after".into(), why });
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Everything that is wrong with this service; `after` is not looked at.
+    #[must_use]
+    pub fn check(&self, name: &str) -> Vec<Invalid> {
+        let mut check = Check { service: name, found: Vec::new() };
+        check.name(name);
+        check.exec(&self.exec);
+        if let Some(text) = &self.description {
+            let clean = !text.chars().any(char::is_control) && text.trim() == text;
+            check.that(clean && !text.is_empty() && !text.ends_with('\\'), "description", || {
+                "must be one line without control characters, outer blanks or a final backslash"
+                    .into()
+            });
+        }
+        check.path("cwd", self.cwd.as_deref());
+        check.path("env_dir", self.env_dir.as_deref());
+        check.path("root", self.root.as_deref());
+        for (variable, value) in &self.env {
+            check.variable(variable, value);
+        }
+        check.identity("", self.user.as_ref(), self.group.as_ref(), &self.groups);
+        check.that(self.umask.is_none_or(|mask| mask.0 <= 0o777), "umask", || {
+            "must be 000 to 777".into()
+        });
+        check.that(self.nice.is_none_or(|nice| (-20..=19).contains(&nice)), "nice", || {
+            "must be -20 to 19".into()
+        });
+        if let Some(io) = self.io_priority {
+            let level = io.level.is_none_or(|level| level <= 7);
+            check.that(level, "io_priority.level", || "must be 0 to 7".into());
+            let idle = io.class == IoClass::Idle && io.level.is_some();
+            check.that(!idle, "io_priority.level", || "has no meaning with `idle`".into());
+        }
+        check.limits(self);
+        check.streams(self);
+        check.ready(self.ready.as_ref());
+        check.that(
+            self.stop.kill_after.is_none_or(|time| whole_millis(time.0)),
+            "stop.kill_after",
+            || "must be 1ms or more, in whole milliseconds, and less than 49 days".into(),
+        );
+        check.argv("finish", &self.finish);
+        let delay = self.restart_delay.map_or(Duration::from_secs(1), |time| time.0);
+        let whole = delay.subsec_nanos() == 0 && (1..=86_400).contains(&delay.as_secs());
+        check.that(whole, "restart_delay", || "must be whole seconds, from 1s to a day".into());
+        if let Some(log) = &self.log {
+            check.log(log);
+        }
+        check.found
+    }
+}
+
+/// What `timeout-kill` of s6 holds: a 32-bit number of milliseconds.
+fn whole_millis(time: Duration) -> bool {
+    time.subsec_nanos() % 1_000_000 == 0 && (1..=u128::from(u32::MAX)).contains(&time.as_millis())
+}
+
+struct Check<'a> {
+    service: &'a str,
+    found: Vec<Invalid>,
+}
+
+impl Check<'_> {
+    fn that(&mut self, holds: bool, key: &str, why: impl FnOnce() -> String) {
+        if !holds {
+            let (service, key) = (self.service.to_owned(), key.to_owned());
+            self.found.push(Invalid { service, key, why: why() });
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        let byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let first = |first: u8| first.is_ascii_alphanumeric() || first == b'_';
+        let good = name.bytes().all(byte) && name.bytes().next().is_some_and(first);
+        self.that(good && name.len() <= LONGEST_NAME, "", || {
+            format!(
+                "its name must be letters, digits, `_`, `-` and `.`, not begin with `-` or `.`, and \
+                 have at most {LONGEST_NAME} of them"
+            )
+        });
+    }
+
+    fn exec(&mut self, argv: &[Word]) {
+        self.that(!argv.is_empty(), "exec", || "must name a program".into());
+        self.argv("exec", argv);
+    }
+
+    fn argv(&mut self, key: &str, argv: &[Word]) {
+        self.that(argv.iter().all(|word| !word.as_bytes().contains(&0)), key, || {
+            "has a NUL, which no argument can".into()
+        });
+        if let Some(program) = argv.first().map(Word::as_bytes) {
+            // Prefixes such as `-` mean something to readers; a name without `/` is looked up.
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.+".contains(byte);
+            let name = program.iter().all(plain) && !program.starts_with(b"-");
+            let name = name && !program.is_empty() && program != b"." && program != b"..";
+            let path = program.starts_with(b"/") && !program.ends_with(b"/");
+            self.that(name || path, key, || {
+                "must begin with a program: an absolute path, or a name of letters, digits and `_-.+`"
+                    .into()
+            });
+        }
+    }
+
+    fn path(&mut self, key: &str, path: Option<&Path>) {
+        let Some(path) = path else { return };
+        let bytes = path.as_os_str().as_bytes();
+        self.that(bytes.starts_with(b"/") && !bytes.contains(&0), key, || {
+            "must be an absolute path".into()
+        });
+    }
+
+    fn variable(&mut self, name: &str, value: &Word) {
+        let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let good =
+            name.starts_with(first) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let key = format!("env.{name}");
+        self.that(good, &key, || {
+            "must be named with letters, digits and `_`, and no digit first: shells and systemd drop \
+             other variables"
+                .into()
+        });
+        self.that(!value.as_bytes().contains(&0), &key, || {
+            "has a NUL, which no variable can".into()
+        });
+    }
+
+    fn identity(&mut self, table: &str, user: Option<&Id>, group: Option<&Id>, groups: &[Id]) {
+        let key = |name: &str| format!("{table}{name}");
+        let ids = [("user", user), ("group", group)];
+        let ids = ids.into_iter().filter_map(|(key, id)| Some((key, id?)));
+        for (name, id) in ids.chain(groups.iter().map(|id| ("groups", id))) {
+            if let Id::Name(text) = id {
+                let parsed = text.parse::<Id>();
+                self.that(parsed.is_ok(), &key(name), || parsed.err().unwrap_or_default());
+            }
+        }
+        self.that(group.is_none() || user.is_some(), &key("group"), || "needs `user`".into());
+        self.that(groups.is_empty() || group.is_some(), &key("groups"), || "needs `group`".into());
+        let number = |id: &Id| matches!(id, Id::Number(_));
+        if let Some(user) = user {
+            self.that(!number(user) || group.is_some(), &key("user"), || {
+                "is a number, which no database is asked about: `group` is needed".into()
+            });
+            let alike = group.into_iter().chain(groups).all(|it| number(it) == number(user));
+            self.that(alike, &key("group"), || {
+                "must be a name where `user` is one, and a number where it is one; so must each of \
+                 `groups`"
+                    .into()
+            });
+        }
+    }
+
+    fn limits(&mut self, service: &Service) {
+        let limits = &service.limits;
+        let parts = [
+            ("limits.address_space", limits.address_space),
+            ("limits.data", limits.data),
+            ("limits.stack", limits.stack),
+            ("limits.locked_memory", limits.locked_memory),
+        ];
+        for (key, part) in parts {
+            self.that(limits.memory.is_none() || part.is_none(), key, || {
+                "is set by `limits.memory`; write one of the two".into()
+            });
+        }
+        let sizes = [limits.memory, limits.rss, limits.file_size, limits.core];
+        let fits = |size: &Size| size.0 <= i64::MAX.unsigned_abs();
+        let all = parts.iter().filter_map(|(_, size)| *size).chain(sizes.into_iter().flatten());
+        self.that(all.into_iter().all(|size| fits(&size)), "limits", || {
+            "has a size that is too large".into()
+        });
+        self.that(
+            limits.cpu.is_none_or(|time| time.0.subsec_nanos() == 0 && time.0.as_secs() > 0),
+            "limits.cpu",
+            || "must be whole seconds, and at least 1s".into(),
+        );
+        self.that(limits.files.is_none_or(|files| files >= 8), "limits.files", || {
+            "must be 8 or more: a program cannot even be loaded with less".into()
+        });
+    }
+
+    fn streams(&mut self, service: &Service) {
+        let streams =
+            [("stdin", &service.stdin), ("stdout", &service.stdout), ("stderr", &service.stderr)];
+        for (key, stream) in streams {
+            match stream {
+                Some(Stream::File(path)) => self.path(key, Some(path)),
+                Some(Stream::Stdout) => self.that(key == "stderr", key, || {
+                    "cannot be `stdout`; that is for `stderr`".into()
+                }),
+                _ => (),
+            }
+        }
+    }
+
+    fn ready(&mut self, ready: Option<&Ready>) {
+        match ready {
+            None => (),
+            Some(Ready::Fd(fd)) => self.that((3..=255).contains(fd), "ready.fd", || {
+                "must be 3 to 255: 0 to 2 are the standard streams".into()
+            }),
+            Some(Ready::Tcp(place)) => {
+                self.that(host_and_port(place).is_some(), "ready.tcp", || {
+                    "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
+                });
+            }
+            Some(Ready::Http(url)) => {
+                let scheme = url.starts_with("http://") || url.starts_with("https://");
+                let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+                self.that(scheme && plain, "ready.http", || {
+                    "must be a URL that begins with http:// or https://, without blanks".into()
+                });
+            }
+            Some(Ready::Command(argv)) => {
+                self.that(!argv.is_empty(), "ready.command", || "must name a program".into());
+                self.argv("ready.command", argv);
+            }
+        }
+    }
+
+    fn log(&mut self, log: &Log) {
+        self.path("log.dir", log.dir.as_deref());
+        // `current` and its companions would be mixed with the system's.
+        self.that(log.dir.as_deref() != Some(Path::new("/")), "log.dir", || {
+            "must not be `/`".into()
+        });
+        let size = log.max_size.is_none_or(|size| (4096..=16_777_215).contains(&size.0));
+        self.that(size, "log.max_size", || {
+            "must be 4096 to 16777215 bytes, which all loggers take".into()
+        });
+        let files = log.max_files.is_none_or(|files| (1..=999).contains(&files));
+        self.that(files, "log.max_files", || "must be 1 to 999".into());
+        for pattern in &log.filter {
+            let signed = pattern.starts_with(['-', '+']);
+            self.that(signed && !pattern.chars().any(char::is_control), "log.filter", || {
+                format!(
+                    "has `{}`: each begins with `-` or `+` and is one line",
+                    pattern.escape_debug()
+                )
+            });
+            // Loggers that go by bytes and by characters would differ.
+            let text = pattern.get(1..).unwrap_or_default().as_bytes();
+            let odd = text.windows(2).any(|pair| matches!(pair, [b'*', b'*' | 0x80..]));
+            self.that(!odd, "log.filter", || {
+                format!(
+                    "has `{}`: after `*` comes a character of ASCII other than `*`, or nothing",
+                    pattern.escape_debug()
+                )
+            });
+        }
+        self.argv("log.processor", &log.processor);
+        self.identity("log.", log.user.as_ref(), log.group.as_ref(), &[]);
+        self.that(log.mode.is_none_or(|mode| mode.0 & 0o700 == 0o700), "log.mode", || {
+            "must let its owner read, write and search it".into()
+        });
+    }
+}
+
+/// `HOST:PORT`, with brackets around an IPv6 address.
+pub(crate) fn host_and_port(place: &str) -> Option<(&str, u16)> {
+    let (host, port) = place.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').filter(|it| it.contains(':'))?,
+        None => Some(host).filter(|it| !it.contains(':'))?,
+    };
+    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
+    let good = !host.is_empty() && host.bytes().all(byte) && !host.starts_with('-') && port > 0;
+    good.then_some((host, port))
+}

@@ -1,0 +1,269 @@
+//! Every key of a definition, once: what the file may say, what it means, what holds without it.
+//! The same table finds unknown keys and makes `docs/svcmgr.toml.md`.
+
+/// One key below `[service.NAME]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key, with a dot where it is in a table: `limits.memory`.
+    pub path: &'static str,
+    /// What is written, with its unit.
+    pub form: &'static str,
+    /// What holds if it is not written.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn key(
+    path: &'static str,
+    form: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key { path, form, default, meaning }
+}
+
+/// All of them, in the order of the documentation.
+pub const KEYS: [Key; 52] = [
+    key(
+        "exec",
+        "array of strings",
+        "required",
+        "the program and its arguments. Never a shell line: nothing is expanded. A path is absolute; a name without `/` is looked up in the `PATH` that the service gets",
+    ),
+    key("description", "string, one line", "none", "a line for people"),
+    key(
+        "cwd",
+        "absolute path",
+        "the service directory; under systemd `/`",
+        "the working directory. The change is made before that of the user",
+    ),
+    key(
+        "env",
+        "table of strings",
+        "empty",
+        "variables that are set, also to the empty value. They are added to what the supervisor has, and win over `env_dir`. Names: letters, digits, `_`, no digit first",
+    ),
+    key(
+        "env_dir",
+        "absolute path",
+        "none",
+        "a directory with a file for each variable, as `envdir` reads it at each start",
+    ),
+    key(
+        "user",
+        "name, or number",
+        "the supervisor's",
+        "who the service runs as. A name is looked up at each start. A number needs `group`",
+    ),
+    key(
+        "group",
+        "name, or number",
+        "the user's",
+        "the primary group; a name if `user` is one, a number if it is one",
+    ),
+    key(
+        "groups",
+        "array of names, or of numbers",
+        "none",
+        "the supplementary groups, all of them: those of the user in the database are not added (but under systemd, which adds them). Needs `group`",
+    ),
+    key(
+        "umask",
+        "octal, as a string",
+        "the supervisor's",
+        "bits that new files do not get, as in `\"022\"`",
+    ),
+    key(
+        "nice",
+        "-20 to 19",
+        "0",
+        "added to the niceness of the supervisor, which is 0 as a rule; under systemd it is the niceness",
+    ),
+    key(
+        "io_priority.class",
+        "`realtime`, `best-effort`, `idle`",
+        "the supervisor's",
+        "class of I/O priority",
+    ),
+    key(
+        "io_priority.level",
+        "0 to 7",
+        "4",
+        "level in the class, 0 is served first; not with `idle`",
+    ),
+    key(
+        "limits.memory",
+        "size",
+        "the supervisor's",
+        "`data`, `stack`, `locked_memory` and `address_space` of each process at once, as `chpst -m` and `softlimit -m`. No bound for the service as a whole, and not the memory that is in use: systemd's `MemoryMax=` is that, and is another thing",
+    ),
+    key(
+        "limits.address_space",
+        "size",
+        "the supervisor's",
+        "RLIMIT_AS. Not together with `memory`",
+    ),
+    key("limits.data", "size", "the supervisor's", "RLIMIT_DATA. Not together with `memory`"),
+    key("limits.stack", "size", "the supervisor's", "RLIMIT_STACK. Not together with `memory`"),
+    key(
+        "limits.locked_memory",
+        "size",
+        "the supervisor's",
+        "RLIMIT_MEMLOCK. Not together with `memory`",
+    ),
+    key("limits.rss", "size", "the supervisor's", "RLIMIT_RSS, which Linux does not enforce"),
+    key("limits.file_size", "size", "the supervisor's", "RLIMIT_FSIZE: of a file that it writes"),
+    key("limits.core", "size", "the supervisor's", "RLIMIT_CORE; 0 is no core file"),
+    key("limits.files", "number", "the supervisor's", "RLIMIT_NOFILE: open descriptors"),
+    key(
+        "limits.processes",
+        "number",
+        "the supervisor's",
+        "RLIMIT_NPROC: processes of the user, also those that are not of this service",
+    ),
+    key(
+        "limits.cpu",
+        "time in whole seconds",
+        "the supervisor's",
+        "RLIMIT_CPU: time on a processor, of each process",
+    ),
+    key("root", "absolute path", "`/`", "the root directory. `exec` and `cwd` are below it"),
+    key(
+        "session",
+        "boolean",
+        "false",
+        "a session and a process group of its own. s6 and systemd always make one",
+    ),
+    key("stdin", "`null`, `inherit`, absolute path", "`null`", "standard input"),
+    key(
+        "stdout",
+        "`inherit`, `null`, absolute path",
+        "`inherit`",
+        "standard output; `inherit` is the logger if there is one, and the journal under systemd. A file is appended to",
+    ),
+    key(
+        "stderr",
+        "`stdout`, `inherit`, `null`, absolute path",
+        "`stdout`",
+        "standard error; `stdout` is wherever standard output goes. A file is appended to",
+    ),
+    key(
+        "ready.fd",
+        "3 to 255",
+        "none",
+        "the service is ready when it has written a line to this descriptor",
+    ),
+    key(
+        "ready.tcp",
+        "`HOST:PORT`",
+        "none",
+        "it is ready when this takes a connection (asked with `nc -z`)",
+    ),
+    key(
+        "ready.http",
+        "URL, `http:` or `https:`",
+        "none",
+        "it is ready when this answers with a status below 400 (asked with `curl`)",
+    ),
+    key("ready.command", "array of strings", "none", "it is ready when this program exits with 0"),
+    key("stop.signal", "name, as in `TERM`", "`TERM`", "what tells it to end"),
+    key("stop.kill_after", "time", "never", "how long it may take before SIGKILL"),
+    key(
+        "finish",
+        "array of strings",
+        "none",
+        "a program that runs after each end, as the supervisor's user, with two or more arguments added: exit code (−1 under runit and systemd, 256 under s6, if a signal ended it) and signal number",
+    ),
+    key(
+        "restart",
+        "`always`, `on-failure`, `never`",
+        "`always`",
+        "after which ends it is started again. `on-failure`: not after an exit with 0. `never`: after none; the next start is asked for",
+    ),
+    key(
+        "restart_delay",
+        "time in whole seconds, 1s or more",
+        "`1s`",
+        "pause between an end and the next start. One second is what the suites have of themselves",
+    ),
+    key(
+        "after",
+        "array of names",
+        "none",
+        "services of this file that are started before this one",
+    ),
+    key("down", "boolean", "false", "not started until asked"),
+    key(
+        "log.dir",
+        "absolute path",
+        "`main` in the logger's service directory; the journal under systemd",
+        "the log directory; made if missing",
+    ),
+    key(
+        "log.max_size",
+        "size, 4K to 16M−1",
+        "`1M`",
+        "a file is rotated at about this size: svlogd 1000 and multilog 2000 bytes before it, s6-log later by what it has in hand",
+    ),
+    key("log.max_files", "1 to 999", "10", "old files that are kept beside the current one"),
+    key(
+        "log.timestamp",
+        "`none`, `tai64n`, `iso8601`",
+        "`none`",
+        "what stands before each line: a TAI64N label (s6-log's counts leap seconds), or UTC (`2026-11-22T23:34:43.13821`; s6-log writes a blank for the `T`). The journal always has the time",
+    ),
+    key(
+        "log.filter",
+        "array of patterns",
+        "every line",
+        "a line is judged by the last pattern that matches all of it: `-` in front drops, `+` keeps. `*` stands for any text without the character that follows it in the pattern, at the end for any text",
+    ),
+    key("log.processor", "array of strings", "none", "a program that each old file goes through"),
+    key(
+        "log.user",
+        "name, or number",
+        "the supervisor's",
+        "whom the logger runs as, and who owns `log.dir`. A number needs `log.group`",
+    ),
+    key("log.group", "name, or number", "the user's", "its primary group, and that of `log.dir`"),
+    key("log.mode", "octal, as a string", "`0750`", "mode of `log.dir`"),
+    // Tables, so that they are known themselves.
+    key("io_priority", "table", "", ""),
+    key("limits", "table", "", ""),
+    key("ready", "table", "", ""),
+    key("stop", "table", "", ""),
+];
+
+/// `log` may be empty, which asks for a logger with what holds without its keys.
+const LOG: &str = "log";
+
+/// The keys that may stand in this table: `""` is the service, `limits` its limits. `None` if any
+/// name may (`env`), or if it is no table.
+pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
+    let direct = |path: &'static str| match table {
+        "" => Some(path.split('.').next().unwrap_or(path)),
+        _ => path.strip_prefix(table)?.strip_prefix('.'),
+    };
+    let mut names: Vec<_> = KEYS.iter().filter_map(|key| direct(key.path)).collect();
+    if table.is_empty() {
+        names.push(LOG);
+    }
+    let all = names.clone();
+    let mut at = 0..;
+    names.retain(|name| {
+        at.next().is_some_and(|at| all.iter().position(|it| it == name) == Some(at))
+    });
+    (!names.is_empty()).then_some(names)
+}
+
+/// The table of the documentation, in Markdown.
+#[must_use]
+pub fn table() -> String {
+    let mut text = String::from("| key | is | default | meaning |\n|---|---|---|---|\n");
+    for key in KEYS.iter().filter(|key| key.form != "table") {
+        let row = [key.form, key.default, key.meaning].join(" | ");
+        text.push_str(&format!("| `{}` | {row} |\n", key.path));
+    }
+    text
+}

@@ -1,0 +1,202 @@
+//! From the text of a file to definitions, with the place of whatever is wrong.
+
+use std::{fmt, ops::Range};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Definitions, Invalid, keys};
+
+/// A place in a text: bytes, and the line and the column for people, both from 1. A column counts
+/// characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The bytes.
+    pub bytes: Range<usize>,
+    /// The line of the first.
+    pub line: usize,
+    /// The column of the first.
+    pub column: usize,
+}
+
+impl Span {
+    /// Where a key of a service stands in a file, as in [`Gap::key`](crate::Gap::key); where the service
+    /// does, if the key is not written. `None` for a text without that service.
+    #[must_use]
+    pub fn of_key(text: &str, service: &str, key: &str) -> Option<Self> {
+        let document = DeTable::parse(text).ok()?;
+        locate(text, document.get_ref(), service, key)
+    }
+
+    fn new(text: &str, bytes: Range<usize>) -> Self {
+        let before = text.get(..bytes.start).unwrap_or(text);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self { bytes, line, column }
+    }
+}
+
+/// One thing that is wrong in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where; `None` if it is the file as a whole.
+    pub span: Option<Span>,
+    /// What, in one line.
+    pub message: String,
+    /// What to do, where that is certain.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(span) = &self.span {
+            write!(f, "{}:{}: ", span.line, span.column)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong in a file; at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings(pub Vec<Finding>);
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, finding) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "\n" };
+            write!(f, "{separator}{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Findings {}
+
+impl Definitions {
+    /// Reads a file in TOML 1.1.
+    ///
+    /// # Errors
+    ///
+    /// [`Findings`]: a line that is no TOML; every unknown key, with the nearest that is known; a
+    /// value of another form; or whatever [`Definitions::check`] finds.
+    pub fn from_toml(text: &str) -> Result<Self, Findings> {
+        let document = DeTable::parse(text).map_err(|error| told(text, &error))?;
+        let unknown = unknown_keys(text, document.get_ref());
+        if !unknown.is_empty() {
+            return Err(Findings(unknown));
+        }
+        let definitions: Self = toml::from_str(text).map_err(|error| told(text, &error))?;
+        let invalid = definitions.check();
+        if invalid.is_empty() {
+            return Ok(definitions);
+        }
+        let place = |it: &Invalid| locate(text, document.get_ref(), &it.service, &it.key);
+        let findings = invalid.iter().map(|it| Finding {
+            span: place(it),
+            message: it.to_string(),
+            help: None,
+        });
+        Err(Findings(findings.collect()))
+    }
+
+    /// Writes the definitions as TOML.
+    ///
+    /// # Errors
+    ///
+    /// A word or a path that is not UTF-8: a TOML file has nothing else.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+/// What the reader of TOML has to say.
+fn told(text: &str, error: &toml::de::Error) -> Findings {
+    let mut message = String::new();
+    for c in error.message().trim_end().chars() {
+        if c.is_control() { message.extend(c.escape_default()) } else { message.push(c) }
+    }
+    // In the words of TOML, not of Rust.
+    for (rust, toml) in [
+        ("expected struct Definitions", "expected a table"),
+        ("expected struct Service", "expected a table"),
+        ("expected struct IoPriority", "expected a table"),
+        ("expected struct Limits", "expected a table"),
+        ("expected struct Stop", "expected a table"),
+        ("expected struct Log", "expected a table"),
+        ("expected a map", "expected a table"),
+        ("expected a sequence", "expected an array"),
+        ("expected u8", "expected a number of 0 to 255"),
+        ("expected u32", "expected a number of 0 to 4294967295"),
+        ("expected i32", "expected a number of -2147483648 to 2147483647"),
+    ] {
+        message = message.replace(rust, toml);
+    }
+    let span = error.span().map(|bytes| Span::new(text, bytes));
+    Findings(vec![Finding { span, message, help: None }])
+}
+
+/// Keys that nobody knows, each with the nearest that somebody does.
+fn unknown_keys(text: &str, document: &DeTable<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, services) in document {
+        if key.get_ref() != "service" {
+            findings.push(unknown(text, &key.span(), key.get_ref(), "a file", &["service"]));
+            continue;
+        }
+        let DeValue::Table(services) = services.get_ref() else { continue };
+        for service in services.values() {
+            if let DeValue::Table(table) = service.get_ref() {
+                unknown_in(text, table, "", &mut findings);
+            }
+        }
+    }
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.bytes.start));
+    findings
+}
+
+fn unknown_in(text: &str, table: &DeTable<'_>, path: &str, findings: &mut Vec<Finding>) {
+    let Some(known) = keys::children(path) else { return };
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        if !known.contains(&name) {
+            let of = if path.is_empty() { "a service".into() } else { format!("`{path}`") };
+            findings.push(unknown(text, &key.span(), name, &of, &known));
+        } else if let DeValue::Table(inner) = value.get_ref() {
+            let path = if path.is_empty() { name.into() } else { format!("{path}.{name}") };
+            unknown_in(text, inner, &path, findings);
+        }
+    }
+}
+
+fn unknown(text: &str, at: &Range<usize>, name: &str, of: &str, known: &[&str]) -> Finding {
+    // Nearer than this is a slip, farther is another word.
+    let likeness = |it: &&str| strsim::jaro_winkler(&name.to_lowercase(), it);
+    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let help = match nearest.filter(|it| likeness(it) > 0.75) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("known are {}", known.join(", ")),
+    };
+    Finding {
+        span: Some(Span::new(text, at.clone())),
+        message: format!("unknown key `{}` in {of}", name.escape_debug()),
+        help: Some(help),
+    }
+}
+
+/// Where a key of a service stands; where the service does, if the key is not written.
+fn locate(text: &str, document: &DeTable<'_>, service: &str, path: &str) -> Option<Span> {
+    let (_, services) = document.get_key_value("service")?;
+    let (name, mut value) = services.get_ref().as_table()?.get_key_value(service)?;
+    let mut found = name.span();
+    for part in path.split('.') {
+        let Some((_, inner)) = value.get_ref().as_table().and_then(|it| it.get_key_value(part))
+        else {
+            break;
+        };
+        (found, value) = (inner.span(), inner);
+    }
+    Some(Span::new(text, found))
+}

@@ -1,0 +1,87 @@
+//! For whom a definition is rendered.
+
+mod table;
+
+use std::{fmt, str::FromStr};
+
+use svproto::Dialect;
+
+pub use table::{CAPABILITIES, Row, Support, capabilities};
+
+/// For whom a definition is rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// daemontools 0.76.
+    Daemontools,
+    /// daemontools-encore.
+    Encore,
+    /// runit.
+    Runit,
+    /// s6.
+    S6,
+    /// systemd, 252 and later.
+    Systemd,
+    /// The embedded supervisor: runit's directory, and of s6's files `notification-fd`,
+    /// `down-signal` and `timeout-kill`; `run` needs none of the suites' tools.
+    Embedded,
+}
+
+impl Target {
+    /// Every target.
+    pub const ALL: [Self; 6] =
+        [Self::Daemontools, Self::Encore, Self::Runit, Self::S6, Self::Systemd, Self::Embedded];
+
+    /// The name on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Daemontools => "daemontools",
+            Self::Encore => "encore",
+            Self::Runit => "runit",
+            Self::S6 => "s6",
+            Self::Systemd => "systemd",
+            Self::Embedded => "embedded",
+        }
+    }
+
+    /// The dialect of a service directory that is rendered for it; `None` for units.
+    #[must_use]
+    pub const fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Daemontools => Some(Dialect::Daemontools),
+            Self::Encore => Some(Dialect::Encore),
+            Self::Runit | Self::Embedded => Some(Dialect::Runit),
+            Self::S6 => Some(Dialect::S6),
+            Self::Systemd => None,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl From<Dialect> for Target {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Daemontools => Self::Daemontools,
+            Dialect::Encore => Self::Encore,
+            Dialect::Runit => Self::Runit,
+            Dialect::S6 => Self::S6,
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// Takes [`Target::name`], and what [`Dialect`] takes.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|target| target.name() == name);
+        named.or_else(|| name.parse().ok().map(Dialect::into)).ok_or_else(|| {
+            format!("not a target; known are {}", Self::ALL.map(Self::name).join(", "))
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! Definitions under real supervisors: what each process sees of itself, and what becomes of it.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "../programs/mod.rs"]
+mod programs;
+mod seen;
+mod told;
+mod tree;
+
+/// A module of tests named like the suite, each a function that is told the suite.
+macro_rules! of_suite {
+    ($module:ident $suite:ident $($place:ident::$sentence:ident)*) => {
+        mod $module {
+            use crate::tree::$suite;
+            $(
+                #[test]
+                fn $sentence() {
+                    if $suite.is_installed() {
+                        crate::$place::$sentence($suite);
+                    }
+                }
+            )*
+        }
+    };
+}
+
+/// Said to suites that run something after an end.
+macro_rules! with_finish {
+    ($module:ident $suite:ident $($place:ident::$sentence:ident)*) => {
+        of_suite!($module $suite
+            seen::a_process_sees_what_its_definition_says
+            seen::a_root_is_changed
+            told::a_stop_signal_other_than_term_ends_it
+            told::an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is
+            told::every_run_is_the_last_with_never
+            told::a_delay_lies_between_two_runs
+            told::a_service_with_down_waits_until_it_is_asked
+            told::readiness_by_a_command_is_asked_for
+            told::readiness_by_a_connection_is_asked_for
+            told::readiness_by_an_answer_is_asked_for
+            told::a_live_service_directory_is_changed_under_its_supervisor
+            told::a_reader_beside_a_writer_sees_no_half
+            $($place::$sentence)*);
+    };
+}
+
+of_suite!(daemontools DAEMONTOOLS
+    seen::a_process_sees_what_its_definition_says
+    seen::a_root_is_changed);
+with_finish!(runit RUNIT);
+with_finish!(s6 S6
+    told::what_does_not_end_is_killed_in_time
+    told::readiness_by_a_descriptor_is_told);
+
+/// The same with scripts for `sh`.
+mod with_sh {
+    with_finish!(s6 S6_SH
+        told::what_does_not_end_is_killed_in_time
+        told::readiness_by_a_descriptor_is_told);
+}

@@ -1,0 +1,346 @@
+//! One definition with every key, under every suite: each process sees the same of itself.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use svbuild::{
+    Definitions, Service,
+    spec::{IoClass, IoPriority, KEYS, Limits, Log, Ready, Restart, Size, Stop, Stream, Timestamp},
+    target::CAPABILITIES,
+};
+
+use crate::tree::{DAEMONTOOLS, RUNIT, S6, S6_SH, Suite, Tree};
+
+/// The example `probe`, which `cargo` puts beside the tests.
+fn probe() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let probe = tests.parent().unwrap().parent().unwrap().join("examples/probe");
+    assert!(probe.is_file(), "`cargo build -p svbuild --examples` makes {}", probe.display());
+    probe
+}
+
+/// Every key but `root`, the single parts of `limits.memory`, and `env_dir`, which the next have.
+fn all(tree: &Tree) -> Service {
+    let probe = probe();
+    let file = tree.path("open/all").into_os_string();
+    let odd = ["", "two words", "'quoted' \"twice\"", "$HOME `id` \\", "line\nend", "%n ä"];
+    let mut exec = vec![probe.into_os_string(), file];
+    exec.extend(odd.iter().map(Into::into));
+    Service::new(exec)
+        .description("every key")
+        .cwd(tree.path("a dir"))
+        .env("EMPTY", "")
+        .env("PLAIN", "a value")
+        .env("BLANK_END", "kept ")
+        .env("LINES", "one\ntwo\n")
+        .env("LC_ALL", "C.UTF-8")
+        .env("OPTIND", "no number")
+        .user("daemon")
+        .group("games")
+        .also_group("adm")
+        .also_group("audio")
+        .umask(0o027)
+        .nice(3)
+        .io_priority(IoPriority { class: IoClass::BestEffort, level: Some(6) })
+        .limits(Limits {
+            memory: Some(Size(1 << 30)),
+            rss: Some(Size(1 << 29)),
+            file_size: Some(Size(1 << 28)),
+            core: Some(Size(4096)),
+            files: Some(100),
+            processes: Some(5000),
+            cpu: "1h".parse().ok(),
+            ..Limits::default()
+        })
+        .session()
+        .stdin(Stream::Null)
+        .stdout(Stream::Inherit)
+        .stderr(Stream::Stdout)
+        .ready(Ready::Command(vec!["/bin/true".into()]))
+        .stop(Stop { signal: "INT".parse().ok(), kill_after: "5s".parse().ok() })
+        .finish(["/bin/true"])
+        .restart(Restart::OnFailure)
+        .after("parts")
+        .log(Log {
+            dir: Some(tree.path("logs/all")),
+            max_size: Some(Size(8192)),
+            max_files: Some(3),
+            timestamp: Timestamp::Tai64n,
+            filter: vec!["-*secret*".into()],
+            processor: vec!["/bin/cat".into()],
+            user: Some("daemon".into()),
+            group: Some("adm".into()),
+            mode: "0751".parse().ok(),
+        })
+}
+
+/// What the first cannot have.
+fn parts(tree: &Tree) -> Service {
+    let env_dir = tree.path("a dir/env");
+    fs::create_dir_all(&env_dir).unwrap();
+    fs::write(env_dir.join("FROM_DIR"), "of the directory\n").unwrap();
+    fs::write(env_dir.join("BOTH"), "of the directory\n").unwrap();
+    Service::new([probe(), tree.path("open/parts")])
+        .cwd(tree.path("open"))
+        .env_dir(env_dir)
+        .env("BOTH", "of the definition")
+        .user(33)
+        .group(33)
+        .also_group(4)
+        .limits(Limits {
+            address_space: Some(Size(1 << 30)),
+            data: Some(Size(1 << 29)),
+            stack: Some(Size(1 << 22)),
+            locked_memory: Some(Size(1 << 16)),
+            ..Limits::default()
+        })
+        .io_priority(IoPriority { class: IoClass::Idle, level: None })
+        .stdin(Stream::File("/etc/passwd".into()))
+        .stdout(Stream::File(tree.path("open/out")))
+        .stderr(Stream::Null)
+        .restart_delay("3s".parse().unwrap())
+}
+
+/// Only a user, whose groups in the database are not taken; and what only follows a `PATH`.
+fn named(tree: &Tree) -> Service {
+    Service::new([probe(), tree.path("open/named")])
+        .cwd(tree.path("open"))
+        .user("daemon")
+        .env("PATH", "/nowhere")
+        .env("UID", "mine")
+        .env("GIDLIST", "mine")
+        .stderr(Stream::File(tree.path("open/err")))
+}
+
+/// Below another root, with a copy of the probe and of what it needs.
+fn rooted(tree: &Tree) -> Service {
+    let root = tree.path("a dir/root");
+    fs::create_dir_all(&root).unwrap();
+    let probe = probe();
+    let libraries = Command::new("ldd").arg(&probe).output().unwrap();
+    let libraries = String::from_utf8(libraries.stdout).unwrap();
+    let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+    for file in libraries.map(Path::new).chain([probe.as_path()]) {
+        let to = root.join(file.strip_prefix("/").unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file, to).unwrap();
+    }
+    fs::create_dir_all(root.join("open")).unwrap();
+    fs::set_permissions(root.join("open"), fs::Permissions::from_mode(0o1777)).unwrap();
+    Service::new(["/bin/true"]).root(root)
+}
+
+fn definitions(tree: &Tree) -> Definitions {
+    Definitions::default()
+        .with("all", all(tree))
+        .with("parts", parts(tree))
+        .with("named", named(tree))
+}
+
+/// What the process of a service wrote down, without what differs from run to run.
+fn seen(tree: &Tree, name: &str) -> BTreeMap<String, String> {
+    let lines = tree.lines(&format!("open/{name}"), 1);
+    let mut found = BTreeMap::new();
+    let base = tree.path("").to_str().unwrap().trim_end_matches('/').to_owned();
+    for (at, line) in lines.iter().enumerate() {
+        let (key, value) = line.split_once(": ").unwrap();
+        let value = value.replace(&base, "TREE");
+        match key {
+            "pid" => {
+                let io = Command::new("ionice").args(["-p", &value]).output().unwrap();
+                found.insert("io".into(), String::from_utf8(io.stdout).unwrap().trim().to_owned());
+            }
+            "arg" => drop(found.insert(format!("arg {at}"), value)),
+            "env" => {
+                let (name, value) = value.split_once('=').unwrap();
+                found.insert(format!("env {name}"), value.to_owned());
+            }
+            _ => drop(found.insert(key.to_owned(), value)),
+        }
+    }
+    found
+}
+
+/// Variables of the supervisor, of shells and of the machine are not the definition's.
+fn of_definition(service: &Service, seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let names: Vec<String> = service.env.keys().map(|name| format!("env {name}")).collect();
+    let ours =
+        |key: &String| !key.starts_with("env ") || names.contains(key) || key == "env FROM_DIR";
+    seen.iter().filter(|(key, _)| ours(key)).map(|(key, it)| (key.clone(), it.clone())).collect()
+}
+
+fn lines(log: &Path) -> Vec<String> {
+    let text = fs::read_to_string(log.join("current")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// One suite: what each process saw.
+fn run(suite: Suite) -> Vec<BTreeMap<String, String>> {
+    let mut tree = Tree::new(suite);
+    let definitions = definitions(&tree);
+    tree.start(&definitions);
+    let mut all = Vec::new();
+    for (name, service) in &definitions.service {
+        all.push(of_definition(service, &seen(&tree, name)));
+    }
+    // The logger: what it keeps, with a label, in a directory of its own.
+    let log = tree.path("logs/all");
+    let kept = tree.until("two lines of the log", || Some(lines(&log)).filter(|it| it.len() > 1));
+    let texts: Vec<_> = kept.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(texts, ["a line on standard output", "a line on standard error"], "{suite:?}");
+    assert!(kept.iter().all(|line| line.starts_with("@4") && line.find(' ') == Some(25)));
+    let of_log = fs::metadata(&log).unwrap();
+    assert_eq!((of_log.mode() & 0o7777, of_log.uid(), of_log.gid()), (0o751, 1, 4), "{suite:?}");
+    assert_eq!(fs::metadata(log.join("current")).unwrap().uid(), 1);
+    // Streams that are files.
+    assert_eq!(fs::read_to_string(tree.path("open/out")).unwrap(), "a line on standard output\n");
+    assert_eq!(tree.lines("open/err", 2)[0], "a secret line on standard error");
+    all
+}
+
+/// What the definition says is what each process sees.
+pub fn a_process_sees_what_its_definition_says(suite: Suite) {
+    let [all, named, parts] = &run(suite)[..] else { unreachable!() };
+    let is = |seen: &BTreeMap<String, String>, key: &str, value: &str| {
+        assert_eq!(seen.get(key).map(String::as_str), Some(value), "{key} {seen:#?}");
+    };
+    for (key, value) in [
+        ("arg 0", ""),
+        ("arg 1", "two words"),
+        ("arg 2", "\\'quoted\\' \\\"twice\\\""),
+        ("arg 3", "$HOME `id` \\\\"),
+        ("arg 4", "line\\nend"),
+        ("arg 5", "%n \\xc3\\xa4"),
+        ("env EMPTY", ""),
+        ("env PLAIN", "a value"),
+        ("env BLANK_END", "kept "),
+        ("env LINES", "one\\ntwo\\n"),
+        ("env LC_ALL", "C.UTF-8"),
+        ("env OPTIND", "no number"),
+        ("cwd", "TREE/a dir"),
+        ("Uid", "1"),
+        ("Gid", "60"),
+        ("Umask", "0027"),
+        ("nice", "3"),
+        ("io", "best-effort: prio 6"),
+        ("limit Max address space", "1073741824"),
+        ("limit Max data size", "1073741824"),
+        ("limit Max stack size", "1073741824"),
+        ("limit Max resident set", "536870912"),
+        ("limit Max file size", "268435456"),
+        ("limit Max core file size", "4096"),
+        ("limit Max open files", "100"),
+        ("limit Max processes", "5000"),
+        ("limit Max cpu time", "3600"),
+        ("fd 0", "/dev/null"),
+        ("fd 1", "pipe"),
+        ("fd 2", "pipe"),
+    ] {
+        is(all, key, value);
+    }
+    for (key, value) in [
+        ("env FROM_DIR", "of the directory"),
+        ("env BOTH", "of the definition"),
+        ("Uid", "33"),
+        ("Gid", "33"),
+        ("limit Max address space", "1073741824"),
+        ("limit Max data size", "536870912"),
+        ("limit Max stack size", "4194304"),
+        ("limit Max locked memory", "65536"),
+        ("io", "idle"),
+        ("fd 0", "/etc/passwd"),
+        ("fd 1", "TREE/open/out"),
+        ("fd 2", "/dev/null"),
+    ] {
+        is(parts, key, value);
+    }
+    for (key, value) in [
+        ("env PATH", "/nowhere"),
+        ("env UID", "mine"),
+        ("env GIDLIST", "mine"),
+        ("Uid", "1"),
+        ("Gid", "1"),
+        ("fd 2", "TREE/open/err"),
+    ] {
+        is(named, key, value);
+    }
+}
+
+/// Nor is there a difference in anything else that a process can see.
+#[test]
+fn every_process_sees_the_same_under_every_suite() {
+    let suites: Vec<_> =
+        [RUNIT, DAEMONTOOLS, S6, S6_SH].into_iter().filter(|suite| suite.is_installed()).collect();
+    // A place for systemd: as `run`, by way of the test host of svsystemd once it exists, with
+    // `definitions.render(Target::Systemd, …)`.
+    let runs: Vec<_> = suites.iter().map(|suite| run(*suite)).collect();
+    for (suite, run) in suites.iter().zip(&runs).skip(1) {
+        for (mine, first) in run.iter().zip(&runs[0]) {
+            assert_eq!(comparable(mine), comparable(first), "{suite:?} and {:?}", suites[0]);
+        }
+    }
+}
+
+/// s6 makes a session for every service, asked or not; whether the primary group is listed among the
+/// supplementary ones makes no difference to the kernel.
+fn comparable(seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut seen = seen.clone();
+    let gid = seen["Gid"].clone();
+    let mut groups: Vec<String> = seen["Groups"].split(' ').map(str::to_owned).collect();
+    groups.push(gid);
+    groups.retain(|group| !group.is_empty());
+    groups.sort();
+    groups.dedup();
+    seen.insert("Groups".into(), groups.join(" "));
+    if !seen.contains_key("arg 0") {
+        seen.remove("session");
+    }
+    seen
+}
+
+#[test]
+fn every_key_is_used_above() {
+    let tree = Tree::new(RUNIT);
+    let mut definitions = definitions(&tree).with("rooted", rooted(&tree));
+    definitions.service.get_mut("named").unwrap().down = true;
+    let text = definitions.to_toml().unwrap();
+    for key in KEYS.iter().filter(|key| key.form != "table" && !key.path.starts_with("ready")) {
+        let last = key.path.rsplit('.').next().unwrap();
+        assert!(
+            text.contains(&format!("{last} = ")) || text.contains(&format!(".{last}]")),
+            "{}\n{text}",
+            key.path
+        );
+    }
+    let asked = |key: &str| {
+        CAPABILITIES
+            .iter()
+            .filter(|row| row.key == key)
+            .any(|row| definitions.service.values().any(|service| row.is_asked(service)))
+    };
+    for row in CAPABILITIES.iter().filter(|row| !row.key.starts_with("ready")) {
+        assert!(asked(row.key), "{}", row.key);
+    }
+}
+
+/// The same program below another root.
+pub fn a_root_is_changed(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let mut service = rooted(&tree);
+    service.exec = vec![probe().into(), "/open/it".into(), "an argument".into()];
+    let service = service.user(1).group(60).also_group(4).env("A", "b c");
+    let service = service.limits(Limits { core: Some(Size(0)), ..Limits::default() });
+    tree.start(&Definitions::default().with("it", service));
+    // There is no /proc there, so it is the file that tells who wrote it.
+    let lines = tree.lines("a dir/root/open/it", 4);
+    for line in ["arg: an argument", "env: A=b c", "cwd: /"] {
+        assert!(lines.iter().any(|it| it == line), "{suite:?} {lines:?}");
+    }
+    let file = fs::metadata(tree.path("a dir/root/open/it")).unwrap();
+    assert_eq!((file.uid(), file.gid()), (1, 60), "{suite:?}");
+}

@@ -1,0 +1,266 @@
+//! What becomes of a service: readiness, stopping, finishing, restarting.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use svbuild::{
+    Definitions, Service,
+    spec::{Ready, Restart, Stop},
+};
+
+use crate::programs::installed;
+use crate::tree::{RUNIT, Suite, Tree};
+
+/// A service that appends to a file; `$1` is the directory of the file.
+fn sh(tree: &Tree, script: &str) -> Service {
+    let script = script.replace("DIR", tree.path("open").to_str().unwrap());
+    Service::new(["/bin/sh", "-c", &script]).cwd(tree.path("open"))
+}
+
+fn one(service: Service) -> Definitions {
+    Definitions::default().with("web", service)
+}
+
+/// What the suite's own tool says: whether it is down and stays down.
+fn is_down(tree: &Tree) -> bool {
+    let program = if tree.suite == RUNIT { "sv" } else { "s6-svstat" };
+    let mut command = Command::new(program);
+    if tree.suite == RUNIT {
+        command.arg("status");
+    }
+    let said = command.arg(tree.service("web")).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    said.contains("down") && !said.contains("want up")
+}
+
+pub fn a_stop_signal_other_than_term_ends_it(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let script = "trap 'echo int >>DIR/said; exit 0' INT; trap 'echo term >>DIR/said' TERM; \
+                  echo up >>DIR/up; while :; do sleep 0.05; done";
+    let stop = Stop { signal: "INT".parse().ok(), kill_after: None };
+    tree.start(&one(sh(&tree, script).stop(stop)));
+    tree.lines("open/up", 1);
+    suite.ask(&tree.service("web"), "down");
+    assert_eq!(tree.lines("open/said", 1), ["int"], "{suite:?}");
+    tree.until("down", || is_down(&tree).then_some(()));
+}
+
+pub fn what_does_not_end_is_killed_in_time(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let stop = Stop { signal: None, kill_after: "200ms".parse().ok() };
+    let script = "trap '' TERM; echo up >>DIR/up; while :; do sleep 0.05; done";
+    tree.start(&one(sh(&tree, script).stop(stop)));
+    tree.lines("open/up", 1);
+    suite.ask(&tree.service("web"), "down");
+    tree.until("down", || is_down(&tree).then_some(()));
+}
+
+pub fn an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    // Fails, is killed by SIGTERM, then succeeds.
+    let script = "echo run >>DIR/runs; case $(wc -l <DIR/runs) in 1) exit 3;; \
+                  2) kill -TERM $$;; *) exit 0;; esac";
+    let finish = ["/bin/sh", "-c", "echo \"$1 $2\" >>\"$0\""];
+    let mut finish: Vec<String> = finish.map(str::to_owned).into();
+    finish.push(tree.path("open/finish").to_str().unwrap().to_owned());
+    let service = sh(&tree, script).restart(Restart::OnFailure).finish(finish);
+    tree.start(&one(service));
+    let ends = tree.lines("open/finish", 3);
+    let killed = if suite == RUNIT { "-1 15" } else { "256 15" };
+    assert_eq!(ends, ["3 0", killed, "0 0"], "{suite:?}");
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert_eq!(tree.lines("open/runs", 1).len(), 3);
+    // It is started again when it is asked for.
+    suite.ask(&tree.service("web"), "up");
+    tree.lines("open/runs", 4);
+}
+
+pub fn every_run_is_the_last_with_never(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    tree.start(&one(sh(&tree, "echo run >>DIR/runs; exit 1").restart(Restart::Never)));
+    tree.lines("open/runs", 1);
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert_eq!(tree.lines("open/runs", 1).len(), 1, "{suite:?}");
+    suite.ask(&tree.service("web"), "up");
+    tree.lines("open/runs", 2);
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert_eq!(tree.lines("open/runs", 2).len(), 2, "{suite:?}");
+}
+
+pub fn a_delay_lies_between_two_runs(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let service = sh(&tree, "date +%s.%N >>DIR/runs; exit 1");
+    tree.start(&one(service.restart_delay("2s".parse().unwrap())));
+    let runs: Vec<f64> =
+        tree.lines("open/runs", 2).iter().map(|line| line.parse().unwrap()).collect();
+    // A machine may take longer; it must not be shorter.
+    assert!(runs[1] - runs[0] >= 1.99, "{suite:?} {runs:?}");
+}
+
+pub fn a_service_with_down_waits_until_it_is_asked(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    tree.start(&one(sh(&tree, "echo run >>DIR/runs; exec sleep 1000").down()));
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert!(!tree.path("open/runs").exists(), "{suite:?}");
+    suite.ask(&tree.service("web"), "up");
+    tree.lines("open/runs", 1);
+}
+
+/// Whether the suite's own tool calls it ready before it is, and once it is.
+fn becomes_ready<T>(
+    suite: Suite,
+    ready: impl Fn(&Tree) -> Ready,
+    script: &str,
+    go: impl FnOnce(&Tree) -> T,
+) {
+    let mut tree = Tree::new(suite);
+    let service = sh(&tree, script).ready(ready(&tree));
+    tree.start(&one(service));
+    tree.lines("open/up", 1);
+    let answer = |timeout: &str| {
+        let words: &[&str] = match suite.target {
+            svbuild::Target::Runit => &["sv", "-w", timeout, "check"],
+            _ if timeout == "1" => &["s6-svwait", "-U", "-t", "1000"],
+            _ => &["s6-svwait", "-U", "-t", "15000"],
+        };
+        let status = Command::new(words[0])
+            .args(&words[1..])
+            .arg(tree.service("web"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        status.success()
+    };
+    assert!(!answer("1"), "{suite:?}: ready too early");
+    let _going = go(&tree);
+    assert!(answer("15"), "{suite:?}: never ready");
+}
+
+const UP: &str = "echo up >DIR/up; exec sleep 1000";
+const UNTIL_GO: &str = "until [ -e DIR/go ]; do sleep 0.02; done";
+
+fn write_go(tree: &Tree) {
+    fs::write(tree.path("open/go"), "").unwrap();
+}
+
+/// A port of this machine that nobody listens to.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn readiness_by_a_connection_is_asked_for(suite: Suite) {
+    if installed("nc") {
+        let port = free_port();
+        let listen = |_: &Tree| TcpListener::bind(("127.0.0.1", port)).unwrap();
+        becomes_ready(suite, |_| Ready::Tcp(format!("127.0.0.1:{port}")), UP, listen);
+    }
+}
+
+pub fn readiness_by_an_answer_is_asked_for(suite: Suite) {
+    if !installed("curl") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let good = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
+    let (good, over) = (&good, &over);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for stream in listener.incoming().map(Result::unwrap) {
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let status = if good.load(Ordering::SeqCst) { "204 Good" } else { "503 Wait" };
+                let _gone = (&stream).read(&mut [0; 4096]);
+                let _gone = (&stream).write_all(format!("HTTP/1.0 {status}\r\n\r\n").as_bytes());
+            }
+        });
+        let url = format!("http://127.0.0.1:{port}/health?a=$b&c=%20'x'");
+        let told = || {
+            becomes_ready(
+                suite,
+                |_| Ready::Http(url.clone()),
+                UP,
+                |_| good.store(true, Ordering::SeqCst),
+            );
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(told));
+        over.store(true, Ordering::SeqCst);
+        let _last = TcpStream::connect(("127.0.0.1", port));
+        result.unwrap();
+    });
+}
+
+pub fn readiness_by_a_descriptor_is_told(suite: Suite) {
+    let script = format!("echo up >DIR/up; {UNTIL_GO}; echo ready >&7; exec sleep 1000");
+    becomes_ready(suite, |_| Ready::Fd(7), &script, write_go);
+}
+
+pub fn readiness_by_a_command_is_asked_for(suite: Suite) {
+    let test = |tree: &Tree| {
+        let go = tree.path("open/go");
+        Ready::Command(["/usr/bin/test".into(), "-e".into(), go.into()].into())
+    };
+    becomes_ready(suite, test, UP, write_go);
+}
+
+pub fn a_live_service_directory_is_changed_under_its_supervisor(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    tree.start(&one(sh(&tree, "echo one >>DIR/runs; exec sleep 1000")));
+    tree.lines("open/runs", 1);
+    let plan = one(sh(&tree, "echo $WORD >>DIR/runs; exec sleep 1000").env("WORD", "two"))
+        .render(suite.target, suite.options())
+        .unwrap();
+    let written = plan.write(&tree.path("scan")).unwrap();
+    assert_eq!(written.diff.foreign().count(), 0, "{}", written.diff);
+    suite.ask(&tree.service("web"), "down");
+    tree.until("down", || is_down(&tree).then_some(()));
+    suite.ask(&tree.service("web"), "up");
+    assert_eq!(tree.lines("open/runs", 2), ["one", "two"], "{suite:?}");
+}
+
+/// A reader that opens several files at once, again and again, while they change a hundred times.
+pub fn a_reader_beside_a_writer_sees_no_half(suite: Suite) {
+    let tree = Tree::new(suite);
+    let plans = ["one", "two"].map(|word| {
+        let service =
+            Service::new(["/bin/true", word]).env("A", word).finish([format!("/bin/{word}")]);
+        one(service).render(suite.target, suite.options()).unwrap()
+    });
+    let out = tree.path("scan");
+    plans[0].write(&out).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for plan in plans.iter().cycle() {
+                plan.write(&out).unwrap();
+                if Instant::now() > deadline {
+                    break;
+                }
+            }
+        });
+        let web = tree.service("web");
+        let mut looks = 0;
+        while Instant::now() < deadline {
+            // Each file is there, whole, at every moment. A look that was on its way through a link while
+            // the link and what it led to went may find nothing; it is the writer's documented limit,
+            // and the next look finds the file.
+            for name in ["run", "finish", "env/A"] {
+                let look = || fs::read_to_string(web.join(name));
+                let text = look().or_else(|_| look());
+                let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert!(text.contains("one") != text.contains("two"), "{name}: {text:?}");
+            }
+            looks += 1;
+        }
+        assert!(looks > 10);
+    });
+}

@@ -1,0 +1,225 @@
+//! The tables: every key is in both, a means that a target claims changes what is made, and the
+//! documentation says the same.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use svbuild::{
+    Definitions, Error, Lossy, Options, Plan, Service, Target,
+    plan::Unit,
+    spec::{
+        IoClass, IoPriority, KEYS, Limits, Log, Ready, Restart, Size, Stop, Stream, Timestamp,
+        table,
+    },
+    target::{CAPABILITIES, Support, capabilities},
+};
+
+mod programs;
+
+const LOSSY: Options = Options { language: svbuild::Language::Execline, lossy: Lossy::Commented };
+
+fn base() -> Service {
+    Service::new(["/bin/true"])
+}
+
+fn logged(change: impl FnOnce(&mut Log)) -> Service {
+    let mut log = Log::default();
+    change(&mut log);
+    base().log(log)
+}
+
+fn limited(change: impl FnOnce(&mut Limits)) -> Service {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    base().limits(limits)
+}
+
+/// For each key services that ask for it, each with one that is the same but for the key.
+fn asking() -> Vec<(&'static str, Service, Service)> {
+    let size = Some(Size(1 << 20));
+    let io = |class, level| base().io_priority(IoPriority { class, level });
+    let known = || base().user(1).group(2);
+    vec![
+        ("exec", Service::new(["/bin/false"]), base()),
+        ("description", base().description("d"), base()),
+        ("cwd", base().cwd("/tmp"), base()),
+        ("env", base().env("A", "b"), base()),
+        ("env_dir", base().env_dir("/e"), base()),
+        ("user", base().user("daemon"), base()),
+        ("group", base().user("daemon").group("adm"), base().user("daemon")),
+        ("groups", known().also_group(4), known()),
+        ("umask", base().umask(0), base()),
+        ("nice", base().nice(1), base()),
+        ("io_priority.class", io(IoClass::Idle, None), base()),
+        ("io_priority.level", io(IoClass::Realtime, Some(1)), io(IoClass::Realtime, None)),
+        ("limits.memory", limited(|it| it.memory = size), base()),
+        ("limits.address_space", limited(|it| it.address_space = size), base()),
+        ("limits.data", limited(|it| it.data = size), base()),
+        ("limits.stack", limited(|it| it.stack = size), base()),
+        ("limits.locked_memory", limited(|it| it.locked_memory = size), base()),
+        ("limits.rss", limited(|it| it.rss = size), base()),
+        ("limits.file_size", limited(|it| it.file_size = size), base()),
+        ("limits.core", limited(|it| it.core = size), base()),
+        ("limits.files", limited(|it| it.files = Some(9)), base()),
+        ("limits.processes", limited(|it| it.processes = Some(9)), base()),
+        ("limits.cpu", limited(|it| it.cpu = "1s".parse().ok()), base()),
+        ("root", base().root("/r"), base()),
+        ("root", base().root("/r").cwd("/c"), base().root("/r")),
+        ("root", base().root("/r").user("daemon"), base().root("/r")),
+        ("session", base().session(), base()),
+        ("stdin", base().stdin(Stream::File("/i".into())), base()),
+        ("stdin", base().stdin(Stream::Inherit), base()),
+        ("stdout", base().stdout(Stream::Null), base()),
+        ("stderr", base().stderr(Stream::Inherit), base()),
+        ("ready.fd", base().ready(Ready::Fd(3)), base()),
+        ("ready.tcp", base().ready(Ready::Tcp("h:1".into())), base()),
+        ("ready.http", base().ready(Ready::Http("http://h/".into())), base()),
+        ("ready.command", base().ready(Ready::Command(vec!["/bin/true".into()])), base()),
+        ("stop.signal", base().stop(Stop { signal: "INT".parse().ok(), kill_after: None }), base()),
+        (
+            "stop.kill_after",
+            base().stop(Stop { signal: None, kill_after: "1s".parse().ok() }),
+            base(),
+        ),
+        ("finish", base().finish(["/bin/true"]), base()),
+        ("restart", base().restart(Restart::OnFailure), base()),
+        ("restart", base().restart(Restart::Never), base()),
+        ("restart_delay", base().restart_delay("9s".parse().unwrap()), base()),
+        ("after", base().after("other"), base()),
+        ("down", base().down(), base()),
+        ("log", logged(|_| ()), base()),
+        ("log.dir", logged(|it| it.dir = Some("/l".into())), logged(|_| ())),
+        ("log.max_size", logged(|it| it.max_size = Some(Size(5000))), logged(|_| ())),
+        ("log.max_files", logged(|it| it.max_files = Some(3)), logged(|_| ())),
+        ("log.timestamp", logged(|it| it.timestamp = Timestamp::Tai64n), logged(|_| ())),
+        ("log.timestamp", logged(|it| it.timestamp = Timestamp::Iso8601), logged(|_| ())),
+        ("log.filter", logged(|it| it.filter = vec!["-a".into()]), logged(|_| ())),
+        ("log.processor", logged(|it| it.processor = vec!["cat".into()]), logged(|_| ())),
+        ("log.user", logged(|it| it.user = Some("daemon".into())), logged(|_| ())),
+        (
+            "log.group",
+            logged(|it| (it.user, it.group) = (Some("daemon".into()), Some("adm".into()))),
+            logged(|it| it.user = Some("daemon".into())),
+        ),
+        ("log.mode", logged(|it| it.mode = "0700".parse().ok()), logged(|_| ())),
+    ]
+}
+
+fn render(service: &Service, target: Target) -> Plan {
+    let definitions = Definitions::default().with("web", service.clone()).with("other", base());
+    definitions.render(target, LOSSY).unwrap()
+}
+
+/// What is made, without comments: what was left out is told in those.
+fn made(plan: &Plan) -> String {
+    let plan = Plan { gaps: Vec::new(), notes: Vec::new(), ..plan.clone() };
+    let text = plan.to_string();
+    let comment = |line: &&str| !line.starts_with("  | # left out");
+    text.lines().filter(comment).collect::<Vec<_>>().join("\n")
+}
+
+/// Means by which a target does for every service what is asked.
+fn always(support: Support) -> bool {
+    matches!(support, Support::By(means) if means.contains("for every service") || means == "whoever starts it")
+}
+
+#[test]
+fn a_key_changes_what_is_made_or_is_told_to_be_left_out() {
+    let mut seen = BTreeSet::new();
+    for (key, with, without) in asking() {
+        for row in CAPABILITIES.iter().filter(|row| row.key == key && row.is_asked(&with)) {
+            seen.insert((row.key, row.only));
+        }
+        let rows = || CAPABILITIES.iter().filter(|row| row.key == key && row.is_asked(&with));
+        assert!(rows().next().is_some(), "{key} has no row");
+        for target in Target::ALL {
+            let plan = render(&with, target);
+            let refused = rows().any(|row| matches!(row.of(target), Support::Not(_)));
+            let gaps: Vec<_> = plan.gaps.iter().filter(|gap| gap.key == key).collect();
+            assert_eq!(!gaps.is_empty(), refused, "{key} {target} {gaps:?}");
+            let differs = made(&plan) != made(&render(&without, target));
+            if !refused && !rows().any(|row| always(row.of(target))) {
+                assert!(differs, "`{key}` is silently left out for {target}");
+            }
+            let definitions =
+                Definitions::default().with("web", with.clone()).with("other", base());
+            match definitions.render(target, Options::default()) {
+                Ok(strict) => assert_eq!(strict, plan),
+                Err(Error::Gaps(gaps)) => assert_eq!(gaps, plan.gaps),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    let all: BTreeSet<_> = CAPABILITIES.iter().map(|row| (row.key, row.only)).collect();
+    assert_eq!(seen, all, "every row is asked for above");
+}
+
+#[test]
+fn every_key_has_a_row_and_every_row_a_key() {
+    let keys: BTreeSet<_> =
+        KEYS.iter().filter(|key| key.form != "table").map(|key| key.path).collect();
+    let rows: BTreeSet<_> = CAPABILITIES.iter().map(|row| row.key).collect();
+    assert_eq!(rows.difference(&keys).collect::<Vec<_>>(), [&"log"], "`log` may be empty");
+    assert_eq!(keys.difference(&rows).count(), 0, "{:?}", keys.difference(&rows));
+}
+
+/// Everything that is left out says so in the file that is made.
+#[test]
+fn what_is_left_out_is_a_comment_too() {
+    for (_, with, _) in asking() {
+        for target in Target::ALL {
+            let plan = render(&with, target);
+            for gap in &plan.gaps {
+                let file = match &plan.units.get("web").or(plan.units.get("web.service")).unwrap() {
+                    Unit::File(file) => file.clone(),
+                    Unit::Directory(entries) => match &entries[Path::new("run")] {
+                        svbuild::plan::Entry::File(file) => file.clone(),
+                        _ => unreachable!(),
+                    },
+                };
+                let text = String::from_utf8(file.bytes).unwrap();
+                assert!(text.contains(&format!("# left out: {gap}\n")), "{gap}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_documentation_has_these_tables() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/svcmgr.toml.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut new = text.clone();
+    for (name, table) in [("keys", table()), ("targets", capabilities())] {
+        let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
+        let (before, rest) = new.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(&end).unwrap();
+        new = format!("{before}{begin}{table}{end}{after}");
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &new).unwrap();
+    }
+    assert!(
+        text == new,
+        "docs/svcmgr.toml.md differs; UPDATE=1 cargo test -p svbuild --test matrix"
+    );
+}
+
+/// One service under every target, to be read when something changes.
+#[test]
+fn what_is_made_of_the_example() {
+    let text = include_str!("../../../docs/svcmgr.toml");
+    let definitions = Definitions::from_toml(text).unwrap();
+    for target in Target::ALL {
+        let plan = definitions.render(target, LOSSY).unwrap();
+        programs::expect(
+            Path::new(&format!("tests/expected/{target}.example.txt")),
+            &plan.to_string(),
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! Unit files: through a reader of our own, and through systemd's.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use proptest::prelude::*;
+use svbuild::{
+    Definitions, Error, Lossy, Options, Plan, Service, Target,
+    plan::Unit,
+    spec::{IoClass, IoPriority, Limits, Log, Ready, Restart, Size, Stop, Stream, Time},
+};
+
+mod programs;
+#[path = "unit/parser.rs"]
+mod unit;
+use programs::{installed, word, words};
+
+fn render(service: Service) -> Result<Plan, Error> {
+    Definitions::default().with("web", service).render(Target::Systemd, Options::default())
+}
+
+fn text(plan: &Plan) -> Vec<u8> {
+    let Unit::File(file) = &plan.units["web.service"] else { unreachable!() };
+    file.bytes.clone()
+}
+
+/// What systemd says against a unit; it exits with 0 for what it ignores.
+fn complaints(text: &[u8]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = dir.path().join("web.service");
+    fs::write(&unit, text).unwrap();
+    let output = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .arg(&unit)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let of_unit: Vec<_> = said.lines().filter(|line| line.contains("web.service")).collect();
+    format!("{}{}", of_unit.join("\n"), if output.status.success() { "" } else { "\nfailed" })
+}
+
+fn value<'a>(lines: &'a unit::Lines, key: &str) -> Option<&'a str> {
+    lines.iter().find(|(_, it, _)| it == key).map(|(_, _, value)| value.as_str())
+}
+
+proptest! {
+    #![proptest_config(programs::cases(400))]
+
+    #[test]
+    fn words_variables_and_paths_are_what_they_were(
+        argv in words(),
+        values in prop::collection::vec(word(), 0..4),
+        dir in word(),
+        description in word(),
+    ) {
+        let mut exec: Vec<&OsStr> = vec![OsStr::new("/bin/true")];
+        exec.extend(argv.iter().map(|word| OsStr::from_bytes(word)));
+        let cwd = PathBuf::from(OsStr::from_bytes(&[b"/d", &dir[..]].concat()));
+        let description = String::from_utf8_lossy(&description).into_owned();
+        let mut service = Service::new(exec).cwd(&cwd).description(&description);
+        for (at, value) in values.iter().enumerate() {
+            service = service.env(format!("V{at}"), OsStr::from_bytes(value));
+        }
+        let Ok(plan) = render(service.clone()) else { return Ok(()) };
+        let text = text(&plan);
+        let lines = unit::lines(&text).unwrap();
+        let shape: Vec<_> = lines.iter().map(|(section, key, _)| format!("{section}.{key}")).collect();
+        let variables = vec!["Service.Environment".to_owned(); values.len()];
+        let expected: Vec<String> = ["Unit.Description", "Unit.StartLimitIntervalSec", "Service.Type",
+            "Service.ExecStart", "Service.Restart", "Service.RestartSec", "Service.KillMode",
+            "Service.TimeoutStopSec", "Service.WorkingDirectory"].map(str::to_owned).into_iter()
+            .chain(variables)
+            .chain(["Service.StandardInput", "Service.StandardOutput", "Service.StandardError",
+            "Install.WantedBy"].map(str::to_owned)).collect();
+        prop_assert_eq!(shape, expected, "a definition has added a line");
+
+        let mut whole = vec![b"/bin/true".to_vec()];
+        whole.extend(argv);
+        prop_assert_eq!(unit::command(value(&lines, "ExecStart").unwrap()), Ok(whole));
+        let seen = unit::environment(&lines).unwrap();
+        for (at, value) in values.iter().enumerate() {
+            prop_assert_eq!(&seen[&format!("V{at}")], value);
+        }
+        prop_assert_eq!(seen.len(), values.len());
+        let path = unit::plain(value(&lines, "WorkingDirectory").unwrap()).unwrap();
+        prop_assert_eq!(path, cwd.as_os_str().as_bytes().to_vec());
+        let said = unit::plain(value(&lines, "Description").unwrap()).unwrap();
+        prop_assert_eq!(said, description.into_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(programs::cases(60))]
+
+    #[test]
+    fn systemd_has_nothing_against_it(
+        argv in words(),
+        values in prop::collection::vec(word(), 0..4),
+        dir in word(),
+        description in word(),
+    ) {
+        if !installed("systemd-analyze") {
+            return Ok(());
+        }
+        let mut exec: Vec<&OsStr> = vec![OsStr::new("/bin/true")];
+        exec.extend(argv.iter().map(|word| OsStr::from_bytes(word)));
+        let mut service = Service::new(exec.clone()).finish(exec);
+        for (at, value) in values.iter().enumerate() {
+            // What is not UTF-8 is refused, which the test above is about.
+            service = service.env(format!("V{at}"), String::from_utf8_lossy(value).into_owned());
+        }
+        let kept = service.clone();
+        let path = PathBuf::from(OsStr::from_bytes(&[b"/d", &dir[..]].concat()));
+        let file = Stream::File(path.clone());
+        let service = service.cwd(&path).stdout(file.clone()).stderr(file.clone()).stdin(file)
+            .description(String::from_utf8_lossy(&description).into_owned());
+        // What cannot be written as a path is refused; the rest is written in any case.
+        let plan = render(service).or_else(|_| render(kept)).unwrap();
+        let text = text(&plan);
+        prop_assert_eq!(complaints(&text), "", "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+/// Everything that systemd can express.
+fn everything() -> Service {
+    Service::new(["/bin/sleep", "1000"])
+        .description("100% of $everything")
+        .cwd("/tmp")
+        .env("EMPTY", "")
+        .env("A", "b c")
+        .user("daemon")
+        .group("daemon")
+        .also_group("adm")
+        .umask(0)
+        .nice(5)
+        .io_priority(IoPriority { class: IoClass::BestEffort, level: Some(6) })
+        .limits(Limits {
+            memory: Some(Size(1 << 30)),
+            rss: Some(Size(1 << 30)),
+            file_size: Some(Size(1 << 20)),
+            core: Some(Size(0)),
+            files: Some(512),
+            processes: Some(1000),
+            cpu: "1h".parse().ok(),
+            ..Limits::default()
+        })
+        .session()
+        .stdin(Stream::Null)
+        .stdout(Stream::File("/tmp/out %i".into()))
+        .stderr(Stream::Stdout)
+        .stop(Stop { signal: "INT".parse().ok(), kill_after: "1m 500ms".parse::<Time>().ok() })
+        .finish(["/bin/echo", "$EXIT_CODE", "%n"])
+        .restart(Restart::OnFailure)
+        .after("db")
+        .log(Log { max_size: Some(Size(1 << 20)), max_files: Some(4), ..Log::default() })
+}
+
+#[test]
+fn systemd_has_nothing_against_everything() {
+    if !installed("systemd-analyze") {
+        return;
+    }
+    let ready = [
+        None,
+        Some(Ready::Fd(3)),
+        Some(Ready::Tcp("[::1]:80".into())),
+        Some(Ready::Http("http://[::1]:80/a?b=%20$c".into())),
+        Some(Ready::Command(vec!["/bin/test".into(), "-e".into(), "/a b".into()])),
+    ];
+    for ready in ready {
+        let mut service = everything();
+        service.ready = ready;
+        service.root = service.ready.is_none().then(|| "/".into());
+        let definitions = Definitions::default()
+            .with("web", service)
+            .with("db", Service::new(["/bin/true"]).restart(Restart::Never).down());
+        let plan = definitions.render(Target::Systemd, Options::default()).unwrap();
+        let text = text(&plan);
+        assert_eq!(complaints(&text), "", "{}", String::from_utf8_lossy(&text));
+        for unit in plan.units.values() {
+            let Unit::File(file) = unit else { unreachable!() };
+            assert!(!String::from_utf8_lossy(&file.bytes).contains("simple"));
+        }
+    }
+}
+
+#[test]
+fn the_whole_unit() {
+    let mut service = everything();
+    service.ready = Some(Ready::Fd(3));
+    let definitions =
+        Definitions::default().with("web", service).with("db", Service::new(["/bin/true"]));
+    let plan = definitions.render_one("web", Target::Systemd, Options::default()).unwrap();
+    assert_eq!(plan.units.len(), 2);
+    programs::expect(Path::new("tests/expected/systemd.txt"), &plan.to_string());
+}
+
+#[test]
+fn what_it_cannot_express_is_left_out_with_a_comment_if_asked() {
+    let service = Service::new(["/bin/true"]).env_dir("/etc/env").stdin(Stream::Inherit);
+    let Err(Error::Gaps(gaps)) = render(service.clone()) else { panic!("refused") };
+    let keys: Vec<_> = gaps.iter().map(|gap| gap.key.as_str()).collect();
+    assert_eq!(keys, ["env_dir", "stdin"]);
+    let lossy = Options { lossy: Lossy::Commented, ..Options::default() };
+    let plan = Definitions::default().with("web", service).render(Target::Systemd, lossy).unwrap();
+    let text = String::from_utf8(text(&plan)).unwrap();
+    assert_eq!(plan.gaps, gaps);
+    assert_eq!(text.matches("# left out: ").count(), 2, "{text}");
+    assert_eq!(unit::lines(text.as_bytes()).unwrap().len(), 12, "{text}");
+}
+
+#[test]
+fn a_program_that_is_no_absolute_path_is_refused() {
+    for program in ["sleep", "-/bin/true", "@/bin/true", "+/bin/true"] {
+        let error = render(Service::new([program])).unwrap_err();
+        let kind = error.kind();
+        assert!(
+            matches!(kind, svbuild::ErrorKind::Invalid | svbuild::ErrorKind::Unquotable),
+            "{error}"
+        );
+    }
+}
+
+/// Otherwise the tests above would hold whatever was written.
+#[test]
+fn the_judge_notices_what_systemd_ignores_and_what_it_refuses() {
+    if !installed("systemd-analyze") {
+        return;
+    }
+    for wrong in ["Umask=0", "Nice=40", "LimitNOFILE=5:3", "Environment=\"1A=b\"", "KillSignal=x"] {
+        let text = format!("[Service]\nExecStart=/bin/true\n{wrong}\n");
+        assert_ne!(complaints(text.as_bytes()), "", "{wrong}");
+    }
+    assert_ne!(complaints(b"[Service]\nExecStart=\"/bin/true\n"), "");
+    assert_eq!(complaints(b"[Service]\nExecStart=/bin/true\n"), "");
+}

@@ -1,0 +1,55 @@
+//! Arguments of `build`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use svcmgr::build::{Target, plan::Owner};
+
+/// Arguments of `build`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Build {
+    /// The definitions, in TOML; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// For whom: daemontools, encore, runit, s6, systemd, embedded
+    #[arg(long = "for", value_name = "TARGET")]
+    pub(crate) target: Target,
+    /// Where the directories or units are made; made itself if missing
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    pub(crate) out: Option<PathBuf>,
+    /// Only this service, or these
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Vec<String>,
+    /// Print what would be made, and write nothing
+    #[arg(long, conflicts_with = "diff")]
+    pub(crate) dry_run: bool,
+    /// Print how what is there differs, and write nothing; 1 if it does
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Leave out what the target cannot express, with a comment and a message
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// Give what is made to this user and group, by number, as in 1000:1000
+    #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
+    pub(crate) owner: Option<Owner>,
+    /// The language of scripts for s6
+    #[arg(long, value_enum, default_value = "execline", value_name = "LANGUAGE")]
+    pub(crate) script: Script,
+}
+
+/// The language of scripts for s6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Script {
+    /// For `execlineb`.
+    Execline,
+    /// For `/bin/sh`.
+    Sh,
+}
+
+fn parse_owner(text: &str) -> Result<Owner, String> {
+    let numbers = text.split_once(':').map(|(uid, gid)| (uid.parse(), gid.parse()));
+    match numbers {
+        Some((Ok(uid), Ok(gid))) => Ok(Owner { uid, gid }),
+        _ => Err("write two numbers, as in 1000:1000".to_owned()),
+    }
+}

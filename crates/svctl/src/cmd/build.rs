@@ -1,0 +1,237 @@
+//! `svctl build`: from definitions to service directories or units.
+
+use std::{fs, io::Read, path::Path};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use svcmgr::build::{
+    Definitions, Error, ErrorKind, Gap, Language, Lossy, Options, Plan,
+    plan::{Diff, What},
+    spec::{Finding, Findings, Span},
+};
+
+use crate::{
+    args::{Build, Script},
+    exit::Exit,
+    json,
+    output::{Output, printable},
+};
+
+/// Definitions that are larger are no definitions.
+const LARGEST: u64 = 16 << 20;
+
+/// Builds, or says what it would do.
+pub(crate) fn run(args: &Build, output: &mut Output) -> Exit {
+    match build(args, output) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
+    let text = read(&args.file, output)?;
+    let definitions = Definitions::from_toml(&text).map_err(|findings| {
+        explain(&args.file, &text, &findings, output);
+        Exit::Negative
+    })?;
+    if definitions.service.is_empty() {
+        output.message(&printable(&format!("{} has no service", args.file.display())));
+        return Err(Exit::Negative);
+    }
+    let mut plan = render(&definitions, args).map_err(|error| match located(&text, &error) {
+        Some(findings) => {
+            explain(&args.file, &text, &findings, output);
+            if error.kind() == ErrorKind::Gaps {
+                output.report("hint: with --lossy these are left out, each with a comment");
+            }
+            Exit::Negative
+        }
+        None => refused(&error, output),
+    })?;
+    plan.owner = args.owner;
+    for gap in &plan.gaps {
+        output.message(&printable(&format!("warning: left out: {gap}")));
+    }
+    if !output.quiet {
+        for note in &plan.notes {
+            output.message(&printable(&format!("note: {note}")));
+        }
+    }
+    // clap has made sure that there is one where one is needed.
+    let out = args.out.as_deref();
+    match out {
+        Some(out) if args.diff => {
+            let diff = plan.diff(out).map_err(|error| refused(&error, output))?;
+            tell(args, &plan, &diff, &[], output);
+            Ok(if diff.is_empty() { Exit::Done } else { Exit::Negative })
+        }
+        Some(out) if !args.dry_run => write(args, &plan, out, output),
+        _ => {
+            if output.json {
+                output.json(&json::Built::dry(args.target.name(), &plan));
+            } else {
+                let text = plan.to_string();
+                // Gaps and notes were told above.
+                let told = plan.gaps.len() + plan.notes.len();
+                text.lines().skip(told).for_each(|line| output.line(line));
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn write(args: &Build, plan: &Plan, out: &Path, output: &mut Output) -> Result<Exit, Exit> {
+    let diff = plan.diff(out).map_err(|error| refused(&error, output))?;
+    for change in diff.foreign() {
+        let path = out.join(&change.path);
+        let done = if change.what == What::Remove { "is removed" } else { "is overwritten" };
+        let text =
+            format!("warning: {} {done}, which somebody else made or changed", path.display());
+        output.message(&printable(&text));
+    }
+    let written = plan.write(out).map_err(|error| refused(&error, output))?;
+    for path in &written.recovered {
+        let text = format!("warning: ended an earlier write of {} that did not", path.display());
+        output.message(&printable(&text));
+    }
+    tell(args, plan, &written.diff, &written.recovered, output);
+    Ok(Exit::Done)
+}
+
+fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
+    let language = match args.script {
+        Script::Execline => Language::Execline,
+        Script::Sh => Language::Sh,
+    };
+    let lossy = if args.lossy { Lossy::Commented } else { Lossy::Refused };
+    let options = Options { language, lossy };
+    if args.service.is_empty() {
+        return definitions.render(args.target, options);
+    }
+    let mut whole = Plan::default();
+    for name in &args.service {
+        let plan = definitions.render_one(name, args.target, options)?;
+        whole.units.extend(plan.units);
+        whole.gaps.extend(plan.gaps);
+        whole.notes.extend(plan.notes);
+    }
+    Ok(whole)
+}
+
+fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {
+    let mut bytes = Vec::new();
+    let result = if file == Path::new("-") {
+        std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes)
+    } else {
+        fs::File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+    };
+    if let Err(error) = result {
+        output.message(&printable(&format!("cannot read {}: {error}", file.display())));
+        return Err(Exit::System);
+    }
+    if bytes.len() as u64 > LARGEST {
+        output.message(&printable(&format!("cannot use {}: it is too large", file.display())));
+        return Err(Exit::Negative);
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        output.message(&printable(&format!("cannot use {}: it is not UTF-8", file.display())));
+        Exit::Negative
+    })
+}
+
+/// Every finding with the line that it is about.
+fn explain(file: &Path, text: &str, findings: &Findings, output: &mut Output) {
+    let path = printable(&file.display().to_string());
+    for finding in &findings.0 {
+        let report = report(&path, text, finding, output.has_color());
+        output.report(&report);
+    }
+}
+
+fn report(path: &str, text: &str, finding: &Finding, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let message = printable(&finding.message);
+    let mut group = Group::with_title(Level::ERROR.primary_title(message));
+    if let Some(span) = &finding.span {
+        // A span over several lines is a whole table; its first line says enough.
+        let end = text
+            .get(span.bytes.clone())
+            .and_then(|it| it.find('\n'))
+            .map(|it| span.bytes.start + it);
+        let bytes = span.bytes.start..end.unwrap_or(span.bytes.end);
+        let annotation = AnnotationKind::Primary.span(bytes);
+        group =
+            group.element(Snippet::source(text).line_start(1).path(path).annotation(annotation));
+    }
+    let mut groups = vec![group];
+    if let Some(help) = &finding.help {
+        groups.push(Group::with_title(Level::HELP.secondary_title(printable(help))));
+    }
+    renderer.render(&groups)
+}
+
+/// What a target cannot express, at the places of its keys.
+fn located(text: &str, error: &Error) -> Option<Findings> {
+    let findings = match error {
+        Error::Gaps(gaps) => {
+            let finding = |gap: &Gap| {
+                let why = gap.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                Finding {
+                    span: Span::of_key(text, &gap.service, &gap.key),
+                    message: format!("`{}` cannot be expressed for {}{why}", gap.key, gap.target),
+                    help: Some(format!("closest: {}", gap.instead)),
+                }
+            };
+            gaps.iter().map(finding).collect()
+        }
+        Error::Unquotable { service, key, source, .. } => vec![Finding {
+            span: Span::of_key(text, service, key),
+            message: format!("{error}: {source}"),
+            help: None,
+        }],
+        _ => return None,
+    };
+    Some(Findings(findings))
+}
+
+fn refused(error: &Error, output: &mut Output) -> Exit {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    // Each is a line of its own.
+    for line in text.lines() {
+        output.message(&printable(line));
+    }
+    if let Some(hint) = error.hint() {
+        output.report(&format!("  hint: {hint}"));
+    }
+    match error.kind() {
+        ErrorKind::Io | ErrorKind::Busy => Exit::System,
+        ErrorKind::NoService => Exit::Usage,
+        _ => Exit::Negative,
+    }
+}
+
+/// What was done, or would be.
+fn tell(
+    args: &Build,
+    plan: &Plan,
+    diff: &Diff,
+    recovered: &[std::path::PathBuf],
+    output: &mut Output,
+) {
+    if output.json {
+        output.json(&json::Built::new(args.target.name(), plan, diff, recovered));
+    } else if args.diff {
+        diff.to_string().lines().for_each(|line| output.line(line));
+    } else if !output.quiet {
+        for change in &diff.changes {
+            let what = json::what(change.what);
+            output.line(&printable(&format!("{what} {}", change.path.display())));
+        }
+        if diff.is_empty() {
+            output.line("nothing to change");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! `svctl build` as a process: what it makes, what it refuses and where, exit codes, JSON.
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "live/schema.rs"]
+mod schema;
+#[path = "live/svctl.rs"]
+mod svctl;
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+use svctl::{Run, run};
+use tempfile::TempDir;
+
+struct Place(TempDir);
+
+impl Place {
+    fn new(definitions: &str) -> Self {
+        let tree = TempDir::new().unwrap();
+        fs::write(tree.path().join("svcmgr.toml"), definitions).unwrap();
+        Self(tree)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn build(&self, target: &str, more: &[&str]) -> Run {
+        let (file, out) = (self.path("svcmgr.toml"), self.path("out"));
+        run([&["build", &file, "--for", target, "--out", &out], more].concat())
+    }
+}
+
+const TWO: &str = "[service.web]\nexec = [\"/bin/sleep\", \"1 0\"]\nenv.A = \"b\"\n\
+                   [service.db]\nexec = [\"/bin/true\"]\n";
+
+#[test]
+fn each_target_gets_its_directories_or_units_once() {
+    for target in ["daemontools", "encore", "runit", "s6", "systemd", "embedded"] {
+        let place = Place::new(TWO);
+        let told = place.build(target, &[]);
+        assert_eq!((told.code, told.err.as_str()), (0, ""), "{target}");
+        let made = if target == "systemd" { "new web.service\n" } else { "new web/run\n" };
+        assert!(told.out.contains(made), "{}", told.out);
+        let file = place.path(if target == "systemd" { "out/web.service" } else { "out/web/run" });
+        assert!(fs::read_to_string(&file).unwrap().contains("sleep"));
+        let before = fs::metadata(&file).unwrap();
+        let again = place.build(target, &[]);
+        assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"));
+        assert_eq!(fs::metadata(&file).unwrap().ino(), before.ino());
+        assert_eq!(place.build(target, &["--diff"]).code, 0);
+    }
+}
+
+#[test]
+fn a_dry_run_and_a_diff_write_nothing() {
+    let place = Place::new(TWO);
+    let dry = place.build("runit", &["--dry-run"]);
+    assert_eq!(dry.code, 0);
+    assert!(dry.out.contains("web/run 0755\n  | #!/bin/sh\n"), "{}", dry.out);
+    let diff = place.build("runit", &["--diff"]);
+    assert_eq!(diff.code, 1);
+    assert!(diff.out.contains("new: web/run\n"), "{}", diff.out);
+    assert!(!fs::exists(place.path("out")).unwrap());
+    let without = run(["build", &place.path("svcmgr.toml"), "--for", "s6", "--dry-run"]);
+    assert_eq!(without.code, 0, "--out is not needed");
+}
+
+#[test]
+fn only_the_named_services_are_built() {
+    let place = Place::new(TWO);
+    assert_eq!(place.build("s6", &["--service", "db"]).code, 0);
+    assert!(fs::exists(place.path("out/db/run")).unwrap());
+    assert!(!fs::exists(place.path("out/web")).unwrap());
+    let told = place.build("s6", &["--service", "dbb"]);
+    assert_eq!(told.code, 100);
+    assert!(told.err.contains("dbb") && told.err.contains("db, web"), "{}", told.err);
+}
+
+#[test]
+fn what_others_changed_is_told_before_it_is_overwritten() {
+    let place = Place::new(TWO);
+    place.build("runit", &[]);
+    fs::write(place.path("out/web/run"), "#!/bin/sh\nexec mine\n").unwrap();
+    let told = place.build("runit", &["--diff"]);
+    assert!(told.out.contains("changed: web/run, which somebody else made or changed\n"));
+    assert!(told.out.contains("-exec mine\n"), "{}", told.out);
+    let told = place.build("runit", &[]);
+    assert_eq!((told.code, told.out.as_str()), (0, "changed web/run\n"));
+    assert!(told.err.contains("out/web/run is overwritten, which somebody else"), "{}", told.err);
+}
+
+#[test]
+fn a_wrong_file_is_shown_with_the_line_and_what_was_meant() {
+    let text = "[service.web]\nexec = [\"/bin/true\"]\nlimts = {core = 0}\n\
+                stop.kil_after = \"1s\"\n[service.web.log]\ndirectory = \"/x\"\n";
+    let place = Place::new(text);
+    let told = place.build("s6", &[]);
+    assert_eq!((told.code, told.out.as_str()), (1, ""));
+    let file = place.path("svcmgr.toml");
+    for line in [
+        format!("{file}:3:1"),
+        "3 | limts = {core = 0}".to_owned(),
+        "did you mean `limits`?".to_owned(),
+        format!("{file}:4:6"),
+        "did you mean `kill_after`?".to_owned(),
+        format!("{file}:6:1"),
+        "did you mean `dir`?".to_owned(),
+    ] {
+        assert!(told.err.contains(&line), "{line}\n{}", told.err);
+    }
+    assert!(!fs::exists(place.path("out")).unwrap());
+}
+
+#[test]
+fn every_kind_of_mistake_has_its_place() {
+    for (text, place, what) in [
+        ("[service.web]\nexec = \"/bin/true\"", ":2:8", "expected an array"),
+        ("[service.web]\nexec = []", ":2:8", "must name a program"),
+        ("[service.web]\nexec = [\"/a\"]\nnice = 50", ":3:8", "-20 to 19"),
+        ("[service.web]\nexec = [\"/a\"]\numask = 022", ":3:9", ""),
+        ("[service.web]\nexec = [\"/a\"]\numask = 22", ":3:9", "octal"),
+        (
+            "[service.web]\nexec = [\"/a\"]\nlimits = {\n core = 0,\n memory = \"1.5G\" }",
+            ":5:11",
+            "1024",
+        ),
+        ("[service.web]\nexec = [\"/a\"]\nafter = [\"db\"]", ":3:9", "no service of this file"),
+        (
+            "[service.a]\nexec = [\"/a\"]\nafter = [\"b\"]\n[service.b]\nexec=[\"/b\"]\nafter=[\"a\"]",
+            ":3:9",
+            "a after b after a",
+        ),
+        ("[service.\"../x\"]\nexec = [\"/a\"]", ":1:10", "its name"),
+        ("[service.web]\nexec = [\"/a\"]\nready = { fd = 3, tcp = \"a:1\" }", ":3:9", ""),
+        ("[service.web]\nexec = [\"/a\"]\nenv = { \"A\\nB\" = \"x\" }", ":3:18", "must be named"),
+        ("[service.web]\nexec = [\"a\\u0000b\"]", ":2:8", "NUL"),
+        ("[service.web\n", ":1:13", ""),
+        ("[servce.web]\n", ":1:2", "did you mean `service`?"),
+    ] {
+        let file = Place::new(text);
+        let told = file.build("runit", &[]);
+        assert_eq!(told.code, 1, "{text}\n{}", told.err);
+        assert!(
+            told.err.contains(&format!("svcmgr.toml{place}\n")),
+            "{place} {text}\n{}",
+            told.err
+        );
+        assert!(told.err.contains(what), "{what} {text}\n{}", told.err);
+        assert!(!fs::exists(file.path("out")).unwrap(), "{text}");
+    }
+}
+
+#[test]
+fn a_file_without_services_is_no_success() {
+    for text in ["", "[service]\n"] {
+        let told = Place::new(text).build("s6", &[]);
+        assert_eq!(told.code, 1);
+        assert!(told.err.contains("has no service"), "{}", told.err);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_for_a_target_is_shown_where_it_stands() {
+    let place = Place::new("[service.web]\nexec = [\"web\"]\ncwd = \"/a/../b\"\n");
+    let told = place.build("systemd", &["--lossy"]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("it is not an absolute path"), "{}", told.err);
+    assert!(told.err.contains("svcmgr.toml:2:8\n"), "{}", told.err);
+    assert_eq!(place.build("runit", &[]).code, 0);
+}
+
+#[test]
+fn what_a_target_cannot_express_is_refused_or_told() {
+    let place = Place::new("[service.web]\nexec = [\"/bin/true\"]\nstop.kill_after = \"5s\"\n");
+    let told = place.build("runit", &[]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("`stop.kill_after` cannot be expressed for runit"), "{}", told.err);
+    assert!(told.err.contains("svcmgr.toml:3:19\n") && told.err.contains("closest: `svctl down"));
+    assert!(told.err.contains("--lossy"), "{}", told.err);
+    assert!(!fs::exists(place.path("out")).unwrap());
+    let told = place.build("runit", &["--lossy"]);
+    assert_eq!(told.code, 0);
+    assert!(told.err.contains("warning: left out: `stop.kill_after`"), "{}", told.err);
+    let text = fs::read_to_string(place.path("out/web/run")).unwrap();
+    assert!(text.contains("\n# left out: `stop.kill_after`"), "{text}");
+}
+
+#[test]
+fn the_json_is_what_the_schema_promises() {
+    let text = "[service.web]\nexec = [\"/bin/true\"]\nstop.kill_after = \"5s\"\n";
+    let place = Place::new(text);
+    for more in [
+        &["--json", "--lossy", "--dry-run"][..],
+        &["--json", "--lossy", "--diff"],
+        &["--json", "--lossy"],
+    ] {
+        let told = place.build("runit", more).json();
+        schema::check(&told);
+        assert_eq!(told["left_out"][0]["key"], "stop.kill_after");
+        assert_eq!(told["changes"].is_null(), more.contains(&"--dry-run"));
+    }
+    assert_eq!(
+        place.build("runit", &["--json", "--lossy"]).json()["changes"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn what_the_system_refuses_is_111_and_a_wrong_command_line_100() {
+    let place = Place::new(TWO);
+    assert_eq!(run(["build", "/no/such/file", "--for", "s6", "--dry-run"]).code, 111);
+    fs::write(place.path("out"), "a file").unwrap();
+    assert_eq!(place.build("s6", &[]).code, 111);
+    for args in [
+        &["build"][..],
+        &["build", "f"],
+        &["build", "f", "--for", "s7", "--out", "o"],
+        &["build", "f", "--for", "s6"],
+    ] {
+        assert_eq!(run(args).code, 100, "{args:?}");
+    }
+}
+
+#[test]
+fn a_file_cannot_move_the_cursor() {
+    let place = Place::new(
+        "[service.web]\nexec = [\"/bin/true\"]\n\"a\\u001b[2Jb\" = 1\n# \u{1b}[2J\nx = \"\u{9b}2J\"\n",
+    );
+    let told = place.build("s6", &[]);
+    assert_eq!(told.code, 1);
+    assert!(!told.err.contains(['\u{1b}', '\u{9b}']), "{:?}", told.err);
+}

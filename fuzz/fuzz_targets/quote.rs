@@ -1,0 +1,13 @@
+//! `cargo +nightly fuzz run quote`; built otherwise, it runs the property on the files it is given.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| svproto_fuzz::quote(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        svproto_fuzz::quote(&std::fs::read(path)?);
+    }
+    Ok(())
+}
