@@ -68,7 +68,10 @@
 
 mod embed;
 mod error;
+mod hook;
 mod signal;
+pub mod testkit;
+mod tree;
 
 pub use self::{
     embed::{
@@ -77,4 +80,7 @@ pub use self::{
     },
     error::{Error, ErrorKind},
     signal::{Signal, UnknownSignal},
+    tree::{
+        Definition, DevTree, Engine, Started, Stopped, TreeError, TreeErrorKind, TreeService,
+    },
 };

@@ -28,6 +28,7 @@ mod runit {
 
 mod beyond;
 mod first;
+mod kit;
 mod many;
 mod scanning;
 mod thread;

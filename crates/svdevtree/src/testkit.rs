@@ -1,0 +1,396 @@
+//! Real services for a `#[test]`: described, started, waited for, controlled; and gone when it ends,
+//! however it ends.
+//!
+//! ```
+//! use std::{io::Read as _, net::TcpStream, time::{Duration, Instant}};
+//! use svdevtree::testkit::{Kit, Ready, Spec};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let soon = || Instant::now() + Duration::from_secs(20);
+//! let mut kit = Kit::new()?;
+//!
+//! // A file that the service announces itself with, in a directory that goes with the kit.
+//! let up = kit.dir().join("up");
+//! let script = "touch \"$UP\"; exec sleep 1000";
+//! let spec = Spec::new("worker", ["/bin/sh", "-c", script])
+//!     .env("UP", &up)
+//!     .ready(Ready::command(["test".as_ref(), "-e".as_ref(), up.as_os_str()]));
+//! let worker = kit.start(spec, soon())?;
+//!
+//! // `worker` is a `svclient::Service`: ask it, watch it, wait for it.
+//! assert!(worker.status()?.reading.is_supervised());
+//! kit.restart("worker", soon())?;
+//! kit.stop("worker", soon())?;
+//! assert_eq!(kit.log("worker"), "");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A server gets a port of its own:
+//!
+//! ```no_run
+//! # use std::time::{Duration, Instant};
+//! # use svdevtree::testkit::{Kit, Ready, Spec};
+//! # let soon = || Instant::now() + Duration::from_secs(20);
+//! # let mut kit = Kit::new()?;
+//! let port = kit.port()?;
+//! let server = Spec::new("web", ["target/debug/server"])
+//!     .env("PORT", port.to_string())
+//!     .ready(Ready::http(port, "/health"));
+//! kit.start(server, soon())?;
+//! # Ok::<(), svdevtree::testkit::KitError>(())
+//! ```
+//!
+//! With Cargo, `env!("CARGO_BIN_EXE_server")` is the path of a program of the same package.
+//!
+//! # When a test fails
+//!
+//! A panic while there is a kit prints the last lines of every service's log to standard error, where the
+//! test harness shows them. [`KitError`] has those of the service that it is about in its message.
+//!
+//! # What is left afterwards
+//!
+//! No process and no file, after a drop, a panic, `exit`, `abort`, and SIGKILL of the test's process or of
+//! its process group, as a runner sends it: a kit is a temporary [`DevTree`], whose page says by which
+//! means, and what is not guaranteed. The same page says it for other systems than Linux, in short: there
+//! daemons that leave their process group stay. After SIGKILL it takes some milliseconds.
+//!
+//! # In parallel
+//!
+//! Kits share nothing: each has a directory, an engine and ports of its own, under `cargo test` and under
+//! `cargo nextest`. A kit is three processes besides its services, or four under another engine than
+//! the embedded.
+//!
+//! # Doubles
+//!
+//! [`double`] has services for testing clients of supervisors: ready late, never ready, deaf to SIGTERM,
+//! crashing, flooding.
+
+pub mod double;
+mod error;
+mod port;
+mod ready;
+mod spec;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use svclient::{Observation, Outcome, Phase, Pid, Reading, Request, Service, WatchSet, pursue};
+
+pub use self::{
+    error::{KitError, KitErrorKind},
+    port::Port,
+    ready::Ready,
+    spec::Spec,
+};
+use crate::{
+    DevTree, Engine,
+    tree::log::{LINES, tail},
+};
+
+/// Between two looks for what nothing tells of, such as a port that is listened on.
+const PAUSE: Duration = Duration::from_millis(10);
+/// What the kit's `finish` writes.
+const EXIT: &str = "exit";
+/// So many lines of each log are printed when a test panics.
+const PRINTED: usize = 50;
+
+/// Services of one test. Dropping it ends them.
+#[derive(Debug)]
+pub struct Kit {
+    // Before the ports: they are free when nobody uses them any more.
+    tree: DevTree,
+    ports: Vec<Port>,
+    specs: BTreeMap<String, Spec>,
+    dir: PathBuf,
+}
+
+impl Kit {
+    /// A kit with the embedded engine, which needs nothing installed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DevTree::temporary`] and [`DevTree::start`].
+    pub fn new() -> Result<Self, KitError> {
+        Self::with_engine(Engine::default())
+    }
+
+    /// A kit with another engine. `runsvdir` and `svscan` take up to five seconds to notice a service,
+    /// and only the embedded one and `s6-svscan` hear of readiness by descriptor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kit::new`].
+    pub fn with_engine(engine: Engine) -> Result<Self, KitError> {
+        let mut tree = DevTree::temporary()?.engine(engine);
+        tree.start(Instant::now() + STARTING)?;
+        let dir = tree.base().join("files");
+        fs::create_dir(&dir).map_err(|error| KitError::io("make", &dir, error))?;
+        Ok(Self { tree, ports: Vec::new(), specs: BTreeMap::new(), dir })
+    }
+
+    /// The tree, for what the kit has no word for.
+    pub const fn tree(&mut self) -> &mut DevTree {
+        &mut self.tree
+    }
+
+    /// A directory for the test's own files, removed with the kit.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.dir.clone()
+    }
+
+    /// The scan directory, for programs that are to find the services: `SVDIR`, `svctl --dir`.
+    #[must_use]
+    pub fn scan_dir(&self) -> PathBuf {
+        self.tree.scan_dir().dir().to_owned()
+    }
+
+    /// A free TCP port of 127.0.0.1 that is nobody else's until the kit is dropped; see [`Port`].
+    ///
+    /// # Errors
+    ///
+    /// [`KitError::Io`] if there is none.
+    pub fn port(&mut self) -> Result<u16, KitError> {
+        let port = Port::reserve().map_err(|error| KitError::io("reserve a port on", "127.0.0.1", error))?;
+        let number = port.number();
+        self.ports.push(port);
+        Ok(number)
+    }
+
+    /// Starts a service and waits until it is ready. One of the same name is changed and started again.
+    ///
+    /// # Errors
+    ///
+    /// [`KitError::Died`] if it ends before it is ready, [`KitError::NotReady`] at the deadline; both have
+    /// the last lines of its log. [`KitError::Tree`] for what stands in the way of starting it.
+    pub fn start(&mut self, spec: Spec, deadline: Instant) -> Result<Service, KitError> {
+        let name = spec.name().to_owned();
+        self.enable(spec, deadline)?;
+        self.wait_ready(&name, deadline)
+    }
+
+    /// Starts services at once and waits until all are ready. They come back in the order of `specs`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kit::start`], for the first one in the order of `specs` of which it is true.
+    pub fn start_all(
+        &mut self,
+        specs: impl IntoIterator<Item = Spec>,
+        deadline: Instant,
+    ) -> Result<Vec<Service>, KitError> {
+        let mut names = Vec::new();
+        for spec in specs {
+            names.push(spec.name().to_owned());
+            self.enable(spec, deadline)?;
+        }
+        names.iter().map(|name| self.wait_ready(name, deadline)).collect()
+    }
+
+    /// Ends the process of a service, if it has one, and waits until another one is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kit::start`].
+    pub fn restart(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
+        self.ask(name, &Request::restart(), "restart", deadline)?;
+        self.forget_exit(name);
+        self.wait_ready(name, deadline)
+    }
+
+    /// Stops a service and waits until it is down; [`Kit::restart`] starts it again.
+    ///
+    /// # Errors
+    ///
+    /// [`KitError::NotReached`] at the deadline.
+    pub fn stop(&mut self, name: &str, deadline: Instant) -> Result<(), KitError> {
+        self.ask(name, &Request::down(), "stop", deadline)
+    }
+
+    /// A service by its name.
+    ///
+    /// # Errors
+    ///
+    /// [`KitError::Tree`] if there is none of this name.
+    pub fn service(&self, name: &str) -> Result<Service, KitError> {
+        Ok(self.tree.service(name)?)
+    }
+
+    /// What a service has written, all of it; what is no UTF-8 is replaced.
+    #[must_use]
+    pub fn log(&self, name: &str) -> String {
+        let bytes = fs::read(self.tree.log(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// How the last process of a service ended, as in "exited with 1"; `None` while its first one runs,
+    /// under `svscan`, and for a service with a `finish` of its own.
+    #[must_use]
+    pub fn exit(&self, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.tree.services_dir().join(name).join(EXIT)).ok()?;
+        let mut numbers = text.split_ascii_whitespace().map(str::parse::<i32>);
+        let (code, signal) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        // runit's -1 and s6's 256 stand for a signal.
+        Some(if (0..=255).contains(&code) {
+            format!("exited with {code}")
+        } else {
+            let number = signal & 0x7f;
+            let name = crate::Signal::from_number(number);
+            name.map_or_else(|| format!("killed by signal {number}"), |name| format!("killed by {name}"))
+        })
+    }
+
+    /// Waits until a service is ready that was started or asked for by other means.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kit::start`].
+    pub fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
+        let service = self.service(name)?;
+        let ready = self.specs.get(name).map_or(Ready::Up, |spec| spec.criterion().clone());
+        let mut watch = WatchSet::new().map_err(crate::TreeError::from)?;
+        watch.add(service.clone()).map_err(crate::TreeError::from)?;
+        let (mut first, mut seen) = (None, None);
+        loop {
+            self.tree.check()?;
+            let pid = running(seen.as_ref());
+            let has_died = ready != Ready::Supervised
+                && (self.exit(name).is_some() || first.is_some_and(|first| pid != Some(first)));
+            if has_died {
+                return Err(self.died(name));
+            }
+            first = first.or(pid);
+            if self.is_ready(name, &ready, &service, seen.as_ref(), deadline)? {
+                return Ok(service);
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                let (name, log) = (name.to_owned(), self.tail(name));
+                return Err(KitError::NotReady { name, awaited: ready.to_string(), log });
+            }
+            // Every change of the record wakes; what it does not tell of is looked for again.
+            let pause = deadline.min(now + PAUSE);
+            while let Some(event) =
+                watch.next_before(Some(pause)).map_err(crate::TreeError::from)?
+            {
+                let changed = event.observation.ok();
+                let news = running(changed.as_ref()) != running(seen.as_ref());
+                seen = changed.or(seen);
+                if news {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn is_ready(
+        &mut self,
+        name: &str,
+        ready: &Ready,
+        service: &Service,
+        seen: Option<&Observation>,
+        deadline: Instant,
+    ) -> Result<bool, KitError> {
+        if *ready == Ready::Supervised {
+            return Ok(seen.is_some_and(|it| it.reading.is_supervised()));
+        }
+        let Some(pid) = running(seen) else { return Ok(false) };
+        if let Ready::Command(argv) = ready {
+            let log = self.tree.log(name);
+            let ended = self.tree.run_below(argv, &log, deadline)?;
+            return Ok(ended.is_some_and(|how| how == "exited with 0"));
+        }
+        Ok(ready.holds(service, pid, seen, deadline))
+    }
+
+    fn enable(&mut self, spec: Spec, deadline: Instant) -> Result<(), KitError> {
+        let name = spec.name().to_owned();
+        let hears = matches!(self.tree.chosen_engine(), Engine::Embedded | Engine::S6Svscan);
+        if matches!(spec.criterion(), Ready::Fd(_)) && !hears {
+            return Err(KitError::NoReadiness { name, engine: self.tree.chosen_engine() });
+        }
+        let is_new = !self.specs.contains_key(&name);
+        self.tree.add(&spec.definition())?;
+        self.specs.insert(name.clone(), spec);
+        if is_new {
+            self.tree.enable(&name, deadline)?;
+            return Ok(());
+        }
+        self.ask(&name, &Request::restart(), "restart", deadline)?;
+        self.forget_exit(&name);
+        Ok(())
+    }
+
+    fn ask(
+        &self,
+        name: &str,
+        request: &Request,
+        doing: &'static str,
+        deadline: Instant,
+    ) -> Result<(), KitError> {
+        let outcomes =
+            pursue(&[self.service(name)?], request, deadline).map_err(crate::TreeError::from)?;
+        match outcomes.into_iter().next() {
+            Some(Ok(Outcome::Reached { .. })) | None => Ok(()),
+            Some(Err(error)) => Err(KitError::Tree(error.into())),
+            Some(Ok(Outcome::Never { why, .. })) => {
+                let (name, log) = (name.to_owned(), self.tail(name));
+                Err(KitError::NotReached { doing, name, why: why.to_string(), log })
+            }
+            Some(Ok(Outcome::Deadline { .. })) => {
+                let (name, log) = (name.to_owned(), self.tail(name));
+                let why = "the deadline has passed".to_owned();
+                Err(KitError::NotReached { doing, name, why, log })
+            }
+        }
+    }
+
+    fn died(&self, name: &str) -> KitError {
+        // Its `finish` may not have written it yet; that it died is known.
+        let how = self.exit(name).unwrap_or_else(|| "ended".to_owned());
+        KitError::Died { name: name.to_owned(), how, log: self.tail(name) }
+    }
+
+    fn forget_exit(&self, name: &str) {
+        let _none_yet = fs::remove_file(self.tree.services_dir().join(name).join(EXIT));
+    }
+
+    fn tail(&self, name: &str) -> String {
+        tail(&self.tree.log(name), LINES)
+    }
+
+    fn print_logs(&self) {
+        for name in self.specs.keys() {
+            let how = self.exit(name).map(|how| format!(" (its last end: {how})")).unwrap_or_default();
+            let log = tail(&self.tree.log(name), PRINTED);
+            let log = if log.is_empty() { "(nothing)".to_owned() } else { log };
+            eprintln!("--- log of {name}{how}\n{log}\n--- end of the log of {name}");
+        }
+        let engine = tail(&self.tree.engine_log(), PRINTED);
+        eprintln!("--- log of the engine\n{engine}\n--- end of the log of the engine");
+    }
+}
+
+/// Making directories and two processes.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// The process of `run`, if it has one.
+fn running(seen: Option<&Observation>) -> Option<Pid> {
+    match seen?.reading {
+        Reading::Status(status) if status.phase == Phase::Up => status.pid,
+        _ => None,
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_logs();
+        }
+    }
+}

@@ -1,0 +1,509 @@
+//! Trees of services: a directory of one's own, an engine that supervises what is enabled in it, and a
+//! keeper that sees to it that nothing outlives the program.
+//!
+//! | file            | for                                                     |
+//! |-----------------|---------------------------------------------------------|
+//! | `base.rs`       | the directories                                         |
+//! | `definition.rs` | a service directory from a program and its surroundings |
+//! | `engine.rs`     | engines, and the process that becomes one               |
+//! | `keep.rs`       | the keeper's process                                    |
+//! | `owner.rs` `wire.rs` | asking it                                          |
+//! | `processes.rs`  | finding and ending processes                            |
+//! | `log.rs`        | last lines                                              |
+
+pub(crate) mod base;
+mod definition;
+mod engine;
+mod error;
+pub(crate) mod keep;
+pub(crate) mod log;
+mod owner;
+mod processes;
+mod wire;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use svclient::{Disabled, Enabled, Op, Request, ScanDir, Scanner, Service, pursue};
+use svproto::goal::Goal;
+
+pub use self::{
+    definition::Definition,
+    engine::Engine,
+    error::{TreeError, TreeErrorKind},
+};
+use self::{
+    owner::{Owner, Place, timed},
+    wire::Message,
+};
+
+/// A tree of services for development and tests.
+///
+/// ```no_run
+/// use std::time::{Duration, Instant};
+/// use svdevtree::{Definition, DevTree};
+///
+/// let soon = || Instant::now() + Duration::from_secs(10);
+/// let mut tree = DevTree::named("blog");
+/// tree.add(&Definition::new("web", ["python3", "-m", "http.server", "8080"]))?;
+/// tree.start(soon())?;
+/// tree.enable("web", soon())?;
+/// println!("sv status {}", tree.services_dir().join("web").display());
+/// // ...
+/// tree.stop(soon())?;
+/// # Ok::<(), svdevtree::TreeError>(())
+/// ```
+///
+/// | in the base | is                                                            |
+/// |-------------|---------------------------------------------------------------|
+/// | `services/` | service directories, written by [`add`](Self::add) or by others |
+/// | `enabled/`  | links to those that the engine supervises                     |
+/// | `logs/`     | what services write, where they have no logger                |
+///
+/// The base has mode 0700. [`ensure`](Self::ensure), [`start`](Self::start), [`stop`](Self::stop),
+/// [`enable`](Self::enable) and [`disable`](Self::disable) may be called at any time and again; what is
+/// done already is not done twice. What is enabled stays so in a tree that is stopped.
+///
+/// # The keeper
+///
+/// [`start`](Self::start) starts this program once more; a constructor that this crate has put into it
+/// turns that process into a keeper before `main`, and the keeper starts the engine. It ends every
+/// process of the tree when the `DevTree` is dropped, or the program ends in whatever way.
+///
+/// | what                                            | by                                         | where |
+/// |-------------------------------------------------|--------------------------------------------|-------|
+/// | the end of the program is noticed, also SIGKILL | end of file on a socket that it alone holds | every Unix |
+/// | daemons and what calls `setsid` are found       | `PR_SET_CHILD_SUBREAPER`                   | Linux |
+/// | no number of another process is signalled       | `pidfd_open`, `pidfd_send_signal`          | Linux |
+/// | killing the program's process group misses it   | `setsid`                                   | every Unix |
+/// | one program for a tree                          | `flock`, held by the keeper                | every Unix |
+/// | a keeper that is killed: the engine ends        | `PR_SET_PDEATHSIG`                         | Linux |
+/// | the next program finds what that left behind    | a variable in the environment, `SVDEVTREE` | Linux |
+///
+/// Not guaranteed: the end of what a service has had started by another daemon (`systemd-run`, `at`, a
+/// container runtime), and of what runs as another user after `sudo`; that shows as
+/// [`TreeError::Survivors`]. If both the program and its keeper get SIGKILL, the files of a temporary
+/// tree stay, and so do processes whose supervisor ended by the same signal; in a tree with a name they
+/// are ended by the next program that starts it. A program that calls `fork` without `exec` gives the
+/// child the socket too, and its end is noticed when both have ended.
+///
+/// FreeBSD has `PROC_REAP_ACQUIRE` for the second row. On macOS and the other BSDs, what leaves the
+/// engine's process group is not found. There, everything is type-checked only.
+#[derive(Debug)]
+pub struct DevTree {
+    base: PathBuf,
+    engine: Engine,
+    grace: Duration,
+    program: Option<PathBuf>,
+    owner: Option<Owner>,
+    started: bool,
+    /// Its directory goes with it, so there is a keeper from the beginning.
+    temporary: bool,
+}
+
+/// Whether something had to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Started {
+    /// The engine was started.
+    Now,
+    /// It ran already.
+    Before,
+}
+
+/// How a tree came to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// Processes that were left after the services had ended, or that did not end in time. They got
+    /// SIGKILL and are gone.
+    pub killed: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A service directory of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TreeService {
+    /// For asking and watching it.
+    pub service: Service,
+    /// Whether the engine supervises it.
+    pub enabled: bool,
+}
+
+/// How long an orderly end may take by default.
+const GRACE: Duration = Duration::from_secs(10);
+/// After SIGKILL. A process that is still there hangs in the kernel, or is not ours to end.
+const KILLING: Duration = Duration::from_secs(5);
+/// Making a directory and taking a lock.
+const OPENING: Duration = Duration::from_secs(30);
+
+impl DevTree {
+    /// A tree in this directory, which is made when it is needed and stays. Touches nothing yet.
+    #[must_use]
+    pub fn at(base: impl AsRef<Path>) -> Self {
+        let base = base.as_ref();
+        let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
+        Self::new(base, None, false)
+    }
+
+    /// A tree of this name of this user: in `XDG_RUNTIME_DIR` if there is one, else in the temporary
+    /// directory. Touches nothing yet.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::at(base::named(name))
+    }
+
+    /// A tree in a fresh directory, at the same place. It is removed when the `DevTree` is dropped or
+    /// the program ends in whatever way.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::NoKeeper`], [`TreeError::Io`], [`TreeError::NotATree`].
+    pub fn temporary() -> Result<Self, TreeError> {
+        Self::temporary_in(base::parent())
+    }
+
+    /// As [`DevTree::temporary`], in a directory that is there.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn temporary_in(parent: impl AsRef<Path>) -> Result<Self, TreeError> {
+        let parent = parent.as_ref();
+        let parent = std::path::absolute(parent).map_err(|error| TreeError::io("find", parent, error))?;
+        let owner = Owner::start(Place::In(&parent), None, Instant::now() + OPENING)?;
+        Ok(Self::new(owner.base().to_owned(), Some(owner), true))
+    }
+
+    const fn new(base: PathBuf, owner: Option<Owner>, temporary: bool) -> Self {
+        let (engine, program) = (Engine::Embedded, None);
+        Self { base, engine, grace: GRACE, program, owner, started: false, temporary }
+    }
+
+    /// What is to supervise; from the next start on.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// How long services may take to end when the tree is stopped; then they get SIGKILL. Ten seconds
+    /// without this, and never longer than the deadline.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// A program that links this crate, `svctl` for one, to be the keeper; for what is no program of its
+    /// own, such as a plug-in. Of no effect on a tree that has a keeper.
+    #[must_use]
+    pub fn keeper(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// What is to supervise.
+    pub(crate) const fn chosen_engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The base directory.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Where the service directories are. Whatever writes one here has added it.
+    #[must_use]
+    pub fn services_dir(&self) -> PathBuf {
+        self.base.join(base::SERVICES)
+    }
+
+    /// The scan directory: `SVDIR` for `sv`, `--dir` for `svctl`.
+    #[must_use]
+    pub fn scan_dir(&self) -> ScanDir {
+        ScanDir::new(self.base.join(base::ENABLED))
+    }
+
+    /// The file to which a service writes that was added by [`add`](Self::add).
+    #[must_use]
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.base.join(base::LOGS).join(name)
+    }
+
+    /// The file to which the engine writes.
+    #[must_use]
+    pub fn engine_log(&self) -> PathBuf {
+        base::engine_log(&self.base)
+    }
+
+    /// Makes the directories.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::NotATree`] for what is no directory, another user's, on a file system from which
+    /// nothing may be executed, or has something else in it; [`TreeError::Io`].
+    pub fn ensure(&self) -> Result<(), TreeError> {
+        base::ensure(&self.base)
+    }
+
+    /// Adds a service, or changes one: its service directory is written. It is not enabled by that, and
+    /// one that runs goes on as it is until it is started again.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::BadDefinition`], before anything is written; [`TreeError::Io`]; those of
+    /// [`ensure`](Self::ensure).
+    pub fn add(&mut self, definition: &Definition) -> Result<Service, TreeError> {
+        self.ensure()?;
+        let (services, log) = (self.services_dir(), self.log(definition.name()));
+        let owner = &mut self.owner;
+        let dir = definition.write(&services, &log, &mut |from, to| match owner {
+            Some(owner) => {
+                let install = Message::new("install").with(from).with(to);
+                owner.ask(&install, &["installed"], Instant::now() + OPENING, "write in").map(drop)
+            }
+            None => {
+                definition::install(from, to).map_err(|error| TreeError::io("write", to, error))
+            }
+        })?;
+        Ok(Service::open(dir)?)
+    }
+
+    /// Starts the engine, and with it what is enabled. What a crashed program has left running in this
+    /// tree is ended first.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::Held`] if another program has the tree, [`TreeError::Supervised`] if another
+    /// supervisor has a service of it, [`TreeError::Survivors`] if something of a crashed program does
+    /// not end; [`TreeError::NoProgram`], [`TreeError::NoKeeper`], [`TreeError::EngineEnded`],
+    /// [`TreeError::Deadline`], [`TreeError::Io`]; those of [`ensure`](Self::ensure).
+    pub fn start(&mut self, deadline: Instant) -> Result<Started, TreeError> {
+        if self.check().is_ok() && self.started {
+            return Ok(Started::Before);
+        }
+        if let Some(program) = self.engine.program().filter(|_| !self.engine.is_installed()) {
+            return Err(TreeError::NoProgram { program });
+        }
+        if self.owner.is_none() {
+            let place = Place::Base(&self.base);
+            self.owner = Some(Owner::start(place, self.program.as_deref(), deadline)?);
+        }
+        let grace = self.grace.as_millis().to_string();
+        let start = Message::new("start").with(self.engine.name()).with(grace);
+        self.ask(&start, &["started"], deadline, "start an engine in")?;
+        self.started = true;
+        if self.engine == Engine::S6Svscan {
+            self.await_scanner(deadline)?;
+        }
+        Ok(Started::Now)
+    }
+
+    /// Whether it is started and all is well with engine and keeper.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::NotStarted`], [`TreeError::EngineEnded`], [`TreeError::KeeperKilled`]; after the last
+    /// two, [`start`](Self::start) begins anew.
+    pub fn check(&mut self) -> Result<(), TreeError> {
+        let trouble = self.owner.as_mut().and_then(Owner::trouble);
+        if let Some(error) = trouble {
+            self.started = false;
+            if matches!(error, TreeError::KeeperKilled { .. }) {
+                self.release()?;
+            }
+            return Err(error);
+        }
+        if self.started {
+            return Ok(());
+        }
+        Err(TreeError::NotStarted { doing: "go on", base: self.base.clone() })
+    }
+
+    /// Stops every service, loggers last, and then ends whatever is left of the tree. The result counts
+    /// what had to be killed.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::Survivors`] with what does not end even so; [`TreeError::KeeperKilled`], with
+    /// everything ended that carries the tree's mark; [`TreeError::Io`].
+    pub fn stop(&mut self, deadline: Instant) -> Result<Stopped, TreeError> {
+        let begun = Instant::now();
+        let orderly = deadline.min(begun + self.grace);
+        let mut killed = 0;
+        if self.owner.is_some() {
+            let stopped = self.wind_down(orderly).and_then(|()| self.kill_rest());
+            self.started = false;
+            match stopped {
+                Ok(count) => killed = count,
+                Err(error) => {
+                    self.release()?;
+                    return Err(error);
+                }
+            }
+        }
+        if !self.temporary {
+            self.release()?;
+        }
+        Ok(Stopped { killed, took: begun.elapsed() })
+    }
+
+    /// Enables a service: links it into the scan directory, and, in a tree that is started, waits until
+    /// it is supervised.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ScanDir::enable`], and of [`check`](Self::check) for a tree that was started.
+    pub fn enable(&mut self, name: &str, deadline: Instant) -> Result<Enabled, TreeError> {
+        self.ensure()?;
+        let deadline = if self.is_started()? { deadline } else { Instant::now() };
+        Ok(self.scan_dir().enable(self.services_dir().join(name), deadline)?)
+    }
+
+    /// Disables a service: takes its link away, and ends it and its supervisor. What is not enabled is
+    /// left alone: `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ScanDir::disable`], and of [`check`](Self::check) for a tree that was started.
+    pub fn disable(&mut self, name: &str, deadline: Instant) -> Result<Option<Disabled>, TreeError> {
+        self.is_started()?;
+        match self.scan_dir().disable(name, deadline) {
+            Ok(disabled) => Ok(Some(disabled)),
+            Err(svclient::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every service directory, sorted by name, enabled or not; none of a tree that was not made yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ScanDir::services`].
+    pub fn services(&self) -> Result<Vec<TreeService>, TreeError> {
+        let dir = ScanDir::new(self.services_dir());
+        let services = match dir.services() {
+            Err(svclient::Error::NotFound { .. }) => return Ok(Vec::new()),
+            services => services?,
+        };
+        let scan_dir = self.scan_dir();
+        let is_enabled = |service: &Service| {
+            let link = scan_dir.dir().join(service.name());
+            let (link, dir) = (fs::canonicalize(link), fs::canonicalize(service.dir()));
+            matches!((link, dir), (Ok(link), Ok(dir)) if link == dir)
+        };
+        let with_link = |service| TreeService { enabled: is_enabled(&service), service };
+        Ok(services.into_iter().map(with_link).collect())
+    }
+
+    /// One service by its name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Service::open`].
+    pub fn service(&self, name: &str) -> Result<Service, TreeError> {
+        Ok(ScanDir::new(self.services_dir()).service(name)?)
+    }
+
+    /// Runs a program below the keeper and waits for its end. How it ended, in words; `None` if the
+    /// deadline has passed, and it was killed.
+    pub(crate) fn run_below(
+        &mut self,
+        argv: &[std::ffi::OsString],
+        log: &Path,
+        deadline: Instant,
+    ) -> Result<Option<String>, TreeError> {
+        let dir = std::env::current_dir().unwrap_or_else(|_| self.base.clone());
+        let check = Message::new("check").with(dir).with(log);
+        let check = argv.iter().fold(check, Message::with);
+        match self.ask(&check, &["checked"], deadline, "run a check in") {
+            Ok(answer) => Ok(Some(answer.text(1))),
+            Err(TreeError::Deadline { .. }) => {
+                let killed = Instant::now() + KILLING;
+                self.ask(&Message::new("cancel"), &["checked"], killed, "end a check in")?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_started(&mut self) -> Result<bool, TreeError> {
+        match self.check() {
+            Ok(()) => Ok(true),
+            Err(TreeError::NotStarted { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One message and its answer.
+    fn ask(
+        &mut self,
+        message: &Message,
+        answers: &[&str],
+        deadline: Instant,
+        doing: &'static str,
+    ) -> Result<Message, TreeError> {
+        let Some(owner) = &mut self.owner else {
+            return Err(TreeError::NotStarted { doing, base: self.base.clone() });
+        };
+        owner.ask(message, answers, deadline, doing)
+    }
+
+    /// `s6-svscan` hears nothing before it has made its FIFO, and looks only when it is told.
+    fn await_scanner(&mut self, deadline: Instant) -> Result<(), TreeError> {
+        while self.scan_dir().scanner()? != Scanner::Listens {
+            self.check()?;
+            if Instant::now() >= deadline {
+                return Err(TreeError::Deadline { doing: "hear of s6-svscan in", base: self.base.clone() });
+            }
+            // Nothing tells of it but the FIFO itself.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// The engine first; then, of those that leave their supervisors behind, one after the other.
+    fn wind_down(&mut self, deadline: Instant) -> Result<(), TreeError> {
+        if !self.started {
+            return Ok(());
+        }
+        // An engine that ended by itself just now has ended.
+        match self.ask(&Message::new("wind"), &["wound", "engine-ended"], deadline, "wind down") {
+            Ok(_) | Err(TreeError::Deadline { .. }) => (),
+            Err(error) => return Err(error),
+        }
+        if self.engine.ends_services() {
+            return Ok(());
+        }
+        let services = self.scan_dir().services().unwrap_or_default();
+        let loggers: Vec<Service> = services.iter().filter_map(Service::log).collect();
+        for part in [services, loggers] {
+            // What does not do as it is asked is killed next.
+            let _outcomes = pursue(&part, &Request::new(Op::StopExit, Goal::Gone), deadline);
+        }
+        Ok(())
+    }
+
+    fn kill_rest(&mut self) -> Result<usize, TreeError> {
+        let deadline = Instant::now() + KILLING;
+        let answer =
+            self.ask(&timed("end", deadline), &["ended"], deadline + KILLING, "end all in")?;
+        Ok(answer.number(1).unwrap_or_default())
+    }
+
+    /// Lets the keeper go.
+    fn release(&mut self) -> Result<(), TreeError> {
+        self.started = false;
+        let left = self.owner.take().map(Owner::end).unwrap_or_default();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(TreeError::Survivors { base: self.base.clone(), pids: left })
+    }
+}

@@ -1,0 +1,165 @@
+//! Engines: what supervises the services of a tree, and the process that becomes one.
+
+use std::{
+    env,
+    ffi::OsStr,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+
+use super::base;
+use crate::{Event, Options, Part, What, hook::Task};
+
+/// What supervises the services of a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// This crate's own supervisor; nothing has to be installed. Notices links at once.
+    #[default]
+    Embedded,
+    /// `runsvdir` of runit. Looks for links every five seconds.
+    Runsvdir,
+    /// `svscan` of daemontools. Looks for links every five seconds.
+    Svscan,
+    /// `s6-svscan` of s6. Notices links when it is told, which [`enable`](super::DevTree::enable) does.
+    S6Svscan,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Runsvdir, Self::Svscan, Self::S6Svscan];
+
+    /// Its name: that of its program, or `embedded`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Runsvdir => "runsvdir",
+            Self::Svscan => "svscan",
+            Self::S6Svscan => "s6-svscan",
+        }
+    }
+
+    pub(super) fn from_name(name: &OsStr) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.name() == name)
+    }
+
+    /// The program that must be installed for it.
+    #[must_use]
+    pub const fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Embedded => None,
+            Self::Runsvdir | Self::Svscan | Self::S6Svscan => Some(self.name()),
+        }
+    }
+
+    /// Whether its program is on `PATH`.
+    #[must_use]
+    pub fn is_installed(self) -> bool {
+        let Some(program) = self.program() else { return true };
+        let path = env::var_os("PATH").unwrap_or_default();
+        let is_executable = |dir: PathBuf| {
+            let access = nix::unistd::AccessFlags::X_OK;
+            nix::unistd::access(&dir.join(program), access).is_ok()
+        };
+        env::split_paths(&path).any(is_executable)
+    }
+
+    /// Whether ending it ends the services, loggers last. The others leave their supervisors behind,
+    /// which are then asked one by one.
+    pub(super) const fn ends_services(self) -> bool {
+        matches!(self, Self::Embedded | Self::S6Svscan)
+    }
+
+    /// What tells it to end.
+    ///
+    /// Source: `s6-svscan(8)` of s6 2.11, SIGTERM; runsvdir 2.1.2 and svscan 0.76 end of SIGTERM as a
+    /// process that does not take it, and their supervisors go on.
+    pub(super) const fn end_signal(self) -> Signal {
+        match self {
+            Self::Embedded | Self::Runsvdir | Self::Svscan | Self::S6Svscan => Signal::SIGTERM,
+        }
+    }
+
+    /// What it gets when its keeper was killed: as much as it can do by itself.
+    const fn last_signal(self) -> Signal {
+        match self {
+            // SIGTERM to each `runsv`, and then it ends.
+            Self::Runsvdir => Signal::SIGHUP,
+            Self::Embedded | Self::Svscan | Self::S6Svscan => Signal::SIGTERM,
+        }
+    }
+}
+
+/// The engine's process: what the keeper executed becomes the engine.
+pub(super) fn main(task: &Task) -> i32 {
+    let Some(engine) = task.detail("ENGINE").and_then(|name| Engine::from_name(name)) else { return 100 };
+    let Some(base) = task.detail("BASE") else { return 100 };
+    let enabled = Path::new(base).join(base::ENABLED);
+    let keeper = task.detail("KEEPER").and_then(|pid| pid.to_str()?.parse().ok());
+    end_with_keeper(engine.last_signal());
+    if keeper != Some(nix::unistd::getppid().as_raw()) {
+        // It was killed before the signal was asked for.
+        return 111;
+    }
+    if let Some(program) = engine.program() {
+        let mut command = Command::new(program);
+        let error = command.arg(&enabled).current_dir(base).exec();
+        eprintln!("cannot execute {program}: {error}");
+        return 111;
+    }
+    let grace = task.detail("GRACE").and_then(|grace| grace.to_str()?.parse().ok());
+    let mut options = Options::new().observer(tell);
+    if let Some(grace) = grace {
+        options = options.kill_after(Duration::from_millis(grace));
+    }
+    match crate::scan(&enabled, options) {
+        Ok(ended) => i32::from(ended.code()),
+        Err(error) => {
+            eprintln!("{error}");
+            111
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn end_with_keeper(signal: Signal) {
+    let signal = rustix::process::Signal::from_named_raw(signal as i32);
+    let _on_no_linux_refused = rustix::process::set_parent_process_death_signal(signal);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn end_with_keeper(_: Signal) {}
+
+/// For the engine's log: what went wrong and what was done, a line each.
+fn tell(event: &Event) {
+    let name = event.dir.file_name().unwrap_or_default().to_string_lossy();
+    let part = if event.part == Part::Log { "/log" } else { "" };
+    let details = match &event.what {
+        What::Started { pid } | What::Ready { pid } | What::Stopping { pid, .. } => format!(" {pid}"),
+        What::Exited { exit } | What::Finished { exit } => format!(" {exit}"),
+        What::CannotStart { error } | What::Refused { error } | What::Trouble { error } => {
+            use std::error::Error as _;
+            let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+            format!(" {error}{why}")
+        }
+        _ => String::new(),
+    };
+    eprintln!("{name}{part} {}{details}", event.what.name());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_known_by_its_name() {
+        for engine in Engine::ALL {
+            assert_eq!(Engine::from_name(OsStr::new(engine.name())), Some(engine));
+        }
+        assert_eq!(Engine::from_name(OsStr::new("init")), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! What a tree could not do: the operation, the place, why, and what to do about it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{keep, wire::Message};
+
+/// Why a tree could not be used.
+///
+/// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`TreeError::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// Another program has the tree.
+    #[error("cannot use {}: it is in use by {by}", base.display())]
+    Held {
+        /// The tree.
+        base: PathBuf,
+        /// Who says to have it.
+        by: String,
+    },
+    /// No keeper has the tree, and a supervisor holds a service of it that is not its own.
+    #[error("cannot use {}: {} is supervised by somebody else", base.display(), dir.display())]
+    Supervised {
+        /// The tree.
+        base: PathBuf,
+        /// The service directory.
+        dir: PathBuf,
+    },
+    /// The directory is none that a tree may be in.
+    #[error("cannot use {} as a tree: {why}", base.display())]
+    NotATree {
+        /// The directory.
+        base: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Processes of the tree do not end, not even by SIGKILL.
+    #[error("cannot end every process of {}: left are {}", base.display(), list(pids))]
+    Survivors {
+        /// The tree.
+        base: PathBuf,
+        /// The processes.
+        pids: Vec<u32>,
+    },
+    /// This program cannot be executed once more as the keeper of a tree.
+    #[error("cannot start the keeper of a tree: this program has no place for it")]
+    NoKeeper,
+    /// The engine is not installed.
+    #[error("cannot start {program}: there is none on PATH")]
+    NoProgram {
+        /// The engine's program.
+        program: &'static str,
+    },
+    /// The engine ended although nobody told it to. All that it supervised was ended.
+    #[error("cannot go on in {}: its engine {how}", base.display())]
+    EngineEnded {
+        /// The tree.
+        base: PathBuf,
+        /// How, as in "exited with 1".
+        how: String,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The keeper was killed. All that carries the tree's mark was ended.
+    #[error("cannot go on in {}: its keeper was killed", base.display())]
+    KeeperKilled {
+        /// The tree.
+        base: PathBuf,
+    },
+    /// The tree is not started.
+    #[error("cannot {doing}: {} is not started", base.display())]
+    NotStarted {
+        /// The operation.
+        doing: &'static str,
+        /// The tree.
+        base: PathBuf,
+    },
+    /// The deadline passed.
+    #[error("cannot {doing} {} in time", base.display())]
+    Deadline {
+        /// The operation.
+        doing: &'static str,
+        /// The tree.
+        base: PathBuf,
+    },
+    /// A definition that cannot be carried out.
+    #[error("cannot define `{name}`: {why}")]
+    BadDefinition {
+        /// The service.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// The verb, as in "cannot open".
+        doing: String,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A service directory or the scan directory.
+    #[error(transparent)]
+    Client(#[from] svclient::Error),
+}
+
+/// [`TreeError`] without its details, to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TreeErrorKind {
+    /// Another program, or another supervisor, has the tree or a part of it.
+    Held,
+    /// The directory is none that a tree may be in.
+    NotATree,
+    /// Processes are left.
+    Survivors,
+    /// What it takes is not there: the keeper's place, or the engine's program.
+    Missing,
+    /// Engine or keeper is gone.
+    Gone,
+    /// The tree is not started.
+    NotStarted,
+    /// The deadline passed.
+    Deadline,
+    /// A definition that cannot be carried out.
+    BadDefinition,
+    /// The operating system refused.
+    Io,
+    /// A service directory or the scan directory; see the [`svclient::Error`].
+    Client,
+}
+
+impl TreeError {
+    /// What kind of error it is.
+    #[must_use]
+    pub const fn kind(&self) -> TreeErrorKind {
+        match self {
+            Self::Held { .. } | Self::Supervised { .. } => TreeErrorKind::Held,
+            Self::NotATree { .. } => TreeErrorKind::NotATree,
+            Self::Survivors { .. } => TreeErrorKind::Survivors,
+            Self::NoKeeper | Self::NoProgram { .. } => TreeErrorKind::Missing,
+            Self::EngineEnded { .. } | Self::KeeperKilled { .. } => TreeErrorKind::Gone,
+            Self::NotStarted { .. } => TreeErrorKind::NotStarted,
+            Self::Deadline { .. } => TreeErrorKind::Deadline,
+            Self::BadDefinition { .. } => TreeErrorKind::BadDefinition,
+            Self::Io { .. } => TreeErrorKind::Io,
+            Self::Client(_) => TreeErrorKind::Client,
+        }
+    }
+
+    /// One sentence of advice, where there is some that is certainly right.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Held { .. } => "one program at a time: end the other one, or use another directory",
+            Self::Supervised { .. } => "end the supervisor that holds it",
+            Self::Survivors { .. } => "they belong to another user, or hang in the kernel",
+            Self::NoKeeper => {
+                "name a program that links this crate, svctl for one, with DevTree::keeper"
+            }
+            Self::NoProgram { .. } => "install it, or take the embedded engine",
+            Self::EngineEnded { .. } | Self::KeeperKilled { .. } => "start the tree again",
+            Self::Client(error) => return error.hint(),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    pub(super) fn io(doing: &str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io { doing: doing.to_owned(), path: path.to_owned(), source: source.into() }
+    }
+
+    /// What a keeper tells its owner.
+    pub(super) fn to_message(&self) -> Message {
+        match self {
+            Self::NotATree { why, .. } => Message::new("not-a-tree").with(why),
+            Self::Io { doing, path, source } => keep::refusal(doing, path, source),
+            other => {
+                let error = io::Error::from_raw_os_error(nix::libc::EINVAL);
+                keep::refusal(&other.to_string(), Path::new(""), &error)
+            }
+        }
+    }
+
+    /// What an owner makes of it; `None` if it is no error.
+    pub(super) fn from_message(message: &Message, base: &Path) -> Option<Self> {
+        let base = base.to_owned();
+        Some(match message.verb() {
+            b"held" => {
+                let by = message.text(1);
+                Self::Held { base, by: if by.is_empty() { "another program".to_owned() } else { by } }
+            }
+            b"supervised" => Self::Supervised { base, dir: message.field(1).into() },
+            b"not-a-tree" => Self::NotATree { base, why: message.text(1) },
+            b"survivors" => {
+                let pids = message.fields().filter_map(|pid| pid.to_str()?.parse().ok()).collect();
+                Self::Survivors { base, pids }
+            }
+            b"engine-ended" => {
+                let log = super::log::tail(&super::base::engine_log(&base), super::log::LINES);
+                Self::EngineEnded { base, how: message.text(1), log }
+            }
+            b"refused" => Self::Io {
+                doing: message.text(2),
+                path: message.field(3).into(),
+                source: io::Error::from_raw_os_error(message.number(1).unwrap_or_default()),
+            },
+            _ => return None,
+        })
+    }
+}
+
+fn list(pids: &[u32]) -> String {
+    pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_keeper_refuses_its_owner_can_say() {
+        let base = Path::new("/tree");
+        let error = TreeError::io("open", Path::new("/tree/lock"), io::Error::from_raw_os_error(13));
+        let told = TreeError::from_message(&error.to_message(), base).unwrap();
+        assert_eq!(told.to_string(), "cannot open /tree/lock");
+        assert!(matches!(told, TreeError::Io { source, .. } if source.raw_os_error() == Some(13)));
+
+        let survivors = Message::new("survivors").with("7").with("8");
+        let error = TreeError::from_message(&survivors, base).unwrap();
+        assert_eq!(error.to_string(), "cannot end every process of /tree: left are 7, 8");
+        assert!(TreeError::from_message(&Message::new("started"), base).is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! The owner's side of a keeper: bringing it about, asking it, and its end.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt as _},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::{
+    error::TreeError,
+    processes,
+    wire::{Heard, Message, Wire},
+};
+use crate::hook;
+
+/// How long processes without a keeper may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a keeper is to keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place<'a> {
+    /// This directory, which stays.
+    Base(&'a Path),
+    /// A fresh directory in this one, which goes when the owner does.
+    In(&'a Path),
+}
+
+/// A keeper that works for this process. Dropping it ends all that it keeps and waits for that.
+#[derive(Debug)]
+pub(super) struct Owner {
+    base: PathBuf,
+    temporary: bool,
+    child: Child,
+    /// Held by this process alone; when it ends, of whatever cause, the keeper hears it.
+    wire: Option<Wire>,
+    /// The engine's end, of which the keeper tells without being asked.
+    ended: Option<TreeError>,
+}
+
+impl Owner {
+    /// Starts a keeper and waits until it has the tree.
+    pub(super) fn start(place: Place<'_>, program: Option<&Path>, deadline: Instant) -> Result<Self, TreeError> {
+        let (Place::Base(path) | Place::In(path)) = place;
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => hook::program().ok_or(TreeError::NoKeeper)?,
+        };
+        let fail = |error| TreeError::io("start the keeper of", path, error);
+        let (ours, theirs) = UnixStream::pair().map_err(fail)?;
+        let detail = hook::variable(match place {
+            Place::Base(_) => "BASE",
+            Place::In(_) => "PARENT",
+        });
+        let child = Command::new(&program)
+            .arg0("svdevtree-keeper")
+            .env(hook::ROLE, "keeper")
+            .env(detail, path)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(fail)?;
+        let temporary = matches!(place, Place::In(_));
+        let mut owner = Self { base: path.to_owned(), temporary: false, child, wire: Some(Wire::new(ours)), ended: None };
+        let answer = owner.hear(&["kept"], deadline, "get hold of")?;
+        owner.base = answer.field(1).into();
+        owner.temporary = temporary;
+        Ok(owner)
+    }
+
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Says something and waits for one of these answers; what the keeper says of failures is an error.
+    pub(super) fn ask(
+        &mut self,
+        message: &Message,
+        answers: &[&str],
+        deadline: Instant,
+        doing: &'static str,
+    ) -> Result<Message, TreeError> {
+        let said = self.wire.as_ref().map(|wire| wire.say(message));
+        match said {
+            Some(Ok(())) => self.hear(answers, deadline, doing),
+            Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(TreeError::io("talk to the keeper of", &self.base, error))
+            }
+            _ => Err(self.killed()),
+        }
+    }
+
+    fn hear(
+        &mut self,
+        answers: &[&str],
+        deadline: Instant,
+        doing: &'static str,
+    ) -> Result<Message, TreeError> {
+        loop {
+            let heard = match &mut self.wire {
+                Some(wire) => wire.hear_before(deadline),
+                None => Ok(Heard::End),
+            };
+            let message = match heard {
+                Ok(Heard::Message(message)) => message,
+                Ok(Heard::Nothing) => {
+                    return Err(TreeError::Deadline { doing, base: self.base.clone() });
+                }
+                Ok(Heard::End) => return Err(self.killed()),
+                Err(error) => return Err(TreeError::io("listen to the keeper of", &self.base, error)),
+            };
+            if answers.iter().any(|answer| answer.as_bytes() == message.verb()) {
+                return Ok(message);
+            }
+            match TreeError::from_message(&message, &self.base) {
+                Some(error @ TreeError::EngineEnded { .. }) => self.ended = Some(error),
+                Some(error) => return Err(error),
+                // The answer to something for which nobody waits any more.
+                None => (),
+            }
+        }
+    }
+
+    /// What the keeper has told of without being asked.
+    pub(super) fn trouble(&mut self) -> Option<TreeError> {
+        loop {
+            match self.wire.as_mut().map(Wire::hear_now) {
+                Some(Ok(Heard::Message(message))) => {
+                    if let Some(error) = TreeError::from_message(&message, &self.base) {
+                        self.ended = Some(error);
+                    }
+                }
+                Some(Ok(Heard::Nothing)) => return self.ended.take(),
+                Some(Ok(Heard::End)) | None => return Some(self.killed()),
+                Some(Err(error)) => {
+                    return Some(TreeError::io("listen to the keeper of", &self.base, error));
+                }
+            }
+        }
+    }
+
+    fn killed(&self) -> TreeError {
+        TreeError::KeeperKilled { base: self.base.clone() }
+    }
+
+    /// Ends all that is kept, and the keeper; what is left comes back.
+    pub(super) fn end(mut self) -> Vec<u32> {
+        self.end_now()
+    }
+
+    fn end_now(&mut self) -> Vec<u32> {
+        if self.wire.take().is_none() {
+            return Vec::new();
+        }
+        let ended = self.child.wait();
+        if ended.is_ok_and(|status| status.success()) {
+            return Vec::new();
+        }
+        // It was killed, or could not end everything.
+        let left = processes::end_marked(&self.base, Instant::now() + PATIENCE);
+        if self.temporary {
+            let _removed_already = std::fs::remove_dir_all(&self.base);
+        }
+        left
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let left = self.end_now();
+        debug_assert!(left.is_empty() || std::thread::panicking(), "{left:?} of {:?} are left", self.base);
+    }
+}
+
+/// A message with the milliseconds that are left.
+pub(super) fn timed(verb: &str, deadline: Instant) -> Message {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+    Message::new(verb).with(OsStr::new(&left.to_string()))
+}

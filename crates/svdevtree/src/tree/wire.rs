@@ -1,0 +1,207 @@
+//! What an owner and its keeper say to each other: messages of fields over a stream socket.
+//!
+//! | bytes | field                                     |
+//! |-------|-------------------------------------------|
+//! | 4     | length of the rest, little-endian         |
+//! | rest  | fields, any bytes but NUL, each ended by NUL; the first is the verb |
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::unix::{ffi::OsStrExt as _, net::UnixStream},
+    time::{Duration, Instant},
+};
+
+use std::ffi::OsStr;
+
+/// More than this is no message.
+const LONGEST: u32 = 1 << 20;
+
+/// A verb and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message(pub(super) Vec<Vec<u8>>);
+
+impl Message {
+    pub(super) fn new(verb: &str) -> Self {
+        Self(vec![verb.as_bytes().to_vec()])
+    }
+
+    pub(super) fn with(mut self, field: impl AsRef<OsStr>) -> Self {
+        self.0.push(field.as_ref().as_bytes().to_vec());
+        self
+    }
+
+    pub(super) fn verb(&self) -> &[u8] {
+        self.0.first().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn field(&self, at: usize) -> &OsStr {
+        OsStr::from_bytes(self.0.get(at).map_or(&[], Vec::as_slice))
+    }
+
+    pub(super) fn text(&self, at: usize) -> String {
+        self.field(at).to_string_lossy().into_owned()
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&self, at: usize) -> Option<T> {
+        self.field(at).to_str()?.parse().ok()
+    }
+
+    pub(super) fn fields(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.iter().skip(1).map(|field| OsStr::from_bytes(field))
+    }
+}
+
+/// One end. A message that has come in part is kept until the rest comes.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: UnixStream,
+    read: Vec<u8>,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Message(Message),
+    /// Nothing yet.
+    Nothing,
+    /// The other side is no more.
+    End,
+}
+
+impl Wire {
+    pub(super) const fn new(stream: UnixStream) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
+    pub(super) const fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    pub(super) fn say(&self, message: &Message) -> io::Result<()> {
+        let mut rest: Vec<u8> = Vec::new();
+        for field in &message.0 {
+            rest.extend(field);
+            rest.push(0);
+        }
+        let length = u32::try_from(rest.len()).ok().filter(|&length| length <= LONGEST);
+        let mut bytes = length.ok_or(io::ErrorKind::InvalidInput)?.to_le_bytes().to_vec();
+        bytes.extend(rest);
+        (&self.stream).write_all(&bytes)
+    }
+
+    /// Waits until then at most.
+    pub(super) fn hear_before(&mut self, deadline: Instant) -> io::Result<Heard> {
+        loop {
+            if let Some(message) = self.take()? {
+                return Ok(Heard::Message(message));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return self.hear_now();
+            }
+            // Rounded up: to the system zero is for ever.
+            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            if let Some(heard) = self.fill()? {
+                return Ok(heard);
+            }
+        }
+    }
+
+    /// Does not wait.
+    pub(super) fn hear_now(&mut self) -> io::Result<Heard> {
+        loop {
+            if let Some(message) = self.take()? {
+                return Ok(Heard::Message(message));
+            }
+            self.stream.set_nonblocking(true)?;
+            let heard = self.fill();
+            self.stream.set_nonblocking(false)?;
+            match heard? {
+                Some(Heard::End) => return Ok(Heard::End),
+                Some(_) => return Ok(Heard::Nothing),
+                None => (),
+            }
+        }
+    }
+
+    /// `None` if something came.
+    fn fill(&mut self) -> io::Result<Option<Heard>> {
+        let mut bytes = [0; 4096];
+        match (&self.stream).read(&mut bytes) {
+            Ok(0) => Ok(Some(Heard::End)),
+            Ok(length) => {
+                self.read.extend(bytes.iter().take(length));
+                Ok(None)
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => Ok(None),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(Some(Heard::Nothing)),
+                // It was killed with something unread.
+                io::ErrorKind::ConnectionReset => Ok(Some(Heard::End)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn take(&mut self) -> io::Result<Option<Message>> {
+        let Some((length, rest)) = self.read.split_first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length);
+        if length > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let Some(fields) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
+            return Ok(None);
+        };
+        let fields = fields.strip_suffix(&[0]).ok_or(io::ErrorKind::InvalidData)?;
+        let message = Message(fields.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect());
+        self.read.drain(..4 + length as usize);
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Wire, Wire) {
+        let (one, other) = UnixStream::pair().unwrap();
+        (Wire::new(one), Wire::new(other))
+    }
+
+    #[test]
+    fn fields_of_any_bytes_arrive_as_they_were_sent_and_in_order() {
+        let (one, mut other) = pair();
+        let odd = OsStr::from_bytes(b"\xff\n /a b");
+        let sent = [Message::new("check").with(odd).with("").with("x"), Message::new("end")];
+        for message in &sent {
+            one.say(message).unwrap();
+        }
+        for message in sent {
+            let heard = other.hear_now().unwrap();
+            assert!(matches!(heard, Heard::Message(heard) if heard == message));
+        }
+        assert!(matches!(other.hear_now().unwrap(), Heard::Nothing));
+        drop(one);
+        assert!(matches!(other.hear_now().unwrap(), Heard::End));
+    }
+
+    #[test]
+    fn half_a_message_is_none_until_the_rest_comes() {
+        let (one, mut other) = pair();
+        let bytes = b"\x04\0\0\0end\0";
+        for byte in bytes {
+            assert!(matches!(other.hear_now().unwrap(), Heard::Nothing));
+            (&one.stream).write_all(&[*byte]).unwrap();
+        }
+        assert!(matches!(other.hear_now().unwrap(), Heard::Message(it) if it.verb() == b"end"));
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        for bytes in [&b"\xff\xff\xff\xff"[..], b"\x01\0\0\0x", b"\0\0\0\0"] {
+            let (one, mut other) = pair();
+            (&one.stream).write_all(bytes).unwrap();
+            assert!(other.hear_now().is_err(), "{bytes:?}");
+        }
+    }
+}
