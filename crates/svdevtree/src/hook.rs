@@ -4,7 +4,8 @@
 //! In any other process the constructor looks for one environment variable and notes that it was there.
 //! The variables are taken out of the environment at once, so nothing that a keeper starts sees them.
 //!
-//! The only unsafe code of the crate is in this file.
+//! The only unsafe code of the crate is in this file: the entry that the macro makes, and taking variables
+//! out of the environment.
 
 use std::{
     collections::BTreeMap,
@@ -42,21 +43,14 @@ pub(crate) fn variable(detail: &str) -> String {
     format!("SVDEVTREE_{detail}")
 }
 
-#[expect(unsafe_code, reason = "a constructor is an entry in a section of the linker's")]
-mod constructor {
-    use super::{RAN, ROLE, take_task};
-    use std::{env, sync::atomic::Ordering};
-
-    // Nothing here needs what std sets up before `main`: the arguments are not asked for.
-    ctor::declarative::ctor! {
-        #[ctor(unsafe)]
-        fn svdevtree_before_main() {
-            RAN.store(true, Ordering::Relaxed);
-            if env::var_os(ROLE).is_some() {
-                if let Some(task) = take_task() {
-                    std::process::exit(super::keep::main(&task));
-                }
-            }
+// An entry in a section of the linker's. Nothing that it calls needs what std sets up before `main`: the
+// arguments, above all.
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    fn svdevtree_before_main() {
+        RAN.store(true, Ordering::Relaxed);
+        if let Some(task) = take_task() {
+            std::process::exit(keep::main(&task));
         }
     }
 }
@@ -64,10 +58,10 @@ mod constructor {
 /// Reads the variables and removes them. `None` where they are not to be trusted.
 #[expect(unsafe_code, reason = "the environment is changed before there is a second thread")]
 fn take_task() -> Option<Task> {
+    let role = env::var_os(ROLE)?;
     if is_elevated() {
         return None;
     }
-    let role = env::var_os(ROLE)?;
     let details: BTreeMap<_, _> = DETAILS
         .into_iter()
         .filter_map(|name| Some((name, env::var_os(variable(name))?)))

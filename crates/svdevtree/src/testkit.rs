@@ -126,7 +126,7 @@ impl Kit {
     ///
     /// As [`Kit::new`].
     pub fn with_engine(engine: Engine) -> Result<Self, KitError> {
-        let mut tree = DevTree::temporary()?.engine(engine);
+        let mut tree = DevTree::temporary()?.engine(engine).grace(GRACE);
         tree.start(Instant::now() + STARTING)?;
         let dir = tree.base().join("files");
         fs::create_dir(&dir).map_err(|error| KitError::io("make", &dir, error))?;
@@ -288,6 +288,16 @@ impl Kit {
         }
     }
 
+    /// Ends everything at once, as dropping the kit does, and says so if something does not end.
+    ///
+    /// # Errors
+    ///
+    /// [`KitError::Tree`] with [`TreeError::Survivors`](crate::TreeError::Survivors).
+    pub fn end(mut self) -> Result<(), KitError> {
+        self.tree.stop(Instant::now())?;
+        Ok(())
+    }
+
     fn is_ready(
         &mut self,
         name: &str,
@@ -376,6 +386,8 @@ impl Kit {
     }
 }
 
+/// Nobody waits for a test's services but the test, and that has gone when this counts.
+const GRACE: Duration = Duration::from_secs(1);
 /// Making directories and two processes.
 const STARTING: Duration = Duration::from_secs(30);
 

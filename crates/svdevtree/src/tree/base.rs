@@ -8,11 +8,19 @@
 //! | `lock`      | locked by the keeper                                        |
 
 use std::{
-    env, fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    env,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
 };
 
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
 use svclient::Service;
 
 use super::error::TreeError;
@@ -82,6 +90,31 @@ pub(super) fn ensure(base: &Path) -> Result<(), TreeError> {
         }
     }
     Ok(())
+}
+
+/// Takes the lock of a tree. It belongs to the open file, so it ends with whoever has that, and no child
+/// inherits it.
+pub(super) fn lock(base: &Path) -> Result<Flock<File>, TreeError> {
+    let path = base.join(LOCK);
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+    let file = options.open(&path).map_err(|error| TreeError::io("open", &path, error))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            // For the message only: what counts is the lock.
+            let text = format!("process {}\n", nix::unistd::getppid());
+            let _who_is_not_known = lock.set_len(0).and_then(|()| lock.write_all(text.as_bytes()));
+            Ok(lock)
+        }
+        Err((mut file, Errno::EWOULDBLOCK)) => {
+            let mut by = String::new();
+            let _nobody_known = file.read_to_string(&mut by);
+            let by = if by.is_empty() { "another program" } else { by.trim_end() };
+            Err(TreeError::Held { base: base.to_owned(), by: by.to_owned() })
+        }
+        Err((_, errno)) => Err(TreeError::io("lock", &path, errno)),
+    }
 }
 
 /// Empty, or made by us: nothing of somebody's home becomes a tree by a mistake in a path.

@@ -179,6 +179,7 @@ impl TreeError {
     pub(super) fn to_message(&self) -> Message {
         match self {
             Self::NotATree { why, .. } => Message::new("not-a-tree").with(why),
+            Self::Held { by, .. } => Message::new("held").with(by),
             Self::Io { doing, path, source } => keep::refusal(doing, path, source),
             other => {
                 let error = io::Error::from_raw_os_error(nix::libc::EINVAL);
@@ -191,10 +192,7 @@ impl TreeError {
     pub(super) fn from_message(message: &Message, base: &Path) -> Option<Self> {
         let base = base.to_owned();
         Some(match message.verb() {
-            b"held" => {
-                let by = message.text(1);
-                Self::Held { base, by: if by.is_empty() { "another program".to_owned() } else { by } }
-            }
+            b"held" => Self::Held { base, by: message.text(1) },
             b"supervised" => Self::Supervised { base, dir: message.field(1).into() },
             b"not-a-tree" => Self::NotATree { base, why: message.text(1) },
             b"survivors" => {

@@ -13,7 +13,7 @@
 //! (`PR_SET_PDEATHSIG`), which is for a keeper that is killed.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::{self, File},
     io,
     os::{
@@ -27,7 +27,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg},
+    fcntl::Flock,
     libc::c_int,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
@@ -41,6 +41,7 @@ use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 use super::{
     base,
     engine::Engine,
+    error::TreeError,
     processes::{self, MARK},
     wire::{Heard, Message, Wire},
 };
@@ -75,7 +76,8 @@ fn keeper(task: &Task) -> i32 {
     };
     let _owner_is_gone = wire.say(&Message::new("kept").with(&keeper.base));
     let served = keeper.serve(&mut wire);
-    let left = keeper.end_all(Instant::now() + LAST_WAIT);
+    let patience = if keeper.surviving { Duration::ZERO } else { LAST_WAIT };
+    let left = keeper.end_all(Instant::now() + patience);
     let removed = keeper.remove();
     i32::from(served.is_err() || removed.is_err() || !left.is_empty()) * 111
 }
@@ -107,6 +109,8 @@ struct Keeper {
     winding: bool,
     /// A signal told the keeper itself to end.
     ending: bool,
+    /// The owner knows that not everything can be ended.
+    surviving: bool,
     told: Vec<Message>,
     _lock: Flock<File>,
 }
@@ -133,13 +137,14 @@ impl Keeper {
         // Relative paths were made absolute by the owner; no directory is kept in use.
         let _stays = std::env::set_current_dir("/");
         let (engine, check, told) = (None, None, Vec::new());
-        let (winding, ending) = (false, false);
-        Ok(Self { base, temporary, signals, engine, check, winding, ending, told, _lock: lock })
+        let (winding, ending, surviving) = (false, false, false);
+        Ok(Self { base, temporary, signals, engine, check, winding, ending, surviving, told, _lock: lock })
     }
 
     fn take(base: &Path, temporary: bool) -> Result<Flock<File>, Message> {
-        base::ensure(base).map_err(|error| error.to_message())?;
-        let lock = lock(base)?;
+        let tell = |error: TreeError| error.to_message();
+        base::ensure(base).map_err(tell)?;
+        let lock = base::lock(base).map_err(tell)?;
         if !temporary {
             let left = processes::end_marked(base, Instant::now() + RECOVERY);
             if !left.is_empty() {
@@ -195,6 +200,7 @@ impl Keeper {
                 let killed = processes::descendants().len();
                 let left = self.end_all(Instant::now() + Duration::from_millis(message.number(1)?));
                 self.engine = None;
+                self.surviving = !left.is_empty();
                 Some(if left.is_empty() {
                     Message::new("ended").with(killed.to_string())
                 } else {
@@ -406,30 +412,6 @@ fn end_group(engine: Option<Pid>) {
 
 #[cfg(target_os = "linux")]
 const fn end_group(_engine: Option<Pid>) {}
-
-/// The lock of a tree, or who has it.
-fn lock(base: &Path) -> Result<Flock<File>, Message> {
-    use std::io::{Read as _, Write as _};
-    let path = base.join(base::LOCK);
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
-    let file = options.open(&path).map_err(|error| refusal("open", &path, &error))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(mut lock) => {
-            // For the message only: what counts is the lock.
-            let text = format!("process {}\n", nix::unistd::getppid());
-            let _who_is_not_known = lock.set_len(0).and_then(|()| lock.write_all(text.as_bytes()));
-            Ok(lock)
-        }
-        Err((mut file, Errno::EWOULDBLOCK)) => {
-            let mut who = String::new();
-            let _nobody_known = file.read_to_string(&mut who);
-            Err(Message::new("held").with(OsString::from(who.trim_end())))
-        }
-        Err((_, errno)) => Err(refusal("lock", &path, &errno.into())),
-    }
-}
 
 fn survivors(pids: &[u32]) -> Message {
     pids.iter().fold(Message::new("survivors"), |message, pid| message.with(pid.to_string()))

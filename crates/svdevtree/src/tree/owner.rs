@@ -5,7 +5,10 @@ use std::{
     io,
     os::{
         fd::OwnedFd,
-        unix::{net::UnixStream, process::CommandExt as _},
+        unix::{
+            net::UnixStream,
+            process::{CommandExt as _, ExitStatusExt as _},
+        },
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -13,6 +16,7 @@ use std::{
 };
 
 use super::{
+    base,
     error::TreeError,
     processes,
     wire::{Heard, Message, Wire},
@@ -36,6 +40,8 @@ pub(super) enum Place<'a> {
 pub(super) struct Owner {
     base: PathBuf,
     temporary: bool,
+    /// The keeper has said that it has the tree. Until then nothing in it is ours to end.
+    kept: bool,
     child: Child,
     /// Held by this process alone; when it ends, of whatever cause, the keeper hears it.
     wire: Option<Wire>,
@@ -67,10 +73,11 @@ impl Owner {
             .spawn()
             .map_err(fail)?;
         let temporary = matches!(place, Place::In(_));
-        let mut owner = Self { base: path.to_owned(), temporary: false, child, wire: Some(Wire::new(ours)), ended: None };
+        let (base, wire) = (path.to_owned(), Some(Wire::new(ours)));
+        let mut owner = Self { base, temporary: false, kept: false, child, wire, ended: None };
         let answer = owner.hear(&["kept"], deadline, "get hold of")?;
         owner.base = answer.field(1).into();
-        owner.temporary = temporary;
+        (owner.temporary, owner.kept) = (temporary, true);
         Ok(owner)
     }
 
@@ -149,7 +156,8 @@ impl Owner {
         TreeError::KeeperKilled { base: self.base.clone() }
     }
 
-    /// Ends all that is kept, and the keeper; what is left comes back.
+    /// Ends all that is kept, and the keeper. What a keeper has left that was killed comes back, if even
+    /// SIGKILL does not end it.
     pub(super) fn end(mut self) -> Vec<u32> {
         self.end_now()
     }
@@ -158,11 +166,12 @@ impl Owner {
         if self.wire.take().is_none() {
             return Vec::new();
         }
-        let ended = self.child.wait();
-        if ended.is_ok_and(|status| status.success()) {
+        let was_killed = self.child.wait().is_ok_and(|status| status.signal().is_some());
+        if !was_killed || !self.kept {
             return Vec::new();
         }
-        // It was killed, or could not end everything.
+        // Only with its lock: another program may have started the tree anew.
+        let Ok(_lock) = base::lock(&self.base) else { return Vec::new() };
         let left = processes::end_marked(&self.base, Instant::now() + PATIENCE);
         if self.temporary {
             let _removed_already = std::fs::remove_dir_all(&self.base);
@@ -173,8 +182,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let left = self.end_now();
-        debug_assert!(left.is_empty() || std::thread::panicking(), "{left:?} of {:?} are left", self.base);
+        self.end_now();
     }
 }
 

@@ -1,17 +1,57 @@
 //! The test kit as its users have it.
 
 use std::{
-    net::TcpStream,
-    path::Path,
+    collections::BTreeSet,
+    fs,
+    net::{TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
-use svdevtree::testkit::{Kit, KitError, Ready, Spec, double};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use svclient::{Goal, Outcome, Request, pursue};
+use svdevtree::{
+    Engine, TreeError,
+    testkit::{Kit, KitError, KitErrorKind, Ready, Spec, double},
+};
 
-use crate::supervised::PATIENCE;
+use crate::{acting::until, supervised::PATIENCE, victims::running};
 
 pub fn soon() -> Instant {
     Instant::now() + PATIENCE
+}
+
+const SERVE: &str = "SVDEVTREE_TEST_SERVE";
+
+/// Not a test of its own: a server for the others. `PORT` says where, the role how it answers.
+#[test]
+fn serve() {
+    use std::io::{Read as _, Write as _};
+    let Ok(answer) = std::env::var(SERVE) else { return };
+    let port: u16 = std::env::var("PORT").unwrap().parse().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for (count, stream) in listener.incoming().enumerate() {
+        let Ok(mut stream) = stream else { continue };
+        let mut asked = [0; 512];
+        let _closed_at_once = stream.read(&mut asked);
+        let status = if answer == "warming" && count < 5 { "503 Later" } else { "200 OK" };
+        let _gone = write!(stream, "HTTP/1.0 {status}\r\n\r\n");
+    }
+}
+
+fn server(name: &str, port: u16, answer: &str) -> Spec {
+    let exe = std::env::current_exe().unwrap();
+    Spec::new(name, [exe])
+        .arg("--exact")
+        .arg("kit::serve")
+        .env(SERVE, answer)
+        .env("PORT", port.to_string())
+}
+
+fn shell(name: &str, script: &str) -> Spec {
+    Spec::new(name, ["/bin/sh", "-c", script])
 }
 
 #[test]
@@ -19,20 +59,224 @@ fn a_service_is_started_asked_and_gone() {
     let mut kit = Kit::new().unwrap();
     let base = kit.tree().base().to_owned();
     let service = kit.start(Spec::new("web", ["sleep", "1000"]), soon()).unwrap();
-    let first = service.status().unwrap();
+    let first = running(&service).unwrap();
     kit.restart("web", soon()).unwrap();
-    assert_ne!(service.status().unwrap().reading, first.reading);
+    assert_ne!(running(&service), Some(first));
     kit.stop("web", soon()).unwrap();
-    drop(kit);
+    assert_eq!(running(&service), None);
+    kit.end().unwrap();
     assert!(!base.exists());
 }
 
 #[test]
 fn a_service_that_dies_is_told_with_its_exit_and_log() {
     let mut kit = Kit::new().unwrap();
-    let script = "echo no config; exit 3";
-    let spec = Spec::new("web", ["/bin/sh", "-c", script]).ready(Ready::Fd(3));
+    let spec = shell("web", "echo no config; exit 3").ready(Ready::Fd(3));
     let error = kit.start(spec, soon()).unwrap_err();
-    assert!(matches!(error, KitError::Died { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "`web` exited with 3 before it was ready; its log ends with\n  | no config");
+    assert_eq!(error.kind(), KitErrorKind::Died);
+    let expected = "`web` exited with 3 before it was ready; its log ends with\n  | no config";
+    assert_eq!(error.to_string(), expected);
+    let error = kit.start(shell("killed", "kill -9 $$").ready(Ready::Fd(3)), soon()).unwrap_err();
+    let expected = "`killed` killed by SIGKILL before it was ready; its log is empty";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_service_that_is_not_ready_in_time_is_told_with_its_log() {
+    let mut kit = Kit::new().unwrap();
+    let port = kit.port().unwrap();
+    let spec = shell("web", "echo thinking; exec sleep 1000").ready(Ready::tcp(port));
+    let error = kit.start(spec, Instant::now() + Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.kind(), KitErrorKind::NotReady);
+    let expected = format!(
+        "`web` was not ready in time: there was not a connection to 127.0.0.1:{port}; \
+         its log ends with\n  | thinking"
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn readiness_is_heard_by_descriptor() {
+    let mut kit = Kit::new().unwrap();
+    let flag = kit.dir().join("flag");
+    let script = "sleep 0.2; touch \"$FLAG\"; echo >&7; exec sleep 1000";
+    kit.start(shell("web", script).env("FLAG", &flag).ready(Ready::fd(7)), soon()).unwrap();
+    assert!(flag.exists());
+}
+
+#[test]
+fn readiness_is_a_connection_or_a_good_answer() {
+    let mut kit = Kit::new().unwrap();
+    let (tcp, http) = (kit.port().unwrap(), kit.port().unwrap());
+    let specs = [
+        server("tcp", tcp, "at once").ready(Ready::tcp(tcp)),
+        server("http", http, "warming").ready(Ready::http(http, "/health")),
+    ];
+    let services = kit.start_all(specs, soon()).unwrap();
+    assert_eq!(services.iter().map(|it| it.name()).collect::<Vec<_>>(), ["tcp", "http"]);
+    for port in [tcp, http] {
+        TcpStream::connect(("127.0.0.1", port)).unwrap();
+    }
+}
+
+#[test]
+fn readiness_is_what_a_program_says() {
+    let mut kit = Kit::new().unwrap();
+    let flag = kit.dir().join("a flag");
+    let check = ["sh", "-c", "echo looking; test -e \"$0\""];
+    let check = check.iter().map(Into::into).chain([flag.clone().into_os_string()]);
+    let spec = shell("web", "sleep 0.2; touch \"$FLAG\"; exec sleep 1000")
+        .env("FLAG", &flag)
+        .ready(Ready::command::<std::ffi::OsString>(check));
+    kit.start(spec, soon()).unwrap();
+    assert!(flag.exists());
+    assert!(kit.log("web").contains("looking"));
+
+    // One that takes too long does not last longer than the wait.
+    let spec = shell("slow", "exec sleep 1000").ready(Ready::command(["sleep", "1000"]));
+    let error = kit.start(spec, Instant::now() + Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.kind(), KitErrorKind::NotReady);
+    let spec = shell("none", "exec sleep 1000").ready(Ready::command(["no-such-program"]));
+    let error = kit.start(spec, soon()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot execute no-such-program");
+}
+
+#[test]
+fn a_service_gets_its_words_environment_and_directory_as_they_are() {
+    let mut kit = Kit::new().unwrap();
+    let dir = kit.dir();
+    let spec = Spec::new("web", ["/bin/sh", "-c", "printf '%s|' \"$0\" \"$@\" \"$ODD\" \"$PWD\"; env; exec sleep 1000"])
+        .arg("it's")
+        .arg("$HOME \"\\\n")
+        .arg("")
+        .env("ODD", "a b\n'c")
+        .env_remove("PATH_THAT_IS_NOT")
+        .env_remove("HOME")
+        .cwd(&dir);
+    kit.start(spec, soon()).unwrap();
+    let expected = format!("it's|$HOME \"\\\n||a b\n'c|{}|", dir.display());
+    until(&expected, || kit.log("web").contains("SVDEVTREE=").then_some(()));
+    let log = kit.log("web");
+    assert!(log.starts_with(&expected), "{log}");
+    // What makes a keeper is in no service's environment, nor is what was taken out.
+    for name in ["SVDEVTREE_ROLE", "SVDEVTREE_PARENT", "SVDEVTREE_ENGINE", "\nHOME="] {
+        assert!(!log.contains(name), "{name} in {log}");
+    }
+}
+
+#[test]
+fn a_service_of_the_same_name_is_changed_and_started_again() {
+    let mut kit = Kit::new().unwrap();
+    kit.start(shell("web", "echo one; exec sleep 1000"), soon()).unwrap();
+    until("one", || kit.log("web").contains("one").then_some(()));
+    kit.start(shell("web", "echo two; exec sleep 1000"), soon()).unwrap();
+    until("two", || kit.log("web").contains("two").then_some(()));
+}
+
+#[test]
+fn twenty_kits_at_once_do_not_meet() {
+    let threads: Vec<_> = (0..20)
+        .map(|_| {
+            std::thread::spawn(|| {
+                let mut kit = Kit::new().unwrap();
+                let port = kit.port().unwrap();
+                let web = server("web", port, "at once").ready(Ready::tcp(port));
+                let others = (0..3).map(|at| shell(&format!("other-{at}"), "exec sleep 1000"));
+                kit.start_all(others.chain([web]), Instant::now() + 4 * PATIENCE).unwrap();
+                let base = kit.tree().base().to_owned();
+                (kit, port, base)
+            })
+        })
+        .collect();
+    let kits: Vec<_> = threads.into_iter().map(|it| it.join().unwrap()).collect();
+    assert_eq!(kits.iter().map(|(_, port, _)| port).collect::<BTreeSet<_>>().len(), 20);
+    let bases: BTreeSet<_> = kits.iter().map(|(.., base)| base.clone()).collect();
+    assert_eq!(bases.len(), 20);
+    drop(kits);
+    assert!(bases.iter().all(|base| !base.exists()));
+}
+
+#[test]
+fn doubles_do_what_their_names_say() {
+    let mut kit = Kit::new().unwrap();
+    let specs = [
+        double::ready_late("late", Duration::from_millis(300)),
+        double::never_ready("never"),
+        double::ignores_term("deaf"),
+        double::crashes_at_once("crashing", 7),
+        double::floods_its_log("flooding", 5000),
+    ];
+    let services = kit.start_all(specs, soon()).unwrap();
+    let is_ready = |name: &str| {
+        let dir = &services.iter().find(|it| it.name() == name).unwrap();
+        let text = fs::read_to_string(dir.dir().join(svdevtree::READY)).unwrap_or_default();
+        text.starts_with("ready")
+    };
+    until("ready", || (is_ready("late") && is_ready("flooding")).then_some(()));
+    assert!(!is_ready("never"));
+    assert!(kit.log("flooding").ends_with("flood 5000\n"));
+    until("a second crash", || (kit.log("crashing").lines().count() >= 2).then_some(()));
+    assert_eq!(kit.exit("crashing").as_deref(), Some("exited with 7"));
+
+    let deaf = kit.service("deaf").unwrap();
+    let briefly = Instant::now() + Duration::from_millis(300);
+    let outcomes = pursue(&[deaf.clone()], &Request::down(), briefly).unwrap();
+    assert!(matches!(outcomes[..], [Ok(Outcome::Deadline { acknowledged: true, .. })]), "{outcomes:?}");
+    let killing = Request::down().kill_after(Duration::from_millis(50));
+    let outcomes = pursue(&[deaf], &killing, soon()).unwrap();
+    assert!(matches!(outcomes[..], [Ok(Outcome::Reached { .. })]), "{outcomes:?}");
+}
+
+#[test]
+fn a_service_that_is_killed_comes_back() {
+    let mut kit = Kit::new().unwrap();
+    let service = kit.start(Spec::new("web", ["sleep", "1000"]), soon()).unwrap();
+    let pid = running(&service).unwrap();
+    let request = Request::restart().until(Goal::Restarted);
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
+    let _ = request;
+    until("another process", || running(&service).filter(|&now| now != pid));
+    assert_eq!(kit.exit("web").as_deref(), Some("killed by SIGKILL"));
+}
+
+#[test]
+fn a_kit_whose_keeper_is_killed_says_so_and_leaves_nothing() {
+    let mut kit = Kit::new().unwrap();
+    let service = kit.start(Spec::new("web", ["sleep", "1000"]), soon()).unwrap();
+    let pid = running(&service).unwrap();
+    let base = kit.tree().base().to_owned();
+    let me = std::process::id().to_string();
+    let mine = fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().into_string().ok());
+    let keeper = mine.filter(|pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        parent == Some(&*me) && words.starts_with(b"svdevtree-keeper")
+    });
+    // Other tests of this process may have keepers, too: this one's has the engine of this tree.
+    let keeper = keeper.filter_map(|pid| pid.parse::<i32>().ok()).find(|&keeper| {
+        fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().into_string().ok()).any(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+            let environment = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
+            parent == Some(keeper) && environment.contains(&format!("SVDEVTREE={}\0", base.display()))
+        })
+    });
+    kill(Pid::from_raw(keeper.unwrap()), Signal::SIGKILL).unwrap();
+    let error = until("the news", || kit.wait_ready("web", Instant::now()).err());
+    assert!(matches!(error, KitError::Tree(TreeError::KeeperKilled { .. })), "{error:?}");
+    until("its end", || (!fs::exists(format!("/proc/{pid}")).unwrap()).then_some(()));
+    drop(kit);
+    assert!(!base.exists());
+}
+
+#[test]
+fn an_engine_that_cannot_hear_is_not_asked() {
+    if !Engine::Runsvdir.is_installed() {
+        return;
+    }
+    let mut kit = Kit::with_engine(Engine::Runsvdir).unwrap();
+    let error = kit.start(shell("web", "exec sleep 1000").ready(Ready::fd(3)), soon()).unwrap_err();
+    assert_eq!(error.kind(), KitErrorKind::NoReadiness);
+    assert!(error.hint().is_some());
 }

@@ -27,8 +27,11 @@ mod runit {
 }
 
 mod beyond;
+mod endings;
 mod first;
 mod kit;
 mod many;
 mod scanning;
 mod thread;
+mod trees;
+mod victims;

@@ -1,0 +1,222 @@
+//! However a program with a kit or a tree ends, nothing of it is left.
+
+use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
+
+use nix::sys::signal::{Signal, kill};
+use svdevtree::{DevTree, Started, TreeError};
+
+use crate::{
+    acting::until,
+    kit::soon,
+    victims::{Victim, processes},
+};
+
+/// At all moments: before there is a keeper, while services start, and with all of them running.
+#[test]
+fn two_hundred_tests_that_are_killed_leave_nothing() {
+    let threads: Vec<_> = (0..4_u64)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                for round in 0..50_u64 {
+                    let mut victim = Victim::start("stay");
+                    if round % 5 == 0 {
+                        victim.until_ready();
+                    } else {
+                        // No event to wait for: the moment is to be any.
+                        std::thread::sleep(Duration::from_micros((thread * 50 + round) * 900));
+                    }
+                    if round % 2 == 0 { victim.kill() } else { victim.kill_group() }
+                    victim.wait();
+                    victim.until_nothing_is_left();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_test_that_ends_by_itself_leaves_nothing() {
+    for (role, code) in [("drop", Some(0)), ("panic", Some(101)), ("exit", Some(3)), ("abort", None)] {
+        let mut victim = Victim::start(role);
+        let base = victim.until_ready().unwrap();
+        let status = victim.wait();
+        assert_eq!(status.code(), code, "{role}");
+        if matches!(role, "drop" | "panic") {
+            // Not a moment later: it was waited for.
+            assert!(!base.exists(), "{role}");
+            assert_eq!(processes(&victim.token), [], "{role}");
+        }
+        victim.until_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_panic_prints_the_logs() {
+    let mut victim = Victim::start("panic");
+    victim.until_ready();
+    assert_eq!(victim.wait().code(), Some(101));
+    let errors = victim.errors();
+    let shown = "--- log of talker\nlast words\n--- end of the log of talker";
+    assert!(errors.contains(shown), "{errors}");
+    assert!(errors.contains("--- log of the engine"), "{errors}");
+}
+
+#[test]
+fn a_drop_prints_nothing() {
+    let mut victim = Victim::start("drop");
+    victim.until_ready();
+    victim.wait();
+    let errors = victim.errors();
+    assert!(!errors.contains("last words"), "{errors}");
+}
+
+#[test]
+fn a_keeper_that_is_killed_takes_the_services_with_it() {
+    let mut victim = Victim::start("stay");
+    victim.until_ready();
+    kill(victim.named("svdevtree-keeper"), Signal::SIGKILL).unwrap();
+    // The engine ends what it supervises; what has left it was nobody's any more.
+    until("the engine's end", || {
+        let engine = |pid: &i32| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| it.starts_with(b"svdevtree-engine"))
+        };
+        (!processes(&victim.token).iter().any(engine)).then_some(())
+    });
+}
+
+#[test]
+fn an_engine_that_is_killed_takes_everything_with_it() {
+    let mut victim = Victim::start("stay");
+    victim.until_ready();
+    kill(victim.named("svdevtree-engine"), Signal::SIGKILL).unwrap();
+    until("only the victim and its keeper", || {
+        (processes(&victim.token).len() == 2).then_some(())
+    });
+    victim.kill();
+    assert_eq!(victim.wait().signal(), Some(9));
+    victim.until_nothing_is_left();
+}
+
+#[test]
+fn a_tree_with_a_name_keeps_its_files_and_no_process() {
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("tree");
+    let mut victim = Victim::with_tree("stay", &base);
+    victim.until_ready();
+    victim.kill();
+    victim.wait();
+    victim.until_nothing_is_left();
+    let tree = DevTree::at(&base);
+    assert!(tree.services().unwrap().iter().all(|service| service.enabled));
+    assert_eq!(tree.services().unwrap().len(), 3);
+}
+
+#[test]
+fn a_second_program_is_refused_and_told_who_has_the_tree() {
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("tree");
+    let mut victim = Victim::with_tree("stay", &base);
+    victim.until_ready();
+    let mut tree = DevTree::at(&base);
+    let error = tree.start(soon()).unwrap_err();
+    let expected =
+        format!("cannot use {}: it is in use by process {}", base.display(), victim.pid());
+    assert_eq!(error.to_string(), expected);
+    assert!(matches!(error, TreeError::Held { .. }));
+    // It was only refused: all goes on.
+    let services = tree.services().unwrap();
+    assert!(services.iter().all(|it| crate::victims::running(&it.service).is_some()));
+
+    victim.kill();
+    victim.wait();
+    victim.until_nothing_is_left();
+    assert_eq!(tree.start(soon()).unwrap(), Started::Now);
+    tree.stop(soon()).unwrap();
+}
+
+#[test]
+fn what_a_crash_has_left_is_ended_before_a_tree_starts_again() {
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("tree");
+    let mut victim = Victim::with_tree("stay", &base);
+    victim.until_ready();
+    // All three at once, as the kernel does when it is out of memory.
+    let (keeper, engine) = (victim.named("svdevtree-keeper"), victim.named("svdevtree-engine"));
+    kill(engine, Signal::SIGSTOP).unwrap();
+    kill(keeper, Signal::SIGKILL).unwrap();
+    victim.kill();
+    kill(engine, Signal::SIGKILL).unwrap();
+    victim.wait();
+    until("services alone", || (processes(&victim.token).len() == 3).then_some(()));
+
+    let mut tree = DevTree::at(&base);
+    tree.start(soon()).unwrap();
+    let before = processes(&victim.token);
+    assert_eq!(before.iter().filter(|&&pid| !is_ours(pid, &base)).count(), 0, "{before:?}");
+    for service in tree.services().unwrap() {
+        until("a process", || crate::victims::running(&service.service));
+    }
+    let stopped = tree.stop(soon()).unwrap();
+    assert_eq!(stopped.killed, 0);
+    victim.until_nothing_is_left();
+}
+
+/// Whether it is of the tree as it runs now: below the keeper of this process.
+fn is_ours(pid: i32, _base: &std::path::Path) -> bool {
+    let me = i32::try_from(std::process::id()).unwrap();
+    let mut at = pid;
+    while at > 1 {
+        let Ok(stat) = fs::read_to_string(format!("/proc/{at}/stat")) else { return true };
+        at = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap();
+        if at == me {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn as_an_ordinary_user_all_is_the_same() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut victim = Victim::start_with(&nobody, "stay", None);
+    let base = victim.until_ready().unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&base).unwrap());
+    assert_eq!(owner, 65534);
+    victim.kill();
+    victim.wait();
+    victim.until_nothing_is_left();
+
+    let mut victim = Victim::start_with(&nobody, "drop", None);
+    victim.until_ready();
+    assert!(victim.wait().success());
+    victim.until_nothing_is_left();
+}
+
+#[test]
+fn a_process_that_is_not_ours_to_end_is_named() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let suid = place.path().join("suid");
+    fs::copy("/usr/bin/setpriv", &suid).unwrap();
+    fs::set_permissions(&suid, fs::Permissions::from_mode(0o4755)).unwrap();
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let base = place.path().join("tree");
+    let mut victim = Victim::start_with(&nobody, "suid", Some(&base));
+    victim.until_ready();
+    let said = victim.hear();
+    let pid = processes(&victim.token)
+        .into_iter()
+        .find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it.trim() == "sleep"));
+    let expected = format!("cannot end every process of {}: left are {}", base.display(), pid.unwrap());
+    assert_eq!(said, expected);
+}
