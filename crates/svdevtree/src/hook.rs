@@ -62,10 +62,8 @@ fn take_task() -> Option<Task> {
     if is_elevated() {
         return None;
     }
-    let details: BTreeMap<_, _> = DETAILS
-        .into_iter()
-        .filter_map(|name| Some((name, env::var_os(variable(name))?)))
-        .collect();
+    let details: BTreeMap<_, _> =
+        DETAILS.into_iter().filter_map(|name| Some((name, env::var_os(variable(name))?))).collect();
     let names = details.keys().map(|name| variable(name)).chain([ROLE.to_owned()]);
     for name in names.collect::<Vec<_>>() {
         // SAFETY: called by the constructor alone, in a process that was just executed: nothing has
@@ -104,7 +102,8 @@ pub(crate) fn own_image() -> PathBuf {
 fn is_in_executable() -> bool {
     use std::{fs, os::unix::fs::MetadataExt as _};
     let address = is_in_executable as *const () as usize;
-    let (Ok(maps), Ok(image)) = (fs::read_to_string("/proc/self/maps"), fs::metadata(own_image())) else {
+    let (Ok(maps), Ok(image)) = (fs::read_to_string("/proc/self/maps"), fs::metadata(own_image()))
+    else {
         return false;
     };
     maps.lines().any(|line| {

@@ -80,7 +80,5 @@ pub use self::{
     },
     error::{Error, ErrorKind},
     signal::{Signal, UnknownSignal},
-    tree::{
-        Definition, DevTree, Engine, Started, Stopped, TreeError, TreeErrorKind, TreeService,
-    },
+    tree::{Definition, DevTree, Engine, Started, Stopped, TreeError, TreeErrorKind, TreeService},
 };

@@ -156,7 +156,8 @@ impl Kit {
     ///
     /// [`KitError::Io`] if there is none.
     pub fn port(&mut self) -> Result<u16, KitError> {
-        let port = Port::reserve().map_err(|error| KitError::io("reserve a port on", "127.0.0.1", error))?;
+        let port = Port::reserve()
+            .map_err(|error| KitError::io("reserve a port on", "127.0.0.1", error))?;
         let number = port.number();
         self.ports.push(port);
         Ok(number)
@@ -241,7 +242,10 @@ impl Kit {
         } else {
             let number = signal & 0x7f;
             let name = crate::Signal::from_number(number);
-            name.map_or_else(|| format!("killed by signal {number}"), |name| format!("killed by {name}"))
+            name.map_or_else(
+                || format!("killed by signal {number}"),
+                |name| format!("killed by {name}"),
+            )
         })
     }
 
@@ -361,8 +365,18 @@ impl Kit {
     }
 
     fn died(&self, name: &str) -> KitError {
-        // Its `finish` may not have written it yet; that it died is known.
-        let how = self.exit(name).unwrap_or_else(|| "ended".to_owned());
+        // That it died is known; its `finish`, which says how, may be at it still.
+        let patience = Instant::now() + LAST_WORDS;
+        let hears =
+            self.specs.get(name).is_some_and(|spec| spec.tells_exit(self.tree.chosen_engine()));
+        while hears && self.exit(name).is_none() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let how = match self.exit(name) {
+            Some(how) if how.starts_with("killed") => format!("was {how}"),
+            Some(how) => how,
+            None => "ended".to_owned(),
+        };
         KitError::Died { name: name.to_owned(), how, log: self.tail(name) }
     }
 
@@ -376,7 +390,8 @@ impl Kit {
 
     fn print_logs(&self) {
         for name in self.specs.keys() {
-            let how = self.exit(name).map(|how| format!(" (its last end: {how})")).unwrap_or_default();
+            let how =
+                self.exit(name).map(|how| format!(" (its last end: {how})")).unwrap_or_default();
             let log = tail(&self.tree.log(name), PRINTED);
             let log = if log.is_empty() { "(nothing)".to_owned() } else { log };
             eprintln!("--- log of {name}{how}\n{log}\n--- end of the log of {name}");
@@ -386,6 +401,8 @@ impl Kit {
     }
 }
 
+/// How long a `finish` of two commands may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Nobody waits for a test's services but the test, and that has gone when this counts.
 const GRACE: Duration = Duration::from_secs(1);
 /// Making directories and two processes.

@@ -174,7 +174,8 @@ impl DevTree {
     /// As there.
     pub fn temporary_in(parent: impl AsRef<Path>) -> Result<Self, TreeError> {
         let parent = parent.as_ref();
-        let parent = std::path::absolute(parent).map_err(|error| TreeError::io("find", parent, error))?;
+        let parent =
+            std::path::absolute(parent).map_err(|error| TreeError::io("find", parent, error))?;
         let owner = Owner::start(Place::In(&parent), None, Instant::now() + OPENING)?;
         Ok(Self::new(owner.base().to_owned(), Some(owner), true))
     }
@@ -372,7 +373,11 @@ impl DevTree {
     /// # Errors
     ///
     /// Those of [`ScanDir::disable`], and of [`check`](Self::check) for a tree that was started.
-    pub fn disable(&mut self, name: &str, deadline: Instant) -> Result<Option<Disabled>, TreeError> {
+    pub fn disable(
+        &mut self,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Option<Disabled>, TreeError> {
         self.is_started()?;
         match self.scan_dir().disable(name, deadline) {
             Ok(disabled) => Ok(Some(disabled)),
@@ -460,7 +465,10 @@ impl DevTree {
         while self.scan_dir().scanner()? != Scanner::Listens {
             self.check()?;
             if Instant::now() >= deadline {
-                return Err(TreeError::Deadline { doing: "hear of s6-svscan in", base: self.base.clone() });
+                return Err(TreeError::Deadline {
+                    doing: "hear of s6-svscan in",
+                    base: self.base.clone(),
+                });
             }
             // Nothing tells of it but the FIFO itself.
             std::thread::sleep(Duration::from_millis(2));

@@ -114,7 +114,9 @@ impl KitError {
     #[must_use]
     pub fn log(&self) -> Option<&str> {
         match self {
-            Self::Died { log, .. } | Self::NotReady { log, .. } | Self::NotReached { log, .. } => Some(log),
+            Self::Died { log, .. } | Self::NotReady { log, .. } | Self::NotReached { log, .. } => {
+                Some(log)
+            }
             Self::NoReadiness { .. } | Self::Io { .. } | Self::Tree(_) => None,
         }
     }

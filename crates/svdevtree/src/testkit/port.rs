@@ -7,8 +7,7 @@ use std::{
 };
 
 use rustix::net::{
-    AddressFamily, SocketType, bind, getsockname, socket,
-    sockopt::set_socket_reuseaddr,
+    AddressFamily, SocketType, bind, getsockname, socket, sockopt::set_socket_reuseaddr,
 };
 
 /// A TCP port of 127.0.0.1, reserved as long as the value lives.
@@ -76,7 +75,11 @@ mod tests {
     #[test]
     fn nobody_gets_a_port_twice() {
         let threads: Vec<_> = (0..4)
-            .map(|_| std::thread::spawn(|| (0..100).map(|_| Port::reserve().unwrap()).collect::<Vec<_>>()))
+            .map(|_| {
+                std::thread::spawn(|| {
+                    (0..100).map(|_| Port::reserve().unwrap()).collect::<Vec<_>>()
+                })
+            })
             .collect();
         let ports: Vec<Port> = threads.into_iter().flat_map(|it| it.join().unwrap()).collect();
         let numbers: BTreeSet<u16> = ports.iter().map(Port::number).collect();

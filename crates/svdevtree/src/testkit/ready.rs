@@ -71,9 +71,8 @@ impl Ready {
             Self::Supervised | Self::Up => true,
             Self::Fd(_) => says_ready(service, pid) || is_recorded_ready(seen),
             Self::Tcp(addr) => connect(*addr, deadline).is_some(),
-            Self::Http { addr, path } => {
-                connect(*addr, deadline).is_some_and(|stream| answers(stream, path).unwrap_or(false))
-            }
+            Self::Http { addr, path } => connect(*addr, deadline)
+                .is_some_and(|stream| answers(stream, path).unwrap_or(false)),
             // The tree runs it.
             Self::Command(_) => false,
         }

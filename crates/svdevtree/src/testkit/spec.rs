@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use super::{EXIT, Ready};
-use crate::Definition;
+use crate::{Definition, Engine};
 
 /// A service of a test: a [`Definition`], and when it counts as ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,11 @@ impl Spec {
         &self.ready
     }
 
+    /// Whether the kit hears how it ended.
+    pub(super) fn tells_exit(&self, engine: Engine) -> bool {
+        engine != Engine::Svscan && !self.definition.has_file("finish")
+    }
+
     /// With the files that the kit needs.
     pub(super) fn definition(&self) -> Definition {
         let mut definition = self.definition.clone();
@@ -76,7 +81,8 @@ impl Spec {
             definition = definition.file(svproto::files::NOTIFICATION_FD, format!("{number}\n"));
         }
         if !definition.has_file("finish") {
-            let finish = format!("#!/bin/sh\necho \"$1 $2\" >.{EXIT}.new && mv .{EXIT}.new {EXIT}\n");
+            let finish =
+                format!("#!/bin/sh\necho \"$1 $2\" >.{EXIT}.new && mv .{EXIT}.new {EXIT}\n");
             definition = definition.script("finish", finish);
         }
         definition

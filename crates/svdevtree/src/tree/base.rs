@@ -149,9 +149,8 @@ pub(super) fn still_supervised(base: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(base.join(SERVICES)).ok()?;
     let dirs = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut services = dirs.filter_map(|dir| Service::open(dir).ok());
-    let is_alive = |service: &Service| {
-        service.status().is_ok_and(|it| it.liveness.is_alive() == Some(true))
-    };
+    let is_alive =
+        |service: &Service| service.status().is_ok_and(|it| it.liveness.is_alive() == Some(true));
     services
         .find(|service| is_alive(service) || service.log().is_some_and(|log| is_alive(&log)))
         .map(|service| service.dir().to_owned())

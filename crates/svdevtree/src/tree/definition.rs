@@ -99,12 +99,15 @@ impl Definition {
         log: &Path,
         install: &mut dyn FnMut(&Path, &Path) -> Result<(), TreeError>,
     ) -> Result<PathBuf, TreeError> {
-        let is_name = !self.name.is_empty() && !self.name.starts_with('.') && !self.name.contains(['/', '\0']);
+        let is_name = !self.name.is_empty()
+            && !self.name.starts_with('.')
+            && !self.name.contains(['/', '\0']);
         if !is_name {
             return Err(self.bad("a name is no path and does not begin with a dot"));
         }
         let run = self.run(log)?;
-        let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let plain =
+            |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
         if !self.files.keys().all(|path| plain(path) && !path.as_os_str().is_empty()) {
             return Err(self.bad("a file of it is not in its directory"));
         }
@@ -151,7 +154,8 @@ impl Definition {
             run.extend(b" || exit 111\n");
         }
         run.extend(b"exec");
-        let (program, words) = self.argv.split_first().ok_or_else(|| self.bad("it runs nothing"))?;
+        let (program, words) =
+            self.argv.split_first().ok_or_else(|| self.bad("it runs nothing"))?;
         if program.is_empty() || program.as_bytes().starts_with(b"-") {
             return Err(self.bad("its first word is no program"));
         }
@@ -269,7 +273,8 @@ mod tests {
             good().file("", ""),
         ];
         for definition in bad {
-            let error = definition.write(place.path(), Path::new("/log"), &mut |_, _| Ok(())).unwrap_err();
+            let error =
+                definition.write(place.path(), Path::new("/log"), &mut |_, _| Ok(())).unwrap_err();
             assert!(matches!(error, TreeError::BadDefinition { .. }), "{definition:?}: {error}");
         }
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);

@@ -96,7 +96,9 @@ impl Engine {
 
 /// The engine's process: what the keeper executed becomes the engine.
 pub(super) fn main(task: &Task) -> i32 {
-    let Some(engine) = task.detail("ENGINE").and_then(|name| Engine::from_name(name)) else { return 100 };
+    let Some(engine) = task.detail("ENGINE").and_then(|name| Engine::from_name(name)) else {
+        return 100;
+    };
     let Some(base) = task.detail("BASE") else { return 100 };
     let enabled = Path::new(base).join(base::ENABLED);
     let keeper = task.detail("KEEPER").and_then(|pid| pid.to_str()?.parse().ok());
@@ -139,7 +141,9 @@ fn tell(event: &Event) {
     let name = event.dir.file_name().unwrap_or_default().to_string_lossy();
     let part = if event.part == Part::Log { "/log" } else { "" };
     let details = match &event.what {
-        What::Started { pid } | What::Ready { pid } | What::Stopping { pid, .. } => format!(" {pid}"),
+        What::Started { pid } | What::Ready { pid } | What::Stopping { pid, .. } => {
+            format!(" {pid}")
+        }
         What::Exited { exit } | What::Finished { exit } => format!(" {exit}"),
         What::CannotStart { error } | What::Refused { error } | What::Trouble { error } => {
             use std::error::Error as _;

@@ -157,7 +157,9 @@ impl TreeError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Held { .. } => "one program at a time: end the other one, or use another directory",
+            Self::Held { .. } => {
+                "one program at a time: end the other one, or use another directory"
+            }
             Self::Supervised { .. } => "end the supervisor that holds it",
             Self::Survivors { .. } => "they belong to another user, or hang in the kernel",
             Self::NoKeeper => {
@@ -224,7 +226,8 @@ mod tests {
     #[test]
     fn what_a_keeper_refuses_its_owner_can_say() {
         let base = Path::new("/tree");
-        let error = TreeError::io("open", Path::new("/tree/lock"), io::Error::from_raw_os_error(13));
+        let error =
+            TreeError::io("open", Path::new("/tree/lock"), io::Error::from_raw_os_error(13));
         let told = TreeError::from_message(&error.to_message(), base).unwrap();
         assert_eq!(told.to_string(), "cannot open /tree/lock");
         assert!(matches!(told, TreeError::Io { source, .. } if source.raw_os_error() == Some(13)));

@@ -118,7 +118,8 @@ struct Keeper {
 impl Keeper {
     /// Takes the tree. An error is what the owner is told.
     fn open(task: &Task) -> Result<Self, Message> {
-        let signals = listen().map_err(|error| refusal("listen to signals", Path::new("/"), &error))?;
+        let signals =
+            listen().map_err(|error| refusal("listen to signals", Path::new("/"), &error))?;
         adopt_orphans().map_err(|error| refusal("adopt orphans", Path::new("/"), &error))?;
         let (base, temporary) = match (task.detail("BASE"), task.detail("PARENT")) {
             (Some(base), _) => (PathBuf::from(base), false),
@@ -138,7 +139,18 @@ impl Keeper {
         let _stays = std::env::set_current_dir("/");
         let (engine, check, told) = (None, None, Vec::new());
         let (winding, ending, surviving) = (false, false, false);
-        Ok(Self { base, temporary, signals, engine, check, winding, ending, surviving, told, _lock: lock })
+        Ok(Self {
+            base,
+            temporary,
+            signals,
+            engine,
+            check,
+            winding,
+            ending,
+            surviving,
+            told,
+            _lock: lock,
+        })
     }
 
     fn take(base: &Path, temporary: bool) -> Result<Flock<File>, Message> {
@@ -235,7 +247,8 @@ impl Keeper {
             return refusal("start an engine in", &self.base, &Errno::EINVAL.into());
         };
         let log = base::engine_log(&self.base);
-        let spawned = self.command(engine, message.field(2)).and_then(|mut command| command.spawn());
+        let spawned =
+            self.command(engine, message.field(2)).and_then(|mut command| command.spawn());
         match spawned {
             Ok(child) => {
                 self.engine = Some((Pid::from_raw(child.id().cast_signed()), engine));
@@ -247,7 +260,11 @@ impl Keeper {
 
     /// This program once more, as the engine.
     fn command(&self, engine: Engine, grace: &OsStr) -> io::Result<Command> {
-        let log = File::options().create(true).append(true).mode(0o600).open(base::engine_log(&self.base))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(base::engine_log(&self.base))?;
         let mut command = Command::new(hook::own_image());
         command
             .arg0("svdevtree-engine")
@@ -267,11 +284,12 @@ impl Keeper {
     fn check(&mut self, message: &Message) -> Option<Message> {
         let mut words = message.fields();
         let (dir, log, program) = (words.next()?, words.next()?, words.next()?);
-        let spawned = File::options().create(true).append(true).mode(0o600).open(log).and_then(|log| {
-            let mut command = Command::new(program);
-            command.args(words).current_dir(dir).env(MARK, &self.base).process_group(0);
-            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()
-        });
+        let spawned =
+            File::options().create(true).append(true).mode(0o600).open(log).and_then(|log| {
+                let mut command = Command::new(program);
+                command.args(words).current_dir(dir).env(MARK, &self.base).process_group(0);
+                command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()
+            });
         match spawned {
             Ok(child) => {
                 self.check = Some(Pid::from_raw(child.id().cast_signed()));
@@ -375,7 +393,8 @@ impl Keeper {
 fn listen() -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
     let (reader, writer) = UnixStream::pair()?;
     // SIGPIPE too: an owner that is gone is an error of `write`, and no death.
-    let signals = [Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+    let signals =
+        [Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
     SignalDelivery::with_pipe(reader, writer, SignalOnly, signals.map(|it| it as c_int))
 }
 

@@ -51,7 +51,11 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Starts a keeper and waits until it has the tree.
-    pub(super) fn start(place: Place<'_>, program: Option<&Path>, deadline: Instant) -> Result<Self, TreeError> {
+    pub(super) fn start(
+        place: Place<'_>,
+        program: Option<&Path>,
+        deadline: Instant,
+    ) -> Result<Self, TreeError> {
         let (Place::Base(path) | Place::In(path)) = place;
         let program = match program {
             Some(program) => program.to_owned(),
@@ -120,7 +124,9 @@ impl Owner {
                     return Err(TreeError::Deadline { doing, base: self.base.clone() });
                 }
                 Ok(Heard::End) => return Err(self.killed()),
-                Err(error) => return Err(TreeError::io("listen to the keeper of", &self.base, error)),
+                Err(error) => {
+                    return Err(TreeError::io("listen to the keeper of", &self.base, error));
+                }
             };
             if answers.iter().any(|answer| answer.as_bytes() == message.verb()) {
                 return Ok(message);

@@ -105,7 +105,8 @@ pub(super) fn kill(processes: &[Process]) {
 fn marked(base: &Path) -> Vec<Process> {
     let all = all();
     let spared = ancestors(&all);
-    let roots = all.iter().filter(|it| !it.zombie && !spared.contains(&it.pid) && has_mark(it.pid, base));
+    let roots =
+        all.iter().filter(|it| !it.zombie && !spared.contains(&it.pid) && has_mark(it.pid, base));
     let roots: BTreeSet<i32> = roots.map(|it| it.pid).collect();
     let mut found = below(&roots, &all);
     found.extend(all.iter().filter(|it| roots.contains(&it.pid)));

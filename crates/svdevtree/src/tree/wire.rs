@@ -149,7 +149,8 @@ impl Wire {
         if length > LONGEST {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let Some(fields) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
+        let Some(fields) = usize::try_from(length).ok().and_then(|length| rest.get(..length))
+        else {
             return Ok(None);
         };
         let fields = fields.strip_suffix(&[0]).ok_or(io::ErrorKind::InvalidData)?;

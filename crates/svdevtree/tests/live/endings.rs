@@ -25,7 +25,11 @@ fn two_hundred_tests_that_are_killed_leave_nothing() {
                         // No event to wait for: the moment is to be any.
                         std::thread::sleep(Duration::from_micros((thread * 50 + round) * 900));
                     }
-                    if round % 2 == 0 { victim.kill() } else { victim.kill_group() }
+                    if round % 2 == 0 {
+                        victim.kill()
+                    } else {
+                        victim.kill_group()
+                    }
                     victim.wait();
                     victim.until_nothing_is_left();
                 }
@@ -39,7 +43,9 @@ fn two_hundred_tests_that_are_killed_leave_nothing() {
 
 #[test]
 fn a_test_that_ends_by_itself_leaves_nothing() {
-    for (role, code) in [("drop", Some(0)), ("panic", Some(101)), ("exit", Some(3)), ("abort", None)] {
+    for (role, code) in
+        [("drop", Some(0)), ("panic", Some(101)), ("exit", Some(3)), ("abort", None)]
+    {
         let mut victim = Victim::start(role);
         let base = victim.until_ready().unwrap();
         let status = victim.wait();
@@ -81,7 +87,8 @@ fn a_keeper_that_is_killed_takes_the_services_with_it() {
     // The engine ends what it supervises; what has left it was nobody's any more.
     until("the engine's end", || {
         let engine = |pid: &i32| {
-            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| it.starts_with(b"svdevtree-engine"))
+            fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|it| it.starts_with(b"svdevtree-engine"))
         };
         (!processes(&victim.token).iter().any(engine)).then_some(())
     });
@@ -92,9 +99,7 @@ fn an_engine_that_is_killed_takes_everything_with_it() {
     let mut victim = Victim::start("stay");
     victim.until_ready();
     kill(victim.named("svdevtree-engine"), Signal::SIGKILL).unwrap();
-    until("only the victim and its keeper", || {
-        (processes(&victim.token).len() == 2).then_some(())
-    });
+    until("only the victim and its keeper", || (processes(&victim.token).len() == 2).then_some(()));
     victim.kill();
     assert_eq!(victim.wait().signal(), Some(9));
     victim.until_nothing_is_left();
@@ -214,9 +219,10 @@ fn a_process_that_is_not_ours_to_end_is_named() {
     let mut victim = Victim::start_with(&nobody, "suid", Some(&base));
     victim.until_ready();
     let said = victim.hear();
-    let pid = processes(&victim.token)
-        .into_iter()
-        .find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it.trim() == "sleep"));
-    let expected = format!("cannot end every process of {}: left are {}", base.display(), pid.unwrap());
+    let pid = processes(&victim.token).into_iter().find(|pid| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it.trim() == "sleep")
+    });
+    let expected =
+        format!("cannot end every process of {}: left are {}", base.display(), pid.unwrap());
     assert_eq!(said, expected);
 }

@@ -43,7 +43,6 @@ impl Place {
     }
 }
 
-
 fn is_missing(engine: Engine) -> bool {
     let suite = match engine {
         Engine::Embedded => return false,
@@ -236,7 +235,8 @@ fn an_engine_that_ends_by_itself_is_told_and_started_again() {
     fs::rename(tree.scan_dir().dir(), tree.base().join("elsewhere")).unwrap();
     fs::write(tree.scan_dir().dir(), "").unwrap();
     // The engine goes on without its directory; SIGKILL is for the test to send.
-    let engine = fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().into_string().ok());
+    let engine =
+        fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().into_string().ok());
     let engine = engine.filter_map(|pid| pid.parse::<i32>().ok()).find(|pid| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let environment = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -246,7 +246,10 @@ fn an_engine_that_ends_by_itself_is_told_and_started_again() {
     let engine = nix::unistd::Pid::from_raw(engine.unwrap());
     nix::sys::signal::kill(engine, nix::sys::signal::Signal::SIGKILL).unwrap();
     let error = until("the news", || tree.check().err());
-    assert!(matches!(&error, TreeError::EngineEnded { how, .. } if how.contains("SIGKILL")), "{error:?}");
+    assert!(
+        matches!(&error, TreeError::EngineEnded { how, .. } if how.contains("SIGKILL")),
+        "{error:?}"
+    );
     until("nothing", || place.processes().is_empty().then_some(()));
 
     fs::remove_file(tree.scan_dir().dir()).unwrap();

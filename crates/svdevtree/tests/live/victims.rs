@@ -37,13 +37,27 @@ fn stubborn() -> Vec<Spec> {
     vec![
         double::ignores_term("deaf"),
         // A session of its own, its parent gone, and then a daemon of that.
-        Spec::new("daemon", ["/bin/sh", "-c", &format!(
-            "setsid sh -c '{sleep} & {sleep} & exit' </dev/null >/dev/null 2>&1; exec {sleep}"
-        )]),
+        Spec::new(
+            "daemon",
+            [
+                "/bin/sh",
+                "-c",
+                &format!(
+                    "setsid sh -c '{sleep} & {sleep} & exit' </dev/null >/dev/null 2>&1; exec {sleep}"
+                ),
+            ],
+        ),
         // Nothing in its environment says whose it is, and it is somewhere else.
-        Spec::new("stranger", ["/bin/sh", "-c", &format!(
-            "env -i setsid sh -c 'cd /; {sleep} & {sleep} & exit'; exec env -i {sleep}"
-        )]),
+        Spec::new(
+            "stranger",
+            [
+                "/bin/sh",
+                "-c",
+                &format!(
+                    "env -i setsid sh -c 'cd /; {sleep} & {sleep} & exit'; exec env -i {sleep}"
+                ),
+            ],
+        ),
     ]
 }
 
@@ -57,7 +71,8 @@ fn be() {
     let mut kit = Kit::new().unwrap();
     say(&format!("kit {}", kit.tree().base().display()));
     kit.start_all(stubborn(), soon()).unwrap();
-    kit.start(Spec::new("talker", ["sh", "-c", "echo last words; exec sleep 1000000"]), soon()).unwrap();
+    kit.start(Spec::new("talker", ["sh", "-c", "echo last words; exec sleep 1000000"]), soon())
+        .unwrap();
     until("its words", || kit.log("talker").contains("last words").then_some(()));
     say("ready");
     match &*role {
@@ -71,7 +86,7 @@ fn be() {
 }
 
 fn with_tree(role: &str, base: &Path) {
-    let mut tree = DevTree::at(base);
+    let mut tree = DevTree::at(base).grace(Duration::from_millis(500));
     if role == "suid" {
         let words = [base.parent().unwrap().join("suid"), "--reuid".into(), "0".into()];
         let sleep = ["sleep".to_owned(), format!("1000000.{}", token())];
@@ -97,10 +112,12 @@ fn with_tree(role: &str, base: &Path) {
         "stay" => rest(),
         "suid" => {
             // It has root's identity once `setpriv` has become `sleep`.
-            let sleeps = || processes(&token()).into_iter().find(|&pid| {
-                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-                name.trim() == "sleep"
-            });
+            let sleeps = || {
+                processes(&token()).into_iter().find(|&pid| {
+                    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                    name.trim() == "sleep"
+                })
+            };
             until("root's sleep", sleeps);
             let error = tree.stop(soon()).unwrap_err();
             say(&format!("{error}"));
@@ -137,7 +154,8 @@ pub fn processes(token: &str) -> Vec<i32> {
         let text = fs::read(file).unwrap_or_default();
         text.windows(token.len()).any(|window| window == token.as_bytes())
     };
-    pids.filter(|pid| has(format!("/proc/{pid}/environ")) || has(format!("/proc/{pid}/cmdline"))).collect()
+    pids.filter(|pid| has(format!("/proc/{pid}/environ")) || has(format!("/proc/{pid}/cmdline")))
+        .collect()
 }
 
 /// A program with a tree, and a place for everything that it makes.
@@ -170,8 +188,12 @@ impl Victim {
         }
         let exe = std::env::current_exe().unwrap();
         let test = ["--exact", "victims::be", "--nocapture", "--test-threads=1"];
-        let words: Vec<_> =
-            wrapper.iter().map(Into::into).chain([exe.into_os_string()]).chain(test.map(Into::into)).collect();
+        let words: Vec<_> = wrapper
+            .iter()
+            .map(Into::into)
+            .chain([exe.into_os_string()])
+            .chain(test.map(Into::into))
+            .collect();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env(ROLE, role).env(TOKEN, &token);
         command.env_remove("XDG_RUNTIME_DIR").env("TMPDIR", place.path());
@@ -255,11 +277,13 @@ impl Victim {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = processes(&self.token);
-            let files: Vec<_> = fs::read_dir(self.place()).unwrap().map(|it| it.unwrap().path()).collect();
+            let files: Vec<_> =
+                fs::read_dir(self.place()).unwrap().map(|it| it.unwrap().path()).collect();
             if left.is_empty() && files.is_empty() {
                 return;
             }
-            let words = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let words =
+                |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let named: Vec<_> = left.iter().map(|pid| (pid, words(pid))).collect();
             assert!(Instant::now() < deadline, "left: {named:?} {files:?}");
             std::thread::sleep(Duration::from_millis(2));
