@@ -350,7 +350,7 @@ impl Kit {
         let outcomes =
             pursue(&[self.service(name)?], request, deadline).map_err(crate::TreeError::from)?;
         match outcomes.into_iter().next() {
-            Some(Ok(Outcome::Reached { .. })) | None => Ok(()),
+            Some(Ok(Outcome::Reached { .. } | Outcome::NotAsked)) | None => Ok(()),
             Some(Err(error)) => Err(KitError::Tree(error.into())),
             Some(Ok(Outcome::Never { why, .. })) => {
                 let (name, log) = (name.to_owned(), self.tail(name));

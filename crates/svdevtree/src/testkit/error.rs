@@ -130,6 +130,6 @@ fn shown(log: &str) -> String {
     if log.is_empty() {
         return "; its log is empty".to_owned();
     }
-    let lines: String = log.lines().map(|line| format!("\n  | {line}")).collect();
+    let lines = log.lines().fold(String::new(), |lines, line| lines + "\n  | " + line);
     format!("; its log ends with{lines}")
 }

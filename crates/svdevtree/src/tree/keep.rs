@@ -21,7 +21,7 @@ use std::{
         unix::{fs::OpenOptionsExt as _, net::UnixStream, process::CommandExt as _},
     },
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -99,9 +99,16 @@ fn silence(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// What becomes of the directory in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    IsRemoved,
+}
+
 struct Keeper {
     base: PathBuf,
-    temporary: bool,
+    fate: Fate,
     signals: SignalDelivery<UnixStream, SignalOnly>,
     engine: Option<(Pid, Engine)>,
     check: Option<Pid>,
@@ -121,17 +128,20 @@ impl Keeper {
         let signals =
             listen().map_err(|error| refusal("listen to signals", Path::new("/"), &error))?;
         adopt_orphans().map_err(|error| refusal("adopt orphans", Path::new("/"), &error))?;
-        let (base, temporary) = match (task.detail("BASE"), task.detail("PARENT")) {
-            (Some(base), _) => (PathBuf::from(base), false),
+        let (base, fate) = match (task.detail("BASE"), task.detail("PARENT")) {
+            (Some(base), _) => (PathBuf::from(base), Fate::Stays),
             (None, Some(parent)) => {
                 let parent = Path::new(parent);
                 let made = base::make_temporary(parent);
-                (made.map_err(|error| refusal("make a directory in", parent, &error))?, true)
+                (
+                    made.map_err(|error| refusal("make a directory in", parent, &error))?,
+                    Fate::IsRemoved,
+                )
             }
             (None, None) => return Err(refusal("find", Path::new(""), &Errno::EINVAL.into())),
         };
-        let taken = Self::take(&base, temporary);
-        if taken.is_err() && temporary {
+        let taken = Self::take(&base, fate);
+        if taken.is_err() && fate == Fate::IsRemoved {
             let _left_behind = fs::remove_dir_all(&base);
         }
         let lock = taken?;
@@ -141,7 +151,7 @@ impl Keeper {
         let (winding, ending, surviving) = (false, false, false);
         Ok(Self {
             base,
-            temporary,
+            fate,
             signals,
             engine,
             check,
@@ -153,11 +163,11 @@ impl Keeper {
         })
     }
 
-    fn take(base: &Path, temporary: bool) -> Result<Flock<File>, Message> {
+    fn take(base: &Path, fate: Fate) -> Result<Flock<File>, Message> {
         let tell = |error: TreeError| error.to_message();
         base::ensure(base).map_err(tell)?;
         let lock = base::lock(base).map_err(tell)?;
-        if !temporary {
+        if fate == Fate::Stays {
             let left = processes::end_marked(base, Instant::now() + RECOVERY);
             if !left.is_empty() {
                 return Err(survivors(&left));
@@ -251,7 +261,7 @@ impl Keeper {
             self.command(engine, message.field(2)).and_then(|mut command| command.spawn());
         match spawned {
             Ok(child) => {
-                self.engine = Some((Pid::from_raw(child.id().cast_signed()), engine));
+                self.engine = Some((number(&child), engine));
                 started()
             }
             Err(error) => refusal("start an engine that writes to", &log, &error),
@@ -292,7 +302,7 @@ impl Keeper {
             });
         match spawned {
             Ok(child) => {
-                self.check = Some(Pid::from_raw(child.id().cast_signed()));
+                self.check = Some(number(&child));
                 None
             }
             Err(error) => Some(refusal("execute", Path::new(program), &error)),
@@ -380,7 +390,7 @@ impl Keeper {
 
     /// Removes a temporary tree.
     fn remove(&self) -> io::Result<()> {
-        if !self.temporary {
+        if self.fate == Fate::Stays {
             return Ok(());
         }
         match fs::remove_dir_all(&self.base) {
@@ -431,6 +441,11 @@ fn end_group(engine: Option<Pid>) {
 
 #[cfg(target_os = "linux")]
 const fn end_group(_engine: Option<Pid>) {}
+
+/// A child as the system's calls name it.
+fn number(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
 
 fn survivors(pids: &[u32]) -> Message {
     pids.iter().fold(Message::new("survivors"), |message, pid| message.with(pid.to_string()))

@@ -36,8 +36,8 @@ mod tests {
     #[test]
     fn a_tail_has_the_last_lines_whole() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let text: String = (0..20_000).map(|line| format!("line {line}\n")).collect();
-        std::fs::write(file.path(), text).unwrap();
+        let lines: Vec<_> = (0..20_000).map(|line| format!("line {line}")).collect();
+        std::fs::write(file.path(), lines.join("\n")).unwrap();
         assert_eq!(tail(file.path(), 2), "line 19998\nline 19999");
         std::fs::write(file.path(), b"only\xff").unwrap();
         assert_eq!(tail(file.path(), 5), "only\u{fffd}");

@@ -1,6 +1,10 @@
 //! However a program with a kit or a tree ends, nothing of it is left.
 
-use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    time::Duration,
+};
 
 use nix::sys::signal::{Signal, kill};
 use svdevtree::{DevTree, Started, TreeError};
@@ -26,9 +30,9 @@ fn two_hundred_tests_that_are_killed_leave_nothing() {
                         std::thread::sleep(Duration::from_micros((thread * 50 + round) * 900));
                     }
                     if round % 2 == 0 {
-                        victim.kill()
+                        victim.kill();
                     } else {
-                        victim.kill_group()
+                        victim.kill_group();
                     }
                     victim.wait();
                     victim.until_nothing_is_left();
@@ -208,7 +212,6 @@ fn a_process_that_is_not_ours_to_end_is_named() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let suid = place.path().join("suid");

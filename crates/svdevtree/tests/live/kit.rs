@@ -113,7 +113,7 @@ fn readiness_is_a_connection_or_a_good_answer() {
         server("http", http, "warming").ready(Ready::http(http, "/health")),
     ];
     let services = kit.start_all(specs, soon()).unwrap();
-    assert_eq!(services.iter().map(|it| it.name()).collect::<Vec<_>>(), ["tcp", "http"]);
+    assert_eq!(services.iter().map(svclient::Service::name).collect::<Vec<_>>(), ["tcp", "http"]);
     for port in [tcp, http] {
         TcpStream::connect(("127.0.0.1", port)).unwrap();
     }
@@ -223,7 +223,7 @@ fn doubles_do_what_their_names_say() {
 
     let deaf = kit.service("deaf").unwrap();
     let briefly = Instant::now() + Duration::from_millis(300);
-    let outcomes = pursue(&[deaf.clone()], &Request::down(), briefly).unwrap();
+    let outcomes = pursue(std::slice::from_ref(&deaf), &Request::down(), briefly).unwrap();
     assert!(
         matches!(outcomes[..], [Ok(Outcome::Deadline { acknowledged: true, .. })]),
         "{outcomes:?}"

@@ -90,7 +90,7 @@ fn with_tree(role: &str, base: &Path) {
     if role == "suid" {
         let words = [base.parent().unwrap().join("suid"), "--reuid".into(), "0".into()];
         let sleep = ["sleep".to_owned(), format!("1000000.{}", token())];
-        let words = words.into_iter().map(|it| it.into_os_string()).chain(sleep.map(Into::into));
+        let words = words.into_iter().map(PathBuf::into_os_string).chain(sleep.map(Into::into));
         tree.add(&Definition::new("root", words)).unwrap();
     } else {
         for spec in stubborn() {
@@ -211,7 +211,7 @@ impl Victim {
     }
 
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        Pid::from_raw(self.child.id().try_into().unwrap())
     }
 
     /// What it says next; what the test harness says is left out.
