@@ -266,7 +266,7 @@ impl Kit {
             let has_died = ready != Ready::Supervised
                 && (self.exit(name).is_some() || first.is_some_and(|first| pid != Some(first)));
             if has_died {
-                return Err(self.died(name));
+                return Err(self.died(name, &mut watch));
             }
             first = first.or(pid);
             if self.is_ready(name, &ready, &service, seen.as_ref(), deadline)? {
@@ -364,13 +364,15 @@ impl Kit {
         }
     }
 
-    fn died(&self, name: &str) -> KitError {
+    fn died(&self, name: &str, watch: &mut WatchSet) -> KitError {
         // That it died is known; its `finish`, which says how, may be at it still.
         let patience = Instant::now() + LAST_WORDS;
         let hears =
             self.specs.get(name).is_some_and(|spec| spec.tells_exit(self.tree.chosen_engine()));
         while hears && self.exit(name).is_none() && Instant::now() < patience {
-            std::thread::sleep(Duration::from_millis(1));
+            if watch.next_before(Some(patience.min(Instant::now() + PAUSE))).is_err() {
+                break;
+            }
         }
         let how = match self.exit(name) {
             Some(how) if how.starts_with("killed") => format!("was {how}"),

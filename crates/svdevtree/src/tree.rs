@@ -470,8 +470,10 @@ impl DevTree {
                     base: self.base.clone(),
                 });
             }
-            // Nothing tells of it but the FIFO itself.
-            std::thread::sleep(Duration::from_millis(2));
+            // Nothing tells of it but the FIFO itself; of its failing the keeper does, at once.
+            if let Some(owner) = &mut self.owner {
+                owner.listen(Duration::from_millis(2))?;
+            }
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ pub(super) static TABLE: [Rule; 9] = [
     Rule {
         name: "svdevtree",
         arrows: &["svclient", "svbuild", "svproto"],
-        ceiling: Some(20),
+        ceiling: Some(21),
         words: &SVDEVTREE,
         ..FREE
     },
@@ -62,7 +62,7 @@ pub(super) const EVERYWHERE: [Word; 3] = [
 ];
 
 /// Where a word may stand all the same: the file, the word. `docs/decisions.md` says why.
-pub(super) const EXCEPT: [(&str, &str); 9] = [
+pub(super) const EXCEPT: [(&str, &str); 10] = [
     ("crates/svclient/src/check.rs", "Command::new"),
     ("crates/svbuild/src/write.rs", "OpenOptions"),
     ("crates/svbuild/src/write.rs", "DirBuilder"),
@@ -72,6 +72,7 @@ pub(super) const EXCEPT: [(&str, &str); 9] = [
     ("crates/svbuild/src/write.rs", "symlink("),
     ("crates/svbuild/src/write.rs", "fs::rename"),
     ("crates/svbuild/src/write.rs", "fs::remove"),
+    ("crates/svdevtree/src/testkit.rs", "eprintln!"),
 ];
 
 const SVPROTO: [Word; 7] = [

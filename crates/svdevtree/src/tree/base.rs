@@ -54,9 +54,15 @@ fn is_own(dir: &Path) -> bool {
     fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own)
 }
 
+#[cfg(target_os = "linux")]
 fn is_noexec(dir: &Path) -> bool {
     use rustix::fs::{StatVfsMountFlags, statvfs};
     statvfs(dir).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_noexec(_: &Path) -> bool {
+    false
 }
 
 /// A fresh directory with a name that nobody can guess, of mode 0700.

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsStr,
+    io::{self, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -110,7 +111,7 @@ pub(super) fn main(task: &Task) -> i32 {
     if let Some(program) = engine.program() {
         let mut command = Command::new(program);
         let error = command.arg(&enabled).current_dir(base).exec();
-        eprintln!("cannot execute {program}: {error}");
+        say(&format!("cannot execute {program}: {error}"));
         return 111;
     }
     let grace = task.detail("GRACE").and_then(|grace| grace.to_str()?.parse().ok());
@@ -121,7 +122,7 @@ pub(super) fn main(task: &Task) -> i32 {
     match crate::scan(&enabled, options) {
         Ok(ended) => i32::from(ended.code()),
         Err(error) => {
-            eprintln!("{error}");
+            say(&error.to_string());
             111
         }
     }
@@ -152,7 +153,12 @@ fn tell(event: &Event) {
         }
         _ => String::new(),
     };
-    eprintln!("{name}{part} {}{details}", event.what.name());
+    say(&format!("{name}{part} {}{details}", event.what.name()));
+}
+
+/// A line for the engine's log, which is its standard error.
+fn say(line: &str) {
+    let _disk_is_full = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         signal::{SigSet, Signal, kill},
-        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -330,7 +330,7 @@ impl Keeper {
     /// Takes every child that has ended. Whether there is any child left.
     fn reap(&mut self) -> bool {
         loop {
-            match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(status @ (WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..))) => {
                     self.heed(pid, status);
                 }
@@ -357,7 +357,7 @@ impl Keeper {
                 self.told.push(wound);
             } else {
                 // What it supervised is not left without it.
-                processes::kill(&processes::descendants());
+                let _ends = processes::kill(&processes::descendants());
                 self.told.push(Message::new("engine-ended").with(how));
             }
         }
@@ -374,7 +374,7 @@ impl Keeper {
         let mut pause = Duration::from_millis(1);
         loop {
             end_group(self.engine.map(|(pid, _)| pid));
-            processes::kill(&processes::descendants());
+            let _ends = processes::kill(&processes::descendants());
             if !self.reap() {
                 self.told.clear();
                 return Vec::new();

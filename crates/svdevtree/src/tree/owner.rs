@@ -140,6 +140,14 @@ impl Owner {
         }
     }
 
+    /// Waits so long, or until the keeper tells of something.
+    pub(super) fn listen(&mut self, longest: Duration) -> Result<(), TreeError> {
+        match self.hear(&[], Instant::now() + longest, "listen in") {
+            Ok(_) | Err(TreeError::Deadline { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What the keeper has told of without being asked.
     pub(super) fn trouble(&mut self) -> Option<TreeError> {
         loop {

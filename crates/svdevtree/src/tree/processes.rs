@@ -6,9 +6,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::fd::{AsFd as _, OwnedFd},
     path::Path,
-    time::{Duration, Instant},
+    time::Instant,
 };
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What is known of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +46,23 @@ impl Process {
         Some(Self { pid, parent, started, zombie })
     }
 
-    /// SIGKILL, if it is still the same.
+    /// SIGKILL, if it is still the same. The descriptor is readable once it has ended.
     #[cfg(target_os = "linux")]
-    fn kill(&self) {
+    fn kill(&self) -> Option<OwnedFd> {
         use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-        let Some(pid) = Pid::from_raw(self.pid) else { return };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        if Self::look(self.pid).is_some_and(|now| now.started == self.started) {
-            // Not permitted: it survives, and is told of.
-            let _gone_or_denied = pidfd_send_signal(handle, Signal::KILL);
+        let handle = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
+        if Self::look(self.pid)?.started != self.started {
+            return None;
         }
+        // Not permitted: it survives, and is told of.
+        let _gone_or_denied = pidfd_send_signal(&handle, Signal::KILL);
+        Some(handle)
     }
 
     #[cfg(not(target_os = "linux"))]
-    const fn kill(&self) {}
+    const fn kill(&self) -> Option<OwnedFd> {
+        None
+    }
 }
 
 /// Every process that can be seen.
@@ -94,10 +100,8 @@ pub(super) fn descendants() -> Vec<Process> {
 }
 
 /// SIGKILL to each.
-pub(super) fn kill(processes: &[Process]) {
-    for process in processes {
-        process.kill();
-    }
+pub(super) fn kill(processes: &[Process]) -> Vec<OwnedFd> {
+    processes.iter().filter_map(Process::kill).collect()
 }
 
 /// What carries the mark of a tree, and what descends from that; but not this process, nor those that
@@ -139,18 +143,21 @@ fn has_mark(pid: i32, base: &Path) -> bool {
 
 /// Ends what a keeper that was killed has left behind. What is still there at the deadline comes back.
 pub(super) fn end_marked(base: &Path, deadline: Instant) -> Vec<u32> {
-    let mut pause = Duration::from_millis(1);
     loop {
         let left = marked(base);
         if left.is_empty() || Instant::now() >= deadline {
             return numbers(&left);
         }
-        kill(&left);
-        // They are nobody's children here, so nothing tells of their end.
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
+        let ends = kill(&left);
+        let mut fds: Vec<_> =
+            ends.iter().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN)).collect();
+        // The first end of one; then all are looked for, also new ones.
+        let _slow = poll(&mut fds, PollTimeout::from(LOOK_AGAIN));
     }
 }
+
+/// Milliseconds for the end of a process that was killed.
+const LOOK_AGAIN: u8 = 20;
 
 pub(super) fn numbers(processes: &[Process]) -> Vec<u32> {
     processes.iter().map(|it| it.pid.unsigned_abs()).collect()

@@ -1,9 +1,7 @@
 //! What an owner and its keeper say to each other: messages of fields over a stream socket.
 //!
-//! | bytes | field                                     |
-//! |-------|-------------------------------------------|
-//! | 4     | length of the rest, little-endian         |
-//! | rest  | fields, any bytes but NUL, each ended by NUL; the first is the verb |
+//! A message is a netstring: the length of what follows in digits, a colon, and fields of any bytes but
+//! NUL, each ended by NUL. The first field is the verb.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -14,7 +12,9 @@ use std::{
 use std::ffi::OsStr;
 
 /// More than this is no message.
-const LONGEST: u32 = 1 << 20;
+const LONGEST: usize = 1 << 20;
+/// Digits of that, and a colon.
+const HEAD: usize = 8;
 
 /// A verb and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +83,10 @@ impl Wire {
             rest.extend(field);
             rest.push(0);
         }
-        let length = u32::try_from(rest.len()).ok().filter(|&length| length <= LONGEST);
-        let mut bytes = length.ok_or(io::ErrorKind::InvalidInput)?.to_le_bytes().to_vec();
+        if rest.len() > LONGEST {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut bytes = format!("{}:", rest.len()).into_bytes();
         bytes.extend(rest);
         (&self.stream).write_all(&bytes)
     }
@@ -144,18 +146,18 @@ impl Wire {
     }
 
     fn take(&mut self) -> io::Result<Option<Message>> {
-        let Some((length, rest)) = self.read.split_first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_le_bytes(*length);
-        if length > LONGEST {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let Some(fields) = usize::try_from(length).ok().and_then(|length| rest.get(..length))
-        else {
-            return Ok(None);
+        let Some(colon) = self.read.iter().take(HEAD).position(|&byte| byte == b':') else {
+            let is_too_long = self.read.len() >= HEAD;
+            return if is_too_long { Err(io::ErrorKind::InvalidData.into()) } else { Ok(None) };
         };
+        let digits = self.read.get(..colon).and_then(|digits| std::str::from_utf8(digits).ok());
+        let length =
+            digits.and_then(|digits| digits.parse::<usize>().ok()).filter(|&it| it <= LONGEST);
+        let end = colon + 1 + length.ok_or(io::ErrorKind::InvalidData)?;
+        let Some(fields) = self.read.get(colon + 1..end) else { return Ok(None) };
         let fields = fields.strip_suffix(&[0]).ok_or(io::ErrorKind::InvalidData)?;
         let message = Message(fields.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect());
-        self.read.drain(..4 + length as usize);
+        self.read.drain(..end);
         Ok(Some(message))
     }
 }
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn half_a_message_is_none_until_the_rest_comes() {
         let (one, mut other) = pair();
-        let bytes = b"\x04\0\0\0end\0";
+        let bytes = b"4:end\0";
         for byte in bytes {
             assert!(matches!(other.hear_now().unwrap(), Heard::Nothing));
             (&one.stream).write_all(&[*byte]).unwrap();
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_an_error() {
-        for bytes in [&b"\xff\xff\xff\xff"[..], b"\x01\0\0\0x", b"\0\0\0\0"] {
+        for bytes in [&b"99999999"[..], b"1048577:", b"1:x", b"0:", b":", b"-1:", b"1x:"] {
             let (one, mut other) = pair();
             (&one.stream).write_all(bytes).unwrap();
             assert!(other.hear_now().is_err(), "{bytes:?}");
