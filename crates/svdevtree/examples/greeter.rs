@@ -13,7 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("listening on {port}");
     for stream in listener.incoming() {
-        writeln!(stream?, "{greeting}")?;
+        // Who asks whether it is there, and leaves, ends nothing.
+        if let Err(error) = stream.and_then(|mut stream| writeln!(stream, "{greeting}")) {
+            eprintln!("cannot greet: {error}");
+        }
     }
     Ok(())
 }
