@@ -154,7 +154,7 @@ impl DevTree {
     /// directory. Touches nothing yet.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self::at(base::named(name))
+        Self::at(base::home().join(name))
     }
 
     /// A tree in a fresh directory, at the same place. It is removed when the `DevTree` is dropped or

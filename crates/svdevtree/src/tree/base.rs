@@ -43,15 +43,16 @@ pub(super) fn parent() -> PathBuf {
     usable.unwrap_or_else(env::temp_dir)
 }
 
-/// The directory of all trees of this user that have a name.
-pub(super) fn named(name: &str) -> PathBuf {
-    // In the temporary directory other users have theirs.
-    parent().join(format!("svdevtree-{}", nix::unistd::geteuid())).join(name)
+/// The directory of all trees of this user that have a name. In the temporary directory other users have
+/// theirs.
+pub(super) fn home() -> PathBuf {
+    parent().join(format!("svdevtree-{}", nix::unistd::geteuid()))
 }
 
 fn is_own(dir: &Path) -> bool {
     let own = nix::unistd::geteuid().as_raw();
-    fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own)
+    // The directory itself: a link is whoever's made it.
+    fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own)
 }
 
 #[cfg(target_os = "linux")]
@@ -75,6 +76,10 @@ pub(super) fn ensure(base: &Path) -> Result<(), TreeError> {
     let unusable = |why: &str| TreeError::NotATree { base: base.to_owned(), why: why.to_owned() };
     if let Some(parent) = base.parent().filter(|parent| !parent.exists()) {
         directory(parent)?;
+    }
+    // Anybody may have made that one, to have what is in it.
+    if base.parent().is_some_and(|parent| parent == home() && !is_own(parent)) {
+        return Err(unusable("the directory that it is in belongs to another user"));
     }
     match base.symlink_metadata() {
         Ok(metadata) if !metadata.is_dir() => return Err(unusable("it is no directory")),

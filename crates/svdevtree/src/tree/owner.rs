@@ -177,9 +177,9 @@ impl Owner {
     }
 
     fn end_now(&mut self) -> Vec<u32> {
-        if self.wire.take().is_none() {
-            return Vec::new();
-        }
+        let Some(wire) = self.wire.take() else { return Vec::new() };
+        // Its end shows here, too: the program may have waited for it already, in some other way.
+        wire.close();
         let was_killed = self.child.wait().is_ok_and(|status| status.signal().is_some());
         if !was_killed || !self.kept {
             return Vec::new();

@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Read as _, Write as _},
+    net::Shutdown,
     os::unix::{ffi::OsStrExt as _, net::UnixStream},
     time::{Duration, Instant},
 };
@@ -89,6 +90,14 @@ impl Wire {
         let mut bytes = format!("{}:", rest.len()).into_bytes();
         bytes.extend(rest);
         (&self.stream).write_all(&bytes)
+    }
+
+    /// Says that nothing more will be said, and waits until the other side is no more. It hears that also
+    /// if some child of this process has a copy of this end.
+    pub(super) fn close(self) {
+        let _gone_already = self.stream.shutdown(Shutdown::Write);
+        let _for_ever = self.stream.set_read_timeout(None);
+        let _unread = io::copy(&mut (&self.stream), &mut io::sink());
     }
 
     /// Waits until then at most.

@@ -273,6 +273,38 @@ fn a_program_that_is_missing_is_named() {
 }
 
 #[test]
+fn another_program_may_be_the_keeper() {
+    let place = Place::new();
+    let mut tree = place.tree(Engine::Embedded).keeper(std::env::current_exe().unwrap());
+    let web = tree.add(&place.definition("web")).unwrap();
+    tree.enable("web", soon()).unwrap();
+    tree.start(soon()).unwrap();
+    until("web", || running(&web));
+    drop(tree);
+    assert_eq!(place.processes(), [] as [i32; 0]);
+}
+
+#[test]
+fn what_forks_faster_than_it_is_listed_ends_too() {
+    let place = Place::new();
+    let mut tree = place.tree(Engine::Embedded);
+    // Each of a line lives for a moment only, in a session of its own.
+    let script = format!("setsid sh \"$0\" {} & exit 0", place.token);
+    let file = place.dir.path().join("line");
+    fs::write(&file, script).unwrap();
+    let begin = format!("sh {} & exec sleep 1000000.{}", file.display(), place.token);
+    tree.add(&Definition::new("line", ["/bin/sh", "-c", &begin])).unwrap();
+    tree.enable("line", soon()).unwrap();
+    tree.start(soon()).unwrap();
+    until("a line", || (place.processes().len() >= 2).then_some(()));
+    tree.stop(soon()).unwrap();
+    // Nothing is left that could begin anew: one look might have missed it.
+    for _ in 0..20 {
+        assert_eq!(place.processes(), [] as [i32; 0]);
+    }
+}
+
+#[test]
 fn a_temporary_tree_may_be_stopped_and_started() {
     let place = Place::new();
     let mut tree = DevTree::temporary_in(place.dir.path()).unwrap();
