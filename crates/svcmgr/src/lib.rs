@@ -34,7 +34,7 @@
 //! | `serde`    | `Serialize` and `Deserialize` for [`proto`]        |
 //! | `tokio`    | a watch as a `Stream`, driven by tokio             |
 //! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
-//! | `devtree`  | [`devtree`], a supervisor to embed                 |
+//! | `devtree`  | [`devtree`]: a supervisor to embed, trees of services, a test kit |
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -51,7 +51,7 @@ pub use svbuild as build;
 #[doc(inline)]
 pub use svproto as proto;
 
-/// A supervisor to embed: service directories for development, tests and containers.
+/// A supervisor to embed, trees of services, and a test kit: for development, tests and containers.
 #[cfg(feature = "devtree")]
 #[doc(inline)]
 pub use svdevtree as devtree;

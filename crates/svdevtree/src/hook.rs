@@ -102,20 +102,21 @@ pub(crate) fn own_image() -> PathBuf {
 fn is_in_executable() -> bool {
     use std::{fs, os::unix::fs::MetadataExt as _};
     let address = is_in_executable as *const () as usize;
-    let (Ok(maps), Ok(image)) = (fs::read_to_string("/proc/self/maps"), fs::metadata(own_image()))
-    else {
-        return false;
-    };
-    maps.lines().any(|line| {
+    let Ok(maps) = fs::read("/proc/self/maps") else { return false };
+    // On a layered file system the number is that of a layer, so either will do.
+    let inode = fs::metadata(own_image()).map(|image| image.ino()).ok();
+    let path = fs::read_link(own_image()).ok();
+    String::from_utf8_lossy(&maps).lines().any(|line| {
         // 55d0c000-55d0d000 r-xp 00001000 fe:01 4711   /path
         let mut fields = line.split_ascii_whitespace();
-        let (range, inode) = (fields.next(), fields.nth(3));
+        let (range, number) = (fields.next(), fields.nth(3));
+        let has_path = path.as_ref().is_some_and(|path| line.ends_with(&*path.to_string_lossy()));
         let bounds = range.and_then(|range| range.split_once('-'));
         let bounds = bounds.and_then(|(from, to)| {
             Some(usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?)
         });
-        bounds.is_some_and(|bounds| bounds.contains(&address))
-            && inode.and_then(|inode| inode.parse().ok()) == Some(image.ino())
+        let has_number = inode.is_some() && number.and_then(|it| it.parse().ok()) == inode;
+        bounds.is_some_and(|bounds| bounds.contains(&address)) && (has_path || has_number)
     })
 }
 

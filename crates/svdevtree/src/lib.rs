@@ -1,4 +1,13 @@
-//! A supervisor to embed, for development, tests and containers.
+//! A supervisor to embed, for development, tests and containers; trees of services; a test kit.
+//!
+//! | for                                                         | take               |
+//! |-------------------------------------------------------------|--------------------|
+//! | services in a `#[test]`, that are gone when it ends          | [`testkit`]        |
+//! | services of a program that are gone when it ends, under this supervisor or an installed one | [`DevTree`] |
+//! | supervising service directories within a program            | [`Supervisor`]     |
+//! | a process that supervises                                   | [`supervise`], [`scan`] |
+//!
+//! # The supervisor
 //!
 //! It supervises service directories as `runsv` of runit does and keeps runit's files in them, so
 //! `sv`, `svctl` and every other client of runit drive it. It needs no privileges, no installed
@@ -61,6 +70,10 @@
 //! runs the supervisor, and nothing else that is open.
 //!
 //! At rest it sleeps in one `poll` without a timeout.
+//!
+//! That is the supervisor. A [`DevTree`], and so a kit, starts a process of its own: this program, executed
+//! once more. For that the crate has a constructor, which runs before `main` in every program that links it,
+//! looks for the environment variable `SVDEVTREE_ROLE`, and does nothing without it.
 //!
 //! Where it runs: tested on Linux. For macOS and the BSDs it is type-checked only; there a scan directory
 //! is listed every five seconds.

@@ -284,8 +284,23 @@ fn a_kit_whose_keeper_is_killed_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn s6_hears_of_readiness_and_of_the_end() {
+    if !crate::supervised::Suite::S6.is_installed() {
+        return;
+    }
+    let mut kit = Kit::with_engine(Engine::S6Svscan).unwrap();
+    let flag = kit.dir().join("flag");
+    let script = "sleep 0.2; touch \"$FLAG\"; echo >&7; exec sleep 1000";
+    let spec = shell("web", script).env("FLAG", &flag).ready(Ready::fd(7));
+    kit.start(spec, soon()).unwrap();
+    assert!(flag.exists());
+    let error = kit.start(shell("bad", "exit 5").ready(Ready::fd(7)), soon()).unwrap_err();
+    assert_eq!(error.to_string(), "`bad` exited with 5 before it was ready; its log is empty");
+}
+
+#[test]
 fn an_engine_that_cannot_hear_is_not_asked() {
-    if !Engine::Runsvdir.is_installed() {
+    if !crate::supervised::Suite::Runit.is_installed() {
         return;
     }
     let mut kit = Kit::with_engine(Engine::Runsvdir).unwrap();

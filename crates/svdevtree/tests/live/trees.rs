@@ -273,6 +273,27 @@ fn a_program_that_is_missing_is_named() {
 }
 
 #[test]
+fn of_many_that_start_a_tree_at_once_one_has_it() {
+    let place = Place::new();
+    let starts: Vec<_> = (0..8)
+        .map(|_| {
+            let mut tree = place.tree(Engine::Embedded);
+            std::thread::spawn(move || {
+                let started = tree.start(soon());
+                (tree, started)
+            })
+        })
+        .collect();
+    // Each is kept until all have tried.
+    let tried: Vec<_> = starts.into_iter().map(|it| it.join().unwrap()).collect();
+    let (has, has_not): (Vec<_>, Vec<_>) = tried.iter().partition(|(_, started)| started.is_ok());
+    assert_eq!(has.len(), 1, "{tried:?}");
+    for (_, refused) in has_not {
+        assert!(matches!(refused, Err(TreeError::Held { .. })), "{refused:?}");
+    }
+}
+
+#[test]
 fn another_program_may_be_the_keeper() {
     let place = Place::new();
     let mut tree = place.tree(Engine::Embedded).keeper(std::env::current_exe().unwrap());
