@@ -114,6 +114,8 @@ struct Keeper {
     check: Option<Pid>,
     /// Somebody waits for the engine to end in an orderly way.
     winding: bool,
+    /// How the engine ended that nobody told to.
+    lost: Option<String>,
     /// A signal told the keeper itself to end.
     ending: bool,
     /// The owner knows that not everything can be ended.
@@ -147,7 +149,7 @@ impl Keeper {
         let lock = taken?;
         // Relative paths were made absolute by the owner; no directory is kept in use.
         let _stays = std::env::set_current_dir("/");
-        let (engine, check, told) = (None, None, Vec::new());
+        let (engine, check, lost, told) = (None, None, None, Vec::new());
         let (winding, ending, surviving) = (false, false, false);
         Ok(Self {
             base,
@@ -155,6 +157,7 @@ impl Keeper {
             signals,
             engine,
             check,
+            lost,
             winding,
             ending,
             surviving,
@@ -187,6 +190,11 @@ impl Keeper {
                 return Ok(());
             }
             self.reap();
+            if let Some(how) = self.lost.take() {
+                // What it supervised is not left without it.
+                self.end_all(Instant::now() + LAST_WAIT);
+                self.told.push(Message::new("engine-ended").with(how));
+            }
             for message in std::mem::take(&mut self.told) {
                 // That the owner is gone shows below.
                 let _owner_is_gone = wire.say(&message);
@@ -356,9 +364,7 @@ impl Keeper {
                 let wound = self.wound();
                 self.told.push(wound);
             } else {
-                // What it supervised is not left without it.
-                let _ends = processes::kill(&processes::descendants());
-                self.told.push(Message::new("engine-ended").with(how));
+                self.lost = Some(how);
             }
         }
     }
@@ -376,7 +382,9 @@ impl Keeper {
             end_group(self.engine.map(|(pid, _)| pid));
             let _ends = processes::kill(&processes::descendants());
             if !self.reap() {
+                // Whoever asked for the end does not wait for anything else.
                 self.told.clear();
+                self.lost = None;
                 return Vec::new();
             }
             if Instant::now() >= deadline {

@@ -2,6 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command, time::Duration, time::Instant};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use svclient::{Link, Noticed};
 use svdevtree::{Definition, DevTree, Engine, Started, TreeError, TreeErrorKind};
 use tempfile::TempDir;
@@ -40,6 +44,15 @@ impl Place {
 
     fn processes(&self) -> Vec<i32> {
         processes(&self.token)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A failing test's; there is nothing else.
+        for pid in self.processes() {
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 
@@ -209,12 +222,14 @@ fn a_tree_that_another_supervisor_has_is_refused() {
     let error = tree.start(soon()).unwrap_err();
     let _ended = runsv.kill();
     runsv.wait().unwrap();
-    for pid in place.processes() {
-        let _gone = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(pid),
-            nix::sys::signal::Signal::SIGKILL,
-        );
-    }
+    // What runsv has left, and what that was about to start.
+    until("nothing", || {
+        let left = place.processes();
+        for &pid in &left {
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        left.is_empty().then_some(())
+    });
     let expected = format!(
         "cannot use {}: {} is supervised by somebody else",
         tree.base().display(),
@@ -243,8 +258,7 @@ fn an_engine_that_ends_by_itself_is_told_and_started_again() {
         words.starts_with(b"svdevtree-engine")
             && environment.contains(&format!("SVDEVTREE={}\0", tree.base().display()))
     });
-    let engine = nix::unistd::Pid::from_raw(engine.unwrap());
-    nix::sys::signal::kill(engine, nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill(Pid::from_raw(engine.unwrap()), Signal::SIGKILL).unwrap();
     let error = until("the news", || tree.check().err());
     assert!(
         matches!(&error, TreeError::EngineEnded { how, .. } if how.contains("SIGKILL")),
