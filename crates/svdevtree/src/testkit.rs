@@ -58,8 +58,8 @@
 //! # In parallel
 //!
 //! Kits share nothing: each has a directory, an engine and ports of its own, under `cargo test` and under
-//! `cargo nextest`. A kit is three processes besides its services, or four under another engine than
-//! the embedded.
+//! `cargo nextest`. A kit is two processes besides its services, keeper and engine; other engines than the
+//! embedded add a supervisor for each service.
 //!
 //! # Doubles
 //!

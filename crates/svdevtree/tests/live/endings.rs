@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    process::Command,
     time::Duration,
 };
 
@@ -205,6 +206,40 @@ fn as_an_ordinary_user_all_is_the_same() {
     victim.until_ready();
     assert!(victim.wait().success());
     victim.until_nothing_is_left();
+}
+
+#[test]
+fn every_engine_serves_an_ordinary_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["trees::", "--test-threads=4"])
+        .env("TMPDIR", place.path())
+        .env_remove("XDG_RUNTIME_DIR")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("s6_svscan_begins_serves_and_ends ... ok"), "{said}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_tree_is_in_the_runtime_directory_if_there_is_one() {
+    let runtime = tempfile::tempdir().unwrap();
+    let variable = format!("XDG_RUNTIME_DIR={}", runtime.path().display());
+    let mut victim = Victim::start_with(&["env", &variable], "stay", None);
+    let base = victim.until_ready().unwrap();
+    assert_eq!(base.parent(), Some(runtime.path()));
+    victim.kill();
+    victim.wait();
+    victim.until_nothing_is_left();
+    assert!(!base.exists());
 }
 
 #[test]
