@@ -26,6 +26,9 @@ use crate::hook;
 /// How long processes without a keeper may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long what never was a keeper may take to end.
+const NO_KEEPER: Duration = Duration::from_secs(2);
+
 /// What a keeper is to keep.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place<'a> {
@@ -179,7 +182,11 @@ impl Owner {
     fn end_now(&mut self) -> Vec<u32> {
         let Some(wire) = self.wire.take() else { return Vec::new() };
         // Its end shows here, too: the program may have waited for it already, in some other way.
-        wire.close();
+        let longest = if self.kept { None } else { Some(NO_KEEPER) };
+        if !wire.close(longest) {
+            // It never said that it has anything to keep: some other program.
+            let _ended_already = self.child.kill();
+        }
         let was_killed = self.child.wait().is_ok_and(|status| status.signal().is_some());
         if !was_killed || !self.kept {
             return Vec::new();

@@ -93,11 +93,14 @@ impl Wire {
     }
 
     /// Says that nothing more will be said, and waits until the other side is no more. It hears that also
-    /// if some child of this process has a copy of this end.
-    pub(super) fn close(self) {
+    /// if some child of this process has a copy of this end. Whether it is so in time.
+    pub(super) fn close(self, longest: Option<Duration>) -> bool {
         let _gone_already = self.stream.shutdown(Shutdown::Write);
-        let _for_ever = self.stream.set_read_timeout(None);
-        let _unread = io::copy(&mut (&self.stream), &mut io::sink());
+        let _for_ever = self.stream.set_read_timeout(longest);
+        match io::copy(&mut (&self.stream), &mut io::sink()) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 
     /// Waits until then at most.

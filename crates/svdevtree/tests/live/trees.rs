@@ -284,6 +284,14 @@ fn a_program_that_is_missing_is_named() {
     let mut tree = place.tree(Engine::Embedded).keeper("/bin/sleep");
     let error = tree.start(Instant::now() + Duration::from_millis(200)).unwrap_err();
     assert!(matches!(error.kind(), TreeErrorKind::Gone | TreeErrorKind::Deadline), "{error:?}");
+    let program = place.dir.path().join("program");
+    fs::write(&program, format!("#!/bin/sh\nexec sleep 1000000.{}\n", place.token)).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut tree = place.tree(Engine::Embedded).keeper(program);
+    let error = tree.start(Instant::now() + Duration::from_millis(200)).unwrap_err();
+    assert_eq!(error.kind(), TreeErrorKind::Deadline);
+    drop(tree);
+    assert_eq!(place.processes(), [] as [i32; 0]);
 }
 
 #[test]
