@@ -6,7 +6,7 @@
 //! | `base.rs`       | the directories                                         |
 //! | `definition.rs` | a service directory from a program and its surroundings |
 //! | `engine.rs`     | engines, and the process that becomes one               |
-//! | `keep.rs`       | the keeper's process                                    |
+//! | `keep.rs`, `keep/` | the keeper's process                                   |
 //! | `owner.rs` `wire.rs` | asking it                                          |
 //! | `processes.rs`  | finding and ending processes                            |
 //! | `log.rs`        | last lines                                              |

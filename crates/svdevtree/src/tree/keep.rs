@@ -12,6 +12,8 @@
 //! The engine is a child of it, executed the same way. It asks for SIGTERM when the keeper ends
 //! (`PR_SET_PDEATHSIG`), which is for a keeper that is killed.
 
+mod system;
+
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -127,9 +129,10 @@ struct Keeper {
 impl Keeper {
     /// Takes the tree. An error is what the owner is told.
     fn open(task: &Task) -> Result<Self, Message> {
-        let signals =
-            listen().map_err(|error| refusal("listen to signals", Path::new("/"), &error))?;
-        adopt_orphans().map_err(|error| refusal("adopt orphans", Path::new("/"), &error))?;
+        let signals = system::listen()
+            .map_err(|error| refusal("listen to signals", Path::new("/"), &error))?;
+        system::adopt_orphans()
+            .map_err(|error| refusal("adopt orphans", Path::new("/"), &error))?;
         let (base, fate) = match (task.detail("BASE"), task.detail("PARENT")) {
             (Some(base), _) => (PathBuf::from(base), Fate::Stays),
             (None, Some(parent)) => {
@@ -379,7 +382,7 @@ impl Keeper {
     fn end_all(&mut self, deadline: Instant) -> Vec<u32> {
         let mut pause = Duration::from_millis(1);
         loop {
-            end_group(self.engine.map(|(pid, _)| pid));
+            system::end_group(self.engine.map(|(pid, _)| pid));
             let _ends = processes::kill(&processes::descendants());
             if !self.reap() {
                 // Whoever asked for the end does not wait for anything else.
@@ -407,48 +410,6 @@ impl Keeper {
         }
     }
 }
-
-fn listen() -> io::Result<SignalDelivery<UnixStream, SignalOnly>> {
-    let (reader, writer) = UnixStream::pair()?;
-    // SIGPIPE too: an owner that is gone is an error of `write`, and no death.
-    let signals =
-        [Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
-    SignalDelivery::with_pipe(reader, writer, SignalOnly, signals.map(|it| it as c_int))
-}
-
-#[cfg(target_os = "linux")]
-fn adopt_orphans() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
-}
-
-#[cfg(target_os = "freebsd")]
-fn adopt_orphans() -> io::Result<()> {
-    Ok(rustix::process::set_reaper_status(true)?)
-}
-
-/// There is no such thing: who leaves the engine's process group is lost.
-#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-const fn adopt_orphans() -> io::Result<()> {
-    Ok(())
-}
-
-/// Where processes are not listed: what the system ends by itself.
-#[cfg(target_os = "freebsd")]
-fn end_group(_engine: Option<Pid>) {
-    use rustix::process::{Signal, reaper_kill};
-    let _nobody = reaper_kill(None, Signal::KILL, false, None);
-}
-
-/// Where processes are not listed: the engine and its group.
-#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-fn end_group(engine: Option<Pid>) {
-    if let Some(engine) = engine {
-        let _ended_already = nix::sys::signal::killpg(engine, Signal::SIGKILL);
-    }
-}
-
-#[cfg(target_os = "linux")]
-const fn end_group(_engine: Option<Pid>) {}
 
 /// A child as the system's calls name it.
 fn number(child: &Child) -> Pid {
