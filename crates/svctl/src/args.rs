@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Make service directories, or units of systemd, from a file of definitions
     Build(Build),
+    /// Run definitions under the embedded supervisor, with a view of what happens, until Ctrl-C
+    Dev(Dev),
     /// Supervise one service directory until told to end, as runsv does
     Supervise {
         /// The service directory
@@ -267,6 +269,17 @@ pub(crate) struct Enable {
     pub(crate) services: Vec<OsString>,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
+}
+
+/// Arguments of `dev`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Dev {
+    /// The definitions
+    #[arg(value_name = "FILE", default_value = "svcmgr.toml")]
+    pub(crate) file: PathBuf,
+    /// Where the tree is to be, instead of in the runtime directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tree: Option<PathBuf>,
 }
 
 /// Arguments of `logs`.

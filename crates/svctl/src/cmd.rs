@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod complete;
 mod decode;
+mod dev;
 mod enable;
 mod logs;
 mod progress;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words, &mut output),
         Command::Watch { services } => watch::run(global, services, &mut output),
+        Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(args, &mut output),
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),

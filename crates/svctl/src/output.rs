@@ -65,6 +65,12 @@ impl Output {
         self.note(result);
     }
 
+    /// Prints what moves a terminal's cursor.
+    pub(crate) fn raw(&mut self, sequence: &str) {
+        let result = write!(self.out, "{sequence}");
+        self.note(result);
+    }
+
     /// Prints a line as it is.
     pub(crate) fn bytes(&mut self, line: &[u8]) {
         let result = self.out.write_all(line).and_then(|()| self.out.write_all(b"\n"));

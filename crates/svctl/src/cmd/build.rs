@@ -116,7 +116,7 @@ fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
     Ok(whole)
 }
 
-fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {
+pub(super) fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {
     let mut bytes = Vec::new();
     let result = if file == Path::new("-") {
         std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes)
@@ -138,7 +138,7 @@ fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {
 }
 
 /// Every finding with the line that it is about.
-fn explain(file: &Path, text: &str, findings: &Findings, output: &mut Output) {
+pub(super) fn explain(file: &Path, text: &str, findings: &Findings, output: &mut Output) {
     let path = printable(&file.display().to_string());
     for finding in &findings.0 {
         let report = report(&path, text, finding, output.has_color());
@@ -192,7 +192,7 @@ fn located(text: &str, error: &Error) -> Option<Findings> {
     Some(Findings(findings))
 }
 
-fn refused(error: &Error, output: &mut Output) -> Exit {
+pub(super) fn refused(error: &Error, output: &mut Output) -> Exit {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -1,0 +1,171 @@
+//! `svctl dev`: a file of definitions under the embedded supervisor, in the order of their needs, with
+//! a view of what happens, until Ctrl-C.
+//!
+//! | file        | for                                                     |
+//! |-------------|---------------------------------------------------------|
+//! | `stage.rs`  | the tree: definitions written, engine started           |
+//! | `crew.rs`   | starting and stopping by need, beside the view          |
+//! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
+
+mod crew;
+mod stage;
+mod view;
+
+use std::{
+    os::fd::AsFd,
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use svcmgr::{Error, LogFrom, LogItem, Logs, News, WatchSet};
+
+use self::{
+    crew::{Crew, Said},
+    stage::Stage,
+    view::View,
+};
+use crate::{args, exit::Exit, output::Output};
+
+pub(crate) fn run(args: &args::Dev, output: &mut Output) -> Exit {
+    match Stage::set(args, output) {
+        Ok(stage) => match play(stage, output) {
+            Ok(exit) => exit,
+            Err(error) => {
+                output.error(&error);
+                Exit::from(&error)
+            }
+        },
+        Err(exit) => exit,
+    }
+}
+
+/// What was asked by signals.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Nothing,
+    /// Once: an orderly end.
+    Stop,
+    /// Twice: at once.
+    Kill,
+}
+
+fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
+    let signals = signals().map_err(|source| system("catch signals for", source))?;
+    let mut watch = WatchSet::new()?;
+    watch.follow(stage.tree.scan_dir())?;
+    let mut logs = Logs::new()?;
+    for cast in &stage.cast {
+        logs.add(&cast.log, LogFrom::End)?;
+    }
+    let mut view = View::new(&stage, output);
+    view.begins(&stage, output);
+    let mut crew = Crew::start(&stage).map_err(|source| system("start a thread for", source))?;
+    let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
+    let mut next_check = Instant::now() + CHECK;
+    loop {
+        wait(&watch, &logs, &signals, &crew, view.due().min(next_check));
+        logs.hear()?;
+        while let Some(line) = logs.next_now()? {
+            let at = line.key.index();
+            if let (LogItem::Line(text), Some(cast)) = (&line.what, stage.cast.get(at)) {
+                view.log(cast, at, text, output);
+            }
+        }
+        while let Some(event) = watch.next_now()? {
+            if asked == Asked::Nothing && event.news == News::Unsupervised {
+                worst = worst.max(Exit::Unsupervised);
+            }
+            view.event(&event, output);
+        }
+        for said in crew.heard() {
+            match said {
+                Said::Ready { took } => view.ready(took, output),
+                Said::Failed { name, why, exit } => {
+                    worst = worst.max(exit);
+                    view.say(&format!("{name}: {why}"), output);
+                }
+                Said::Stopped => {
+                    view.ends(output);
+                    return Ok(finish(&mut stage, worst, output));
+                }
+            }
+        }
+        view.refresh(output);
+        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&signals, asked) };
+        if wanted > asked {
+            asked = wanted;
+            view.stopping(asked == Asked::Kill, output);
+            crew.stop(&stage, asked == Asked::Kill)
+                .map_err(|source| system("start a thread for", source))?;
+        }
+        if Instant::now() >= next_check {
+            next_check = Instant::now() + CHECK;
+            if let Err(error) = stage.tree.check() {
+                view.ends(output);
+                output.failure(&error, error.hint().as_deref());
+                return Ok(Exit::System);
+            }
+        }
+    }
+}
+
+/// Between two questions whether the engine is there.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// Ends what is left of the tree, and says what would not end.
+fn finish(stage: &mut Stage, worst: Exit, output: &mut Output) -> Exit {
+    match stage.tree.stop(Instant::now() + Duration::from_secs(30)) {
+        Ok(stopped) => {
+            // A shell that is told to end leaves what it waits for: that is nobody's fault.
+            if stopped.killed > 0 && output.verbose {
+                let count = stopped.killed;
+                output.message(&format!("services left {count} processes, which were killed"));
+            }
+            worst
+        }
+        Err(error) => {
+            output.failure(&error, error.hint().as_deref());
+            worst.max(Exit::System)
+        }
+    }
+}
+
+/// A descriptor that gets a byte for each signal that asks for the end.
+fn signals() -> std::io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
+    }
+    Ok(ours)
+}
+
+fn signalled(signals: &UnixStream, asked: Asked) -> Asked {
+    let mut bytes = [0; 16];
+    let count = std::io::Read::read(&mut &*signals, &mut bytes).unwrap_or(0);
+    match (count, asked) {
+        (0, _) => asked,
+        (1, Asked::Nothing) => Asked::Stop,
+        _ => Asked::Kill,
+    }
+}
+
+fn wait(watch: &WatchSet, logs: &Logs, signals: &UnixStream, crew: &Crew, until: Instant) {
+    let pollin = |fd| PollFd::new(fd, PollFlags::POLLIN);
+    let mut fds = [
+        pollin(watch.as_fd()),
+        pollin(logs.as_fd()),
+        pollin(signals.as_fd()),
+        pollin(crew.as_fd()),
+    ];
+    let until = [watch.due(), logs.due()].into_iter().flatten().fold(until, Instant::min);
+    let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    // Interrupted or not, everything is looked at.
+    let _ready = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+}
+
+fn system(doing: &'static str, source: std::io::Error) -> Error {
+    Error::Io { doing, path: "svctl dev".into(), source }
+}

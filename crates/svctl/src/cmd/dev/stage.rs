@@ -1,0 +1,180 @@
+//! The tree of a file of definitions: written anew, and its engine started, with nothing enabled yet.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use svcmgr::{
+    Goal, LogDir, Plan, Scale,
+    build::{
+        Definitions, Lossy, Options, Target,
+        spec::{Ready, Stream},
+    },
+    devtree::{DevTree, TreeError},
+};
+
+use crate::{
+    args::Dev,
+    cmd::build,
+    exit::Exit,
+    output::{Output, printable},
+};
+
+/// The tree, and who plays in it.
+pub(super) struct Stage {
+    pub(super) tree: DevTree,
+    /// In the order of their needs.
+    pub(super) plan: Plan,
+    pub(super) cast: Vec<Cast>,
+}
+
+/// One service.
+pub(super) struct Cast {
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+    /// What it writes.
+    pub(super) log: LogDir,
+    /// Until then others wait; `None` for a service that is down until asked.
+    pub(super) goal: Option<Goal>,
+    pub(super) kill_after: Duration,
+}
+
+/// For a service that does not say how long it may take to end.
+const KILL_AFTER: Duration = Duration::from_secs(10);
+const STARTING: Duration = Duration::from_secs(30);
+
+impl Stage {
+    pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
+        let text = build::read(&args.file, output)?;
+        let mut definitions = Definitions::from_toml(&text).map_err(|findings| {
+            build::explain(&args.file, &text, &findings, output);
+            Exit::Negative
+        })?;
+        if definitions.service.is_empty() {
+            output.message(&printable(&format!("{} has no service", args.file.display())));
+            return Err(Exit::Negative);
+        }
+        let tree = match &args.tree {
+            Some(base) => DevTree::at(base),
+            None => DevTree::named(&name_of(&args.file)),
+        };
+        tree.ensure().map_err(|error| refused(&error, output))?;
+        let logs = tree.base().join("logs");
+        redirect(&mut definitions, &logs, output)
+            .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
+        let options = Options { lossy: Lossy::Commented, ..Options::default() };
+        let plan = definitions.render(Target::Embedded, options);
+        let plan = plan.map_err(|error| build::refused(&error, output))?;
+        for gap in plan.gaps.iter().filter(|gap| gap.key != "after") {
+            output.message(&printable(&format!("not here: {gap}")));
+        }
+        // An earlier run of this tree may still be there.
+        let mut tree = tree;
+        let services = tree.services_dir();
+        let deadline = Instant::now() + STARTING;
+        let begin = |tree: &mut DevTree| -> Result<(), TreeError> {
+            for service in tree.services()? {
+                if service.enabled {
+                    tree.disable(service.service.name(), deadline)?;
+                }
+            }
+            tree.start(deadline).map(drop)
+        };
+        begin(&mut tree).map_err(|error| refused(&error, output))?;
+        plan.write(&services).map_err(|error| build::refused(&error, output))?;
+        Self::of(tree, &definitions, &logs, output)
+    }
+
+    fn of(
+        tree: DevTree,
+        definitions: &Definitions,
+        logs: &Path,
+        output: &mut Output,
+    ) -> Result<Self, Exit> {
+        let needs: BTreeMap<&str, Vec<&str>> = definitions
+            .service
+            .iter()
+            .map(|(name, service)| {
+                (name.as_str(), service.after.iter().map(String::as_str).collect())
+            })
+            .collect();
+        let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
+        // The definitions were checked: every name is known and there is no cycle.
+        let plan = Plan::new(needs).map_err(|error| told(&error.to_string(), output))?;
+        let mut cast = Vec::new();
+        for (name, service) in &definitions.service {
+            let log = LogDir::new(logs.join(name), Scale::Fixed);
+            let log = log.map_err(|error| {
+                output.error(&error);
+                Exit::from(&error)
+            })?;
+            let goal = match service.ready {
+                _ if service.down => None,
+                Some(Ready::Fd(_) | Ready::Tcp(_) | Ready::Http(_) | Ready::Command(_)) => {
+                    Some(Goal::Ready)
+                }
+                None => Some(Goal::Up),
+            };
+            let kill_after = service.stop.kill_after.map_or(KILL_AFTER, |time| time.0);
+            let dir = tree.services_dir().join(name);
+            cast.push(Cast { name: name.clone(), dir, log, goal, kill_after });
+        }
+        Ok(Self { tree, plan, cast })
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Cast> {
+        self.cast.iter().find(|cast| cast.name == name)
+    }
+}
+
+/// What services write goes to files that the view reads, and nothing else keeps a log here.
+fn redirect(
+    definitions: &mut Definitions,
+    logs: &Path,
+    output: &mut Output,
+) -> std::io::Result<()> {
+    for (name, service) in &mut definitions.service {
+        let dir = logs.join(name);
+        fs::create_dir_all(&dir)?;
+        let current = dir.join("current");
+        fs::write(&current, "")?;
+        if matches!(service.stdout, None | Some(Stream::Inherit)) {
+            service.stdout = Some(Stream::File(current));
+            if service.stderr.is_none() {
+                service.stderr = Some(Stream::Stdout);
+            }
+        }
+        if service.log.take().is_some() && output.verbose {
+            output.message(&format!("{name}: its log is shown here and not kept"));
+        }
+    }
+    Ok(())
+}
+
+/// The same tree for the same file, and another one for another.
+fn name_of(file: &Path) -> String {
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let mut hash = DefaultHasher::new();
+    path.hash(&mut hash);
+    let project = path.parent().and_then(Path::file_name).unwrap_or_default();
+    let project: String = project
+        .to_string_lossy()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .collect();
+    format!("svctl-dev-{project}-{:08x}", hash.finish() & 0xffff_ffff)
+}
+
+fn told(text: &str, output: &mut Output) -> Exit {
+    output.message(&printable(text));
+    Exit::System
+}
+
+fn refused(error: &TreeError, output: &mut Output) -> Exit {
+    output.failure(error, error.hint().as_deref());
+    Exit::System
+}

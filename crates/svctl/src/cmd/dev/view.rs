@@ -1,0 +1,228 @@
+//! What `svctl dev` shows: lines of logs and changes; on a terminal also a table below them.
+
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use anstyle::{AnsiColor, Style};
+use svcmgr::{News, Service, State, WatchEvent};
+
+use super::stage::{Cast, Stage};
+use crate::{
+    json::{self, Row},
+    output::{Output, printable},
+    text,
+};
+
+/// The view.
+pub(super) struct View {
+    names: Vec<String>,
+    width: usize,
+    /// Lines of the table that is on the terminal; `None` for a view without one.
+    table: Option<usize>,
+    changed: bool,
+    painted: Instant,
+    seen: BTreeMap<String, Seen>,
+}
+
+/// What was seen of a service.
+struct Seen {
+    backend: Service,
+    pid: Option<u32>,
+    starts: u64,
+}
+
+/// Uptimes are as old as this at most.
+const REPAINT: Duration = Duration::from_secs(1);
+
+impl View {
+    pub(super) fn new(stage: &Stage, output: &Output) -> Self {
+        let names: Vec<String> = stage.cast.iter().map(|cast| cast.name.clone()).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let live = !output.json && !output.quiet && std::io::stdout().is_terminal();
+        let (table, changed) = (live.then_some(0), true);
+        let seen = BTreeMap::new();
+        Self { names, width, table, changed, painted: Instant::now(), seen }
+    }
+
+    pub(super) fn begins(&self, stage: &Stage, output: &mut Output) {
+        let scan = stage.tree.scan_dir();
+        let dir = printable(&scan.dir().display().to_string());
+        output.message(&format!(
+            "{} services; elsewhere: svctl --dir {dir} status",
+            self.names.len()
+        ));
+    }
+
+    /// When it is worth a call again.
+    pub(super) fn due(&self) -> Instant {
+        match self.table {
+            Some(_) => self.painted + REPAINT,
+            None => Instant::now() + Duration::from_secs(3600),
+        }
+    }
+
+    pub(super) fn log(&mut self, cast: &Cast, at: usize, text: &[u8], output: &mut Output) {
+        let (name, line) = (&*cast.name, String::from_utf8_lossy(text));
+        if output.json {
+            let log = cast.log.path().to_string_lossy();
+            output.json(&json::Logged { service: name, log: &log, at: None, line });
+            return;
+        }
+        if output.quiet {
+            return;
+        }
+        let pad = self.width.saturating_sub(name.chars().count());
+        let front = format!("{name}{:pad$} |", "");
+        let front = if output.has_color() {
+            let color = COLORS.get(at % COLORS.len()).map(|&color| color.into());
+            let style = Style::new().fg_color(color);
+            format!("{style}{front}{style:#}")
+        } else {
+            front
+        };
+        self.line(&format!("{front} {}", printable(&line)), output);
+    }
+
+    pub(super) fn event(&mut self, event: &WatchEvent, output: &mut Output) {
+        let Some(service) = event.service() else { return };
+        let row = match &event.observation {
+            Ok(observation) => Row::new(event.backend(), observation),
+            Err(error) => Row::failed(event.name(), Some(service.dir()), error),
+        };
+        let name = event.name().to_owned();
+        let seen = self.seen.entry(name.clone()).or_insert_with(|| Seen {
+            backend: service.clone(),
+            pid: None,
+            starts: 0,
+        });
+        if row.pid.is_some() && row.pid != seen.pid {
+            seen.starts += 1;
+        }
+        seen.pid = row.pid;
+        let starts = seen.starts;
+        if event.news == News::Removed {
+            self.seen.remove(&name);
+        }
+        self.changed = true;
+        if output.json {
+            output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
+            return;
+        }
+        // What comes before the first start is no news to who starts it.
+        let awaited = starts == 0 && row.pid.is_none() && row.error.is_none();
+        if output.quiet || event.news == News::Removed || awaited {
+            return;
+        }
+        let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
+        let pad = self.width.saturating_sub(name.chars().count());
+        let text = format!("{}{:pad$} * {}", printable(&name), "", text::summary(&row));
+        let line = output.paint(state, &text);
+        self.line(&line, output);
+    }
+
+    pub(super) fn ready(&mut self, took: Duration, output: &mut Output) {
+        let span = text::span(took.as_secs_f64());
+        self.say(&format!("all services are up, after {span}; Ctrl-C ends them"), output);
+    }
+
+    pub(super) fn stopping(&mut self, at_once: bool, output: &mut Output) {
+        let text = if at_once { "killing" } else { "stopping; once more kills" };
+        self.say(text, output);
+    }
+
+    /// A message above the table.
+    pub(super) fn say(&mut self, text: &str, output: &mut Output) {
+        self.erase(output);
+        output.message(&printable(text));
+    }
+
+    /// Paints the table again, if something has changed or time has passed.
+    pub(super) fn refresh(&mut self, output: &mut Output) {
+        let Some(lines) = self.table else {
+            output.flush();
+            return;
+        };
+        if lines > 0 && !self.changed && self.painted.elapsed() < REPAINT {
+            return;
+        }
+        self.erase(output);
+        let (width, height) = terminal_size::terminal_size()
+            .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
+        let rows = self.rows();
+        // A table that fills the terminal would leave no room for what happens.
+        let room = (height / 2).max(3);
+        let shown = rows.len().min(room.saturating_sub(1));
+        let cut = |line: &str| line.chars().take(width.saturating_sub(1)).collect::<String>();
+        let head = format!(
+            "{:w$}  {:<9} {:>8} {:>8} {:>8}  NOTES",
+            "SERVICE",
+            "STATE",
+            "PID",
+            "FOR",
+            "RESTARTS",
+            w = self.width.max(7)
+        );
+        output.line(&cut(&head));
+        for (state, line) in rows.iter().take(shown) {
+            let painted = output.paint(*state, &cut(line));
+            output.line(&painted);
+        }
+        self.table = Some(shown + 1);
+        (self.changed, self.painted) = (false, Instant::now());
+        output.flush();
+    }
+
+    /// Leaves the last table where it is.
+    pub(super) fn ends(&mut self, output: &mut Output) {
+        self.changed = true;
+        self.refresh(output);
+        self.table = self.table.map(|_| 0);
+    }
+
+    fn rows(&self) -> Vec<(Option<State>, String)> {
+        let mut rows = Vec::new();
+        for name in &self.names {
+            let Some(seen) = self.seen.get(name) else { continue };
+            let row = match seen.backend.status() {
+                Ok(observation) => Row::new(&seen.backend, &observation),
+                Err(error) => Row::failed(name, Some(seen.backend.dir()), &error),
+            };
+            let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
+            let [_, word, pid, span, notes] = text::columns(&row);
+            let restarts = seen.starts.saturating_sub(1);
+            let line = format!(
+                "{:w$}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}",
+                printable(name),
+                w = self.width.max(7)
+            );
+            rows.push((state, line));
+        }
+        rows
+    }
+
+    fn line(&mut self, line: &str, output: &mut Output) {
+        self.erase(output);
+        output.line(line);
+    }
+
+    /// Takes the table off the terminal, so that lines go where it stood.
+    fn erase(&mut self, output: &mut Output) {
+        if let Some(lines @ 1..) = self.table {
+            output.raw(&format!("\x1b[{lines}A\x1b[J"));
+            self.table = Some(0);
+            self.changed = true;
+        }
+    }
+}
+
+const COLORS: [AnsiColor; 6] = [
+    AnsiColor::Cyan,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+    AnsiColor::Yellow,
+    AnsiColor::Green,
+    AnsiColor::BrightBlue,
+];

@@ -1,0 +1,295 @@
+//! `svctl dev`: definitions under the embedded supervisor, without and with a terminal.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "live/schema.rs"]
+mod schema;
+#[path = "live/svctl.rs"]
+mod svctl;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use svctl::{PROGRAM, Run, command, run};
+use tempfile::TempDir;
+
+const TWO: &str = r#"
+[service.base]
+exec = ["sh", "-c", "read go < gate; echo >&3; echo base is here; exec sleep 1000"]
+cwd = "CWD"
+ready = { fd = 3 }
+
+[service.top]
+exec = ["sh", "-c", "echo top is here; exec sleep 1000"]
+after = ["base"]
+"#;
+
+struct Stage {
+    dir: TempDir,
+}
+
+impl Stage {
+    fn new(definitions: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = definitions.replace("CWD", dir.path().to_str().unwrap());
+        fs::write(dir.path().join("svcmgr.toml"), text).unwrap();
+        nix::unistd::mkfifo(&dir.path().join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn args(&self) -> Vec<String> {
+        let [tree, file] =
+            ["tree", "svcmgr.toml"].map(|name| self.path(name).display().to_string());
+        vec!["dev".into(), "--tree".into(), tree, file]
+    }
+
+    /// Lets `base` become ready. Opening waits until it reads.
+    fn open_gate(&self) {
+        fs::write(self.path("gate"), "go\n").unwrap();
+    }
+
+    fn state(&self, name: &str) -> Value {
+        let dir = self.path("tree/enabled").display().to_string();
+        run(["--dir", &dir, "status", "--json", name]).json()[0]["state"].take()
+    }
+}
+
+/// Both streams of a running program, merged in the order in which they are read.
+struct Running {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn start(stage: &Stage, more: &[&str]) -> Self {
+        let mut command = command(stage.args());
+        let mut child =
+            command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (say, lines) = std::sync::mpsc::channel();
+        let readers: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for reader in readers {
+            let say = say.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(reader).lines() {
+                    let _left = say.send(line.unwrap());
+                }
+            });
+        }
+        Self { child, lines }
+    }
+
+    #[track_caller]
+    fn until(&self, text: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(30)) {
+                Ok(line) => {
+                    let found = line.contains(text);
+                    seen.push(line);
+                    if found {
+                        return seen;
+                    }
+                }
+                Err(error) => panic!("{error}: no {text:?} in {seen:#?}"),
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, Vec<String>) {
+        let code = self.child.wait().unwrap().code();
+        (code, self.lines.iter().collect())
+    }
+}
+
+fn position(lines: &[String], text: &str) -> usize {
+    let found = lines.iter().position(|line| line.contains(text));
+    found.unwrap_or_else(|| panic!("no {text:?} in {lines:#?}"))
+}
+
+/// No process has its files in the tree, whatever became of the program.
+#[track_caller]
+fn nobody_is_left(tree: &Path) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    let left = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let cwds = processes.filter_map(|entry| fs::read_link(entry.path().join("cwd")).ok());
+        cwds.filter(|cwd| cwd.starts_with(tree)).count()
+    };
+    while left() > 0 {
+        assert!(Instant::now() < limit, "{} processes are left", left());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn services_start_by_need_and_stop_in_reverse() {
+    let stage = Stage::new(TWO);
+    let running = Running::start(&stage, &[]);
+    running.until("base * starting");
+    assert_eq!(stage.state("base"), "starting");
+    stage.open_gate();
+    let lines = running.until("all services are up");
+    assert!(position(&lines, "base * ready") < position(&lines, "top  * up"), "{lines:#?}");
+    // Lines of logs come when they come.
+    let both = if lines.iter().any(|line| line == "top  | top is here") {
+        lines
+    } else {
+        [lines, running.until("top  | top is here")].concat()
+    };
+    position(&both, "base | base is here");
+    assert_eq!((stage.state("base"), stage.state("top")), ("ready".into(), "up".into()));
+    running.signal(Signal::SIGINT);
+    let (code, lines) = running.end();
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert!(position(&lines, "top  * down") < position(&lines, "base * stopping"), "{lines:#?}");
+    nobody_is_left(&stage.path("tree"));
+    // And again: a tree is there for the next time.
+    let again = Running::start(&stage, &[]);
+    again.until("base * starting");
+    again.signal(Signal::SIGTERM);
+    assert_eq!(again.end().0, Some(0));
+    nobody_is_left(&stage.path("tree"));
+}
+
+#[test]
+fn what_ignores_its_end_is_killed_when_its_time_is_over_or_at_once() {
+    let stage = Stage::new(
+        r#"[service.deaf]
+        exec = ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"]
+        stop = { kill_after = "200ms" }"#,
+    );
+    let running = Running::start(&stage, &[]);
+    running.until("deaf | deaf");
+    running.signal(Signal::SIGINT);
+    let (code, lines) = running.end();
+    assert_eq!(code, Some(99), "{lines:#?}");
+    position(&lines, "had to be killed");
+    nobody_is_left(&stage.path("tree"));
+
+    let text = fs::read_to_string(stage.path("svcmgr.toml")).unwrap().replace("200ms", "1h");
+    fs::write(stage.path("svcmgr.toml"), text).unwrap();
+    let running = Running::start(&stage, &[]);
+    running.until("deaf | deaf");
+    running.signal(Signal::SIGINT);
+    running.until("once more kills");
+    running.signal(Signal::SIGINT);
+    running.until("killing");
+    running.end();
+    nobody_is_left(&stage.path("tree"));
+}
+
+#[test]
+fn a_killed_program_leaves_nothing_behind_and_the_tree_usable() {
+    let stage = Stage::new(TWO);
+    let running = Running::start(&stage, &[]);
+    stage.open_gate();
+    running.until("all services are up");
+    running.signal(Signal::SIGKILL);
+    running.end();
+    nobody_is_left(&stage.path("tree"));
+    let running = Running::start(&stage, &[]);
+    stage.open_gate();
+    running.until("all services are up");
+    // A second program is refused.
+    let second = run(stage.args());
+    assert_eq!(second.code, 111, "{second:?}");
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn json_is_what_the_schema_says() {
+    let stage = Stage::new(TWO);
+    let mut child = Command::new(PROGRAM)
+        .args(stage.args())
+        .arg("--json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    stage.open_gate();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut up, mut logged) = (false, false);
+    while !(up && logged) {
+        let value: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        schema::check(&value);
+        up |= value["service"] == "top" && value["state"] == "up";
+        logged |= value["line"] == "top is here";
+    }
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    for line in lines {
+        schema::check(&serde_json::from_str(&line.unwrap()).unwrap());
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn wrong_definitions_are_told_with_their_line() {
+    let stage = Stage::new("[service.web]\nexec = [\"true\"]\nrestrat = \"never\"\n");
+    let wrong = run(stage.args());
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("svcmgr.toml:3:1") && wrong.err.contains("restart"), "{wrong:?}");
+    let nothing = Run::of(command(["dev", "/no/such/file"]).output().unwrap());
+    assert_eq!(nothing.code, 111, "{nothing:?}");
+}
+
+/// `script` of util-linux gives it a terminal.
+#[test]
+fn on_a_terminal_there_is_a_table_below_what_happens() {
+    let stage = Stage::new(TWO);
+    let line = [vec![PROGRAM.to_owned()], stage.args()].concat().join(" ");
+    let mut child = Command::new("script")
+        .args(["-qefc", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    stage.open_gate();
+    let mut terminal = child.stdout.take().unwrap();
+    let mut seen = String::new();
+    let mut buffer = [0; 4096];
+    while !(seen.contains("all services are up") && seen.contains("top      up")) {
+        let count = terminal.read(&mut buffer).unwrap();
+        assert!(count > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    assert!(
+        seen.contains("SERVICE  STATE") && seen.contains("RESTARTS") && seen.contains("\x1b["),
+        "{seen}"
+    );
+    // Ctrl-C, as it is typed.
+    child.stdin.take().unwrap().write_all(&[3]).unwrap();
+    let mut rest = Vec::new();
+    terminal.read_to_end(&mut rest).unwrap();
+    assert!(String::from_utf8_lossy(&rest).contains("stopping"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    nobody_is_left(&stage.path("tree"));
+}
