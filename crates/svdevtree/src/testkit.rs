@@ -269,7 +269,7 @@ impl Kit {
                 return Err(self.died(name, &mut watch));
             }
             first = first.or(pid);
-            if self.is_ready(name, &ready, &service, seen.as_ref(), deadline)? {
+            if self.is_ready(name, &ready, seen.as_ref(), deadline)? {
                 return Ok(service);
             }
             let now = Instant::now();
@@ -306,20 +306,21 @@ impl Kit {
         &mut self,
         name: &str,
         ready: &Ready,
-        service: &Service,
         seen: Option<&Observation>,
         deadline: Instant,
     ) -> Result<bool, KitError> {
         if *ready == Ready::Supervised {
             return Ok(seen.is_some_and(|it| it.reading.is_supervised()));
         }
-        let Some(pid) = running(seen) else { return Ok(false) };
+        if running(seen).is_none() {
+            return Ok(false);
+        }
         if let Ready::Command(argv) = ready {
             let log = self.tree.log(name);
             let ended = self.tree.run_below(argv, &log, deadline)?;
             return Ok(ended.is_some_and(|how| how == "exited with 0"));
         }
-        Ok(ready.holds(service, pid, seen, deadline))
+        Ok(ready.holds(seen, deadline))
     }
 
     fn enable(&mut self, spec: Spec, deadline: Instant) -> Result<(), KitError> {

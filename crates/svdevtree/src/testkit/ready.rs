@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
-    fmt, fs,
+    fmt,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use svclient::{Observation, Pid, Service};
+use svclient::Observation;
 
 /// When a service counts as ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,17 +59,11 @@ impl Ready {
         Self::Command(argv.into_iter().map(Into::into).collect())
     }
 
-    /// Whether it is so now, of a service that has this process.
-    pub(super) fn holds(
-        &self,
-        service: &Service,
-        pid: Pid,
-        seen: Option<&Observation>,
-        deadline: Instant,
-    ) -> bool {
+    /// Whether it is so now, of a service that has a process.
+    pub(super) fn holds(&self, seen: Option<&Observation>, deadline: Instant) -> bool {
         match self {
             Self::Supervised | Self::Up => true,
-            Self::Fd(_) => says_ready(service, pid) || is_recorded_ready(seen),
+            Self::Fd(_) => is_recorded_ready(seen),
             Self::Tcp(addr) => connect(*addr, deadline).is_some(),
             Self::Http { addr, path } => connect(*addr, deadline)
                 .is_some_and(|stream| answers(stream, path).unwrap_or(false)),
@@ -95,14 +89,7 @@ impl fmt::Display for Ready {
     }
 }
 
-/// The embedded engine's word: a file that names the process.
-fn says_ready(service: &Service, pid: Pid) -> bool {
-    let Ok(text) = fs::read_to_string(service.dir().join(crate::READY)) else { return false };
-    let mut words = text.split_ascii_whitespace();
-    words.next() == Some("ready") && words.next().and_then(|it| it.parse().ok()) == Some(pid.get())
-}
-
-/// s6's word: the record.
+/// What the engine says of it.
 fn is_recorded_ready(seen: Option<&Observation>) -> bool {
     let status = seen.and_then(|seen| seen.reading.status());
     status.is_some_and(|status| status.readiness.is_ready() == Some(true))

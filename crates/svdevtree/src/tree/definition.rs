@@ -18,7 +18,8 @@ use super::error::TreeError;
 ///
 /// For what a definition does not say, put files beside it: `finish`, `down`, `timeout-kill`,
 /// `control/t`, ... ([`Definition::file`], [`Definition::script`]). Or write a service directory into
-/// [`DevTree::services_dir`](super::DevTree::services_dir) by other means.
+/// [`DevTree::services_dir`](super::DevTree::services_dir) by other means: definitions of the crate
+/// `svbuild` go there with `definitions.render(target, options)?.write(&tree.services_dir())?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Definition {

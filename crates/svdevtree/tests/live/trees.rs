@@ -193,6 +193,52 @@ fn s6_svscan_ends_loggers_last() {
     ends_loggers_last(Engine::S6Svscan);
 }
 
+/// One definition, written by svbuild for the engine's suite.
+fn runs_what_svbuild_writes(engine: Engine, target: svbuild::Target) {
+    if is_missing(engine) {
+        return;
+    }
+    let place = Place::new();
+    let mut tree = place.tree(engine);
+    tree.ensure().unwrap();
+    let words = ["sleep".to_owned(), format!("1000000.{}", place.token)];
+    let definitions =
+        svbuild::Definitions::default().with("web", svbuild::Service::new(words).env("A", "b c"));
+    let plan = definitions.render(target, svbuild::Options::default()).unwrap();
+    plan.write(&tree.services_dir()).unwrap();
+    tree.enable("web", soon()).unwrap();
+    tree.start(soon()).unwrap();
+    let web = tree.service("web").unwrap();
+    until("web", || running(&web));
+    let is_it = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|it| it.windows(6).any(|it| it == b"A=b c\0"))
+    };
+    until("its environment", || place.processes().iter().any(is_it).then_some(()));
+    tree.stop(soon()).unwrap();
+    assert_eq!(place.processes(), [] as [i32; 0]);
+}
+
+#[test]
+fn embedded_runs_what_svbuild_writes() {
+    runs_what_svbuild_writes(Engine::Embedded, svbuild::Target::Embedded);
+}
+
+#[test]
+fn runsvdir_runs_what_svbuild_writes() {
+    runs_what_svbuild_writes(Engine::Runsvdir, svbuild::Target::Runit);
+}
+
+#[test]
+fn svscan_runs_what_svbuild_writes() {
+    runs_what_svbuild_writes(Engine::Svscan, svbuild::Target::Daemontools);
+}
+
+#[test]
+fn s6_svscan_runs_what_svbuild_writes() {
+    runs_what_svbuild_writes(Engine::S6Svscan, svbuild::Target::S6);
+}
+
 #[test]
 fn what_does_not_end_in_time_is_killed_and_counted() {
     let place = Place::new();
