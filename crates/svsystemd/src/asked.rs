@@ -56,9 +56,8 @@ impl<'a, T> Asked<'a, T> {
     fn wait_until(self, deadline: Option<Instant>) -> Result<T, Error> {
         let started = Instant::now();
         let Self { future, action, subject, .. } = self;
-        block_on(future, deadline).unwrap_or_else(|| {
-            Err(Error::NoReply { action, subject, within: started.elapsed() })
-        })
+        block_on(future, deadline)
+            .unwrap_or_else(|| Err(Error::NoReply { action, subject, within: started.elapsed() }))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,6 +9,7 @@ use std::{
 use crate::{
     Action, Asked, Error, Unit, UnitName, UnitStatus,
     asked::lock,
+    bulk::AllUnits,
     error::Subject,
     place::Place,
     proxy::FileChange,
@@ -30,10 +30,11 @@ pub struct Bus {
     patience: Option<Duration>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     place: Place,
     calls: Mutex<Option<Arc<Pump>>>,
     router: Router,
+    batch: Arc<AllUnits>,
 }
 
 impl Bus {
@@ -61,7 +62,7 @@ impl Bus {
     /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
     /// manager ends the connection.
     #[cfg(feature = "private-socket")]
-    pub fn private(socket: impl Into<PathBuf>) -> Asked<'static, Self> {
+    pub fn private(socket: impl Into<std::path::PathBuf>) -> Asked<'static, Self> {
         Self::at(Place::Private(socket.into()))
     }
 
@@ -76,8 +77,20 @@ impl Bus {
 
     fn unconnected(place: Place) -> Self {
         let router = Router::new(place.clone());
-        let inner = Inner { place, calls: Mutex::new(None), router };
-        Self { inner: Arc::new(inner), interactive: false, patience: Some(Self::PATIENCE) }
+        Self::again(Arc::new_cyclic(|inner| Inner {
+            place,
+            calls: Mutex::new(None),
+            router,
+            batch: Arc::new(AllUnits(inner.clone())),
+        }))
+    }
+
+    pub(crate) fn again(inner: Arc<Inner>) -> Self {
+        Self { inner, interactive: false, patience: Some(Self::PATIENCE) }
+    }
+
+    pub(crate) fn batch(&self) -> Arc<AllUnits> {
+        Arc::clone(&self.inner.batch)
     }
 
     /// The same bus, whose calls may make an agent ask the user for a password. Without it, what
@@ -112,7 +125,7 @@ impl Bus {
     /// The version of the manager, as it says it: "252.38-1~deb12u1".
     pub fn version(&self) -> Asked<'_, String> {
         self.ask(Action::Look, &Subject::Manager, async {
-            let properties = self.manager_properties().await?;
+            let properties = self.manager_properties(Action::Look).await?;
             Ok(properties.text("Version").to_owned())
         })
     }
@@ -120,9 +133,11 @@ impl Bus {
     /// Lets the manager read all unit files again. It takes 0.1 to 0.3 s and stops the manager for
     /// so long: once for a set of changes, never once for each.
     pub fn reload(&self) -> Asked<'_, ()> {
-        self.ask(Action::ReloadManager, &Subject::Manager, async {
-            self.manager(Action::ReloadManager, &Subject::Manager, "Reload", &()).await
-        })
+        self.ask(Action::ReloadManager, &Subject::Manager, self.reload_now())
+    }
+
+    pub(crate) async fn reload_now(&self) -> Result<(), Error> {
+        self.manager(Action::ReloadManager, &Subject::Manager, "Reload", &()).await
     }
 
     /// The status of many units at once, in their order.
@@ -180,7 +195,7 @@ impl Bus {
         let asked = subject.clone();
         self.ask(action, &asked, async move {
             let changes = self.change_unit_files(action, &subject, units).await?;
-            self.manager::<()>(Action::ReloadManager, &Subject::Manager, "Reload", &()).await?;
+            self.reload_now().await?;
             Ok(changes)
         })
     }
@@ -214,8 +229,11 @@ impl Bus {
         Ok(rows.into_iter().map(change).collect())
     }
 
-    async fn manager_properties(&self) -> Result<crate::Properties, Error> {
-        let (action, subject) = (Action::Look, Subject::Manager);
+    pub(crate) async fn manager_properties(
+        &self,
+        action: Action,
+    ) -> Result<crate::Properties, Error> {
+        let subject = Subject::Manager;
         let path = crate::proxy::MANAGER_PATH;
         let interface = crate::proxy::PROPERTIES;
         let body = crate::proxy::MANAGER;
@@ -243,6 +261,18 @@ impl Bus {
         let pump = Arc::new(Pump::connect(self.inner.place.clone(), Deaf).await?);
         *lock(&self.inner.calls) = Some(Arc::clone(&pump));
         Ok(pump)
+    }
+
+    /// Lets a unit go that was kept; whether that succeeds makes no difference to anybody.
+    pub(crate) fn forget(&self, unit: &UnitName) {
+        let pump = lock(&self.inner.calls).clone();
+        let (action, subject) = (Action::Keep, unit.into());
+        let (path, interface) = (crate::proxy::MANAGER_PATH, crate::proxy::MANAGER);
+        let body = unit.as_str();
+        let call = self.message(action, &subject, path, interface, "UnrefUnit", &body);
+        if let (Some(pump), Ok(call)) = (pump, call) {
+            drop(pump.send(vec![call]));
+        }
     }
 
     pub(crate) fn router(&self) -> &Router {

@@ -242,10 +242,16 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::BadName { .. } => "other text can be made a name by escaping it",
-            Self::NoManager { .. } => "a manager answers where systemd is pid 1 and a bus is running",
+            Self::NoManager { .. } => {
+                "a manager answers where systemd is pid 1 and a bus is running"
+            }
             Self::Lost { .. } => "look at the unit: what was asked may have been done",
-            Self::NoReply { .. } => "the manager may be stopped or busy; what was asked may be done yet",
-            Self::NoSuchUnit { .. } => "check the name, and whether it is the system's unit or a user's",
+            Self::NoReply { .. } => {
+                "the manager may be stopped or busy; what was asked may be done yet"
+            }
+            Self::NoSuchUnit { .. } => {
+                "check the name, and whether it is the system's unit or a user's"
+            }
             Self::Masked { .. } => "unmask it first",
             Self::BadUnit { .. } => "correct the unit file, then reload the manager",
             Self::Denied { interactive: true, polkit: Some(polkit), .. } => {
@@ -303,11 +309,9 @@ impl Error {
             ("NoSuchProcess", Some(unit)) => Self::NotRunning { action, unit },
             ("OnlyByDependency", Some(unit)) => Self::Refused { action, unit },
             ("TransactionIsDestructive" | "UnitBusy", Some(unit)) => Self::Busy { action, unit },
-            ("JobTypeNotApplicable", _) => Self::Unsupported {
-                action,
-                subject: text(),
-                why: "this unit has no such job",
-            },
+            ("JobTypeNotApplicable", _) => {
+                Self::Unsupported { action, subject: text(), why: "this unit has no such job" }
+            }
             ("UnknownMethod", _) => Self::Unsupported {
                 action,
                 subject: text(),

@@ -108,7 +108,9 @@ fn want(unit: &Properties, job: Option<JobKind>) -> Want {
         _ if once::is_set(unit) => Want::Once,
         "active" | "reloading" | "refreshing" | "activating" => Want::Up,
         "deactivating" if restarts && job.is_none() => Want::Up,
-        "inactive" | "failed" if unit.text("SubState").ends_with("-before-auto-restart") => Want::Up,
+        "inactive" | "failed" if unit.text("SubState").ends_with("-before-auto-restart") => {
+            Want::Up
+        }
         _ => Want::Down,
     }
 }

@@ -16,8 +16,17 @@ pub struct UnitName(String);
 
 /// What a name may end in.
 const TYPES: [&str; 11] = [
-    "service", "socket", "target", "device", "mount", "automount", "swap", "timer", "path",
-    "slice", "scope",
+    "service",
+    "socket",
+    "target",
+    "device",
+    "mount",
+    "automount",
+    "swap",
+    "timer",
+    "path",
+    "slice",
+    "scope",
 ];
 /// The longest name, with its ending.
 const LONGEST: usize = 255;
@@ -226,7 +235,9 @@ mod tests {
 
     #[test]
     fn what_systemd_would_not_take_is_refused() {
-        for text in ["", ".service", "@b", "@b.service", "é", "a b", "../a", "a/b", "a%b", "*", "a\n"] {
+        for text in
+            ["", ".service", "@b", "@b.service", "é", "a b", "../a", "a/b", "a%b", "*", "a\n"]
+        {
             check(text, None);
         }
         check("--force", None);

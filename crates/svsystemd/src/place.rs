@@ -1,6 +1,6 @@
 //! Where a manager is: the system's, this user's, or behind an address; and connecting there.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf};
+use std::{fmt, num::NonZeroUsize};
 
 use zbus::{Connection, connection::Builder};
 
@@ -16,7 +16,8 @@ pub(crate) enum Place {
     /// A bus at a D-Bus address.
     Address(String),
     /// The socket of the manager itself, without a bus.
-    Private(PathBuf),
+    #[cfg(feature = "private-socket")]
+    Private(std::path::PathBuf),
 }
 
 impl Place {
@@ -26,18 +27,18 @@ impl Place {
             Self::User => Builder::session(),
             Self::Address(address) => Builder::address(address.as_str()),
             #[cfg(feature = "private-socket")]
-            Self::Private(path) => {
-                crate::private::connect(path).map_err(Reason::of)?
-            }
-            #[cfg(not(feature = "private-socket"))]
-            Self::Private(_) => return Err(Reason::of("built without the feature private-socket")),
+            Self::Private(path) => crate::private::connect(path).map_err(Reason::of)?,
         };
         builder.max_queued(queue).build().await.map_err(Reason::of)
     }
 
     /// Whether a bus stands between: it forwards signals by rules, and knows names.
     pub(crate) const fn has_bus(&self) -> bool {
-        !matches!(self, Self::Private(_))
+        match self {
+            Self::System | Self::User | Self::Address(_) => true,
+            #[cfg(feature = "private-socket")]
+            Self::Private(_) => false,
+        }
     }
 }
 
@@ -47,6 +48,7 @@ impl fmt::Display for Place {
             Self::System => f.write_str("the service manager of the system"),
             Self::User => f.write_str("the service manager of this user"),
             Self::Address(address) => write!(f, "the service manager at {address}"),
+            #[cfg(feature = "private-socket")]
             Self::Private(path) => write!(f, "the service manager at {}", path.display()),
         }
     }

@@ -8,12 +8,17 @@ use std::collections::HashMap;
 use serde::Serialize;
 use zbus::{DynamicType, Message, ObjectPath, Variant, message::Flags};
 
-use crate::{Action, Bus, Error, Properties, UnitName, error::{Reason, Subject}, pump::Pump};
+use crate::{
+    Action, Bus, Error, Properties, UnitName,
+    error::{Reason, Subject},
+    pump::Pump,
+};
 
 pub(crate) const MANAGER_NAME: &str = "org.freedesktop.systemd1";
 pub(crate) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 pub(crate) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const JOB: &str = "org.freedesktop.systemd1.Job";
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
@@ -42,6 +47,14 @@ pub(crate) fn to_bus(member: &str, body: &impl Body) -> Result<Message, zbus::Er
     Message::method_call(BUS_PATH, member).destination(BUS).interface(BUS).build(body)
 }
 
+/// systemd signals a change of a unit in two: first what its type has, then what all units have.
+/// Only both together are a state that there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    First,
+    Second,
+}
+
 /// One row of `ListUnitsByNames`.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
@@ -51,8 +64,18 @@ pub(crate) struct Listed {
     pub(crate) sub: String,
 }
 
-type ListedRow =
-    (String, String, String, String, String, String, zbus::OwnedObjectPath, u32, String, zbus::OwnedObjectPath);
+type ListedRow = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    zbus::OwnedObjectPath,
+    u32,
+    String,
+    zbus::OwnedObjectPath,
+);
 
 /// A change that a method made to the links of unit files: what, the link, where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +114,9 @@ impl Bus {
         member: &str,
         body: &impl Body,
     ) -> Result<Message, Error> {
-        let flags = if self.is_interactive() { Flags::ALLOW_INTERACTIVE_AUTH } else { Flags::empty() };
-        message(path, interface, member, flags, body)
-            .map_err(|why| malformed(action, subject, why))
+        let flags =
+            if self.is_interactive() { Flags::ALLOW_INTERACTIVE_AUTH } else { Flags::empty() };
+        message(path, interface, member, flags, body).map_err(|why| malformed(action, subject, why))
     }
 
     /// A method that starts a job; the path of the job.
@@ -105,8 +128,7 @@ impl Bus {
         mode: &str,
     ) -> Result<String, Error> {
         let body = (unit.as_str(), mode);
-        let job: zbus::OwnedObjectPath =
-            self.manager(action, &unit.into(), member, &body).await?;
+        let job: zbus::OwnedObjectPath = self.manager(action, &unit.into(), member, &body).await?;
         Ok(job.as_str().to_owned())
     }
 
@@ -132,9 +154,7 @@ impl Bus {
         let pump = self.pump().await?;
         let reply = match pump.call(action, &subject, ask()?).await {
             // It changes nothing, so it may be asked again over a new connection.
-            Err(Error::Lost { .. }) => {
-                self.pump().await?.call(action, &subject, ask()?).await?
-            }
+            Err(Error::Lost { .. }) => self.pump().await?.call(action, &subject, ask()?).await?,
             reply => reply?,
         };
         properties_of(action, &subject, &reply)
@@ -165,8 +185,7 @@ impl Bus {
         let subject = unit.into();
         let path = format!("{MANAGER_PATH}/job/{id}");
         let body = (JOB, "JobType");
-        let call =
-            self.message(Action::Look, &subject, &path, PROPERTIES, "Get", &body)?;
+        let call = self.message(Action::Look, &subject, &path, PROPERTIES, "Get", &body)?;
         match self.pump().await?.call(Action::Look, &subject, call).await {
             Ok(reply) => {
                 let body = reply.body();
@@ -213,7 +232,11 @@ where
     body.deserialize::<R>().map_err(|why| malformed(action, subject, why))
 }
 
-pub(crate) fn properties_of(action: Action, subject: &Subject, reply: &Message) -> Result<Properties, Error> {
+pub(crate) fn properties_of(
+    action: Action,
+    subject: &Subject,
+    reply: &Message,
+) -> Result<Properties, Error> {
     let body = reply.body();
     let all: HashMap<&str, Variant<'_>> =
         body.deserialize().map_err(|why| malformed(action, subject, why))?;
@@ -222,13 +245,16 @@ pub(crate) fn properties_of(action: Action, subject: &Subject, reply: &Message) 
     Ok(properties)
 }
 
-/// What a `PropertiesChanged` signal says; `None` if it is not one.
-pub(crate) fn changed(signal: &Message) -> Option<Properties> {
+/// What a `PropertiesChanged` signal says, and whether of the interface that all units have; `None`
+/// if it is not one.
+pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
     let body = signal.body();
-    let (_, changed, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) = body.deserialize().ok()?;
+    let (interface, changed, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
+        body.deserialize().ok()?;
     let mut properties = Properties::default();
     properties.take(changed);
-    Some(properties)
+    let half = if interface == UNIT { Half::Second } else { Half::First };
+    Some((half, properties))
 }
 
 /// What a `JobRemoved` signal says: the path of the job, and its result.
@@ -244,11 +270,7 @@ pub(crate) fn malformed(action: Action, subject: &Subject, why: zbus::Error) -> 
 }
 
 /// Calls a method of the bus on a connection of its own.
-pub(crate) async fn ask_bus(
-    pump: &Pump,
-    member: &str,
-    body: &impl Body,
-) -> Result<Message, Error> {
+pub(crate) async fn ask_bus(pump: &Pump, member: &str, body: &impl Body) -> Result<Message, Error> {
     let (action, subject) = (Action::Watch, Subject::Manager);
     let call = to_bus(member, body).map_err(|why| malformed(action, &subject, why))?;
     pump.call(action, &subject, call).await

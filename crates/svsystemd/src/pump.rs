@@ -161,7 +161,8 @@ impl Drop for Pump {
             waker.wake();
         }
         // A sink may hold the last handle; a thread does not wait for itself.
-        if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != thread::current().id())
+        if let Some(thread) =
+            self.thread.take().filter(|it| it.thread().id() != thread::current().id())
         {
             let _ended = thread.join();
         }

@@ -1,6 +1,6 @@
 //! What a property holds, in types of our own: those of the D-Bus library stay inside.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use zbus::Variant;
 
@@ -89,7 +89,7 @@ impl Value {
 
 /// All that the manager says about a unit, by the names of systemd's properties. Which there are
 /// depends on its version.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Properties(pub(crate) BTreeMap<String, Value>);
 
 impl Properties {
@@ -120,10 +120,22 @@ impl Properties {
         self.get(name).and_then(Value::bool).unwrap_or_default()
     }
 
+    /// Takes over what has changed.
+    pub(crate) fn merge(&mut self, changed: &Self) {
+        self.0.extend(changed.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+
     /// Takes over what a signal or a reply says.
     pub(crate) fn take(&mut self, changed: std::collections::HashMap<&str, Variant<'_>>) {
         let changed = changed.iter();
         self.0.extend(changed.map(|(name, it)| ((*name).to_owned(), Value::from_variant(it))));
+    }
+}
+
+/// There are some three hundred of them.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} properties", self.0.len())
     }
 }
 
