@@ -399,6 +399,8 @@ fn pending_unless(reached: bool) -> Verdict {
 fn is_up(status: &Status) -> bool {
     matches!(status.state(), State::Up | State::Ready | State::Paused | State::Starting)
         && matches!(status.phase, Phase::Up)
+        // What runs before `run` (encore), or may turn out not to be executable (systemd).
+        && !matches!(status.stage, Stage::Starting)
 }
 
 /// It has done what it had to, and its supervisor takes it for up from then on (systemd).

@@ -53,9 +53,21 @@ impl JobKind {
 /// The one place that maps a unit.
 pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess) -> Status {
     let (active, sub) = (unit.text("ActiveState"), unit.text("SubState"));
-    let pid = Pid::new(unit.number("MainPID"));
+    // A signal may come when the next process is there, and the state is still that of before.
+    let pid = Pid::new(unit.number("MainPID")).filter(|_| !matches!(active, "inactive" | "failed"));
     let control = Pid::new(unit.number("ControlPID"));
-    let (phase, stage) = phase(active, sub, unit.text("Type"), pid);
+    let (mut phase, mut stage) = phase(active, sub, pid);
+    let is_there = !matches!(active, "inactive" | "failed") && !sub.starts_with("auto-restart");
+    if is_there && job == Some(JobKind::Down) && !matches!(phase, Phase::Finish) {
+        // The manager has not begun yet.
+        (phase, stage) = (Phase::Up, Stage::Stopping);
+    }
+    if matches!((phase, stage), (Phase::Down, Stage::NotReported))
+        && active == "inactive"
+        && once::is_set(unit)
+    {
+        stage = Stage::Exited;
+    }
     let running = !matches!(phase, Phase::Down | Phase::Finish) || pid.is_some();
     Status {
         phase,
@@ -71,7 +83,7 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
     }
 }
 
-fn phase(active: &str, sub: &str, kind: &str, pid: Option<Pid>) -> (Phase, Stage) {
+fn phase(active: &str, sub: &str, pid: Option<Pid>) -> (Phase, Stage) {
     match (active, sub) {
         (_, "auto-restart" | "auto-restart-queued")
         | (_, "failed-before-auto-restart" | "dead-before-auto-restart") => {
@@ -79,13 +91,11 @@ fn phase(active: &str, sub: &str, kind: &str, pid: Option<Pid>) -> (Phase, Stage
         }
         ("active" | "reloading" | "refreshing", "exited") => (Phase::Down, Stage::Exited),
         ("active" | "reloading" | "refreshing", _) => (Phase::Up, Stage::NotReported),
-        // Whether its program can be executed is not known yet, except where it speaks for itself.
-        ("activating", _) if pid.is_some() && notifies(kind) => (Phase::Up, Stage::Starting),
+        ("activating", _) if pid.is_some() => (Phase::Up, Stage::Starting),
         ("activating", _) => (Phase::Down, Stage::Starting),
         ("deactivating", "stop-post") => (Phase::Finish, Stage::NotReported),
         ("deactivating", sub) if sub.starts_with("final-") => (Phase::Finish, Stage::NotReported),
-        ("deactivating", _) if pid.is_some() => (Phase::Up, Stage::Stopping),
-        ("deactivating", _) => (Phase::Down, Stage::Stopping),
+        ("deactivating", _) => (Phase::Up, Stage::Stopping),
         ("inactive" | "maintenance", _) => (Phase::Down, Stage::NotReported),
         ("failed", _) => (Phase::Down, Stage::Failed),
         _ => (Phase::Unknown(u8::MAX), Stage::NotReported),
@@ -105,6 +115,7 @@ fn want(unit: &Properties, job: Option<JobKind>) -> Want {
     }
     let restarts = !matches!(unit.text("Restart"), "" | "no");
     match unit.text("ActiveState") {
+        "inactive" | "failed" | "maintenance" if once::is_set(unit) => Want::Down,
         _ if once::is_set(unit) => Want::Once,
         "active" | "reloading" | "refreshing" | "activating" => Want::Up,
         "deactivating" if restarts && job.is_none() => Want::Up,

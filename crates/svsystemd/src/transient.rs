@@ -81,7 +81,8 @@ impl Transient {
         let mut properties = vec![
             // Started means executed: a program that does not exist is a failure.
             ("Type", Variant::from("exec")),
-            ("ExecStart", Variant::from(vec![(program, argv, false)])),
+            // As it stands: nothing after a `$` is a variable.
+            ("ExecStartEx", Variant::from(vec![(program, argv, vec!["no-env-expand"])])),
             ("CollectMode", Variant::from("inactive-or-failed")),
         ];
         if keep {
@@ -121,12 +122,22 @@ impl Bus {
             let job = Job::new(unit.clone(), Action::Run, path.as_str().to_owned(), wait);
             let running = Running { unit, listening, kept };
             match job.outcome().await? {
-                Outcome::Missed { job, status } if job != JobResult::Done => {
+                Outcome::Missed { job, status } if job != JobResult::Done && !has_run(&status) => {
                     Err(not_executed(&running.unit, &job, &status))
                 }
+                // It may be over already, well or not.
                 _ => Ok(running),
             }
         })
+    }
+}
+
+/// Whether the command itself ended. 200 to 243 are systemd's own, for what comes before it.
+fn has_run(status: &UnitStatus) -> bool {
+    match status.status.last_exit {
+        LastExit::Exited { code } => !(200..=243).contains(&code),
+        LastExit::Signaled { .. } => true,
+        _ => false,
     }
 }
 

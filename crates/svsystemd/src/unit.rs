@@ -98,6 +98,23 @@ impl Unit {
         Ok(UnitStatus::new(properties, None, main))
     }
 
+    /// As [`Unit::seen`], for what was signalled: what is newer must not take its place. Only on the
+    /// way down does it matter what the job is.
+    pub(crate) async fn told(&self, properties: Properties) -> Result<UnitStatus, Error> {
+        let job = match job_id(&properties) {
+            Some(id) if properties.text("ActiveState") == "deactivating" => {
+                let kind = self.bus.job_type(&self.name, id).await?;
+                // It is over, and a restart would not be.
+                kind.map_or(Some(JobKind::Down), |kind| JobKind::from_type(&kind))
+            }
+            // Between two runs: what stops a unit that is down is over at once.
+            Some(_) if properties.text("ActiveState") == "inactive" => Some(JobKind::Up),
+            _ => None,
+        };
+        let main = process::main(&properties);
+        Ok(UnitStatus::new(properties, job, main))
+    }
+
     /// Starts it.
     ///
     /// One that waits for its next automatic start is started now: systemd 252 would let a start
@@ -198,15 +215,7 @@ impl Unit {
         let body = (self.name.as_str(), whom.name(), signal);
         let sent = self.bus.manager(Action::Signal, &self.subject(), "KillUnit", &body).await;
         match sent {
-            // It is not loaded, which only a unit that is down can be.
-            Err(Error::NoSuchUnit { action, unit }) => {
-                let status = self.look().await?;
-                if status.exists() {
-                    Err(Error::NotRunning { action, unit })
-                } else {
-                    Err(Error::NoSuchUnit { action, unit })
-                }
-            }
+            Err(Error::NoSuchUnit { action, unit }) => self.not_loaded(action, unit).await,
             sent => sent,
         }
     }
@@ -247,9 +256,20 @@ impl Unit {
 
     /// systemd 252 signals neither.
     async fn freezer(&self, action: Action, method: &str) -> Result<(), Error> {
-        self.bus.unit_method(action, &self.name, method).await?;
+        match self.bus.unit_method(action, &self.name, method).await {
+            Err(Error::NoSuchUnit { action, unit }) => return self.not_loaded(action, unit).await,
+            done => done?,
+        }
         self.bus.router().look(&self.name);
         Ok(())
+    }
+
+    /// The manager calls a unit that is not loaded unknown; one that exists is merely down.
+    async fn not_loaded(&self, action: Action, unit: UnitName) -> Result<(), Error> {
+        if self.look().await?.exists() {
+            return Err(Error::NotRunning { action, unit });
+        }
+        Err(Error::NoSuchUnit { action, unit })
     }
 
     async fn thaw_if_frozen(&self, action: Action) -> Result<Properties, Error> {

@@ -120,6 +120,10 @@ impl Properties {
         self.get(name).and_then(Value::bool).unwrap_or_default()
     }
 
+    pub(crate) fn set(&mut self, name: &str, text: &str) {
+        self.0.insert(name.to_owned(), Value::Text(text.to_owned()));
+    }
+
     /// Takes over what has changed.
     pub(crate) fn merge(&mut self, changed: &Self) {
         self.0.extend(changed.0.iter().map(|(name, value)| (name.clone(), value.clone())));

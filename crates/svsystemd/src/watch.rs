@@ -70,9 +70,14 @@ pub struct UnitWatch {
 #[derive(Default)]
 struct Seen {
     properties: Properties,
+    /// When it changed last, as far as is known here.
+    newest: u64,
     last: Option<UnitStatus>,
     failed: Option<String>,
 }
+
+/// Goes up with every change of a unit.
+const STAMP: &str = "StateChangeTimestampMonotonic";
 
 impl Bus {
     /// Watches units; the first event of each is a snapshot. Units that do not exist yet are
@@ -160,18 +165,44 @@ impl UnitWatch {
         }
     }
 
-    /// Takes a signal for what it says, unless what it says is not final.
+    /// Takes a signal for what it says.
     async fn change(&mut self, unit: &UnitName, changed: &Properties) {
         let Some(seen) = self.units.get_mut(unit) else { return };
-        seen.properties.merge(changed);
-        let text = |name: &str| seen.properties.text(name).to_owned();
-        // "failed" is told also on the way to the next start; a file that was not there may be now.
-        let is_final = text("ActiveState") != "failed" && text("LoadState") == "loaded";
-        if !is_final {
+        // What was read meanwhile may be newer than what was signalled before.
+        let stamp = changed.number(STAMP);
+        if stamp < seen.newest {
+            return;
+        }
+        if seen.properties.text("LoadState") != "loaded" {
+            // There may be a file now, of which no signal tells.
             return self.look(unit, UnitNews::Changed).await;
         }
-        let properties = seen.properties.clone();
-        let status = self.bus.named(unit.clone()).seen(properties).await;
+        seen.newest = stamp;
+        seen.properties.merge(changed);
+        let mut properties = seen.properties.clone();
+        let handle = self.bus.named(unit.clone());
+        let is_failed = properties.text("ActiveState") == "failed";
+        let is_placed =
+            properties.number("MainPID") == 0 || !properties.text("ControlGroup").is_empty();
+        if is_failed || !is_placed {
+            let Ok(now) = self.bus.properties(Action::Watch, unit).await else {
+                return self.look(unit, UnitNews::Changed).await;
+            };
+            if is_failed && now.text("ActiveState") == "failed" {
+                // It is so; some of what led to it is not signalled.
+                return self.look(unit, UnitNews::Changed).await;
+            }
+            if is_failed {
+                // On the way to the next run, which newer versions say themselves.
+                properties.set("SubState", "failed-before-auto-restart");
+            }
+            // Which group it is in is not signalled either.
+            properties.set("ControlGroup", now.text("ControlGroup"));
+            if let Some(seen) = self.units.get_mut(unit) {
+                seen.properties.set("ControlGroup", now.text("ControlGroup"));
+            }
+        }
+        let status = handle.told(properties).await;
         self.tell(unit, UnitNews::Changed, status);
     }
 
@@ -187,6 +218,7 @@ impl UnitWatch {
         let seen = self.units.entry(unit.clone()).or_default();
         if let Ok(status) = &status {
             seen.properties = status.properties().clone();
+            seen.newest = seen.newest.max(seen.properties.number(STAMP));
         }
         let status = match status {
             Ok(status) if !status.exists() => {

@@ -44,8 +44,7 @@ fn each_row_of_the_table_has_its_word() {
         let text = format!("ActiveState=activating SubState={sub} Type=exec");
         check(&text, &[CONTROL], State::Starting);
         let status = check(&text, &[PID], State::Starting);
-        // Not a process that has come to stay.
-        assert_eq!(status.phase, Phase::Down, "{sub}");
+        assert_eq!(status.phase, Phase::Up, "{sub}");
     }
     for sub in ["auto-restart", "auto-restart-queued"] {
         let text = format!("ActiveState=activating SubState={sub} Restart=always");
@@ -105,6 +104,18 @@ fn a_job_says_what_is_wanted() {
     assert_eq!(of("ActiveState=inactive SubState=dead", None), down);
     assert_eq!(of("ActiveState=failed SubState=failed Restart=always", None), down);
     assert_eq!(of("ActiveState=active SubState=running", None), up);
+    let running = unit("ActiveState=active SubState=running", &[PID]);
+    let told = status(&running, Some(JobKind::Down), MainProcess::Going);
+    assert_eq!(told.state(), State::Stopping);
+    // Nor is what is held up, or still being prepared, down before it is.
+    for text in ["ActiveState=active SubState=exited", "ActiveState=activating SubState=start-pre"]
+    {
+        let told = status(&unit(text, &[]), Some(JobKind::Down), MainProcess::Unseen);
+        assert_eq!((told.state(), told.phase), (State::Stopping, Phase::Up), "{text}");
+    }
+    let waits = unit("ActiveState=activating SubState=auto-restart", &[]);
+    let told = status(&waits, Some(JobKind::Down), MainProcess::Unseen);
+    assert_eq!((told.state(), told.want), (State::Down, Some(Want::Down)));
     for (kind, expected) in [
         ("start", Some(JobKind::Up)),
         ("restart", Some(JobKind::Up)),
@@ -128,7 +139,8 @@ fn the_drop_in_for_one_run_shows_as_once() {
         status(&unit, None, MainProcess::Unseen)
     };
     assert_eq!(once("ActiveState=active SubState=running").want, Some(Want::Once));
-    assert_eq!(once("ActiveState=inactive SubState=dead").state(), State::Exited);
+    let over = once("ActiveState=inactive SubState=dead");
+    assert_eq!((over.state(), over.want), (State::Exited, Some(Want::Down)));
     assert_eq!(once("ActiveState=failed SubState=failed").state(), State::Failed);
 }
 

@@ -194,7 +194,7 @@ pub fn once_is_not_started_again(manager: Manager) {
     assert_eq!(it.native("Restart"), "no");
     it.unit.kill(nix::libc::SIGTERM).wait().unwrap();
     let ended = it.until(State::Exited);
-    assert_eq!((ended.restarts(), ended.status.want), (0, Some(Want::Once)));
+    assert_eq!((ended.restarts(), ended.status.want), (0, Some(Want::Down)));
     // A start undoes it.
     it.start();
     assert_eq!(it.native("Restart"), "always");

@@ -120,3 +120,32 @@ macro_rules! say_both {
         }
     };
 }
+
+/// As `say_both!`, for the manager of the system alone.
+macro_rules! say_system {
+    ($($said:ident { $($sentence:ident)* })*) => {
+        mod system_only {
+            mod systemd {
+                $(mod $said { tests_of!(shared System $said { $($sentence)* }); })*
+            }
+        }
+    };
+}
+
+/// With the machine for themselves.
+macro_rules! say_alone {
+    (System $($said:ident { $($sentence:ident)* })*) => {
+        mod alone {
+            mod systemd {
+                $(mod $said { tests_of!(alone System $said { $($sentence)* }); })*
+            }
+        }
+    };
+    (User $($said:ident { $($sentence:ident)* })*) => {
+        mod user {
+            mod systemd {
+                $(mod $said { tests_of!(alone User $said { $($sentence)* }); })*
+            }
+        }
+    };
+}
