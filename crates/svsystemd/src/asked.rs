@@ -27,7 +27,7 @@ pub struct Asked<'a, T> {
 impl<'a, T> Asked<'a, T> {
     pub(crate) fn new(
         action: Action,
-        subject: impl ToString,
+        subject: &(impl ToString + ?Sized),
         patience: Option<Duration>,
         future: impl Future<Output = Result<T, Error>> + Send + 'a,
     ) -> Self {

@@ -68,7 +68,7 @@ impl Bus {
 
     fn at(place: Place) -> Asked<'static, Self> {
         let subject = place.to_string();
-        Asked::new(Action::Other("reach"), subject, Some(Self::PATIENCE), async move {
+        Asked::new(Action::Other("reach"), &subject, Some(Self::PATIENCE), async move {
             let bus = Self::unconnected(place);
             bus.pump().await?;
             Ok(bus)

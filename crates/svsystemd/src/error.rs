@@ -170,7 +170,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    pub(crate) fn of(text: impl ToString) -> Self {
+    pub(crate) fn of(text: &(impl ToString + ?Sized)) -> Self {
         Self { name: String::new(), text: text.to_string() }
     }
 }

@@ -130,6 +130,7 @@ impl Install {
     }
 
     /// Drop-ins for a unit whose file is somebody else's.
+    #[must_use]
     pub fn drop_ins_only(unit: UnitName) -> Self {
         Self { text: None, ..Self::new(unit, []) }
     }
@@ -340,10 +341,10 @@ async fn verify(bus: &Bus, unit: &UnitName, steps: &[Step]) -> Result<Vec<Findin
     });
     if status.load == Load::Masked {
         findings.push(Finding::Shadowed { by: None });
-    } else if let (Some(written), Some(fragment)) = (written, fragment) {
-        if written != Path::new(fragment) {
-            findings.push(Finding::Shadowed { by: Some(fragment.into()) });
-        }
+    } else if let (Some(written), Some(fragment)) = (written, fragment)
+        && written != Path::new(fragment)
+    {
+        findings.push(Finding::Shadowed { by: Some(fragment.into()) });
     }
     findings.extend(programs(&status).filter(|path| !is_executable(path)).map(Finding::Program));
     let required = ["Requires", "Requisite", "BindsTo"]

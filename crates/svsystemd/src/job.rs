@@ -192,7 +192,7 @@ impl Job {
     /// Waits for the end of the job, for ever, and reads the unit then.
     pub fn outcome(self) -> Asked<'static, Outcome> {
         let (action, subject) = (self.action, self.unit.name().to_string());
-        Asked::new(action, subject, None, async move {
+        Asked::new(action, &subject, None, async move {
             let job = self.end().await?;
             let status = Box::new(self.seen().await?);
             Ok(if is_reached(self.action, &job, &status) {

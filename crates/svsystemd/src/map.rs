@@ -1,6 +1,6 @@
 //! From systemd's words to the words of all supervisors. Pure: properties in, a [`Status`] out.
 //!
-//! | ActiveState / SubState | word |
+//! | `ActiveState` / `SubState` | word |
 //! |---|---|
 //! | active/running | `up`; `ready` where the service says so itself (Type notify, notify-reload, dbus) |
 //! | active/exited | `exited`: it is done, and systemd holds it up |
@@ -85,10 +85,13 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
 
 fn phase(active: &str, sub: &str, pid: Option<Pid>) -> (Phase, Stage) {
     match (active, sub) {
-        (_, "auto-restart" | "auto-restart-queued")
-        | (_, "failed-before-auto-restart" | "dead-before-auto-restart") => {
-            (Phase::Down, Stage::NotReported)
-        }
+        (
+            _,
+            "auto-restart"
+            | "auto-restart-queued"
+            | "failed-before-auto-restart"
+            | "dead-before-auto-restart",
+        ) => (Phase::Down, Stage::NotReported),
         ("active" | "reloading" | "refreshing", "exited") => (Phase::Down, Stage::Exited),
         ("active" | "reloading" | "refreshing", _) => (Phase::Up, Stage::NotReported),
         ("activating", _) if pid.is_some() => (Phase::Up, Stage::Starting),

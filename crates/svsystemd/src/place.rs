@@ -27,9 +27,9 @@ impl Place {
             Self::User => Builder::session(),
             Self::Address(address) => Builder::address(address.as_str()),
             #[cfg(feature = "private-socket")]
-            Self::Private(path) => crate::private::connect(path).map_err(Reason::of)?,
+            Self::Private(path) => crate::private::connect(path).map_err(|why| Reason::of(&why))?,
         };
-        builder.max_queued(queue).build().await.map_err(Reason::of)
+        builder.max_queued(queue).build().await.map_err(|why| Reason::of(&why))
     }
 
     /// Whether a bus stands between: it forwards signals by rules, and knows names.

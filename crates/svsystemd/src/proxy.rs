@@ -116,7 +116,8 @@ impl Bus {
     ) -> Result<Message, Error> {
         let flags =
             if self.is_interactive() { Flags::ALLOW_INTERACTIVE_AUTH } else { Flags::empty() };
-        message(path, interface, member, flags, body).map_err(|why| malformed(action, subject, why))
+        message(path, interface, member, flags, body)
+            .map_err(|why| malformed(action, subject, &why))
     }
 
     /// A method that starts a job; the path of the job.
@@ -190,7 +191,7 @@ impl Bus {
             Ok(reply) => {
                 let body = reply.body();
                 let value: Variant<'_> =
-                    body.deserialize().map_err(|why| malformed(Action::Look, &subject, why))?;
+                    body.deserialize().map_err(|why| malformed(Action::Look, &subject, &why))?;
                 Ok(String::try_from(value).ok())
             }
             Err(error @ (Error::Lost { .. } | Error::NoManager { .. })) => Err(error),
@@ -229,7 +230,7 @@ where
     R: serde::de::DeserializeOwned + zbus::Type,
 {
     let body = reply.body();
-    body.deserialize::<R>().map_err(|why| malformed(action, subject, why))
+    body.deserialize::<R>().map_err(|why| malformed(action, subject, &why))
 }
 
 pub(crate) fn properties_of(
@@ -239,9 +240,9 @@ pub(crate) fn properties_of(
 ) -> Result<Properties, Error> {
     let body = reply.body();
     let all: HashMap<&str, Variant<'_>> =
-        body.deserialize().map_err(|why| malformed(action, subject, why))?;
+        body.deserialize().map_err(|why| malformed(action, subject, &why))?;
     let mut properties = Properties::default();
-    properties.take(all);
+    properties.take(&all);
     Ok(properties)
 }
 
@@ -252,7 +253,7 @@ pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
     let (interface, changed, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
         body.deserialize().ok()?;
     let mut properties = Properties::default();
-    properties.take(changed);
+    properties.take(&changed);
     let half = if interface == UNIT { Half::Second } else { Half::First };
     Some((half, properties))
 }
@@ -265,13 +266,13 @@ pub(crate) fn job_removed(signal: &Message) -> Option<(String, String)> {
 }
 
 /// A message that is not of the type that systemd documents.
-pub(crate) fn malformed(action: Action, subject: &Subject, why: zbus::Error) -> Error {
+pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
     Error::Manager { action, subject: subject.to_string(), source: Reason::of(why) }
 }
 
 /// Calls a method of the bus on a connection of its own.
 pub(crate) async fn ask_bus(pump: &Pump, member: &str, body: &impl Body) -> Result<Message, Error> {
     let (action, subject) = (Action::Watch, Subject::Manager);
-    let call = to_bus(member, body).map_err(|why| malformed(action, &subject, why))?;
+    let call = to_bus(member, body).map_err(|why| malformed(action, &subject, &why))?;
     pump.call(action, &subject, call).await
 }

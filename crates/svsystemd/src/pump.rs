@@ -79,7 +79,7 @@ impl Pump {
         let thread = thread::Builder::new()
             .name("svsystemd".to_owned())
             .spawn(move || zbus::block_on(run(&place, &inbox, sink, connected)))
-            .map_err(|why| failure(Reason::of(why)))?;
+            .map_err(|why| failure(Reason::of(&why)))?;
         let pump = Self { shared, thread: Some(thread) };
         match result.await {
             Some(Ok(())) => Ok(pump),

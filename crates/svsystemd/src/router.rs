@@ -213,7 +213,9 @@ impl Shared {
             .collect();
         let lost: Vec<_> = known.iter().filter_map(|number| state.jobs.remove(number)).collect();
         drop(state);
-        lost.into_iter().for_each(|job| job.end(JobEnd::Missed));
+        for job in lost {
+            job.end(JobEnd::Missed);
+        }
     }
 }
 
@@ -405,7 +407,7 @@ async fn add_matches(pump: &Pump) -> Result<(), Error> {
 /// Without it the manager sends no signal to anybody.
 async fn subscribe(pump: &Pump) -> Result<(), Error> {
     let (action, subject) = (Action::Watch, Subject::Manager);
-    let call = subscription().map_err(|why| proxy::malformed(action, &subject, why))?;
+    let call = subscription().map_err(|why| proxy::malformed(action, &subject, &why))?;
     match pump.call(action, &subject, call).await {
         // It says so if this connection has subscribed before.
         Err(Error::Manager { source, .. }) if source.name.ends_with("AlreadySubscribed") => Ok(()),
@@ -430,7 +432,7 @@ impl Sink for Ears {
         let Some(shared) = self.shared.upgrade() else { return };
         let header = message.header();
         let (Some(member), Some(path)) = (header.member(), header.path()) else { return };
-        let sender = header.sender().map(|it| it.as_str());
+        let sender = header.sender().map(zbus::names::UniqueName::as_str);
         if self.has_bus && member.as_str() == "NameOwnerChanged" {
             if sender == Some("org.freedesktop.DBus") {
                 owner_changed(&shared, message);
@@ -441,7 +443,7 @@ impl Sink for Ears {
         if self.has_bus && shared.lock().owner.as_deref() != sender {
             return;
         }
-        let interface = header.interface().map(|it| it.as_str());
+        let interface = header.interface().map(zbus::names::InterfaceName::as_str);
         match (interface, member.as_str()) {
             (Some(PROPERTIES), "PropertiesChanged") => {
                 let unit = UnitName::from_path(path.as_str());

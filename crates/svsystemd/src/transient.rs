@@ -158,7 +158,7 @@ impl Running {
     /// Waits until it has ended, for ever.
     pub fn ended(self) -> Asked<'static, Ended> {
         let subject = self.unit.name().to_string();
-        Asked::new(Action::Run, subject, None, async move {
+        Asked::new(Action::Run, &subject, None, async move {
             loop {
                 let status = self.unit.look().await?;
                 if !matches!(

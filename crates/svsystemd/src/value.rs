@@ -130,7 +130,7 @@ impl Properties {
     }
 
     /// Takes over what a signal or a reply says.
-    pub(crate) fn take(&mut self, changed: std::collections::HashMap<&str, Variant<'_>>) {
+    pub(crate) fn take(&mut self, changed: &std::collections::HashMap<&str, Variant<'_>>) {
         let changed = changed.iter();
         self.0.extend(changed.map(|(name, it)| ((*name).to_owned(), Value::from_variant(it))));
     }

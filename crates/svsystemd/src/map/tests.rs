@@ -59,7 +59,7 @@ fn each_row_of_the_table_has_its_word() {
     for sub in ["stop-post", "final-watchdog", "final-sigterm", "final-sigkill"] {
         let text = format!("ActiveState=deactivating SubState={sub}");
         let status = check(&text, &[CONTROL], State::Finishing);
-        assert_eq!((status.pid, status.finish_pid.map(|it| it.get())), (None, Some(8)));
+        assert_eq!((status.pid, status.finish_pid.map(svproto::Pid::get)), (None, Some(8)));
     }
     check("ActiveState=inactive SubState=dead", &[], State::Down);
     check("ActiveState=inactive SubState=dead-resources-pinned", &[], State::Down);

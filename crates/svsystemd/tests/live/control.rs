@@ -2,6 +2,7 @@
 
 use std::{fs, time::Instant};
 
+use nix::libc as c;
 use svproto::{LastExit, State, Want};
 use svsystemd::{ErrorKind, Outcome, ServiceResult};
 
@@ -159,7 +160,6 @@ pub fn signals_reach_the_main_process(manager: Manager) {
     let up = it.start();
     let got = it.tmp.path().join("run.got");
     wait_for(&got);
-    use nix::libc as c;
     for (signal, name) in [
         (c::SIGHUP, "HUP"),
         (c::SIGINT, "INT"),
