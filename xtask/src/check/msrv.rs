@@ -39,20 +39,14 @@ pub(super) fn run(workspace: &Workspace, report: &mut Report) {
 fn features(workspace: &Workspace, crates: &[&str]) -> Vec<String> {
     let members = workspace.publishable().filter(|it| crates.contains(&it.name.as_str()));
     let all = members.flat_map(|it| it.features.iter().map(move |feature| (&it.name, feature)));
-    let is_newer = |name: &str, feature: &str| {
-        NEWER.iter().any(|row| row.0 == name && row.1 == feature)
-    };
+    let is_newer =
+        |name: &str, feature: &str| NEWER.iter().any(|row| row.0 == name && row.1 == feature);
     all.filter(|(name, feature)| !is_newer(name, feature))
         .map(|(name, feature)| format!("{name}/{feature}"))
         .collect()
 }
 
-fn check(
-    workspace: &Workspace,
-    version: &str,
-    crates: &[&str],
-    features: &[String],
-) -> Verdict {
+fn check(workspace: &Workspace, version: &str, crates: &[&str], features: &[String]) -> Verdict {
     if let Err(why) = toolchain::version(version) {
         return Verdict::Skipped(why);
     }
