@@ -181,7 +181,13 @@ fn parts(error: &Error) -> (String, svclient::ErrorKind, Option<String>) {
         Error::NoManager { .. } => "reach the manager of",
         Error::Io { doing, .. } => doing,
     };
-    (action.to_owned(), kind(error.kind()), error.hint())
+    let kind = match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            svclient::ErrorKind::Denied
+        }
+        _ => kind(error.kind()),
+    };
+    (action.to_owned(), kind, error.hint())
 }
 
 fn kind(kind: ErrorKind) -> svclient::ErrorKind {

@@ -196,6 +196,11 @@ impl Bus {
             let dirs = Dirs::of(self, Action::Install).await?;
             let mut steps = Vec::new();
             for (path, content) in install.files(&dirs)? {
+                // A mask, or an alias of another unit: neither is ours to replace.
+                if path.symlink_metadata().is_ok_and(|data| data.is_symlink()) {
+                    let subject = path.display().to_string();
+                    return Err(Error::Exists { action: Action::Install, subject });
+                }
                 let before = read(&path)?;
                 if before.as_ref() != Some(&content) {
                     steps.push(Step::Write { path, content, before });
@@ -229,15 +234,20 @@ impl Bus {
             }
             let owns_file = files.iter().any(|path| path.ends_with(unit.as_str()));
             let mut steps = Vec::new();
+            // Instances of a template are units of their own.
+            let runs = owns_file && !unit.is_template();
+            if runs {
+                steps.push(Step::Stop);
+            }
             if owns_file {
-                steps.extend([Step::Stop, Step::Disable]);
+                steps.push(Step::Disable);
             }
             let any = !files.is_empty();
             steps.extend(files.into_iter().map(|path| Step::Remove { path }));
             if any {
                 steps.push(Step::Reload);
             }
-            if owns_file {
+            if runs {
                 steps.push(Step::ResetFailed);
             }
             Ok(Plan { bus: self.clone(), unit: unit.clone(), steps })

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    Action, Error, Properties, Unit, Value,
+    Action, Error, Properties, Unit, UnitName, Value,
     file::{self, Dirs},
 };
 
@@ -30,17 +30,23 @@ pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {
     if properties.text("LoadState") == "not-found" {
         return Err(Error::NoSuchUnit { action: Action::Once, unit: unit.name().clone() });
     }
-    file::write(&path(unit).await?, TEXT.as_bytes())?;
+    file::write(&path(unit, &properties).await?, TEXT.as_bytes())?;
     unit.bus().reload_now().await?;
     Ok(properties)
 }
 
 /// Takes it back.
-pub(crate) async fn clear(unit: &Unit) -> Result<(), Error> {
-    if file::remove(&path(unit).await?)? { unit.bus().reload_now().await } else { Ok(()) }
+pub(crate) async fn clear(unit: &Unit, properties: &Properties) -> Result<(), Error> {
+    if file::remove(&path(unit, properties).await?)? {
+        unit.bus().reload_now().await
+    } else {
+        Ok(())
+    }
 }
 
-async fn path(unit: &Unit) -> Result<PathBuf, Error> {
+/// By the unit's own name, so that every alias leads to the same file.
+async fn path(unit: &Unit, properties: &Properties) -> Result<PathBuf, Error> {
     let dirs = Dirs::of(unit.bus(), Action::Once).await?;
-    Ok(dirs.runtime.join(format!("{}.d", unit.name())).join(FILE))
+    let id = UnitName::new(properties.text("Id"))?;
+    Ok(dirs.runtime.join(format!("{id}.d")).join(FILE))
 }

@@ -123,7 +123,7 @@ impl Unit {
         self.ask(Action::Start, async {
             let properties = self.bus.properties(Action::Start, &self.name).await?;
             if once::is_set(&properties) {
-                once::clear(self).await?;
+                once::clear(self, &properties).await?;
             }
             let waits = properties.text("SubState").starts_with("auto-restart");
             let method = if waits { "RestartUnit" } else { "StartUnit" };
@@ -144,7 +144,7 @@ impl Unit {
         self.ask(Action::Restart, async {
             let properties = self.thaw_if_frozen(Action::Restart).await?;
             if once::is_set(&properties) {
-                once::clear(self).await?;
+                once::clear(self, &properties).await?;
             }
             self.job(Action::Restart, "RestartUnit", &properties).await
         })

@@ -272,6 +272,29 @@ fn a_listener_that_does_not_listen_is_told_to_look_again() {
     }
 }
 
+/// Also the blocking face: whoever waits enters no runtime.
+#[tokio::test]
+async fn everything_can_be_awaited_and_waited_for_inside_a_runtime() {
+    let fake = Fake::new();
+    let bus = svsystemd::Bus::address(fake.address()).await.unwrap();
+    let unit = bus.unit("web").unwrap();
+    assert_eq!(unit.status().await.unwrap().status.state(), State::Down);
+    assert_eq!(unit.status().wait().unwrap().status.state(), State::Down);
+    let job = unit.start().await.unwrap();
+    fake.turn("active", "running");
+    fake.job_removed(OWNER, "done");
+    assert!(job.outcome().await.unwrap().is_reached());
+    let names = [unit.name().clone()];
+    let mut watch = bus.watch(&names).await.unwrap();
+    assert_eq!(state(&watch.next().await), State::Up);
+    let pause = Duration::from_millis(50);
+    assert!(tokio::time::timeout(pause, watch.next()).await.is_err(), "nothing has happened");
+    // A wait that was given up has lost nothing.
+    fake.turn("failed", "failed");
+    fake.signal(OWNER);
+    assert_eq!(state(&watch.next().await), State::Failed);
+}
+
 #[test]
 fn a_bus_that_is_dropped_leaves_no_thread_and_no_descriptor() {
     let count = |path: &str| std::fs::read_dir(path).unwrap().count();

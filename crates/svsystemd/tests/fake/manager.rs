@@ -207,9 +207,14 @@ impl Fake {
 
     fn send(&self, message: &Message) {
         let connections = self.state().connections.clone();
-        for (_, connection) in connections {
-            let _gone = zbus::block_on(connection.send(message));
-        }
+        // On a thread of its own: zbus's `block_on` panics on one of an executor.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (_, connection) in &connections {
+                    let _gone = zbus::block_on(connection.send(message));
+                }
+            });
+        });
     }
 
     async fn serve(self, stream: UnixStream) {

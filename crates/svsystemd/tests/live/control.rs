@@ -101,7 +101,8 @@ pub fn a_slow_stop_is_waited_for(manager: Manager) {
         assert!(started.elapsed().as_secs() < 20);
     }
     let job = it.unit.stop().wait().unwrap();
-    let seen = it.until(State::Stopping);
+    let seen = it.until_that(|status| status.states().1 == "stop-sigterm");
+    assert_eq!(seen.status.state(), State::Stopping);
     assert_eq!((seen.status.pid, seen.status.want), (before.status.pid, Some(Want::Down)));
     assert_eq!(it.native("SubState"), "stop-sigterm");
     assert_eq!(reached(job).status.state(), State::Down);

@@ -148,6 +148,27 @@ pub fn what_is_wrong_with_an_installed_unit_is_found(manager: Manager) {
     assert!(matches!(done.findings.as_slice(), [Finding::Shadowed { by: Some(_) }]), "{done:?}");
 }
 
+pub fn a_mask_or_a_link_is_not_replaced_and_a_template_is_installed(manager: Manager) {
+    let bus = manager.bus();
+    let text = "[Service]\nType=exec\nExecStart=/bin/sleep %i\n";
+    let it = Installed::new(manager, "masked");
+    bus.mask(std::slice::from_ref(&it.1)).wait().unwrap();
+    let error = bus.plan_install(&Install::new(it.1.clone(), text)).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exists, "{error}");
+    bus.unmask(std::slice::from_ref(&it.1)).wait().unwrap();
+
+    let template = format!("svt-inst-{}-t@.service", std::process::id());
+    let it = Installed(manager, UnitName::new(&template).unwrap());
+    let done =
+        bus.plan_install(&Install::new(it.1.clone(), text)).wait().unwrap().carry_out().wait();
+    assert_eq!(done.unwrap().findings, []);
+    let instance = bus.named(it.1.instantiate("1000").unwrap());
+    reached(instance.start().wait().unwrap());
+    reached(instance.stop().wait().unwrap());
+    let plan = bus.plan_removal(&Removal::new(it.1.clone())).wait().unwrap().to_string();
+    assert!(plan.starts_with("disable ") && !plan.contains("stop"), "{plan}");
+}
+
 pub fn a_name_that_leads_elsewhere_is_refused(manager: Manager) {
     let bus = manager.bus();
     for name in ["../evil", "a/b", "", "a b", "x\n"] {

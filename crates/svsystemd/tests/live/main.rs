@@ -43,6 +43,8 @@ say_both! {
         readiness_is_awaited_then_reported
         each_end_of_a_run_is_told
         what_runs_after_the_end_is_not_the_service
+        what_runs_before_it_is_up_is_starting
+        a_forked_service_is_up_by_its_main_process
         a_start_limit_ends_in_failed
         a_running_unit_outlives_its_file
         uptime_is_that_of_the_process
@@ -61,6 +63,7 @@ say_both! {
         enabling_and_masking_are_what_the_disk_says
         an_installation_is_shown_done_and_undone
         what_is_wrong_with_an_installed_unit_is_found
+        a_mask_or_a_link_is_not_replaced_and_a_template_is_installed
         a_name_that_leads_elsewhere_is_refused
         units_that_are_loaded_can_be_listed
     }
@@ -81,6 +84,7 @@ say_both! {
         readiness_and_held_oneshots_are_pursued
         a_service_that_ignores_term_is_killed_when_asked_to
         units_and_service_directories_share_a_watch
+        a_unit_that_appears_later_joins_the_watch
         hundreds_of_units_are_asked_in_one_go
         what_there_is_not_is_refused_and_nothing_else_done
     }

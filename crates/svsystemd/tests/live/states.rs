@@ -194,6 +194,42 @@ pub fn what_runs_after_the_end_is_not_the_service(manager: Manager) {
     reached(stop);
 }
 
+pub fn what_runs_before_it_is_up_is_starting(manager: Manager) {
+    let it = Fixture::new(
+        manager,
+        "ExecStartPre=@/pre\nExecStart=/bin/sleep 1000\nExecStartPost=@/post\n",
+    );
+    let go = it.tmp.path().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for name in ["pre", "post"] {
+        it.script(name, &format!("read line <{}", go.display()));
+    }
+    let job = it.unit.start().wait().unwrap();
+    let before = it.until_that(|status| status.states().1 == "start-pre");
+    assert_eq!((before.status.state(), before.status.pid), (State::Starting, None));
+    // There is a process, and it is not the main one.
+    assert_eq!(it.unit.kill(15).wait().unwrap_err().kind(), ErrorKind::NotRunning);
+    it.unit.signal(svsystemd::Whom::Control, nix::libc::SIGCONT).wait().unwrap();
+    it.unit.signal(svsystemd::Whom::All, nix::libc::SIGCONT).wait().unwrap();
+    fs::write(&go, "\n").unwrap();
+    let after = it.until_that(|status| status.states().1 == "start-post");
+    assert_eq!(after.status.state(), State::Starting);
+    assert!(after.status.pid.is_some());
+    // A pending job outlives a reload of the manager.
+    it.bus.reload().wait().unwrap();
+    fs::write(&go, "\n").unwrap();
+    assert_eq!(reached(job).status.pid, after.status.pid);
+}
+
+pub fn a_forked_service_is_up_by_its_main_process(manager: Manager) {
+    let it = Fixture::new(manager, "Type=forking\nPIDFile=@/pid\nExecStart=@/run\n");
+    it.script("run", "sleep 1000 & echo $! >${0%/*}/pid");
+    let up = it.start();
+    let pid = fs::read_to_string(it.tmp.path().join("pid")).unwrap();
+    assert_eq!((up.status.state(), pid_of(&up).to_string().as_str()), (State::Up, pid.trim()));
+    reached(it.unit.stop().wait().unwrap());
+}
+
 pub fn a_start_limit_ends_in_failed(manager: Manager) {
     let it = Fixture::with(
         manager,

@@ -158,6 +158,23 @@ pub fn units_and_service_directories_share_a_watch(manager: Manager) {
     assert!(watch.due().is_none(), "nothing is polled");
 }
 
+pub fn a_unit_that_appears_later_joins_the_watch(manager: Manager) {
+    let it = Fixture::new(manager, SLEEP);
+    let text = std::fs::read(it.path()).unwrap();
+    std::fs::remove_file(it.path()).unwrap();
+    it.bus.reload().wait().unwrap();
+    let mut watch = WatchSet::new().unwrap();
+    watch.add(it.unit.clone()).unwrap();
+    let first = watch.next_now().unwrap().unwrap();
+    assert_eq!(first.news, News::Snapshot);
+    assert_eq!(first.observation.unwrap_err().kind(), svclient::ErrorKind::NotFound);
+    std::fs::write(it.path(), text).unwrap();
+    it.bus.reload().wait().unwrap();
+    until(&mut watch, State::Down);
+    it.start();
+    until(&mut watch, State::Up);
+}
+
 pub fn hundreds_of_units_are_asked_in_one_go(manager: Manager) {
     let bus = manager.bus();
     let some: Vec<_> = (0..10).map(|_| Fixture::new(manager, SLEEP)).collect();
