@@ -16,6 +16,7 @@ mod machine;
 mod control;
 mod files;
 mod fixture;
+mod generated;
 mod jobs;
 mod rights;
 mod states;
@@ -67,6 +68,7 @@ say_both! {
         a_name_that_leads_elsewhere_is_refused
         units_that_are_loaded_can_be_listed
     }
+    generated { a_generated_unit_gives_its_process_what_was_defined }
     transient {
         a_command_ends_with_its_exit_code
         a_command_gets_its_arguments_environment_and_directory
