@@ -58,7 +58,7 @@ pub fn a_generated_unit_gives_its_process_what_was_defined(manager: Manager) {
     reached(bus.named(unit.clone()).start().wait().unwrap());
     wait_for(&tmp.path().join("done"));
     let got = |name: &str| fs::read_to_string(path(name)).unwrap();
-    let args: String = nasty.iter().map(|word| format!("{word}\0")).collect();
+    let args = nasty.map(|word| format!("{word}\0")).concat();
     assert_eq!(got("args"), args);
     assert_eq!(got("env"), value);
     assert_eq!(got("cwd").trim_end(), work.to_str().unwrap());
