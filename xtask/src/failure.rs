@@ -5,6 +5,8 @@
 pub(crate) enum Failure {
     /// The task has already printed what is wrong.
     Told,
+    /// A command that was run for the caller ended with this status; it is passed on.
+    Status(u8),
     /// What, where, why, and what to do.
     Because(String),
 }

@@ -7,6 +7,7 @@ use crate::{
     failure::Failure,
     setup,
     suite::Suite,
+    systemd,
     test::{
         build_examples, has_nextest,
         session::{Scope, Session, Skips},
@@ -17,10 +18,17 @@ use crate::{
 pub(crate) fn run(suites: &[Suite]) -> Result<(), Failure> {
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
     setup::ensure(suites)?;
+    let family: Vec<_> = suites.iter().copied().filter(|it| Suite::FAMILY.contains(it)).collect();
     let mut session = Session::new(Skips::Refused, Scope::Selected)?;
     build_examples(&mut session)?;
-    let tests = if has_nextest() { nextest(suites) } else { cargo_test(suites) };
-    session.run(&mut cargo(tests))?;
+    if !family.is_empty() {
+        let tests = if has_nextest() { nextest(&family) } else { cargo_test(&family) };
+        session.run(&mut cargo(tests))?;
+    }
+    if suites.contains(&Suite::Systemd) {
+        systemd::require()?;
+        systemd::live::run(&mut session)?;
+    }
     session.finish()
 }
 

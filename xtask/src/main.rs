@@ -8,6 +8,7 @@ mod integration;
 mod report;
 mod setup;
 mod suite;
+mod systemd;
 mod test;
 mod tidy;
 mod toolchain;
@@ -51,6 +52,11 @@ enum Task {
     },
     /// Check what no compiler checks: who depends on whom, headers, words that stay out of a crate
     Tidy,
+    /// Run a command in a machine of namespaces whose pid 1 is a real systemd
+    Systemd(systemd::Systemd),
+    /// Pid 1 of that machine, before it is systemd
+    #[command(hide = true)]
+    SystemdRoot(systemd::RootArgs),
     /// Show `svctl` at work on one service under each installed supervisor
     Demo,
 }
@@ -62,11 +68,14 @@ fn main() -> ExitCode {
         Task::Integration { suites } => integration::run(&suites),
         Task::Check { parts } => check::run(&parts),
         Task::Tidy => tidy::run(),
+        Task::Systemd(args) => systemd::run(&args),
+        Task::SystemdRoot(args) => systemd::build_root(&args),
         Task::Demo => demo::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Told) => ExitCode::FAILURE,
+        Err(Failure::Status(status)) => ExitCode::from(status),
         Err(Failure::Because(text)) => {
             eprintln!("xtask: {text}");
             ExitCode::FAILURE

@@ -20,7 +20,7 @@ pub(crate) enum Verdict {
 impl From<Failure> for Verdict {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Told => Self::Failed(String::new()),
+            Failure::Told | Failure::Status(_) => Self::Failed(String::new()),
             Failure::Because(text) => Self::Failed(text),
         }
     }

@@ -1,5 +1,7 @@
 //! The suites that live tests run against, and what each needs to be installed.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use crate::command;
@@ -13,11 +15,16 @@ pub(crate) enum Suite {
     Daemontools,
     /// s6, with execline
     S6,
+    /// systemd, in a machine of its own
+    Systemd,
 }
 
 impl Suite {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 3] = [Self::Runit, Self::Daemontools, Self::S6];
+    pub(crate) const ALL: [Self; 4] = [Self::Runit, Self::Daemontools, Self::S6, Self::Systemd];
+
+    /// Those whose supervisors are started one for one, by each test.
+    pub(crate) const FAMILY: [Self; 3] = [Self::Runit, Self::Daemontools, Self::S6];
 
     /// The name on the command line; also the name of the module with its live tests.
     pub(crate) const fn name(self) -> &'static str {
@@ -25,6 +32,7 @@ impl Suite {
             Self::Runit => "runit",
             Self::Daemontools => "daemontools",
             Self::S6 => "s6",
+            Self::Systemd => "systemd",
         }
     }
 
@@ -34,11 +42,12 @@ impl Suite {
             Self::Runit => "runsv",
             Self::Daemontools => "supervise",
             Self::S6 => "s6-supervise",
+            Self::Systemd => "/lib/systemd/systemd",
         }
     }
 }
 
-/// A program that must be on `PATH`, and the Debian package it comes in.
+/// A program that must be on `PATH`, or at this path, and the Debian package it comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
     /// The suite it belongs to; `None` for what is needed besides, once all suites are.
@@ -53,7 +62,11 @@ pub(crate) fn missing(suites: &[Suite]) -> Vec<Requirement> {
         Some(suite) => suites.contains(&suite),
         None => Suite::ALL.iter().all(|suite| suites.contains(suite)),
     });
-    wanted.filter(|it| !command::on_path(it.program)).copied().collect()
+    wanted.filter(|it| !is_there(it.program)).copied().collect()
+}
+
+fn is_there(program: &str) -> bool {
+    if program.starts_with('/') { Path::new(program).exists() } else { command::on_path(program) }
 }
 
 const fn needs(suite: Suite, program: &'static str, package: &'static str) -> Requirement {
@@ -65,7 +78,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 25] = [
+const REQUIREMENTS: [Requirement; 34] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -91,4 +104,13 @@ const REQUIREMENTS: [Requirement; 25] = [
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
     besides("systemd-analyze", "systemd"),
+    needs(Suite::Systemd, "/lib/systemd/systemd", "systemd"),
+    needs(Suite::Systemd, "systemctl", "systemd"),
+    needs(Suite::Systemd, "dbus-daemon", "dbus"),
+    needs(Suite::Systemd, "/usr/lib/systemd/user/dbus.socket", "dbus-user-session"),
+    needs(Suite::Systemd, "/usr/lib/polkit-1/polkitd", "polkitd"),
+    needs(Suite::Systemd, "unshare", "util-linux"),
+    needs(Suite::Systemd, "nsenter", "util-linux"),
+    needs(Suite::Systemd, "setpriv", "util-linux"),
+    needs(Suite::Systemd, "install", "coreutils"),
 ];

@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     setup,
     suite::Suite,
+    systemd,
 };
 
 use session::{Scope, Session, Skips};
@@ -26,6 +27,16 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         done => done?,
     }
     let mut session = Session::new(skips, Scope::All)?;
+    let machine = match systemd::require() {
+        Err(Failure::Because(text)) if allow_skips => {
+            eprintln!("xtask: {text}\nxtask: going on; the tests that need it count as skipped");
+            false
+        }
+        done => done.map(|()| true)?,
+    };
+    if machine {
+        session.put_off(Suite::Systemd);
+    }
     build_examples(&mut session)?;
     let tests: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
@@ -42,6 +53,9 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         "--no-fail-fast",
         "--doc",
     ]))?;
+    if machine {
+        systemd::live::run(&mut session)?;
+    }
     session.finish()
 }
 

@@ -47,6 +47,12 @@ pub trait Backend: Send + Sync {
         self.send(Op::Restart)
     }
 
+    /// Whether a request that was delivered has been read, so that every status from then on is an
+    /// answer to it. A service directory's supervisor may read it later, or never.
+    fn acknowledges(&self) -> bool {
+        false
+    }
+
     /// How somebody who has looked at the service learns that it is worth another look.
     ///
     /// What happens after the call must be told: look after subscribing, and nothing is missed. A
@@ -168,6 +174,10 @@ macro_rules! forward {
 
             fn restart(&self) -> Result<(), Error> {
                 (**self).restart()
+            }
+
+            fn acknowledges(&self) -> bool {
+                (**self).acknowledges()
             }
 
             fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {

@@ -35,6 +35,7 @@
 //! | `tokio`    | a watch as a `Stream`, driven by tokio             |
 //! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
 //! | `devtree`  | [`devtree`]: a supervisor to embed, trees of services, a test kit |
+//! | `systemd`  | `systemd`: units, by way of D-Bus; needs Rust 1.89 |
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -46,6 +47,12 @@ pub use svclient::*;
 #[cfg(feature = "build")]
 #[doc(inline)]
 pub use svbuild as build;
+
+/// systemd's units, by way of D-Bus. A unit is a [`Backend`]: it goes together with service
+/// directories in [`WatchSet`] and [`Bulk`].
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use svsystemd as systemd;
 
 /// The codecs: records, control bytes, names, pure decisions.
 #[doc(inline)]

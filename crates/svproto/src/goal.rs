@@ -188,6 +188,13 @@ impl Pursuit {
         self.acknowledged || self.termed || matches!(self.wish, Wish::None)
     }
 
+    /// Notes that the request was read, whatever readings say: some supervisors answer when they
+    /// have. From now on a contrary want means that somebody asked for something else, or that
+    /// nothing more will come of it.
+    pub const fn acknowledge(&mut self) {
+        self.acknowledged = true;
+    }
+
     /// Takes a reading; `now` is the wall clock.
     pub fn observe(&mut self, reading: &Reading, now: UnixTime) -> Verdict {
         let status = match reading {
@@ -211,7 +218,10 @@ impl Pursuit {
             }
         }
         match self.goal {
-            Goal::Up => self.reached_or(is_up(status) || self.has_run_once(status), status),
+            Goal::Up => {
+                let is_up = is_up(status) || is_held(status);
+                self.reached_or(is_up || self.has_run_once(status), status)
+            }
             Goal::UpFor(span) => match status.since {
                 Some(since) if is_up(status) => {
                     if since.elapsed(now) >= span {
@@ -228,7 +238,9 @@ impl Pursuit {
                 _ => self.reached_or(false, status),
             },
             Goal::Restarted => {
-                self.reached_or(is_up(status) && self.is_another_run(status), status)
+                let since = self.baseline.status().and_then(|base| base.since);
+                let another = is_up(status) && self.is_another_run(status);
+                self.reached_or(another || (is_held(status) && status.since > since), status)
             }
             Goal::Down => pending_unless(is_down(status) && !matches!(status.want, Some(Want::Up))),
             Goal::Finished => pending_unless(is_down(status) || self.is_another_run(status)),
@@ -387,6 +399,16 @@ fn pending_unless(reached: bool) -> Verdict {
 fn is_up(status: &Status) -> bool {
     matches!(status.state(), State::Up | State::Ready | State::Paused | State::Starting)
         && matches!(status.phase, Phase::Up)
+        // What runs before `run` (encore), or may turn out not to be executable (systemd).
+        && !matches!(status.stage, Stage::Starting)
+}
+
+/// It has done what it had to, and its supervisor takes it for up from then on (systemd).
+fn is_held(status: &Status) -> bool {
+    matches!(
+        (status.phase, status.stage, status.want),
+        (Phase::Down, Stage::Exited, Some(Want::Up))
+    )
 }
 
 /// No process at all. runit's record may call a service down whose process lives.

@@ -10,7 +10,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// One step for each promised version.
+/// Features that ask for a newer compiler than their crate does: crate, feature, version.
+const NEWER: [(&str, &str, &str); 1] = [("svcmgr", "systemd", "1.89")];
+
+/// One step for each promised version, and for each feature that asks for more.
 pub(super) fn run(workspace: &Workspace, report: &mut Report) {
     let mut tiers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for member in workspace.publishable() {
@@ -20,20 +23,38 @@ pub(super) fn run(workspace: &Workspace, report: &mut Report) {
         }
     }
     for (version, crates) in tiers {
+        let features = features(workspace, &crates);
         report.step(&format!("msrv {version} {}", crates.join(" ")), || {
-            check(workspace, version, &crates)
+            check(workspace, version, &crates, &features)
+        });
+    }
+    for (name, feature, version) in NEWER {
+        report.step(&format!("msrv {version} {name} with {feature}"), || {
+            check(workspace, version, &[name], &[format!("{name}/{feature}")])
         });
     }
 }
 
-fn check(workspace: &Workspace, version: &str, crates: &[&str]) -> Verdict {
+/// All features of these crates, but those of [`NEWER`].
+fn features(workspace: &Workspace, crates: &[&str]) -> Vec<String> {
+    let members = workspace.publishable().filter(|it| crates.contains(&it.name.as_str()));
+    let all = members.flat_map(|it| it.features.iter().map(move |feature| (&it.name, feature)));
+    let is_newer =
+        |name: &str, feature: &str| NEWER.iter().any(|row| row.0 == name && row.1 == feature);
+    all.filter(|(name, feature)| !is_newer(name, feature))
+        .map(|(name, feature)| format!("{name}/{feature}"))
+        .collect()
+}
+
+fn check(workspace: &Workspace, version: &str, crates: &[&str], features: &[String]) -> Verdict {
     if let Err(why) = toolchain::version(version) {
         return Verdict::Skipped(why);
     }
     // Not `cargo +VERSION`: under `cargo run` the variables of the outer toolchain are set, `CARGO`
     // is no rustup proxy, and `RUSTUP_TOOLCHAIN` has a say. `rustup run` overrules all of that.
     let mut check = Command::new("rustup");
-    check.current_dir(command::root()).args(["run", version, "cargo", "check", "--all-features"]);
+    check.current_dir(command::root()).args(["run", version, "cargo", "check"]);
+    check.arg("--features").arg(features.join(" "));
     // A directory of its own, so that the two compilers do not evict each other's results.
     check.arg("--target-dir").arg(workspace.target.join("msrv"));
     for name in crates {

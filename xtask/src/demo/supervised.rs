@@ -41,7 +41,7 @@ impl Supervised {
     /// Asks it, by the means of its own suite, to take the service down and exit.
     fn ask_to_end(&self) {
         let _ = match self.suite {
-            Suite::Runit | Suite::S6 => terminate(&self.supervisor),
+            Suite::Runit | Suite::S6 | Suite::Systemd => terminate(&self.supervisor),
             // A signal would end `supervise` and leave the service behind.
             Suite::Daemontools => {
                 command::capture(Command::new("svc").arg("-dx").arg(&self.dir)).map(drop)
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_supervisor_and_its_service_end_with_the_value() {
-        for suite in Suite::ALL.into_iter().filter(|it| command::on_path(it.supervisor())) {
+        for suite in Suite::FAMILY.into_iter().filter(|it| command::on_path(it.supervisor())) {
             let tree = tempfile::tempdir().unwrap();
             let started = Supervised::start(suite, &tree.path().join("web")).unwrap();
             let supervisor = format!("/proc/{}", started.supervisor.id());

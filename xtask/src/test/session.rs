@@ -3,6 +3,10 @@
 //! A live test whose supervisor is not installed appends a line `suite: reason` to the file that
 //! `SV_SKIPS_FILE` names and returns, if `SV_ALLOW_SKIPS` is set; otherwise it fails. The line is
 //! one `write` to a file opened for appending, since tests run at the same time.
+//!
+//! A live test that must run elsewhere, in a machine of its own, finds its suite in `SV_PUT_OFF` and
+//! appends a line `put off: suite` instead. Such a test counts where it is run, and only there; that
+//! it was run is checked.
 
 use std::{
     fs,
@@ -13,7 +17,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::tally::Tally;
-use crate::{command, failure::Failure};
+use crate::{command, failure::Failure, suite::Suite};
 
 /// Whether a live test may skip.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,13 +40,37 @@ pub(crate) struct Session {
     scope: Scope,
     skips_file: NamedTempFile,
     tally: Tally,
+    /// What runs elsewhere, later.
+    put_off: Option<Suite>,
+    /// How many tests have run elsewhere.
+    run_elsewhere: usize,
 }
+
+/// What a test writes that will be run elsewhere.
+const PUT_OFF: &str = "put off: ";
 
 impl Session {
     pub(crate) fn new(skips: Skips, scope: Scope) -> Result<Self, Failure> {
         let skips_file = NamedTempFile::with_prefix("sv-skips-")
             .map_err(|why| Failure::cannot("create a temporary file for skipped tests", why))?;
-        Ok(Self { skips, scope, skips_file, tally: Tally::default() })
+        let tally = Tally::default();
+        Ok(Self { skips, scope, skips_file, tally, put_off: None, run_elsewhere: 0 })
+    }
+
+    /// From now on, the live tests of this suite are left to [`Session::run_put_off`].
+    pub(crate) fn put_off(&mut self, suite: Suite) {
+        self.put_off = Some(suite);
+    }
+
+    /// Runs tests that were put off, as [`Session::run`] does.
+    pub(crate) fn run_put_off(&mut self, command: &mut Command) -> Result<(), Failure> {
+        let before = self.tally;
+        let put_off = self.put_off.take();
+        self.run(command)?;
+        self.put_off = put_off;
+        let ran = |it: Tally| it.passed + it.failed;
+        self.run_elsewhere += ran(self.tally) - ran(before);
+        Ok(())
     }
 
     /// Runs a test command, shows what it prints, and counts.
@@ -50,6 +78,10 @@ impl Session {
         match self.skips {
             Skips::Allowed => command.env("SV_ALLOW_SKIPS", "1"),
             Skips::Refused => command.env_remove("SV_ALLOW_SKIPS"),
+        };
+        match self.put_off {
+            Some(suite) => command.env("SV_PUT_OFF", suite.name()),
+            None => command.env_remove("SV_PUT_OFF"),
         };
         command.env("SV_SKIPS_FILE", self.skips_file.path());
         // It writes into a pipe and would not know.
@@ -71,10 +103,16 @@ impl Session {
         let path = self.skips_file.path();
         let skips = fs::read_to_string(path)
             .map_err(|why| Failure::cannot(format!("read {}", path.display()), why))?;
-        for skip in skips.lines() {
+        let (put_off, skips): (Vec<_>, Vec<_>) =
+            skips.lines().partition(|line| line.starts_with(PUT_OFF));
+        for skip in &skips {
             println!("skipped: {skip}");
         }
-        let total = self.tally.with_skips(skips.lines().count(), self.scope);
+        if put_off.len() > self.run_elsewhere {
+            let (many, ran) = (put_off.len(), self.run_elsewhere);
+            return Err(Failure::Because(format!("{many} tests were put off, and {ran} were run")));
+        }
+        let total = self.tally.without(put_off.len()).with_skips(skips.len(), self.scope);
         if total.is_empty() {
             return Err(Failure::Because("no test ran: the filter matches none".to_owned()));
         }

@@ -45,6 +45,8 @@ struct Role {
     watchable: bool,
     /// Its letters are heard.
     tells: bool,
+    /// What it was asked it has read, and what it says at once is its answer.
+    acknowledges: bool,
 }
 
 /// The scripted backend.
@@ -67,6 +69,12 @@ impl Scripted {
         if role.full > 0 {
             role.full -= 1;
             return Err(Error::NotTakingRequests { op: Op::Up, dir: self.name.clone().into() });
+        }
+        if let (true, Some((_, _, Turn::Is(now)))) = (
+            role.acknowledges,
+            role.answers.iter().find(|(to, after, _)| *to == word && *after == 0),
+        ) {
+            role.now = Ok(*now);
         }
         let answers = role.answers.iter().filter(|(to, ..)| *to == word);
         role.turns.extend(answers.map(|(_, after, turn)| (clock + after, *turn)));
@@ -106,6 +114,10 @@ impl Backend for Scripted {
 
     fn restart(&self) -> Result<(), Error> {
         self.take("restart")
+    }
+
+    fn acknowledges(&self) -> bool {
+        self.script().services[self.at].acknowledges
     }
 
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
@@ -217,6 +229,7 @@ fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
         full: 0,
         watchable: true,
         tells: false,
+        acknowledges: false,
     }
 }
 
@@ -540,4 +553,27 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
         assert_eq!(bulk.send(Op::Usr1).iter().flatten().count(), 200);
     }
     assert_eq!(play.asked().len(), 600);
+}
+
+/// systemd replies when it has taken a job on, so what is seen then is the answer, also if the want
+/// in between was seen by nobody.
+#[test]
+fn what_a_backend_says_after_it_has_acknowledged_is_the_answer() {
+    let failed = seen(Status { stage: Stage::Failed, ..status(Phase::Down, 0, Want::Down, 7) });
+    let answering = |answer| {
+        let answers = [("up", 0, Turn::Is(answer)), ("up", 9, Turn::Is(up(3, 9)))];
+        Role { acknowledges: true, ..role(down(1), &answers) }
+    };
+    let starting = seen(Status { stage: Stage::Starting, ..status(Phase::Down, 0, Want::Up, 7) });
+    let mut play = Play::new(vec![
+        answering(failed),
+        answering(starting),
+        role(down(1), &[("up", 0, Turn::Is(failed))]),
+    ]);
+    let outcomes = play.run(&Request::up(), 1_000);
+    let [failed, started, unread] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(matches!(failed, Ok(Outcome::Never { why: Why::GivenUp { .. }, .. })), "{failed:?}");
+    assert!(matches!(started, Ok(Outcome::Reached { .. })), "{started:?}");
+    // Without that it could still be the old want.
+    assert!(matches!(unread, Ok(Outcome::Deadline { acknowledged: false, .. })), "{unread:?}");
 }

@@ -187,6 +187,12 @@ impl Wait {
                 waiting.refused = None;
                 waiting.asked = now;
                 waiting.kill_at = request.kill_after.and_then(|after| now.checked_add(after));
+                if backend.acknowledges() {
+                    // What was seen before is no answer, and whatever is seen from now on is.
+                    waiting.pursuit.acknowledge();
+                    self.take(world, backend.status());
+                    return;
+                }
                 // Somebody took it, so what was seen before is not how it stands.
                 let stale = !waiting.last.reading.is_supervised() && request.wish().is_some();
                 if stale || self.key.is_none() {

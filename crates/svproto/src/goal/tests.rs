@@ -339,3 +339,41 @@ fn a_restart_is_acknowledged_by_its_signal() {
     assert_eq!(pursuit.observe(&got_term(up), NOW), PENDING);
     assert!(!pursuit.is_acknowledged());
 }
+
+/// systemd: a program that may turn out not to be executable, and one that is done and held up.
+#[test]
+fn what_is_starting_is_not_up_and_what_is_held_is() {
+    let Reading::Status(running) = runit(1, 9, b'u', 1) else { unreachable!() };
+    let starting = Reading::Status(Status { stage: Stage::Starting, ..running });
+    let held = Status { phase: Phase::Down, stage: Stage::Exited, pid: None, ..running };
+    check(
+        Goal::Up,
+        Some(Op::Up),
+        &[
+            (runit(1, 0, b'd', 0), PENDING),
+            (starting, PENDING),
+            (runit(1, 9, b'u', 1), Verdict::Reached),
+        ],
+    );
+    let up = [(runit(1, 0, b'd', 0), PENDING), (Reading::Status(held), Verdict::Reached)];
+    check(Goal::Up, Some(Op::Up), &up);
+    // Held is not down.
+    check(Goal::Down, None, &[(Reading::Status(held), PENDING)]);
+    let again = Reading::Status(Status { since: UnixTime::new(1_000, 0), ..held });
+    check(
+        Goal::Restarted,
+        Some(Op::Up),
+        &[(Reading::Status(held), PENDING), (again, Verdict::Reached)],
+    );
+}
+
+#[test]
+fn a_request_that_was_acknowledged_is_not_awaited() {
+    let down = runit(1, 0, b'd', 0);
+    let now = UnixTime::new(100, 0).unwrap();
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down);
+    assert_eq!(pursuit.observe(&down, now), PENDING);
+    pursuit.acknowledge();
+    assert!(pursuit.is_acknowledged());
+    assert!(matches!(pursuit.observe(&down, now), Verdict::Never(Why::GivenUp { .. })));
+}

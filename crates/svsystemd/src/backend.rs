@@ -1,0 +1,235 @@
+//! [`Unit`] as an [`svclient::Backend`]: units beside service directories.
+
+use std::{sync::Arc, task::Waker};
+
+use svclient::{Backend, Batch, Liveness, Normally, Observation, Subscription};
+use svproto::{Op, Reading};
+
+use crate::{Action, Error, ErrorKind, Load, Unit, UnitStatus, asked::block_on};
+
+/// What an operation of the family is under systemd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Start,
+    Stop,
+    Once,
+    NoRestart,
+    TryRestart,
+    Reload,
+    Pause,
+    Cont,
+    Signal(i32),
+}
+
+/// `None` for what systemd does not have: a supervisor per service that could be ended, process
+/// groups, and a `down` file.
+const fn request(op: Op) -> Option<Request> {
+    use nix::libc as c;
+    Some(match op {
+        Op::Up => Request::Start,
+        Op::Down => Request::Stop,
+        Op::Once => Request::Once,
+        Op::NoRestart => Request::NoRestart,
+        Op::Restart => Request::TryRestart,
+        Op::Reload => Request::Reload,
+        Op::Pause => Request::Pause,
+        Op::Cont => Request::Cont,
+        Op::Hup => Request::Signal(c::SIGHUP),
+        Op::Alarm => Request::Signal(c::SIGALRM),
+        Op::Interrupt => Request::Signal(c::SIGINT),
+        Op::Quit => Request::Signal(c::SIGQUIT),
+        Op::Usr1 => Request::Signal(c::SIGUSR1),
+        Op::Usr2 => Request::Signal(c::SIGUSR2),
+        Op::Term => Request::Signal(c::SIGTERM),
+        Op::Kill => Request::Signal(c::SIGKILL),
+        Op::Abort => Request::Signal(c::SIGABRT),
+        Op::Winch => Request::Signal(c::SIGWINCH),
+        _ => return None,
+    })
+}
+
+impl Unit {
+    fn carry_out(&self, request: Request) -> Result<(), Error> {
+        match request {
+            Request::Start => self.start().wait().map(drop),
+            Request::Stop => self.stop().wait().map(drop),
+            Request::Once => self.once().wait().map(drop),
+            Request::NoRestart => self.no_restart().wait(),
+            Request::TryRestart => self.try_restart().wait().map(drop),
+            Request::Reload => self.reload().wait().map(drop),
+            Request::Pause => self.pause().wait(),
+            Request::Cont => self.cont().wait(),
+            Request::Signal(signal) => self.kill(signal).wait(),
+        }
+    }
+}
+
+impl Backend for Unit {
+    fn name(&self) -> &str {
+        Self::name(self).as_str()
+    }
+
+    fn suite(&self) -> Option<&'static str> {
+        Some("systemd")
+    }
+
+    fn accepts(&self, op: Op) -> bool {
+        request(op).is_some()
+    }
+
+    fn status(&self) -> Result<Observation, svclient::Error> {
+        let status = Self::status(self).wait();
+        status.map(|status| observation(&status)).map_err(|why| error(why, Backend::name(self)))
+    }
+
+    fn send(&self, op: Op) -> Result<(), svclient::Error> {
+        let name = Backend::name(self);
+        let Some(request) = request(op) else {
+            let unsupported = Error::Unsupported {
+                action: Action::Other(op.name()),
+                subject: name.to_owned(),
+                why: "systemd has no such request",
+            };
+            return Err(error(unsupported, name));
+        };
+        self.carry_out(request).map_err(|why| error(why, name))
+    }
+
+    fn restart(&self) -> Result<(), svclient::Error> {
+        let asked = Self::restart(self).wait();
+        asked.map(drop).map_err(|why| error(why, Backend::name(self)))
+    }
+
+    fn acknowledges(&self) -> bool {
+        // The manager has replied, and the job is in its queue or over.
+        true
+    }
+
+    fn subscribe(&self, waker: Waker) -> Result<Subscription, svclient::Error> {
+        let name = Backend::name(self);
+        let failure = |why| error(why, name);
+        let deadline = std::time::Instant::now().checked_add(crate::Bus::PATIENCE);
+        let ring = async {
+            // Signals come under the unit's own name only.
+            let id = self.look().await?.id().unwrap_or_else(|| Self::name(self).clone());
+            self.bus().router().ring(id, waker).await
+        };
+        match block_on(ring, deadline) {
+            Some(listening) => Ok(Subscription::Wakes(Box::new(listening.map_err(failure)?))),
+            None => Err(failure(Error::NoReply {
+                action: Action::Watch,
+                subject: name.to_owned(),
+                within: crate::Bus::PATIENCE,
+            })),
+        }
+    }
+
+    fn batch(&self) -> Option<Arc<dyn Batch>> {
+        Some(self.bus().batch())
+    }
+}
+
+/// The part of a status that is the same for all supervisors.
+pub(crate) fn observation(unit: &UnitStatus) -> Observation {
+    let normally = match unit.cached_file_state() {
+        _ if unit.load == Load::Masked => Some(Normally::Down),
+        "enabled" | "enabled-runtime" => Some(Normally::Up),
+        "disabled" | "masked" | "masked-runtime" => Some(Normally::Down),
+        // Static, generated, transient: whether it is started is not its own affair.
+        _ => None,
+    };
+    let readiness = unit.status.readiness;
+    Observation {
+        reading: Reading::Status(unit.status),
+        liveness: Liveness::Alive { supervisor: None },
+        normally,
+        dialect: None,
+        notifies: Some(readiness != svproto::Readiness::NotReported),
+    }
+}
+
+/// The same error in the words of `svclient`.
+pub(crate) fn error(error: Error, name: &str) -> svclient::Error {
+    let (doing, kind, hint) = parts(&error);
+    let source = Box::new(error);
+    svclient::Error::Backend { doing, name: name.to_owned(), kind, hint, source }
+}
+
+/// As [`error`], for one error that many services have.
+pub(crate) fn shared_error(error: &Arc<Error>, name: &str) -> svclient::Error {
+    let (doing, kind, hint) = parts(error);
+    let source = Box::new(Shared(Arc::clone(error)));
+    svclient::Error::Backend { doing, name: name.to_owned(), kind, hint, source }
+}
+
+fn parts(error: &Error) -> (String, svclient::ErrorKind, Option<String>) {
+    let action = match error {
+        Error::Lost { action, .. }
+        | Error::NoReply { action, .. }
+        | Error::NoSuchUnit { action, .. }
+        | Error::Masked { action, .. }
+        | Error::BadUnit { action, .. }
+        | Error::Denied { action, .. }
+        | Error::Unsupported { action, .. }
+        | Error::NotRunning { action, .. }
+        | Error::Refused { action, .. }
+        | Error::Busy { action, .. }
+        | Error::Dependency { action, .. }
+        | Error::Exists { action, .. }
+        | Error::Manager { action, .. } => action.name(),
+        Error::BadName { .. } => "use",
+        Error::NoManager { .. } => "reach the manager of",
+        Error::Io { doing, .. } => doing,
+    };
+    let kind = match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            svclient::ErrorKind::Denied
+        }
+        _ => kind(error.kind()),
+    };
+    (action.to_owned(), kind, error.hint())
+}
+
+fn kind(kind: ErrorKind) -> svclient::ErrorKind {
+    use svclient::ErrorKind as Theirs;
+    match kind {
+        ErrorKind::BadName => Theirs::BadName,
+        ErrorKind::NoSuchUnit | ErrorKind::Dependency => Theirs::NotFound,
+        ErrorKind::Denied => Theirs::Denied,
+        ErrorKind::Unsupported | ErrorKind::Refused | ErrorKind::Masked => Theirs::Unsupported,
+        ErrorKind::NoManager => Theirs::NotSupervised,
+        ErrorKind::BadUnit => Theirs::NotAService,
+        ErrorKind::Exists => Theirs::NameTaken,
+        _ => Theirs::Io,
+    }
+}
+
+/// One error, told of several services.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Shared(Arc<Error>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_does_not_have_is_refused() {
+        let refused: Vec<_> = Op::all().filter(|op| request(*op).is_none()).collect();
+        for op in [
+            Op::Exit,
+            Op::StopExit,
+            Op::StayDown,
+            Op::StayUp,
+            Op::StayNoRestart,
+            Op::GroupPause,
+            Op::GroupCont,
+            Op::GroupKill,
+        ] {
+            assert!(refused.contains(&op), "{op}");
+        }
+        for op in [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Kill, Op::Reload] {
+            assert!(request(op).is_some(), "{op}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! [`Bus`]: the way to a manager, shared by all its units.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crate::{
+    Action, Asked, Error, Unit, UnitName, UnitStatus,
+    asked::lock,
+    bulk::AllUnits,
+    error::Subject,
+    place::Place,
+    proxy::FileChange,
+    pump::{Deaf, Pump},
+    router::Router,
+};
+
+/// The way to a service manager. Cheap to clone; clones share their connections, and so do all
+/// units of a bus.
+///
+/// There is one connection for calls. Once something is to be waited for, a second one hears
+/// signals, and is always read. Each is served by a thread of its own. A connection that was lost is
+/// made again when it is needed, the second one at once.
+#[derive(Clone)]
+pub struct Bus {
+    inner: Arc<Inner>,
+    interactive: bool,
+    patience: Option<Duration>,
+}
+
+pub(crate) struct Inner {
+    place: Place,
+    calls: Mutex<Option<Arc<Pump>>>,
+    router: Router,
+    batch: Arc<AllUnits>,
+}
+
+impl Bus {
+    /// How long [`Asked::wait`] waits for a reply, unless the bus is told otherwise: 25 s, as
+    /// libdbus does.
+    pub const PATIENCE: Duration = Duration::from_secs(25);
+
+    /// Connects to the manager of the system.
+    pub fn system() -> Asked<'static, Self> {
+        Self::at(Place::System)
+    }
+
+    /// Connects to the manager of this user, by way of the session bus.
+    pub fn user() -> Asked<'static, Self> {
+        Self::at(Place::User)
+    }
+
+    /// Connects to a manager on the bus at a D-Bus address, as in `unix:path=/run/user/1000/bus`.
+    pub fn address(address: impl Into<String>) -> Asked<'static, Self> {
+        Self::at(Place::Address(address.into()))
+    }
+
+    /// Connects to the socket of the manager itself, without a bus: `/run/systemd/private`, or
+    /// `$XDG_RUNTIME_DIR/systemd/private` for a user's. Only its owner may. It is there before
+    /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
+    /// manager ends the connection.
+    #[cfg(feature = "private-socket")]
+    pub fn private(socket: impl Into<std::path::PathBuf>) -> Asked<'static, Self> {
+        Self::at(Place::Private(socket.into()))
+    }
+
+    fn at(place: Place) -> Asked<'static, Self> {
+        let subject = place.to_string();
+        Asked::new(Action::Other("reach"), &subject, Some(Self::PATIENCE), async move {
+            let bus = Self::unconnected(place);
+            bus.pump().await?;
+            Ok(bus)
+        })
+    }
+
+    fn unconnected(place: Place) -> Self {
+        let router = Router::new(place.clone());
+        Self::again(Arc::new_cyclic(|inner| Inner {
+            place,
+            calls: Mutex::new(None),
+            router,
+            batch: Arc::new(AllUnits(inner.clone())),
+        }))
+    }
+
+    pub(crate) fn again(inner: Arc<Inner>) -> Self {
+        Self { inner, interactive: false, patience: Some(Self::PATIENCE) }
+    }
+
+    pub(crate) fn batch(&self) -> Arc<AllUnits> {
+        Arc::clone(&self.inner.batch)
+    }
+
+    /// The same bus, whose calls may make an agent ask the user for a password. Without it, what
+    /// takes one is refused at once.
+    #[must_use]
+    pub fn interactive(&self) -> Self {
+        Self { interactive: true, ..self.clone() }
+    }
+
+    /// The same bus, on which [`Asked::wait`] waits so long for a reply; `None` for ever. It has no
+    /// bearing on jobs, which are waited for until the caller's deadline.
+    #[must_use]
+    pub fn patience(&self, patience: Option<Duration>) -> Self {
+        Self { patience, ..self.clone() }
+    }
+
+    /// A unit of this manager. `web` is `web.service`. Nothing is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`].
+    pub fn unit(&self, name: &str) -> Result<Unit, Error> {
+        Ok(Unit::new(self.clone(), UnitName::new(name)?))
+    }
+
+    /// A unit whose name was checked before.
+    #[must_use]
+    pub fn named(&self, name: UnitName) -> Unit {
+        Unit::new(self.clone(), name)
+    }
+
+    /// The version of the manager, as it says it: "252.38-1~deb12u1".
+    pub fn version(&self) -> Asked<'_, String> {
+        self.ask(Action::Look, &Subject::Manager, async {
+            let properties = self.manager_properties(Action::Look).await?;
+            Ok(properties.text("Version").to_owned())
+        })
+    }
+
+    /// Lets the manager read all unit files again. It takes 0.1 to 0.3 s and stops the manager for
+    /// so long: once for a set of changes, never once for each.
+    pub fn reload(&self) -> Asked<'_, ()> {
+        self.ask(Action::ReloadManager, &Subject::Manager, self.reload_now())
+    }
+
+    pub(crate) async fn reload_now(&self) -> Result<(), Error> {
+        self.manager(Action::ReloadManager, &Subject::Manager, "Reload", &()).await
+    }
+
+    /// The status of many units at once, in their order.
+    pub fn status_of<'a>(
+        &'a self,
+        units: &'a [UnitName],
+    ) -> Asked<'a, Vec<Result<UnitStatus, Error>>> {
+        self.ask(Action::Look, &Subject::Manager, crate::bulk::status(self, units))
+    }
+
+    /// The units that are loaded and whose name fits a pattern with shell wildcards, sorted. Units
+    /// that are down and that nothing refers to are not loaded.
+    pub fn loaded<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitName>> {
+        self.ask(Action::Look, &Subject::Manager, async move {
+            let listed = self.list_by_patterns(patterns).await?;
+            let mut names: Vec<_> =
+                listed.iter().filter_map(|row| UnitName::new(&row.name).ok()).collect();
+            names.sort_unstable();
+            Ok(names)
+        })
+    }
+
+    /// Enables unit files: makes the links that their `[Install]` section asks for, and reloads the
+    /// manager once. Without such a section there is nothing to link, and no change.
+    pub fn enable<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+        self.change_files(Action::Enable, units)
+    }
+
+    /// Disables unit files: removes their links, and reloads the manager once.
+    pub fn disable<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+        self.change_files(Action::Disable, units)
+    }
+
+    /// Masks units, so that nothing can start them, and reloads the manager once. Those that run go
+    /// on running.
+    pub fn mask<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+        self.change_files(Action::Mask, units)
+    }
+
+    /// Unmasks units, and reloads the manager once.
+    pub fn unmask<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+        self.change_files(Action::Unmask, units)
+    }
+
+    fn change_files<'a>(
+        &'a self,
+        action: Action,
+        units: &'a [UnitName],
+    ) -> Asked<'a, Vec<FileChange>> {
+        // An error is told of the unit if there is but one.
+        let subject = match units {
+            [unit] => unit.into(),
+            _ => Subject::Manager,
+        };
+        let asked = subject.clone();
+        self.ask(action, &asked, async move {
+            let changes = self.change_unit_files(action, &subject, units).await?;
+            self.reload_now().await?;
+            Ok(changes)
+        })
+    }
+
+    /// As the public ones, without the reload.
+    pub(crate) async fn change_unit_files(
+        &self,
+        action: Action,
+        subject: &Subject,
+        units: &[UnitName],
+    ) -> Result<Vec<FileChange>, Error> {
+        type Rows = Vec<(String, String, String)>;
+        let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+        let rows: Rows = match action {
+            Action::Enable => {
+                let body = (names, false, false);
+                let (_, rows): (bool, Rows) =
+                    self.manager(action, subject, "EnableUnitFiles", &body).await?;
+                rows
+            }
+            Action::Mask => {
+                let body = (names, false, false);
+                self.manager(action, subject, "MaskUnitFiles", &body).await?
+            }
+            Action::Unmask => {
+                self.manager(action, subject, "UnmaskUnitFiles", &(names, false)).await?
+            }
+            _ => self.manager(action, subject, "DisableUnitFiles", &(names, false)).await?,
+        };
+        let change = |(kind, path, target)| FileChange { kind, path, target };
+        Ok(rows.into_iter().map(change).collect())
+    }
+
+    pub(crate) async fn manager_properties(
+        &self,
+        action: Action,
+    ) -> Result<crate::Properties, Error> {
+        let subject = Subject::Manager;
+        let path = crate::proxy::MANAGER_PATH;
+        let interface = crate::proxy::PROPERTIES;
+        let body = crate::proxy::MANAGER;
+        let call = self.message(action, &subject, path, interface, "GetAll", &body)?;
+        let reply = self.pump().await?.call(action, &subject, call).await?;
+        crate::proxy::properties_of(action, &subject, &reply)
+    }
+
+    /// Wraps what is asked with the words for its messages.
+    pub(crate) fn ask<'a, T>(
+        &self,
+        action: Action,
+        subject: &Subject,
+        future: impl Future<Output = Result<T, Error>> + Send + 'a,
+    ) -> Asked<'a, T> {
+        Asked::new(action, subject, self.patience, future)
+    }
+
+    /// The connection for calls; a new one if the last was lost.
+    pub(crate) async fn pump(&self) -> Result<Arc<Pump>, Error> {
+        let there = lock(&self.inner.calls).clone().filter(|pump| !pump.is_lost());
+        if let Some(pump) = there {
+            return Ok(pump);
+        }
+        let pump = Arc::new(Pump::connect(self.inner.place.clone(), Deaf).await?);
+        *lock(&self.inner.calls) = Some(Arc::clone(&pump));
+        Ok(pump)
+    }
+
+    /// Lets a unit go that was kept; whether that succeeds makes no difference to anybody.
+    pub(crate) fn forget(&self, unit: &UnitName) {
+        let pump = lock(&self.inner.calls).clone();
+        let (action, subject) = (Action::Keep, unit.into());
+        let (path, interface) = (crate::proxy::MANAGER_PATH, crate::proxy::MANAGER);
+        let body = unit.as_str();
+        let call = self.message(action, &subject, path, interface, "UnrefUnit", &body);
+        if let (Some(pump), Ok(call)) = (pump, call) {
+            drop(pump.send(vec![call]));
+        }
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.inner.router
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.inner.place
+    }
+
+    pub(crate) const fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bus").field(&self.inner.place).finish()
+    }
+}

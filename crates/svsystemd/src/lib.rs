@@ -1,0 +1,68 @@
+//! Control, status and watching of systemd units over D-Bus, in the words of [`svclient`].
+//!
+//! ```no_run
+//! use std::time::{Duration, Instant};
+//! use svsystemd::{Bus, Outcome};
+//!
+//! let bus = Bus::system().wait()?;
+//! let web = bus.unit("web")?;
+//! println!("{}", web.status().wait()?.status.state());
+//! let job = web.restart().wait()?;
+//! match job.outcome_before(Instant::now() + Duration::from_secs(30))? {
+//!     Outcome::Reached { .. } => println!("restarted"),
+//!     other => println!("{other:?}"),
+//! }
+//! # Ok::<(), svsystemd::Error>(())
+//! ```
+//!
+//! Everything that is asked is an [`Asked`]: `.await` it in any executor, or `.wait()` for it on a
+//! thread, also on one of an executor. [`Unit`] is an [`svclient::Backend`], so units go together
+//! with service directories in [`svclient::WatchSet`] and [`svclient::Bulk`].
+//!
+//! No program is run, no output is parsed, nothing is polled. Read in this order: [`Bus`], [`Unit`],
+//! [`UnitStatus`], [`Job`], [`UnitWatch`], [`Install`].
+//!
+//! | feature          | adds                                                              |
+//! |------------------|-------------------------------------------------------------------|
+//! | `tokio`          | the connections run on tokio's reactor; nothing to call            |
+//! | `private-socket` | `Bus::private`: the manager's own socket, where there is no bus    |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod action;
+mod asked;
+mod backend;
+mod bulk;
+mod bus;
+mod error;
+mod file;
+mod install;
+mod job;
+mod map;
+mod names;
+mod once;
+mod place;
+#[cfg(feature = "private-socket")]
+mod private;
+mod process;
+mod proxy;
+mod pump;
+mod router;
+mod status;
+mod transient;
+mod unit;
+mod value;
+mod watch;
+
+pub use action::Action;
+pub use asked::Asked;
+pub use bus::Bus;
+pub use error::{Error, ErrorKind, Reason};
+pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};
+pub use job::{Job, JobResult, Outcome};
+pub use names::{UnitName, escape, unescape};
+pub use proxy::FileChange;
+pub use status::{Load, ServiceResult, UnitStatus};
+pub use transient::{Ended, Running, Transient};
+pub use unit::{Unit, Whom};
+pub use value::{Properties, Value};
+pub use watch::{UnitEvent, UnitNews, UnitWatch};

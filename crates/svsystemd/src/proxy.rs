@@ -1,0 +1,278 @@
+//! The methods of systemd that are used here, with their types: the manager, its units, properties.
+//!
+//! No property is kept: systemd signals changes to nobody until somebody subscribes, and some
+//! properties never.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use zbus::{DynamicType, Message, ObjectPath, Variant, message::Flags};
+
+use crate::{
+    Action, Bus, Error, Properties, UnitName,
+    error::{Reason, Subject},
+    pump::Pump,
+};
+
+pub(crate) const MANAGER_NAME: &str = "org.freedesktop.systemd1";
+pub(crate) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+pub(crate) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const JOB: &str = "org.freedesktop.systemd1.Job";
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+
+/// What a method takes.
+pub(crate) trait Body: Serialize + DynamicType + Sync {}
+impl<T: Serialize + DynamicType + Sync> Body for T {}
+
+/// A call of a method of the manager's connection.
+pub(crate) fn message(
+    path: &str,
+    interface: &str,
+    member: &str,
+    flags: Flags,
+    body: &impl Body,
+) -> Result<Message, zbus::Error> {
+    let call = Message::method_call(path, member)
+        .destination(MANAGER_NAME)
+        .interface(interface)
+        .with_flags(flags);
+    call.build(body)
+}
+
+/// A call of a method of the bus itself.
+pub(crate) fn to_bus(member: &str, body: &impl Body) -> Result<Message, zbus::Error> {
+    Message::method_call(BUS_PATH, member).destination(BUS).interface(BUS).build(body)
+}
+
+/// systemd signals a change of a unit in two: first what its type has, then what all units have.
+/// Only both together are a state that there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    First,
+    Second,
+}
+
+/// One row of `ListUnitsByNames`.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) load: String,
+    pub(crate) active: String,
+    pub(crate) sub: String,
+}
+
+type ListedRow = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    zbus::OwnedObjectPath,
+    u32,
+    String,
+    zbus::OwnedObjectPath,
+);
+
+/// A change that a method made to the links of unit files: what, the link, where it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// `symlink` or `unlink`; others are problems that the manager passed over.
+    pub kind: String,
+    /// The link.
+    pub path: String,
+    /// Where it leads; empty for what was removed.
+    pub target: String,
+}
+
+impl Bus {
+    /// Calls a method of the manager; the reply's body is of the type that the caller names.
+    pub(crate) async fn manager<R>(
+        &self,
+        action: Action,
+        subject: &Subject,
+        member: &str,
+        body: &impl Body,
+    ) -> Result<R, Error>
+    where
+        R: serde::de::DeserializeOwned + zbus::Type,
+    {
+        let call = self.message(action, subject, MANAGER_PATH, MANAGER, member, body)?;
+        let reply = self.pump().await?.call(action, subject, call).await?;
+        body_of(action, subject, &reply)
+    }
+
+    pub(crate) fn message(
+        &self,
+        action: Action,
+        subject: &Subject,
+        path: &str,
+        interface: &str,
+        member: &str,
+        body: &impl Body,
+    ) -> Result<Message, Error> {
+        let flags =
+            if self.is_interactive() { Flags::ALLOW_INTERACTIVE_AUTH } else { Flags::empty() };
+        message(path, interface, member, flags, body)
+            .map_err(|why| malformed(action, subject, &why))
+    }
+
+    /// A method that starts a job; the path of the job.
+    pub(crate) async fn job_method(
+        &self,
+        action: Action,
+        unit: &UnitName,
+        member: &str,
+        mode: &str,
+    ) -> Result<String, Error> {
+        let body = (unit.as_str(), mode);
+        let job: zbus::OwnedObjectPath = self.manager(action, &unit.into(), member, &body).await?;
+        Ok(job.as_str().to_owned())
+    }
+
+    /// A method that takes the name of a unit and returns nothing.
+    pub(crate) async fn unit_method(
+        &self,
+        action: Action,
+        unit: &UnitName,
+        member: &str,
+    ) -> Result<(), Error> {
+        self.manager(action, &unit.into(), member, &unit.as_str()).await
+    }
+
+    /// All properties of an object, of all its interfaces at once.
+    pub(crate) async fn properties(
+        &self,
+        action: Action,
+        unit: &UnitName,
+    ) -> Result<Properties, Error> {
+        let subject = unit.into();
+        // As `systemctl show` asks: an empty interface is every interface.
+        let ask = || self.message(action, &subject, &unit.path(), PROPERTIES, "GetAll", &"");
+        let pump = self.pump().await?;
+        let reply = match pump.call(action, &subject, ask()?).await {
+            // It changes nothing, so it may be asked again over a new connection.
+            Err(Error::Lost { .. }) => self.pump().await?.call(action, &subject, ask()?).await?,
+            reply => reply?,
+        };
+        properties_of(action, &subject, &reply)
+    }
+
+    /// Properties of many units, in their order, in one go.
+    pub(crate) async fn properties_of_all(
+        &self,
+        action: Action,
+        units: &[UnitName],
+    ) -> Result<Vec<Result<Properties, Error>>, Error> {
+        let mut calls = Vec::with_capacity(units.len());
+        for unit in units {
+            let subject = unit.into();
+            calls.push(self.message(action, &subject, &unit.path(), PROPERTIES, "GetAll", &"")?);
+        }
+        let replies = crate::asked::all(self.pump().await?.send(calls)).await;
+        let replies = units.iter().zip(replies).map(|(unit, reply)| {
+            let subject = unit.into();
+            let reply = crate::pump::sorted(action, &subject, reply)?;
+            properties_of(action, &subject, &reply)
+        });
+        Ok(replies.collect())
+    }
+
+    /// The type of a pending job; `None` if it is gone by now.
+    pub(crate) async fn job_type(&self, unit: &UnitName, id: u32) -> Result<Option<String>, Error> {
+        let subject = unit.into();
+        let path = format!("{MANAGER_PATH}/job/{id}");
+        let body = (JOB, "JobType");
+        let call = self.message(Action::Look, &subject, &path, PROPERTIES, "Get", &body)?;
+        match self.pump().await?.call(Action::Look, &subject, call).await {
+            Ok(reply) => {
+                let body = reply.body();
+                let value: Variant<'_> =
+                    body.deserialize().map_err(|why| malformed(Action::Look, &subject, &why))?;
+                Ok(String::try_from(value).ok())
+            }
+            Err(error @ (Error::Lost { .. } | Error::NoManager { .. })) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The state of many units, in one round trip, also of those that do not exist.
+    pub(crate) async fn list(&self, units: &[UnitName]) -> Result<Vec<Listed>, Error> {
+        let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+        let subject = Subject::Manager;
+        let rows: Vec<ListedRow> =
+            self.manager(Action::Look, &subject, "ListUnitsByNames", &(names,)).await?;
+        Ok(rows.into_iter().map(listed).collect())
+    }
+
+    /// The loaded units whose name fits one of these patterns (shell wildcards).
+    pub(crate) async fn list_by_patterns(&self, patterns: &[&str]) -> Result<Vec<Listed>, Error> {
+        let states: &[&str] = &[];
+        let subject = Subject::Manager;
+        let body = (states, patterns);
+        let rows: Vec<ListedRow> =
+            self.manager(Action::Look, &subject, "ListUnitsByPatterns", &body).await?;
+        Ok(rows.into_iter().map(listed).collect())
+    }
+}
+
+fn listed(row: ListedRow) -> Listed {
+    let (name, _, load, active, sub, ..) = row;
+    Listed { name, load, active, sub }
+}
+
+/// The body of a reply, of a type that owns its parts.
+pub(crate) fn body_of<R>(action: Action, subject: &Subject, reply: &Message) -> Result<R, Error>
+where
+    R: serde::de::DeserializeOwned + zbus::Type,
+{
+    let body = reply.body();
+    body.deserialize::<R>().map_err(|why| malformed(action, subject, &why))
+}
+
+pub(crate) fn properties_of(
+    action: Action,
+    subject: &Subject,
+    reply: &Message,
+) -> Result<Properties, Error> {
+    let body = reply.body();
+    let all: HashMap<&str, Variant<'_>> =
+        body.deserialize().map_err(|why| malformed(action, subject, &why))?;
+    let mut properties = Properties::default();
+    properties.take(&all);
+    Ok(properties)
+}
+
+/// What a `PropertiesChanged` signal says, and whether of the interface that all units have; `None`
+/// if it is not one.
+pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
+    let body = signal.body();
+    let (interface, changed, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
+        body.deserialize().ok()?;
+    let mut properties = Properties::default();
+    properties.take(&changed);
+    let half = if interface == UNIT { Half::Second } else { Half::First };
+    Some((half, properties))
+}
+
+/// What a `JobRemoved` signal says: the path of the job, and its result.
+pub(crate) fn job_removed(signal: &Message) -> Option<(String, String)> {
+    let body = signal.body();
+    let (_, job, _, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
+    Some((job.as_str().to_owned(), result.to_owned()))
+}
+
+/// A message that is not of the type that systemd documents.
+pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
+    Error::Manager { action, subject: subject.to_string(), source: Reason::of(why) }
+}
+
+/// Calls a method of the bus on a connection of its own.
+pub(crate) async fn ask_bus(pump: &Pump, member: &str, body: &impl Body) -> Result<Message, Error> {
+    let (action, subject) = (Action::Watch, Subject::Manager);
+    let call = to_bus(member, body).map_err(|why| malformed(action, &subject, &why))?;
+    pump.call(action, &subject, call).await
+}

@@ -1,0 +1,404 @@
+//! [`Unit`]: one unit of a manager, and everything that can be asked about it.
+
+use crate::{
+    Action, Asked, Bus, Error, Job, Load, Properties, UnitName, UnitStatus,
+    error::Subject,
+    map::{JobKind, MainProcess},
+    once, process,
+    proxy::FileChange,
+};
+
+/// One unit of a manager. A name and a way there; cheap to clone, and nothing is kept.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    bus: Bus,
+    name: UnitName,
+}
+
+/// Which processes of a unit a signal goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whom {
+    /// The main process.
+    Main,
+    /// The process of a start, reload or stop command.
+    Control,
+    /// Every process of its control group.
+    All,
+}
+
+impl Whom {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Control => "control",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Linux's numbers: the manager takes no other.
+pub(crate) const SIGSTOP: i32 = nix::libc::SIGSTOP;
+pub(crate) const SIGCONT: i32 = nix::libc::SIGCONT;
+
+impl Unit {
+    pub(crate) const fn new(bus: Bus, name: UnitName) -> Self {
+        Self { bus, name }
+    }
+
+    /// Its name, as it was given and completed.
+    #[must_use]
+    pub fn name(&self) -> &UnitName {
+        &self.name
+    }
+
+    /// The way to its manager.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// How it stands.
+    ///
+    /// [`Error::NoSuchUnit`] where there is neither a file nor a running unit of this name. A unit
+    /// that is masked, or whose file is broken, has a status that says so.
+    pub fn status(&self) -> Asked<'_, UnitStatus> {
+        self.ask(Action::Look, async {
+            let status = self.look().await?;
+            if status.exists() {
+                return Ok(status);
+            }
+            Err(Error::NoSuchUnit { action: Action::Look, unit: self.name.clone() })
+        })
+    }
+
+    /// As [`Unit::status`], also for a unit that does not exist.
+    pub(crate) fn look_now(&self) -> Asked<'_, UnitStatus> {
+        self.ask(Action::Look, self.look())
+    }
+
+    pub(crate) async fn look(&self) -> Result<UnitStatus, Error> {
+        let properties = self.bus.properties(Action::Look, &self.name).await?;
+        self.seen(properties).await
+    }
+
+    /// Adds to the properties what they do not say: the type of a pending job, and whether the
+    /// process is stopped. If the job is over meanwhile the unit is read again, for its state was
+    /// that of before.
+    pub(crate) async fn seen(&self, mut properties: Properties) -> Result<UnitStatus, Error> {
+        // Each turn but the last takes a whole job of somebody else's to be begun and ended.
+        for _ in 0..8 {
+            let Some(id) = job_id(&properties) else { break };
+            if let Some(kind) = self.bus.job_type(&self.name, id).await? {
+                let main = process::main(&properties);
+                return Ok(UnitStatus::new(properties, JobKind::from_type(&kind), main));
+            }
+            properties = self.bus.properties(Action::Look, &self.name).await?;
+        }
+        let main = process::main(&properties);
+        Ok(UnitStatus::new(properties, None, main))
+    }
+
+    /// As [`Unit::seen`], for what was signalled: what is newer must not take its place. Only on the
+    /// way down does it matter what the job is.
+    pub(crate) async fn told(&self, properties: Properties) -> Result<UnitStatus, Error> {
+        let job = match job_id(&properties) {
+            Some(id) if properties.text("ActiveState") == "deactivating" => {
+                let kind = self.bus.job_type(&self.name, id).await?;
+                // It is over, and a restart would not be.
+                kind.map_or(Some(JobKind::Down), |kind| JobKind::from_type(&kind))
+            }
+            // Between two runs: what stops a unit that is down is over at once.
+            Some(_) if properties.text("ActiveState") == "inactive" => Some(JobKind::Up),
+            _ => None,
+        };
+        let main = process::main(&properties);
+        Ok(UnitStatus::new(properties, job, main))
+    }
+
+    /// Starts it.
+    ///
+    /// One that waits for its next automatic start is started now: systemd 252 would let a start
+    /// wait as long, so it is asked to restart. What [`Unit::once`] has set up is removed first.
+    pub fn start(&self) -> Asked<'_, Job> {
+        self.ask(Action::Start, async {
+            let properties = self.bus.properties(Action::Start, &self.name).await?;
+            if once::is_set(&properties) {
+                once::clear(self, &properties).await?;
+            }
+            let waits = properties.text("SubState").starts_with("auto-restart");
+            let method = if waits { "RestartUnit" } else { "StartUnit" };
+            self.job(Action::Start, method, &properties).await
+        })
+    }
+
+    /// Stops it. A frozen unit is thawed first.
+    pub fn stop(&self) -> Asked<'_, Job> {
+        self.ask(Action::Stop, async {
+            let properties = self.thaw_if_frozen(Action::Stop).await?;
+            self.job(Action::Stop, "StopUnit", &properties).await
+        })
+    }
+
+    /// Stops it if it runs, then starts it. A frozen unit is thawed first.
+    pub fn restart(&self) -> Asked<'_, Job> {
+        self.ask(Action::Restart, async {
+            let properties = self.thaw_if_frozen(Action::Restart).await?;
+            if once::is_set(&properties) {
+                once::clear(self, &properties).await?;
+            }
+            self.job(Action::Restart, "RestartUnit", &properties).await
+        })
+    }
+
+    /// Restarts it if it runs; nothing is done if it is down.
+    pub fn try_restart(&self) -> Asked<'_, Job> {
+        self.ask(Action::TryRestart, async {
+            let properties = self.thaw_if_frozen(Action::TryRestart).await?;
+            self.job(Action::TryRestart, "TryRestartUnit", &properties).await
+        })
+    }
+
+    /// Lets it read its configuration again, as its unit file says how. Without that it is
+    /// [`Error::Unsupported`]; nothing else is done instead.
+    pub fn reload(&self) -> Asked<'_, Job> {
+        self.ask(Action::Reload, async {
+            let properties = self.thaw_if_frozen(Action::Reload).await?;
+            self.job(Action::Reload, "ReloadUnit", &properties).await
+        })
+    }
+
+    /// Reloads it if its unit file says how, else restarts it; starts it if it is down.
+    pub fn reload_or_restart(&self) -> Asked<'_, Job> {
+        self.ask(Action::ReloadOrRestart, async {
+            let properties = self.thaw_if_frozen(Action::ReloadOrRestart).await?;
+            self.job(Action::ReloadOrRestart, "ReloadOrRestartUnit", &properties).await
+        })
+    }
+
+    /// Starts it if it is down, and lets this run be the last: a running one goes on and is not
+    /// started again when it ends. [`Unit::start`] and [`Unit::restart`] undo that.
+    ///
+    /// systemd has no such request. It is done by a drop-in in the manager's runtime directory,
+    /// which takes the right to write there, and a reload of the manager.
+    pub fn once(&self) -> Asked<'_, Job> {
+        self.ask(Action::Once, async {
+            let properties = once::set(self).await?;
+            self.job(Action::Once, "StartUnit", &properties).await
+        })
+    }
+
+    /// As [`Unit::once`] for a unit that runs; one that is down stays down.
+    pub fn no_restart(&self) -> Asked<'_, ()> {
+        self.ask(Action::Once, async { once::set(self).await.map(drop) })
+    }
+
+    /// Sends a signal, by Linux's number, to its main process; by way of the manager, which knows
+    /// whose pid it is. A frozen unit is thawed first: it could not die of a signal.
+    ///
+    /// [`Error::NotRunning`] if there is no main process.
+    pub fn kill(&self, signal: i32) -> Asked<'_, ()> {
+        self.signal(Whom::Main, signal)
+    }
+
+    /// As [`Unit::kill`], to other processes of the unit. For [`Whom::All`] it is no error if there
+    /// are none.
+    pub fn signal(&self, whom: Whom, signal: i32) -> Asked<'_, ()> {
+        self.ask(Action::Signal, async move {
+            if signal != SIGSTOP && signal != SIGCONT {
+                self.thaw_if_frozen(Action::Signal).await?;
+            }
+            self.signal_now(whom, signal).await
+        })
+    }
+
+    async fn signal_now(&self, whom: Whom, signal: i32) -> Result<(), Error> {
+        let body = (self.name.as_str(), whom.name(), signal);
+        let sent = self.bus.manager(Action::Signal, &self.subject(), "KillUnit", &body).await;
+        match sent {
+            Err(Error::NoSuchUnit { action, unit }) => self.not_loaded(action, unit).await,
+            sent => sent,
+        }
+    }
+
+    /// Stops its main process by SIGSTOP, and returns when it has stopped. systemd does not notice:
+    /// it goes on calling the unit active, and its watchdog goes on.
+    pub fn pause(&self) -> Asked<'_, ()> {
+        self.ask(Action::Signal, self.halt(SIGSTOP, MainProcess::Stopped))
+    }
+
+    /// Lets it go on by SIGCONT.
+    pub fn cont(&self) -> Asked<'_, ()> {
+        self.ask(Action::Signal, self.halt(SIGCONT, MainProcess::Going))
+    }
+
+    async fn halt(&self, signal: i32, wanted: MainProcess) -> Result<(), Error> {
+        self.signal_now(Whom::Main, signal).await?;
+        let properties = self.bus.properties(Action::Signal, &self.name).await?;
+        process::settled(&properties, wanted).await;
+        // Nobody signals this.
+        let id = UnitName::new(properties.text("Id")).unwrap_or_else(|_| self.name.clone());
+        self.bus.router().look(&id);
+        Ok(())
+    }
+
+    /// Freezes all its processes by the freezer of its control group.
+    ///
+    /// Not a kind of [`Unit::pause`]: on systemd 257 and 262 a unit whose main process is killed
+    /// while it is frozen may hang for good, and jobs of a frozen unit are refused.
+    pub fn freeze(&self) -> Asked<'_, ()> {
+        self.ask(Action::Freeze, self.freezer(Action::Freeze, "FreezeUnit"))
+    }
+
+    /// Lets frozen processes go on.
+    pub fn thaw(&self) -> Asked<'_, ()> {
+        self.ask(Action::Thaw, self.freezer(Action::Thaw, "ThawUnit"))
+    }
+
+    /// systemd 252 signals neither.
+    async fn freezer(&self, action: Action, method: &str) -> Result<(), Error> {
+        match self.bus.unit_method(action, &self.name, method).await {
+            Err(Error::NoSuchUnit { action, unit }) => return self.not_loaded(action, unit).await,
+            done => done?,
+        }
+        self.bus.router().look(&self.name);
+        Ok(())
+    }
+
+    /// The manager calls a unit that is not loaded unknown; one that exists is merely down.
+    async fn not_loaded(&self, action: Action, unit: UnitName) -> Result<(), Error> {
+        if self.look().await?.exists() {
+            return Err(Error::NotRunning { action, unit });
+        }
+        Err(Error::NoSuchUnit { action, unit })
+    }
+
+    async fn thaw_if_frozen(&self, action: Action) -> Result<Properties, Error> {
+        let properties = self.bus.properties(action, &self.name).await?;
+        let frozen = matches!(properties.text("FreezerState"), "frozen" | "freezing");
+        let runs = !matches!(properties.text("ActiveState"), "inactive" | "failed");
+        if frozen && runs {
+            self.freezer(action, "ThawUnit").await?;
+        }
+        Ok(properties)
+    }
+
+    /// Forgets that it failed, its count of restarts and the limit of its starts.
+    pub fn reset_failed(&self) -> Asked<'_, ()> {
+        let reset = self.bus.unit_method(Action::ResetFailed, &self.name, "ResetFailedUnit");
+        self.ask(Action::ResetFailed, async {
+            match reset.await {
+                // Not loaded, so there is nothing to forget, unless there is no such unit at all.
+                Err(error @ Error::NoSuchUnit { .. }) => {
+                    if self.look().await?.exists() {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                }
+                done => done,
+            }
+        })
+    }
+
+    /// Enables it: see [`Bus::enable`].
+    pub fn enable(&self) -> Asked<'_, Vec<FileChange>> {
+        self.bus.enable(std::slice::from_ref(&self.name))
+    }
+
+    /// Disables it: see [`Bus::disable`].
+    pub fn disable(&self) -> Asked<'_, Vec<FileChange>> {
+        self.bus.disable(std::slice::from_ref(&self.name))
+    }
+
+    /// Masks it: see [`Bus::mask`].
+    pub fn mask(&self) -> Asked<'_, Vec<FileChange>> {
+        self.bus.mask(std::slice::from_ref(&self.name))
+    }
+
+    /// Unmasks it: see [`Bus::unmask`].
+    pub fn unmask(&self) -> Asked<'_, Vec<FileChange>> {
+        self.bus.unmask(std::slice::from_ref(&self.name))
+    }
+
+    /// The state of its unit file, read from the disk: `enabled`, `disabled`, `static`, `masked` and
+    /// so on. It takes the manager some milliseconds.
+    pub fn file_state(&self) -> Asked<'_, String> {
+        self.ask(Action::Look, async {
+            let body = self.name.as_str();
+            self.bus.manager(Action::Look, &self.subject(), "GetUnitFileState", &body).await
+        })
+    }
+
+    /// Keeps it loaded while this bus is connected, so that the exit status of a run that succeeded
+    /// can be read afterwards. [`Unit::release`] ends that.
+    pub fn keep(&self) -> Asked<'_, ()> {
+        self.ask(Action::Keep, self.bus.unit_method(Action::Keep, &self.name, "RefUnit"))
+    }
+
+    /// Ends [`Unit::keep`].
+    pub fn release(&self) -> Asked<'_, ()> {
+        self.ask(Action::Keep, self.bus.unit_method(Action::Keep, &self.name, "UnrefUnit"))
+    }
+
+    /// Listens first, then asks: so the end of the job is never missed, nor what the unit says of
+    /// itself meanwhile.
+    async fn job(
+        &self,
+        action: Action,
+        method: &str,
+        properties: &Properties,
+    ) -> Result<Job, Error> {
+        let id = UnitName::new(properties.text("Id")).unwrap_or_else(|_| self.name.clone());
+        let wait = self.bus.router().jobs(id).await?;
+        let asked = self.bus.job_method(action, &self.name, method, "replace").await;
+        let path = match asked {
+            Err(Error::NoSuchUnit { .. }) if action == Action::Stop => {
+                // Not loaded: it is down already, unless there is no such unit.
+                let status = self.look().await?;
+                if !status.exists() {
+                    return Err(Error::NoSuchUnit { action, unit: self.name.clone() });
+                }
+                // Reading has loaded it; a job on a unit that is down is done at once.
+                self.bus.job_method(action, &self.name, method, "replace").await?
+            }
+            Err(Error::BadUnit { .. } | Error::Manager { .. }) => {
+                return Err(self.explained(action, asked).await);
+            }
+            asked => asked?,
+        };
+        Ok(Job::new(self.clone(), action, path, wait))
+    }
+
+    /// An error with what the manager knows about the unit's file.
+    async fn explained(&self, action: Action, asked: Result<String, Error>) -> Error {
+        let Err(error) = asked else {
+            return Error::NoSuchUnit { action, unit: self.name.clone() };
+        };
+        match self.look().await {
+            Ok(status) if status.load == Load::Broken => {
+                let text = status.load_error().unwrap_or("its unit file is broken").to_owned();
+                let source = crate::Reason { name: String::new(), text };
+                Error::BadUnit { action, unit: self.name.clone(), source }
+            }
+            _ => error,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::from(&self.name)
+    }
+
+    fn ask<'a, T>(
+        &self,
+        action: Action,
+        future: impl Future<Output = Result<T, Error>> + Send + 'a,
+    ) -> Asked<'a, T> {
+        self.bus.ask(action, &self.subject(), future)
+    }
+}
+
+/// The number of the pending job.
+fn job_id(properties: &Properties) -> Option<u32> {
+    let id = properties.get("Job")?.fields().first()?.unsigned()?;
+    u32::try_from(id).ok().filter(|id| *id != 0)
+}

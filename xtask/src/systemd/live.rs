@@ -1,0 +1,62 @@
+//! The live tests that need a systemd: built here, run in the machine.
+//!
+//! They are in the binaries named `live`, in modules named `systemd`. Those in `user::systemd` are
+//! run as an ordinary user with a user manager, the others as root. Elsewhere each of these tests
+//! notes that it was put off (see `test::session`) and returns.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use cargo_metadata::Message;
+
+use crate::{
+    command::{self, cargo},
+    failure::Failure,
+    test::session::Session,
+};
+
+/// Runs them all; what they print is counted.
+pub(crate) fn run(session: &mut Session) -> Result<(), Failure> {
+    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    for binary in binaries()? {
+        for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
+            if !has_tests(&binary, filter)? {
+                continue;
+            }
+            let mut run = Command::new(&this);
+            run.current_dir(command::root()).arg("systemd").args(user).arg("--");
+            session.run_put_off(run.arg(&binary).args(filter))?;
+        }
+    }
+    Ok(())
+}
+
+const AS_ROOT: &[&str] = &["systemd::", "--skip", "user::systemd::"];
+const AS_USER: &[&str] = &["user::systemd::"];
+
+/// Whether the filter lets any test of this binary through.
+fn has_tests(binary: &Path, filter: &[&str]) -> Result<bool, Failure> {
+    let mut list = Command::new(binary);
+    let done = command::capture(list.args(filter).args(["--list", "--format", "terse"]))?;
+    Ok(done.text.lines().any(|line| line.ends_with(": test")))
+}
+
+/// Builds the binaries named `live` as the other tests do, so that nothing is built twice.
+fn binaries() -> Result<Vec<PathBuf>, Failure> {
+    let mut build = cargo(["test", "--no-run", "--workspace", "--all-features", "--test", "live"]);
+    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = build.output().map_err(|why| command::not_run(&build, &why))?;
+    if !output.status.success() {
+        return Err(Failure::Told);
+    }
+    let messages = Message::parse_stream(output.stdout.as_slice()).filter_map(Result::ok);
+    let built = messages.filter_map(|message| match message {
+        Message::CompilerArtifact(artifact) if artifact.target.name == "live" => {
+            artifact.executable.map(PathBuf::from)
+        }
+        _ => None,
+    });
+    Ok(built.collect())
+}
