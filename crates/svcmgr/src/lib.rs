@@ -43,6 +43,11 @@
 #[doc(inline)]
 pub use svclient::*;
 
+// The same signature; with units, their names are known as well.
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use svsystemd::open;
+
 /// Definitions: one for every supervisor, applied safely.
 #[cfg(feature = "build")]
 #[doc(inline)]

@@ -13,10 +13,11 @@ pub(crate) use self::{
 mod build;
 mod verbs;
 
-/// Control services under runit, s6, daemontools and daemontools-encore.
+/// Control services under runit, s6, daemontools, daemontools-encore and systemd.
 ///
 /// A SERVICE is a name in the scan directory (web), its logger (web/log), a pattern over names
-/// ('web-*'), or a path (./web, /etc/service/web).
+/// ('web-*'), a path (./web, /etc/service/web), or a unit of systemd (web.service, systemd:web,
+/// 'web-*.service').
 ///
 /// Exit codes: 0 done, 1 a negative answer, 99 the deadline passed, 100 usage, 102 not supervised,
 /// 111 the system refused. With several services: the highest.
@@ -31,6 +32,7 @@ pub(crate) struct Args {
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Global {
     /// The scan directory; else $SVDIR, else the first of the usual places that is in use
     #[arg(long, global = true, value_name = "DIR")]
@@ -38,6 +40,13 @@ pub(crate) struct Global {
     /// The suite that supervises, instead of finding out
     #[arg(long, global = true, value_name = "SUITE", value_parser = parse_dialect)]
     pub(crate) backend: Option<Dialect>,
+    /// Units of the system's systemd: all of its services beside those of the scan directory, and
+    /// names that are in no scan directory
+    #[arg(long, global = true)]
+    pub(crate) system: bool,
+    /// The same with this user's systemd
+    #[arg(long, global = true, conflicts_with = "system")]
+    pub(crate) user: bool,
     /// Print JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -1,4 +1,4 @@
-//! From what the user typed to services: names in the scan directory, loggers, patterns, paths.
+//! From what the user typed to services: names in the scan directory, loggers, patterns, paths, units.
 
 use std::{
     collections::BTreeSet,
@@ -7,14 +7,18 @@ use std::{
     sync::Arc,
 };
 
-use svcmgr::{Backend, Dialect, Error, ScanDir, Service, is_path};
+use svcmgr::{
+    Backend, Dialect, Error, ScanDir, Service, is_path,
+    systemd::{Bus, unit_in},
+};
 
 use crate::{args::Global, exit::Exit, output::Output};
 
 /// A service as the user named it, or why it cannot be used.
 pub(crate) struct Target {
     pub(crate) name: String,
-    pub(crate) path: PathBuf,
+    /// The service directory; `None` for a unit.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) backend: Result<Found, Error>,
 }
 
@@ -30,14 +34,17 @@ pub(crate) fn find(
     names: &[OsString],
     output: &mut Output,
 ) -> Result<Vec<Target>, NoTargets> {
-    let finder = Finder { global, scan_dir: std::cell::OnceCell::new() };
+    let finder = Finder::new(global);
     let mut targets = if names.is_empty() { finder.all(output)? } else { Vec::new() };
     for name in names {
         finder.one(name, &mut targets, output)?;
     }
     // A service that is named twice, by itself and by a pattern, is asked once.
     let mut seen = BTreeSet::new();
-    targets.retain(|target| seen.insert(target.path.clone()));
+    targets.retain(|target| match &target.path {
+        Some(path) => seen.insert(path.clone()),
+        None => seen.insert(PathBuf::from(&target.name)),
+    });
     for target in &targets {
         if let Some(dialect) = global.backend {
             doubt(target, dialect, output);
@@ -70,9 +77,65 @@ pub(crate) fn scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, 
 struct Finder<'a> {
     global: &'a Global,
     scan_dir: std::cell::OnceCell<ScanDir>,
+    /// Nobody is connected to before a unit is named.
+    bus: std::cell::OnceCell<Result<Bus, Exit>>,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    fn new(global: &'a Global) -> Self {
+        let (scan_dir, bus) = (std::cell::OnceCell::new(), std::cell::OnceCell::new());
+        Self { global, scan_dir, bus }
+    }
+
+    fn units_too(&self) -> bool {
+        self.global.system || self.global.user
+    }
+
+    fn bus(&self, output: &mut Output) -> Result<&Bus, NoTargets> {
+        let connected = self.bus.get_or_init(|| {
+            let bus = if self.global.user { Bus::user() } else { Bus::system() };
+            bus.wait().map_err(|why| {
+                let error = Error::from(why);
+                output.error(&error);
+                Exit::from(&error)
+            })
+        });
+        connected.as_ref().map_err(|exit| NoTargets(*exit))
+    }
+
+    /// Units by a name, or those that are loaded and fit a pattern.
+    fn units(
+        &self,
+        name: &str,
+        targets: &mut Vec<Target>,
+        output: &mut Output,
+    ) -> Result<(), NoTargets> {
+        let bus = self.bus(output)?;
+        if !name.contains(['*', '?', '[']) {
+            let backend = bus.unit(name).map(|unit| Arc::new(unit) as Found);
+            let backend = backend.map_err(Error::from);
+            let name = backend.as_ref().map_or(name, |unit| unit.name()).to_owned();
+            targets.push(Target { name, path: None, backend });
+            return Ok(());
+        }
+        let pattern = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
+        let found = bus.loaded(&[&pattern]).wait().map_err(|why| {
+            let error = Error::from(why);
+            output.error(&error);
+            NoTargets(Exit::from(&error))
+        })?;
+        if found.is_empty() {
+            output.message(&format!("no loaded unit matches {name}"));
+            return Err(NoTargets(Exit::Negative));
+        }
+        targets.extend(found.into_iter().map(|name| {
+            let unit = bus.named(name);
+            let name = unit.name().as_str().to_owned();
+            Target { name, path: None, backend: Ok(Arc::new(unit)) }
+        }));
+        Ok(())
+    }
+
     fn scan_dir(&self, output: &mut Output) -> Result<&ScanDir, NoTargets> {
         if let Some(found) = self.scan_dir.get() {
             return Ok(found);
@@ -82,6 +145,17 @@ impl Finder<'_> {
     }
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
+        if self.units_too() {
+            let found = match &self.global.dir {
+                Some(dir) => Some(ScanDir::new(dir)),
+                None => ScanDir::find(),
+            };
+            let services = found.map(|scan_dir| services(&scan_dir, output)).transpose()?;
+            let services = services.unwrap_or_default().into_iter();
+            let mut targets = services.map(|service| self.target(service)).collect();
+            self.units("*.service", &mut targets, output)?;
+            return Ok(targets);
+        }
         let scan_dir = self.scan_dir(output)?;
         let services = services(scan_dir, output)?;
         if services.is_empty() {
@@ -100,9 +174,20 @@ impl Finder<'_> {
             output.message("a service has an empty name");
             return Err(NoTargets(Exit::Usage));
         }
+        if let Some(unit) = unit_in(name) {
+            return self.units(unit, targets, output);
+        }
         if is_path(name) {
             targets.push(self.open(Path::new(name).to_owned(), name));
             return Ok(());
+        }
+        if self.units_too() {
+            // What is in the scan directory is meant first.
+            let found = self.global.dir.as_ref().map(ScanDir::new).or_else(ScanDir::find);
+            let there = |scan: &ScanDir| scan.dir().join(name).symlink_metadata().is_ok();
+            if let Some(unit) = name.to_str().filter(|_| !found.as_ref().is_some_and(there)) {
+                return self.units(unit, targets, output);
+            }
         }
         let scan_dir = self.scan_dir(output)?;
         let path = scan_dir.dir().join(name);
@@ -134,7 +219,7 @@ impl Finder<'_> {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Ok(service),
         };
-        Target { name, path, backend: service.map(found) }
+        Target { name, path: Some(path), backend: service.map(found) }
     }
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
@@ -143,7 +228,7 @@ impl Finder<'_> {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
         };
-        Target { name, path, backend: service.map(found) }
+        Target { name, path: Some(path), backend: service.map(found) }
     }
 }
 
@@ -166,7 +251,7 @@ fn explain(target: &Target, output: &mut Output) {
     let Some(service) = target.backend.as_ref().ok().and_then(|found| found.directory()) else {
         return;
     };
-    let path = target.path.display();
+    let path = service.dir().display();
     let found = match service.dialect() {
         Some(dialect) => format!("{dialect}, by the files in {path}"),
         None => format!("no supervisor has left its files in {path}"),
@@ -176,7 +261,9 @@ fn explain(target: &Target, output: &mut Output) {
 
 /// Says so where the files contradict the suite that was named: its questions get no answer there.
 fn doubt(target: &Target, named: Dialect, output: &mut Output) {
-    let found = Service::open(&target.path).ok().and_then(|service| service.dialect());
+    let path = target.path.as_ref();
+    let service = path.and_then(|path| Service::open(path).ok());
+    let found = service.and_then(|service| service.dialect());
     if let Some(found) = found.filter(|found| *found != named) {
         output.message(&format!("{}: taken for {named}, but its files are {found}'s", target.name));
     }

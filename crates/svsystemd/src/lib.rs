@@ -40,6 +40,7 @@ mod job;
 mod map;
 mod names;
 mod once;
+mod open;
 mod place;
 #[cfg(feature = "private-socket")]
 mod private;
@@ -60,6 +61,7 @@ pub use error::{Error, ErrorKind, Reason};
 pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};
 pub use job::{Job, JobResult, Outcome};
 pub use names::{UnitName, escape, unescape};
+pub use open::{open, unit_in};
 pub use proxy::FileChange;
 pub use status::{Load, ServiceResult, UnitStatus};
 pub use transient::{Ended, Running, Transient};

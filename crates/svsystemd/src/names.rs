@@ -15,7 +15,7 @@ use crate::Error;
 pub struct UnitName(String);
 
 /// What a name may end in.
-const TYPES: [&str; 11] = [
+pub(crate) const TYPES: [&str; 11] = [
     "service",
     "socket",
     "target",

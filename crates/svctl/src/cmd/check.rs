@@ -72,7 +72,7 @@ fn look(target: Target, check: &args::Check) -> Found {
             Found { row, complaints, exit }
         }
         Err(error) => {
-            let row = Row::failed(&name, Some(&path), &error);
+            let row = Row::failed(&name, path.as_deref(), &error);
             let complaints = row.error.iter().cloned().collect();
             Found { row, complaints, exit: Exit::from(&error) }
         }

@@ -65,7 +65,7 @@ fn tell_all(
                 None => continue,
             },
             Err(error) => {
-                Told::failed(Row::failed(&target.name, Some(&target.path), &error), error)
+                Told::failed(Row::failed(&target.name, target.path.as_deref(), &error), error)
             }
         });
     }

@@ -53,7 +53,9 @@ fn look(target: Target, exit: &mut Exit, hints: &mut BTreeSet<String>, output: &
             Ok(observation) => Row::new(&*found, &observation),
             Err(error) => failed(Row::failed_for(&*found, &error), &error, exit, hints, output),
         },
-        Err(error) => failed(Row::failed(&name, Some(&path), &error), &error, exit, hints, output),
+        Err(error) => {
+            failed(Row::failed(&name, path.as_deref(), &error), &error, exit, hints, output)
+        }
     };
     if row.supervised == Some(false) {
         *exit = (*exit).max(Exit::Unsupervised);

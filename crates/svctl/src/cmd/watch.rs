@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ffi::OsString, os::fd::AsFd};
 
 use jiff::Timestamp;
-use svcmgr::{Error, News, Service, State, WatchEvent, WatchKey, WatchSet};
+use svcmgr::{Error, News, ScanDir, Service, State, WatchEvent, WatchKey, WatchSet};
 
 use crate::{
     args::Global,
@@ -48,10 +48,17 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
     let mut watched: BTreeSet<WatchKey> = BTreeSet::new();
     // A named suite would have to be named again for every service that appears.
     let follows = services.is_empty() && global.backend.is_none();
-    if follows {
+    let units = global.system || global.user;
+    if follows && !units {
         watch.follow(names::scan_dir(global, output)?)?;
     } else {
-        for target in names::find(global, services, output)? {
+        let found = global.dir.as_ref().map(ScanDir::new).or_else(ScanDir::find);
+        if let Some(scan) = found.filter(|_| follows) {
+            watch.follow(scan)?;
+        }
+        let targets = names::find(global, services, output)?;
+        // Services of a followed directory come by themselves.
+        for target in targets.into_iter().filter(|target| !follows || target.path.is_none()) {
             match target.backend.and_then(|found| watch.add(found)) {
                 Ok(key) => drop(watched.insert(key)),
                 Err(error) => {

@@ -14,11 +14,14 @@
 #[path = "../../../svclient/tests/live/supervised.rs"]
 mod supervised;
 
+#[path = "../../../svsystemd/tests/live/here.rs"]
+mod here;
 mod native;
 mod own;
 mod schema;
 mod sentences;
 mod svctl;
+mod systemd;
 
 /// To every suite, and to the supervisor that svctl is itself.
 macro_rules! say_to_all {

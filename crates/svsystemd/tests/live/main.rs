@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod here;
 #[macro_use]
 mod machine;
 

@@ -1,0 +1,123 @@
+//! Units beside service directories, under the systemd of a throw-away machine.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+use crate::{
+    here::is_here,
+    supervised::{Suite, Supervised},
+    svctl::{Run, Watching, run},
+};
+
+/// A unit that is gone with the machine.
+struct Unit(String);
+
+impl Unit {
+    fn new(name: &str, service: &str) -> Self {
+        let unit = Self(format!("svctl-{name}.service"));
+        fs::write(unit.path(), format!("[Service]\n{service}\n")).unwrap();
+        Self::reload();
+        unit
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from("/run/systemd/system").join(&self.0)
+    }
+
+    fn reload() {
+        assert!(Command::new("systemctl").arg("daemon-reload").status().unwrap().success());
+    }
+
+    fn svctl(&self, args: &[&str]) -> Run {
+        run(args.iter().copied().chain([&*self.0]))
+    }
+
+    fn native(&self) -> String {
+        let output = Command::new("systemctl").args(["is-active", &self.0]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        let _stopped = Command::new("systemctl").args(["stop", &self.0]).status();
+        let _gone = fs::remove_file(self.path());
+        Self::reload();
+    }
+}
+
+const SLEEP: &str = "ExecStart=/bin/sleep 1000";
+
+#[test]
+fn a_unit_is_asked_like_any_other_service() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new("asked", SLEEP);
+    let status = |unit: &Unit| unit.svctl(&["status", "--json"]).json()[0].take();
+    let down = status(&unit);
+    assert_eq!((&down["state"], &down["backend"]), (&"down".into(), &"systemd".into()), "{down}");
+    assert_eq!(down["path"], Value::Null);
+    let up = unit.svctl(&["up", "--json"]).json()[0].take();
+    assert_eq!((&up["outcome"], &up["state"]), (&"reached".into(), &"up".into()), "{up}");
+    assert_eq!(unit.native(), "active");
+    let restarted = unit.svctl(&["restart", "--json"]).json()[0].take();
+    assert_eq!(restarted["outcome"], "reached", "{restarted}");
+    assert_ne!(restarted["pid"], up["pid"]);
+    assert_eq!(unit.svctl(&["check"]).code, 0);
+    assert_eq!(unit.svctl(&["pause"]).code, 0);
+    assert_eq!(status(&unit)["state"], "paused");
+    assert_eq!(unit.svctl(&["cont"]).code, 0);
+    let exit = unit.svctl(&["exit", "--no-wait"]);
+    assert!(exit.code == 1 && exit.err.contains("exit"), "{exit:?}");
+    let down = unit.svctl(&["down"]);
+    assert_eq!((down.code, &*unit.native()), (0, "inactive"), "{down:?}");
+    assert_eq!(unit.svctl(&["check"]).code, 1);
+    let missing = run(["status", "no-such-unit.service"]);
+    assert_eq!(missing.code, 111, "{missing:?}");
+    let bad = run(["status", "systemd:a b"]);
+    assert!(bad.code == 1 && bad.out.contains("letters"), "{bad:?}");
+}
+
+#[test]
+fn a_unit_that_fails_is_told_with_its_exit() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new("fails", "ExecStart=/bin/sh -c 'exit 3'");
+    let up = unit.svctl(&["up", "--for", "up-for=2s"]);
+    assert_eq!(up.code, 1, "{up:?}");
+    assert!(up.err.contains("exited with 3"), "{up:?}");
+    let row = unit.svctl(&["status", "--json"]).json()[0].take();
+    assert_eq!((&row["state"], &row["exit"]["code"]), (&"failed".into(), &3.into()), "{row}");
+}
+
+#[test]
+fn units_and_directories_are_in_one_listing_and_one_watch() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new("beside", SLEEP);
+    let supervised = Supervised::start(Suite::Runit, "exec sleep 1000");
+    let dir = supervised.scan_dir().to_str().unwrap().to_owned();
+    let mut watching = Watching::start(["--dir", &dir, "web", &unit.0]);
+    watching.until(|line| line["service"] == "web" && line["state"] == "up");
+    assert_eq!(run(["--dir", &dir, "up", "web", &unit.0]).code, 0);
+    let lines = watching.until(|line| line["service"] == *unit.0 && line["state"] == "up");
+    assert_eq!(lines.last().unwrap()["backend"], "systemd");
+    let all = run(["--dir", &dir, "--system", "status", "--json"]).json();
+    let rows = all.as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["service"].as_str().unwrap()).collect();
+    assert!(names.contains(&"web") && names.contains(&&*unit.0), "{names:?}");
+    // A plain name is a unit where no directory has it.
+    let plain = run(["--dir", &dir, "--system", "status", "web", "svctl-beside", "--json"]).json();
+    let backends: Vec<&Value> =
+        plain.as_array().unwrap().iter().map(|row| &row["backend"]).collect();
+    assert_eq!(backends, ["runit", "systemd"]);
+    let some = run(["status", "svctl-besid*.service", "--json"]).json();
+    assert_eq!(some.as_array().unwrap().len(), 1);
+    assert_eq!(run(["--dir", &dir, "restart", "web", &unit.0]).code, 0);
+    assert_eq!(run(["--dir", &dir, "down", "web", &unit.0]).code, 0);
+    assert_eq!(unit.native(), "inactive");
+}

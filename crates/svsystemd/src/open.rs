@@ -1,0 +1,69 @@
+//! From a name as people write it to a unit.
+
+use std::{ffi::OsStr, sync::Arc};
+
+use svclient::Backend;
+
+use crate::{Bus, backend::error, names::TYPES};
+
+/// What names a unit beyond doubt, whatever it is called.
+const PREFIX: &str = "systemd:";
+
+/// A service by the name that a user typed, as [`svclient::open`] takes it; and `web.service` or
+/// `systemd:web`, which is a unit of the system's manager.
+///
+/// # Errors
+///
+/// Those of [`svclient::open`], and for units [`svclient::Error::Backend`]: a name that no unit can
+/// have, or no manager that answers.
+pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Backend>, svclient::Error> {
+    let name = name.as_ref();
+    let Some(unit) = unit_in(name) else { return svclient::open(name) };
+    let opened = Bus::system().wait().and_then(|bus| bus.unit(unit));
+    match opened {
+        Ok(unit) => Ok(Arc::new(unit)),
+        Err(why) => Err(error(why, unit)),
+    }
+}
+
+/// The unit that a name stands for: what follows `systemd:`, or the whole of a name that ends as
+/// those of units do; `None` for a path and for any other name.
+#[must_use]
+pub fn unit_in(name: &OsStr) -> Option<&str> {
+    let name = name.to_str()?;
+    if let Some(unit) = name.strip_prefix(PREFIX) {
+        return Some(unit);
+    }
+    let (_, ending) = name.rsplit_once('.')?;
+    (!name.contains('/') && TYPES.contains(&ending)).then_some(name)
+}
+
+impl From<crate::Error> for svclient::Error {
+    /// The same error in the words of `svclient`, about the manager unless a name is wrong.
+    fn from(why: crate::Error) -> Self {
+        let name = match &why {
+            crate::Error::BadName { name, .. } => name.clone(),
+            _ => "the manager".to_owned(),
+        };
+        error(why, &name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UnitName;
+
+    #[test]
+    fn endings_and_the_prefix_make_a_unit() {
+        let unit = |name: &str| unit_in(OsStr::new(name)).map(str::to_owned);
+        assert_eq!(unit("web.service").as_deref(), Some("web.service"));
+        assert_eq!(unit("web*.service").as_deref(), Some("web*.service"));
+        assert_eq!(unit("systemd:web").as_deref(), Some("web"));
+        assert_eq!(unit("getty@tty1.service").as_deref(), Some("getty@tty1.service"));
+        for other in ["web", "./web.service", "web.d", "a/web.service", ".", ""] {
+            assert_eq!(unit(other), None, "{other}");
+        }
+        assert_eq!(UnitName::new(&unit("systemd:web").unwrap()).unwrap().as_str(), "web.service");
+    }
+}
