@@ -72,10 +72,11 @@ fn sources(
         if logs.is_empty() && !services.is_empty() {
             *exit = (*exit).max(Exit::Negative);
             let name = printable(&target.name);
-            output.message(&format!(
-                "{name}: cannot find its log\n  hint: name the log directory, as in \
-                 `svctl logs /var/log/web`"
-            ));
+            let hint = match found.directory() {
+                Some(_) => "name the log directory, as in `svctl logs /var/log/web`".to_owned(),
+                None => format!("what units write is kept by journald: journalctl -u {name}"),
+            };
+            output.message(&format!("{name}: cannot find its log\n  hint: {hint}"));
         }
         sources.extend(logs.into_iter().map(|log| Source { name: target.name.clone(), log }));
     }
