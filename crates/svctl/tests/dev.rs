@@ -217,9 +217,11 @@ fn a_killed_program_leaves_nothing_behind_and_the_tree_usable() {
     let running = Running::start(&stage, &[]);
     stage.open_gate();
     running.until("all services are up");
-    // A second program is refused.
+    // A second program is refused, and touches nothing.
     let second = run(stage.args());
     assert_eq!(second.code, 111, "{second:?}");
+    assert_eq!((stage.state("base"), stage.state("top")), ("ready".into(), "up".into()));
+    assert!(fs::read_to_string(stage.path("tree/logs/base/current")).unwrap().contains("is here"));
     running.signal(Signal::SIGINT);
     assert_eq!(running.end().0, Some(0));
 }

@@ -276,6 +276,22 @@ impl DevTree {
         Ok(Service::open(dir)?)
     }
 
+    /// Takes the tree and starts no engine yet: for who is to change what is enabled before that. What a
+    /// crashed program has left running in it is ended. [`stop`](Self::stop) gives it back.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), for all but the engine.
+    pub fn take(&mut self, deadline: Instant) -> Result<(), TreeError> {
+        // A keeper that was killed is let go of by that.
+        let _trouble_is_over = self.check();
+        if self.owner.is_none() {
+            let place = Place::Base(&self.base);
+            self.owner = Some(Owner::start(place, self.program.as_deref(), deadline)?);
+        }
+        Ok(())
+    }
+
     /// Starts the engine, and with it what is enabled. What a crashed program has left running in this
     /// tree is ended first.
     ///
@@ -292,10 +308,7 @@ impl DevTree {
         if let Some(program) = self.engine.program().filter(|_| !self.engine.is_installed()) {
             return Err(TreeError::NoProgram { program });
         }
-        if self.owner.is_none() {
-            let place = Place::Base(&self.base);
-            self.owner = Some(Owner::start(place, self.program.as_deref(), deadline)?);
-        }
+        self.take(deadline)?;
         let grace = self.grace.as_millis().to_string();
         let start = Message::new("start").with(self.engine.name()).with(grace);
         self.ask(&start, &["started"], deadline, "start an engine in")?;

@@ -58,11 +58,13 @@ impl Stage {
             output.message(&printable(&format!("{} has no service", args.file.display())));
             return Err(Exit::Negative);
         }
-        let tree = match &args.tree {
+        let mut tree = match &args.tree {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&args.file)),
         };
-        tree.ensure().map_err(|error| refused(&error, output))?;
+        // Before anything in it is touched: it may be another program's, and at work.
+        let deadline = Instant::now() + STARTING;
+        tree.take(deadline).map_err(|error| refused(&error, output))?;
         let logs = tree.base().join("logs");
         redirect(&mut definitions, &logs, output)
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
@@ -72,10 +74,8 @@ impl Stage {
         for gap in plan.gaps.iter().filter(|gap| gap.key != "after") {
             output.message(&printable(&format!("not here: {gap}")));
         }
-        // An earlier run of this tree may still be there.
-        let mut tree = tree;
+        // What an earlier run has left enabled is not to be started as it was.
         let services = tree.services_dir();
-        let deadline = Instant::now() + STARTING;
         let begin = |tree: &mut DevTree| -> Result<(), TreeError> {
             for service in tree.services()? {
                 if service.enabled {
