@@ -6,8 +6,9 @@
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
-use super::{Job, family};
+use super::{Job, env, family};
 use crate::{
+    Service,
     error::Error,
     plan::{File, Unit},
     quote::systemd as quote,
@@ -150,20 +151,39 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
         let wrap = format!("exec {fd}> >(read -r _ && exec systemd-notify --ready); exec \"$@\"");
-        let mut argv: Vec<Arg> = ["/bin/bash", "-c", &wrap, "ready"].map(Arg::from).into();
-        argv.extend(exec);
+        let argv = in_shell(job.service, ["/bin/bash", "-c", &wrap, "ready"], exec);
         return lines.command("ExecStart", "exec", &argv, "");
     }
     lines.line("Type", "exec");
     lines.command("ExecStart", "exec", &exec, "")?;
     if let Some(probe) = family::probe(job.service) {
         let wait = "until \"$@\"; do sleep 1; done";
-        let mut argv: Vec<Arg> = ["/bin/sh", "-c", wait, "ready"].map(Arg::from).into();
-        argv.extend(probe);
+        let argv = in_shell(job.service, ["/bin/sh", "-c", wait, "ready"], probe);
         lines.line("TimeoutStartSec", "infinity");
         lines.command("ExecStartPost", "ready", &argv, "")?;
     }
     Ok(())
+}
+
+/// A program behind a shell. The manager sets all variables for both; those that a shell listens to
+/// (dash ends at an `OPTIND` that is no number) are for the program alone.
+fn in_shell(service: &Service, shell: [&str; 4], program: Vec<Arg>) -> Vec<Arg> {
+    let listened_to = || service.env.iter().filter(|(name, _)| env::is_listened_to(name));
+    if listened_to().next().is_none() {
+        return shell.map(Arg::from).into_iter().chain(program).collect();
+    }
+    let mut argv = vec![Arg::from("/usr/bin/env")];
+    for (name, _) in listened_to() {
+        argv.extend([Arg::from("-u"), Arg::from(name.as_str())]);
+    }
+    argv.extend(shell.map(Arg::from));
+    argv.push(Arg::from("/usr/bin/env"));
+    argv.extend(
+        listened_to()
+            .map(|(name, value)| Arg::Word([name.as_bytes(), b"=", value.as_bytes()].concat())),
+    );
+    argv.extend(program);
+    argv
 }
 
 /// How it is ended, and what follows.
@@ -176,8 +196,8 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
              case $EXIT_STATUS in {NUMBERS} esac; set -- \"$@\" -1 \"$s\";; \
              *) set -- \"$@\" -1 0;; esac; exec \"$@\""
         );
-        let mut argv: Vec<Arg> = ["/bin/sh", "-c", &pass, "finish"].map(Arg::from).into();
-        argv.extend(family::words(&service.finish));
+        let finish = family::words(&service.finish);
+        let argv = in_shell(service, ["/bin/sh", "-c", &pass, "finish"], finish);
         lines.command("ExecStopPost", "finish", &argv, "+")?;
     }
     match service.restart {

@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "../../../svsystemd/tests/live/here.rs"]
+mod here;
 #[path = "../programs/mod.rs"]
 mod programs;
 mod seen;
@@ -59,6 +61,15 @@ with_finish!(runit RUNIT);
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
     told::readiness_by_a_descriptor_is_told);
+
+mod systemd {
+    #[test]
+    fn every_process_sees_under_systemd_what_it_sees_under_runit() {
+        if crate::here::is_here() {
+            crate::seen::every_process_sees_under_systemd_what_it_sees_under_runit();
+        }
+    }
+}
 
 /// The same with scripts for `sh`.
 mod with_sh {

@@ -1,7 +1,7 @@
 //! One definition with every key, under every suite: each process sees the same of itself.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use svbuild::{
-    Definitions, Service,
+    Definitions, Lossy, Options, Service, Target,
     spec::{IoClass, IoPriority, KEYS, Limits, Log, Ready, Restart, Size, Stop, Stream, Timestamp},
     target::CAPABILITIES,
 };
@@ -276,8 +276,6 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
 fn every_process_sees_the_same_under_every_suite() {
     let suites: Vec<_> =
         [RUNIT, DAEMONTOOLS, S6, S6_SH].into_iter().filter(|suite| suite.is_installed()).collect();
-    // A place for systemd: as `run`, by way of the test host of svsystemd once it exists, with
-    // `definitions.render(Target::Systemd, …)`.
     let runs: Vec<_> = suites.iter().map(|suite| run(*suite)).collect();
     for (suite, run) in suites.iter().zip(&runs).skip(1) {
         for (mine, first) in run.iter().zip(&runs[0]) {
@@ -301,6 +299,54 @@ fn comparable(seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         seen.remove("session");
     }
     seen
+}
+
+/// In a machine of its own. What systemd cannot do is left out by name, and its outputs are journald's.
+pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
+    let runit = run(RUNIT);
+    let tree = Tree::new(RUNIT);
+    let definitions = definitions(&tree);
+    let options = Options { lossy: Lossy::Commented, ..Options::default() };
+    let plan = definitions.render(Target::Systemd, options).unwrap();
+    let gaps: BTreeSet<&str> = plan.gaps.iter().map(|gap| &*gap.key).collect();
+    plan.write(Path::new("/run/systemd/system")).unwrap();
+    let systemctl = |words: &[&str]| {
+        assert!(Command::new("systemctl").args(words).status().unwrap().success(), "{words:?}");
+    };
+    let units: Vec<String> =
+        definitions.service.keys().map(|name| format!("{name}.service")).collect();
+    systemctl(&["daemon-reload"]);
+    let start = units.iter().map(String::as_str);
+    systemctl(&["start"].into_iter().chain(start).collect::<Vec<_>>());
+    for ((name, service), there) in definitions.service.iter().zip(&runit) {
+        let here = of_definition(service, &seen(&tree, name));
+        let (mut here, mut there) = (comparable(&here), comparable(there));
+        // The groups of the database are added, as `groups` says of systemd.
+        for seen in [&mut here, &mut there] {
+            seen.remove("Groups");
+        }
+        for (output, stream) in [("fd 1", &service.stdout), ("fd 2", &service.stderr)] {
+            if matches!(stream, None | Some(Stream::Inherit | Stream::Stdout)) {
+                assert!(here[output].starts_with("socket"), "{output} of {name}: {here:#?}");
+                here.remove(output);
+                there.remove(output);
+            }
+        }
+        // What the tests were started with is handed down by every other suite.
+        there
+            .retain(|key, _| !key.starts_with("fd ") || ["fd 0", "fd 1", "fd 2"].contains(&&**key));
+        // Where it is not set, it is the supervisor's own, which systemd sets itself.
+        if service.limits.files.is_none() {
+            here.remove("limit Max open files");
+            there.remove("limit Max open files");
+        }
+        if gaps.contains("env_dir") {
+            there.remove("env FROM_DIR");
+        }
+        assert_eq!(here, there, "{name}, without {gaps:?}");
+    }
+    let stop = units.iter().map(String::as_str);
+    systemctl(&["stop"].into_iter().chain(stop).collect::<Vec<_>>());
 }
 
 #[test]
