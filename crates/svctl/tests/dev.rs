@@ -295,3 +295,32 @@ fn on_a_terminal_there_is_a_table_below_what_happens() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     nobody_is_left(&stage.path("tree"));
 }
+
+/// Half of the terminal is for the table.
+#[test]
+fn what_has_no_room_in_the_table_is_counted() {
+    let service = |n| format!("[service.s{n:02}]\nexec = [\"sleep\", \"1000\"]\n");
+    let stage = Stage::new(&(0..30).map(service).collect::<String>());
+    let line = [vec![PROGRAM.to_owned()], stage.args()].concat().join(" ");
+    let mut child = Command::new("script")
+        .args(["-qefc", &format!("stty rows 24 cols 80; {line}"), "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = child.stdout.take().unwrap();
+    let mut seen = String::new();
+    let mut buffer = [0; 4096];
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !seen.contains("and 20 more, 0 of them not up") {
+        let count = terminal.read(&mut buffer).unwrap();
+        assert!(count > 0 && Instant::now() < limit, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    child.stdin.take().unwrap().write_all(&[3]).unwrap();
+    let mut rest = Vec::new();
+    terminal.read_to_end(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    nobody_is_left(&stage.path("tree"));
+}

@@ -385,7 +385,7 @@ impl Duty {
         let now = office.clock.now().steady;
         let Some(seat) = self.seat_mut(part) else { return };
         *seat.timer(timer) = now.checked_add(after);
-        if timer == Timer::Rest {
+        if timer == Timer::Rest && !after.is_zero() {
             let (crashes, _) = seat.machine.delay();
             self.tell(part, What::Backoff { delay: after, crashes }, office);
         }

@@ -14,7 +14,7 @@
 //! | run    | the process died   | finish if there is one, else down                           |
 //! | finish | any letter         | only the want and the paused flag                           |
 //! | finish | the script ended   | down                                                        |
-//! | down   | wanted up          | a rest if it lived less than a second, then start           |
+//! | down   | wanted up          | a rest if it lived less than a second, else what was asked, then start |
 //! | down   | want exit          | the end                                                     |
 //!
 //! Source: `runsv` of runit 2.1.2 as Debian ships it, observed; `crates/svdevtree/tests/live` compares.
@@ -475,7 +475,10 @@ impl Machine {
         if self.want == Want::Exit {
             return self.end(todo);
         }
-        self.start_if_wanted(now, todo);
+        if self.is_resting() {
+            // Never at once: as `runsv`, it hears first what was asked of the process that is no more.
+            todo.push(Action::Set(Timer::Rest, self.rest_until.saturating_sub(now.steady)));
+        }
     }
 
     /// How long to rest after this life.

@@ -154,7 +154,7 @@ impl View {
         let rows = self.rows();
         // A table that fills the terminal would leave no room for what happens.
         let room = (height / 2).max(3);
-        let shown = rows.len().min(room.saturating_sub(1));
+        let shown = if rows.len() < room { rows.len() } else { room.saturating_sub(2) };
         let cut = |line: &str| line.chars().take(width.saturating_sub(1)).collect::<String>();
         let head = format!(
             "{:w$}  {:<9} {:>8} {:>8} {:>8}  NOTES",
@@ -170,7 +170,13 @@ impl View {
             let painted = output.paint(*state, &cut(line));
             output.line(&painted);
         }
-        self.table = Some(shown + 1);
+        let hidden = rows.get(shown..).unwrap_or_default();
+        if !hidden.is_empty() {
+            let is_well = |state| matches!(state, Some(State::Up | State::Ready));
+            let unwell = hidden.iter().filter(|(state, _)| !is_well(*state)).count();
+            output.line(&cut(&format!("and {} more, {unwell} of them not up", hidden.len())));
+        }
+        self.table = Some(shown + 1 + usize::from(!hidden.is_empty()));
         (self.changed, self.painted) = (false, Instant::now());
         output.flush();
     }

@@ -154,7 +154,15 @@ fn after_a_short_life_there_is_a_second_of_rest_and_after_a_longer_one_none() {
     let rest = Action::Set(Timer::Rest, SECOND);
     let no_kill = Action::Unset(Timer::Kill);
     check(&mut running(), 999, CRASHED, &[no_kill, Action::Publish, rest]);
-    check(&mut running(), 1000, CRASHED, &[no_kill, Action::Publish, Action::Script('u')]);
+    let at_once = Action::Set(Timer::Rest, Duration::ZERO);
+    let mut machine = running();
+    check(&mut machine, 1000, CRASHED, &[no_kill, Action::Publish, at_once]);
+    check(&mut { machine }, 1000, Event::Due(Timer::Rest), &[Action::Script('u')]);
+    // What was asked of the process that is no more does not meet the next one.
+    check(&mut machine, 1000, Event::Asked(Op::Term), &[]);
+    let unset = Action::Unset(Timer::Rest);
+    check(&mut machine, 1000, Event::Asked(Op::Down), &[Action::Publish, unset]);
+    assert!(machine.is_idle());
 }
 
 #[test]
@@ -181,7 +189,8 @@ fn finish_gets_code_and_signal_and_its_time_counts_as_the_runs() {
     assert_eq!((machine.phase(), machine.pid()), (Phase::Finish, None));
     check(&mut machine, 301, Event::Started(pid()), &[Action::Publish]);
     assert_eq!(machine.since(), at(0).wall, "entering finish does not renew the stamp");
-    check(&mut machine, 1100, CRASHED, &[Action::Publish, Action::Script('u')]);
+    let at_once = Action::Set(Timer::Rest, Duration::ZERO);
+    check(&mut machine, 1100, CRASHED, &[Action::Publish, at_once]);
 }
 
 #[test]
@@ -373,7 +382,9 @@ impl World {
                     assert!(before.is_running(), "only run is signalled: {context}");
                 }
                 Action::Set(Timer::Rest, wait) => {
-                    assert!(!wait.is_zero() && machine.is_resting(), "{context}");
+                    let after_an_end = before.pid.is_some() || before.starting;
+                    assert!(!wait.is_zero() || after_an_end, "{context}");
+                    assert!(machine.is_resting(), "{context}");
                     self.rest = true;
                 }
                 Action::Set(Timer::Kill, _) => self.kill = true,
