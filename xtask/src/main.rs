@@ -1,8 +1,10 @@
 //! `cargo xtask TASK`: reads the command line and starts the task; each task is a file of its name.
 
+mod bench;
 mod check;
 mod command;
 mod demo;
+mod dist;
 mod failure;
 mod integration;
 mod report;
@@ -17,7 +19,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check::Part, failure::Failure, suite::Suite};
+use crate::{
+    bench::{Extent, Subject},
+    check::Part,
+    failure::Failure,
+    suite::Suite,
+};
 
 /// The workshop of this workspace.
 #[derive(Parser)]
@@ -51,6 +58,17 @@ enum Task {
     },
     /// Check what no compiler checks: who depends on whom, headers, words that stay out of a crate
     Tidy,
+    /// Build `svctl` as it is given out: one static file
+    Dist,
+    /// Measure, beside the floor and the suites' own tools; writes docs/performance.md
+    Bench {
+        /// A few rounds of small sizes; writes nothing
+        #[arg(long)]
+        quick: bool,
+        /// Count system calls with strace, and say why each is made
+        #[arg(long)]
+        syscalls: bool,
+    },
     /// Show `svctl` at work on one service under each installed supervisor
     Demo,
 }
@@ -62,6 +80,11 @@ fn main() -> ExitCode {
         Task::Integration { suites } => integration::run(&suites),
         Task::Check { parts } => check::run(&parts),
         Task::Tidy => tidy::run(),
+        Task::Dist => dist::run(),
+        Task::Bench { quick, syscalls } => {
+            let extent = if quick { Extent::Quick } else { Extent::Full };
+            bench::run(extent, if syscalls { Subject::Calls } else { Subject::Time })
+        }
         Task::Demo => demo::run(),
     };
     match done {

@@ -65,7 +65,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 25] = [
+const REQUIREMENTS: [Requirement; 26] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -90,5 +90,6 @@ const REQUIREMENTS: [Requirement; 25] = [
     besides("ionice", "util-linux"),
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
+    besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
 ];

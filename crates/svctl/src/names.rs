@@ -1,7 +1,7 @@
 //! From what the user typed to services: names in the scan directory, loggers, patterns, paths.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
@@ -36,7 +36,7 @@ pub(crate) fn find(
         finder.one(name, &mut targets, output)?;
     }
     // A service that is named twice, by itself and by a pattern, is asked once.
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::with_capacity(targets.len());
     targets.retain(|target| seen.insert(target.path.clone()));
     for target in &targets {
         if let Some(dialect) = global.backend {

@@ -1,6 +1,6 @@
 //! `svctl status`: how services stand.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroUsize, thread, time::Duration};
 
 use comfy_table::{Table, presets};
 use svcmgr::{Error, State};
@@ -21,8 +21,21 @@ pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -
     };
     let mut exit = Exit::Done;
     let mut hints = BTreeSet::new();
-    let mut rows: Vec<Row> =
-        targets.into_iter().map(|target| look(target, &mut exit, &mut hints, output)).collect();
+    let mut rows = Vec::with_capacity(targets.len());
+    for Looked { row, error } in look_at(targets) {
+        if let Some(error) = error {
+            exit = exit.max(Exit::from(&error));
+            // The row says what is wrong, unless no row is printed; the hints come after all rows.
+            if output.quiet && !output.json {
+                output.error(&error);
+            }
+            hints.extend(error.hint());
+        }
+        if row.supervised == Some(false) {
+            exit = exit.max(Exit::Unsupervised);
+        }
+        rows.push(row);
+    }
     rows.retain(|row| is_asked_for(row, status));
     if output.json {
         output.json(&rows);
@@ -45,36 +58,49 @@ fn is_asked_for(row: &Row, status: &args::Status) -> bool {
             && status.changed_within.as_ref().is_none_or(recent))
 }
 
-/// Looks at one service; one that cannot be read is a row that says why.
-fn look(target: Target, exit: &mut Exit, hints: &mut BTreeSet<String>, output: &mut Output) -> Row {
-    let Target { name, path, backend } = target;
-    let row = match backend {
-        Ok(found) => match found.status() {
-            Ok(observation) => Row::new(&*found, &observation),
-            Err(error) => failed(Row::failed_for(&*found, &error), &error, exit, hints, output),
-        },
-        Err(error) => failed(Row::failed(&name, Some(&path), &error), &error, exit, hints, output),
-    };
-    if row.supervised == Some(false) {
-        *exit = (*exit).max(Exit::Unsupervised);
-    }
-    row
+/// A row, and why it says less than it might.
+struct Looked {
+    row: Row,
+    error: Option<Error>,
 }
 
-/// The row says what is wrong, unless no row is printed; the hints come after all rows.
-fn failed(
-    row: Row,
-    error: &Error,
-    exit: &mut Exit,
-    hints: &mut BTreeSet<String>,
-    output: &mut Output,
-) -> Row {
-    *exit = (*exit).max(Exit::from(error));
-    if output.quiet && !output.json {
-        output.error(error);
+/// Looks at all services, in their order, with as many threads as may run.
+fn look_at(mut targets: Vec<Target>) -> Vec<Looked> {
+    if targets.len() < MANY {
+        return targets.into_iter().map(look).collect();
     }
-    hints.extend(error.hint());
-    row
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let piece_len = targets.len().div_ceil(threads);
+    thread::scope(|scope| {
+        let mut workers = Vec::new();
+        while targets.len() > piece_len {
+            let piece = targets.split_off(targets.len() - piece_len);
+            workers.push(scope.spawn(|| piece.into_iter().map(look).collect::<Vec<_>>()));
+        }
+        let mut rows: Vec<Looked> = targets.into_iter().map(look).collect();
+        for worker in workers.into_iter().rev() {
+            match worker.join() {
+                Ok(more) => rows.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        rows
+    })
+}
+
+/// A look takes about 15 us, a thread 60 us, and asking how many may run 40 us.
+const MANY: usize = 64;
+
+/// Looks at one service; one that cannot be read is a row that says why.
+fn look(target: Target) -> Looked {
+    let (row, error) = match target.backend {
+        Ok(found) => match found.status() {
+            Ok(observation) => (Row::new(&*found, &observation), None),
+            Err(error) => (Row::failed_for(&*found, &error), Some(error)),
+        },
+        Err(error) => (Row::failed(&target.name, Some(&target.path), &error), Some(error)),
+    };
+    Looked { row, error }
 }
 
 fn print(rows: &[Row], output: &mut Output) {
