@@ -1,8 +1,10 @@
 //! `cargo xtask TASK`: reads the command line and starts the task; each task is a file of its name.
 
+mod bench;
 mod check;
 mod command;
 mod demo;
+mod dist;
 mod failure;
 mod integration;
 mod report;
@@ -18,7 +20,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check::Part, failure::Failure, suite::Suite};
+use crate::{
+    bench::{Extent, Subject},
+    check::Part,
+    failure::Failure,
+    suite::Suite,
+};
 
 /// The workshop of this workspace.
 #[derive(Parser)]
@@ -57,6 +64,17 @@ enum Task {
     /// Pid 1 of that machine, before it is systemd
     #[command(hide = true)]
     SystemdRoot(systemd::RootArgs),
+    /// Build `svctl` as it is given out: one static file
+    Dist,
+    /// Measure, beside the floor and the suites' own tools; writes docs/performance.md
+    Bench {
+        /// A few rounds of small sizes; writes nothing
+        #[arg(long)]
+        quick: bool,
+        /// Count system calls with strace, and say why each is made
+        #[arg(long)]
+        syscalls: bool,
+    },
     /// Show `svctl` at work on one service under each installed supervisor
     Demo,
 }
@@ -70,6 +88,11 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Systemd(args) => systemd::run(&args),
         Task::SystemdRoot(args) => systemd::build_root(&args),
+        Task::Dist => dist::run(),
+        Task::Bench { quick, syscalls } => {
+            let extent = if quick { Extent::Quick } else { Extent::Full };
+            bench::run(extent, if syscalls { Subject::Calls } else { Subject::Time })
+        }
         Task::Demo => demo::run(),
     };
     match done {

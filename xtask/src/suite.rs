@@ -78,7 +78,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 34] = [
+const REQUIREMENTS: [Requirement; 35] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -103,6 +103,7 @@ const REQUIREMENTS: [Requirement; 34] = [
     besides("ionice", "util-linux"),
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
+    besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
     needs(Suite::Systemd, "/lib/systemd/systemd", "systemd"),
     needs(Suite::Systemd, "systemctl", "systemd"),

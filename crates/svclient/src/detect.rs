@@ -1,5 +1,6 @@
 //! Collecting the evidence that `svproto` judges: which files a service directory holds.
 
+use nix::sys::stat::FileStat;
 use svproto::{Dialect, Evidence, files};
 
 use crate::{home::Home, node};
@@ -7,7 +8,11 @@ use crate::{home::Home, node};
 /// The dialect of the suite that ran last there; `None` if there was none yet, or if what it
 /// left does not tell.
 pub(crate) fn detect(home: &Home) -> Option<Dialect> {
-    let status = node::stat(home.at(files::STATUS)).ok().flatten();
+    detect_by(home, node::stat(home.at(files::STATUS)).ok().flatten())
+}
+
+/// The same, where the status file was looked at already.
+pub(crate) fn detect_by(home: &Home, status: Option<FileStat>) -> Option<Dialect> {
     let status_len = status.and_then(|stat| u64::try_from(stat.st_size).ok());
     let exists = |name: &str| node::exists(&home.at(name));
     // As a rule the length and one file tell, and whatever else there is would not change that.

@@ -7,6 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use nix::sys::stat::FileStat;
 use svproto::{
     DecodeError, Dialect, LastExit, Op, Phase, Readiness, Reading, Record, Status, Version, files,
     ready::Ready,
@@ -78,18 +79,24 @@ impl Service {
     /// [`Error::NotFound`], [`Error::WrongType`] for what is no directory, [`Error::NotAService`],
     /// [`Error::Denied`] where the directory may not be searched.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
-        let dir = dir.into();
+        let home = Home::new(dir.into());
+        // A record says as much as all the looks below, and its length is needed anyway.
+        let status = node::stat(home.at(files::STATUS)).ok().flatten();
+        if status.is_some() {
+            return Ok(Self::at(home, status));
+        }
+        let dir = home.path();
         // A dangling `supervise` is normal before the first start, so the link itself counts.
         if let Err(source) = dir.join(files::SUPERVISE).symlink_metadata() {
-            require_directory(&Home::new(dir.clone()))?;
+            require_directory(&home)?;
             if source.kind() == std::io::ErrorKind::PermissionDenied {
-                return Err(Error::os("search", &dir, "search", source));
+                return Err(Error::os("search", dir, "search", source));
             }
             if !node::exists(&dir.join("run").as_path().into()) {
-                return Err(Error::NotAService { dir });
+                return Err(Error::NotAService { dir: dir.to_owned() });
             }
         }
-        Ok(Self::at(Home::new(dir)))
+        Ok(Self::at(home, status))
     }
 
     /// Opens a service directory and takes the caller's word for whose it is.
@@ -119,11 +126,13 @@ impl Service {
         if !is_link() && !node::exists(&home.at("run")) {
             return Err(Error::NotAService { dir: home.path().to_owned() });
         }
-        Ok(Self::at(home))
+        let status = node::stat(home.at(files::STATUS)).ok().flatten();
+        Ok(Self::at(home, status))
     }
 
-    fn at(home: Home) -> Self {
-        let dialect = detect::detect(&home);
+    /// There, where its status file was looked at before.
+    fn at(home: Home, status: Option<FileStat>) -> Self {
+        let dialect = detect::detect_by(&home, status);
         let name = name_of(home.path());
         Self { home, name, dialect, believed: false, version: None }
     }

@@ -7,10 +7,12 @@ use svcmgr::{Dialect, Goal, State, UnixTime};
 
 pub(crate) use self::{
     build::{Build, Script},
+    later::{Later, parse},
     verbs::Signal,
 };
 
 mod build;
+mod later;
 mod verbs;
 
 /// Control services under runit, s6, daemontools, daemontools-encore and systemd.
@@ -76,23 +78,23 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Show how services stand; all of the scan directory without a name
     #[command(visible_alias = "list")]
-    Status(Status),
+    Status(Later<Status>),
     /// Want services up, start those that are down, and wait until they are up
-    Up(Act),
+    Up(Later<Act>),
     /// Want services down, stop those that are up, and wait until they are down
-    Down(Act),
+    Down(Later<Act>),
     /// Start services that are down for one run, and wait until it has begun
-    Once(Act),
+    Once(Later<Act>),
     /// End the process, start another, and wait until it is there; starts what is down
-    Restart(Act),
+    Restart(Later<Act>),
     /// Let services read their configuration again: SIGHUP, or what their suite knows for it
-    Reload(Send),
+    Reload(Later<Send>),
     #[command(flatten)]
     Signal(Signal),
     /// Stop services and end their supervisors, and wait until they are gone
-    Exit(Exit),
+    Exit(Later<Exit>),
     /// Wait until services are as named; asks for nothing
-    Wait(Wait),
+    Wait(Later<Wait>),
     /// Print a line for every change; all of the scan directory without a name
     Watch {
         /// Services
@@ -100,17 +102,17 @@ pub(crate) enum Command {
         services: Vec<OsString>,
     },
     /// Say whether services are healthy, for scripts and containers; all without a name
-    Check(Check),
+    Check(Later<Check>),
     /// Link service directories into the scan directory, and wait until they are supervised
-    Enable(Enable),
+    Enable(Later<Enable>),
     /// Take services out of the scan directory, end them and their supervisors, and wait
-    Disable(Enable),
+    Disable(Later<Enable>),
     /// Print what services have logged, in the order of its times
-    Logs(Logs),
+    Logs(Later<Logs>),
     /// Make service directories, or units of systemd, from a file of definitions
-    Build(Build),
+    Build(Later<Build>),
     /// Run definitions under the embedded supervisor, with a view of what happens, until Ctrl-C
-    Dev(Dev),
+    Dev(Later<Dev>),
     /// Supervise one service directory until told to end, as runsv does
     Supervise {
         /// The service directory

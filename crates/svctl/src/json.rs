@@ -254,10 +254,11 @@ impl Log {
 /// The service's name from what was typed: the last component of a path, for a logger the last two;
 /// `web/log` as it is.
 pub(crate) fn name_of(typed: &str, path: &Path) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let Some(last) = path.file_name().filter(|_| is_path(typed.as_ref())) else {
+    if !is_path(typed.as_ref()) {
         return typed.to_owned();
-    };
+    }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let Some(last) = path.file_name() else { return typed.to_owned() };
     let last = last.to_string_lossy();
     let above = path.parent().and_then(Path::file_name).filter(|_| last == files::LOG);
     match above {

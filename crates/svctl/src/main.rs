@@ -13,10 +13,8 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let args = match args::Args::try_parse() {
+    let args = match args::parse() {
         Ok(args) => args,
         Err(error) => {
             let exit = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Done };

@@ -1,7 +1,7 @@
 //! From what the user typed to services: names in the scan directory, loggers, patterns, paths, units.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,7 +40,7 @@ pub(crate) fn find(
         finder.one(name, &mut targets, output)?;
     }
     // A service that is named twice, by itself and by a pattern, is asked once.
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::with_capacity(targets.len());
     targets.retain(|target| match &target.path {
         Some(path) => seen.insert(path.clone()),
         None => seen.insert(PathBuf::from(&target.name)),

@@ -24,7 +24,7 @@ pub(super) fn of(name: &str) -> Option<&'static Rule> {
 const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
 
 /// A member that is not here is a finding: a crate without rules is a decision to take.
-pub(super) static TABLE: [Rule; 9] = [
+pub(super) static TABLE: [Rule; 10] = [
     Rule {
         name: "svproto",
         only_optional: Some(&["serde"]),
@@ -58,6 +58,7 @@ pub(super) static TABLE: [Rule; 9] = [
     Rule { name: "svctl", arrows: &["svcmgr"], words: &SVCTL, ..FREE },
     // It holds properties of two crates; what it depends on is of no concern to users.
     Rule { name: "svproto-fuzz", arrows: &["svproto", "svbuild"], ..FREE },
+    Rule { name: "svcmgr-bench", arrows: &["svclient", "svproto"], ..FREE },
     Rule { name: "xtask", ..FREE },
 ];
 

@@ -16,7 +16,8 @@ use crate::{
 /// A followed scan directory.
 pub(super) struct Follow {
     scan: ScanDir,
-    watched: BTreeSet<(DirId, Who)>,
+    /// Sorted.
+    watched: Vec<(DirId, Who)>,
     members: BTreeMap<OsString, Entry>,
 }
 
@@ -28,7 +29,7 @@ struct Entry {
 }
 
 impl Follow {
-    pub(super) fn watched(&mut self) -> &mut BTreeSet<(DirId, Who)> {
+    pub(super) fn watched(&mut self) -> &mut Vec<(DirId, Who)> {
         &mut self.watched
     }
 
@@ -49,7 +50,7 @@ impl WatchSet {
     /// watched. A service in it that cannot be watched is left out.
     pub fn follow(&mut self, scan: ScanDir) -> Result<(), Error> {
         let at = self.follows.len();
-        let (watched, members) = (BTreeSet::new(), BTreeMap::new());
+        let (watched, members) = (Vec::new(), BTreeMap::new());
         self.follows.push(Follow { scan, watched, members });
         let result = self.rescan(at, News::Snapshot);
         if result.is_err() {

@@ -52,7 +52,8 @@ pub(super) struct Member {
     told: bool,
     /// Why the last look failed; the same failure is not told twice.
     failed: Option<String>,
-    pub(super) watched: BTreeSet<(DirId, Who)>,
+    /// Sorted.
+    pub(super) watched: Vec<(DirId, Who)>,
     /// Which directories are watched; if a name leads elsewhere they are others.
     pub(super) places: Places,
     pub(super) recheck: Option<Recheck>,
@@ -78,7 +79,7 @@ impl Member {
             liveness: None,
             told: false,
             failed: None,
-            watched: BTreeSet::new(),
+            watched: Vec::new(),
             places: Places::default(),
             recheck: None,
             every,

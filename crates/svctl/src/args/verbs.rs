@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand, error::ErrorKind};
 use svcmgr::Op;
 
-use super::Send;
+use super::{Later, Send};
 
 /// One command.
 struct Row {
@@ -58,9 +58,8 @@ impl FromArgMatches for Signal {
 impl Subcommand for Signal {
     fn augment_subcommands(parser: Command) -> Command {
         TABLE.iter().fold(parser, |parser, row| {
-            parser.subcommand(
-                Send::augment_args(Command::new(row.word)).about(row.about).long_about(None),
-            )
+            let command = Command::new(row.word).about(row.about);
+            parser.subcommand(Later::<Send>::augment_args(command))
         })
     }
 
