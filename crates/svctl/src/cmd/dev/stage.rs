@@ -46,6 +46,8 @@ pub(super) struct Cast {
 /// For a service that does not say how long it may take to end.
 const KILL_AFTER: Duration = Duration::from_secs(10);
 const STARTING: Duration = Duration::from_secs(30);
+/// For the keeper of a killed program to end what it had.
+const RELEASING: Duration = Duration::from_secs(1);
 
 impl Stage {
     pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
@@ -64,7 +66,7 @@ impl Stage {
         };
         // Before anything in it is touched: it may be another program's, and at work.
         let deadline = Instant::now() + STARTING;
-        tree.take(deadline).map_err(|error| refused(&error, output))?;
+        take(&mut tree, deadline).map_err(|error| refused(&error, output))?;
         let logs = tree.base().join("logs");
         redirect(&mut definitions, &logs, output)
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
@@ -128,6 +130,19 @@ impl Stage {
 
     pub(super) fn find(&self, name: &str) -> Option<&Cast> {
         self.cast.iter().find(|cast| cast.name == name)
+    }
+}
+
+/// Takes the tree. Of a program that was killed just now the keeper has it a moment longer.
+fn take(tree: &mut DevTree, deadline: Instant) -> Result<(), TreeError> {
+    let patience = Instant::now() + RELEASING;
+    loop {
+        match tree.take(deadline) {
+            Err(TreeError::Held { .. }) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            taken => return taken,
+        }
     }
 }
 
