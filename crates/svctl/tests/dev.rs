@@ -206,6 +206,20 @@ fn what_ignores_its_end_is_killed_when_its_time_is_over_or_at_once() {
 }
 
 #[test]
+fn a_service_that_ends_by_itself_is_told_at_the_end() {
+    let stage = Stage::new("[service.crasher]\nexec = [\"sh\", \"-c\", \"echo go; sleep 0.2\"]\n");
+    let running = Running::start(&stage, &[]);
+    for _ in 0..3 {
+        running.until("crasher | go");
+    }
+    running.signal(Signal::SIGINT);
+    let (code, lines) = running.end();
+    assert_eq!(code, Some(1), "{lines:#?}");
+    position(&lines, "crasher ended by itself");
+    nobody_is_left(&stage.path("tree"));
+}
+
+#[test]
 fn a_killed_program_leaves_nothing_behind_and_the_tree_usable() {
     let stage = Stage::new(TWO);
     let running = Running::start(&stage, &[]);

@@ -29,11 +29,18 @@ pub(crate) fn script(shell: Shell, output: &mut Output) -> Exit {
 /// Prints what the last word may become, a line each: the word, and after a tab what it is. Nothing
 /// where the shell should offer files.
 pub(crate) fn complete(words: &[OsString], output: &mut Output) -> Exit {
-    let parser = Args::command();
+    let parser = whole();
     for Candidate { word, about } in candidates(&parser, words) {
         output.line(&format!("{word}\t{about}"));
     }
     Exit::Done
+}
+
+/// The parser with the options of every command, which are made only when they are asked for.
+fn whole() -> Command {
+    let mut parser = Args::command().disable_help_subcommand(true);
+    parser.build();
+    parser
 }
 
 struct Candidate {
@@ -77,7 +84,9 @@ fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
         commands.map(command).collect()
     };
     found.retain(|candidate| candidate.word.starts_with(last));
-    found.dedup_by(|a, b| a.word == b.word);
+    // What every command takes is among its own options, too.
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|candidate| seen.insert(candidate.word.clone()));
     found
 }
 
@@ -192,7 +201,7 @@ mod tests {
     #[track_caller]
     fn completes(line: &str, expected: &[&str]) {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let parser = Args::command();
+        let parser = whole();
         let found: Vec<String> =
             candidates(&parser, &words).into_iter().map(|candidate| candidate.word).collect();
         assert_eq!(found, expected, "{line}");

@@ -88,6 +88,10 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                 }
                 Said::Stopped => {
                     view.ends(output);
+                    for crash in view.crashes() {
+                        worst = worst.max(Exit::Negative);
+                        view.say(&crash, output);
+                    }
                     return Ok(finish(&mut stage, worst, output));
                 }
             }

@@ -32,6 +32,10 @@ struct Seen {
     backend: Service,
     pid: Option<u32>,
     starts: u64,
+    /// Somebody asked for its end.
+    ending: bool,
+    /// How often it ended without being asked.
+    crashes: u64,
 }
 
 /// Uptimes are as old as this at most.
@@ -97,10 +101,16 @@ impl View {
             backend: service.clone(),
             pid: None,
             starts: 0,
+            ending: false,
+            crashes: 0,
         });
         if row.pid.is_some() && row.pid != seen.pid {
             seen.starts += 1;
         }
+        if seen.pid.is_some() && row.pid != seen.pid && !seen.ending && row.want == Some("up") {
+            seen.crashes += 1;
+        }
+        seen.ending = row.state == Some("stopping") || row.want == Some("down");
         seen.pid = row.pid;
         let starts = seen.starts;
         if event.news == News::Removed {
@@ -126,6 +136,17 @@ impl View {
     pub(super) fn ready(&mut self, took: Duration, output: &mut Output) {
         let span = text::span(took.as_secs_f64());
         self.say(&format!("all services are up, after {span}; Ctrl-C ends them"), output);
+    }
+
+    /// Who ended without being asked, and how often.
+    pub(super) fn crashes(&self) -> Vec<String> {
+        let told = |(name, seen): (&String, &Seen)| {
+            let times = if seen.crashes == 1 { "once" } else { "times" };
+            let count =
+                if seen.crashes == 1 { String::new() } else { format!("{} ", seen.crashes) };
+            (seen.crashes > 0).then(|| format!("{name} ended by itself {count}{times}"))
+        };
+        self.seen.iter().filter_map(told).collect()
     }
 
     pub(super) fn stopping(&mut self, at_once: bool, output: &mut Output) {
