@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::fs::CWD;
+use rustix::{
+    fs::CWD,
+    process::{Pid, Signal, kill_process},
+};
 use svclient::{Dialect, Outcome, Phase, Request, Service, State, pursue};
 use svproto::Record;
 
@@ -26,11 +29,20 @@ struct Supervisor(Child, Service);
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let service = std::slice::from_ref(&self.1);
+        // Right after a start a request is not read for a while.
+        thread::sleep(SETTLED);
+        let pid = self.1.status().ok().and_then(|seen| seen.reading.status()?.pid);
         let request = Request::new(svclient::Op::Exit, svclient::Goal::Gone);
-        let _gone = pursue(std::slice::from_ref(&self.1), &request, deadline);
+        let gone = pursue(service, &request, Instant::now() + PATIENCE);
+        let is_gone = matches!(gone.as_deref(), Ok([Ok(Outcome::Reached { .. })]));
         let _ended = self.0.kill();
         let _reaped = self.0.wait();
+        // What it left behind is still the process that it told of.
+        let pid = pid.and_then(|pid| i32::try_from(u32::from(pid)).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| !is_gone) {
+            let _killed = kill_process(pid, Signal::KILL);
+        }
     }
 }
 
@@ -50,7 +62,13 @@ pub(crate) fn run(suite: Dialect, dir: &Path, rounds: usize, svctl: &Path) -> Fa
         // Nothing of daemontools waits.
         Dialect::Daemontools | Dialect::Encore => ("supervise", vec!["svc", "-u"]),
     };
-    let child = Command::new(program).arg(dir).stdin(Stdio::null()).spawn()?;
+    let child = Command::new(program)
+        .arg(dir)
+        .stdin(Stdio::null())
+        // Whoever reads our lines waits for the end of all who could write more.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let deadline = Instant::now() + PATIENCE;
     let service = loop {
         let service = Service::open(dir)?;
