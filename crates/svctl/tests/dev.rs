@@ -65,6 +65,12 @@ impl Stage {
         vec!["dev".into(), "--tree".into(), tree, file]
     }
 
+    /// For a shell. In its place, not below it: a dash that gets Ctrl-C as well ends with 130,
+    /// whatever the program ended with.
+    fn typed(&self) -> String {
+        format!("exec {PROGRAM} {}", self.args().join(" "))
+    }
+
     /// Lets `base` become ready. Opening waits until it reads.
     fn open_gate(&self) {
         fs::write(self.path("gate"), "go\n").unwrap();
@@ -280,9 +286,8 @@ fn wrong_definitions_are_told_with_their_line() {
 #[test]
 fn on_a_terminal_there_is_a_table_below_what_happens() {
     let stage = Stage::new(TWO);
-    let line = [vec![PROGRAM.to_owned()], stage.args()].concat().join(" ");
     let mut child = Command::new("script")
-        .args(["-qefc", &line, "/dev/null"])
+        .args(["-qefc", &stage.typed(), "/dev/null"])
         .env("TERM", "xterm")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -315,9 +320,8 @@ fn on_a_terminal_there_is_a_table_below_what_happens() {
 fn what_has_no_room_in_the_table_is_counted() {
     let service = |n| format!("[service.s{n:02}]\nexec = [\"sleep\", \"1000\"]\n");
     let stage = Stage::new(&(0..30).map(service).collect::<String>());
-    let line = [vec![PROGRAM.to_owned()], stage.args()].concat().join(" ");
     let mut child = Command::new("script")
-        .args(["-qefc", &format!("stty rows 24 cols 80; {line}"), "/dev/null"])
+        .args(["-qefc", &format!("stty rows 24 cols 80; {}", stage.typed()), "/dev/null"])
         .env("TERM", "xterm")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
