@@ -4,11 +4,7 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,6 +13,7 @@ use svproto::Op;
 use crate::{
     Backend, Batch, Error, Observation, Outcome, Request, WatchSet,
     pursue::{Enough, Prober, Terms, pursue_in},
+    threads::each,
 };
 
 /// Calls on many services. Backends of different kinds go together as `&[Arc<dyn Backend>]`.
@@ -147,7 +144,9 @@ impl<'a, B: Backend> Bulk<'a, B> {
                 None => alone.push(at),
             }
         }
-        let mut results = each(self.backends, &alone, self.parallel, Backend::status);
+        let status = |&at: &usize| self.backends.get(at).map(|backend| (at, backend.status()));
+        let mut results: Vec<_> =
+            each(&alone, self.parallel, status).into_iter().flatten().collect();
         for (batch, members) in batches.into_values() {
             let names: Vec<&str> =
                 members.iter().filter_map(|&at| self.backends.get(at)).map(B::name).collect();
@@ -160,75 +159,6 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// Delivers a request to each of them, at once or not at all.
     #[must_use]
     pub fn send(&self, op: Op) -> Vec<Result<(), Error>> {
-        let all: Vec<usize> = (0..self.backends.len()).collect();
-        let mut results = each(self.backends, &all, self.parallel, |backend| backend.send(op));
-        results.sort_by_key(|&(at, _)| at);
-        results.into_iter().map(|(_, result)| result).collect()
-    }
-}
-
-/// Does it for the services at these places; each result with its place, in no order.
-fn each<B: Sync, T: Send>(
-    backends: &[B],
-    places: &[usize],
-    threads: NonZeroUsize,
-    act: impl Fn(&B) -> Result<T, Error> + Sync,
-) -> Vec<(usize, Result<T, Error>)> {
-    let next = AtomicUsize::new(0);
-    // A piece at a time: who is slow leaves the rest to the others.
-    let piece_len = (places.len() / threads.get()).clamp(1, PIECE);
-    let work = || {
-        let mut done = Vec::with_capacity(places.len() / threads.get() + PIECE);
-        loop {
-            let from = next.fetch_add(piece_len, Ordering::Relaxed);
-            let Some(piece) = places.get(from..) else { return done };
-            for &at in piece.iter().take(piece_len) {
-                if let Some(backend) = backends.get(at) {
-                    done.push((at, act(backend)));
-                }
-            }
-        }
-    };
-    let helpers = (threads.get() - 1).min(places.len().saturating_sub(1));
-    thread::scope(|scope| {
-        // If the system has no thread to give, fewer do the same work.
-        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let helpers: Vec<_> = (0..helpers).map_while(helper).collect();
-        let mut done = work();
-        for helper in helpers {
-            match helper.join() {
-                Ok(part) => done.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    })
-}
-
-/// Services that a thread takes at a time, at most.
-const PIECE: usize = 32;
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Condvar, Mutex};
-
-    use super::*;
-
-    #[test]
-    fn a_few_services_are_asked_by_as_many_threads() {
-        let (asked, all) = (Mutex::new(0), Condvar::new());
-        // Who is asked answers when all are.
-        let act = |(): &()| {
-            let mut asked = asked.lock().unwrap();
-            *asked += 1;
-            all.notify_all();
-            let patience = Duration::from_secs(10);
-            let (_asked, waited) =
-                all.wait_timeout_while(asked, patience, |asked| *asked < 8).unwrap();
-            Ok(waited.timed_out())
-        };
-        let places: Vec<usize> = (0..8).collect();
-        let results = each(&[(); 8], &places, NonZeroUsize::new(8).unwrap(), act);
-        assert!(results.into_iter().all(|(_, timed_out)| !timed_out.unwrap()));
+        each(self.backends, self.parallel, |backend| backend.send(op))
     }
 }

@@ -13,7 +13,11 @@ pub(crate) fn detect(home: &Home) -> Option<Dialect> {
 
 /// The same, where the status file was looked at already.
 pub(crate) fn detect_by(home: &Home, status: Option<FileStat>) -> Option<Dialect> {
-    let status_len = status.and_then(|stat| u64::try_from(stat.st_size).ok());
+    detect_by_len(home, status.and_then(|stat| u64::try_from(stat.st_size).ok()))
+}
+
+/// The same, where the length of the status file is known, or that there is none.
+pub(crate) fn detect_by_len(home: &Home, status_len: Option<u64>) -> Option<Dialect> {
     let exists = |name: &str| node::exists(&home.at(name));
     // As a rule the length and one file tell, and whatever else there is would not change that.
     let only = Evidence { status_len, ..Evidence::default() };

@@ -1,10 +1,14 @@
-//! Where a service directory is: at a path, or behind a descriptor that somebody opened; and the
-//! files in it, named from there.
+//! Where a service directory is: at a path, behind a descriptor that somebody opened, or in a
+//! directory that is open; and the files in it, named from there.
 
 use std::{
     borrow::Cow,
+    ffi::OsStr,
     hash::{Hash, Hasher},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,16 +25,44 @@ use crate::{Error, node};
 pub(crate) struct Home {
     /// How it is called; how it is reached too, without a descriptor.
     path: PathBuf,
-    held: Option<Arc<OwnedFd>>,
+    way: Way,
+}
+
+/// How files in it are reached.
+#[derive(Debug)]
+enum Way {
+    Path,
+    /// From the directory itself.
+    Held(Arc<OwnedFd>),
+    /// From an open directory, to which the path leads up to this byte.
+    Below(Arc<OwnedFd>, usize),
+}
+
+/// A copy may be kept for long, so it does not keep the directory above open: it goes by its path.
+impl Clone for Way {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Held(fd) => Self::Held(Arc::clone(fd)),
+            Self::Path | Self::Below(..) => Self::Path,
+        }
+    }
 }
 
 impl Home {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, held: None }
+        Self { path, way: Way::Path }
     }
 
     pub(crate) fn held(fd: OwnedFd) -> Self {
-        Self { path: name_of(fd.as_fd()), held: Some(Arc::new(fd)) }
+        Self { path: name_of(fd.as_fd()), way: Way::Held(Arc::new(fd)) }
+    }
+
+    /// An entry of the directory `parent`, which is open: the way to it is gone once, not for each
+    /// file.
+    pub(crate) fn below(opened: &Arc<OwnedFd>, parent: &Path, entry: &OsStr) -> Self {
+        let path = parent.join(entry);
+        let parent_len = path.as_os_str().len() - entry.len();
+        Self { path, way: Way::Below(Arc::clone(opened), parent_len) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -38,52 +70,63 @@ impl Home {
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.held.is_some()
+        matches!(self.way, Way::Held(_))
     }
 
     /// A file in it.
     pub(crate) fn at<'a>(&'a self, name: &'a str) -> At<'a> {
-        match &self.held {
-            Some(fd) => {
+        match &self.way {
+            Way::Path => At { from: AT_FDCWD, name: self.path.join(name).into(), under: None },
+            Way::Held(fd) => {
                 At { from: fd.as_fd(), name: Path::new(name).into(), under: Some(&self.path) }
             }
-            None => At { from: AT_FDCWD, name: self.path.join(name).into(), under: None },
+            Way::Below(parent, parent_len) => {
+                let (above, entry) = self.path.as_os_str().as_bytes().split_at(*parent_len);
+                let [above, entry] = [above, entry].map(|part| Path::new(OsStr::from_bytes(part)));
+                At { from: parent.as_fd(), name: entry.join(name).into(), under: Some(above) }
+            }
         }
     }
 
     /// What is there, links followed; `None` if nothing is.
     pub(crate) fn stat(&self) -> Result<Option<FileStat>, Error> {
-        match &self.held {
-            Some(fd) => match fstat(fd) {
+        match &self.way {
+            Way::Held(fd) => match fstat(fd) {
                 // Deleted: no name leads to it any more.
                 Ok(stat) => Ok((stat.st_nlink > 0).then_some(stat)),
                 Err(errno) => Err(Error::os("stat", &self.path, "search", errno)),
             },
-            None => node::stat(&self.path),
+            Way::Path | Way::Below(..) => node::stat(&self.path),
         }
     }
 
     /// A directory in it, which is reached as this one is.
     pub(crate) fn directory(&self, name: &str) -> Result<Self, Error> {
         let path = self.path.join(name);
-        let held = match &self.held {
-            Some(fd) => {
+        match &self.way {
+            Way::Held(fd) => {
                 let opened = openat(fd, name, TO_SEARCH, Mode::empty());
                 let opened = opened.map_err(|errno| Error::os("open", &path, "read", errno))?;
-                Some(Arc::new(opened))
+                Ok(Self { path, way: Way::Held(Arc::new(opened)) })
             }
-            None => None,
-        };
-        Ok(Self { path, held })
+            Way::Below(parent, len) => Ok(Self { path, way: Way::Below(Arc::clone(parent), *len) }),
+            Way::Path => Ok(Self::new(path)),
+        }
     }
 
     /// For what takes a path and no descriptor.
     pub(crate) fn for_paths(&self) -> Cow<'_, Path> {
-        match &self.held {
-            Some(fd) if cfg!(target_os = "linux") => fd_path(fd.as_fd()).into(),
+        match &self.way {
+            Way::Held(fd) if cfg!(target_os = "linux") => fd_path(fd.as_fd()).into(),
             _ => self.path.as_path().into(),
         }
     }
+}
+
+/// A directory, only to reach what is in it.
+pub(crate) fn open_directory(path: &Path) -> Result<Arc<OwnedFd>, Error> {
+    let opened = openat(AT_FDCWD, path, TO_SEARCH, Mode::empty());
+    opened.map(Arc::new).map_err(|errno| Error::os("open", path, "search", errno))
 }
 
 /// Where there is `O_PATH`, the right to search a directory is enough to keep it.
@@ -95,8 +138,11 @@ const TO_SEARCH: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::
 /// Two handles are the same if they reach the directory in the same way.
 impl PartialEq for Home {
     fn eq(&self, other: &Self) -> bool {
-        let raw = |home: &Self| home.held.as_deref().map(AsRawFd::as_raw_fd);
-        self.path == other.path && raw(self) == raw(other)
+        let held = |home: &Self| match &home.way {
+            Way::Held(fd) => Some(fd.as_raw_fd()),
+            Way::Path | Way::Below(..) => None,
+        };
+        self.path == other.path && held(self) == held(other)
     }
 }
 

@@ -54,6 +54,7 @@ mod service;
 mod signal;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod stream;
+mod threads;
 mod watch;
 
 pub use backend::{Backend, Batch, Subscription};

@@ -1,5 +1,7 @@
 //! A service of the daemontools family, reached through its service directory.
 
+mod glance;
+
 use std::{
     ffi::OsStr,
     os::fd::OwnedFd,
@@ -16,7 +18,7 @@ use svproto::{
 
 use crate::{
     Error, Liveness, detect,
-    home::Home,
+    home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
 };
@@ -252,6 +254,16 @@ impl Service {
             }
             Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
         };
+        Ok(self.with_what_is_beside(reading, liveness, dialect))
+    }
+
+    /// A reading, and what the files beside the record add to it.
+    fn with_what_is_beside(
+        &self,
+        reading: Reading,
+        liveness: Liveness,
+        dialect: Option<Dialect>,
+    ) -> Observation {
         let (reading, notifies) = match (reading, dialect) {
             (Reading::Status(status), Some(Dialect::S6)) => {
                 let notifies = self.notifies();
@@ -267,7 +279,7 @@ impl Service {
         };
         let normally =
             if node::exists(&self.home.at(files::DOWN)) { Normally::Down } else { Normally::Up };
-        Ok(Observation { reading, liveness, normally: Some(normally), dialect, notifies })
+        Observation { reading, liveness, normally: Some(normally), dialect, notifies }
     }
 
     /// The status of a logger that shares its service's record (daemontools-encore with a `log`
@@ -427,12 +439,21 @@ impl Service {
     /// The record; `None` if a supervisor has not published one yet.
     fn read_record(&self, dialect: Dialect) -> Result<Option<Record>, Error> {
         let at = self.home.at(files::STATUS);
-        let Some(mut bytes) = node::read_record(&at)? else { return Ok(None) };
+        let Some(bytes) = node::read_record(&at)? else { return Ok(None) };
+        Self::record_of(dialect, &at, bytes)
+    }
+
+    /// What bytes say that were read from there.
+    fn record_of(
+        dialect: Dialect,
+        at: &At<'_>,
+        mut bytes: RecordBytes,
+    ) -> Result<Option<Record>, Error> {
         if dialect == Dialect::Encore {
             // Rewritten in place: two equal readings in a row are not half of one.
             let mut still = false;
             for _ in 0..READS_OF_A_MOVING_RECORD {
-                let Some(again) = node::read_record(&at)? else { return Ok(None) };
+                let Some(again) = node::read_record(at)? else { return Ok(None) };
                 still = again.as_slice() == bytes.as_slice();
                 bytes = again;
                 if still {

@@ -68,6 +68,21 @@ impl Dialect {
     }
 }
 
+impl Dialect {
+    /// The only dialect that writes such a record, where its bytes alone tell.
+    ///
+    /// runit's last byte says what runs, and is 0 while nothing does; that of encore's 20 bytes is
+    /// always 0 (`supervise.c` of daemontools-encore 1.11). So this knows runit's running services,
+    /// and leaves all else to [`Evidence`].
+    #[must_use]
+    pub const fn of_record(record: &[u8]) -> Option<Self> {
+        match record {
+            [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, 1 | 2] => Some(Self::Runit),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

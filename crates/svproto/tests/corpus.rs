@@ -85,6 +85,25 @@ fn check_s6(entry: &Value, status: &Status) {
     }
 }
 
+#[test]
+fn bytes_that_name_a_dialect_are_of_it() {
+    let mut told = 0;
+    for entry in corpus() {
+        let of_record = Dialect::of_record(record(&entry).as_bytes());
+        assert!(
+            of_record.is_none_or(|dialect| dialect == self::dialect(&entry)),
+            "{}",
+            entry["id"]
+        );
+        told += usize::from(of_record.is_some());
+        if dialect(&entry) == Dialect::Runit {
+            let runs = record(&entry).status().phase != Phase::Down;
+            assert_eq!(of_record.is_some(), runs, "{}", entry["id"]);
+        }
+    }
+    assert!(told > 0);
+}
+
 /// The pid that the script wrote about itself is the one that the record is read to have.
 #[test]
 fn the_pid_is_that_of_the_script() {

@@ -1,15 +1,19 @@
 //! Services of several suites in one call, and of no suite at all.
 
 use std::{
+    fs::{self, File},
     num::NonZeroUsize,
+    os::unix::fs::{OpenOptionsExt, symlink},
+    path::Path,
     sync::{Arc, Mutex},
     task::Waker,
     time::Duration,
 };
 
+use nix::{libc, sys::stat::Mode, unistd::mkfifo};
 use svclient::{
-    Backend, Bulk, Error, ErrorKind, Goal, Liveness, Observation, Op, Outcome, Reading, Request,
-    State, Subscription,
+    Backend, Bulk, Error, ErrorKind, Goal, Liveness, News, Observation, Op, Outcome, Reading,
+    Request, ScanDir, Service, State, Subscription, WatchSet,
 };
 
 use crate::{
@@ -109,4 +113,106 @@ fn a_rolling_restart_has_one_service_down_at_a_time() {
             assert!(matches!(outcome, Ok(Outcome::Reached { .. })), "{outcome:?}");
         }
     }
+}
+
+fn running(suite: Suite) -> (Supervised, WatchSet) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    event(&mut watch, |event| status_of(event).is_some_and(|s| s.state() == State::Up));
+    (supervised, watch)
+}
+
+/// A scan directory with links to services of every suite and in every condition, and with what is no
+/// service.
+fn street() -> (Vec<Supervised>, tempfile::TempDir) {
+    let (mut supervised, _) = mixed();
+    for suite in [Suite::Runit, Suite::Daemontools, Suite::S6] {
+        if suite.is_installed() {
+            let (with_log, _) = running(suite);
+            fs::create_dir(with_log.dir().join("log")).unwrap();
+            with_log.script("log/run", "exec cat");
+            supervised.push(with_log);
+            let (dead, mut watch) = running(suite);
+            dead.signal(nix::sys::signal::Signal::SIGKILL);
+            event(&mut watch, |event| event.news == News::Unsupervised);
+            supervised.push(dead);
+            supervised.push(Supervised::prepare(suite, SLEEP));
+        }
+    }
+    let scan_dir = tempfile::tempdir().unwrap();
+    let entry = |name: &str| scan_dir.path().join(name);
+    for (at, one) in supervised.iter().enumerate() {
+        symlink(one.dir(), entry(&format!("{at:02}"))).unwrap();
+    }
+    symlink("/no/such/place", entry("dangling")).unwrap();
+    fs::create_dir(entry("empty")).unwrap();
+    fs::create_dir(entry(".hidden")).unwrap();
+    fs::write(entry("file"), "").unwrap();
+    // Somebody answers, and what he published is no record.
+    let torn = entry("torn");
+    fs::create_dir_all(torn.join("supervise")).unwrap();
+    mkfifo(&torn.join("supervise/ok"), Mode::S_IRWXU).unwrap();
+    fs::write(torn.join("supervise/status"), [0x40; 7]).unwrap();
+    (supervised, scan_dir)
+}
+
+/// Reads `ok`, as a supervisor does.
+fn answering(service: &Path) -> File {
+    let mut reader = File::options();
+    reader.read(true).custom_flags(libc::O_NONBLOCK).open(service.join("supervise/ok")).unwrap()
+}
+
+/// The same as one by one, in one pass.
+#[test]
+fn a_survey_finds_what_every_service_says_of_itself() {
+    let (_supervised, street) = street();
+    let _answers = answering(&street.path().join("torn"));
+    let scan_dir = ScanDir::new(street.path());
+    let say = |service: &Service, status: Result<Observation, Error>| {
+        let log = service.log().map(|log| log.status().unwrap());
+        (service.clone(), service.dialect(), log, status.map_err(|error| error.to_string()))
+    };
+    let one_by_one: Vec<_> =
+        scan_dir.services().unwrap().iter().map(|one| say(one, one.status())).collect();
+    for threads in [1, 2, 7] {
+        let survey = scan_dir.survey(NonZeroUsize::new(threads).unwrap(), say).unwrap();
+        assert_eq!(survey, one_by_one);
+    }
+    let failed: Vec<_> = one_by_one.iter().filter(|(.., status)| status.is_err()).collect();
+    assert!(failed.iter().all(|(service, ..)| service.name() == "torn"), "{failed:?}");
+    assert_eq!(failed.len(), 1);
+    // A service that was met there is one like any other.
+    let reading = |one: &Service| one.status().map_err(|error| error.to_string());
+    for (service, _, _, status) in &one_by_one {
+        assert_eq!(&reading(service), status);
+    }
+}
+
+/// What the files of two suites say when somebody has changed from one to the other.
+#[test]
+fn a_survey_is_not_misled_by_the_files_of_another_suite() {
+    let street = tempfile::tempdir().unwrap();
+    let (web, supervise) = (street.path().join("web"), street.path().join("web/supervise"));
+    fs::create_dir_all(&supervise).unwrap();
+    mkfifo(&supervise.join("ok"), Mode::S_IRWXU).unwrap();
+    let scan_dir = ScanDir::new(street.path());
+    let survey = || {
+        let tell = |_: &Service, status: Result<Observation, Error>| status.unwrap();
+        scan_dir.survey(NonZeroUsize::MIN, tell).unwrap().remove(0)
+    };
+    let one_by_one = || Service::open(&web).unwrap().status().unwrap();
+    // runit's record, and nobody at `ok`.
+    let mut record = [0; 20];
+    (record[0], record[12], record[17], record[19]) = (0x40, 42, b'u', 1);
+    fs::write(supervise.join("status"), record).unwrap();
+    assert_eq!((survey(), survey().liveness), (one_by_one(), Liveness::Dead));
+    // The same, and somebody at `ok`: `stat` is not needed to know runit's running service.
+    let _answers = answering(&web);
+    assert_eq!(survey().dialect, Some(svclient::Dialect::Runit));
+    // s6's record beside an `ok` that is read: somebody else's.
+    fs::create_dir(web.join("event")).unwrap();
+    let mut record = [0; 35];
+    record[0] = 0x40;
+    fs::write(supervise.join("status"), record).unwrap();
+    assert_eq!((survey(), survey().liveness), (one_by_one(), Liveness::Dead));
 }

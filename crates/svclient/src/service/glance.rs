@@ -1,0 +1,59 @@
+//! The first look at a directory: whose it is shows on the way, so nothing is asked twice.
+
+use std::{ffi::OsStr, os::fd::OwnedFd, path::Path, sync::Arc};
+
+use svproto::{Dialect, Reading, files};
+
+use super::{Observation, Service};
+use crate::{
+    Error, Liveness, detect,
+    home::Home,
+    liveness,
+    node::{self, Fifo},
+};
+
+impl Service {
+    /// An entry of an open directory as a service, and how it stands; `None` if it is no service.
+    ///
+    /// [`Service::open`] and [`Service::status`] come to the same with more system calls, each of
+    /// which goes all the way from the root.
+    pub(crate) fn glance(
+        opened: &Arc<OwnedFd>,
+        parent: &Path,
+        entry: &OsStr,
+    ) -> Option<(Self, Result<Observation, Error>)> {
+        let (home, name) = (Home::below(opened, parent, entry), entry.to_string_lossy().into());
+        let service = Self { home, name, dialect: None, believed: false, version: None };
+        if let Some(seen) = service.first_look() {
+            return Some((Self { dialect: seen.dialect, ..service }, Ok(seen)));
+        }
+        let service = Self::open(service.dir()).ok()?;
+        let result = service.status();
+        Some((service, result))
+    }
+
+    /// How a service stands that is supervised as its record says; `None` for all that is less plain.
+    fn first_look(&self) -> Option<Observation> {
+        // Liveness comes before the record, as always: the other way round, a record of before would
+        // seem to be that of a supervisor who has just come.
+        let (liveness, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {
+            Fifo::Open(_) => (Liveness::Alive { supervisor: None }, false),
+            Fifo::NoReader => return None,
+            Fifo::Missing => (liveness::probe(&self.home, Dialect::S6).ok()?, true),
+        };
+        if liveness.is_alive() != Some(true) {
+            return None;
+        }
+        let at = self.home.at(files::STATUS);
+        let bytes = node::read_record(&at).ok()??;
+        let dialect = Dialect::of_record(bytes.as_slice())
+            .or_else(|| detect::detect_by_len(&self.home, u64::try_from(bytes.file_len()).ok()))?;
+        // Who answered is not who wrote the record: somebody changed suites.
+        if (dialect == Dialect::S6) != of_s6 {
+            return None;
+        }
+        let record = Self::record_of(dialect, &at, bytes).ok()??;
+        let reading = Reading::Status(record.status());
+        Some(self.with_what_is_beside(reading, liveness, Some(dialect)))
+    }
+}
