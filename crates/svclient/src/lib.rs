@@ -66,7 +66,7 @@ pub use logs::{From as LogFrom, LogDir, LogItem, LogKey, LogLine, Logs};
 pub use open::{is_path, open};
 pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pursue::{Outcome, Request, pursue};
-pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner};
+pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner, Survey};
 pub use service::{Normally, Observation, Service, restart_ops};
 pub use signal::signal_name;
 #[cfg(feature = "async-io")]

@@ -4,23 +4,24 @@
 mod disable;
 mod enable;
 mod scanner;
+mod survey;
 
 use std::{
     env,
     ffi::{OsStr, OsString},
-    num::NonZeroUsize,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use svproto::files;
 
-use crate::{Error, Observation, Service, home, liveness, node, threads};
+use crate::{Error, Service, home, liveness, node};
 
 pub use self::{
     disable::{Disabled, Ended},
     enable::{Enabled, Link, Noticed},
     scanner::Scanner,
+    survey::Survey,
 };
 
 /// A directory of service directories, or of links to them.
@@ -81,40 +82,14 @@ impl ScanDir {
         Ok(names.iter().filter_map(open).collect())
     }
 
-    /// Every service and how it stands, in the order of [`ScanDir::services`]; `tell` makes of each
-    /// what is kept, in one of at most so many threads. One look at each directory finds out both whose it
-    /// is and how it stands, which takes half as long as [`ScanDir::services`] and
-    /// [`Bulk::statuses`](crate::Bulk::statuses) (`docs/performance.md`). What else `tell` asks of
-    /// the service, its log say, is asked as quickly.
-    ///
-    /// ```no_run
-    /// use std::num::NonZeroUsize;
-    /// use svclient::ScanDir;
-    ///
-    /// let tell = |service: &svclient::Service, status| format!("{}: {status:?}", service.name());
-    /// for line in ScanDir::new("/etc/service").survey(NonZeroUsize::MIN, tell)? {
-    ///     println!("{line}");
-    /// }
-    /// # Ok::<(), svclient::Error>(())
-    /// ```
+    /// Lists the directory, to look at every service in one pass.
     ///
     /// # Errors
     ///
-    /// As [`ScanDir::services`]; those of [`Service::status`] are each with its service.
-    pub fn survey<T: Send>(
-        &self,
-        threads: NonZeroUsize,
-        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
-    ) -> Result<Vec<T>, Error> {
+    /// As [`ScanDir::services`].
+    pub fn survey(&self) -> Result<Survey, Error> {
         let names = self.names()?;
-        // Less work than that is done before another thread has begun.
-        let threads = threads.min(NonZeroUsize::new(names.len() / 32).unwrap_or(NonZeroUsize::MIN));
-        let parent = home::open_directory(&self.dir)?;
-        let look = |name: &OsString| {
-            let (service, status) = Service::glance(&parent, &self.dir, name)?;
-            Some(tell(&service, status))
-        };
-        Ok(threads::each(&names, threads, look).into_iter().flatten().collect())
+        Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
     }
 
     /// The names that a scanner looks at, sorted.

@@ -175,7 +175,7 @@ fn a_survey_finds_what_every_service_says_of_itself() {
     let one_by_one: Vec<_> =
         scan_dir.services().unwrap().iter().map(|one| say(one, one.status())).collect();
     for threads in [1, 2, 7] {
-        let survey = scan_dir.survey(NonZeroUsize::new(threads).unwrap(), say).unwrap();
+        let survey = scan_dir.survey().unwrap().look(NonZeroUsize::new(threads).unwrap(), say);
         assert_eq!(survey, one_by_one);
     }
     let failed: Vec<_> = one_by_one.iter().filter(|(.., status)| status.is_err()).collect();
@@ -198,7 +198,7 @@ fn a_survey_is_not_misled_by_the_files_of_another_suite() {
     let scan_dir = ScanDir::new(street.path());
     let survey = || {
         let tell = |_: &Service, status: Result<Observation, Error>| status.unwrap();
-        scan_dir.survey(NonZeroUsize::MIN, tell).unwrap().remove(0)
+        scan_dir.survey().unwrap().look(NonZeroUsize::MIN, tell).remove(0)
     };
     let one_by_one = || Service::open(&web).unwrap().status().unwrap();
     // runit's record, and nobody at `ok`.

@@ -1,0 +1,66 @@
+//! All services of a scan directory at a glance.
+
+use std::{
+    ffi::OsString,
+    num::NonZeroUsize,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{Error, Observation, Service, threads};
+
+/// A scan directory that was listed and is open, so that its services are looked at from there. One
+/// look at each finds out both whose it is and how it stands, which takes half as long as
+/// [`ScanDir::services`](crate::ScanDir::services) and [`Bulk::statuses`](crate::Bulk::statuses)
+/// (`docs/performance.md`).
+///
+/// ```no_run
+/// use std::num::NonZeroUsize;
+/// use svclient::ScanDir;
+///
+/// let survey = ScanDir::new("/etc/service").survey()?;
+/// let lines = survey.look(NonZeroUsize::MIN, |service, status| {
+///     format!("{}: {status:?}", service.name())
+/// });
+/// # Ok::<(), svclient::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Survey {
+    dir: PathBuf,
+    opened: Arc<OwnedFd>,
+    names: Vec<OsString>,
+}
+
+impl Survey {
+    pub(super) fn new(dir: &Path, opened: Arc<OwnedFd>, names: Vec<OsString>) -> Self {
+        Self { dir: dir.to_owned(), opened, names }
+    }
+
+    /// So many entries will be looked at. What turns out to be no service is among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is nothing to look at.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Looks at every service, in one of so many threads, this one included. What `tell` makes of
+    /// them comes in the order of their names. What else it asks of a service, its log say, is asked
+    /// from the open directory too; a clone that it keeps goes by its path.
+    pub fn look<T: Send>(
+        &self,
+        threads: NonZeroUsize,
+        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+    ) -> Vec<T> {
+        let look = |name: &OsString| {
+            let (service, status) = Service::glance(&self.opened, &self.dir, name)?;
+            Some(tell(&service, status))
+        };
+        threads::each(&self.names, threads, look).into_iter().flatten().collect()
+    }
+}
