@@ -60,13 +60,14 @@ pub(crate) enum Written {
 }
 
 /// Writes at most `PIPE_BUF` bytes: together, or not at all. Closes the FIFO, as one must: while
-/// somebody holds it, what a dying reader has not read waits for the next one.
+/// somebody holds it, what a dying reader has not read waits for the next one. Without a deadline a
+/// full one is not waited for.
 #[expect(clippy::needless_pass_by_value, reason = "it is closed here")]
 pub(crate) fn write_fifo(
     fifo: OwnedFd,
     path: impl Fn() -> PathBuf,
     bytes: &[u8],
-    deadline: Instant,
+    deadline: Option<Instant>,
 ) -> Result<Written, Error> {
     loop {
         match nix::unistd::write(&fifo, bytes) {
@@ -74,7 +75,8 @@ pub(crate) fn write_fifo(
             Err(Errno::EINTR) => (),
             Err(Errno::EPIPE) => return Ok(Written::NoReader),
             Err(Errno::EAGAIN) => {
-                let left = deadline.saturating_duration_since(Instant::now());
+                let left = |until: Instant| until.saturating_duration_since(Instant::now());
+                let left = deadline.map_or(Duration::ZERO, left);
                 if left.is_zero() {
                     return Ok(Written::Full);
                 }

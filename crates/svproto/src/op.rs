@@ -252,6 +252,15 @@ impl Op {
         }
     }
 
+    /// Whether every version of every dialect is asked for it with the same bytes: who sends them
+    /// need not know whose the directory is.
+    #[must_use]
+    pub fn is_common(self) -> bool {
+        let alike = |row: &Row| row.bytes.iter().all(|bytes| *bytes == row.bytes[0]);
+        self.row().is_some_and(|row| row.bytes[0] != NO && alike(row))
+            && SINCE.iter().all(|since| since.op != self)
+    }
+
     /// The operation that one byte asks for: the other direction, for a program that supervises.
     ///
     /// `None` for bytes that `dialect` ignores. Operations of two bytes come as two.

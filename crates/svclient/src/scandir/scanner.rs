@@ -100,7 +100,7 @@ impl Control {
             Self::Closed(scanner) => return Ok(scanner),
         };
         let path = dir.join(scan::CONTROL);
-        match node::write_fifo(fifo, || path.clone(), &[op.byte()], deadline)? {
+        match node::write_fifo(fifo, || path.clone(), &[op.byte()], Some(deadline))? {
             Written::All => Ok(Scanner::Listens),
             Written::NoReader => Ok(Scanner::Gone),
             Written::Full => Err(Error::ScannerNotTakingRequests { dir: dir.to_owned() }),

@@ -69,3 +69,13 @@ fn every_operation_has_a_row_and_a_name_of_its_own() {
         assert!(TABLE[..at].iter().all(|other| other.name != row.name));
     }
 }
+
+#[test]
+fn what_is_common_is_asked_of_every_version_of_everybody_alike() {
+    for op in Op::all() {
+        let [first, others @ ..] = Dialect::ALL.map(|dialect| op.control_bytes(dialect, None).ok());
+        let alike = first.is_some() && others.iter().all(|bytes| *bytes == first);
+        assert_eq!(op.is_common(), alike, "{op}");
+    }
+    assert!(Op::Up.is_common() && !Op::Exit.is_common() && !Op::Restart.is_common());
+}
