@@ -16,16 +16,18 @@ use svcmgr::{
 
 pub(crate) use built::{Built, what};
 
-use crate::output::message;
+use crate::{name, output::message};
 
 /// One service.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) service: String,
-    /// What people are shown instead: a path as they typed it.
+    /// What people are shown instead: a path as they typed it, as a word of a shell.
     #[serde(skip)]
     pub(crate) shown: String,
     path: Option<String>,
+    /// The same with every byte; an argument of svctl.
+    url: Option<String>,
     backend: Option<String>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
@@ -74,8 +76,9 @@ impl Row {
                 || backend.name().to_owned(),
                 |service| name_of(service.name(), service.dir()),
             ),
-            shown: backend.name().to_owned(),
+            shown: name::shown(backend.name(), service.map(Service::dir)),
             path: service.map(|service| absolute(service.dir())),
+            url: service.map(|service| name::url(service.dir())),
             backend: match observation.dialect {
                 Some(dialect) => Some(dialect.name().to_owned()),
                 None => backend.suite().map(str::to_owned),
@@ -114,8 +117,9 @@ impl Row {
     pub(crate) fn failed(name: &str, path: Option<&Path>, error: &Error) -> Self {
         Self {
             service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
-            shown: name.to_owned(),
+            shown: name::shown(name, path),
             path: path.map(absolute),
+            url: path.map(name::url),
             backend: None,
             supervised: None,
             state: None,
@@ -139,6 +143,22 @@ impl Row {
     pub(crate) fn is_normally(&self, normally: Normally) -> bool {
         self.normally == Some(normally.name())
     }
+}
+
+/// A service in a listing: a row, and what is odd about it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed<'a> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    pub(crate) odd: &'a [Odd],
+}
+
+/// Something odd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Odd {
+    pub(crate) kind: &'static str,
+    /// In words.
+    pub(crate) says: String,
 }
 
 /// A line of `watch`: a row, its number and what happened.

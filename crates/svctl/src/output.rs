@@ -15,6 +15,7 @@ use svcmgr::{Error, State};
 use crate::{
     args::{Color, Global},
     exit::Exit,
+    name::must_not_be_shown,
 };
 
 /// The two streams, and how to use them.
@@ -131,6 +132,19 @@ impl Output {
         self.color
     }
 
+    /// How many columns the terminal has that standard output is; `None` where it is none, and where
+    /// nobody knows.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return None;
+        }
+        let told = terminal_size::terminal_size_of(stdout);
+        let told = told.map(|(width, _)| usize::from(width.0));
+        let said = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        told.filter(|width| *width > 0).or_else(said).filter(|width| *width > 0)
+    }
+
     /// Says something on standard error.
     pub(crate) fn message(&mut self, text: &str) {
         self.flush();
@@ -208,7 +222,7 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
 pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { safe.extend(c.escape_default()) } else { safe.push(c) }
+        if must_not_be_shown(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
     }
     safe
 }

@@ -218,7 +218,7 @@ impl View {
                 Err(error) => Row::failed(name, Some(seen.backend.dir()), &error),
             };
             let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
-            let [_, word, pid, span, notes] = text::columns(&row);
+            let [word, pid, span, notes] = text::columns(&row);
             let restarts = seen.starts.saturating_sub(1);
             let line = format!(
                 "{:w$}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}",
