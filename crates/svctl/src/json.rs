@@ -209,8 +209,10 @@ pub(crate) struct Placed {
 #[derive(Debug, Serialize)]
 pub(crate) struct Logged<'a> {
     pub(crate) service: &'a str,
-    /// The log directory.
-    pub(crate) log: &'a str,
+    /// The service directory, or the log directory that was named; `None` for a unit.
+    pub(crate) url: Option<&'a str>,
+    /// The log directory; `None` for the journal.
+    pub(crate) log: Option<&'a str>,
     pub(crate) at: Option<String>,
     pub(crate) line: std::borrow::Cow<'a, str>,
 }

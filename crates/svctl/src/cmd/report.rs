@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     json::{self, Row},
     names::Target,
-    output::{Output, message, printable},
+    output::{Output, message},
     text,
 };
 
@@ -110,7 +110,7 @@ impl Told {
     }
 
     fn print(&self, output: &mut Output) {
-        let name = printable(&self.row.shown);
+        let name = &self.row.shown;
         let state = text::summary(&self.row);
         match (&self.error, &self.why) {
             (Some(error), _) => output.error(error),

@@ -72,7 +72,8 @@ impl View {
         let (name, line) = (&*cast.name, String::from_utf8_lossy(text));
         if output.json {
             let log = cast.log.path().to_string_lossy();
-            output.json(&json::Logged { service: name, log: &log, at: None, line });
+            let log = Some(&*log);
+            output.json(&json::Logged { service: name, url: None, log, at: None, line });
             return;
         }
         if output.quiet {
