@@ -58,8 +58,7 @@ impl Service {
             }
             Reading::NotYet => return Oddities::default(),
         };
-        let crash_loop =
-            CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect)).flatten();
+        let crash_loop = CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect)).flatten();
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())

@@ -25,10 +25,10 @@ pub(crate) struct Row {
     /// What people are shown instead: a path as they typed it, as a word of a shell.
     #[serde(skip)]
     pub(crate) shown: String,
-    path: Option<String>,
+    pub(crate) path: Option<String>,
     /// The same with every byte; an argument of svctl.
-    url: Option<String>,
-    backend: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) backend: Option<String>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
@@ -40,7 +40,7 @@ pub(crate) struct Row {
     pub(crate) changed_ago: Option<Duration>,
     pub(crate) uptime: Option<f64>,
     pub(crate) ready: Option<bool>,
-    ready_since: Option<String>,
+    pub(crate) ready_since: Option<String>,
     pub(crate) paused: Option<bool>,
     pub(crate) normally: Option<&'static str>,
     pub(crate) exit: Option<Exit>,
@@ -120,6 +120,18 @@ impl Row {
             shown: name::shown(name, path),
             path: path.map(absolute),
             url: path.map(name::url),
+            error: Some(message(error)),
+            ..Self::named(name)
+        }
+    }
+
+    /// A service of which nothing is known but its name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            service: name.to_owned(),
+            shown: name::shown(name, None),
+            path: None,
+            url: None,
             backend: None,
             supervised: None,
             state: None,
@@ -135,7 +147,7 @@ impl Row {
             normally: None,
             exit: None,
             log: None,
-            error: Some(message(error)),
+            error: None,
         }
     }
 

@@ -158,7 +158,8 @@ mod tests {
     fn a_shell_reads_back_what_is_shown() {
         for bytes in HOSTILE {
             let script = format!("printf %s {}", quoted(bytes));
-            let script = script.replacen("printf %s -", "printf %s -- -", 1).replace("%s -- ", "-- %s ");
+            let script =
+                script.replacen("printf %s -", "printf %s -- -", 1).replace("%s -- ", "-- %s ");
             let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
             assert_eq!(output.stdout, bytes, "{script}");
         }
@@ -180,7 +181,10 @@ mod tests {
     fn bytes_that_a_name_has_lost_are_those_of_its_path() {
         let path = Path::new(OsStr::from_bytes(b"/etc/service/a\xff/log"));
         assert_eq!(shown("a\u{fffd}/log", Some(path)), r"$'a\377/log'");
-        assert_eq!(shown("./a\u{fffd}", Some(Path::new(OsStr::from_bytes(b"./a\xff")))), r"$'./a\377'");
+        assert_eq!(
+            shown("./a\u{fffd}", Some(Path::new(OsStr::from_bytes(b"./a\xff")))),
+            r"$'./a\377'"
+        );
         assert_eq!(shown("web", Some(path)), "web");
     }
 }

@@ -180,12 +180,18 @@ fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Vec<Odd> {
         let odd = found.oddities(seen);
         if let Some(crash_loop) = odd.crash_loop {
             let ends = crash_loop.ends;
-            say("crash-loop", match crash_loop.within {
-                Some(within) => {
-                    format!("crash loop: ended {ends} times in {}", text::span(within.as_secs_f64()))
-                }
-                None => format!("crash loop: ended {ends} times"),
-            });
+            say(
+                "crash-loop",
+                match crash_loop.within {
+                    Some(within) => {
+                        format!(
+                            "crash loop: ended {ends} times in {}",
+                            text::span(within.as_secs_f64())
+                        )
+                    }
+                    None => format!("crash loop: ended {ends} times"),
+                },
+            );
         }
         if odd.is_definition_newer == Some(true) {
             say("definition-newer", "definition newer than process".to_owned());

@@ -174,7 +174,8 @@ impl Drop for Journal {
 
 fn arguments(query: &Query) -> Vec<String> {
     // Without `--all` what is longer than 4096 bytes is null.
-    let mut all: Vec<String> = ["--no-pager", "--output=json", "--all", FIELDS].map(String::from).into();
+    let mut all: Vec<String> =
+        ["--no-pager", "--output=json", "--all", FIELDS].map(String::from).into();
     let unit = if query.user { "--user-unit=" } else { "--unit=" };
     if query.user {
         all.push("--user".to_owned());
@@ -190,7 +191,8 @@ fn arguments(query: &Query) -> Vec<String> {
 }
 
 fn follow_arguments(query: &Query, place: &Place) -> Vec<String> {
-    let whole = Query { units: query.units.clone(), user: query.user, from: LogFrom::Start, until: None };
+    let whole =
+        Query { units: query.units.clone(), user: query.user, from: LogFrom::Start, until: None };
     let mut all = arguments(&whole);
     all.extend(["--follow".to_owned(), "--lines=all".to_owned()]);
     all.push(match place {
@@ -208,7 +210,8 @@ fn moment(at: UnixTime) -> String {
 
 /// A line of text each; an entry may hold several.
 fn entries(fields: &Map<String, Value>) -> Vec<Entry> {
-    let unit = UNIT_FIELDS.into_iter().find_map(|name| fields.get(name)?.as_str()).map(str::to_owned);
+    let unit =
+        UNIT_FIELDS.into_iter().find_map(|name| fields.get(name)?.as_str()).map(str::to_owned);
     let at = fields.get("__REALTIME_TIMESTAMP").and_then(stamp);
     let Some(text) = fields.get("MESSAGE").and_then(bytes) else { return Vec::new() };
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
@@ -283,7 +286,13 @@ mod tests {
         let said = arguments(&query);
         assert_eq!(
             said[4..],
-            ["--user", "--user-unit=a.service", "--user-unit=b;id.service", "--since=@7.000005", "--until=@0.000000"]
+            [
+                "--user",
+                "--user-unit=a.service",
+                "--user-unit=b;id.service",
+                "--since=@7.000005",
+                "--until=@0.000000"
+            ]
         );
         let said = follow_arguments(&query, &Place::After("s=1;i=2".into()));
         assert_eq!(said[7..], ["--follow", "--lines=all", "--after-cursor=s=1;i=2"]);

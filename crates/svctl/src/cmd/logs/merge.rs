@@ -8,7 +8,10 @@ use std::{
 
 use svcmgr::{LogFrom, LogItem, LogLine, Logs, UnixTime};
 
-use super::{Failure, Source, journal::{Entry, Journal}};
+use super::{
+    Failure, Source,
+    journal::{Entry, Journal},
+};
 use crate::output::wait_beside_all;
 
 /// A line of any of them.
