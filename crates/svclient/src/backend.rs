@@ -5,7 +5,7 @@ use std::{sync::Arc, task::Waker, time::Duration};
 
 use svproto::Op;
 
-use crate::{Error, Observation, Service};
+use crate::{Error, Observation, Oddities, Service};
 
 /// One supervised service, of whatever kind.
 ///
@@ -71,6 +71,12 @@ pub trait Backend: Send + Sync {
     /// If that cannot be found out.
     fn restarts(&self) -> Result<Option<u64>, Error> {
         Ok(None)
+    }
+
+    /// What is odd about a service that was seen like this. Asks only for what may be odd then; what
+    /// cannot be found out is not known.
+    fn oddities(&self, _seen: &Observation) -> Oddities {
+        Oddities::default()
     }
 
     /// The service directory, if it is one.
@@ -139,6 +145,10 @@ impl Backend for Service {
         Ok(Some(self.deaths()?.len() as u64))
     }
 
+    fn oddities(&self, seen: &Observation) -> Oddities {
+        Self::oddities(self, seen)
+    }
+
     fn directory(&self) -> Option<&Service> {
         Some(self)
     }
@@ -186,6 +196,10 @@ macro_rules! forward {
 
             fn restarts(&self) -> Result<Option<u64>, Error> {
                 (**self).restarts()
+            }
+
+            fn oddities(&self, seen: &Observation) -> Oddities {
+                (**self).oddities(seen)
             }
 
             fn directory(&self) -> Option<&Service> {

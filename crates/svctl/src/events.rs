@@ -12,6 +12,7 @@ use svcmgr::devtree::{self, Event, Part, What};
 use crate::{
     args::Global,
     json::{self, absolute, exit, name_of},
+    name,
     output::{in_full, printable},
 };
 
@@ -117,6 +118,7 @@ fn error_of(what: &What) -> Option<&devtree::Error> {
 
 fn words(event: &Event) -> String {
     let name = name_of(&event.dir.to_string_lossy(), &event.dir);
+    let name = name::shown(&name, Some(&event.dir));
     let part = if event.part == Part::Log { "/log" } else { "" };
     let what = match &event.what {
         What::Started { pid } => format!("started, pid {pid}"),

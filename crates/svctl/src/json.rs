@@ -16,17 +16,19 @@ use svcmgr::{
 
 pub(crate) use built::{Built, what};
 
-use crate::output::message;
+use crate::{name, output::message};
 
 /// One service.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) service: String,
-    /// What people are shown instead: a path as they typed it.
+    /// What people are shown instead: a path as they typed it, as a word of a shell.
     #[serde(skip)]
     pub(crate) shown: String,
-    path: Option<String>,
-    backend: Option<String>,
+    pub(crate) path: Option<String>,
+    /// The same with every byte; an argument of svctl.
+    pub(crate) url: Option<String>,
+    pub(crate) backend: Option<String>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
@@ -38,7 +40,7 @@ pub(crate) struct Row {
     pub(crate) changed_ago: Option<Duration>,
     pub(crate) uptime: Option<f64>,
     pub(crate) ready: Option<bool>,
-    ready_since: Option<String>,
+    pub(crate) ready_since: Option<String>,
     pub(crate) paused: Option<bool>,
     pub(crate) normally: Option<&'static str>,
     pub(crate) exit: Option<Exit>,
@@ -74,8 +76,9 @@ impl Row {
                 || backend.name().to_owned(),
                 |service| name_of(service.name(), service.dir()),
             ),
-            shown: backend.name().to_owned(),
+            shown: name::shown(backend.name(), service.map(Service::dir)),
             path: service.map(|service| absolute(service.dir())),
+            url: service.map(|service| name::url(service.dir())),
             backend: match observation.dialect {
                 Some(dialect) => Some(dialect.name().to_owned()),
                 None => backend.suite().map(str::to_owned),
@@ -114,8 +117,21 @@ impl Row {
     pub(crate) fn failed(name: &str, path: Option<&Path>, error: &Error) -> Self {
         Self {
             service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
-            shown: name.to_owned(),
+            shown: name::shown(name, path),
             path: path.map(absolute),
+            url: path.map(name::url),
+            error: Some(message(error)),
+            ..Self::named(name)
+        }
+    }
+
+    /// A service of which nothing is known but its name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            service: name.to_owned(),
+            shown: name::shown(name, None),
+            path: None,
+            url: None,
             backend: None,
             supervised: None,
             state: None,
@@ -131,7 +147,7 @@ impl Row {
             normally: None,
             exit: None,
             log: None,
-            error: Some(message(error)),
+            error: None,
         }
     }
 
@@ -139,6 +155,22 @@ impl Row {
     pub(crate) fn is_normally(&self, normally: Normally) -> bool {
         self.normally == Some(normally.name())
     }
+}
+
+/// A service in a listing: a row, and what is odd about it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed<'a> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    pub(crate) odd: &'a [Odd],
+}
+
+/// Something odd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Odd {
+    pub(crate) kind: &'static str,
+    /// In words.
+    pub(crate) says: String,
 }
 
 /// A line of `watch`: a row, its number and what happened.
@@ -189,8 +221,10 @@ pub(crate) struct Placed {
 #[derive(Debug, Serialize)]
 pub(crate) struct Logged<'a> {
     pub(crate) service: &'a str,
-    /// The log directory.
-    pub(crate) log: &'a str,
+    /// The service directory, or the log directory that was named; `None` for a unit.
+    pub(crate) url: Option<&'a str>,
+    /// The log directory; `None` for the journal.
+    pub(crate) log: Option<&'a str>,
     pub(crate) at: Option<String>,
     pub(crate) line: std::borrow::Cow<'a, str>,
 }

@@ -7,8 +7,10 @@ mod exit;
 mod json;
 #[cfg(test)]
 mod man;
+mod name;
 mod names;
 mod output;
+mod table;
 mod text;
 
 use std::process::ExitCode;

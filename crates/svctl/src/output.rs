@@ -15,6 +15,7 @@ use svcmgr::{Error, State};
 use crate::{
     args::{Color, Global},
     exit::Exit,
+    name::must_not_be_shown,
 };
 
 /// The two streams, and how to use them.
@@ -131,10 +132,26 @@ impl Output {
         self.color
     }
 
-    /// Says something on standard error.
+    /// How many columns the terminal has that standard output is; `None` where it is none, and where
+    /// nobody knows.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return None;
+        }
+        let told = terminal_size::terminal_size_of(stdout);
+        let told = told.map(|(width, _)| usize::from(width.0));
+        let said = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        told.filter(|width| *width > 0).or_else(said).filter(|width| *width > 0)
+    }
+
+    /// Says something on standard error; what to do about it after `\n  hint: `.
     pub(crate) fn message(&mut self, text: &str) {
+        const HINT: &str = "\n  hint: ";
         self.flush();
-        Self::complain(&format!("svctl: {text}"));
+        let (text, hint) = text.split_once(HINT).unwrap_or((text, ""));
+        let mark = if hint.is_empty() { "" } else { HINT };
+        Self::complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
     }
 
     fn complain(line: &str) {
@@ -168,22 +185,29 @@ impl Output {
 /// Waits until a descriptor is readable, or a moment has come, or nobody reads any more: a
 /// watch at rest would not notice that by writing.
 pub(crate) fn wait_beside(fd: BorrowedFd<'_>, until: Option<Instant>) -> ControlFlow<()> {
+    wait_beside_all(&[fd], until).map_continue(drop)
+}
+
+/// As [`wait_beside`] with several descriptors: whether there is something to read, of each.
+pub(crate) fn wait_beside_all(
+    wanted: &[BorrowedFd<'_>],
+    until: Option<Instant>,
+) -> ControlFlow<(), Vec<bool>> {
     let stdout = io::stdout();
+    let mut fds: Vec<_> = wanted.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
     // No event is asked for: the end of the reader is told all the same.
-    let mut fds =
-        [PollFd::new(fd, PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    fds.push(PollFd::new(stdout.as_fd(), PollFlags::empty()));
     let timeout = until.map_or(PollTimeout::NONE, |until| {
         let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
     // Interrupted or not, the caller looks again.
     let _ready = poll(&mut fds, timeout);
-    let [_, reader] = fds;
-    match reader.revents() {
+    match fds.pop().and_then(|reader| reader.revents()) {
         Some(events) if events.intersects(PollFlags::POLLERR | PollFlags::POLLNVAL) => {
             ControlFlow::Break(())
         }
-        _ => ControlFlow::Continue(()),
+        _ => ControlFlow::Continue(fds.iter().map(|fd| fd.any().unwrap_or(false)).collect()),
     }
 }
 
@@ -208,7 +232,7 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
 pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { safe.extend(c.escape_default()) } else { safe.push(c) }
+        if must_not_be_shown(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
     }
     safe
 }

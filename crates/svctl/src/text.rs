@@ -5,8 +5,8 @@ use std::time::Duration;
 use svcmgr::Normally;
 
 use crate::{
-    json::{Exit, Row},
-    output::printable,
+    json::{Exit, Log, Odd, Row},
+    table::{Align, Column, NOTHING},
 };
 
 /// `up (pid 4711) 3m 5s, want down`.
@@ -41,6 +41,8 @@ pub(crate) fn notes(row: &Row) -> Vec<String> {
         (Some("stopping" | "unsupervised"), _) => (),
         (_, Some("down")) if has_process => say("want down".into()),
         (_, Some("once")) if has_process => say("last run".into()),
+        // Between two runs; the word says that another is wanted.
+        (Some("backoff"), Some("up")) => (),
         (_, Some("up")) if !has_process => say("want up".into()),
         _ => (),
     }
@@ -50,6 +52,7 @@ pub(crate) fn notes(row: &Row) -> Vec<String> {
     match row.state {
         Some("unsupervised") | None => (),
         _ if has_process && row.is_normally(Normally::Down) => say("normally down".into()),
+        Some("backoff") if row.is_normally(Normally::Up) => (),
         _ if !has_process && row.is_normally(Normally::Up) => say("normally up".into()),
         _ => (),
     }
@@ -64,26 +67,79 @@ pub(crate) fn notes(row: &Row) -> Vec<String> {
     if let Some(log) = &row.log {
         match log.state {
             Some("up" | "ready") => (),
-            state => say(format!("log {}", state.unwrap_or("unknown"))),
+            _ => say(format!("log {}", log_word(log))),
         }
     }
     notes
 }
 
-/// The columns of `status`, without their heads: service, state, pid, for, notes.
-pub(crate) fn columns(row: &Row) -> [String; 5] {
-    let dash = || "-".to_owned();
+/// The columns of a live view, without their heads: state, pid, uptime, notes.
+pub(crate) fn columns(row: &Row) -> [String; 4] {
+    let dash = || NOTHING.to_owned();
     let notes = match &row.error {
         Some(error) => error.clone(),
         None => notes(row).join(", "),
     };
     [
-        printable(&row.shown),
         row.state.map_or_else(dash, str::to_owned),
         row.pid.or(row.finish_pid).map_or_else(dash, |pid| pid.to_string()),
         row.uptime.map_or_else(dash, span),
         notes,
     ]
+}
+
+/// The columns of `status`.
+pub(crate) const COLUMNS: [Column; 8] = {
+    const fn column(head: &'static str, align: Align, goes: Option<u8>) -> Column {
+        Column { head, align, goes }
+    }
+    [
+        column("SERVICE", Align::Left, None),
+        column("STATE", Align::Left, None),
+        column("PID", Align::Right, Some(4)),
+        column("FOR", Align::Right, Some(5)),
+        column("READY", Align::Left, Some(1)),
+        column("EXIT", Align::Left, Some(3)),
+        column("LOG", Align::Left, Some(2)),
+        column("NOTES", Align::Left, None),
+    ]
+};
+
+/// What stands in them.
+pub(crate) fn cells(row: &Row, odd: &[Odd]) -> [String; 8] {
+    let dash = || NOTHING.to_owned();
+    let notes = match &row.error {
+        Some(error) => error.clone(),
+        None => {
+            let odd = odd.iter().map(|odd| odd.says.clone());
+            odd.chain(notes_beside_columns(row)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let ready = |ready| if ready { "yes" } else { "no" }.to_owned();
+    [
+        row.shown.clone(),
+        row.state.map_or_else(dash, str::to_owned),
+        row.pid.or(row.finish_pid).map_or_else(dash, |pid| pid.to_string()),
+        row.changed_ago.map_or_else(dash, |ago| span(ago.as_secs_f64())),
+        row.ready.map_or_else(dash, ready),
+        match &row.exit {
+            Some(Exit::Code(code)) => code.to_string(),
+            Some(Exit::Signal(signal)) => signal.clone(),
+            None => dash(),
+        },
+        row.log.as_ref().map_or_else(dash, |log| log_word(log).to_owned()),
+        notes,
+    ]
+}
+
+/// The notes that no column of `status` has; but a logger that is not up is worth both.
+fn notes_beside_columns(row: &Row) -> impl Iterator<Item = String> {
+    let all = notes(row).into_iter();
+    all.filter(|note| !note.starts_with("exited with ") && !note.starts_with("killed by "))
+}
+
+fn log_word(log: &Log) -> &'static str {
+    log.state.unwrap_or("unknown")
 }
 
 /// Seconds as people say them, in at most two units: `40ms`, `1.2s`, `12s`, `3m 5s`, `2d 4h`.

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, task::Waker};
 
-use svclient::{Backend, Batch, Liveness, Normally, Observation, Subscription};
+use svclient::{
+    Backend, Batch, CrashLoop, Liveness, Normally, Observation, Oddities, Subscription,
+};
 use svproto::{Op, Reading};
 
 use crate::{Action, Error, ErrorKind, Load, Unit, UnitStatus, asked::block_on};
@@ -121,6 +123,25 @@ impl Backend for Unit {
                 subject: name.to_owned(),
                 within: crate::Bus::PATIENCE,
             })),
+        }
+    }
+
+    /// Those that systemd made by itself, since the unit was last started by hand.
+    fn restarts(&self) -> Result<Option<u64>, svclient::Error> {
+        let status = Self::status(self).wait();
+        let status = status.map_err(|why| error(why, Backend::name(self)))?;
+        Ok(Some(status.restarts()))
+    }
+
+    /// One question to the manager.
+    fn oddities(&self, seen: &Observation) -> Oddities {
+        let Ok(unit) = Self::status(self).wait() else { return Oddities::default() };
+        let is_young = seen.reading.status().is_some_and(CrashLoop::may_be);
+        let loops = is_young && unit.restarts() >= CrashLoop::ENOUGH;
+        Oddities {
+            crash_loop: loops.then(|| CrashLoop { ends: unit.restarts(), within: None }),
+            is_definition_newer: Some(unit.needs_reload()),
+            stale_since: None,
         }
     }
 

@@ -9,6 +9,7 @@ use clap::{
 };
 
 use super::{Args, Command, Global};
+use crate::name::from_url;
 
 /// Arguments of a command whose options are made when it is the one that was typed.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ fn augment<T: clap::Args>(parser: Parser) -> Parser {
 
 /// Parses the command line of this process.
 pub(crate) fn parse() -> Result<Args, Error> {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<OsString> = std::env::args_os().map(from_url).collect();
     match parse_one(&words) {
         Some(args) => Ok(args),
         // Help, mistakes, and what is rare.

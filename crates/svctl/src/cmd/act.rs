@@ -7,7 +7,7 @@ use svcmgr::{Bulk, Goal, Op, Request};
 
 use super::{
     progress::Progress,
-    report::{Done, report, report_any},
+    report::{Asked, Done, report, report_any},
     send,
 };
 use crate::{
@@ -24,19 +24,29 @@ pub(crate) struct Deed {
     /// What is sent where nobody waits.
     pub(crate) op: Op,
     pub(crate) request: Request,
+    /// What is waited for.
+    pub(crate) goal: Goal,
 }
 
-pub(crate) const UP: Deed = Deed { word: "up", op: Op::Up, request: Request::up() };
-pub(crate) const DOWN: Deed = Deed { word: "down", op: Op::Down, request: Request::down() };
-pub(crate) const ONCE: Deed = Deed { word: "once", op: Op::Once, request: Request::once() };
+pub(crate) const UP: Deed = Deed { word: "up", op: Op::Up, request: Request::up(), goal: Goal::Up };
+pub(crate) const DOWN: Deed =
+    Deed { word: "down", op: Op::Down, request: Request::down(), goal: Goal::Down };
+pub(crate) const ONCE: Deed =
+    Deed { word: "once", op: Op::Once, request: Request::once(), goal: Goal::Up };
 pub(crate) const RESTART: Deed =
-    Deed { word: "restart", op: Op::Restart, request: Request::restart() };
-const EXIT: Deed =
-    Deed { word: "exit", op: Op::StopExit, request: Request::new(Op::StopExit, Goal::Gone) };
+    Deed { word: "restart", op: Op::Restart, request: Request::restart(), goal: Goal::Restarted };
+const EXIT: Deed = Deed {
+    word: "exit",
+    op: Op::StopExit,
+    request: Request::new(Op::StopExit, Goal::Gone),
+    goal: Goal::Gone,
+};
 
 pub(crate) fn run(global: &Global, act: &Act, deed: Deed, output: &mut Output) -> Exit {
-    let request = act.goal.map_or(deed.request, |goal| deed.request.until(goal));
-    let deed = Deed { request, ..deed };
+    let deed = match act.goal {
+        Some(goal) => Deed { request: deed.request.until(goal), goal, ..deed },
+        None => deed,
+    };
     carry_out(global, &act.named, &act.waiting, act.limit, deed, output)
 }
 
@@ -63,9 +73,9 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
             if wait.any {
-                report_any(targets, results, output)
+                report_any(targets, results, wait.goal, output)
             } else {
-                report(targets, results, None, output)
+                report(targets, results, Asked { goal: wait.goal, word: None }, output)
             }
         }
         Err(error) => {
@@ -107,7 +117,7 @@ fn carry_out(
     match results {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
-            report(targets, results, Some(deed.word), output)
+            report(targets, results, Asked { goal: deed.goal, word: Some(deed.word) }, output)
         }
         Err(error) => {
             output.error(&error);
@@ -125,8 +135,9 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         Op::Restart => found.restart(),
         op => found.send(op),
     };
-    let results = usable(&targets).iter().map(|found| send(found).map(|()| Done::Sent)).collect();
-    report(targets, results, Some(deed.word), output)
+    let results =
+        usable(&targets).iter().map(|found| send(found).map(|()| Done::Sent(deed.word))).collect();
+    report(targets, results, Asked { goal: deed.goal, word: Some(deed.word) }, output)
 }
 
 /// The services, and for how long to wait.

@@ -1,7 +1,7 @@
 //! `svctl enable` and `svctl disable`: into the scan directory and out of it, and the wait until that
 //! is so.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use svcmgr::{Disabled, Enabled, Ended, Error, Link, Noticed, ScanDir, Scanner};
 
@@ -9,7 +9,7 @@ use super::act::{deadline, timeout};
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json,
+    json, name,
     names::{self, NoTargets},
     output::{Output, message, printable},
     text,
@@ -57,14 +57,15 @@ fn each(
     let mut exit = Exit::Done;
     let mut results = Vec::new();
     for name in &args.services {
-        let shown = name.to_string_lossy();
+        let text = name.to_string_lossy();
+        let shown = name::shown(&text, Some(Path::new(name)));
         match act(&scan, name, deadline) {
             Ok(told) => {
                 exit = exit.max(told.exit);
-                let line = format!("{}: {}", printable(&shown), told.words);
+                let line = format!("{shown}: {}", told.words);
                 if output.json {
                     results.push(json::Placed {
-                        service: shown.into_owned(),
+                        service: text.into_owned(),
                         scan_dir: scan.dir().to_string_lossy().into_owned(),
                         outcome: told.outcome,
                         took: Some(told.took),
@@ -83,7 +84,7 @@ fn each(
                 exit = exit.max(Exit::from(&error));
                 if output.json {
                     results.push(json::Placed {
-                        service: shown.into_owned(),
+                        service: text.into_owned(),
                         scan_dir: scan.dir().to_string_lossy().into_owned(),
                         outcome: "error",
                         took: None,

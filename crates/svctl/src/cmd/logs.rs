@@ -1,16 +1,35 @@
-//! `svctl logs`: what services have logged, merged by time, and followed.
+//! `svctl logs`: what services have logged, merged by time, and followed. Directories that loggers write
+//! are read; what units write is in systemd's journal, which `journalctl` reads.
+//!
+//! | file         | for |
+//! |--------------|-----|
+//! | `journal.rs` | `journalctl` as a child, and the entries that it prints |
+//! | `merge.rs`   | the two kinds together, in the order of their times |
+//! | `print.rs`   | how a line is printed |
 
-use std::{collections::VecDeque, io::IsTerminal, os::fd::AsFd, path::Path};
+mod journal;
+mod merge;
+mod print;
 
-use jiff::tz::TimeZone;
-use svcmgr::{Error, LogDir, LogFrom, LogItem, LogLine, Logs, UnixTime};
+use std::{ffi::OsString, io, path::Path};
 
+use svcmgr::{
+    Error, LogDir, LogFrom, UnixTime,
+    systemd::{UnitName, unit_in},
+};
+
+use self::{
+    journal::{Journal, Place, Query},
+    merge::{Merge, Record},
+    print::Printer,
+};
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json,
+    json::now,
+    name,
     names::{self, NoTargets},
-    output::{Output, printable, wait_beside},
+    output::{Output, printable},
 };
 
 pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Exit {
@@ -19,19 +38,39 @@ pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Ex
         Ok(sources) => sources,
         Err(NoTargets(exit)) => return exit,
     };
-    match read(&sources, args, output) {
+    if sources.is_empty() {
+        return exit;
+    }
+    match read(global, &sources, args, output) {
         Ok(()) => exit,
-        Err(error) => {
-            output.error(&error);
-            exit.max(Exit::from(&error))
-        }
+        Err(failure) => exit.max(failure.tell(output)),
     }
 }
 
 /// A log and whose it is.
 struct Source {
+    /// As text; for JSON.
     name: String,
-    log: LogDir,
+    /// For people.
+    shown: String,
+    /// What names it again.
+    url: Option<String>,
+    origin: Origin,
+}
+
+enum Origin {
+    Directory(LogDir),
+    /// A unit, by its name.
+    Unit,
+}
+
+impl Source {
+    fn directory(&self) -> Option<&LogDir> {
+        match &self.origin {
+            Origin::Directory(log) => Some(log),
+            Origin::Unit => None,
+        }
+    }
 }
 
 fn sources(
@@ -41,23 +80,35 @@ fn sources(
     exit: &mut Exit,
 ) -> Result<Vec<Source>, NoTargets> {
     let mut sources = Vec::new();
-    let is_log = |name: &&std::ffi::OsString| {
-        svcmgr::is_path(name) && Path::new(name).join("current").is_file()
-    };
-    let (dirs, services): (Vec<_>, Vec<_>) = args.services.iter().partition(is_log);
-    for dir in dirs {
-        match LogDir::open(dir) {
-            Ok(log) => sources.push(Source { name: dir.to_string_lossy().into_owned(), log }),
-            Err(error) => {
-                *exit = (*exit).max(Exit::from(&error));
-                output.error(&error);
+    let mut services: Vec<OsString> = Vec::new();
+    for typed in &args.services {
+        let mut refuse = |error: Error| {
+            *exit = (*exit).max(Exit::from(&error));
+            output.error(&error);
+        };
+        if svcmgr::is_path(typed) && Path::new(typed).join("current").is_file() {
+            match LogDir::open(typed) {
+                Ok(log) => sources.push(Source {
+                    name: typed.to_string_lossy().into_owned(),
+                    shown: name::shown(&typed.to_string_lossy(), Some(Path::new(typed))),
+                    url: Some(name::url(Path::new(typed))),
+                    origin: Origin::Directory(log),
+                }),
+                Err(error) => refuse(error),
             }
+        } else if let Some(unit) = unit_in(typed).filter(|unit| !unit.contains(['*', '?', '['])) {
+            // The journal knows it without its manager.
+            match UnitName::new(unit) {
+                Ok(unit) => sources.push(Source::unit(unit.as_str())),
+                Err(error) => refuse(error.into()),
+            }
+        } else {
+            services.push(typed.clone());
         }
     }
     if services.is_empty() && !args.services.is_empty() {
         return Ok(sources);
     }
-    let services: Vec<_> = services.into_iter().cloned().collect();
     for target in names::find(global, &services, output)? {
         let found = match target.backend {
             Ok(found) => found,
@@ -67,28 +118,89 @@ fn sources(
                 continue;
             }
         };
-        let logs = found.directory().map(svcmgr::Service::logs).unwrap_or_default();
+        let Some(service) = found.directory() else {
+            sources.push(Source::unit(found.name()));
+            continue;
+        };
+        let logs = service.logs();
+        let shown = name::shown(&target.name, Some(service.dir()));
         // Who asked for all did not ask for this one.
         if logs.is_empty() && !services.is_empty() {
             *exit = (*exit).max(Exit::Negative);
-            let name = printable(&target.name);
-            let hint = match found.directory() {
-                Some(_) => "name the log directory, as in `svctl logs /var/log/web`".to_owned(),
-                None => format!("what units write is kept by journald: journalctl -u {name}"),
-            };
-            output.message(&format!("{name}: cannot find its log\n  hint: {hint}"));
+            output.message(&format!(
+                "{shown}: cannot find its log\n  hint: name the log directory, as in `svctl logs /var/log/web`"
+            ));
         }
-        sources.extend(logs.into_iter().map(|log| Source { name: target.name.clone(), log }));
+        sources.extend(logs.into_iter().map(|log| Source {
+            name: target.name.clone(),
+            shown: shown.clone(),
+            url: Some(name::url(service.dir())),
+            origin: Origin::Directory(log),
+        }));
     }
     Ok(sources)
 }
 
-fn read(sources: &[Source], args: &args::Logs, output: &mut Output) -> Result<(), Error> {
-    if sources.is_empty() {
-        return Ok(());
+impl Source {
+    fn unit(name: &str) -> Self {
+        let shown = name::shown(name, None);
+        Self { name: name.to_owned(), shown, url: None, origin: Origin::Unit }
     }
+}
+
+/// Why reading ended too early.
+enum Failure {
+    Log(Error),
+    /// `journalctl` could not be run, or its output not read.
+    Journal(io::Error),
+    /// `journalctl` said that it failed.
+    Refused(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl Failure {
+    fn tell(self, output: &mut Output) -> Exit {
+        match self {
+            Self::Log(error) => {
+                output.error(&error);
+                return Exit::from(&error);
+            }
+            Self::Journal(error) => {
+                let hint = match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        "\n  hint: journalctl comes with systemd, and nothing else reads its journal"
+                    }
+                    _ => "",
+                };
+                let error = printable(&error.to_string());
+                output.message(&format!("cannot run journalctl: {error}{hint}"));
+            }
+            Self::Refused(said) => {
+                output.message(&format!("cannot read the journal: {}", printable(&said)));
+            }
+        }
+        Exit::System
+    }
+}
+
+fn read(
+    global: &Global,
+    sources: &[Source],
+    args: &args::Logs,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut printer = Printer::new(sources, args.utc, output);
-    let mut logs = Logs::new()?;
     let from = match (args.since, args.lines, args.follow) {
         (Some(since), _, _) => LogFrom::Time(since),
         (None, Some(lines), _) => LogFrom::Last(lines),
@@ -96,118 +208,117 @@ fn read(sources: &[Source], args: &args::Logs, output: &mut Output) -> Result<()
         (None, None, true) => LogFrom::Last(10),
         (None, None, false) => LogFrom::Start,
     };
-    for source in sources {
-        logs.add(&source.log, from)?;
+    let units: Vec<String> = sources
+        .iter()
+        .filter(|source| source.directory().is_none())
+        .map(|source| source.name.clone())
+        .collect();
+    let query = Query { units, user: global.user, from, until: args.until };
+    let begun = now();
+    let mut merge = Merge::new(sources, from)?;
+    if !query.units.is_empty() {
+        merge.journal = Some(Journal::read(&query)?);
     }
-    let until =
-        |line: &LogLine| args.until.is_none_or(|until| line.at.is_none_or(|at| at <= until));
-    // Of several logs each gives its last lines, and the last of all are wanted.
-    let mut last: Option<(usize, VecDeque<LogLine>)> = match from {
-        LogFrom::Last(count) if sources.len() > 1 => Some((count, VecDeque::new())),
+    past(&mut merge, args, from, sources.len(), &mut printer, output)?;
+    let place = finish_journal(&mut merge, begun, output)?;
+    output.flush();
+    if !args.follow {
+        return Ok(());
+    }
+    merge.journal = place.map(|place| Journal::follow(&query, &place)).transpose()?;
+    follow(&mut merge, args.until, &mut printer, output)
+}
+
+/// What there is, in the order of its times.
+fn past(
+    merge: &mut Merge<'_>,
+    args: &args::Logs,
+    from: LogFrom,
+    sources: usize,
+    printer: &mut Printer<'_>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    // Of several logs each gives its last lines, and the last of all are wanted; of the journal, an
+    // entry may be several lines.
+    let mut last = match from {
+        LogFrom::Last(count) if sources > 1 || merge.journal.is_some() => {
+            Some((count, std::collections::VecDeque::new()))
+        }
         _ => None,
     };
-    while !output.is_closed() {
-        match logs.next_now()? {
-            Some(line) if !until(&line) => (),
-            Some(line) => match &mut last {
-                Some((count, lines)) => {
-                    lines.push_back(line);
-                    if lines.len() > *count {
-                        lines.pop_front();
-                    }
-                }
-                None => printer.print(&line, output),
-            },
-            None => {
-                for line in last.take().into_iter().flat_map(|(_, lines)| lines) {
-                    printer.print(&line, output);
-                }
-                output.flush();
-                if !args.follow || wait_beside(logs.as_fd(), logs.due()).is_break() {
-                    return Ok(());
-                }
-                logs.hear()?;
-            }
+    while !output.is_closed()
+        && let Some(record) = merge.next_past()?
+    {
+        if is_later(&record, args.until) {
+            continue;
         }
+        match &mut last {
+            Some((count, records)) => {
+                records.push_back(record);
+                if records.len() > *count {
+                    records.pop_front();
+                }
+            }
+            None => printer.print(&record, output),
+        }
+    }
+    for record in last.into_iter().flat_map(|(_, records)| records) {
+        printer.print(&record, output);
     }
     Ok(())
 }
 
-fn name_of(source: &Source) -> &str {
-    &source.name
+fn is_later(record: &Record, until: Option<UnixTime>) -> bool {
+    until.zip(record.at).is_some_and(|(until, at)| at > until)
 }
 
-/// How a line is printed.
-struct Printer<'a> {
-    sources: &'a [Source],
-    paths: Vec<String>,
-    width: usize,
-    zone: TimeZone,
-    /// What a terminal shows must not move its cursor; what goes elsewhere is left as it is.
-    terminal: bool,
+/// Ends the first `journalctl`; where a second is to go on.
+fn finish_journal(
+    merge: &mut Merge<'_>,
+    begun: UnixTime,
+    output: &mut Output,
+) -> Result<Option<Place>, Failure> {
+    let Some(journal) = merge.journal.take() else { return Ok(None) };
+    if output.is_closed() {
+        return Ok(None);
+    }
+    let place = match journal.cursor() {
+        Some(cursor) => Place::After(cursor.to_owned()),
+        None => Place::Since(begun),
+    };
+    match journal.end()? {
+        (false, said) => Err(Failure::Refused(said)),
+        (true, said) => {
+            // That there are entries which this user may not see, for one.
+            let said = if output.quiet { "" } else { &said };
+            for line in said.lines() {
+                output.message(&format!("journalctl: {}", printable(line)));
+            }
+            Ok(Some(place))
+        }
+    }
 }
 
-impl<'a> Printer<'a> {
-    fn new(sources: &'a [Source], utc: bool, output: &Output) -> Self {
-        let name = |source: &Source| printable(&source.name).chars().count();
-        let several =
-            sources.windows(2).any(|two| two.first().map(name_of) != two.last().map(name_of));
-        Self {
-            sources,
-            paths: sources
-                .iter()
-                .map(|source| source.log.path().to_string_lossy().into())
-                .collect(),
-            width: if several { sources.iter().map(name).max().unwrap_or(0) } else { 0 },
-            zone: if utc || output.json { TimeZone::UTC } else { TimeZone::system() },
-            terminal: std::io::stdout().is_terminal(),
-        }
-    }
-
-    fn print(&mut self, line: &LogLine, output: &mut Output) {
-        let at = line.key.index();
-        let (Some(source), Some(path)) = (self.sources.get(at), self.paths.get(at)) else { return };
-        let text = match &line.what {
-            LogItem::Line(text) => text,
-            LogItem::NotText(file) => {
-                let file = printable(&file.display().to_string());
-                output.message(&format!("{file}: is packed, so its lines are left out"));
-                return;
+fn follow(
+    merge: &mut Merge<'_>,
+    until: Option<UnixTime>,
+    printer: &mut Printer<'_>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    while !output.is_closed() {
+        while let Some(record) = merge.next_now()? {
+            if !is_later(&record, until) {
+                printer.print(&record, output);
             }
-            _ => {
-                let path = printable(path);
-                output.message(&format!("{path}: files were removed, lines may be missing here"));
-                return;
-            }
-        };
-        if output.json {
-            let at = line.at.and_then(json::rfc3339);
-            let line = String::from_utf8_lossy(text);
-            output.json(&json::Logged { service: &source.name, log: path, at, line });
-            return;
         }
-        let mut shown = Vec::new();
-        if let Some(time) = line.at.and_then(|at| self.time(at)) {
-            shown.extend(time.as_bytes());
-            shown.push(b' ');
+        output.flush();
+        if let Some(journal) = merge.journal.take_if(|journal| journal.is_over()) {
+            let (_, said) = journal.end()?;
+            return Err(Failure::Refused(format!("journalctl has ended; {said}")));
         }
-        if self.width > 0 {
-            let name = printable(&source.name);
-            let pad = self.width.saturating_sub(name.chars().count());
-            shown.extend(name.as_bytes());
-            shown.extend(std::iter::repeat_n(b' ', pad + 1));
+        if merge.wait()?.is_break() {
+            return Ok(());
         }
-        if self.terminal {
-            shown.extend(printable(&String::from_utf8_lossy(text)).as_bytes());
-        } else {
-            shown.extend(text);
-        }
-        output.bytes(&shown);
     }
-
-    fn time(&self, at: UnixTime) -> Option<String> {
-        let nanos = i32::try_from(at.nanos()).ok()?;
-        let time = jiff::Timestamp::new(at.secs(), nanos).ok()?.to_zoned(self.zone.clone());
-        Some(time.strftime("%Y-%m-%d %H:%M:%S.%3f").to_string())
-    }
+    Ok(())
 }

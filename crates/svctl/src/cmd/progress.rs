@@ -9,11 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    names::Found,
-    output::{Output, printable},
-    text,
-};
+use svcmgr::Service;
+
+use crate::{name, names::Found, output::Output, text};
 
 /// A wait that is shown, unless nobody would see it.
 pub(crate) struct Progress(Option<Shown>);
@@ -34,7 +32,10 @@ impl Progress {
         if output.quiet || found.is_empty() || !io::stderr().is_terminal() {
             return Self(None);
         }
-        let names: Vec<String> = found.iter().map(|found| printable(found.name())).collect();
+        let names: Vec<String> = found
+            .iter()
+            .map(|found| name::shown(found.name(), found.directory().map(Service::dir)))
+            .collect();
         let left = Arc::new(Mutex::new((0..names.len()).collect()));
         let (over, ended) = mpsc::channel();
         let seen = Arc::clone(&left);

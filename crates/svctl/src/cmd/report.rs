@@ -1,32 +1,39 @@
 //! What came of a request to each service: a line, or a row with its outcome.
 
-use std::time::Duration;
+mod say;
 
-use svcmgr::{Backend, Error, Outcome, Service, Why};
+use svcmgr::{Backend, Error, Goal, Outcome, Service, Why};
 
 use crate::{
     exit::Exit,
     json::{self, Row},
     names::Target,
-    output::{Output, message, printable},
-    text,
+    output::{Output, message},
 };
 
 /// What came of a request to one service.
 pub(crate) enum Done {
-    Sent,
+    /// The request of this name.
+    Sent(&'static str),
     Waited(Outcome),
 }
 
-/// Tells of every target, in order. `results` are those of the targets that could be used; `word` is
-/// what was asked, `None` for a wait alone.
+/// What was waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) goal: Goal,
+    /// What was asked for; `None` for a wait alone.
+    pub(crate) word: Option<&'static str>,
+}
+
+/// Tells of every target, in order. `results` are those of the targets that could be used.
 pub(crate) fn report(
     targets: Vec<Target>,
     results: Vec<Result<Done, Error>>,
-    word: Option<&str>,
+    asked: Asked,
     output: &mut Output,
 ) -> Exit {
-    let told = tell_all(targets, results, word);
+    let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).max().unwrap_or(Exit::Done);
     print(&told, output);
     exit
@@ -36,9 +43,10 @@ pub(crate) fn report(
 pub(crate) fn report_any(
     targets: Vec<Target>,
     results: Vec<Result<Done, Error>>,
+    goal: Goal,
     output: &mut Output,
 ) -> Exit {
-    let told = tell_all(targets, results, None);
+    let told = tell_all(targets, results, Asked { goal, word: None });
     let exit = told.iter().map(|told| told.exit).min().unwrap_or(Exit::Done);
     if output.json || exit != Exit::Done {
         print(&told, output);
@@ -49,17 +57,13 @@ pub(crate) fn report_any(
     exit
 }
 
-fn tell_all(
-    targets: Vec<Target>,
-    results: Vec<Result<Done, Error>>,
-    word: Option<&str>,
-) -> Vec<Told> {
+fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Asked) -> Vec<Told> {
     let mut results = results.into_iter();
     let mut all = Vec::new();
     for target in targets {
         all.push(match target.backend {
             Ok(backend) => match results.next() {
-                Some(Ok(done)) => tell(&*backend, &done, word),
+                Some(Ok(done)) => tell(&*backend, &done, asked),
                 Some(Err(error)) => Told::failed_for(&*backend, error),
                 // Every service that could be used has a result.
                 None => continue,
@@ -89,6 +93,8 @@ struct Told {
     outcome: &'static str,
     took: Option<f64>,
     why: Option<String>,
+    /// The same as a sentence of its own.
+    words: String,
     exit: Exit,
     error: Option<Error>,
 }
@@ -101,7 +107,8 @@ impl Told {
 
     fn failed(row: Row, error: Error) -> Self {
         let (why, exit) = (Some(message(&error)), Exit::from(&error));
-        Self { row, outcome: "error", took: None, why, exit, error: Some(error) }
+        let words = String::new();
+        Self { row, outcome: "error", took: None, why, words, exit, error: Some(error) }
     }
 
     fn json(&self) -> json::Result<'_> {
@@ -110,58 +117,72 @@ impl Told {
     }
 
     fn print(&self, output: &mut Output) {
-        let name = printable(&self.row.shown);
-        let state = text::summary(&self.row);
-        match (&self.error, &self.why) {
-            (Some(error), _) => output.error(error),
-            (None, Some(why)) => output.message(&format!("{name}: {why}; now {state}")),
-            (None, None) if output.quiet => (),
-            (None, None) if self.outcome == "sent" => output.line(&format!("{name}: sent")),
-            (None, None) => {
-                let took = self.took.map(text::span).unwrap_or_default();
-                output.line(&format!("{name}: {state}, after {took}"));
-            }
+        let name = &self.row.shown;
+        match &self.error {
+            Some(error) => output.error(error),
+            None if self.why.is_some() => output.message(&format!("{name}: {}", self.words)),
+            None if output.quiet => (),
+            None => output.line(&format!("{name}: {}", self.words)),
         }
     }
 }
 
-fn tell(backend: &dyn Backend, done: &Done, word: Option<&str>) -> Told {
-    let (observation, outcome, took, why, exit) = match done {
+fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word }: Asked) -> Told {
+    let look = |observation| Row::new(backend, observation);
+    let (row, outcome, took, why, words, exit) = match done {
         // How it stands right after; a request may not be read yet.
-        Done::Sent => return unwaited(backend, "sent", None, Exit::Done),
+        Done::Sent(op) => {
+            return unwaited(backend, "sent", None, &format!("sent `{op}`"), Exit::Done);
+        }
         Done::Waited(Outcome::NotAsked) => {
-            let why = "the deadline passed before its turn, and nothing was asked".to_owned();
-            return unwaited(backend, "deadline", Some(why), Exit::Deadline);
+            let why = "the deadline passed before its turn, and nothing was asked";
+            return unwaited(backend, "deadline", Some(why), why, Exit::Deadline);
         }
         Done::Waited(Outcome::Reached { observation, took }) => {
-            (observation, "reached", Some(took), None, Exit::Done)
+            let (row, took) = (look(observation), took.as_secs_f64());
+            let words = say::reached(&row, goal, took);
+            (row, "reached", took, None, words, Exit::Done)
         }
         Done::Waited(Outcome::Never { why, observation, took }) => {
             let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
-            (observation, "never", Some(took), Some(why.to_string()), exit)
+            let (row, why, took) = (look(observation), why.to_string(), took.as_secs_f64());
+            let words = say::never(&row, &why, took);
+            (row, "never", took, Some(why), words, exit)
         }
         Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
-            let why = match (word, *acknowledged) {
-                (None, _) => "the deadline passed".to_owned(),
-                (Some(word), true) => {
-                    format!("`{word}` was read, and the deadline passed before it was done")
-                }
-                (Some(word), false) => format!(
-                    "the deadline passed without a sign that the supervisor has read `{word}`"
-                ),
-            };
-            (observation, "deadline", Some(took), Some(why), Exit::Deadline)
+            let (row, took) = (look(observation), took.as_secs_f64());
+            let words = say::overdue(&row, goal, word.map(|word| (word, *acknowledged)), took);
+            (row, "deadline", took, Some(overdue(word, *acknowledged)), words, Exit::Deadline)
         }
     };
-    let (row, took) = (Row::new(backend, observation), took.map(Duration::as_secs_f64));
-    Told { row, outcome, took, why, exit, error: None }
+    Told { row, outcome, took: Some(took), why, words, exit, error: None }
 }
 
-fn unwaited(backend: &dyn Backend, outcome: &'static str, why: Option<String>, exit: Exit) -> Told {
+/// Whether the supervisor is known to have read the request.
+fn overdue(word: Option<&str>, acknowledged: bool) -> String {
+    match (word, acknowledged) {
+        (None, _) => "the deadline passed".to_owned(),
+        (Some(word), true) => {
+            format!("`{word}` was read, and the deadline passed before it was done")
+        }
+        (Some(word), false) => {
+            format!("the deadline passed without a sign that the supervisor has read `{word}`")
+        }
+    }
+}
+
+fn unwaited(
+    backend: &dyn Backend,
+    outcome: &'static str,
+    why: Option<&str>,
+    words: &str,
+    exit: Exit,
+) -> Told {
     match backend.status() {
         Ok(observation) => {
             let row = Row::new(backend, &observation);
-            Told { row, outcome, took: None, why, exit, error: None }
+            let (why, words) = (why.map(str::to_owned), words.to_owned());
+            Told { row, outcome, took: None, why, words, exit, error: None }
         }
         Err(error) => {
             let path = backend.directory().map(Service::dir);

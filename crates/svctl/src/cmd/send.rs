@@ -1,15 +1,15 @@
 //! Sending one request to every named service, without waiting for what comes of it.
 
-use svcmgr::{Backend, Op};
+use svcmgr::{Backend, Goal, Op};
 
 use super::{
     act::usable,
-    report::{Done, report},
+    report::{Asked, Done, report},
 };
 use crate::{
     args::{Global, Named},
     exit::Exit,
-    names::{self, NoTargets},
+    names::{self, Found, NoTargets},
     output::Output,
 };
 
@@ -25,8 +25,12 @@ pub(crate) fn run(
         Err(NoTargets(exit)) => return exit,
     };
     let found = usable(&targets);
-    let results = found.iter().map(|found| found.send(op(&**found)).map(|()| Done::Sent)).collect();
-    report(targets, results, None, output)
+    let send = |found: &Found| {
+        let op = op(&**found);
+        found.send(op).map(|()| Done::Sent(op.name()))
+    };
+    let results = found.iter().map(send).collect();
+    report(targets, results, Asked { goal: Goal::Known, word: None }, output)
 }
 
 /// What "read your configuration again" is: the request of that name where there is one, else

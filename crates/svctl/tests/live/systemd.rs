@@ -121,3 +121,86 @@ fn units_and_directories_are_in_one_listing_and_one_watch() {
     assert_eq!(run(["--dir", &dir, "down", "web", &unit.0]).code, 0);
     assert_eq!(unit.native(), "inactive");
 }
+
+#[test]
+fn what_units_write_is_read_from_the_journal_and_followed() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new(
+        "writes",
+        "ExecStart=/bin/sh -c 'echo one; printf \"\\\\377\\n\"; exec sleep 1000'",
+    );
+    assert_eq!(unit.svctl(&["up"]).code, 0);
+    let lines = |args: &[&str]| {
+        let told = unit.svctl(&[&["logs", "--json"], args].concat());
+        assert_eq!(told.code, 0, "{told:?}");
+        let lines = told.out.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.inspect(crate::schema::check).collect::<Vec<Value>>()
+    };
+    // The journal has it a moment later than the unit is up.
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let all = loop {
+        let all = lines(&[]);
+        if all.iter().any(|line| line["line"] == "\u{fffd}") {
+            break all;
+        }
+        assert!(std::time::Instant::now() < deadline, "{all:?}");
+    };
+    let of_unit = |line: &Value| line["service"] == *unit.0 && line["log"].is_null();
+    assert!(all.iter().all(of_unit), "{all:?}");
+    assert!(all.iter().any(|line| line["line"] == "one"), "{all:?}");
+    assert_eq!(lines(&["-n", "1"]).len(), 1);
+    assert_eq!(lines(&["--until", "2020-01-01T00:00:00Z"]).len(), 0);
+    let mut follower = crate::svctl::command(["logs", "-f", "-n", "0", &*unit.0])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = std::io::BufReader::new(follower.stdout.take().unwrap());
+    // What the manager says of the unit is the unit's, too. Said until it is heard.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let heard = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                unit.svctl(&["restart"]);
+            }
+        });
+        let heard = std::io::BufRead::lines(out).next().unwrap().unwrap();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        heard
+    });
+    assert!(!heard.is_empty());
+    // Nobody reads any more, and so it ends.
+    unit.svctl(&["restart"]);
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_is_odd_about_a_unit_is_said() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new(
+        "odd",
+        "ExecStart=/bin/sh -c 'exit 3'\nRestart=always\nRestartSec=1ms\n[Unit]\nStartLimitIntervalSec=0",
+    );
+    unit.svctl(&["up"]);
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let kinds = || {
+        let row = unit.svctl(&["status", "--json"]).json()[0].take();
+        let odd = row["odd"].as_array().unwrap().iter();
+        odd.map(|odd| odd["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    while kinds() != ["crash-loop"] {
+        assert!(std::time::Instant::now() < deadline, "no crash loop");
+    }
+    let many = unit.svctl(&["check", "--max-restarts", "2"]);
+    assert!(many.code == 1 && many.err.contains("ended "), "{many:?}");
+    fs::write(unit.path(), format!("[Service]\n{SLEEP}\n")).unwrap();
+    assert!(kinds().contains(&"definition-newer".to_owned()));
+    Unit::reload();
+    unit.svctl(&["down"]);
+    unit.svctl(&["up"]);
+    assert_eq!(kinds(), [""; 0]);
+    assert_eq!(unit.svctl(&["check", "--max-restarts", "0"]).code, 0);
+}

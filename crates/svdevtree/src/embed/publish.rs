@@ -29,7 +29,7 @@ use crate::Error;
 /// Whether the service is ready, for clients; kept only where it can say so. See the crate page.
 pub const READY: &str = files::READY;
 /// The delay of a crash loop, for clients; there while one lasts. See the crate page.
-pub const BACKOFF: &str = "supervise/backoff";
+pub const BACKOFF: &str = files::BACKOFF;
 
 /// What the file `pid` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

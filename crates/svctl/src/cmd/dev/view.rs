@@ -72,7 +72,8 @@ impl View {
         let (name, line) = (&*cast.name, String::from_utf8_lossy(text));
         if output.json {
             let log = cast.log.path().to_string_lossy();
-            output.json(&json::Logged { service: name, log: &log, at: None, line });
+            let log = Some(&*log);
+            output.json(&json::Logged { service: name, url: None, log, at: None, line });
             return;
         }
         if output.quiet {
@@ -218,7 +219,7 @@ impl View {
                 Err(error) => Row::failed(name, Some(seen.backend.dir()), &error),
             };
             let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
-            let [_, word, pid, span, notes] = text::columns(&row);
+            let [word, pid, span, notes] = text::columns(&row);
             let restarts = seen.starts.saturating_sub(1);
             let line = format!(
                 "{:w$}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}",

@@ -1,0 +1,104 @@
+//! Directories of logs and the journal as one stream: what there is by its times, then what comes.
+
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use svcmgr::{LogFrom, LogItem, LogLine, Logs, UnixTime};
+
+use super::{
+    Failure, Source,
+    journal::{Entry, Journal},
+};
+use crate::output::wait_beside_all;
+
+/// A line of any of them.
+pub(super) struct Record {
+    /// Which source it is of; `None` for an entry of a unit that goes by another name.
+    pub(super) source: Option<usize>,
+    pub(super) unit: Option<String>,
+    pub(super) at: Option<UnixTime>,
+    pub(super) what: LogItem,
+}
+
+pub(super) struct Merge<'a> {
+    logs: Logs,
+    /// For each log its source.
+    of_log: Vec<usize>,
+    of_unit: HashMap<&'a str, usize>,
+    pub(super) journal: Option<Journal>,
+    line: Option<LogLine>,
+    entry: Option<Entry>,
+}
+
+impl<'a> Merge<'a> {
+    pub(super) fn new(sources: &'a [Source], from: LogFrom) -> Result<Self, Failure> {
+        let mut logs = Logs::new()?;
+        let (mut of_log, mut of_unit) = (Vec::new(), HashMap::new());
+        for (at, source) in sources.iter().enumerate() {
+            if let Some(log) = source.directory() {
+                logs.add(log, from)?;
+                of_log.push(at);
+            } else {
+                of_unit.insert(&*source.name, at);
+            }
+        }
+        Ok(Self { logs, of_log, of_unit, journal: None, line: None, entry: None })
+    }
+
+    /// The earliest of what there is already. The journal is waited for, as it ends.
+    pub(super) fn next_past(&mut self) -> Result<Option<Record>, Failure> {
+        if self.line.is_none() {
+            self.line = self.logs.next_now()?;
+        }
+        if let Some(journal) = self.journal.as_mut().filter(|_| self.entry.is_none()) {
+            self.entry = journal.next()?;
+        }
+        let entry_first = match (&self.line, &self.entry) {
+            // A line without any time stands where it stood: before all that has one.
+            (Some(line), Some(entry)) => entry.at < line.at,
+            (line, _) => line.is_none(),
+        };
+        if entry_first {
+            return Ok(self.entry.take().map(|entry| self.of_entry(entry)));
+        }
+        Ok(self.line.take().map(|line| self.of_line(line)))
+    }
+
+    /// What has come, as it came.
+    pub(super) fn next_now(&mut self) -> Result<Option<Record>, Failure> {
+        if let Some(line) = self.logs.next_now()? {
+            return Ok(Some(self.of_line(line)));
+        }
+        let entry = self.journal.as_mut().and_then(Journal::next_now);
+        Ok(entry.map(|entry| self.of_entry(entry)))
+    }
+
+    /// Waits until more may have come, or nobody reads any more.
+    pub(super) fn wait(&mut self) -> Result<ControlFlow<()>, Failure> {
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.logs.as_fd()];
+        fds.extend(self.journal.as_ref().map(Journal::as_fd));
+        let ready = match wait_beside_all(&fds, self.logs.due()) {
+            ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+            ControlFlow::Continue(ready) => ready,
+        };
+        self.logs.hear()?;
+        if let Some(journal) = self.journal.as_mut().filter(|_| ready.get(1) == Some(&true)) {
+            journal.hear()?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn of_line(&self, LogLine { key, at, what, .. }: LogLine) -> Record {
+        Record { source: self.of_log.get(key.index()).copied(), unit: None, at, what }
+    }
+
+    fn of_entry(&self, Entry { unit, at, text }: Entry) -> Record {
+        let known = unit.as_deref().and_then(|unit| self.of_unit.get(unit).copied());
+        // Under another name, the only one that was asked for is meant.
+        let only = || self.of_unit.values().next().copied().filter(|_| self.of_unit.len() == 1);
+        Record { source: known.or_else(only), unit, at, what: LogItem::Line(text) }
+    }
+}

@@ -1,0 +1,190 @@
+//! Names of services as they are shown and as they are given back: for people as a shell reads them,
+//! for programs as a `file:` URL. Both keep every byte.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt::Write as _,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::Path,
+};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
+use svcmgr::is_path;
+
+/// The start of a path that is written as a URL (RFC 8089, without a host).
+const URL: &str = "file:///";
+
+/// What is escaped in a URL besides control characters and what is not ASCII.
+const IN_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A name in one line that a shell reads back as the same bytes: as it is, in quotes, or as
+/// `$'a\nb'`. `path` has the bytes where the name has them no more.
+pub(crate) fn shown(name: &str, path: Option<&Path>) -> String {
+    match path.filter(|_| name.contains(char::REPLACEMENT_CHARACTER)) {
+        Some(path) => quoted(as_typed(name, path).as_bytes()),
+        None => quoted(name.as_bytes()),
+    }
+}
+
+/// As many of the last components of the path as the name has; all for a path.
+fn as_typed<'a>(name: &str, path: &'a Path) -> &'a OsStr {
+    if is_path(name.as_ref()) {
+        return path.as_os_str();
+    }
+    let bytes = path.as_os_str().as_bytes();
+    let slashes = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    let start = slashes.map(|(at, _)| at + 1).nth(name.matches('/').count()).unwrap_or(0);
+    OsStr::from_bytes(bytes.get(start..).unwrap_or(bytes))
+}
+
+/// Bytes as a word of a shell.
+fn quoted(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && !text.contains(needs_quotes) => text.to_owned(),
+        Ok(text) if !text.contains(|c| c == '\'' || must_not_be_shown(c)) => format!("'{text}'"),
+        _ => escaped(bytes),
+    }
+}
+
+/// `$'...'`: bash, zsh, ksh, busybox and POSIX of 2024. Octal, because three digits are the most that
+/// any of them reads.
+fn escaped(bytes: &[u8]) -> String {
+    let mut word = "$'".to_owned();
+    let byte = |word: &mut String, byte: u8| {
+        // Writing to a string does not fail.
+        let _written = write!(word, "\\{byte:03o}");
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => word.push_str("\\n"),
+                '\t' => word.push_str("\\t"),
+                '\r' => word.push_str("\\r"),
+                '\'' | '\\' => word.extend(['\\', c]),
+                c if must_not_be_shown(c) => {
+                    for one in c.encode_utf8(&mut [0; 4]).bytes() {
+                        byte(&mut word, one);
+                    }
+                }
+                c => word.push(c),
+            }
+        }
+        for &one in chunk.invalid() {
+            byte(&mut word, one);
+        }
+    }
+    word.push('\'');
+    word
+}
+
+fn needs_quotes(c: char) -> bool {
+    c.is_whitespace() || must_not_be_shown(c) || r#"'"\$`&|;<>()*?[]{}!#~"#.contains(c)
+}
+
+/// What moves a cursor, or makes text look like another: controls, and the invisible characters that
+/// set directions and join.
+pub(crate) fn must_not_be_shown(c: char) -> bool {
+    let invisible = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+    );
+    c.is_control() || invisible
+}
+
+/// A path from the root as a URL.
+pub(crate) fn url(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URL))
+}
+
+/// The path that a word of the command line is the URL of; any other word as it is.
+pub(crate) fn from_url(word: OsString) -> OsString {
+    match word.as_bytes().strip_prefix(URL.as_bytes()) {
+        Some(rest) => {
+            let path = [b"/".as_slice(), &percent_decode(rest).collect::<Vec<u8>>()].concat();
+            OsString::from_vec(path)
+        }
+        None => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: [&[u8]; 12] = [
+        b"web",
+        b"a b",
+        b"a\nb",
+        b"\x1b[2Jgone",
+        b"it's",
+        b"\"quoted\" \\ $HOME `id`",
+        b"-rf",
+        b"\xff\xfe\xc3",
+        "dienst-\u{e4}".as_bytes(),
+        "left\u{202e}thgir".as_bytes(),
+        b"%41*?[x]#~",
+        b"\x01" as &[u8],
+    ];
+
+    #[test]
+    fn names_stay_in_one_line_and_move_no_cursor() {
+        for bytes in HOSTILE {
+            let shown = quoted(bytes);
+            assert!(!shown.contains(must_not_be_shown), "{shown}");
+        }
+        let said = [&b"web"[..], b"a b", b"a\nb\x1b\xff", b"it's"].map(quoted);
+        assert_eq!(said, ["web", "'a b'", r"$'a\nb\033\377'", r"$'it\'s'"]);
+    }
+
+    /// bash is on every machine of ours.
+    #[test]
+    fn a_shell_reads_back_what_is_shown() {
+        for bytes in HOSTILE {
+            let script = format!("printf %s {}", quoted(bytes));
+            let script =
+                script.replacen("printf %s -", "printf %s -- -", 1).replace("%s -- ", "-- %s ");
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            assert_eq!(output.stdout, bytes, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_the_same_path() {
+        for bytes in HOSTILE {
+            let path = Path::new("/etc/service").join(OsStr::from_bytes(bytes));
+            let url = url(&path);
+            assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
+            assert_eq!(from_url(url.into()), path);
+        }
+        assert_eq!(from_url("file://host/a".into()), "file://host/a");
+        assert_eq!(from_url("web".into()), "web");
+    }
+
+    #[test]
+    fn bytes_that_a_name_has_lost_are_those_of_its_path() {
+        let path = Path::new(OsStr::from_bytes(b"/etc/service/a\xff/log"));
+        assert_eq!(shown("a\u{fffd}/log", Some(path)), r"$'a\377/log'");
+        assert_eq!(
+            shown("./a\u{fffd}", Some(Path::new(OsStr::from_bytes(b"./a\xff")))),
+            r"$'./a\377'"
+        );
+        assert_eq!(shown("web", Some(path)), "web");
+    }
+}
