@@ -3,10 +3,10 @@
 
 mod built;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use svcmgr::{
     Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
     UnixTime, Want, is_path,
@@ -25,27 +25,64 @@ pub(crate) struct Row {
     /// What people are shown instead: a path as they typed it, as a word of a shell.
     #[serde(skip)]
     pub(crate) shown: String,
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<InText>,
     /// The same with every byte; an argument of svctl.
-    pub(crate) url: Option<String>,
+    pub(crate) url: Option<InUrl>,
     pub(crate) backend: Option<String>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
     pub(crate) pid: Option<u32>,
     pub(crate) finish_pid: Option<u32>,
-    pub(crate) since: Option<String>,
+    #[serde(serialize_with = "in_full")]
+    pub(crate) since: Option<UnixTime>,
     /// How long that is ago.
     #[serde(skip)]
     pub(crate) changed_ago: Option<Duration>,
     pub(crate) uptime: Option<f64>,
     pub(crate) ready: Option<bool>,
-    pub(crate) ready_since: Option<String>,
+    #[serde(serialize_with = "in_full")]
+    pub(crate) ready_since: Option<UnixTime>,
     pub(crate) paused: Option<bool>,
     pub(crate) normally: Option<&'static str>,
     pub(crate) exit: Option<Exit>,
     pub(crate) log: Option<Log>,
     pub(crate) error: Option<String>,
+}
+
+/// A path from the root, written only where it is printed: a table shows none. Links are kept as the
+/// user named them.
+#[derive(Clone, Debug)]
+pub(crate) struct InText(Arc<Path>);
+
+/// The same as a URL.
+#[derive(Clone, Debug)]
+pub(crate) struct InUrl(Arc<Path>);
+
+impl Serialize for InText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&absolute(&self.0))
+    }
+}
+
+impl Serialize for InUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&name::url(&self.0))
+    }
+}
+
+/// A path in both ways.
+fn in_both_ways(path: Option<&Path>) -> (Option<InText>, Option<InUrl>) {
+    let path: Option<Arc<Path>> = path.map(Arc::from);
+    (path.clone().map(InText), path.map(InUrl))
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn in_full<S: Serializer>(
+    time: &Option<UnixTime>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    time.and_then(rfc3339).serialize(serializer)
 }
 
 /// How the last run ended.
@@ -71,14 +108,16 @@ impl Row {
         // runit keeps its pause flag when the process is gone; what is down is not paused.
         let paused = status
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
+        let (path, url) = in_both_ways(service.map(Service::dir));
+        let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
         Self {
             service: service.map_or_else(
                 || backend.name().to_owned(),
                 |service| name_of(service.name(), service.dir()),
             ),
             shown: name::shown(backend.name(), service.map(Service::dir)),
-            path: service.map(|service| absolute(service.dir())),
-            url: service.map(|service| name::url(service.dir())),
+            path,
+            url,
             backend: match observation.dialect {
                 Some(dialect) => Some(dialect.name().to_owned()),
                 None => backend.suite().map(str::to_owned),
@@ -88,9 +127,9 @@ impl Row {
             want: status.and_then(want),
             pid: status.and_then(|status| status.pid).map(u32::from),
             finish_pid: status.and_then(|status| status.finish_pid).map(u32::from),
-            since: status.and_then(|status| status.since).and_then(rfc3339),
-            changed_ago: status.and_then(|status| status.since).map(|at| at.elapsed(now())),
-            uptime: status.and_then(uptime),
+            since: status.and_then(|status| status.since),
+            changed_ago,
+            uptime: status.filter(|status| has_run(status)).and(changed_ago).map(seconds),
             ready: status.and_then(|status| status.readiness.is_ready()),
             ready_since: status.and_then(ready_since),
             paused,
@@ -115,11 +154,12 @@ impl Row {
 
     /// A service that could not be looked at.
     pub(crate) fn failed(name: &str, path: Option<&Path>, error: &Error) -> Self {
+        let (in_text, url) = in_both_ways(path);
         Self {
             service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
             shown: name::shown(name, path),
-            path: path.map(absolute),
-            url: path.map(name::url),
+            path: in_text,
+            url,
             error: Some(message(error)),
             ..Self::named(name)
         }
@@ -266,7 +306,7 @@ impl Decoded {
             got_term: status.got_term,
             since: status.since.and_then(rfc3339),
             ready: status.readiness.is_ready(),
-            ready_since: ready_since(&status),
+            ready_since: ready_since(&status).and_then(rfc3339),
             exit: exit(status.last_exit),
             log: record.log_status().as_ref().map(Log::of),
             raw: hex(record.as_bytes()),
@@ -342,18 +382,21 @@ fn want(status: &Status) -> Option<&'static str> {
     status.want.and_then(Want::name)
 }
 
-fn ready_since(status: &Status) -> Option<String> {
+fn ready_since(status: &Status) -> Option<UnixTime> {
     match status.readiness {
-        Readiness::Ready { since } => since.and_then(rfc3339),
+        Readiness::Ready { since } => since,
         _ => None,
     }
 }
 
-fn uptime(status: &Status) -> Option<f64> {
-    let up = status.phase == Phase::Up && status.pid.is_some();
-    // Whole microseconds, so that the number is as short as it is precise.
-    let seconds = |since: UnixTime| (since.elapsed(now()).as_secs_f64() * 1e6).round() / 1e6;
-    status.since.filter(|_| up).map(seconds)
+/// Whether the time of a status is that of a process that runs.
+fn has_run(status: &Status) -> bool {
+    status.phase == Phase::Up && status.pid.is_some()
+}
+
+/// Whole microseconds, so that the number is as short as it is precise.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
 pub(crate) fn exit(exit: LastExit) -> Option<Exit> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use svcmgr::{
-    Backend, Dialect, Error, ScanDir, Service, is_path,
+    Backend, Dialect, Error, ScanDir, Service, Survey, is_path,
     systemd::{Bus, unit_in},
 };
 
@@ -53,6 +53,26 @@ pub(crate) fn find(
         }
     }
     Ok(targets)
+}
+
+/// Whether no option asks for more of the scan directory than what its services say of themselves.
+pub(crate) fn is_plain(global: &Global) -> bool {
+    !global.system && !global.user && !global.verbose && global.backend.is_none()
+}
+
+/// The scan directory, listed.
+pub(crate) fn survey(global: &Global, output: &mut Output) -> Result<Survey, NoTargets> {
+    let scan_dir = scan_dir(global, output)?;
+    let survey = scan_dir.survey().map_err(|error| {
+        output.error(&error);
+        NoTargets(Exit::from(&error))
+    })?;
+    Ok(survey)
+}
+
+/// Says that a scan directory has nothing in it.
+pub(crate) fn nothing_in(dir: &Path, output: &mut Output) {
+    output.message(&format!("no service in {}", dir.display()));
 }
 
 /// The scan directory: named, or found.
@@ -159,7 +179,7 @@ impl<'a> Finder<'a> {
         let scan_dir = self.scan_dir(output)?;
         let services = services(scan_dir, output)?;
         if services.is_empty() {
-            output.message(&format!("no service in {}", scan_dir.dir().display()));
+            nothing_in(scan_dir.dir(), output);
         }
         Ok(services.into_iter().map(|service| self.target(service)).collect())
     }

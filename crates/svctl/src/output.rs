@@ -85,6 +85,18 @@ impl Output {
         self.note(result);
     }
 
+    /// Prints values that are JSON already as one array in one line.
+    pub(crate) fn json_list(&mut self, values: &[Vec<u8>]) {
+        let mut result = self.out.write_all(b"[");
+        for (at, value) in values.iter().enumerate() {
+            let comma: &[u8] = if at == 0 { b"" } else { b"," };
+            result = result.and_then(|()| self.out.write_all(comma));
+            result = result.and_then(|()| self.out.write_all(value));
+        }
+        let result = result.and_then(|()| self.out.write_all(b"]\n"));
+        self.note(result);
+    }
+
     /// Hands everything printed so far to the reader.
     pub(crate) fn flush(&mut self) {
         let result = self.out.flush();
@@ -134,7 +146,7 @@ impl Output {
 
     /// How many columns the terminal has that standard output is; `None` where it is none, and where
     /// nobody knows.
-    pub(crate) fn width(&self) -> Option<usize> {
+    pub(crate) fn width() -> Option<usize> {
         let stdout = io::stdout();
         if !stdout.is_terminal() {
             return None;

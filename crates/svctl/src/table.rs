@@ -1,7 +1,15 @@
 //! A table that fits: columns as wide as what is in them, fewer of them on a narrow terminal, and never
 //! a line that wraps.
 
+use std::borrow::Cow;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Columns of a terminal that a text takes. Most are ASCII, and the tables of Unicode cost a fifth of
+/// a long listing.
+fn width(text: &str) -> usize {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) { text.len() } else { text.width() }
+}
 
 /// A column.
 #[derive(Clone, Copy)]
@@ -44,13 +52,13 @@ pub(crate) struct Line {
 /// Lays out rows in so many columns of a terminal; `None`: as wide as they are.
 pub(crate) fn layout<const N: usize>(
     columns: &[Column; N],
-    rows: &[[String; N]],
+    rows: &[[Cow<'_, str>; N]],
     width: Option<usize>,
 ) -> Table {
     let mut widths: [usize; N] = columns.map(|column| column.head.len());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
+            *width = (*width).max(self::width(cell));
         }
     }
     let natural = widths;
@@ -58,14 +66,16 @@ pub(crate) fn layout<const N: usize>(
     if let Some(room) = width {
         make_room(columns, rows, &mut widths, &mut shown, room);
     }
-    let heads = columns.map(|column| column.head.to_owned());
-    let line = |cells: &[String; N]| {
+    let heads = columns.map(|column| Cow::Borrowed(column.head));
+    let line = |cells: &[Cow<'_, str>; N]| {
         let text = line(columns, cells, &widths, &shown);
-        let last = cells.last().map_or(0, |cell| cell.width());
+        let last = cells.last().map_or(0, |cell| self::width(cell));
         let room = if shown.last() == Some(&true) { widths.last() } else { None };
         let is_cut = last > room.copied().unwrap_or(0);
         match width {
-            Some(room) if text.width() > room => Line { text: cut(&text, room), is_cut: true },
+            Some(room) if self::width(&text) > room => {
+                Line { text: cut(&text, room), is_cut: true }
+            }
             _ => Line { text, is_cut },
         }
     };
@@ -76,7 +86,7 @@ pub(crate) fn layout<const N: usize>(
 /// Takes columns away until the rest fits with a cut last one: those without anything in them first.
 fn make_room<const N: usize>(
     columns: &[Column; N],
-    rows: &[[String; N]],
+    rows: &[[Cow<'_, str>; N]],
     widths: &mut [usize; N],
     shown: &mut [bool; N],
     room: usize,
@@ -121,7 +131,7 @@ fn total<'a>(columns: impl Iterator<Item = (&'a usize, &'a bool)>) -> usize {
 
 fn line<const N: usize>(
     columns: &[Column; N],
-    cells: &[String; N],
+    cells: &[Cow<'_, str>; N],
     widths: &[usize; N],
     shown: &[bool; N],
 ) -> String {
@@ -131,7 +141,7 @@ fn line<const N: usize>(
         if !line.is_empty() {
             line.push_str("  ");
         }
-        let taken = cell.width();
+        let taken = self::width(cell);
         let pad = width.saturating_sub(taken);
         if column.align == Align::Right {
             line.extend(std::iter::repeat_n(' ', pad));
@@ -151,7 +161,7 @@ fn line<const N: usize>(
 
 /// The beginning of a text, as wide as there is room, with a sign that there is more.
 pub(crate) fn cut(text: &str, room: usize) -> String {
-    if text.width() <= room {
+    if width(text) <= room {
         return text.to_owned();
     }
     let mut kept = String::new();
@@ -181,8 +191,8 @@ mod tests {
 
     fn lines(width: Option<usize>) -> Vec<String> {
         let rows = [
-            ["web".to_owned(), "4711".to_owned(), "n".repeat(40)],
-            ["\u{65e5}\u{672c}".to_owned(), "-".to_owned(), String::new()],
+            ["web".into(), "4711".into(), "n".repeat(40).into()],
+            ["\u{65e5}\u{672c}".into(), "-".into(), "".into()],
         ];
         let table = layout(&COLUMNS, &rows, width);
         [table.head].into_iter().chain(table.rows.into_iter().map(|line| line.text)).collect()

@@ -1,6 +1,6 @@
 //! The words for people: how a service stands, in a line or as columns.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use svcmgr::Normally;
 
@@ -106,29 +106,28 @@ pub(crate) const COLUMNS: [Column; 8] = {
 };
 
 /// What stands in them.
-pub(crate) fn cells(row: &Row, odd: &[Odd]) -> [String; 8] {
-    let dash = || NOTHING.to_owned();
-    let notes = match &row.error {
-        Some(error) => error.clone(),
-        None => {
-            let odd = odd.iter().map(|odd| odd.says.clone());
-            odd.chain(notes_beside_columns(row)).collect::<Vec<_>>().join(", ")
-        }
+pub(crate) type Cells = [Cow<'static, str>; COLUMNS.len()];
+
+/// How a service stands, in columns.
+pub(crate) fn cells(row: &Row, odd: &[Odd]) -> Cells {
+    let word = |word: Option<&'static str>| Cow::Borrowed(word.unwrap_or(NOTHING));
+    let owned = |text: Option<String>| text.map_or(Cow::Borrowed(NOTHING), Cow::Owned);
+    let beside_columns = || {
+        let odd = odd.iter().map(|odd| odd.says.clone());
+        odd.chain(notes_beside_columns(row)).collect::<Vec<_>>().join(", ")
     };
-    let ready = |ready| if ready { "yes" } else { "no" }.to_owned();
     [
-        row.shown.clone(),
-        row.state.map_or_else(dash, str::to_owned),
-        row.pid.or(row.finish_pid).map_or_else(dash, |pid| pid.to_string()),
-        row.changed_ago.map_or_else(dash, |ago| span(ago.as_secs_f64())),
-        row.ready.map_or_else(dash, ready),
-        match &row.exit {
-            Some(Exit::Code(code)) => code.to_string(),
-            Some(Exit::Signal(signal)) => signal.clone(),
-            None => dash(),
-        },
-        row.log.as_ref().map_or_else(dash, |log| log_word(log).to_owned()),
-        notes,
+        row.shown.clone().into(),
+        word(row.state),
+        owned(row.pid.or(row.finish_pid).map(|pid| pid.to_string())),
+        owned(row.changed_ago.map(|ago| span(ago.as_secs_f64()))),
+        word(row.ready.map(|ready| if ready { "yes" } else { "no" })),
+        owned(row.exit.as_ref().map(|exit| match exit {
+            Exit::Code(code) => code.to_string(),
+            Exit::Signal(signal) => signal.clone(),
+        })),
+        word(row.log.as_ref().map(log_word)),
+        row.error.clone().unwrap_or_else(beside_columns).into(),
     ]
 }
 

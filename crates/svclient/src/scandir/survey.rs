@@ -37,6 +37,12 @@ impl Survey {
         Self { dir: dir.to_owned(), opened, names }
     }
 
+    /// The scan directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// So many entries will be looked at. What turns out to be no service is among them.
     #[must_use]
     pub fn len(&self) -> usize {

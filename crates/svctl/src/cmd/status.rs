@@ -1,8 +1,8 @@
 //! `svctl status`: how services stand.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroUsize, thread, time::Duration};
 
-use svcmgr::{Backend, Bulk, Error, Observation, Reading, State, Status, Want};
+use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
 
 use crate::{
     args::{self, Global},
@@ -10,20 +10,20 @@ use crate::{
     json::{Listed, Odd, Row, now},
     names::{self, Found, NoTargets, Target},
     output::Output,
-    table, text,
+    table,
+    text::{self, Cells},
 };
 
 pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -> Exit {
-    let targets = match names::find(global, &status.services, output) {
-        Ok(targets) => targets,
+    let looked = match look_at(global, status, output) {
+        Ok(looked) => looked,
         Err(NoTargets(exit)) => return exit,
     };
     let mut exit = Exit::Done;
     let mut hints = BTreeSet::new();
-    let mut rows = Vec::with_capacity(targets.len());
-    let depth = Depth::of(&targets, output);
-    for Looked { row, odd, error } in look_at(targets, depth) {
-        if let Some(error) = error {
+    let (mut json, mut cells, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+    for one in looked {
+        if let Some(error) = one.error {
             exit = exit.max(Exit::from(&error));
             // The row says what is wrong, unless no row is printed; the hints come after all rows.
             if output.quiet && !output.json {
@@ -31,17 +31,22 @@ pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -
             }
             hints.extend(error.hint());
         }
-        if row.supervised == Some(false) {
+        if one.supervised == Some(false) {
             exit = exit.max(Exit::Unsupervised);
         }
-        rows.push((row, odd));
+        match one.printed {
+            Some(Printed::Json(one)) => json.push(one),
+            Some(Printed::Row(one, mark)) => {
+                cells.push(one);
+                marks.push(mark);
+            }
+            None => (),
+        }
     }
-    rows.retain(|(row, _)| is_asked_for(row, status));
     if output.json {
-        let rows: Vec<_> = rows.iter().map(|(row, odd)| Listed { row, odd }).collect();
-        output.json(&rows);
+        output.json_list(&json);
     } else if !output.quiet {
-        print(&rows, output);
+        print(&cells, &marks, output);
         for hint in hints {
             output.message(&format!("hint: {hint}"));
         }
@@ -49,70 +54,126 @@ pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -
     exit
 }
 
+/// Looks at all services that are asked for, in their order.
+fn look_at(
+    global: &Global,
+    status: &args::Status,
+    output: &mut Output,
+) -> Result<Vec<Looked>, NoTargets> {
+    if status.services.is_empty() && names::is_plain(global) {
+        let survey = names::survey(global, output)?;
+        let how = How::of(survey.len(), status, output);
+        let look = |service: &Service, seen| Looked::of(service, seen, &how);
+        let looked = survey.look(threads(survey.len()), look);
+        if looked.is_empty() {
+            names::nothing_in(survey.dir(), output);
+        }
+        return Ok(looked);
+    }
+    let targets = names::find(global, &status.services, output)?;
+    let how = How::of(targets.len(), status, output);
+    let found = targets.iter().filter_map(|target| target.backend.as_ref().ok());
+    let found: Vec<Found> = found.cloned().collect();
+    let mut seen = Bulk::new(&found).parallel(threads(found.len())).statuses().into_iter();
+    let look = |target: Target| match target.backend {
+        Ok(found) => {
+            let seen = seen.next().unwrap_or_else(|| found.status());
+            Looked::of(&*found, seen, &how)
+        }
+        Err(error) => {
+            let row = Row::failed(&target.name, target.path.as_deref(), &error);
+            Looked::new(&row, &[], Some(error), &how)
+        }
+    };
+    Ok(targets.into_iter().map(look).collect())
+}
+
+/// A look takes about 10 us, and a thread 60 us.
+fn threads(services: usize) -> NonZeroUsize {
+    const MANY: usize = 32;
+    let enough = NonZeroUsize::new(services / MANY).unwrap_or(NonZeroUsize::MIN);
+    if enough == NonZeroUsize::MIN { enough } else { enough.min(processors()) }
+}
+
+/// How many threads run at a time. `available_parallelism` reads the limits of the control group as
+/// well, which takes as long as four looks.
+fn processors() -> NonZeroUsize {
+    #[cfg(target_os = "linux")]
+    if let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) {
+        let allowed = (0..nix::sched::CpuSet::count()).filter(|cpu| set.is_set(*cpu) == Ok(true));
+        return NonZeroUsize::new(allowed.count()).unwrap_or(NonZeroUsize::MIN);
+    }
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// What is said of a service, and how much is asked for it.
+struct How<'a> {
+    json: bool,
+    depth: Depth,
+    filters: &'a args::Status,
+}
+
+impl<'a> How<'a> {
+    fn of(services: usize, filters: &'a args::Status, output: &Output) -> Self {
+        Self { json: output.json, depth: Depth::of(services, output), filters }
+    }
+}
+
+/// What came of a look. What is printed is made where it was looked at, which may be another thread.
+struct Looked {
+    supervised: Option<bool>,
+    /// Why it says less than it might.
+    error: Option<Error>,
+    /// `None` where the filters leave it out.
+    printed: Option<Printed>,
+}
+
+/// A service on standard output.
+enum Printed {
+    Json(Vec<u8>),
+    Row(Cells, Mark),
+}
+
+/// What a row of the table is known by.
+struct Mark {
+    state: Option<&'static str>,
+    /// Its last cell says why there is not more.
+    failed: bool,
+}
+
+impl Looked {
+    fn of(found: &dyn Backend, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
+        match seen {
+            Ok(seen) => {
+                Self::new(&Row::new(found, &seen), &odd(found, &seen, how.depth), None, how)
+            }
+            Err(error) => Self::new(&Row::failed_for(found, &error), &[], Some(error), how),
+        }
+    }
+
+    fn new(row: &Row, odd: &[Odd], error: Option<Error>, how: &How<'_>) -> Self {
+        let print = || {
+            if how.json {
+                // Numbers and texts: nothing that JSON has no word for.
+                return Printed::Json(serde_json::to_vec(&Listed { row, odd }).unwrap_or_default());
+            }
+            let mark = Mark { state: row.state, failed: row.error.is_some() };
+            Printed::Row(text::cells(row, odd), mark)
+        };
+        let printed = is_asked_for(row, how.filters).then(print);
+        Self { supervised: row.supervised, error, printed }
+    }
+}
+
 /// Whether a row passes the filters. One that could not be read has no state and no time, and is
 /// never hidden.
-fn is_asked_for(row: &Row, status: &args::Status) -> bool {
-    let in_state = || row.state.is_some_and(|state| status.state.contains(&state));
+fn is_asked_for(row: &Row, filters: &args::Status) -> bool {
+    let in_state = || row.state.is_some_and(|state| filters.state.contains(&state));
     let recent = |within: &Duration| row.changed_ago.is_some_and(|ago| ago <= *within);
     row.error.is_some()
-        || ((status.state.is_empty() || in_state())
-            && status.changed_within.as_ref().is_none_or(recent))
+        || ((filters.state.is_empty() || in_state())
+            && filters.changed_within.as_ref().is_none_or(recent))
 }
-
-/// A row, and why it says less than it might.
-struct Looked {
-    row: Row,
-    odd: Vec<Odd>,
-    error: Option<Error>,
-}
-
-/// Looks at all services, in their order, with as many threads as may run.
-fn look_at(targets: Vec<Target>, depth: Depth) -> Vec<Looked> {
-    let mut targets = with_batches(targets);
-    let look = |job| look(job, depth);
-    if targets.len() < MANY {
-        return targets.into_iter().map(look).collect();
-    }
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let piece_len = targets.len().div_ceil(threads);
-    thread::scope(|scope| {
-        let mut workers = Vec::new();
-        while targets.len() > piece_len {
-            let piece = targets.split_off(targets.len() - piece_len);
-            workers.push(scope.spawn(move || piece.into_iter().map(look).collect::<Vec<_>>()));
-        }
-        let mut rows: Vec<Looked> = targets.into_iter().map(look).collect();
-        for worker in workers.into_iter().rev() {
-            match worker.join() {
-                Ok(more) => rows.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        rows
-    })
-}
-
-/// A target, and how it stands if it was asked together with others.
-struct Job {
-    target: Target,
-    seen: Option<Result<Observation, Error>>,
-}
-
-/// Asks those first that can be asked in one go: the units of a bus.
-fn with_batches(targets: Vec<Target>) -> Vec<Job> {
-    let in_a_batch = |target: &Target| {
-        let found = target.backend.as_ref().ok()?;
-        found.batch().map(|_| Arc::clone(found))
-    };
-    let together: Vec<Option<Found>> = targets.iter().map(in_a_batch).collect();
-    let asked: Vec<Found> = together.iter().flatten().cloned().collect();
-    let mut seen = Bulk::new(&asked).statuses().into_iter();
-    let jobs = targets.into_iter().zip(together);
-    jobs.map(|(target, found)| Job { target, seen: found.and_then(|_| seen.next()) }).collect()
-}
-
-/// A look takes about 15 us, a thread 60 us, and asking how many may run 40 us.
-const MANY: usize = 64;
 
 /// Who is asked for what is odd about it. That is a system call more for a service directory, and a
 /// question more to its manager for a unit.
@@ -128,15 +189,15 @@ enum Depth {
 
 impl Depth {
     /// A long listing costs no more than its records.
-    fn of(targets: &[Target], output: &Output) -> Self {
+    fn of(services: usize, output: &Output) -> Self {
         const FEW: usize = 16;
         const SOME: usize = 64;
-        match targets.len() {
-            _ if output.verbose => Self::All,
-            ..=FEW => Self::All,
-            ..=SOME => Self::Directories,
-            _ if output.json => Self::Directories,
-            _ => Self::Suspects,
+        if output.verbose || services <= FEW {
+            Self::All
+        } else if output.json || services <= SOME {
+            Self::Directories
+        } else {
+            Self::Suspects
         }
     }
 
@@ -148,25 +209,6 @@ impl Depth {
             _ => !matches!(state, Some(State::Up | State::Ready | State::Down | State::Exited)),
         }
     }
-}
-
-/// Looks at one service; one that cannot be read is a row that says why.
-fn look(Job { target, seen }: Job, depth: Depth) -> Looked {
-    let (row, odd, error) = match target.backend {
-        Ok(found) => match seen.unwrap_or_else(|| found.status()) {
-            Ok(observation) => {
-                let row = Row::new(&*found, &observation);
-                let odd = odd(&*found, &observation, depth);
-                (row, odd, None)
-            }
-            Err(error) => (Row::failed_for(&*found, &error), Vec::new(), Some(error)),
-        },
-        Err(error) => {
-            let row = Row::failed(&target.name, target.path.as_deref(), &error);
-            (row, Vec::new(), Some(error))
-        }
-    };
-    Looked { row, odd, error }
 }
 
 /// Wanted up and without a process for longer than this, a service is stuck.
@@ -214,27 +256,24 @@ fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Vec<Odd> {
     all
 }
 
-fn print(rows: &[(Row, Vec<Odd>)], output: &mut Output) {
-    if rows.is_empty() {
+fn print(cells: &[Cells], marks: &[Mark], output: &mut Output) {
+    if cells.is_empty() {
         return;
     }
-    let cells: Vec<_> = rows.iter().map(|(row, odd)| text::cells(row, odd)).collect();
-    let table = table::layout(&text::COLUMNS, &cells, output.width());
+    let table = table::layout(&text::COLUMNS, cells, Output::width());
     output.line(&table.head);
     let mut cut = Vec::new();
-    for (line, (row, _)) in table.rows.iter().zip(rows) {
-        let painted = output.paint(state_of(row), &line.text);
+    for ((line, mark), cells) in table.rows.iter().zip(marks).zip(cells) {
+        let state = State::ALL.into_iter().find(|it| mark.state == Some(it.name()));
+        let painted = output.paint(state, &line.text);
         output.line(&painted);
-        if line.is_cut {
-            cut.extend(row.error.as_ref().map(|error| format!("{}: {error}", row.shown)));
+        if line.is_cut && mark.failed {
+            let [name, .., error] = cells;
+            cut.push(format!("{name}: {error}"));
         }
     }
     // Why something could not be read is worth more than the width of a terminal.
     for error in cut {
         output.message(&error);
     }
-}
-
-fn state_of(row: &Row) -> Option<State> {
-    State::ALL.into_iter().find(|state| row.state == Some(state.name()))
 }

@@ -120,7 +120,7 @@ impl Journal {
 
     /// Reads once; waits where nothing is there.
     pub(super) fn hear(&mut self) -> io::Result<()> {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = [0; 8 * 1024];
         let len = match self.out.read(&mut piece) {
             Ok(len) => len,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),

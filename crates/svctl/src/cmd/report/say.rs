@@ -106,8 +106,8 @@ pub(super) fn time(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     match whole.as_millis() {
         millis @ ..100 => format!("{millis} ms"),
-        ..9_950 => format!("{seconds:.1} s"),
-        ..60_000 => format!("{seconds:.0} s"),
+        100..9_950 => format!("{seconds:.1} s"),
+        9_950..60_000 => format!("{seconds:.0} s"),
         _ => text::span(seconds),
     }
 }
