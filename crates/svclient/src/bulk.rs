@@ -145,8 +145,7 @@ impl<'a, B: Backend> Bulk<'a, B> {
             }
         }
         let status = |&at: &usize| self.backends.get(at).map(|backend| (at, backend.status()));
-        let mut results: Vec<_> =
-            each(&alone, self.parallel, status).into_iter().flatten().collect();
+        let mut results = each(&alone, self.parallel, status);
         for (batch, members) in batches.into_values() {
             let names: Vec<&str> =
                 members.iter().filter_map(|&at| self.backends.get(at)).map(B::name).collect();
@@ -159,6 +158,6 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// Delivers a request to each of them, at once or not at all.
     #[must_use]
     pub fn send(&self, op: Op) -> Vec<Result<(), Error>> {
-        each(self.backends, self.parallel, |backend| backend.send(op))
+        each(self.backends, self.parallel, |backend| Some(backend.send(op)))
     }
 }

@@ -76,14 +76,14 @@ impl Home {
     /// A file in it.
     pub(crate) fn at<'a>(&'a self, name: &'a str) -> At<'a> {
         match &self.way {
-            Way::Path => At { from: AT_FDCWD, name: self.path.join(name).into(), under: None },
+            Way::Path => At { from: AT_FDCWD, name: Name::joined(&self.path, name), under: None },
             Way::Held(fd) => {
                 At { from: fd.as_fd(), name: Path::new(name).into(), under: Some(&self.path) }
             }
             Way::Below(parent, parent_len) => {
                 let (above, entry) = self.path.as_os_str().as_bytes().split_at(*parent_len);
                 let [above, entry] = [above, entry].map(|part| Path::new(OsStr::from_bytes(part)));
-                At { from: parent.as_fd(), name: entry.join(name).into(), under: Some(above) }
+                At { from: parent.as_fd(), name: Name::joined(entry, name), under: Some(above) }
             }
         }
     }
@@ -157,7 +157,7 @@ impl Hash for Home {
 /// A file: from where, and by what name.
 pub(crate) struct At<'a> {
     from: BorrowedFd<'a>,
-    name: Cow<'a, Path>,
+    name: Name<'a>,
     /// What `from` is called.
     under: Option<&'a Path>,
 }
@@ -168,15 +168,55 @@ impl At<'_> {
     }
 
     pub(crate) fn name(&self) -> &Path {
-        &self.name
+        match &self.name {
+            Name::Given(path) => path,
+            Name::Short(bytes, len) => {
+                Path::new(OsStr::from_bytes(bytes.get(..*len).unwrap_or_default()))
+            }
+            Name::Long(path) => path,
+        }
     }
 
     /// What to call it in messages.
     pub(crate) fn path(&self) -> PathBuf {
         match self.under {
-            Some(dir) => dir.join(&self.name),
-            None => self.name.clone().into_owned(),
+            Some(dir) => dir.join(self.name()),
+            None => self.name().to_owned(),
         }
+    }
+}
+
+/// The way to a file. Most are short, and memory for six of them would be a tenth of a look.
+enum Name<'a> {
+    Given(&'a Path),
+    Short([u8; SHORT], usize),
+    Long(PathBuf),
+}
+
+const SHORT: usize = 120;
+
+impl Name<'_> {
+    fn joined(dir: &Path, name: &str) -> Self {
+        let parts = [dir.as_os_str().as_bytes(), b"/", name.as_bytes()];
+        let (mut bytes, mut len) = ([0; SHORT], 0);
+        for part in parts {
+            let Some(place) = bytes.get_mut(len..len + part.len()) else {
+                return Self::Long(dir.join(name));
+            };
+            place.copy_from_slice(part);
+            len += part.len();
+        }
+        // The current directory has no name before the slash, and the root no other.
+        if dir.as_os_str().is_empty() || dir == Path::new("/") {
+            return Self::Long(dir.join(name));
+        }
+        Self::Short(bytes, len)
+    }
+}
+
+impl<'a> From<&'a Path> for Name<'a> {
+    fn from(path: &'a Path) -> Self {
+        Self::Given(path)
     }
 }
 

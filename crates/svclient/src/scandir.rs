@@ -101,8 +101,9 @@ impl ScanDir {
         let mut names = Vec::new();
         for entry in list {
             let entry = entry.map_err(|source| Error::os("list", &self.dir, "read", source))?;
-            if !entry.file_name().as_bytes().starts_with(b".") {
-                names.push(entry.file_name());
+            let name = entry.file_name();
+            if !name.as_bytes().starts_with(b".") {
+                names.push(name);
             }
         }
         names.sort_unstable();

@@ -6,11 +6,11 @@ use std::{
     thread,
 };
 
-/// What `act` says of each of them, in their order. The calling thread works, too.
+/// What `act` says of each of them, if anything, in their order. The calling thread works, too.
 pub(crate) fn each<I: Sync, T: Send>(
     items: &[I],
     threads: NonZeroUsize,
-    act: impl Fn(&I) -> T + Sync,
+    act: impl Fn(&I) -> Option<T> + Sync,
 ) -> Vec<T> {
     let next = AtomicUsize::new(0);
     // A piece at a time: who is slow leaves the rest to the others.
@@ -22,7 +22,8 @@ pub(crate) fn each<I: Sync, T: Send>(
             let piece = next.fetch_add(1, Ordering::Relaxed);
             let from = piece.saturating_mul(piece_len);
             let Some(rest) = items.get(from..).filter(|rest| !rest.is_empty()) else { return done };
-            let results: Vec<T> = rest.iter().take(piece_len).map(&act).collect();
+            let mut results = Vec::with_capacity(piece_len.min(rest.len()));
+            results.extend(rest.iter().take(piece_len).filter_map(&act));
             done.push((piece, results));
         }
     };
@@ -41,7 +42,11 @@ pub(crate) fn each<I: Sync, T: Send>(
         done
     });
     done.sort_unstable_by_key(|&(piece, _)| piece);
-    done.into_iter().flat_map(|(_, results)| results).collect()
+    let mut all = Vec::with_capacity(items.len());
+    for (_, results) in done {
+        all.extend(results);
+    }
+    all
 }
 
 /// Things that a thread takes at a time, at most.
@@ -67,7 +72,7 @@ mod tests {
             let patience = Duration::from_secs(10);
             let (_asked, waited) =
                 all.wait_timeout_while(asked, patience, |asked| *asked < 8).unwrap();
-            waited.timed_out()
+            Some(waited.timed_out())
         };
         let results = each(&[(); 8], NonZeroUsize::new(8).unwrap(), act);
         assert!(results.into_iter().all(|timed_out| !timed_out));
@@ -78,7 +83,7 @@ mod tests {
         let threads = NonZeroUsize::new(3).unwrap();
         for len in [0, 1, 2, 31, 32, 33, 1000] {
             let items: Vec<usize> = (0..len).collect();
-            assert_eq!(each(&items, threads, |&item| item), items);
+            assert_eq!(each(&items, threads, |&item| Some(item)), items);
         }
     }
 }

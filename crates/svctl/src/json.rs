@@ -3,7 +3,7 @@
 
 mod built;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -28,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) path: Option<InText>,
     /// The same with every byte; an argument of svctl.
     pub(crate) url: Option<InUrl>,
-    pub(crate) backend: Option<String>,
+    pub(crate) backend: Option<Cow<'static, str>>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
@@ -119,8 +119,8 @@ impl Row {
             path,
             url,
             backend: match observation.dialect {
-                Some(dialect) => Some(dialect.name().to_owned()),
-                None => backend.suite().map(str::to_owned),
+                Some(dialect) => Some(dialect.name().into()),
+                None => backend.suite().map(|suite| suite.to_owned().into()),
             },
             supervised: observation.liveness.is_alive(),
             state: state_word(&observation.reading),
@@ -146,7 +146,7 @@ impl Row {
         match backend.status() {
             Ok(observation) => Self { error: error_text, ..Self::new(backend, &observation) },
             Err(_) => Self {
-                backend: backend.suite().map(str::to_owned),
+                backend: backend.suite().map(|suite| suite.to_owned().into()),
                 ..Self::failed(backend.name(), backend.directory().map(Service::dir), error)
             },
         }
@@ -266,7 +266,7 @@ pub(crate) struct Logged<'a> {
     /// The log directory; `None` for the journal.
     pub(crate) log: Option<&'a str>,
     pub(crate) at: Option<String>,
-    pub(crate) line: std::borrow::Cow<'a, str>,
+    pub(crate) line: Cow<'a, str>,
 }
 
 /// A raw record, explained.

@@ -109,15 +109,16 @@ pub(crate) const COLUMNS: [Column; 8] = {
 pub(crate) type Cells = [Cow<'static, str>; COLUMNS.len()];
 
 /// How a service stands, in columns.
-pub(crate) fn cells(row: &Row, odd: &[Odd]) -> Cells {
+pub(crate) fn cells(row: Row, odd: &[Odd]) -> Cells {
     let word = |word: Option<&'static str>| Cow::Borrowed(word.unwrap_or(NOTHING));
     let owned = |text: Option<String>| text.map_or(Cow::Borrowed(NOTHING), Cow::Owned);
     let beside_columns = || {
         let odd = odd.iter().map(|odd| odd.says.clone());
-        odd.chain(notes_beside_columns(row)).collect::<Vec<_>>().join(", ")
+        odd.chain(notes_beside_columns(&row)).collect::<Vec<_>>().join(", ")
     };
+    let notes = row.error.clone().unwrap_or_else(beside_columns);
     [
-        row.shown.clone().into(),
+        row.shown.into(),
         word(row.state),
         owned(row.pid.or(row.finish_pid).map(|pid| pid.to_string())),
         owned(row.changed_ago.map(|ago| span(ago.as_secs_f64()))),
@@ -127,7 +128,7 @@ pub(crate) fn cells(row: &Row, odd: &[Odd]) -> Cells {
             Exit::Signal(signal) => signal.clone(),
         })),
         word(row.log.as_ref().map(log_word)),
-        row.error.clone().unwrap_or_else(beside_columns).into(),
+        notes.into(),
     ]
 }
 

@@ -67,6 +67,6 @@ impl Survey {
             let (service, status) = Service::glance(&self.opened, &self.dir, name)?;
             Some(tell(&service, status))
         };
-        threads::each(&self.names, threads, look).into_iter().flatten().collect()
+        threads::each(&self.names, threads, look)
     }
 }

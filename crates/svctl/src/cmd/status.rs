@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -
     let (mut json, mut cells, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for one in looked {
         if let Some(error) = one.error {
-            exit = exit.max(Exit::from(&error));
+            exit = exit.max(Exit::from(&*error));
             // The row says what is wrong, unless no row is printed; the hints come after all rows.
             if output.quiet && !output.json {
                 output.error(&error);
@@ -82,7 +82,7 @@ fn look_at(
         }
         Err(error) => {
             let row = Row::failed(&target.name, target.path.as_deref(), &error);
-            Looked::new(&row, &[], Some(error), &how)
+            Looked::new(row, &[], Some(error), &how)
         }
     };
     Ok(targets.into_iter().map(look).collect())
@@ -123,7 +123,7 @@ impl<'a> How<'a> {
 struct Looked {
     supervised: Option<bool>,
     /// Why it says less than it might.
-    error: Option<Error>,
+    error: Option<Box<Error>>,
     /// `None` where the filters leave it out.
     printed: Option<Printed>,
 }
@@ -144,24 +144,24 @@ struct Mark {
 impl Looked {
     fn of(found: &dyn Backend, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
         match seen {
-            Ok(seen) => {
-                Self::new(&Row::new(found, &seen), &odd(found, &seen, how.depth), None, how)
-            }
-            Err(error) => Self::new(&Row::failed_for(found, &error), &[], Some(error), how),
+            Ok(seen) => Self::new(Row::new(found, &seen), &odd(found, &seen, how.depth), None, how),
+            Err(error) => Self::new(Row::failed_for(found, &error), &[], Some(error), how),
         }
     }
 
-    fn new(row: &Row, odd: &[Odd], error: Option<Error>, how: &How<'_>) -> Self {
-        let print = || {
-            if how.json {
-                // Numbers and texts: nothing that JSON has no word for.
-                return Printed::Json(serde_json::to_vec(&Listed { row, odd }).unwrap_or_default());
-            }
+    fn new(row: Row, odd: &[Odd], error: Option<Error>, how: &How<'_>) -> Self {
+        let supervised = row.supervised;
+        let printed = if !is_asked_for(&row, how.filters) {
+            None
+        } else if how.json {
+            // Numbers and texts: nothing that JSON has no word for.
+            let json = serde_json::to_vec(&Listed { row: &row, odd }).unwrap_or_default();
+            Some(Printed::Json(json))
+        } else {
             let mark = Mark { state: row.state, failed: row.error.is_some() };
-            Printed::Row(text::cells(row, odd), mark)
+            Some(Printed::Row(text::cells(row, odd), mark))
         };
-        let printed = is_asked_for(row, how.filters).then(print);
-        Self { supervised: row.supervised, error, printed }
+        Self { supervised, error: error.map(Box::new), printed }
     }
 }
 
