@@ -127,7 +127,9 @@ impl<'a, B: Backend> Bulk<'a, B> {
         let mut watch = WatchSet::new()?;
         let (prober, limit, enough) = (&self.prober, self.limit, self.enough);
         let terms = Terms { request, prober, limit, enough, deadline };
-        pursue_in(&mut watch, self.backends, &terms, &mut done)
+        let outcomes = pursue_in(&mut watch, self.backends, &terms, &mut done);
+        watch.close_aside();
+        outcomes
     }
 
     /// How each of them stands. Services with the same [`Backend::batch`] are asked together.
