@@ -22,7 +22,7 @@ use crate::{Error, home::At};
 /// A FIFO opened for writing, or why it is not open.
 pub(crate) enum Fifo {
     /// Somebody reads it.
-    Open(OwnedFd),
+    Open(OwnedFd, FileStat),
     /// Nobody reads it (`ENXIO`).
     NoReader,
     /// There is none.
@@ -36,7 +36,7 @@ pub(crate) fn open_fifo<'a>(file: impl Into<At<'a>>) -> Result<Fifo, Error> {
         Ok(fd) => {
             let stat = fstat(&fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))?;
             require(at, &stat, SFlag::S_IFIFO, "a FIFO")?;
-            Ok(Fifo::Open(fd))
+            Ok(Fifo::Open(fd, stat))
         }
         // A socket answers as a FIFO without a reader does.
         Err(Errno::ENXIO) => require_at(at, SFlag::S_IFIFO, "a FIFO").map(|()| Fifo::NoReader),

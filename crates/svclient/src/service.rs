@@ -19,7 +19,7 @@ use svproto::{
 use crate::{
     Error, Liveness, detect,
     home::{At, Home},
-    liveness,
+    liveness::{self, Answer},
     node::{self, Fifo, RecordBytes, Written},
 };
 
@@ -239,37 +239,38 @@ impl Service {
     }
 
     fn look(&self, mut dialect: Option<Dialect>) -> Result<Observation, Error> {
-        let liveness = match dialect {
+        let answer = match dialect {
             Some(dialect) => liveness::probe(&self.home, dialect)?,
             None => liveness::probe_ok(&self.home)?,
         };
-        if dialect.is_none() && liveness != Liveness::Dead {
+        if dialect.is_none() && answer.liveness != Liveness::Dead {
             // It came up between the two looks; what tells its dialect is there by now.
             dialect = self.dialect();
         }
-        let reading = match liveness {
+        let reading = match answer.liveness {
             Liveness::Dead => {
                 require_directory(&self.home)?;
                 Reading::Unsupervised
             }
             Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
         };
-        Ok(self.with_what_is_beside(reading, liveness, dialect))
+        Ok(self.with_what_is_beside(reading, answer, dialect))
     }
 
     /// A reading, and what the files beside the record add to it.
     fn with_what_is_beside(
         &self,
         reading: Reading,
-        liveness: Liveness,
+        answer: Answer,
         dialect: Option<Dialect>,
     ) -> Observation {
+        let Answer { liveness, tells_readiness } = answer;
         let (reading, notifies) = match (reading, dialect) {
             (Reading::Status(status), Some(Dialect::S6)) => {
                 let notifies = self.notifies();
                 (Reading::Status(self.beside_the_record(status, notifies)), Some(notifies))
             }
-            (Reading::Status(status), Some(Dialect::Runit)) => match self
+            (Reading::Status(status), Some(Dialect::Runit)) if tells_readiness => match self
                 .embedded_readiness(&status)
             {
                 Some(readiness) => (Reading::Status(Status { readiness, ..status }), Some(true)),
@@ -352,7 +353,7 @@ impl Service {
         let known = self.dialect.filter(|_| ops.iter().all(|op| op.is_common()));
         let Some(dialect) = known.or_else(|| self.dialect_now()) else {
             return Err(match node::open_fifo(self.home.at(files::CONTROL))? {
-                Fifo::Open(_) => Error::UnknownDialect { dir: dir() },
+                Fifo::Open(..) => Error::UnknownDialect { dir: dir() },
                 Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
             });
         };
@@ -370,7 +371,7 @@ impl Service {
         }
         let bytes = message.get(..len).unwrap_or_default();
         // Opened for this one request and closed after it.
-        let Fifo::Open(fifo) = node::open_fifo(self.home.at(files::CONTROL))? else {
+        let Fifo::Open(fifo, _) = node::open_fifo(self.home.at(files::CONTROL))? else {
             return Err(self.not_supervised(first));
         };
         match node::write_fifo(fifo, path, bytes, deadline)? {

@@ -6,9 +6,9 @@ use svproto::{Dialect, Reading, files};
 
 use super::{Observation, Service};
 use crate::{
-    Error, Liveness, detect,
+    Error, detect,
     home::Home,
-    liveness,
+    liveness::{self, Answer},
     node::{self, Fifo},
 };
 
@@ -36,12 +36,12 @@ impl Service {
     fn first_look(&self) -> Option<Observation> {
         // Liveness comes before the record, as always: the other way round, a record of before would
         // seem to be that of a supervisor who has just come.
-        let (liveness, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {
-            Fifo::Open(_) => (Liveness::Alive { supervisor: None }, false),
+        let (answer, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {
+            Fifo::Open(_, stat) => (Answer::of_reader(&stat), false),
             Fifo::NoReader => return None,
             Fifo::Missing => (liveness::probe(&self.home, Dialect::S6).ok()?, true),
         };
-        if liveness.is_alive() != Some(true) {
+        if answer.liveness.is_alive() != Some(true) {
             return None;
         }
         let at = self.home.at(files::STATUS);
@@ -54,6 +54,6 @@ impl Service {
         }
         let record = Self::record_of(dialect, &at, bytes).ok()??;
         let reading = Reading::Status(record.status());
-        Some(self.with_what_is_beside(reading, liveness, Some(dialect)))
+        Some(self.with_what_is_beside(reading, answer, Some(dialect)))
     }
 }

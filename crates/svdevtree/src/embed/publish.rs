@@ -14,12 +14,15 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat, renameat},
-    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat},
+    sys::{
+        stat::{FileStat, Mode, SFlag, fstat, fstatat, futimens, mkdirat},
+        time::TimeSpec,
+    },
     unistd::{UnlinkatFlags, unlinkat, write},
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime, files,
-    ready::Ready,
+    ready::{self, Ready},
     runit::{RunitFields, RunitRecord},
 };
 
@@ -93,7 +96,11 @@ impl Place {
 
     /// Says that the supervisor lives; only after the first record.
     pub(crate) fn open_ok(&mut self) -> Result<(), Error> {
-        self.ok = Some(self.fifo(files::OK, OFlag::O_RDONLY)?);
+        let ok = self.fifo(files::OK, OFlag::O_RDONLY)?;
+        let mark = TimeSpec::new(ready::MARK, 0);
+        futimens(&ok, &mark, &mark)
+            .map_err(|errno| Error::io("set the time of", &self.path.join(files::OK), errno))?;
+        self.ok = Some(ok);
         Ok(())
     }
 
