@@ -171,20 +171,9 @@ impl Output {
         let _closed = writeln!(io::stderr(), "{line}");
     }
 
-    /// A line in the colour of a state; the words say the same without it.
+    /// A line in the colour of a state, where there may be colour.
     pub(crate) fn paint(&self, state: Option<State>, line: &str) -> String {
-        let style = match state {
-            Some(State::Up | State::Ready) => Style::new().fg_color(Some(AnsiColor::Green.into())),
-            Some(State::Backoff | State::Failed | State::Unknown) => {
-                Style::new().fg_color(Some(AnsiColor::Red.into()))
-            }
-            Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
-                Style::new().fg_color(Some(AnsiColor::Yellow.into()))
-            }
-            Some(State::Down | State::Exited) => Style::new().dimmed(),
-            None => Style::new().fg_color(Some(AnsiColor::Red.into())),
-        };
-        if self.color { format!("{style}{line}{style:#}") } else { line.to_owned() }
+        if self.color { painted(state, line) } else { line.to_owned() }
     }
 
     /// Ends the output. A reader that went away is no failure; a full disk is.
@@ -192,6 +181,20 @@ impl Output {
         self.flush();
         if self.reader == Reader::Failed { Exit::System } else { exit }
     }
+}
+
+/// A line in the colour of a state; the words say the same without it.
+pub(crate) fn painted(state: Option<State>, line: &str) -> String {
+    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    let style = match state {
+        Some(State::Up | State::Ready) => color(AnsiColor::Green),
+        Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
+            color(AnsiColor::Yellow)
+        }
+        Some(State::Down | State::Exited) => Style::new().dimmed(),
+        Some(State::Backoff | State::Failed | State::Unknown) | None => color(AnsiColor::Red),
+    };
+    format!("{style}{line}{style:#}")
 }
 
 /// Waits until a descriptor is readable, or a moment has come, or nobody reads any more: a
