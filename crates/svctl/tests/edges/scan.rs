@@ -57,14 +57,12 @@ impl Scan {
         self.scanner = Some(scanner.spawn().unwrap());
         let count = fs::read_dir(self.path()).unwrap().count();
         let deadline = Instant::now() + Duration::from_secs(15);
-        loop {
+        while self.svctl(["status", "--json"]).out.matches(r#""supervised":true"#).count() < count {
             assert!(Instant::now() < deadline, "not supervised in time");
-            let rows = self.svctl(["status", "--json"]).out;
-            if rows.matches(r#""supervised":true"#).count() == count {
-                break;
-            }
             std::thread::sleep(Duration::from_millis(5));
         }
+        let up = self.svctl(["wait", "--all", "--timeout", "15s"]);
+        assert_eq!(up.code, 0, "{up:?}");
     }
 
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
