@@ -165,8 +165,8 @@ pub(crate) fn time(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     match whole.as_millis() {
         millis @ ..100 => format!("{millis} ms"),
-        ..9_950 => format!("{seconds:.1} s"),
-        ..60_000 => format!("{seconds:.0} s"),
+        100..9_950 => format!("{seconds:.1} s"),
+        9_950..60_000 => format!("{seconds:.0} s"),
         _ => span(seconds),
     }
 }
