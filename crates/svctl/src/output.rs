@@ -113,7 +113,7 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.reader = Reader::Left,
             Err(error) if self.reader == Reader::There => {
                 self.reader = Reader::Failed;
-                Self::complain(&format!("svctl: cannot write to standard output: {error}"));
+                complain(&format!("svctl: cannot write to standard output: {error}"));
             }
             Ok(()) | Err(_) => (),
         }
@@ -127,16 +127,16 @@ impl Output {
     /// The same for an error of another layer.
     pub(crate) fn failure(&mut self, error: &dyn std::error::Error, hint: Option<&str>) {
         self.flush();
-        Self::complain(&format!("svctl: {}", in_full(error)));
+        complain(&format!("svctl: {}", in_full(error)));
         if let Some(hint) = hint {
-            Self::complain(&format!("  hint: {hint}"));
+            complain(&format!("  hint: {hint}"));
         }
     }
 
     /// Says something of several lines on standard error, as it is: the caller has made it printable.
     pub(crate) fn report(&mut self, text: &str) {
         self.flush();
-        Self::complain(text);
+        complain(text);
     }
 
     /// Whether lines may have colour.
@@ -163,12 +163,7 @@ impl Output {
         self.flush();
         let (text, hint) = text.split_once(HINT).unwrap_or((text, ""));
         let mark = if hint.is_empty() { "" } else { HINT };
-        Self::complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
-    }
-
-    fn complain(line: &str) {
-        // Nobody is left to tell that standard error is closed.
-        let _closed = writeln!(io::stderr(), "{line}");
+        complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
     }
 
     /// A line in the colour of a state, where there may be colour.
@@ -181,6 +176,12 @@ impl Output {
         self.flush();
         if self.reader == Reader::Failed { Exit::System } else { exit }
     }
+}
+
+/// A line on standard error, as it is.
+pub(crate) fn complain(line: &str) {
+    // Nobody is left to tell that standard error is closed.
+    let _closed = writeln!(io::stderr(), "{line}");
 }
 
 /// A line in the colour of a state; the words say the same without it.

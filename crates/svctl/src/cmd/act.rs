@@ -1,7 +1,10 @@
 //! Asking every named service for something and waiting until it is so: `up`, `down`, `once`,
 //! `restart`, `exit`; and `wait`, which asks for nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    env::VarError,
+    time::{Duration, Instant},
+};
 
 use svcmgr::{Bulk, Goal, Op, Request};
 
@@ -172,6 +175,9 @@ pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
         (Some(timeout), _) => Ok(timeout),
         (None, Ok(text)) if !text.is_empty() => {
             args::parse_duration(&text).map_err(|why| format!("cannot read $SVWAIT: {why}"))
+        }
+        (None, Err(VarError::NotUnicode(_))) => {
+            Err("cannot read $SVWAIT: it is no text".to_owned())
         }
         (None, _) => Ok(Duration::from_secs(30)),
     }

@@ -30,14 +30,14 @@ fn commands(scan: &Scan) -> Vec<String> {
         "hup web",
         "check",
         "check --ready web",
-        "wait --for up web --timeout 50ms",
+        "wait --for up web --timeout 5s",
         "status missing",
         "up missing",
         "enable /nonexistent",
         "disable missing",
         "logs web",
         "watch missing",
-        "up --timeout 10ms web",
+        "up --timeout 5s web",
         "completions bash",
         "__complete st",
     ]
@@ -104,7 +104,7 @@ fn closed_and_full_descriptors_are_borne() {
 #[test]
 fn environments_without_sense_change_no_answer() {
     let mut scan = Scan::prepare();
-    scan.service("web", SLEEP);
+    scan.service("web", &format!("trap '' HUP\n{SLEEP}"));
     scan.start();
     let environments = [
         "LC_ALL=tr_TR.UTF-8 LANG=xx",
@@ -115,7 +115,10 @@ fn environments_without_sense_change_no_answer() {
         "TZ=Nowhere/Land NO_COLOR=1",
         "HOME= PATH= TMPDIR=/nonexistent XDG_RUNTIME_DIR=",
     ];
-    for line in commands(&scan) {
+    // What ends the process would have the next line meet another state.
+    let ends =
+        |line: &String| [" down ", " restart ", " once "].iter().any(|verb| line.contains(verb));
+    for line in commands(&scan).into_iter().filter(|line| !ends(line)) {
         let usual = shell(&format!("\"$SVCTL\" {line} </dev/null"));
         check(&usual, &line);
         for environment in environments {
@@ -150,4 +153,34 @@ fn a_terminal_of_any_width_holds_the_table() {
         on_terminal(command, 0)
     };
     assert!(dumb.contains('\u{2026}'), "{dumb}");
+}
+
+/// Whatever is typed comes back in a message, and must not move a cursor there.
+#[test]
+fn messages_repeat_what_was_typed_as_harmless_text() {
+    let lines = [
+        "$'fro\\e[2Jb'",
+        "$'--\\e[31mx'",
+        "status --state $'\\e[2J'",
+        "status --backend $'\\xff\\e'",
+        "status --dir $'/nonexistent\\e[2J\\xff'",
+        "status -v --dir $'/nonexistent\\e[2J' web",
+        "status $'systemd:\\e'",
+        "decode $'/nonexistent\\e'",
+        "build $'/nonexistent\\e' --for runit --dry-run",
+        "logs --since $'\\e' x",
+        "--dir /tmp status $'[\\e'",
+        "supervise $'/nonexistent\\e'",
+        "dev $'/nonexistent\\e'",
+        "enable --dir /nonexistent $'\\e'",
+    ];
+    for line in lines {
+        let told = shell(&format!("\"$SVCTL\" {line} </dev/null"));
+        check(&told, line);
+        assert_ne!(told.code, 0, "{line}: {told:?}");
+        let all = told.out + &told.err;
+        assert!(!all.is_empty() && !all.contains('\u{1b}'), "{line}: {all:?}");
+    }
+    let wait = shell("SVWAIT=$'\\xff' \"$SVCTL\" up /tmp");
+    assert_eq!(wait.code, 100, "{wait:?}");
 }

@@ -84,7 +84,7 @@ fn assert(lines: &[String], expected: Data) {
 }
 
 fn table_of(width: Option<usize>) -> Table {
-    let cells: Vec<_> = rows().iter().map(|(row, odd)| text::cells(row, odd)).collect();
+    let cells: Vec<_> = rows().into_iter().map(|(row, odd)| text::cells(row, &odd)).collect();
     table::layout(&text::COLUMNS, &cells, width)
 }
 
