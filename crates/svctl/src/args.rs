@@ -18,8 +18,8 @@ mod verbs;
 /// Control services under runit, s6, daemontools, daemontools-encore and systemd.
 ///
 /// A SERVICE is a name in the scan directory (web), its logger (web/log), a pattern over names
-/// ('web-*'), a path (./web, /etc/service/web, file:///etc/service/web), or a unit of systemd
-/// (web.service, systemd:web, 'web-*.service').
+/// ('web-*'), a path (./web, /etc/service/web), or a unit of systemd (web.service, systemd:web,
+/// 'web-*.service').
 ///
 /// Exit codes: 0 done, 1 a negative answer, 99 the deadline passed, 100 usage, 102 not supervised,
 /// 111 the system refused. With several services: the highest.
