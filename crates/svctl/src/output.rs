@@ -237,8 +237,14 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
+        let text = cause.to_string();
+        // A layer that says the same in more words says it alone.
+        if text.starts_with(&line) {
+            line = text;
+        } else {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         source = cause.source();
     }
     printable(&line)
@@ -256,6 +262,29 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_repeats_its_error_is_said_once() {
+        #[derive(Debug)]
+        struct Said(&'static str, Option<Box<Said>>);
+        impl std::fmt::Display for Said {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl std::error::Error for Said {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                self.1.as_deref().map(|it| it as _)
+            }
+        }
+        let cause = |text| Some(Box::new(Said(text, None)));
+        let line = in_full(&Said("cannot read a", cause("cannot read a: it is gone")));
+        assert_eq!(line, "cannot read a: it is gone");
+        assert_eq!(
+            in_full(&Said("cannot read a", cause("no such file"))),
+            "cannot read a: no such file"
+        );
+    }
 
     #[test]
     fn names_cannot_move_the_cursor_or_forge_a_line() {

@@ -125,6 +125,11 @@ fn what_goes_wrong_with_it_is_said() {
         told.err,
         "svctl: cannot read the journal: Failed to open the journal: no\\u{1b}[2J\n"
     );
+    let denied = "printf 'Hint: one\\n  two\\nNo journal files were opened due to insufficient permissions.\\n' >&2; exit 1";
+    let told = Fake::new(denied).svctl(&["logs", "web.service"]);
+    let lines: Vec<&str> = told.err.lines().collect();
+    assert_eq!(lines[..2], ["svctl: journalctl: Hint: one", "svctl: journalctl: two"]);
+    assert!(lines[3].contains("hint: members of the groups adm"), "{lines:?}");
     let hint = Fake::new("echo 'Hint: you are not in group adm' >&2");
     let told = hint.svctl(&["logs", "web.service"]);
     assert_eq!((told.code, &*told.err), (0, "svctl: journalctl: Hint: you are not in group adm\n"));
