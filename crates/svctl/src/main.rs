@@ -26,8 +26,15 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let exit = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Done };
-            // Nobody is left to tell that help could not be printed.
-            let _closed = error.print();
+            if error.use_stderr() {
+                // It repeats what was typed.
+                for line in error.render().to_string().lines() {
+                    output::complain(&output::printable(line));
+                }
+            } else {
+                // Nobody is left to tell that help could not be printed.
+                let _closed = error.print();
+            }
             return exit.into();
         }
     };

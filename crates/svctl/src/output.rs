@@ -113,7 +113,7 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.reader = Reader::Left,
             Err(error) if self.reader == Reader::There => {
                 self.reader = Reader::Failed;
-                Self::complain(&format!("svctl: cannot write to standard output: {error}"));
+                complain(&format!("svctl: cannot write to standard output: {error}"));
             }
             Ok(()) | Err(_) => (),
         }
@@ -127,16 +127,16 @@ impl Output {
     /// The same for an error of another layer.
     pub(crate) fn failure(&mut self, error: &dyn std::error::Error, hint: Option<&str>) {
         self.flush();
-        Self::complain(&format!("svctl: {}", in_full(error)));
+        complain(&format!("svctl: {}", in_full(error)));
         if let Some(hint) = hint {
-            Self::complain(&format!("  hint: {hint}"));
+            complain(&format!("  hint: {hint}"));
         }
     }
 
     /// Says something of several lines on standard error, as it is: the caller has made it printable.
     pub(crate) fn report(&mut self, text: &str) {
         self.flush();
-        Self::complain(text);
+        complain(text);
     }
 
     /// Whether lines may have colour.
@@ -163,28 +163,12 @@ impl Output {
         self.flush();
         let (text, hint) = text.split_once(HINT).unwrap_or((text, ""));
         let mark = if hint.is_empty() { "" } else { HINT };
-        Self::complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
+        complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
     }
 
-    fn complain(line: &str) {
-        // Nobody is left to tell that standard error is closed.
-        let _closed = writeln!(io::stderr(), "{line}");
-    }
-
-    /// A line in the colour of a state; the words say the same without it.
+    /// A line in the colour of a state, where there may be colour.
     pub(crate) fn paint(&self, state: Option<State>, line: &str) -> String {
-        let style = match state {
-            Some(State::Up | State::Ready) => Style::new().fg_color(Some(AnsiColor::Green.into())),
-            Some(State::Backoff | State::Failed | State::Unknown) => {
-                Style::new().fg_color(Some(AnsiColor::Red.into()))
-            }
-            Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
-                Style::new().fg_color(Some(AnsiColor::Yellow.into()))
-            }
-            Some(State::Down | State::Exited) => Style::new().dimmed(),
-            None => Style::new().fg_color(Some(AnsiColor::Red.into())),
-        };
-        if self.color { format!("{style}{line}{style:#}") } else { line.to_owned() }
+        if self.color { painted(state, line) } else { line.to_owned() }
     }
 
     /// Ends the output. A reader that went away is no failure; a full disk is.
@@ -192,6 +176,26 @@ impl Output {
         self.flush();
         if self.reader == Reader::Failed { Exit::System } else { exit }
     }
+}
+
+/// A line on standard error, as it is.
+pub(crate) fn complain(line: &str) {
+    // Nobody is left to tell that standard error is closed.
+    let _closed = writeln!(io::stderr(), "{line}");
+}
+
+/// A line in the colour of a state; the words say the same without it.
+pub(crate) fn painted(state: Option<State>, line: &str) -> String {
+    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    let style = match state {
+        Some(State::Up | State::Ready) => color(AnsiColor::Green),
+        Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
+            color(AnsiColor::Yellow)
+        }
+        Some(State::Down | State::Exited) => Style::new().dimmed(),
+        Some(State::Backoff | State::Failed | State::Unknown) | None => color(AnsiColor::Red),
+    };
+    format!("{style}{line}{style:#}")
 }
 
 /// Waits until a descriptor is readable, or a moment has come, or nobody reads any more: a
@@ -233,8 +237,14 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
+        let text = cause.to_string();
+        // A layer that says the same in more words says it alone.
+        if text.starts_with(&line) {
+            line = text;
+        } else {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         source = cause.source();
     }
     printable(&line)
@@ -252,6 +262,29 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_repeats_its_error_is_said_once() {
+        #[derive(Debug)]
+        struct Said(&'static str, Option<Box<Said>>);
+        impl std::fmt::Display for Said {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl std::error::Error for Said {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                self.1.as_deref().map(|it| it as _)
+            }
+        }
+        let cause = |text| Some(Box::new(Said(text, None)));
+        let line = in_full(&Said("cannot read a", cause("cannot read a: it is gone")));
+        assert_eq!(line, "cannot read a: it is gone");
+        assert_eq!(
+            in_full(&Said("cannot read a", cause("no such file"))),
+            "cannot read a: no such file"
+        );
+    }
 
     #[test]
     fn names_cannot_move_the_cursor_or_forge_a_line() {

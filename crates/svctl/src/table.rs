@@ -31,9 +31,9 @@ pub(crate) enum Align {
 pub(crate) const NOTHING: &str = "-";
 const GAP: usize = 2;
 /// The last column is cut to no less than this before another goes.
-const LAST: usize = 24;
+const LAST: usize = 16;
 /// And the first to no less than this.
-const FIRST: usize = 8;
+const FIRST: usize = 12;
 const CUT: char = '\u{2026}';
 
 /// A table as lines.
@@ -103,7 +103,7 @@ fn make_room<const N: usize>(
     if total(widths.iter().zip(&*shown)) > room {
         // One long name is not to push out everything else.
         if let Some(first) = widths.first_mut() {
-            *first = (*first).min((room / 2).max(FIRST));
+            *first = (*first).min((room / 3).max(FIRST));
         }
     }
     loop {
@@ -115,7 +115,14 @@ fn make_room<const N: usize>(
             return;
         }
         let Some((_, _, at)) = going.next() else {
-            *last = left;
+            let wanted = (*last).min(LAST).saturating_sub(left);
+            if let Some(first) = widths.first_mut() {
+                *first = (*first).min(first.saturating_sub(wanted).max(FIRST));
+            }
+            let front = total(widths.iter().zip(&*shown).take(N.saturating_sub(1)));
+            if let Some(last) = widths.last_mut() {
+                *last = room.saturating_sub(front + GAP);
+            }
             return;
         };
         if let Some(shown) = shown.get_mut(at) {
@@ -211,8 +218,8 @@ mod tests {
 
     #[test]
     fn the_last_column_is_cut_and_then_others_go() {
-        assert_eq!(lines(Some(36))[1], format!("web   4711  {}\u{2026}", "n".repeat(23)));
-        assert_eq!(lines(Some(35))[1], format!("web   {}\u{2026}", "n".repeat(28)));
+        assert_eq!(lines(Some(28))[1], format!("web   4711  {}\u{2026}", "n".repeat(15)));
+        assert_eq!(lines(Some(27))[1], format!("web   {}\u{2026}", "n".repeat(20)));
     }
 
     #[test]

@@ -132,10 +132,10 @@ pub(crate) fn cells(row: Row, odd: &[Odd]) -> Cells {
     ]
 }
 
-/// The notes that no column of `status` has; but a logger that is not up is worth both.
+/// What the columns do not say well enough: a bad end is worth a note, for its column goes where there
+/// is no room.
 fn notes_beside_columns(row: &Row) -> impl Iterator<Item = String> {
-    let all = notes(row).into_iter();
-    all.filter(|note| !note.starts_with("exited with ") && !note.starts_with("killed by "))
+    notes(row).into_iter().filter(|note| note != "exited with 0")
 }
 
 fn log_word(log: &Log) -> &'static str {
@@ -160,6 +160,17 @@ pub(crate) fn span(seconds: f64) -> String {
     }
 }
 
+/// Seconds in a sentence: `40 ms`, `0.8 s`, `12 s`, `3m 5s`.
+pub(crate) fn time(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    match whole.as_millis() {
+        millis @ ..100 => format!("{millis} ms"),
+        100..9_950 => format!("{seconds:.1} s"),
+        9_950..60_000 => format!("{seconds:.0} s"),
+        _ => span(seconds),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +180,11 @@ mod tests {
         let said = [0.04, 9.9, 59.9, 185.0, 3_600.0, 187_200.0].map(span);
         assert_eq!(said, ["40ms", "9.9s", "59s", "3m 5s", "1h 0m", "2d 4h"]);
         assert_eq!(span(f64::MAX), "213503982334601d 7h");
+    }
+
+    #[test]
+    fn times_are_read_in_a_sentence() {
+        let said = [0.0, 0.04, 0.8, 9.0, 12.4, 185.0].map(time);
+        assert_eq!(said, ["0 ms", "40 ms", "0.8 s", "9.0 s", "12 s", "3m 5s"]);
     }
 }

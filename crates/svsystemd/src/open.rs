@@ -43,6 +43,8 @@ impl From<crate::Error> for svclient::Error {
     fn from(why: crate::Error) -> Self {
         let name = match &why {
             crate::Error::BadName { name, .. } => name.clone(),
+            // "cannot reach the manager of".
+            crate::Error::NoManager { .. } => "units".to_owned(),
             _ => "the manager".to_owned(),
         };
         error(why, &name)

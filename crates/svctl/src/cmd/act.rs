@@ -1,7 +1,10 @@
 //! Asking every named service for something and waiting until it is so: `up`, `down`, `once`,
 //! `restart`, `exit`; and `wait`, which asks for nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    env::VarError,
+    time::{Duration, Instant},
+};
 
 use svcmgr::{Bulk, Goal, Op, Request};
 
@@ -13,6 +16,7 @@ use super::{
 use crate::{
     args::{self, Act, Global, Named, Timeout, Wait, Waiting},
     exit::Exit,
+    json::now,
     names::{self, Found, NoTargets, Target},
     output::Output,
 };
@@ -65,6 +69,7 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     let found = usable(&targets);
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
+    let asked = Asked { goal: wait.goal, word: None, at: now() };
     let bulk = if wait.any { bulk.any() } else { bulk };
     let results =
         bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, _| progress.done(at));
@@ -73,9 +78,9 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
             if wait.any {
-                report_any(targets, results, wait.goal, output)
+                report_any(targets, results, asked, output)
             } else {
-                report(targets, results, Asked { goal: wait.goal, word: None }, output)
+                report(targets, results, asked, output)
             }
         }
         Err(error) => {
@@ -112,12 +117,13 @@ fn carry_out(
         Some(limit) => bulk.limit(limit),
         None => bulk,
     };
+    let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
     let results = bulk.pursue_telling(&request, deadline(timeout), |at, _| progress.done(at));
     drop(progress);
     match results {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
-            report(targets, results, Asked { goal: deed.goal, word: Some(deed.word) }, output)
+            report(targets, results, asked, output)
         }
         Err(error) => {
             output.error(&error);
@@ -131,13 +137,14 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
+    let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
     let send = |found: &Found| match deed.op {
         Op::Restart => found.restart(),
         op => found.send(op),
     };
     let results =
         usable(&targets).iter().map(|found| send(found).map(|()| Done::Sent(deed.word))).collect();
-    report(targets, results, Asked { goal: deed.goal, word: Some(deed.word) }, output)
+    report(targets, results, asked, output)
 }
 
 /// The services, and for how long to wait.
@@ -168,6 +175,9 @@ pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
         (Some(timeout), _) => Ok(timeout),
         (None, Ok(text)) if !text.is_empty() => {
             args::parse_duration(&text).map_err(|why| format!("cannot read $SVWAIT: {why}"))
+        }
+        (None, Err(VarError::NotUnicode(_))) => {
+            Err("cannot read $SVWAIT: it is no text".to_owned())
         }
         (None, _) => Ok(Duration::from_secs(30)),
     }

@@ -108,14 +108,14 @@ fn enabled_told(enabled: &Enabled) -> Told {
     match enabled.noticed {
         Noticed::Supervised { .. } => Told {
             outcome: "enabled",
-            words: format!("{before}supervised after {}", text::span(took)),
+            words: format!("{before}supervised after {}", text::time(took)),
             hint: None,
             exit: Exit::Done,
             took,
         },
         Noticed::NotYet { .. } => Told {
             outcome: "deadline",
-            words: format!("{before}linked, and not supervised after {}", text::span(took)),
+            words: format!("{before}linked, and not supervised after {}", text::time(took)),
             hint: (enabled.scanner == Scanner::Gone)
                 .then_some("no scanner runs on this directory; one that starts will find it"),
             exit: Exit::Deadline,
@@ -126,7 +126,7 @@ fn enabled_told(enabled: &Enabled) -> Told {
 
 fn disabled_told(disabled: Disabled) -> Told {
     let took = disabled.took.as_secs_f64();
-    let span = text::span(took);
+    let span = text::time(took);
     let (outcome, words, exit) = match disabled.ended {
         Ok(Ended::Gone) => ("disabled", format!("gone after {span}"), Exit::Done),
         Ok(Ended::NotYet { service }) => (

@@ -187,7 +187,16 @@ impl Failure {
                 output.message(&format!("cannot run journalctl: {error}{hint}"));
             }
             Self::Refused(said) => {
-                output.message(&format!("cannot read the journal: {}", printable(&said)));
+                let (before, last) = said.rsplit_once('\n').unwrap_or(("", &said));
+                for line in before.lines() {
+                    output.message(&format!("journalctl: {}", line.trim()));
+                }
+                let hint = if last.contains("insufficient permissions") {
+                    "\n  hint: members of the groups adm and systemd-journal may read it"
+                } else {
+                    ""
+                };
+                output.message(&format!("cannot read the journal: {last}{hint}"));
             }
         }
         Exit::System

@@ -2,7 +2,7 @@
 
 mod say;
 
-use svcmgr::{Backend, Error, Goal, Outcome, Service, Why};
+use svcmgr::{Backend, Error, Goal, Outcome, Service, UnixTime, Why};
 
 use crate::{
     exit::Exit,
@@ -24,6 +24,8 @@ pub(crate) struct Asked {
     pub(crate) goal: Goal,
     /// What was asked for; `None` for a wait alone.
     pub(crate) word: Option<&'static str>,
+    /// When.
+    pub(crate) at: UnixTime,
 }
 
 /// Tells of every target, in order. `results` are those of the targets that could be used.
@@ -43,10 +45,10 @@ pub(crate) fn report(
 pub(crate) fn report_any(
     targets: Vec<Target>,
     results: Vec<Result<Done, Error>>,
-    goal: Goal,
+    asked: Asked,
     output: &mut Output,
 ) -> Exit {
-    let told = tell_all(targets, results, Asked { goal, word: None });
+    let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).min().unwrap_or(Exit::Done);
     if output.json || exit != Exit::Done {
         print(&told, output);
@@ -127,7 +129,8 @@ impl Told {
     }
 }
 
-fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word }: Asked) -> Told {
+fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word, at }: Asked) -> Told {
+    let asked_ago = || at.elapsed(json::now());
     let look = |observation| Row::new(backend, observation);
     let (row, outcome, took, why, words, exit) = match done {
         // How it stands right after; a request may not be read yet.
@@ -140,18 +143,19 @@ fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word }: Asked) -> Told
         }
         Done::Waited(Outcome::Reached { observation, took }) => {
             let (row, took) = (look(observation), took.as_secs_f64());
-            let words = say::reached(&row, goal, took);
+            let words = say::reached(&row, goal, took, asked_ago());
             (row, "reached", took, None, words, Exit::Done)
         }
         Done::Waited(Outcome::Never { why, observation, took }) => {
             let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
             let (row, why, took) = (look(observation), why.to_string(), took.as_secs_f64());
-            let words = say::never(&row, &why, took);
+            let words = say::never(&row, goal, &why, took);
             (row, "never", took, Some(why), words, exit)
         }
         Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
             let (row, took) = (look(observation), took.as_secs_f64());
-            let words = say::overdue(&row, goal, word.map(|word| (word, *acknowledged)), took);
+            let words =
+                say::overdue(&row, goal, word.map(|word| (word, *acknowledged)), asked_ago());
             (row, "deadline", took, Some(overdue(word, *acknowledged)), words, Exit::Deadline)
         }
     };

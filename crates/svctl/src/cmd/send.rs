@@ -9,6 +9,7 @@ use super::{
 use crate::{
     args::{Global, Named},
     exit::Exit,
+    json::now,
     names::{self, Found, NoTargets},
     output::Output,
 };
@@ -30,7 +31,7 @@ pub(crate) fn run(
         found.send(op).map(|()| Done::Sent(op.name()))
     };
     let results = found.iter().map(send).collect();
-    report(targets, results, Asked { goal: Goal::Known, word: None }, output)
+    report(targets, results, Asked { goal: Goal::Known, word: None, at: now() }, output)
 }
 
 /// What "read your configuration again" is: the request of that name where there is one, else

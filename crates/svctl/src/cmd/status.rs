@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, num::NonZeroUsize, thread, time::Duration};
 use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
 
 use crate::{
-    args::{self, Global},
+    args::{self, Color, Global},
     exit::Exit,
     json::{Listed, Odd, Row, now},
     names::{self, Found, NoTargets, Target},
-    output::Output,
-    table,
+    output::{Output, painted},
+    table::{self, Table},
     text::{self, Cells},
 };
 
@@ -261,19 +261,31 @@ fn print(cells: &[Cells], marks: &[Mark], output: &mut Output) {
         return;
     }
     let table = table::layout(&text::COLUMNS, cells, Output::width());
-    output.line(&table.head);
-    let mut cut = Vec::new();
-    for ((line, mark), cells) in table.rows.iter().zip(marks).zip(cells) {
-        let state = State::ALL.into_iter().find(|it| mark.state == Some(it.name()));
-        let painted = output.paint(state, &line.text);
-        output.line(&painted);
-        if line.is_cut && mark.failed {
-            let [name, .., error] = cells;
-            cut.push(format!("{name}: {error}"));
-        }
+    let color = if output.has_color() { Color::Always } else { Color::Never };
+    for line in paint_all(&table, marks, color) {
+        output.line(&line);
     }
     // Why something could not be read is worth more than the width of a terminal.
-    for error in cut {
-        output.message(&error);
+    for ((line, mark), cells) in table.rows.iter().zip(marks).zip(cells) {
+        if line.is_cut && mark.failed {
+            let [name, .., error] = cells;
+            output.message(&format!("{name}: {error}"));
+        }
     }
 }
+
+/// The head, and a line in the colour of its state for each row.
+fn paint_all(table: &Table, marks: &[Mark], color: Color) -> Vec<String> {
+    let lines = table.rows.iter().zip(marks);
+    let painted = lines.map(|(line, mark)| match color {
+        Color::Never => line.text.clone(),
+        Color::Auto | Color::Always => {
+            let state = State::ALL.into_iter().find(|it| mark.state == Some(it.name()));
+            painted(state, &line.text)
+        }
+    });
+    std::iter::once(table.head.clone()).chain(painted).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,9 @@ say_to_all! {
     signals_reach_the_process_and_are_refused_where_there_are_none
     a_wait_asks_for_nothing_and_any_of_them_may_be_enough
     a_check_says_what_is_wrong
+    what_is_odd_is_said
+    a_crash_loop_is_told_where_the_suite_counts
+    what_did_not_stay_up_is_not_called_up
     services_are_enabled_and_disabled
     status_shows_what_was_asked_for
     a_deadline_is_99_and_says_whether_the_request_was_read

@@ -229,6 +229,64 @@ pub fn a_check_says_what_is_wrong(suite: Suite) {
     assert_eq!(act(&supervised, &["check"]).code, 1);
 }
 
+fn odd(supervised: &Supervised) -> Vec<String> {
+    let row = status(supervised);
+    let kinds = row["odd"].as_array().unwrap().iter();
+    kinds.map(|odd| odd["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+pub fn what_is_odd_is_said(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    assert_eq!(odd(&supervised), [""; 0]);
+    supervised.script("run", SLEEP);
+    assert_eq!(odd(&supervised), ["definition-newer"]);
+    let table = act(&supervised, &["status"]);
+    assert!(table.out.contains("definition newer than process"), "{table:?}");
+    act(&supervised, &["restart"]);
+    assert_eq!(odd(&supervised), [""; 0]);
+    if suite == Suite::S6 {
+        supervised.file("notification-fd", "3\n");
+        assert_eq!(odd(&supervised), ["definition-newer"]);
+    }
+    if suite == Suite::Embedded {
+        // As it keeps it while a service rests that may ask for growing delays.
+        supervised.file("supervise/backoff", "5 2000 @400000006b037e0d1b96475c\n");
+        assert_eq!(odd(&supervised), ["crash-loop"]);
+    }
+    supervised.signal(Signal::SIGKILL);
+    let row = until_state(&supervised, "unsupervised");
+    assert_eq!(row["odd"][0]["kind"], "stale", "{row}");
+}
+
+pub fn a_crash_loop_is_told_where_the_suite_counts(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    if suite == Suite::S6 {
+        let row = until(&supervised, |row| row["odd"][0]["kind"] == "crash-loop");
+        let says = row["odd"][0]["says"].as_str().unwrap();
+        assert!(says.starts_with("crash loop: ended ") && says.contains(" times in "), "{says}");
+        let often = act(&supervised, &["check", "--max-restarts", "2"]);
+        assert!(often.code == 1 && often.err.contains("ended "), "{often:?}");
+    } else {
+        until(&supervised, |row| row["want"] == "up");
+        let untold = act(&supervised, &["check", "--max-restarts", "2"]);
+        assert_eq!(untold.code, 1, "{untold:?}");
+        assert!(untold.err.contains("does not tell how often") || untold.err.contains("backoff"));
+        assert_eq!(odd(&supervised), [""; 0]);
+    }
+}
+
+pub fn what_did_not_stay_up_is_not_called_up(suite: Suite) {
+    let supervised = Supervised::start(suite, "exit 3");
+    until(&supervised, |row| row["want"] == "up");
+    let told = act(&supervised, &["up", "--for", "up-for=20s", "--timeout", "2s"]);
+    assert_eq!(told.code, 99, "{told:?}");
+    assert!(told.err.contains("the deadline passed and it was not up for 20s; "), "{told:?}");
+    if suite == Suite::S6 {
+        assert!(told.err.contains("exited with 3, now in backoff"), "{told:?}");
+    }
+}
+
 /// The scanner is missing here: what it would do is done by hand.
 pub fn services_are_enabled_and_disabled(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);

@@ -9,16 +9,14 @@ use crate::{
     text,
 };
 
-/// Clocks of records and of waits agree to about this, in seconds.
-const CLOCKS: f64 = 0.1;
-
-/// The goal was reached after so many seconds.
-pub(super) fn reached(row: &Row, goal: Goal, took: f64) -> String {
-    let after = time(took);
+/// The goal was reached after so many seconds; `asked_ago` is when it was asked for, seen from the
+/// moment of the row.
+pub(super) fn reached(row: &Row, goal: Goal, took: f64, asked_ago: Duration) -> String {
+    let after = text::time(took);
     if goal == Goal::Gone {
         return format!("gone after {after}");
     }
-    let stood_so = row.changed_ago.is_some_and(|ago| ago.as_secs_f64() > took + CLOCKS);
+    let stood_so = row.changed_ago.is_some_and(|ago| ago > asked_ago);
     let wants_process = !matches!(goal, Goal::Down | Goal::AsWanted | Goal::Known);
     if wants_process && row.pid.is_none() {
         // There was one, and it is no more.
@@ -49,22 +47,31 @@ fn without_ready(word: &str) -> &str {
 }
 
 /// Why the goal will not be reached.
-pub(super) fn never(row: &Row, why: &str, took: f64) -> String {
+pub(super) fn never(row: &Row, goal: Goal, why: &str, took: f64) -> String {
     if row.state == Some("unsupervised") {
         return why.to_owned();
     }
-    format!("{why} (after {}); now {}", time(took), now_in_full(row))
+    if goal == Goal::Ready && row.ready.is_none() {
+        // That was so before.
+        return format!("{why}; now {}", now_in_full(row));
+    }
+    format!("{why} (after {}); now {}", text::time(took), now_in_full(row))
 }
 
 /// The deadline passed. `word` is what was asked, and whether it is known to have been read.
-pub(super) fn overdue(row: &Row, goal: Goal, word: Option<(&str, bool)>, took: f64) -> String {
+pub(super) fn overdue(
+    row: &Row,
+    goal: Goal,
+    word: Option<(&str, bool)>,
+    asked_ago: Duration,
+) -> String {
     let short_of = match goal {
         Goal::Up => Some("up".to_owned()),
         Goal::Ready => Some("ready".to_owned()),
         Goal::UpFor(span) => Some(format!("up for {}", text::span(span.as_secs_f64()))),
         _ => None,
     };
-    let happened = row.changed_ago.is_some_and(|ago| ago.as_secs_f64() <= took);
+    let happened = row.changed_ago.is_some_and(|ago| ago <= asked_ago);
     match (short_of, word) {
         // It was started, more than once perhaps, so the request is not what fails.
         (Some(goal), _) if happened && row.want == Some("up") => {
@@ -101,20 +108,11 @@ fn now_in_full(row: &Row) -> String {
     text::summary(row)
 }
 
-/// Seconds in a sentence: `40 ms`, `0.8 s`, `12 s`, `3m 5s`.
-pub(super) fn time(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    match whole.as_millis() {
-        millis @ ..100 => format!("{millis} ms"),
-        100..9_950 => format!("{seconds:.1} s"),
-        9_950..60_000 => format!("{seconds:.0} s"),
-        _ => text::span(seconds),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SOON: Duration = Duration::from_secs(1);
 
     fn row() -> Row {
         Row { state: Some("up"), pid: Some(4711), supervised: Some(true), ..Row::named("web") }
@@ -127,30 +125,27 @@ mod tests {
             uptime: Some(ago),
             ..row()
         };
-        assert_eq!(reached(&ago(0.004), Goal::Up, 0.04), "up (pid 4711, after 40 ms)");
-        assert_eq!(reached(&ago(185.0), Goal::Up, 0.04), "already up (pid 4711, for 3m 5s)");
+        assert_eq!(reached(&ago(0.004), Goal::Up, 0.04, SOON), "up (pid 4711, after 40 ms)");
+        assert_eq!(reached(&ago(185.0), Goal::Up, 0.04, SOON), "already up (pid 4711, for 3m 5s)");
         let ready = Row { ready: Some(true), state: Some("ready"), ..ago(0.8) };
-        assert_eq!(reached(&ready, Goal::Ready, 0.81), "up (pid 4711, ready after 0.8 s)");
-        assert_eq!(reached(&ready, Goal::Up, 0.81), "ready (pid 4711, after 0.8 s)");
+        assert_eq!(reached(&ready, Goal::Ready, 0.81, SOON), "up (pid 4711, ready after 0.8 s)");
+        assert_eq!(reached(&ready, Goal::Up, 0.81, SOON), "ready (pid 4711, after 0.8 s)");
     }
 
     #[test]
     fn a_service_that_died_is_not_called_up() {
         let dead = Row { state: Some("backoff"), pid: None, exit: Some(Exit::Code(3)), ..row() };
-        assert_eq!(reached(&dead, Goal::Up, 0.04), "exited with 3 after 40 ms, now in backoff");
+        assert_eq!(
+            reached(&dead, Goal::Up, 0.04, SOON),
+            "exited with 3 after 40 ms, now in backoff"
+        );
         let mute = Row { exit: None, ..dead };
-        assert_eq!(reached(&mute, Goal::Finished, 1.26), "ended after 1.3 s, now in backoff");
+        assert_eq!(reached(&mute, Goal::Finished, 1.26, SOON), "ended after 1.3 s, now in backoff");
         let (goal, tried) = (Goal::UpFor(Duration::from_secs(5)), Some(("up", false)));
         let young = Row { changed_ago: Some(Duration::ZERO), want: Some("up"), ..mute };
         assert_eq!(
-            overdue(&young, goal, tried, 30.0),
+            overdue(&young, goal, tried, SOON),
             "the deadline passed and it was not up for 5.0s; ended, now in backoff"
         );
-    }
-
-    #[test]
-    fn times_are_read_in_a_sentence() {
-        let said = [0.0, 0.04, 0.8, 9.0, 12.4, 185.0].map(time);
-        assert_eq!(said, ["0 ms", "40 ms", "0.8 s", "9.0 s", "12 s", "3m 5s"]);
     }
 }

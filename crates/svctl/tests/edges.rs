@@ -1,0 +1,25 @@
+//! svctl at the edges: names that nobody should give to a service, descriptors that are closed or full,
+//! environments without sense, a journal that is not what it should be.
+#![cfg(target_os = "linux")]
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "edges/descriptors.rs"]
+mod descriptors;
+#[path = "edges/journal.rs"]
+mod journal;
+#[path = "edges/names.rs"]
+mod names;
+#[path = "edges/scan.rs"]
+mod scan;
+#[path = "live/schema.rs"]
+mod schema;
+#[path = "live/svctl.rs"]
+mod svctl;
