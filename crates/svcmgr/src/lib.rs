@@ -1,4 +1,4 @@
-//! Service control for runit, s6, daemontools and daemontools-encore: one crate to name.
+//! Service control for runit, s6, daemontools, daemontools-encore and systemd: one crate to name.
 //!
 //! | to do                                    | use                                            |
 //! |------------------------------------------|------------------------------------------------|
@@ -10,9 +10,13 @@
 //! | the same for many, a few at a time       | [`Bulk`]                                       |
 //! | start by need, stop in reverse           | [`Plan`]                                       |
 //! | follow any number of services            | [`WatchSet`]                                   |
+//! | read what services have logged           | [`Logs`]                                       |
 //! | use a supervisor of your own in all that | [`Backend`]                                    |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //! | make service directories and units       | `build` (feature `build`)                      |
+//! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |
+//! | trees of services for development        | `devtree` (feature `devtree`)                  |
+//! | real services in a `#[test]`             | `testkit` (feature `devtree`)                  |
 //!
 //! ```no_run
 //! use svcmgr::{ScanDir, WatchSet};
@@ -28,14 +32,32 @@
 //! # Ok::<(), svcmgr::Error>(())
 //! ```
 //!
-//! | feature    | adds                                               |
-//! |------------|----------------------------------------------------|
-//! | `build`    | definitions: one for every supervisor, and systemd |
-//! | `serde`    | `Serialize` and `Deserialize` for [`proto`]        |
-//! | `tokio`    | a watch as a `Stream`, driven by tokio             |
-//! | `async-io` | a watch as a `Stream`, driven by async-io (smol)   |
-//! | `devtree`  | [`devtree`]: a supervisor to embed, trees of services, a test kit |
-//! | `systemd`  | `systemd`: units, by way of D-Bus; needs Rust 1.89 |
+//! # Names
+//!
+//! [`open`] reads a name as `svctl` does:
+//!
+//! | name                           | is                                                          |
+//! |--------------------------------|-------------------------------------------------------------|
+//! | `web`                          | a service in the scan directory: `$SVDIR`, else the first of the usual places that is in use |
+//! | `web/log`                      | its logger                                                  |
+//! | `./web`, `/etc/service/web`    | a service directory: begins with `.` or `/`, or ends with `/` |
+//! | `web.service`, `systemd:web`   | a unit of the system's manager (feature `systemd`)          |
+//!
+//! # Features
+//!
+//! Each adds something and changes nothing. Without any, this is the client of the daemontools family.
+//!
+//! | feature    | adds                                                                             |
+//! |------------|----------------------------------------------------------------------------------|
+//! | `build`    | `build`: one definition for every supervisor, and systemd                        |
+//! | `systemd`  | `systemd`: units, by way of D-Bus, and [`open`] knows their names; needs Rust 1.89 |
+//! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
+//! | `tokio`    | `tokio`: a watch as a `Stream`; connections of `systemd` run on tokio            |
+//! | `async-io` | `async_io`: a watch as a `Stream`, driven by async-io (smol)                     |
+//! | `serde`    | `Serialize` and `Deserialize` for [`proto`]                                      |
+//!
+//! A program for each task stands in `examples/`, and in `docs/guide.md`, which shows how they fit
+//! together.
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -50,12 +72,14 @@ pub use svsystemd::open;
 
 /// Definitions: one for every supervisor, applied safely.
 #[cfg(feature = "build")]
+#[cfg_attr(docsrs, doc(cfg(feature = "build")))]
 #[doc(inline)]
 pub use svbuild as build;
 
 /// systemd's units, by way of D-Bus. A unit is a [`Backend`]: it goes together with service
 /// directories in [`WatchSet`] and [`Bulk`].
 #[cfg(feature = "systemd")]
+#[cfg_attr(docsrs, doc(cfg(feature = "systemd")))]
 #[doc(inline)]
 pub use svsystemd as systemd;
 
@@ -63,7 +87,14 @@ pub use svsystemd as systemd;
 #[doc(inline)]
 pub use svproto as proto;
 
-/// A supervisor to embed, trees of services, and a test kit: for development, tests and containers.
+/// A supervisor to embed, and trees of services: for development, tests and containers.
 #[cfg(feature = "devtree")]
+#[cfg_attr(docsrs, doc(cfg(feature = "devtree")))]
 #[doc(inline)]
 pub use svdevtree as devtree;
+
+/// Real services in a `#[test]`, gone when it ends.
+#[cfg(feature = "devtree")]
+#[cfg_attr(docsrs, doc(cfg(feature = "devtree")))]
+#[doc(inline)]
+pub use svdevtree::testkit;

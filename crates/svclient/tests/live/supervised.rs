@@ -21,7 +21,8 @@ pub enum Suite {
     Runit,
     Daemontools,
     S6,
-    /// svctl's own supervisor, which is one of runit to its clients. For tests of svctl only.
+    /// The embedded supervisor, which is one of runit to its clients: `svctl supervise` for tests of
+    /// svctl, the example `supervise` for those of svcmgr.
     Embedded,
 }
 
@@ -39,13 +40,14 @@ impl Suite {
             Self::Runit => "runsv",
             Self::Daemontools => "supervise",
             Self::S6 => "s6-supervise",
-            Self::Embedded => option_env!("CARGO_BIN_EXE_svctl").unwrap_or("svctl"),
+            Self::Embedded => option_env!("CARGO_BIN_EXE_svctl").unwrap_or_else(embedded_example),
         }
     }
 
     /// What stands between the supervisor and the directory.
     fn words(self) -> &'static [&'static str] {
-        if self == Self::Embedded { &["supervise"] } else { &[] }
+        let is_svctl = self == Self::Embedded && option_env!("CARGO_BIN_EXE_svctl").is_some();
+        if is_svctl { &["supervise"] } else { &[] }
     }
 
     /// The suite's own tool that tells the status of one directory.
@@ -77,6 +79,17 @@ impl Suite {
         }
         false
     }
+}
+
+/// Cargo builds the examples of a package beside its tests.
+fn embedded_example() -> &'static str {
+    static PATH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PATH.get_or_init(|| {
+        let here = std::env::current_exe().unwrap();
+        let built = here.ancestors().nth(2).unwrap().join("examples/supervise");
+        assert!(built.exists(), "{} is not built: test the whole package", built.display());
+        built.to_str().unwrap().to_owned()
+    })
 }
 
 /// A module of tests named like the suite, each a function of `$said` that is told the suite.

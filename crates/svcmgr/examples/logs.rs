@@ -1,0 +1,34 @@
+//! What services have logged, merged by time, and then what they log from now on.
+//!
+//!     cargo run -p svcmgr --example logs -- /etc/service [LINES]
+//!
+//! Ends after LINES lines, if that is given.
+
+use svcmgr::{Error, LogFrom, LogItem, Logs, ScanDir};
+
+fn main() -> Result<(), Error> {
+    let mut args = std::env::args_os().skip(1);
+    let dir = args.next().unwrap_or_else(|| "/etc/service".into());
+    let count = args.next().and_then(|count| count.to_str()?.parse().ok()).unwrap_or(usize::MAX);
+    let mut logs = Logs::new()?;
+    let mut names = Vec::new();
+    for service in ScanDir::new(dir).services()? {
+        // Where a logger writes is on its command line, and in no file.
+        for log in service.logs() {
+            logs.add(&log, LogFrom::Start)?;
+            names.push(service.name().to_owned());
+        }
+    }
+    for _ in 0..count {
+        // Waits for the next line; rotation is followed.
+        let Some(line) = logs.next_before(None)? else { break };
+        let name = names.get(line.key.index()).map_or("", String::as_str);
+        match line.what {
+            LogItem::Line(text) => println!("{name}: {}", String::from_utf8_lossy(&text)),
+            LogItem::NotText(path) => println!("{name}: {} is no text", path.display()),
+            LogItem::Lost => println!("{name}: lines were removed unread"),
+            _ => (),
+        }
+    }
+    Ok(())
+}

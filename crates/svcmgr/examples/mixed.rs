@@ -1,0 +1,42 @@
+//! Units of systemd and service directories in one list: restarted together, watched together.
+//!
+//!     cargo run -p svcmgr --example mixed --features systemd -- web.service /etc/service/db
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use svcmgr::{Backend, Bulk, Error, Outcome, Request, WatchSet};
+
+fn main() -> Result<(), Error> {
+    let services: Vec<Arc<dyn Backend>> =
+        std::env::args_os().skip(1).map(svcmgr::open).collect::<Result<_, _>>()?;
+    let mut watch = WatchSet::new()?;
+    for service in &services {
+        watch.add(Arc::clone(service))?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let outcomes = Bulk::new(&services).pursue(&Request::restart(), deadline)?;
+    for (service, outcome) in services.iter().zip(outcomes) {
+        let done = matches!(outcome?, Outcome::Reached { .. });
+        let suite = service.suite().unwrap_or("nobody");
+        println!(
+            "{} ({suite}): {}",
+            service.name(),
+            if done { "restarted" } else { "not restarted" }
+        );
+    }
+    // What happened meanwhile was not missed.
+    while let Some(event) = watch.next_now()? {
+        let state =
+            event.observation.as_ref().ok().and_then(|seen| Some(seen.reading.status()?.state()));
+        println!(
+            "{} {}: {}",
+            event.news.name(),
+            event.name(),
+            state.map_or("unknown", |it| it.name())
+        );
+    }
+    Ok(())
+}

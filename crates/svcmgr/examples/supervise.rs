@@ -1,0 +1,14 @@
+//! A supervisor of one's own, of a service directory: for containers and tests. Clients of runit
+//! drive it.
+//!
+//!     cargo run -p svcmgr --example supervise --features devtree -- ./web
+
+use svcmgr::devtree::{Error, Options, ServiceOptions, supervise};
+
+fn main() -> Result<(), Error> {
+    let dir = std::env::args_os().nth(1).unwrap_or_else(|| "web".into());
+    let options = Options::new().observer(|event| println!("{}", event.what.name()));
+    // Returns when it is told to end: by SIGTERM, or by a client.
+    supervise(dir.as_ref(), options, ServiceOptions::new())?;
+    Ok(())
+}
