@@ -12,7 +12,9 @@ fn main() -> Result<(), DecodeError> {
         0x00, 0x00, 0x75, 0x00, 0x01,
     ];
     let status = read(Dialect::Runit, &bytes)?;
-    println!("{} {:?}", status.state(), status.pid);
+    if let Some(pid) = status.pid {
+        println!("{} (pid {pid})", status.state());
+    }
     println!(
         "lamp: {}",
         if matches!(status.state(), State::Up | State::Ready) { "green" } else { "red" }
