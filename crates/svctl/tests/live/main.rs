@@ -20,6 +20,7 @@ mod native;
 mod own;
 mod schema;
 mod sentences;
+mod sessions;
 mod svctl;
 mod systemd;
 
