@@ -73,12 +73,13 @@ const fn needs(suite: Suite, program: &'static str, package: &'static str) -> Re
     Requirement { suite: Some(suite), program, package }
 }
 
-/// What generated files name besides the suites' programs, and what judges unit files.
+/// What generated files name besides the suites' programs, what judges unit files and manual pages, and
+/// a terminal with shells.
 const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 35] = [
+const REQUIREMENTS: [Requirement; 39] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -100,11 +101,15 @@ const REQUIREMENTS: [Requirement; 35] = [
     besides("bash", "bash"),
     besides("chroot", "coreutils"),
     besides("curl", "curl"),
+    besides("fish", "fish"),
     besides("ionice", "util-linux"),
+    besides("mandoc", "mandoc"),
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
     besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
+    besides("tmux", "tmux"),
+    besides("zsh", "zsh"),
     needs(Suite::Systemd, "/lib/systemd/systemd", "systemd"),
     needs(Suite::Systemd, "systemctl", "systemd"),
     needs(Suite::Systemd, "dbus-daemon", "dbus"),

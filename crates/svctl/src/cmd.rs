@@ -11,6 +11,7 @@ mod logs;
 mod progress;
 mod report;
 mod scan;
+mod screen;
 mod send;
 mod status;
 mod supervise;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Disable(args) => enable::disable(global, args, &mut output),
         Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
-        Command::Complete { words } => complete::complete(words, &mut output),
+        Command::Complete { words } => complete::complete(words),
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(args, &mut output),

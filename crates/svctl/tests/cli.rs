@@ -19,7 +19,7 @@ use std::{
     io::Write,
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use nix::sys::stat::Mode;
@@ -484,27 +484,6 @@ fn a_reader_that_leaves_is_no_failure() {
     let mut child = command.arg(tree.path()).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(102));
-}
-
-/// bash is on every machine of ours; what the scripts of zsh and fish call is the same.
-#[test]
-fn bash_completes_commands_and_services() {
-    let tree = tempfile::tempdir().unwrap();
-    fs::create_dir_all(tree.path().join("we b/supervise")).unwrap();
-    let script = r#"
-        source <("$SVCTL" completions bash)
-        svctl() { "$SVCTL" "$@"; }
-        try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _svctl; printf '<%s>' "${COMPREPLY[@]}"; }
-        try svctl sta; try svctl --dir "$TREE" up w
-    "#;
-    let bash = Command::new("bash")
-        .args(["-c", script])
-        .env("SVCTL", env!("CARGO_BIN_EXE_svctl"))
-        .env("TREE", tree.path())
-        .output()
-        .unwrap();
-    let out = String::from_utf8(bash.stdout).unwrap();
-    assert_eq!(out, r"<status><we\ b>", "{}", String::from_utf8_lossy(&bash.stderr));
 }
 
 /// A log as svlogd leaves it.

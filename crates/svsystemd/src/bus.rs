@@ -160,6 +160,19 @@ impl Bus {
         })
     }
 
+    /// The units that there are files of, loaded or not, and whose name fits a pattern with shell
+    /// wildcards, sorted; templates as well.
+    pub fn on_disk<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitName>> {
+        self.ask(Action::Look, &Subject::Manager, async move {
+            let paths = self.files_by_patterns(patterns).await?;
+            let name = |path: &String| UnitName::new(path.rsplit('/').next()?).ok();
+            let mut names: Vec<_> = paths.iter().filter_map(name).collect();
+            names.sort_unstable();
+            names.dedup();
+            Ok(names)
+        })
+    }
+
     /// Enables unit files: makes the links that their `[Install]` section asks for, and reloads the
     /// manager once. Without such a section there is nothing to link, and no change.
     pub fn enable<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {

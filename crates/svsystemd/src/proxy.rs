@@ -217,6 +217,16 @@ impl Bus {
             self.manager(Action::Look, &subject, "ListUnitsByPatterns", &body).await?;
         Ok(rows.into_iter().map(listed).collect())
     }
+
+    /// The paths of the unit files whose name fits one of these patterns.
+    pub(crate) async fn files_by_patterns(&self, patterns: &[&str]) -> Result<Vec<String>, Error> {
+        let states: &[&str] = &[];
+        let subject = Subject::Manager;
+        let body = (states, patterns);
+        let rows: Vec<(String, String)> =
+            self.manager(Action::Look, &subject, "ListUnitFilesByPatterns", &body).await?;
+        Ok(rows.into_iter().map(|(path, _state)| path).collect())
+    }
 }
 
 fn listed(row: ListedRow) -> Listed {

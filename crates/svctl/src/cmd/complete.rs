@@ -1,13 +1,23 @@
-//! Completing a command line: the shells ask `svctl __complete`, which knows the parser and the
-//! services of the scan directory. Silent on any error: who presses a key wants no message.
+//! Completing a command line: the shells ask `svctl __complete SHELL WORD...`, which knows the parser,
+//! the services of the scan directory and the units. Silent on any error: who presses a key wants no
+//! message.
+//!
+//! bash gives its line as one word, and `$COMP_WORDBREAKS`; the others give words without quotes. What
+//! is printed are candidates, each ended by a NUL, since a name may hold anything else: for bash
+//! quoted, for zsh followed by another field with what it is, for fish with that after a tab.
+
+mod words;
 
 use std::{
     ffi::{OsStr, OsString},
+    io::Write,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Arg, Command, CommandFactory};
-use svcmgr::{Dialect, ScanDir, State};
+use svcmgr::{Dialect, ScanDir, State, systemd::Bus};
 
 use crate::{
     args::{Args, GOALS, Shell},
@@ -26,13 +36,40 @@ pub(crate) fn script(shell: Shell, output: &mut Output) -> Exit {
     Exit::Done
 }
 
-/// Prints what the last word may become, a line each: the word, and after a tab what it is. Nothing
-/// where the shell should offer files.
-pub(crate) fn complete(words: &[OsString], output: &mut Output) -> Exit {
+/// Prints what the last word may become. Nothing where the shell should offer files.
+pub(crate) fn complete(words: &[OsString]) -> Exit {
+    let Some((shell, words)) = words.split_first() else { return Exit::Usage };
     let parser = whole();
-    for Candidate { word, about } in candidates(&parser, words) {
-        output.line(&format!("{word}\t{about}"));
+    let mut out = Vec::new();
+    match (shell.to_str(), words) {
+        (Some("bash"), [line, breaks @ ..]) => {
+            let breaks = breaks.first().map_or(&b""[..], |breaks| breaks.as_bytes());
+            let line = words::read(line.as_bytes(), breaks);
+            let words = line.before.iter().skip(1).chain([&line.last]).cloned();
+            let words: Vec<OsString> = words.map(OsString::from_vec).collect();
+            for Candidate { word, .. } in candidates(&parser, &words) {
+                let rest = word.as_bytes().get(line.kept..);
+                let quoted = rest.and_then(|rest| words::quoted(rest, line.within));
+                out.extend(quoted.into_iter().flat_map(|word| [word, b"\0".to_vec()]).flatten());
+            }
+        }
+        (Some("zsh"), words) => {
+            for Candidate { word, about } in candidates(&parser, words) {
+                out.extend([word.as_bytes(), b"\0", about.as_bytes(), b"\0"].concat());
+            }
+        }
+        (Some("fish"), words) => {
+            for Candidate { word, about } in candidates(&parser, words) {
+                // What follows a tab is no name for fish.
+                if !word.as_bytes().contains(&b'\t') {
+                    out.extend([word.as_bytes(), b"\t", about.as_bytes(), b"\0"].concat());
+                }
+            }
+        }
+        _ => return Exit::Usage,
     }
+    // Nobody is left to tell that nobody reads.
+    let _gone = std::io::stdout().write_all(&out);
     Exit::Done
 }
 
@@ -44,37 +81,41 @@ fn whole() -> Command {
 }
 
 struct Candidate {
-    word: String,
+    word: OsString,
     about: String,
 }
 
 impl Candidate {
-    fn plain(word: impl Into<String>) -> Self {
+    fn plain(word: impl Into<OsString>) -> Self {
         Self { word: word.into(), about: String::new() }
     }
 }
 
 fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
     let Some((last, before)) = words.split_last() else { return Vec::new() };
-    let Some(last) = last.to_str() else { return Vec::new() };
     let line = Line::read(parser, before);
     let options = || line.command.get_arguments().chain(parser.get_arguments());
+    let text = last.to_str().unwrap_or_default();
     let mut found = if let Some(option) = line.awaits {
         values(option)
-    } else if let Some((name, value)) = last.split_once('=').filter(|_| last.starts_with("--")) {
+    } else if let Some((name, value)) = text.split_once('=').filter(|_| text.starts_with("--")) {
         let option = options().find(|arg| arg.get_long().is_some_and(|long| &name[2..] == long));
         let mut found = option.map(values).unwrap_or_default();
-        found.retain(|candidate| candidate.word.starts_with(value));
+        found.retain(|candidate| candidate.word.as_bytes().starts_with(value.as_bytes()));
         for candidate in &mut found {
-            candidate.word = format!("{name}={}", candidate.word);
+            let value = std::mem::take(&mut candidate.word);
+            candidate.word = format!("{name}=").into();
+            candidate.word.push(value);
         }
         return found;
-    } else if last.starts_with('-') {
+    } else if text.starts_with('-') {
         options().filter(|arg| !arg.is_hide_set()).filter_map(option).collect()
     } else if line.subcommand {
         match line.command.get_positionals().next() {
             Some(arg) if line.command.get_name() != "enable" && is_services(arg) => {
-                services(line.dir, last)
+                let mut found = services(&line, last);
+                found.extend(units(&line, text));
+                found
             }
             Some(arg) => values(arg),
             None => Vec::new(),
@@ -83,7 +124,7 @@ fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
         let commands = parser.get_subcommands().filter(|command| !command.is_hide_set());
         commands.map(command).collect()
     };
-    found.retain(|candidate| candidate.word.starts_with(last));
+    found.retain(|candidate| candidate.word.as_bytes().starts_with(last.as_bytes()));
     // What every command takes is among its own options, too.
     let mut seen = std::collections::BTreeSet::new();
     found.retain(|candidate| seen.insert(candidate.word.clone()));
@@ -97,15 +138,31 @@ struct Line<'a> {
     /// The option whose value comes next.
     awaits: Option<&'a Arg>,
     dir: Option<PathBuf>,
+    manager: Manager,
+}
+
+/// Whose units are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manager {
+    /// The system's, of units that are named as such.
+    Unsaid,
+    System,
+    User,
 }
 
 impl<'a> Line<'a> {
     fn read(parser: &'a Command, words: &[OsString]) -> Self {
-        let mut line = Self { command: parser, subcommand: false, awaits: None, dir: None };
+        let mut line = Self {
+            command: parser,
+            subcommand: false,
+            awaits: None,
+            dir: None,
+            manager: Manager::Unsaid,
+        };
         for word in words {
             if let Some(option) = line.awaits.take() {
                 if option.get_long() == Some("dir") {
-                    line.dir = Some(word.into());
+                    line.dir = Some(at_home(word));
                 }
                 continue;
             }
@@ -119,6 +176,8 @@ impl<'a> Line<'a> {
                 let option = options.find(|arg| arg.get_long() == Some(name));
                 match (option, value) {
                     (_, Some(value)) if name == "dir" => line.dir = Some(value.into()),
+                    (_, None) if name == "system" => line.manager = Manager::System,
+                    (_, None) if name == "user" => line.manager = Manager::User,
                     (Some(option), None) if option.get_action().takes_values() => {
                         line.awaits = Some(option);
                     }
@@ -135,18 +194,27 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A directory as a shell would pass it on: `~/` is not replaced yet in what somebody types.
+fn at_home(word: &OsStr) -> PathBuf {
+    let rest = word.as_bytes().strip_prefix(b"~/").map(OsStr::from_bytes);
+    match (rest, std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(word),
+    }
+}
+
 fn is_services(arg: &Arg) -> bool {
     arg.get_value_names().is_some_and(|names| names.iter().any(|name| name.as_str() == "SERVICE"))
 }
 
 fn command(command: &Command) -> Candidate {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    Candidate { word: command.get_name().to_owned(), about }
+    Candidate { word: command.get_name().into(), about }
 }
 
 fn option(arg: &Arg) -> Option<Candidate> {
     let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    Some(Candidate { word: format!("--{}", arg.get_long()?), about })
+    Some(Candidate { word: format!("--{}", arg.get_long()?).into(), about })
 }
 
 /// What may be the value of an option; nothing for what is free.
@@ -159,7 +227,7 @@ fn values(arg: &Arg) -> Vec<Candidate> {
         return named
             .iter()
             .map(|value| Candidate {
-                word: value.get_name().to_owned(),
+                word: value.get_name().into(),
                 about: about(value.get_help()),
             })
             .collect();
@@ -175,22 +243,56 @@ fn values(arg: &Arg) -> Vec<Candidate> {
 }
 
 /// Services of the scan directory. Of a word that leads elsewhere the shell knows more.
-fn services(dir: Option<PathBuf>, typed: &str) -> Vec<Candidate> {
-    if typed.starts_with(['.', '/']) {
+fn services(line: &Line<'_>, typed: &OsStr) -> Vec<Candidate> {
+    let typed = typed.as_bytes();
+    if typed.starts_with(b".") || typed.starts_with(b"/") {
         return Vec::new();
     }
-    let scan = dir.map(ScanDir::new).or_else(ScanDir::find);
+    let scan = line.dir.clone().map(ScanDir::new).or_else(ScanDir::find);
     let services = scan.and_then(|scan| scan.services().ok()).unwrap_or_default();
     let mut found = Vec::new();
     for service in services {
-        let name = service.dir().file_name().and_then(OsStr::to_str);
-        // A line is a candidate, so a name that is no line is none.
-        let Some(name) = name.filter(|name| !name.contains(char::is_control)) else { continue };
+        let Some(name) = service.dir().file_name() else { continue };
         found.push(Candidate::plain(name));
-        if typed.contains('/') && service.log().is_some() {
-            found.push(Candidate::plain(format!("{name}/log")));
+        if typed.contains(&b'/') && service.log().is_some() {
+            let mut logger = name.to_owned();
+            logger.push("/log");
+            found.push(Candidate::plain(logger));
         }
     }
+    found
+}
+
+/// Nobody waits longer for a key to be answered.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Units: where a manager was named, or the word begins as the name of a unit does. Those that run
+/// and those that there are files of.
+fn units(line: &Line<'_>, typed: &str) -> Vec<Candidate> {
+    const PREFIX: &str = "systemd:";
+    let (front, typed) = match typed.strip_prefix(PREFIX) {
+        Some(rest) => (PREFIX, rest),
+        None => ("", typed),
+    };
+    let is_asked = line.manager != Manager::Unsaid || !front.is_empty() || typed.contains('.');
+    let mut found = Vec::new();
+    // Who may mean a unit is offered the way there; who types an `s` hardly does.
+    if front.is_empty() && typed.len() >= 3 && PREFIX.starts_with(typed) {
+        found.push(Candidate { word: PREFIX.into(), about: "a unit".into() });
+    }
+    if !is_asked || typed.starts_with(['.', '/']) {
+        return found;
+    }
+    let bus = if line.manager == Manager::User { Bus::user() } else { Bus::system() };
+    let Ok(bus) = bus.wait() else { return found };
+    let bus = bus.patience(Some(PATIENCE));
+    let patterns = ["*.service"];
+    let mut names = bus.loaded(&patterns).wait().unwrap_or_default();
+    names.extend(bus.on_disk(&patterns).wait().unwrap_or_default());
+    names.sort_unstable();
+    names.dedup();
+    let named = names.iter().filter(|name| !name.is_template());
+    found.extend(named.map(|name| Candidate::plain(format!("{front}{name}"))));
     found
 }
 
@@ -202,8 +304,10 @@ mod tests {
     fn completes(line: &str, expected: &[&str]) {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let parser = whole();
-        let found: Vec<String> =
-            candidates(&parser, &words).into_iter().map(|candidate| candidate.word).collect();
+        let found: Vec<String> = candidates(&parser, &words)
+            .into_iter()
+            .map(|it| it.word.into_string().unwrap())
+            .collect();
         assert_eq!(found, expected, "{line}");
     }
 
@@ -234,6 +338,8 @@ mod tests {
         completes(&format!("--dir {dir} up w"), &["web", "worker"]);
         completes(&format!("up --dir={dir} we"), &["web"]);
         completes(&format!("--dir {dir} watch web/"), &["web/log"]);
+        completes(&format!("--dir {dir} up ba"), &["bad\nname"]);
+        completes(&format!("--dir {dir} up sys"), &["systemd:"]);
         completes(&format!("--dir {dir} up ./w"), &[]);
         completes(&format!("--dir {dir} enable w"), &[]);
     }

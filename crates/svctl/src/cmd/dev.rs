@@ -18,7 +18,7 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use svcmgr::{Error, LogFrom, LogItem, Logs, News, WatchSet};
 
 use self::{
@@ -52,7 +52,9 @@ enum Asked {
 }
 
 fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
-    let signals = signals().map_err(|source| system("catch signals for", source))?;
+    let catch = |source| system("catch signals for", source);
+    let asks = signals(&[SIGINT, SIGTERM, SIGHUP]).map_err(catch)?;
+    let resized = signals(&[SIGWINCH]).map_err(catch)?;
     let mut watch = WatchSet::new()?;
     watch.follow(stage.tree.scan_dir())?;
     let mut logs = Logs::new()?;
@@ -65,7 +67,9 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
     let mut next_check = Instant::now() + CHECK;
     loop {
-        wait(&watch, &logs, &signals, &crew, view.due().min(next_check));
+        wait(&watch, &logs, [&asks, &resized], &crew, view.due().min(next_check));
+        // Whatever it has become, the view looks at it again.
+        heard(&resized);
         logs.hear()?;
         while let Some(line) = logs.next_now()? {
             let at = line.key.index();
@@ -97,7 +101,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
             }
         }
         view.refresh(output);
-        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&signals, asked) };
+        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&asks, asked) };
         if wanted > asked {
             asked = wanted;
             view.stopping(asked == Asked::Kill, output);
@@ -136,32 +140,43 @@ fn finish(stage: &mut Stage, worst: Exit, output: &mut Output) -> Exit {
     }
 }
 
-/// A descriptor that gets a byte for each signal that asks for the end.
-fn signals() -> std::io::Result<UnixStream> {
+/// A descriptor that gets a byte for each of these signals.
+fn signals(which: &[i32]) -> std::io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
+    for signal in which {
+        signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
     }
     Ok(ours)
 }
 
-fn signalled(signals: &UnixStream, asked: Asked) -> Asked {
+/// How many signals came.
+fn heard(signals: &UnixStream) -> usize {
     let mut bytes = [0; 16];
-    let count = std::io::Read::read(&mut &*signals, &mut bytes).unwrap_or(0);
-    match (count, asked) {
+    std::io::Read::read(&mut &*signals, &mut bytes).unwrap_or(0)
+}
+
+fn signalled(signals: &UnixStream, asked: Asked) -> Asked {
+    match (heard(signals), asked) {
         (0, _) => asked,
         (1, Asked::Nothing) => Asked::Stop,
         _ => Asked::Kill,
     }
 }
 
-fn wait(watch: &WatchSet, logs: &Logs, signals: &UnixStream, crew: &Crew, until: Instant) {
+fn wait(
+    watch: &WatchSet,
+    logs: &Logs,
+    [asks, resized]: [&UnixStream; 2],
+    crew: &Crew,
+    until: Instant,
+) {
     let pollin = |fd| PollFd::new(fd, PollFlags::POLLIN);
     let mut fds = [
         pollin(watch.as_fd()),
         pollin(logs.as_fd()),
-        pollin(signals.as_fd()),
+        pollin(asks.as_fd()),
+        pollin(resized.as_fd()),
         pollin(crew.as_fd()),
     ];
     let until = [watch.due(), logs.due()].into_iter().flatten().fold(until, Instant::min);

@@ -10,7 +10,9 @@ use std::{
 };
 
 use svcmgr::Service;
+use unicode_width::UnicodeWidthStr;
 
+use super::screen::{Size, cut, height};
 use crate::{name, names::Found, output::Output, text};
 
 /// A wait that is shown, unless nobody would see it.
@@ -65,19 +67,28 @@ impl Drop for Progress {
 
 fn paint(names: &[String], left: &Mutex<BTreeSet<usize>>, ended: &mpsc::Receiver<()>) {
     let begun = Instant::now();
-    let mut pause = PATIENCE;
+    let (mut pause, mut painted) = (PATIENCE, 0);
     while ended.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
         pause = EVERY;
         let left = left.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waiting: Vec<&str> =
             left.iter().filter_map(|&at| names.get(at)).map(String::as_str).collect();
         let line = line(&waiting, names.len(), begun.elapsed());
-        // Cut where a short terminal ends, not wrapped: it is painted over.
-        let _gone = write!(io::stderr(), "\r\x1b[?7l{line}\x1b[K\x1b[?7h");
+        let line = cut(&line, Size::now(io::stderr()).width - 1);
+        // Should the terminal become narrower this very moment, it cuts what is too long.
+        let _gone = write!(io::stderr(), "{}\x1b[?7l{line}\x1b[?7h", erase(painted));
+        painted = line.width();
     }
-    if begun.elapsed() >= PATIENCE {
-        let _gone = write!(io::stderr(), "\r\x1b[K");
+    if painted > 0 {
+        let _gone = write!(io::stderr(), "{}", erase(painted));
     }
+}
+
+/// Goes back to the begin of a line that was painted so wide, which a terminal that has become
+/// narrower since has folded, and takes it away.
+fn erase(painted: usize) -> String {
+    let above = height(&[painted], Size::now(io::stderr()).width) - 1;
+    format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(above))
 }
 
 fn line(waiting: &[&str], all: usize, elapsed: Duration) -> String {

@@ -204,3 +204,26 @@ fn what_is_odd_about_a_unit_is_said() {
     assert_eq!(kinds(), [""; 0]);
     assert_eq!(unit.svctl(&["check", "--max-restarts", "0"]).code, 0);
 }
+
+#[test]
+fn units_are_completed_where_they_are_meant() {
+    if !is_here() {
+        return;
+    }
+    // Never started, so the manager may not have loaded it.
+    let _unit = Unit::new("tab", SLEEP);
+    let _template = Unit::new("tab-template@", SLEEP);
+    let complete = |words: &[&str]| {
+        let run = run(["__complete", "--"].iter().chain(words));
+        run.out.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let plain = ["svctl-tab.service", ""];
+    assert_eq!(complete(&["zsh", "--system", "up", "svctl-t"]), plain);
+    assert_eq!(complete(&["zsh", "up", "svctl-tab.s"]), plain);
+    let named = ["systemd:svctl-tab.service", ""];
+    assert_eq!(complete(&["zsh", "up", "systemd:svctl-t"]), named);
+    assert_eq!(complete(&["fish", "up", "systemd:svctl-t"]), ["systemd:svctl-tab.service\t"]);
+    let breaks = " \t\n\"'><=;|&(:";
+    assert_eq!(complete(&["bash", "svctl up systemd:svctl-t", breaks]), ["svctl-tab.service"]);
+    assert!(complete(&["zsh", "up", "svctl-t"]).is_empty());
+}

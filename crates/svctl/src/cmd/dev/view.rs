@@ -8,9 +8,11 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use svcmgr::{News, Service, State, WatchEvent};
+use unicode_width::UnicodeWidthStr;
 
 use super::stage::{Cast, Stage};
 use crate::{
+    cmd::screen::{Size, cut, height, padded},
     json::{self, Row},
     output::{Output, printable},
     text,
@@ -20,8 +22,11 @@ use crate::{
 pub(super) struct View {
     names: Vec<String>,
     width: usize,
-    /// Lines of the table that is on the terminal; `None` for a view without one.
-    table: Option<usize>,
+    /// The lines of the table that is on the terminal, each as wide as it was painted; `None` for a
+    /// view without one.
+    table: Option<Vec<usize>>,
+    /// For which terminal it was painted.
+    size: Size,
     changed: bool,
     painted: Instant,
     seen: BTreeMap<String, Seen>,
@@ -44,11 +49,11 @@ const REPAINT: Duration = Duration::from_secs(1);
 impl View {
     pub(super) fn new(stage: &Stage, output: &Output) -> Self {
         let names: Vec<String> = stage.cast.iter().map(|cast| cast.name.clone()).collect();
-        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
         let live = !output.json && !output.quiet && std::io::stdout().is_terminal();
-        let (table, changed) = (live.then_some(0), true);
-        let seen = BTreeMap::new();
-        Self { names, width, table, changed, painted: Instant::now(), seen }
+        let (table, changed) = (live.then(Vec::new), true);
+        let (size, seen) = (Size::now(std::io::stdout()), BTreeMap::new());
+        Self { names, width, table, size, changed, painted: Instant::now(), seen }
     }
 
     pub(super) fn begins(&self, stage: &Stage, output: &mut Output) {
@@ -79,7 +84,7 @@ impl View {
         if output.quiet {
             return;
         }
-        let pad = self.width.saturating_sub(name.chars().count());
+        let pad = self.width.saturating_sub(name.width());
         let front = format!("{name}{:pad$} |", "");
         let front = if output.has_color() {
             let color = COLORS.get(at % COLORS.len()).map(|&color| color.into());
@@ -128,7 +133,7 @@ impl View {
             return;
         }
         let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
-        let pad = self.width.saturating_sub(name.chars().count());
+        let pad = self.width.saturating_sub(name.width());
         let text = format!("{}{:pad$} * {}", printable(&name), "", text::summary(&row));
         let line = output.paint(state, &text);
         self.line(&line, output);
@@ -163,42 +168,48 @@ impl View {
 
     /// Paints the table again, if something has changed or time has passed.
     pub(super) fn refresh(&mut self, output: &mut Output) {
-        let Some(lines) = self.table else {
+        let Some(lines) = &self.table else {
             output.flush();
             return;
         };
-        if lines > 0 && !self.changed && self.painted.elapsed() < REPAINT {
+        let is_fresh = !self.changed && self.size == Size::now(std::io::stdout());
+        if !lines.is_empty() && is_fresh && self.painted.elapsed() < REPAINT {
             return;
         }
         self.erase(output);
-        let (width, height) = terminal_size::terminal_size()
-            .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
+        self.size = Size::now(std::io::stdout());
         let rows = self.rows();
         // A table that fills the terminal would leave no room for what happens.
-        let room = (height / 2).max(3);
+        let room = (self.size.height / 2).max(3);
         let shown = if rows.len() < room { rows.len() } else { room.saturating_sub(2) };
-        let cut = |line: &str| line.chars().take(width.saturating_sub(1)).collect::<String>();
         let head = format!(
-            "{:w$}  {:<9} {:>8} {:>8} {:>8}  NOTES",
-            "SERVICE",
+            "{}  {:<9} {:>8} {:>8} {:>8}  NOTES",
+            padded("SERVICE", self.width.max(7)),
             "STATE",
             "PID",
             "FOR",
             "RESTARTS",
-            w = self.width.max(7)
         );
-        output.line(&cut(&head));
-        for (state, line) in rows.iter().take(shown) {
-            let painted = output.paint(*state, &cut(line));
-            output.line(&painted);
-        }
+        let mut lines = vec![(None, head)];
         let hidden = rows.get(shown..).unwrap_or_default();
-        if !hidden.is_empty() {
-            let is_well = |state| matches!(state, Some(State::Up | State::Ready));
-            let unwell = hidden.iter().filter(|(state, _)| !is_well(*state)).count();
-            output.line(&cut(&format!("and {} more, {unwell} of them not up", hidden.len())));
+        let is_well = |state| matches!(state, Some(State::Up | State::Ready));
+        let unwell = hidden.iter().filter(|(state, _)| !is_well(*state)).count();
+        let more = format!("and {} more, {unwell} of them not up", hidden.len());
+        let more = (!hidden.is_empty()).then_some((None, more));
+        let rows = rows.into_iter().take(shown).map(|(state, line)| (Some(state), line));
+        lines.extend(rows.chain(more));
+        let mut painted = Vec::with_capacity(lines.len());
+        // Should the terminal become narrower this very moment, it cuts what is too long.
+        output.raw("\x1b[?7l");
+        for (state, line) in lines {
+            // Blanks at its end some terminals fold and some do not.
+            let line = cut(&line, self.size.width - 1).trim_end();
+            painted.push(line.width());
+            let line = state.map_or_else(|| line.to_owned(), |state| output.paint(state, line));
+            output.line(&line);
         }
-        self.table = Some(shown + 1 + usize::from(!hidden.is_empty()));
+        output.raw("\x1b[?7h");
+        self.table = Some(painted);
         (self.changed, self.painted) = (false, Instant::now());
         output.flush();
     }
@@ -207,7 +218,7 @@ impl View {
     pub(super) fn ends(&mut self, output: &mut Output) {
         self.changed = true;
         self.refresh(output);
-        self.table = self.table.map(|_| 0);
+        self.table = self.table.as_ref().map(|_| Vec::new());
     }
 
     fn rows(&self) -> Vec<(Option<State>, String)> {
@@ -221,11 +232,8 @@ impl View {
             let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
             let [word, pid, span, notes] = text::columns(&row);
             let restarts = seen.starts.saturating_sub(1);
-            let line = format!(
-                "{:w$}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}",
-                printable(name),
-                w = self.width.max(7)
-            );
+            let name = padded(&printable(name), self.width.max(7));
+            let line = format!("{name}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}");
             rows.push((state, line));
         }
         rows
@@ -236,13 +244,17 @@ impl View {
         output.line(line);
     }
 
-    /// Takes the table off the terminal, so that lines go where it stood.
+    /// Takes the table off the terminal, so that lines go where it stood. A terminal that has become
+    /// narrower since has folded its lines. What that has pushed out of a low screen stays in its
+    /// history, which nobody can reach.
     fn erase(&mut self, output: &mut Output) {
-        if let Some(lines @ 1..) = self.table {
-            output.raw(&format!("\x1b[{lines}A\x1b[J"));
-            self.table = Some(0);
-            self.changed = true;
-        }
+        let Some(lines) = self.table.take_if(|lines| !lines.is_empty()) else { return };
+        let height = height(&lines, Size::now(std::io::stdout()).width);
+        // Line by line: what is cleared from the first line of a screen on, some terminals keep in
+        // their history. The first is where the terminal shows a ^C.
+        output.raw(&format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(height)));
+        self.table = Some(Vec::new());
+        self.changed = true;
     }
 }
 
