@@ -1,5 +1,8 @@
 //! The manual pages, made of the parser: `docs/man` holds what this prints, and the test below that it
-//! still does. `UPDATE=1 cargo test -p svctl man` writes them anew.
+//! still does. `UPDATE=1 cargo test -p svctl man` writes them anew. `svcmgr.toml(5)` is made of
+//! `docs/svcmgr.toml.md`, whose tables are svbuild's own.
+
+mod markdown;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -58,7 +61,32 @@ fn pages() -> BTreeMap<String, String> {
         pages.insert(format!("{name}.1"), page(command, &name));
     }
     pages.insert("svctl-dialects.7".to_owned(), dialects());
+    pages.insert("svcmgr.toml.5".to_owned(), definitions());
     pages
+}
+
+fn docs() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+/// The page about definitions, by way of the one in Markdown.
+fn definitions() -> String {
+    let mut page = Roff::new();
+    page.control("TH", ["svcmgr.toml", "5", "2026-11-23", "svctl", "svctl"]);
+    page.control("SH", ["NAME"]);
+    page.text([roman("svcmgr.toml - definitions of services, for every supervisor")]);
+    let text = fs::read_to_string(docs().join("svcmgr.toml.md")).unwrap();
+    markdown::render(&text, &mut page);
+    see_also(&mut page, &[("svctl-build", "(1)"), ("svctl-dev", "(1)")]);
+    tidied(&page.to_roff())
+}
+
+fn see_also(page: &mut Roff, pages: &[(&str, &str)]) {
+    page.control("SH", ["SEE ALSO"]);
+    let all = pages.iter().enumerate().flat_map(|(at, (name, section))| {
+        [roman(if at > 0 { ", " } else { "" }), bold(*name), roman(*section)]
+    });
+    page.text(all.collect::<Vec<_>>());
 }
 
 fn page(command: &Command, name: &str) -> String {
@@ -73,10 +101,26 @@ fn page(command: &Command, name: &str) -> String {
     if name == "svctl" {
         section(&mut more, "FILES", &FILES);
         section(&mut more, "EXAMPLES", &EXAMPLES);
-        more.control("SH", ["SEE ALSO"]);
-        more.text([bold("svctl-dialects"), roman("(7)")]);
+        see_also(&mut more, &[("svctl-dialects", "(7)"), ("svcmgr.toml", "(5)")]);
     }
-    String::from_utf8(text).unwrap() + &more.to_roff()
+    tidied(&String::from_utf8(text).unwrap()) + &more.to_roff()
+}
+
+/// Without what means nothing and what mandoc warns of: line breaks beside an empty line, a paragraph
+/// that a heading begins.
+fn tidied(page: &str) -> String {
+    let lines: Vec<&str> = page.lines().collect();
+    let is_idle = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| lines.get(at)).unwrap_or(&"");
+        let after = lines.get(at + 1).unwrap_or(&"");
+        match lines[at] {
+            ".br" => before.is_empty() || after.is_empty(),
+            ".PP" => before.starts_with(".SH"),
+            _ => false,
+        }
+    };
+    let kept = (0..lines.len()).filter(|&at| !is_idle(at));
+    kept.flat_map(|at| [lines[at], "\n"]).collect()
 }
 
 fn section(page: &mut Roff, title: &str, entries: &[(&str, &str)]) {
@@ -111,14 +155,13 @@ fn dialects() -> String {
             }
         }
     }
-    page.control("SH", ["SEE ALSO"]);
-    page.text([bold("svctl"), roman("(1)")]);
+    see_also(&mut page, &[("svctl", "(1)")]);
     page.to_roff()
 }
 
 #[test]
 fn manual_pages_are_those_of_the_parser() {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/man");
+    let dir = docs().join("man");
     let pages = pages();
     if std::env::var_os("UPDATE").is_some() {
         fs::create_dir_all(&dir).unwrap();
@@ -132,4 +175,37 @@ fn manual_pages_are_those_of_the_parser() {
     }
     let kept = fs::read_dir(dir).unwrap().count();
     assert_eq!(kept, pages.len(), "a page in docs/man has no command");
+}
+
+/// mandoc has nothing to say of them, and every key is there.
+#[test]
+fn manual_pages_are_well_formed() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|dir| dir.join("mandoc").is_file()) {
+        let line = "terminal: no mandoc in PATH\n";
+        let hint = "`cargo xtask setup` installs it";
+        assert!(std::env::var_os("SV_ALLOW_SKIPS").is_some(), "{line}  hint: {hint}");
+        eprint!("skipped: {line}");
+        if let Some(file) = std::env::var_os("SV_SKIPS_FILE") {
+            let mut file = fs::File::options().append(true).open(file).unwrap();
+            std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+        }
+        return;
+    }
+    for name in pages().keys() {
+        let page = docs().join("man").join(name);
+        let mut mandoc = std::process::Command::new("mandoc");
+        let output = mandoc.args(["-T", "lint", "-W", "warning"]).arg(page).output().unwrap();
+        let lint = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && lint.is_empty(), "{lint}");
+    }
+    let page = fs::read_to_string(docs().join("man/svcmgr.toml.5")).unwrap();
+    let told = fs::read_to_string(docs().join("svcmgr.toml.md")).unwrap();
+    let keys = svcmgr::build::spec::KEYS.iter().map(|key| key.path);
+    // Tables are told by their parts.
+    let keys: Vec<_> = keys.filter(|key| told.contains(&format!("\n| `{key}` |"))).collect();
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in keys {
+        assert!(page.contains(&format!("\\fB{}\\fR", key.replace('-', "\\-"))), "{key}");
+    }
 }
