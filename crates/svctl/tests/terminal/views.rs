@@ -146,7 +146,7 @@ fn a_table_of_status_is_not_folded() {
         return;
     }
     let services = Services::start(&[("a-worker-with-quite-a-long-name", STAY), ("db", STAY)]);
-    for (columns, lines) in [(70, 10), (132, 24)] {
+    for (columns, lines) in [(44, 10), (70, 24), (132, 24)] {
         let argv = [SVCTL, "--dir", services.path(), "status"];
         let terminal = Terminal::start(columns, lines, &[], &argv);
         assert_eq!(terminal.ended(), 0);

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -188,28 +188,40 @@ impl Stage {
                     Some(found) => break found,
                     None => assert!(Instant::now() < limit, "{name} gets no status"),
                 }
-                std::thread::sleep(std::time::Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(2));
             };
             if *name == "broken" {
                 continue;
             }
-            let goal = if notifies { Goal::Ready } else { Goal::Up };
-            let reached = |service: Service| {
-                let done = pursue(&[service], &Request::wait(goal), limit).unwrap().remove(0);
-                assert!(matches!(done, Ok(Outcome::Reached { .. })), "{name}: {done:?}");
+            let reached = |service: &Service, goal| {
+                let request = Request::wait(goal);
+                loop {
+                    match pursue(std::slice::from_ref(service), &request, limit).unwrap().remove(0)
+                    {
+                        Ok(Outcome::Reached { .. }) => break,
+                        // A logger's supervisor may still be on its way.
+                        Ok(Outcome::Never { .. }) if Instant::now() < limit => (),
+                        other => panic!("{name}: {other:?}"),
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
             };
             // It is `logs` that is looked at there, also by way of the logger's command line.
             if let Some(logger) = service.log().filter(|_| stage == "logged") {
-                reached(logger);
+                reached(&logger, Goal::Up);
             }
-            reached(service);
+            if notifies {
+                reached(&service, Goal::Ready);
+            }
+            // Long enough to be called "already up".
+            reached(&service, Goal::UpFor(Duration::from_millis(300)));
         }
         let current = self.scan().join("web/log/main/current");
         while stage == "logged"
             && fs::read_to_string(&current).unwrap_or_default().lines().count() < 3
         {
             assert!(Instant::now() < limit, "svlogd writes nothing");
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -279,7 +291,7 @@ impl Drop for Stage {
             for pid in left {
                 let _gone = kill(pid, Signal::SIGKILL);
             }
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
         eprintln!("processes of {} do not end", self.tree.path().display());
     }
