@@ -13,7 +13,7 @@ use std::{
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, Signal, kill},
+        signal::{SigSet, SigmaskHow, Signal, kill},
         signalfd::{SfdFlags, SignalFd},
     },
     unistd::Pid,
@@ -166,7 +166,16 @@ impl Machine {
 
     fn spawn(&self, command: &mut Command) -> Result<Child, Failure> {
         let dir = self.cgroup.command()?;
-        self.cgroup.within(&dir, || command.spawn().map_err(|why| command::not_run(command, &why)))
+        // The command inherits what is blocked, and its services would not hear SIGTERM. A signal that
+        // comes this moment ends this process, and so the machine.
+        let none = SigSet::empty();
+        let blocked = none.thread_swap_mask(SigmaskHow::SIG_SETMASK);
+        let blocked = blocked.map_err(|why| Failure::cannot("unblock signals", why))?;
+        let spawned = self
+            .cgroup
+            .within(&dir, || command.spawn().map_err(|why| command::not_run(command, &why)));
+        blocked.thread_set_mask().map_err(|why| Failure::cannot("block signals", why))?;
+        spawned
     }
 
     fn command(&self, words: &[OsString], user: User) -> Command {

@@ -328,7 +328,7 @@ fn every_session_is_run() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let blocks = blocks(&page);
-        let fences = text.lines().filter(|line| line.contains(FENCE)).count();
+        let fences = text.lines().filter(|line| line.trim_start().starts_with(FENCE)).count();
         assert_eq!(blocks.len(), fences, "{}", page.display());
         let typed = text.lines().filter(|line| line.trim_start().starts_with("$ ")).count();
         let steps: usize = blocks.iter().map(|block| block.steps.len()).sum();
