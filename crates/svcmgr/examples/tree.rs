@@ -2,11 +2,18 @@
 //!
 //!     cargo run -p svcmgr --example tree --features devtree
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
-use svcmgr::devtree::{Definition, DevTree, TreeError};
+use svcmgr::{
+    Request,
+    devtree::{Definition, DevTree},
+    pursue,
+};
 
-fn main() -> Result<(), TreeError> {
+fn main() -> Result<(), Box<dyn Error>> {
     let soon = || Instant::now() + Duration::from_secs(20);
     // `DevTree::named("blog")` would be there the next time.
     let mut tree = DevTree::temporary()?;
@@ -18,9 +25,13 @@ fn main() -> Result<(), TreeError> {
         tree.enable(name, soon())?;
     }
     // A scan directory like any other: `svctl --dir` and `sv` work on it, too.
-    for service in tree.scan_dir().services().unwrap_or_default() {
-        let seen = service.status().ok().and_then(|seen| Some(seen.reading.status()?.state()));
-        println!("{}: {}", service.name(), seen.map_or("unknown", |state| state.name()));
+    let services = tree.scan_dir().services()?;
+    for outcome in pursue(&services, &Request::up(), soon())? {
+        outcome?;
+    }
+    for service in services {
+        let state = service.status()?.reading.status().map(|status| status.state().name());
+        println!("{}: {}", service.name(), state.unwrap_or("unsupervised"));
     }
     let stopped = tree.stop(soon())?;
     println!("stopped, {} killed", stopped.killed);
