@@ -6,19 +6,16 @@ use std::{
     num::NonZeroUsize,
     os::fd::AsFd,
     path::Path,
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::fs::CWD;
-use svclient::{Bulk, Dialect, Op, Service, WatchSet};
+use svclient::{Bulk, Dialect, Op, Service};
 
 use crate::{
     Fallible,
     floor::{self, Names},
-    rounds::{columns, in_turn, round},
-    tree::{c_path, place, running},
+    rounds::{columns, in_turn},
+    tree::place,
 };
 
 /// All services in one call, by their paths, each.
@@ -106,62 +103,4 @@ pub(crate) fn send(dir: &Path, rounds: usize) -> Fallible {
             &mut || send(&named),
         ],
     )
-}
-
-/// From the moment before a record is renamed into its place to its event in a thread that waits.
-pub(crate) fn event(dir: &Path, rounds: usize) -> Fallible {
-    let dir = place(dir, 2);
-    let names = Names::in_dir(&dir);
-    let supervise = dir.join("supervise");
-    let record = running(Dialect::Runit)?;
-    // Another second each time, so that each is news.
-    let publish = |number: usize| -> Fallible<Instant> {
-        let mut record = record.clone();
-        if let Some(byte) = record.get_mut(7) {
-            *byte = u8::try_from(number % 200)?;
-        }
-        fs::write(supervise.join("status.new"), &record)?;
-        // Who waits is asleep by then.
-        thread::sleep(Duration::from_millis(2));
-        let moment = Instant::now();
-        fs::rename(supervise.join("status.new"), supervise.join("status"))?;
-        Ok(moment)
-    };
-    let instance = floor::instance()?;
-    let mut set = WatchSet::new()?;
-    set.add(Service::open(&dir)?)?;
-    while set.next_now()?.is_some() {}
-    columns(&["floor", "ours"]);
-    thread::scope(|scope| {
-        let (ask, asked) = mpsc::channel::<usize>();
-        let (tell, told) = mpsc::channel::<Result<Instant, String>>();
-        scope.spawn(move || {
-            for number in asked {
-                if tell.send(publish(number).map_err(|it| it.to_string())).is_err() {
-                    break;
-                }
-            }
-        });
-        let supervise = c_path(&supervise);
-        // Watched by one of the two at a time: the first that is told would slow down the other.
-        for number in 0..=rounds {
-            floor::watch(&instance, &supervise)?;
-            ask.send(2 * number)?;
-            floor::hear(&instance)?;
-            black_box(floor::record(CWD, &names)?);
-            let heard = Instant::now();
-            let floor = heard.saturating_duration_since(told.recv()??);
-            while set.next_now()?.is_some() {}
-            ask.send(2 * number + 1)?;
-            let event = set.next_before(None)?.ok_or("no event")?;
-            let heard = Instant::now();
-            black_box(event.observation?);
-            let ours = heard.saturating_duration_since(told.recv()??);
-            floor::hear(&instance)?;
-            if number > 0 {
-                round(&[floor.as_nanos(), ours.as_nanos()]);
-            }
-        }
-        Ok(())
-    })
 }

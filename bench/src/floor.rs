@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{AtFlags, CWD, Mode, OFlags, fstat, inotify, openat, statat},
     io::{Errno, read, write},
 };
@@ -72,10 +72,18 @@ pub(crate) fn same(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> {
 
 /// Open, read, close.
 pub(crate) fn record(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> {
+    Ok(record_and_len(base, names)?.0)
+}
+
+/// The same, and how many bytes it has.
+pub(crate) fn record_and_len(
+    base: BorrowedFd<'_>,
+    names: &Names,
+) -> Fallible<([u8; 44], usize)> {
     let mut bytes = [0; 44];
     let status = open(base, &names.status, OFlags::RDONLY)?;
-    read(&status, &mut bytes)?;
-    Ok(bytes)
+    let len = read(&status, &mut bytes)?;
+    Ok((bytes, len))
 }
 
 /// Open, write, close.
@@ -98,8 +106,11 @@ pub(crate) fn watch(instance: &OwnedFd, dir: &CStr) -> Fallible {
 
 /// Waits until something is told, and takes it.
 pub(crate) fn hear(instance: &OwnedFd) -> Fallible {
+    let patience = Timespec { tv_sec: 20, tv_nsec: 0 };
     let mut fds = [PollFd::new(instance, PollFlags::IN)];
-    poll(&mut fds, None)?;
+    if poll(&mut fds, Some(&patience))? == 0 {
+        return Err("nothing was told in 20 s".into());
+    }
     let mut buffer = [0; 4096];
     read(instance.as_fd(), &mut buffer)?;
     Ok(())

@@ -40,12 +40,11 @@ pub(crate) fn watch(dir: &Path, count: usize, seconds: u64) -> Fallible {
         return Err("something happened at rest".into());
     }
     let rested = Held::now()?;
-    columns(&["setup", "kib", "descriptors", "threads", "wakes"]);
+    columns(&["setup", "kib", "descriptors", "threads", "switches"]);
     // The deadline wakes it once.
-    let wakes = (rested.switches - after.switches).saturating_sub(1);
-    let kib = rested.kib.saturating_sub(before.kib);
+    let switches = (rested.switches - after.switches).saturating_sub(1);
     let descriptors = rested.descriptors - before.descriptors;
-    round(&[took.as_nanos(), kib, descriptors, rested.threads, wakes]);
+    round(&[took.as_nanos(), rested.kib, descriptors, rested.threads, switches]);
     Ok(())
 }
 
@@ -69,6 +68,7 @@ pub(crate) fn floor(dir: &Path, count: usize) -> Fallible {
 
 /// What this process holds.
 struct Held {
+    /// With the pages of the program's file.
     kib: u128,
     threads: u128,
     switches: u128,
@@ -84,7 +84,7 @@ impl Held {
         };
         let descriptors = fs::read_dir("/proc/self/fd")?.count() as u128;
         Ok(Self {
-            kib: number("RssAnon"),
+            kib: number("VmRSS"),
             threads: number("Threads"),
             switches: number("voluntary_ctxt_switches"),
             descriptors,

@@ -58,7 +58,7 @@ pub(super) static TABLE: [Rule; 10] = [
     Rule { name: "svctl", arrows: &["svcmgr"], words: &SVCTL, ..FREE },
     // It holds properties of two crates; what it depends on is of no concern to users.
     Rule { name: "svproto-fuzz", arrows: &["svproto", "svbuild"], ..FREE },
-    Rule { name: "svcmgr-bench", arrows: &["svclient", "svproto"], ..FREE },
+    Rule { name: "svcmgr-bench", arrows: &["svclient", "svproto", "svsystemd"], ..FREE },
     Rule { name: "xtask", ..FREE },
 ];
 

@@ -1,0 +1,142 @@
+//! Services heard of: how soon, and whether the last state is told whatever the pace.
+
+use std::{
+    fs,
+    hint::black_box,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::fs::CWD;
+use svclient::{Dialect, Reading, Service, WatchSet};
+
+use crate::{
+    Fallible,
+    floor::{self, Names},
+    rounds::{columns, round},
+    tree::{c_path, place, running},
+};
+
+/// Publishes a record that is news: its second is another one.
+pub(crate) struct Publisher {
+    record: Vec<u8>,
+    new: std::path::PathBuf,
+    status: std::path::PathBuf,
+}
+
+impl Publisher {
+    pub(crate) fn new(service: &Path) -> Fallible<Self> {
+        let supervise = service.join("supervise");
+        let (new, status) = (supervise.join("status.new"), supervise.join("status"));
+        Ok(Self { record: running(Dialect::Runit)?, new, status })
+    }
+
+    /// Writes the record of this number beside its place.
+    pub(crate) fn prepare(&self, number: usize) -> Fallible {
+        let mut record = self.record.clone();
+        // The two low bytes of the seconds.
+        if let Some(bytes) = record.get_mut(6..8) {
+            bytes.copy_from_slice(&u16::try_from(number % 60_000)?.to_be_bytes());
+        }
+        Ok(fs::write(&self.new, &record)?)
+    }
+
+    /// Renames it into its place.
+    pub(crate) fn publish(&self) -> Fallible {
+        Ok(fs::rename(&self.new, &self.status)?)
+    }
+}
+
+/// So many records at an interval: how many were told, and whether the last one was.
+pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
+    let dir = place(dir, 2);
+    let publisher = Publisher::new(&dir)?;
+    let mut set = WatchSet::new()?;
+    set.add(Service::open(&dir)?)?;
+    let mut last = None;
+    while let Some(event) = set.next_now()? {
+        last = Some(event.observation?.reading);
+    }
+    let mut told = 0;
+    thread::scope(|scope| {
+        let publishing = scope.spawn(|| -> Result<(), String> {
+            for number in 0..count {
+                thread::sleep(interval);
+                let done = publisher.prepare(number).and_then(|()| publisher.publish());
+                done.map_err(|why| why.to_string())?;
+            }
+            Ok(())
+        });
+        // What is still to be told is there long before half a second has passed.
+        let quiet = Duration::from_millis(500);
+        while let Some(event) = set.next_before(Some(Instant::now() + quiet + interval))? {
+            told += 1;
+            last = Some(event.observation?.reading);
+        }
+        publishing.join().map_err(|_| "the publisher ended")??;
+        Fallible::Ok(())
+    })?;
+    let is_last = last == Some(reading(&dir)?);
+    columns(&["published", "told", "last-told"]);
+    round(&[count as u128, told, u128::from(is_last)]);
+    Ok(())
+}
+
+fn reading(dir: &Path) -> Fallible<Reading> {
+    Ok(Service::open(dir)?.status()?.reading)
+}
+
+/// From the moment before a record is renamed into its place to its event in a thread that waits.
+pub(crate) fn run(dir: &Path, rounds: usize) -> Fallible {
+    let dir = place(dir, 2);
+    let names = Names::in_dir(&dir);
+    let supervise = dir.join("supervise");
+    let publisher = Publisher::new(&dir)?;
+    let publish = |number: usize| -> Fallible<Instant> {
+        publisher.prepare(number)?;
+        // Who waits is asleep by then.
+        thread::sleep(Duration::from_millis(2));
+        let moment = Instant::now();
+        publisher.publish()?;
+        Ok(moment)
+    };
+    let instance = floor::instance()?;
+    let mut set = WatchSet::new()?;
+    set.add(Service::open(&dir)?)?;
+    while set.next_now()?.is_some() {}
+    columns(&["floor", "ours"]);
+    thread::scope(|scope| {
+        let (ask, asked) = mpsc::channel::<usize>();
+        let (tell, told) = mpsc::channel::<Result<Instant, String>>();
+        scope.spawn(move || {
+            for number in asked {
+                if tell.send(publish(number).map_err(|it| it.to_string())).is_err() {
+                    break;
+                }
+            }
+        });
+        let supervise = c_path(&supervise);
+        // Watched by one of the two at a time: the first that is told would slow down the other.
+        for number in 0..=rounds {
+            floor::watch(&instance, &supervise)?;
+            ask.send(2 * number)?;
+            floor::hear(&instance)?;
+            black_box(floor::record(CWD, &names)?);
+            let heard = Instant::now();
+            let floor = heard.saturating_duration_since(told.recv()??);
+            while set.next_now()?.is_some() {}
+            ask.send(2 * number + 1)?;
+            let event = set.next_before(None)?.ok_or("no event")?;
+            let heard = Instant::now();
+            black_box(event.observation?);
+            let ours = heard.saturating_duration_since(told.recv()??);
+            floor::hear(&instance)?;
+            if number > 0 {
+                round(&[floor.as_nanos(), ours.as_nanos()]);
+            }
+        }
+        Ok(())
+    })
+}
