@@ -123,8 +123,10 @@ pub(crate) fn kill(pid: u32, signal: Signal) {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        // Right after a start a request is not read for a while.
-        thread::sleep(SETTLED);
+        if self.services.iter().any(|service| process(service).is_some()) {
+            // Right after a start a request is not read for a while.
+            thread::sleep(SETTLED);
+        }
         let request = Request::new(Op::Exit, Goal::Gone);
         let each = self.children.len() == self.services.len();
         let gone = each.then(|| pursue(&self.services, &request, Instant::now() + PATIENCE));

@@ -37,7 +37,7 @@ pub(crate) fn c_path(path: &Path) -> CString {
 pub(crate) fn hold(suite: Dialect, dir: &Path, count: usize) -> Fallible {
     let record = running(suite)?;
     let held: Vec<Held> = (0..count)
-        .map(|number| service(suite, &place(dir, number), &record, count <= FEW))
+        .map(|number| service(suite, &place(dir, number), &record, number < FEW))
         .collect::<Fallible<_>>()?;
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
@@ -45,7 +45,7 @@ pub(crate) fn hold(suite: Dialect, dir: &Path, count: usize) -> Fallible {
     Ok(())
 }
 
-/// So many services can have their control FIFO held, too.
+/// So many services have a control FIFO that is held, too.
 const FEW: usize = 5_000;
 
 /// What a running service's supervisor of this suite published: the last such record that was captured.

@@ -37,8 +37,8 @@ fn start(template: &str, count: usize, sleep: &str) -> Fallible<Vec<UnitName>> {
     Ok(names.iter().map(|name| UnitName::new(name)).collect::<Result<_, _>>()?)
 }
 
-/// All of them: what the manager is asked for a list, ours for names, ours for everything, and the
-/// manager for the same everything.
+/// All of them: the manager is asked for a list; ours for names; the manager for two properties of
+/// each, and for all of each; ours for those.
 pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let units = start("svbench", count, "1000")?;
     let mut wire = Wire::connect()?;
@@ -52,9 +52,24 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
             call(number + 1, &path, MANAGER, interface, "GetAll", "s", &string(""))
         })
         .collect();
+    // The least that has a process and a moment, one question each.
+    let get_two: Vec<Vec<u8>> = (0..2 * count)
+        .map(|at| {
+            let path = format!("{OBJECT}/unit/svbench_40{}_2eservice", at / 2);
+            let (of, name) = match at % 2 {
+                0 => ("org.freedesktop.systemd1.Service", "MainPID"),
+                _ => ("org.freedesktop.systemd1.Unit", "StateChangeTimestamp"),
+            };
+            let mut body = string(of);
+            body.resize(body.len().next_multiple_of(4), 0);
+            body.extend(string(name));
+            call(at + 1, &path, MANAGER, "org.freedesktop.DBus.Properties", "Get", "ss", &body)
+        })
+        .collect();
     let mut other = Wire::connect()?;
+    let mut third = Wire::connect()?;
     let bus = Bus::system().wait()?;
-    columns(&["floor", "names", "floor-all", "ours-all"]);
+    columns(&["floor", "names", "floor-two", "floor-all", "ours-all"]);
     in_turn(
         rounds,
         1,
@@ -67,6 +82,12 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
             &mut || {
                 let names = bus.loaded(&[PATTERN]).wait()?;
                 if names.len() == count { Ok(()) } else { Err("not all are listed".into()) }
+            },
+            &mut || {
+                get_two.chunks(UNANSWERED).try_for_each(|calls| {
+                    black_box(third.ask(&calls.concat(), calls.len())?);
+                    Ok(())
+                })
             },
             &mut || {
                 get_all.chunks(UNANSWERED).try_for_each(|calls| {

@@ -1,13 +1,15 @@
 //! `cargo xtask bench`: how fast the whole is beside the floor and the suites' own tools, as a page.
 //! What is compared takes turns, so a busy machine slows down both; the ratio is what counts.
 
-mod embedded;
+mod criterion;
 mod numbers;
 mod page;
-mod process;
 mod rows;
+mod size;
 mod syscalls;
+mod table;
 mod tree;
+mod vsv;
 
 use std::path::PathBuf;
 
@@ -23,8 +25,11 @@ use crate::{
 pub(crate) enum Extent {
     /// Minutes: numbers to quote.
     Full,
-    /// Seconds: shows that it runs. Writes no page.
+    /// A minute: every row, in a few rounds. Writes no page.
     Quick,
+    /// Seconds, with what was built for tests: shows that every row is measured, and says nothing
+    /// of times.
+    Smoke,
 }
 
 /// What is to be counted.
@@ -46,7 +51,14 @@ struct Programs {
 
 /// The task.
 pub(crate) fn run(extent: Extent, subject: Subject) -> Result<(), Failure> {
-    let programs = Programs { svctl: dist::build()?, bench: build()? };
+    let programs = match extent {
+        Extent::Full | Extent::Quick => {
+            vsv::install();
+            // Too large is told in the table; it is measured all the same.
+            Programs { svctl: dist::build()?, bench: release()? }
+        }
+        Extent::Smoke => debug()?,
+    };
     let section = match subject {
         Subject::Time => rows::all(&programs, extent)?,
         Subject::Calls => syscalls::all(&programs)?,
@@ -54,14 +66,30 @@ pub(crate) fn run(extent: Extent, subject: Subject) -> Result<(), Failure> {
     print!("{}", section.text);
     match extent {
         Extent::Full => page::put(&section),
-        Extent::Quick => Ok(()),
+        Extent::Quick | Extent::Smoke => Ok(()),
     }
 }
 
-fn build() -> Result<PathBuf, Failure> {
-    let done = command::stream(&mut cargo(["build", "--release", "-p", "svcmgr-bench"]), |_| ())?;
-    if !done.success() {
-        return Err(Failure::Told);
-    }
+fn release() -> Result<PathBuf, Failure> {
+    build(&["--release", "-p", "svcmgr-bench"])?;
     Ok(Workspace::load()?.target.join("release/svcmgr-bench"))
+}
+
+/// What lies beside this program; built where it does not.
+fn debug() -> Result<Programs, Failure> {
+    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let beside = |name| this.with_file_name(name);
+    let programs = Programs { svctl: beside("svctl"), bench: beside("svcmgr-bench") };
+    // Never while it is there: other tests may be running it.
+    for (path, name) in [(&programs.svctl, "svctl"), (&programs.bench, "svcmgr-bench")] {
+        if !path.is_file() {
+            build(&["-p", name])?;
+        }
+    }
+    Ok(programs)
+}
+
+fn build(args: &[&str]) -> Result<(), Failure> {
+    let done = command::stream(&mut cargo([&["build"], args].concat()), |_| ())?;
+    if done.success() { Ok(()) } else { Err(Failure::Told) }
 }

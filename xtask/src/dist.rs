@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The largest that it may be, in bytes.
-const LARGEST: u64 = 4 * 1024 * 1024;
+pub(crate) const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// The task.
 pub(crate) fn run() -> Result<(), Failure> {

@@ -68,9 +68,12 @@ enum Task {
     Dist,
     /// Measure, beside the floor and the suites' own tools; writes docs/performance.md
     Bench {
-        /// A few rounds of small sizes; writes nothing
+        /// A few rounds of every row; writes nothing
         #[arg(long)]
         quick: bool,
+        /// Every row once, with what the tests have built; its times mean nothing
+        #[arg(long, hide = true, conflicts_with = "quick")]
+        smoke: bool,
         /// Count system calls with strace, and say why each is made
         #[arg(long)]
         syscalls: bool,
@@ -89,8 +92,12 @@ fn main() -> ExitCode {
         Task::Systemd(args) => systemd::run(&args),
         Task::SystemdRoot(args) => systemd::build_root(&args),
         Task::Dist => dist::run(),
-        Task::Bench { quick, syscalls } => {
-            let extent = if quick { Extent::Quick } else { Extent::Full };
+        Task::Bench { quick, smoke, syscalls } => {
+            let extent = match (quick, smoke) {
+                (true, _) => Extent::Quick,
+                (_, true) => Extent::Smoke,
+                _ => Extent::Full,
+            };
             bench::run(extent, if syscalls { Subject::Calls } else { Subject::Time })
         }
         Task::Demo => demo::run(),

@@ -1,143 +1,166 @@
-//! `cargo xtask bench --syscalls`: which system calls an operation makes, and why each of them.
+//! `cargo xtask bench --syscalls`: which system calls an operation makes, and why each of them. A
+//! call that nobody has given a reason for is an error.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+mod reasons;
+pub(super) mod trace;
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use self::trace::{Counts, Trace};
 use super::{
     Programs,
+    numbers::float,
     page::Section,
     tree::{Tree, directory},
 };
-use crate::{command, failure::Failure};
+use crate::{command, failure::Failure, systemd};
 
-/// The reason for a call on a file of a service: the call, the end of its path, why.
-const REASONS: [(&str, &str, &str); 12] = [
-    (
-        "newfstatat",
-        "/supervise/status",
-        "is it a service, and of what length is its record: whose is it?",
-    ),
-    ("newfstatat", "/supervise/stat", "runit's, or encore's of the same length?"),
-    ("newfstatat", "/event", "s6's?"),
-    ("openat", "/supervise/ok", "does a supervisor live: the FIFO has a reader"),
-    ("openat", "/supervise/lock", "does a supervisor live: s6 locks it"),
-    ("openat", "/supervise/status", "the record"),
-    (
-        "openat",
-        "/supervise/ready",
-        "readiness, which the embedded supervisor keeps beside runit's record",
-    ),
-    ("openat", "/supervise/control", "the request; opened for it alone"),
-    ("openat", "/notification-fd", "does the service tell when it is ready?"),
-    ("newfstatat", "/down", "is it normally down?"),
-    ("newfstatat", "/log", "has it a logger?"),
-    ("newfstatat", "/supervise/death_tally", "was it ever started? The record does not tell"),
-];
+/// The larger and the smaller number of repetitions; what one more costs is a share of the difference.
+const REPEATED: (usize, usize) = (110, 10);
+/// The same where each of them is a start under a real supervisor.
+const STARTED: (usize, usize) = (6, 2);
+const SERVICES: usize = 120;
 
-/// The reason for a call on what was opened.
-const ON_DESCRIPTOR: [(&str, &str); 5] = [
-    ("newfstatat", "is it of the type that it must be? A byte must not reach anything else"),
-    ("fcntl", "who holds the lock?"),
-    ("read", "the bytes"),
-    ("write", "the byte"),
-    ("close", "kept open, it would feed the next supervisor stale bytes, or use up descriptors"),
-];
+/// The table so far, and what of it has no reason.
+struct Calls {
+    text: String,
+    unexplained: Vec<String>,
+}
 
 /// Everything, as a table.
 pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
-    let mut text = String::from("| operation | call | on | why |\n|---|---|---|---|\n");
+    let mut calls = Calls {
+        text: "| operation | call | on | how often | why |\n|---|---|---|---:|---|\n".to_owned(),
+        unexplained: Vec::new(),
+    };
     for suite in ["runit", "s6", "daemontools"] {
-        let tree = Tree::new(programs, suite, 3)?;
-        let mut status = Command::new(&programs.svctl);
-        status.arg("status").arg("--dir").arg(tree.path());
-        let calls = traced(&status)?;
-        rows(&mut text, &format!("`svctl status`, a service under {suite}"), &calls, tree.path());
+        let (many, few) = (svctl_status(programs, suite, REPEATED.0)?, svctl_status(programs, suite, REPEATED.1)?);
+        calls.rows(&format!("`svctl status`, one service more, {suite}"), &more(&many, &few, REPEATED));
     }
-    let tree = Tree::new(programs, "runit", 3)?;
-    let mut send = Command::new(&programs.svctl);
-    send.args(["hup", "web-00001", "--quiet", "--dir"]).arg(tree.path());
-    let calls = traced(&send)?;
-    rows(&mut text, "`svctl hup`, a service under runit", &calls, tree.path());
-    let start = traced(Command::new(&programs.svctl).arg("--version"))?;
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in &start {
-        *counts.entry(call.name.as_str()).or_default() += 1;
+    let tree = Tree::new(programs, "runit", SERVICES)?;
+    for (name, what) in [
+        ("status", "`Service::status`, kept directory"),
+        ("statuses", "`Bulk::statuses`, one service more"),
+        ("send", "`Service::send`"),
+        ("event", "an event of a `WatchSet`"),
+        ("add", "`WatchSet::add` and the snapshot, one service more"),
+    ] {
+        let of = |times| operation(programs, name, tree.path(), times);
+        calls.rows(what, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
     }
-    let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} `{name}`")).collect();
-    text.push_str(&format!(
-        "\nA start (`svctl --version`) is {} calls, those of the C library and of Rust's runtime \
-         before `main` among them: {}.\n",
-        start.len(),
-        counts.join(", "),
-    ));
-    Ok(Section { name: "calls", text })
-}
-
-/// One call.
-#[derive(Debug, PartialEq, Eq)]
-struct Call {
-    name: String,
-    arguments: String,
-}
-
-/// Runs a command under `strace`.
-fn traced(command: &Command) -> Result<Vec<Call>, Failure> {
-    let dir = directory()?;
-    let log = dir.path().join("calls");
-    let mut strace = Command::new("strace");
-    strace.arg("-o").arg(&log).arg(command.get_program()).args(command.get_args());
-    let done = command::capture(&mut strace)?;
-    if !done.ok {
-        return Err(Failure::cannot(format!("run `{}`", command::shown(&strace)), done.text));
-    }
-    let text =
-        fs::read_to_string(&log).map_err(|why| Failure::cannot("read what strace saw", why))?;
-    Ok(text.lines().filter_map(parse).collect())
-}
-
-fn parse(line: &str) -> Option<Call> {
-    let (name, arguments) = line.split_once('(')?;
-    let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
-    is_name.then(|| Call { name: name.to_owned(), arguments: arguments.to_owned() })
-}
-
-/// The calls for the second service, and on what they opened.
-fn rows(text: &mut String, operation: &str, calls: &[Call], tree: &Path) {
-    let service = format!("{}/web-00001", tree.display());
-    let mut opened = false;
-    for call in calls {
-        let path = call.arguments.split('"').nth(1).unwrap_or_default();
-        let (on, why) = match path.strip_prefix(&service) {
-            Some(file) => {
-                opened = call.name == "openat" && !call.arguments.contains("= -1");
-                let reason = REASONS.iter().find(|it| it.0 == call.name && it.1 == file);
-                (format!("`{}`", file.trim_start_matches('/')), reason.map(|it| it.2))
-            }
-            None if opened && !call.arguments.starts_with("AT_FDCWD") => {
-                let reason = ON_DESCRIPTOR.iter().find(|it| it.0 == call.name);
-                opened = call.name != "close";
-                ("it".to_owned(), reason.map(|it| it.1))
-            }
-            None => continue,
+    if command::on_path("runsv") {
+        let of = |times| {
+            let dir = directory()?;
+            operation(programs, "up", dir.path(), times)
         };
-        let why = why.unwrap_or("**no reason is known**");
-        text.push_str(&format!("| {operation} | `{}` | {on} | {why} |\n", call.name));
+        calls.rows("`pursue` of up, runit", &more(&of(STARTED.0)?, &of(STARTED.1)?, STARTED));
     }
+    if systemd::require().is_ok() {
+        let of = |times: usize| units(programs, times);
+        let listing = "`Bus::loaded`, both threads";
+        calls.rows(listing, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
+    }
+    let start = Trace::whole(Command::new(&programs.svctl).arg("--version"))?;
+    let start = start.counts().into_iter().map(|(call, count)| (call, float(count))).collect();
+    calls.rows("`svctl --version`, start to end", &start);
+    if calls.unexplained.is_empty() {
+        return Ok(Section { name: "calls", text: calls.text });
+    }
+    print!("{}", calls.text);
+    let list = calls.unexplained.join("\n  ");
+    Err(Failure::Because(format!("these calls have no reason:\n  {list}")))
+}
+
+/// How often one repetition makes each call.
+type Each = BTreeMap<(String, String), f64>;
+
+/// What one more costs.
+fn more(many: &Counts, few: &Counts, (larger, smaller): (usize, usize)) -> Each {
+    let before = |call| few.get(call).copied().unwrap_or_default();
+    many.iter()
+        .map(|(call, &count)| {
+            let difference = count.saturating_sub(before(call));
+            (call.clone(), float(difference) / float(larger - smaller))
+        })
+        // What is shown has two digits.
+        .filter(|(_, often)| *often >= 0.01)
+        .collect()
+}
+
+impl Calls {
+    fn rows(&mut self, operation: &str, each: &Each) {
+        for ((name, on), often) in each {
+            let why = reasons::why(name, on).unwrap_or_else(|| {
+                self.unexplained.push(format!("{operation}: {name} {on}"));
+                "**no reason is known**"
+            });
+            let on = if on.is_empty() { String::new() } else { format!("`{on}`") };
+            let often = format!("{often:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
+            self.text.push_str(&format!("| {operation} | `{name}` | {on} | {often} | {why} |\n"));
+        }
+        let sum: f64 = each.values().sum();
+        self.text.push_str(&format!("| {operation} | **all** | | **{sum:.2}** | |\n"));
+    }
+}
+
+fn svctl_status(programs: &Programs, suite: &str, count: usize) -> Result<Counts, Failure> {
+    let tree = Tree::new(programs, suite, count)?;
+    let mut status = Command::new(&programs.svctl);
+    Ok(Trace::whole(status.arg("status").env("SVDIR", tree.path()))?.counts())
+}
+
+fn operation(
+    programs: &Programs,
+    name: &str,
+    dir: &Path,
+    times: usize,
+) -> Result<Counts, Failure> {
+    let dir = dir.display().to_string();
+    Ok(Trace::of(programs, &[name, &dir, &times.to_string()])?.counts())
+}
+
+/// In the machine.
+fn units(programs: &Programs, times: usize) -> Result<Counts, Failure> {
+    const SCRIPT: &str = r#"calls=$(mktemp) && strace -f -y -o "$calls" "$1" op list "$2" >&2 &&
+        cat "$calls""#;
+    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let bench: &PathBuf = &programs.bench;
+    let mut run = Command::new(this);
+    run.args(["systemd", "--", "sh", "-c", SCRIPT, "sh"]).arg(bench).arg(times.to_string());
+    let done = command::capture(&mut run)?;
+    if !done.ok {
+        return Err(Failure::cannot("trace the listing of units", done.text));
+    }
+    Ok(Trace::marked(&done.text)?.counts())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn counts(of: &[(&str, &str, usize)]) -> Counts {
+        of.iter().map(|&(name, on, count)| ((name.to_owned(), on.to_owned()), count)).collect()
+    }
+
     #[test]
-    fn calls_are_read_and_reasoned() {
-        let trace = "openat(AT_FDCWD, \"/t/web-00001/supervise/ok\", O_WRONLY) = 3\n\
-                     newfstatat(3, \"\", {}, AT_EMPTY_PATH) = 0\nclose(3) = 0\nclose(4) = 0\n\
-                     +++ exited with 0 +++\nunlink(\"/t/web-00001/down\") = 0\n";
-        let calls: Vec<Call> = trace.lines().filter_map(parse).collect();
-        let mut text = String::new();
-        rows(&mut text, "op", &calls, Path::new("/t"));
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4, "{text}");
-        assert!(lines[0].contains("has a reader") && lines[3].contains("no reason is known"));
+    fn one_more_is_a_share_of_the_difference() {
+        let few = counts(&[("openat", "supervise/ok", 10), ("brk", "", 3)]);
+        let many = counts(&[("openat", "supervise/ok", 110), ("brk", "", 3), ("read", "x", 50)]);
+        let each = more(&many, &few, (110, 10));
+        let shown: Vec<_> = each.iter().map(|((name, _), often)| (name.as_str(), *often)).collect();
+        assert_eq!(shown, [("openat", 1.0), ("read", 0.5)]);
+    }
+
+    #[test]
+    fn a_call_without_a_reason_is_found() {
+        let mut calls = Calls { text: String::new(), unexplained: Vec::new() };
+        let call = |name: &str, on: &str| ((name.to_owned(), on.to_owned()), 1.0);
+        calls.rows("op", &Each::from([call("openat", "supervise/ok"), call("ptrace", "")]));
+        assert_eq!(calls.unexplained, ["op: ptrace "]);
+        assert!(calls.text.contains("| `openat` | `supervise/ok` | 1 |"), "{}", calls.text);
     }
 }

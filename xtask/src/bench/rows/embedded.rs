@@ -1,4 +1,5 @@
-//! The embedded supervisor with many services: what it holds, and that it sleeps.
+//! The embedded supervisor with many services: what it holds, that it sleeps, and how soon it starts
+//! again what has died.
 
 use std::{
     fs,
@@ -9,22 +10,68 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Programs, tree::directory};
-use crate::{command, failure::Failure};
+use super::ask;
+use crate::{
+    bench::{
+        Programs,
+        size::Size,
+        table::{Asked, Figure, Table},
+        tree::directory,
+    },
+    command,
+    failure::Failure,
+};
+
+/// What may pass between the moment that a start is allowed and the record of the process.
+const SOON: f64 = 2e6;
+
+pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
+    let mut table = Table::default();
+    let seen = rest(programs, size.embedded, size.rest)?;
+    let work = |what: &str| format!("embedded supervisor of {}: {what}", size.embedded);
+    let one = Figure::once(format!("1, with {} threads", seen.threads));
+    table.fact(work("processes beside those of the services"), one, "1", seen.children == size.embedded);
+    let mib = seen.kib / 1024.0;
+    let memory = Figure::once(format!("{mib:.1} MiB"));
+    table.fact(work("memory of the whole process (VmRSS)"), memory, "≤ 10 MiB", mib <= 10.0);
+    let seconds = size.rest.as_secs();
+    let ticks = Figure::once(format!("{} ticks, {} wake-ups", seen.ticks, seen.wakes));
+    let asleep = seen.ticks == 0 && seen.wakes == 0;
+    table.fact(work(&format!("processor, {seconds} s at rest")), ticks, "0", asleep);
+    let svctl = programs.svctl.display().to_string();
+    let natively = command::on_path("runsv");
+    for (row, what) in [
+        ("killed", "embedded supervisor: kill of a process to the record of the next"),
+        ("second", "embedded supervisor: start after the second that a short run is waited for"),
+    ] {
+        if !natively {
+            table.absent(what, "runsv is not installed");
+            continue;
+        }
+        let dir = directory()?;
+        let rounds = if row == "second" { size.starts.div_ceil(2) } else { size.starts };
+        let dir = dir.path().display().to_string();
+        let rounds = ask(programs, &[row, &dir, &rounds.to_string(), &svctl])?;
+        table.compare(what, &rounds, ("ours", "native"), "`runsv`", Asked::Within(SOON));
+    }
+    Ok(table)
+}
 
 /// What was seen.
-pub(super) struct Seen {
-    /// Anonymous memory of the one process, KiB.
-    pub(super) kib: u64,
+struct Seen {
+    /// Memory of the one process with the pages of its file, KiB.
+    kib: f64,
     /// Ticks of processor time while nothing happened.
-    pub(super) ticks: u64,
+    ticks: u64,
     /// How often it was woken meanwhile.
-    pub(super) wakes: u64,
-    pub(super) threads: u64,
+    wakes: u64,
+    threads: u64,
+    /// Processes of which it is the parent.
+    children: usize,
 }
 
 /// Starts it on a scan directory, waits until all run, and looks at it twice.
-pub(super) fn run(programs: &Programs, count: usize, rest: Duration) -> Result<Seen, Failure> {
+fn rest(programs: &Programs, count: usize, rest: Duration) -> Result<Seen, Failure> {
     let dir = directory()?;
     for number in 0..count {
         let service = dir.path().join(format!("web-{number:05}"));
@@ -65,15 +112,18 @@ fn look(proc: &Path) -> Result<Seen, Failure> {
         fs::read_to_string(proc.join(name)).map_err(|why| Failure::cannot("look at a process", why))
     };
     let (status, stat) = (read("status")?, read("stat")?);
-    let number = |key: &str| {
+    let number = |key: &str| -> u64 {
         let line = status.lines().find(|line| line.starts_with(key));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or_default()
     };
     // Fields 14 and 15 of the line, of which the first two end with a bracket.
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     let ticks = fields.skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
+    let pid = proc.file_name().unwrap_or_default().to_string_lossy();
+    let children = read(&format!("task/{pid}/children"))?.split_whitespace().count();
+    let kib = u32::try_from(number("VmRSS")).map_or(f64::INFINITY, f64::from);
     let wakes = number("voluntary_ctxt_switches");
-    Ok(Seen { kib: number("RssAnon"), ticks, wakes, threads: number("Threads") })
+    Ok(Seen { kib, ticks, wakes, threads: number("Threads"), children })
 }
 
 /// Ends its services and itself.

@@ -1,0 +1,62 @@
+//! Units of a real systemd, in a machine of its own.
+
+use std::process::Command;
+
+use super::output;
+use crate::{
+    bench::{
+        Programs,
+        numbers::Rounds,
+        size::Size,
+        syscalls::trace::Trace,
+        table::{Asked, Figure, Table},
+    },
+    failure::Failure,
+    systemd,
+};
+
+/// `systemctl show` is told of as what it costs; three rounds tell that.
+const SHOWN: usize = 3;
+/// Units that end while they are watched.
+const CHANGING: usize = 3;
+
+const SCRIPT: &str = r#"set -e
+"$1" units "$2" "$3"
+echo "--"
+"$1" units-show "$2" "$4"
+echo "--"
+calls=$(mktemp)
+strace -f -y -o "$calls" "$1" op live "$2" "$5" >&2
+cat "$calls""#;
+
+pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
+    let mut table = Table::default();
+    let work = |what: &str| format!("systemd, {} units: {what}", size.units);
+    if let Err(Failure::Because(why)) = systemd::require() {
+        table.absent(work("states"), why);
+        return Ok(table);
+    }
+    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let mut run = Command::new(this);
+    run.args(["systemd", "--", "sh", "-c", SCRIPT, "sh"]).arg(&programs.bench);
+    run.args([size.units, size.rounds.div_ceil(4), SHOWN.min(size.rounds), CHANGING].map(|it| it.to_string()));
+    let text = output(&mut run)?;
+    let parts: Vec<&str> = text.splitn(3, "--\n").collect();
+    let [look, show, calls] = parts.as_slice() else {
+        return Err(Failure::cannot("read what the machine says", "it is not three parts"));
+    };
+    let (look, show, calls) = (Rounds::parse(look)?, Rounds::parse(show)?, Trace::marked(calls)?);
+    let (list, loops) = ("ListUnitsByPatterns, raw", "`systemctl show` each");
+    let names = work("`Bus::loaded`, the list that has the states");
+    table.compare(names, &look, ("names", "floor"), list, Asked::Within(1.5e6));
+    let all = work("`Bus::status_of`, with pids and stamps");
+    table.compare(&all, &look, ("ours-all", "floor-all"), "GetAll each, raw", Asked::Within(25e6));
+    let raw = work("of that the manager and the bus: raw GetAll of each");
+    table.compare(raw, &look, ("floor-all", "floor-two"), "raw Get of two properties of each", Asked::Nothing);
+    let both = look.with(show, "systemctl");
+    table.compare(all, &both, ("ours-all", "systemctl"), loops, Asked::Nothing);
+    let sent = calls.count(|call| call.name.starts_with("send") && call.on == "a socket");
+    let live = work(&format!("calls to the bus while {CHANGING} of them change"));
+    table.fact(live, Figure::once(sent.to_string()), "0", sent == 0);
+    Ok(table)
+}
