@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use svproto::{Dialect, Record};
+use svproto::{Dialect, Record, runit::RunitRecord};
 
 use crate::{
     Fallible,
@@ -41,7 +41,7 @@ fn plain(bytes: &[u8]) -> Option<Plain> {
 pub(crate) fn run(rounds: usize) -> Fallible {
     const TIMES: usize = 20_000;
     let bytes = running(Dialect::Runit)?;
-    columns(&["floor", "ours"]);
+    columns(&["floor", "ours", "any"]);
     // A thousandth of the number is divided by: what is printed are picoseconds.
     in_turn(
         rounds,
@@ -50,6 +50,13 @@ pub(crate) fn run(rounds: usize) -> Fallible {
             &mut || {
                 for _ in 0..TIMES {
                     black_box(plain(black_box(&bytes)));
+                }
+                Ok(())
+            },
+            &mut || {
+                for _ in 0..TIMES {
+                    let bytes: [u8; 20] = black_box(bytes.as_slice()).try_into()?;
+                    black_box(RunitRecord::from_bytes(bytes).status());
                 }
                 Ok(())
             },

@@ -36,6 +36,7 @@ impl Record {
     ///
     /// [`DecodeError::Length`] for a length that `dialect` never writes. Any bytes of a right
     /// length are a record.
+    #[inline]
     pub fn from_bytes(dialect: Dialect, bytes: &[u8]) -> Result<Self, DecodeError> {
         let record = match dialect {
             Dialect::Daemontools => {
@@ -130,6 +131,7 @@ impl Record {
 
     /// The record in the terms shared by all dialects; that of the service itself where the record
     /// holds its logger too.
+    #[inline]
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {

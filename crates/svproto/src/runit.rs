@@ -74,6 +74,7 @@ impl RunitRecord {
     }
 
     /// The record in the terms shared by all dialects.
+    #[inline]
     #[must_use]
     pub const fn status(&self) -> Status {
         // The pattern covers all 20 bytes, so the compiler checks the arithmetic of the layout.
