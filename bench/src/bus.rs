@@ -19,8 +19,12 @@ impl Wire {
         let stream = UnixStream::connect("/run/dbus/system_bus_socket")?;
         let mut wire = Self { stream: BufReader::with_capacity(1 << 18, stream) };
         // The user's number in decimal, each digit in hexadecimal.
-        let uid: String =
-            rustix::process::getuid().as_raw().to_string().bytes().map(|it| format!("{it:02x}")).collect();
+        let uid: String = rustix::process::getuid()
+            .as_raw()
+            .to_string()
+            .bytes()
+            .map(|it| format!("{it:02x}"))
+            .collect();
         wire.write(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes())?;
         let mut line = String::new();
         wire.stream.read_line(&mut line)?;
@@ -78,9 +82,13 @@ pub(crate) fn call(
     body: &[u8],
 ) -> Vec<u8> {
     let mut fields = Vec::new();
-    for (code, kind, value) in
-        [(1, b'o', path), (2, b's', interface), (3, b's', member), (6, b's', to), (8, b'g', signature)]
-    {
+    for (code, kind, value) in [
+        (1, b'o', path),
+        (2, b's', interface),
+        (3, b's', member),
+        (6, b's', to),
+        (8, b'g', signature),
+    ] {
         if value.is_empty() {
             continue;
         }

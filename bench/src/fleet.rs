@@ -1,12 +1,6 @@
 //! Services of a tree that is held: looked at, asked, and heard of.
 
-use std::{
-    fs,
-    hint::black_box,
-    num::NonZeroUsize,
-    os::fd::AsFd,
-    path::Path,
-};
+use std::{fs, hint::black_box, num::NonZeroUsize, os::fd::AsFd, path::Path};
 
 use rustix::fs::CWD;
 use svclient::{Bulk, Dialect, Op, Service};

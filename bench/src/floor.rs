@@ -76,10 +76,7 @@ pub(crate) fn record(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> 
 }
 
 /// The same, and how many bytes it has.
-pub(crate) fn record_and_len(
-    base: BorrowedFd<'_>,
-    names: &Names,
-) -> Fallible<([u8; 44], usize)> {
+pub(crate) fn record_and_len(base: BorrowedFd<'_>, names: &Names) -> Fallible<([u8; 44], usize)> {
     let mut bytes = [0; 44];
     let status = open(base, &names.status, OFlags::RDONLY)?;
     let len = read(&status, &mut bytes)?;

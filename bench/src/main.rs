@@ -85,9 +85,7 @@ fn operation(args: &[&str]) -> Fallible {
     match args {
         ["live", count, changing] => units::live(count.parse()?, changing.parse()?),
         ["list", times] => units::list(times.parse()?),
-        ["rest", dir, count, seconds] => {
-            op::rest(Path::new(dir), count.parse()?, seconds.parse()?)
-        }
+        ["rest", dir, count, seconds] => op::rest(Path::new(dir), count.parse()?, seconds.parse()?),
         [name, dir, count] => {
             let operation = match *name {
                 "status" => op::status,

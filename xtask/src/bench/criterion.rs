@@ -72,9 +72,13 @@ mod tests {
 
     #[test]
     fn samples_are_times_of_one_run() {
-        let sample = r#"{"sampling_mode":"Linear","iters":[10.0,20.0,30.0],"times":[50.0,120.0,90.0]}"#;
+        let sample =
+            r#"{"sampling_mode":"Linear","iters":[10.0,20.0,30.0],"times":[50.0,120.0,90.0]}"#;
         let (title, rounds) = function(r#"{"title":"status","x":1}"#, sample).unwrap();
-        assert_eq!((title.as_str(), rounds.median("ours"), rounds.p99("ours")), ("status", 5.0, 6.0));
+        assert_eq!(
+            (title.as_str(), rounds.median("ours"), rounds.p99("ours")),
+            ("status", 5.0, 6.0)
+        );
         assert!(function(r#"{"title":"status"}"#, "{}").is_err());
         assert!(function("{}", sample).is_err());
     }

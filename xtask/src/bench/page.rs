@@ -21,7 +21,7 @@ pub(super) fn put(section: &Section) -> Result<(), Failure> {
     let path = root().join(PAGE);
     let page =
         fs::read_to_string(&path).map_err(|why| Failure::cannot(format!("read {PAGE}"), why))?;
-    let text = format!("{}\n{}", machine()?, section.text);
+    let text = format!("{}\n{}", machine(), section.text);
     let page = replaced(&page, section.name, &text)
         .ok_or_else(|| Failure::cannot(format!("change {PAGE}"), "its marks are gone"))?;
     fs::write(&path, page).map_err(|why| Failure::cannot(format!("write {PAGE}"), why))
@@ -34,15 +34,19 @@ fn replaced(page: &str, name: &str, text: &str) -> Option<String> {
     Some(format!("{before}{begin}\n{text}\n{end}{after}"))
 }
 
-/// When and on what, without saying where.
-fn machine() -> Result<String, Failure> {
-    let date = command::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+/// On what, without saying where or when.
+fn machine() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     // The number alone: what follows may name the machine's owner.
     let kernel = release.split('-').next().unwrap_or_default().trim();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = date.text.trim().to_owned();
-    Ok(format!("Measured {date}, {cores} cores, Linux {kernel}.\n"))
+    let mut packages = Command::new("dpkg-query");
+    packages.args(["-W", "-f", "${Package} ${Version}, "]);
+    packages.args(["daemontools", "runit", "s6", "systemd"]);
+    // Elsewhere than on Debian they have no versions that one could ask for.
+    let packages = command::capture(&mut packages).ok().filter(|it| it.ok);
+    let packages = packages.map_or_else(String::new, |it| it.text.trim_end().to_owned());
+    format!("{packages}Linux {kernel}, {cores} cores.\n").replacen(",Linux", ", Linux", 1)
 }
 
 #[cfg(test)]

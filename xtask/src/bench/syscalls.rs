@@ -38,8 +38,14 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
         unexplained: Vec::new(),
     };
     for suite in ["runit", "s6", "daemontools"] {
-        let (many, few) = (svctl_status(programs, suite, REPEATED.0)?, svctl_status(programs, suite, REPEATED.1)?);
-        calls.rows(&format!("`svctl status`, one service more, {suite}"), &more(&many, &few, REPEATED));
+        let (many, few) = (
+            svctl_status(programs, suite, REPEATED.0)?,
+            svctl_status(programs, suite, REPEATED.1)?,
+        );
+        calls.rows(
+            &format!("`svctl status`, one service more, {suite}"),
+            &more(&many, &few, REPEATED),
+        );
     }
     let tree = Tree::new(programs, "runit", SERVICES)?;
     for (name, what) in [
@@ -99,7 +105,8 @@ impl Calls {
                 "**no reason is known**"
             });
             let on = if on.is_empty() { String::new() } else { format!("`{on}`") };
-            let often = format!("{often:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
+            let often =
+                format!("{often:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
             self.text.push_str(&format!("| {operation} | `{name}` | {on} | {often} | {why} |\n"));
         }
         let sum: f64 = each.values().sum();
@@ -113,12 +120,7 @@ fn svctl_status(programs: &Programs, suite: &str, count: usize) -> Result<Counts
     Ok(Trace::whole(status.arg("status").env("SVDIR", tree.path()))?.counts())
 }
 
-fn operation(
-    programs: &Programs,
-    name: &str,
-    dir: &Path,
-    times: usize,
-) -> Result<Counts, Failure> {
+fn operation(programs: &Programs, name: &str, dir: &Path, times: usize) -> Result<Counts, Failure> {
     let dir = dir.display().to_string();
     Ok(Trace::of(programs, &[name, &dir, &times.to_string()])?.counts())
 }

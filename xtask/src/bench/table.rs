@@ -141,7 +141,8 @@ impl Table {
     /// For the page.
     pub(super) fn text(&self) -> String {
         let heads = ["work", "ours", "p99", "beside", "its", "p99", "ratio", "asked for", "met"];
-        let mut text = format!("| {} |\n|---|---:|---:|---|---:|---:|---:|---:|---|\n", heads.join(" | "));
+        let mut text =
+            format!("| {} |\n|---|---:|---:|---|---:|---:|---:|---:|---|\n", heads.join(" | "));
         for row in &self.0 {
             let met = match row.verdict {
                 Verdict::Met => "met",
@@ -196,7 +197,8 @@ mod tests {
         table.compare("four", &rounds, ("a", "b"), "b", Asked::Within(3.0));
         table.absent("five", "no tool");
         let text = table.text();
-        let line = |work: &str| text.lines().find(|it| it.starts_with(&format!("| {work} "))).unwrap();
+        let line =
+            |work: &str| text.lines().find(|it| it.starts_with(&format!("| {work} "))).unwrap();
         assert!(line("one").ends_with("| 1.50 | ≤ 1.40 × | **not met** |"), "{text}");
         assert!(line("two").ends_with("| met |") && line("three").ends_with("|  |  |"), "{text}");
         assert!(line("four").ends_with("| met |") && line("five").contains("no tool"), "{text}");

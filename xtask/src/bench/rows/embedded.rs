@@ -30,7 +30,12 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let seen = rest(programs, size.embedded, size.rest)?;
     let work = |what: &str| format!("embedded supervisor of {}: {what}", size.embedded);
     let one = Figure::once(format!("1, with {} threads", seen.threads));
-    table.fact(work("processes beside those of the services"), one, "1", seen.children == size.embedded);
+    table.fact(
+        work("processes beside those of the services"),
+        one,
+        "1",
+        seen.children == size.embedded,
+    );
     let mib = seen.kib / 1024.0;
     let memory = Figure::once(format!("{mib:.1} MiB"));
     table.fact(work("memory of the whole process (VmRSS)"), memory, "≤ 10 MiB", mib <= 10.0);

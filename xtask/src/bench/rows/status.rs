@@ -61,8 +61,7 @@ fn under_runit(
     };
     let svctl = programs.svctl.display().to_string();
     let tree = Tree::new(programs, "runit", count)?;
-    let names: Vec<String> =
-        tree.names()?.iter().map(|name| name.display().to_string()).collect();
+    let names: Vec<String> = tree.names()?.iter().map(|name| name.display().to_string()).collect();
     let native = [words(&["sv", "status"]), names.clone()].concat();
     let named = [words(&[&svctl, "status"]), names].concat();
     let mut commands = vec![

@@ -39,7 +39,10 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
     let mut run = Command::new(this);
     run.args(["systemd", "--", "sh", "-c", SCRIPT, "sh"]).arg(&programs.bench);
-    run.args([size.units, size.rounds.div_ceil(4), SHOWN.min(size.rounds), CHANGING].map(|it| it.to_string()));
+    run.args(
+        [size.units, size.rounds.div_ceil(4), SHOWN.min(size.rounds), CHANGING]
+            .map(|it| it.to_string()),
+    );
     let text = output(&mut run)?;
     let parts: Vec<&str> = text.splitn(3, "--\n").collect();
     let [look, show, calls] = parts.as_slice() else {
@@ -52,7 +55,13 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let all = work("`Bus::status_of`, with pids and stamps");
     table.compare(&all, &look, ("ours-all", "floor-all"), "GetAll each, raw", Asked::Within(25e6));
     let raw = work("of that the manager and the bus: raw GetAll of each");
-    table.compare(raw, &look, ("floor-all", "floor-two"), "raw Get of two properties of each", Asked::Nothing);
+    table.compare(
+        raw,
+        &look,
+        ("floor-all", "floor-two"),
+        "raw Get of two properties of each",
+        Asked::Nothing,
+    );
     let both = look.with(show, "systemctl");
     table.compare(all, &both, ("ours-all", "systemctl"), loops, Asked::Nothing);
     let sent = calls.count(|call| call.name.starts_with("send") && call.on == "a socket");

@@ -1,29 +1,133 @@
 //! Why each system call is made.
 
-/// The call, what it is about (empty: nothing; `*`: anything), why.
-const REASONS: &[(&str, &str, &str)] = &[
-    ("newfstatat", "supervise/status", "is it a service, and of what length is its record: whose is it? Opened: is it a file?"),
+/// The call, what it is about (empty: nothing; `*`: anything else), why.
+type Reason = (&'static str, &'static str, &'static str);
+
+/// Of a service directory.
+const SERVICE: &[Reason] = &[
+    (
+        "newfstatat",
+        "supervise/status",
+        "how long is the record: whose is it? And once opened: is it a file?",
+    ),
     ("newfstatat", "supervise/stat", "runit's, or encore's of the same length?"),
     ("newfstatat", "event", "s6's?"),
+    ("newfstatat", "down", "is it normally down?"),
+    ("newfstatat", "log", "has it a logger?"),
+    ("newfstatat", "supervise/death_tally", "was it ever started? The record does not tell"),
+    ("newfstatat", "supervise", "is it a link? Then what it leads to is watched, too"),
+    ("newfstatat", "the service directory", "is it the directory that is watched?"),
+    ("newfstatat", "supervise/ok", "is it a FIFO? Anything else says nothing of life"),
+    ("newfstatat", "supervise/lock", "is it a file?"),
+    ("newfstatat", "supervise/control", "is it a FIFO? A byte must not reach anything else"),
+    ("newfstatat", "finish", "is there something to run when the process has ended?"),
     ("openat", "supervise/ok", "does a supervisor live: the FIFO has a reader"),
     ("openat", "supervise/lock", "does a supervisor live: s6 locks it"),
     ("fcntl", "supervise/lock", "who holds the lock?"),
     ("openat", "supervise/status", "the record"),
-    ("openat", "supervise/ready", "readiness, which the embedded supervisor keeps beside runit's record"),
+    (
+        "openat",
+        "supervise/ready",
+        "readiness, which the embedded supervisor keeps beside runit's record",
+    ),
     ("openat", "supervise/control", "the request; opened for it alone"),
     ("openat", "notification-fd", "does the service tell when it is ready?"),
-    ("newfstatat", "down", "is it normally down?"),
-    ("newfstatat", "log", "has it a logger?"),
-    ("newfstatat", "supervise/death_tally", "was it ever started? The record does not tell"),
-    ("newfstatat", "*", "is it of the type that it must be? A byte must not reach anything else"),
+    ("openat", "supervise/notification-fd", "does the service tell when it is ready?"),
     ("read", "supervise/status", "the bytes"),
     ("write", "supervise/control", "the byte"),
-    ("close", "*", "kept open, it would feed the next supervisor stale bytes, or use up descriptors"),
+    ("close", "supervise/control", "kept open, it would feed the next supervisor stale bytes"),
+    ("close", "supervise/ok", "kept open, it would tell a dead supervisor's successor from none"),
 ];
+
+/// Of many of them.
+const SCAN: &[Reason] = &[
+    ("openat", "the scan directory", "which services are there?"),
+    ("newfstatat", "the scan directory", "is it a directory? How large is the list?"),
+    ("fcntl", "the scan directory", "it is not left to programs that are started"),
+    ("lseek", "the scan directory", "the list from its beginning"),
+    ("getdents64", "the scan directory", "their names, many at a time"),
+];
+
+/// Of a watch.
+const WATCH: &[Reason] = &[
+    ("inotify_init1", "", "the one descriptor of a watch"),
+    ("inotify_add_watch", "supervise", "records are put there"),
+    (
+        "inotify_add_watch",
+        "the service directory",
+        "`down` and `supervise` itself come and go there",
+    ),
+    ("readlink", "the service directory", "where does it lead, should the link be changed?"),
+    ("readlink", "supervise", "where does it lead, should the link be changed?"),
+    ("poll", "", "waits; or asks whether more was heard"),
+    ("ppoll", "", "waits; or asks whether more was heard"),
+    ("read", "inotify", "what was heard; once more until there is nothing"),
+    ("rt_sigprocmask", "", "a thread that is made or ended hears no signals meanwhile"),
+];
+
+/// Of the bus.
+const BUS: &[Reason] = &[
+    ("sendmsg", "a socket", "the question"),
+    ("recvmsg", "a socket", "the answer: its beginning, its rest, and that there is no more"),
+    ("epoll_pwait", "eventpoll", "the connection's thread waits for either end"),
+    ("epoll_ctl", "eventpoll", "what it waits for"),
+    ("epoll_ctl", "*", "what it waits for"),
+    ("write", "a pipe", "wakes the connection's thread, which has to send"),
+    ("read", "a pipe", "takes that"),
+];
+
+/// Of a process and its threads.
+const PROCESS: &[Reason] = &[
+    ("execve", "svctl", "the start"),
+    ("arch_prctl", "", "C library: where a thread's own memory is"),
+    ("set_tid_address", "", "C library: who is told of a thread's end"),
+    ("set_robust_list", "", "C library: the locks of a thread that dies"),
+    ("rseq", "", "C library: on which processor does it run?"),
+    ("prlimit64", "", "how large is the stack?"),
+    ("getrandom", "", "keys of hash tables, and C library's guards"),
+    ("readlink", "/proc/self/exe", "C library: where a static program comes from"),
+    ("mprotect", "", "memory that is not to be written, or to be used from now on"),
+    ("mmap", "", "memory"),
+    ("munmap", "", "memory that is not needed any more"),
+    ("mremap", "", "memory that grows"),
+    ("madvise", "", "memory that is not needed any more"),
+    ("brk", "", "memory"),
+    ("poll", "", "Rust: are the three streams open?"),
+    ("rt_sigaction", "", "Rust: SIGPIPE is ignored; a full stack is told of"),
+    ("sigaltstack", "", "Rust: a stack on which a full stack can be told of"),
+    ("openat", "/proc/self/maps", "C library: where the stack of the first thread is"),
+    ("newfstatat", "/proc/self/maps", "C library: where the stack of the first thread is"),
+    ("read", "/proc/self/maps", "C library: where the stack of the first thread is"),
+    ("gettid", "", "Rust: the number of the first thread"),
+    (
+        "sched_getaffinity",
+        "",
+        "how many processors may be used; C library: how large is the stack?",
+    ),
+    ("clone", "", "a second thread, for many services"),
+    ("clone3", "", "a second thread, for many services"),
+    ("futex", "", "threads that wait for each other"),
+    ("sched_yield", "", "threads that wait for each other"),
+    ("ioctl", "a pipe", "is it a terminal?"),
+    ("ioctl", "/dev/null", "is it a terminal?"),
+    ("fcntl", "a pipe", "is it open?"),
+    ("write", "/dev/null", "the answer"),
+    ("writev", "a pipe", "the answer"),
+    ("exit", "", "the end of a thread"),
+    ("exit_group", "", "the end"),
+    ("close", "*", "descriptors are not left behind"),
+];
+
+/// Where Rust asks the control group.
+const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup/", "/proc/self/cgroup"];
 
 /// Why this call is made, if that is known.
 pub(super) fn why(name: &str, on: &str) -> Option<&'static str> {
-    let exact = REASONS.iter().find(|it| it.0 == name && it.1 == on);
-    let any = || REASONS.iter().find(|it| it.0 == name && it.1 == "*");
+    let all = || [SERVICE, SCAN, WATCH, BUS, PROCESS].into_iter().flatten();
+    let exact = all().find(|it| it.0 == name && it.1 == on);
+    let any = || all().find(|it| it.0 == name && it.1 == "*");
+    if CONTROL_GROUPS.iter().any(|it| on.starts_with(it)) {
+        return Some("Rust: how many processors does the control group leave?");
+    }
     exact.or_else(any).map(|it| it.2)
 }

@@ -27,12 +27,12 @@ impl Trace {
     /// An operation of the other program, between its marks, in its first thread.
     pub(in crate::bench) fn of(programs: &Programs, operation: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(&programs.bench);
-        Self::marked(&text(command.arg("op").args(operation))?)
+        Self::marked(&text(command.arg("op").args(operation), &[])?)
     }
 
-    /// A whole command.
+    /// A whole command with all its threads.
     pub(super) fn whole(command: &Command) -> Result<Self, Failure> {
-        Ok(Self(text(command)?.lines().filter_map(parse).collect()))
+        Ok(Self(text(command, &["-f"])?.lines().filter_map(parse).collect()))
     }
 
     /// What lies between the marks.
@@ -62,11 +62,11 @@ impl Trace {
 }
 
 /// Runs a command under `strace`, and returns what that wrote.
-fn text(command: &Command) -> Result<String, Failure> {
+fn text(command: &Command, options: &[&str]) -> Result<String, Failure> {
     let dir = directory()?;
     let log = dir.path().join("calls");
     let mut strace = Command::new("strace");
-    strace.args(["-y", "-s", "256", "-o"]).arg(&log);
+    strace.args(options).args(["-y", "-s", "256", "-o"]).arg(&log);
     strace.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         value.map(|value| strace.env(name, value));
@@ -85,12 +85,26 @@ fn parse(line: &str) -> Option<Call> {
     let (name, arguments) = line.split_once('(')?;
     let is_name =
         !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+    // C libraries differ in which of several names they use.
+    let name = match name {
+        "open" => "openat",
+        "stat" | "lstat" | "fstat" | "statx" => "newfstatat",
+        "readlinkat" => "readlink",
+        name => name,
+    };
     is_name.then(|| Call { name: name.to_owned(), on: on(name, arguments) })
 }
 
 /// The calls whose text in quotes is a path.
 const WITH_PATH: [&str; 9] = [
-    "openat", "newfstatat", "statx", "access", "readlink", "inotify_add_watch", "execve", "unlink",
+    "openat",
+    "newfstatat",
+    "statx",
+    "access",
+    "readlink",
+    "inotify_add_watch",
+    "execve",
+    "unlink",
     "rename",
 ];
 
@@ -118,10 +132,27 @@ fn on(name: &str, arguments: &str) -> String {
         // Five digits, and a file of the service.
         Some((_, rest)) => match rest.get(6..) {
             Some(file) => file.to_owned(),
-            None => "the directory".to_owned(),
+            None => "the service directory".to_owned(),
         },
-        None => path,
+        None => elsewhere(&path),
     }
+}
+
+/// A path outside of all services, without what is another one in the next run.
+fn elsewhere(path: &str) -> String {
+    let is_own = |word: &str| !word.is_empty() && word.chars().all(|it| it.is_ascii_digit());
+    if let Some((_, file)) = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')) {
+        if path.split('/').nth(2).is_some_and(is_own) {
+            return format!("/proc/self/{file}");
+        }
+    }
+    if path.ends_with("/svctl") {
+        return "svctl".to_owned();
+    }
+    if path.contains("/.tmp") {
+        return "the scan directory".to_owned();
+    }
+    path.to_owned()
 }
 
 #[cfg(test)]
