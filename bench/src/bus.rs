@@ -19,12 +19,8 @@ impl Wire {
         let stream = UnixStream::connect("/run/dbus/system_bus_socket")?;
         let mut wire = Self { stream: BufReader::with_capacity(1 << 18, stream) };
         // The user's number in decimal, each digit in hexadecimal.
-        let uid: String = rustix::process::getuid()
-            .as_raw()
-            .to_string()
-            .bytes()
-            .map(|it| format!("{it:02x}"))
-            .collect();
+        let uid = rustix::process::getuid().as_raw().to_string();
+        let uid = uid.bytes().fold(String::new(), |all, digit| format!("{all}{digit:02x}"));
         wire.write(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes())?;
         let mut line = String::new();
         wire.stream.read_line(&mut line)?;

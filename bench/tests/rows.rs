@@ -1,4 +1,5 @@
 //! The rows as a program: what they print can be read, and what they compare is as often measured.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{
     fs,

@@ -53,9 +53,9 @@ fn function(about: &str, sample: &str) -> Result<(String, Rounds), Failure> {
         serde_json::from_str::<Value>(text).map_err(|why| Failure::cannot("read JSON", why))
     };
     let (about, sample) = (json(about)?, json(sample)?);
-    let title = about["title"].as_str().unwrap_or_default().to_owned();
+    let title = about.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
     let numbers = |name: &str| {
-        let all = sample[name].as_array().into_iter().flatten();
+        let all = sample.get(name).and_then(Value::as_array).into_iter().flatten();
         all.filter_map(Value::as_f64).collect::<Vec<_>>()
     };
     let each: Vec<f64> =
@@ -69,6 +69,7 @@ fn function(about: &str, sample: &str) -> Result<(String, Rounds), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::numbers::time;
 
     #[test]
     fn samples_are_times_of_one_run() {
@@ -76,8 +77,8 @@ mod tests {
             r#"{"sampling_mode":"Linear","iters":[10.0,20.0,30.0],"times":[50.0,120.0,90.0]}"#;
         let (title, rounds) = function(r#"{"title":"status","x":1}"#, sample).unwrap();
         assert_eq!(
-            (title.as_str(), rounds.median("ours"), rounds.p99("ours")),
-            ("status", 5.0, 6.0)
+            (title.as_str(), time(rounds.median("ours")), time(rounds.p99("ours"))),
+            ("status", "5.0 ns".to_owned(), "6.0 ns".to_owned())
         );
         assert!(function(r#"{"title":"status"}"#, "{}").is_err());
         assert!(function("{}", sample).is_err());

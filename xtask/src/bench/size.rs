@@ -59,7 +59,7 @@ const SMOKE: Size = Size {
     watched: &[10],
     rounds: 1,
     starts: 1,
-    rest: Duration::from_millis(1_000),
+    rest: Duration::from_secs(1),
     embedded: 10,
     units: 10,
     published: 10,

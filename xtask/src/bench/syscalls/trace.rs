@@ -141,10 +141,9 @@ fn on(name: &str, arguments: &str) -> String {
 /// A path outside of all services, without what is another one in the next run.
 fn elsewhere(path: &str) -> String {
     let is_own = |word: &str| !word.is_empty() && word.chars().all(|it| it.is_ascii_digit());
-    if let Some((_, file)) = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')) {
-        if path.split('/').nth(2).is_some_and(is_own) {
-            return format!("/proc/self/{file}");
-        }
+    let of_process = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
+    if let Some((_, file)) = of_process.filter(|(process, _)| is_own(process)) {
+        return format!("/proc/self/{file}");
     }
     if path.ends_with("/svctl") {
         return "svctl".to_owned();
