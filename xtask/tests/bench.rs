@@ -4,8 +4,9 @@
 use std::process::Command;
 
 /// The beginning of each row, and the program without which it is absent.
-const ROWS: [(&str, &str); 34] = [
+const ROWS: [(&str, &str); 35] = [
     ("runit's record to `Status`", ""),
+    ("a record to `Status`, by way of `Record`", ""),
     ("`Service::status`, kept directory", ""),
     ("`Bulk::statuses` of 10, each", ""),
     ("`Bulk::statuses` of 10, `parallel(2)`, each", ""),
