@@ -51,11 +51,20 @@ pub(super) fn all(programs: &Programs, extent: Extent) -> Result<Section, Failur
             })
             .collect(),
     };
-    let mut table = Table::default();
-    for rows in tables {
-        table.append(rows?);
+    let (mut table, mut failures) = (Table::default(), Vec::new());
+    for ((name, _), rows) in GROUPS.iter().zip(tables) {
+        match rows {
+            Ok(rows) => table.append(rows),
+            Err(Failure::Because(why)) => failures.push(format!("{name}: {why}")),
+            Err(_) => failures.push((*name).to_owned()),
+        }
     }
-    Ok(Section { name: "time", text: table.text() })
+    if failures.is_empty() {
+        return Ok(Section { name: "time", text: table.text() });
+    }
+    // What could be measured is not lost.
+    print!("{}", table.text());
+    Err(Failure::Because(format!("not everything was measured:\n  {}", failures.join("\n  "))))
 }
 
 /// What a row of the other program prints.
