@@ -42,12 +42,12 @@ const FULL: Size = Size {
 
 const QUICK: Size = Size {
     listed: &[1, 100, 5_000],
-    many: &[10, 100, 1_000, 5_000, 10_000],
-    watched: &[1_000, 10_000],
+    many: &[10, 100, 1_000],
+    watched: &[1_000],
     rounds: 20,
     starts: 2,
     rest: Duration::from_secs(1),
-    embedded: 200,
+    embedded: 100,
     units: 200,
     published: 50,
     criterion: Some((0.1, 0.3)),

@@ -10,7 +10,10 @@ use std::{
     process::Command,
 };
 
-use self::trace::{Counts, Trace};
+use self::{
+    reasons::About,
+    trace::{Counts, Trace},
+};
 use super::{
     Programs,
     numbers::float,
@@ -43,6 +46,7 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
             svctl_status(programs, suite, REPEATED.1)?,
         );
         calls.rows(
+            About::Directories,
             &format!("`svctl status`, one service more, {suite}"),
             &more(&many, &few, REPEATED),
         );
@@ -56,23 +60,27 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
         ("add", "`WatchSet::add` and the snapshot, one service more"),
     ] {
         let of = |times| operation(programs, name, tree.path(), times);
-        calls.rows(what, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
+        calls.rows(About::Directories, what, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
     }
     if command::on_path("runsv") {
         let of = |times| {
             let dir = directory()?;
             operation(programs, "up", dir.path(), times)
         };
-        calls.rows("`pursue` of up, runit", &more(&of(STARTED.0)?, &of(STARTED.1)?, STARTED));
+        calls.rows(
+            About::Directories,
+            "`pursue` of up, runit",
+            &more(&of(STARTED.0)?, &of(STARTED.1)?, STARTED),
+        );
     }
     if systemd::require().is_ok() {
         let of = |times: usize| units(programs, times);
         let listing = "`Bus::loaded`, both threads";
-        calls.rows(listing, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
+        calls.rows(About::Bus, listing, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
     }
     let start = Trace::whole(Command::new(&programs.svctl).arg("--version"))?;
     let start = start.counts().into_iter().map(|(call, count)| (call, float(count))).collect();
-    calls.rows("`svctl --version`, start to end", &start);
+    calls.rows(About::Process, "`svctl --version`, start to end", &start);
     if calls.unexplained.is_empty() {
         return Ok(Section { name: "calls", text: calls.text });
     }
@@ -98,9 +106,9 @@ fn more(many: &Counts, few: &Counts, (larger, smaller): (usize, usize)) -> Each 
 }
 
 impl Calls {
-    fn rows(&mut self, operation: &str, each: &Each) {
+    fn rows(&mut self, about: About, operation: &str, each: &Each) {
         for ((name, on), often) in each {
-            let why = reasons::why(name, on).unwrap_or_else(|| {
+            let why = reasons::why(about, name, on).unwrap_or_else(|| {
                 self.unexplained.push(format!("{operation}: {name} {on}"));
                 "**no reason is known**"
             });
@@ -161,7 +169,11 @@ mod tests {
     fn a_call_without_a_reason_is_found() {
         let mut calls = Calls { text: String::new(), unexplained: Vec::new() };
         let call = |name: &str, on: &str| ((name.to_owned(), on.to_owned()), 1.0);
-        calls.rows("op", &Each::from([call("openat", "supervise/ok"), call("ptrace", "")]));
+        calls.rows(
+            About::Directories,
+            "op",
+            &Each::from([call("openat", "supervise/ok"), call("ptrace", "")]),
+        );
         assert_eq!(calls.unexplained, ["op: ptrace "]);
         assert!(calls.text.contains("| `openat` | `supervise/ok` | 1 |"), "{}", calls.text);
     }

@@ -1,5 +1,7 @@
 //! Why each system call is made.
 
+use super::trace::CONTROL_GROUP;
+
 /// The call, what it is about (empty: nothing; `*`: anything else), why.
 type Reason = (&'static str, &'static str, &'static str);
 
@@ -36,7 +38,6 @@ const SERVICE: &[Reason] = &[
     ("read", "supervise/status", "the bytes"),
     ("write", "supervise/control", "the byte"),
     ("close", "supervise/control", "kept open, it would feed the next supervisor stale bytes"),
-    ("close", "supervise/ok", "kept open, it would tell a dead supervisor's successor from none"),
 ];
 
 /// Of many of them.
@@ -62,7 +63,6 @@ const WATCH: &[Reason] = &[
     ("poll", "", "waits; or asks whether more was heard"),
     ("ppoll", "", "waits; or asks whether more was heard"),
     ("read", "inotify", "what was heard; once more until there is nothing"),
-    ("rt_sigprocmask", "", "a thread that is made or ended hears no signals meanwhile"),
 ];
 
 /// Of the bus.
@@ -113,21 +113,32 @@ const PROCESS: &[Reason] = &[
     ("fcntl", "a pipe", "is it open?"),
     ("write", "/dev/null", "the answer"),
     ("writev", "a pipe", "the answer"),
+    ("write", "a pipe", "the answer"),
+    ("rt_sigprocmask", "", "a thread that is made or ended hears no signals meanwhile"),
     ("exit", "", "the end of a thread"),
     ("exit_group", "", "the end"),
     ("close", "*", "descriptors are not left behind"),
 ];
 
-/// Where Rust asks the control group.
-const CONTROL_GROUPS: [&str; 2] = ["/sys/fs/cgroup/", "/proc/self/cgroup"];
+/// What an operation is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum About {
+    Directories,
+    Bus,
+    Process,
+}
 
 /// Why this call is made, if that is known.
-pub(super) fn why(name: &str, on: &str) -> Option<&'static str> {
-    let all = || [SERVICE, SCAN, WATCH, BUS, PROCESS].into_iter().flatten();
-    let exact = all().find(|it| it.0 == name && it.1 == on);
-    let any = || all().find(|it| it.0 == name && it.1 == "*");
-    if CONTROL_GROUPS.iter().any(|it| on.starts_with(it)) {
+pub(super) fn why(about: About, name: &str, on: &str) -> Option<&'static str> {
+    let lists: &[&[Reason]] = match about {
+        About::Directories => &[SERVICE, SCAN, WATCH, PROCESS],
+        About::Bus => &[BUS, PROCESS],
+        About::Process => &[PROCESS],
+    };
+    let all = || lists.iter().copied().flatten();
+    if on == CONTROL_GROUP {
         return Some("Rust: how many processors does the control group leave?");
     }
-    exact.or_else(any).map(|it| it.2)
+    let exact = all().find(|it| it.0 == name && it.1 == on);
+    exact.or_else(|| all().find(|it| it.0 == name && it.1 == "*")).map(|it| it.2)
 }

@@ -138,8 +138,14 @@ fn on(name: &str, arguments: &str) -> String {
     }
 }
 
+/// Where Rust asks how many processors may be used.
+pub(super) const CONTROL_GROUP: &str = "the control group";
+
 /// A path outside of all services, without what is another one in the next run.
 fn elsewhere(path: &str) -> String {
+    if path.starts_with("/sys/fs/cgroup/") || path.ends_with("/cgroup") {
+        return CONTROL_GROUP.to_owned();
+    }
     let is_own = |word: &str| !word.is_empty() && word.chars().all(|it| it.is_ascii_digit());
     let of_process = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
     if let Some((_, file)) = of_process.filter(|(process, _)| is_own(process)) {
