@@ -7,6 +7,7 @@ type Reason = (&'static str, &'static str, &'static str);
 
 /// Of a service directory.
 const SERVICE: &[Reason] = &[
+    ("newfstatat", "run", "is the definition newer than its process? Asked where that may be"),
     (
         "newfstatat",
         "supervise/status",

@@ -128,7 +128,8 @@ fn on(name: &str, arguments: &str) -> String {
     if let Some(kind) = path.strip_prefix("anon_inode:") {
         return kind.trim_matches(['[', ']']).to_owned();
     }
-    match path.split_once("/web-") {
+    // Absolute, or relative to the scan directory.
+    match path.split_once("/web-").or_else(|| path.strip_prefix("web-").map(|rest| ("", rest))) {
         // Five digits, and a file of the service.
         Some((_, rest)) => match rest.get(6..) {
             Some(file) => file.to_owned(),
@@ -171,6 +172,7 @@ mod tests {
              newfstatat(3</t/web-00001/supervise/ok>, \"\", {}, AT_EMPTY_PATH) = 0\n\
              close(3</t/web-00001/supervise/ok>) = 0\n\
              openat(4</t/web-00001>, \"down\", O_RDONLY) = -1 ENOENT (No)\n\
+             stat(\"web-00002/log\", 0x7f) = 0\n\
              sendmsg(5<UNIX-STREAM:[1->2]>, {}) = 1\n\
              18 <... futex resumed>) = 0\n\
              read(6<anon_inode:inotify>, \"ab\", 2) = 2\n\
@@ -184,6 +186,7 @@ mod tests {
             "newfstatat supervise/ok",
             "close supervise/ok",
             "openat down",
+            "newfstatat log",
             "sendmsg a socket",
             "read inotify",
             "brk ",
