@@ -20,7 +20,12 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let mut table = Table::default();
     let svctl = programs.svctl.display().to_string();
     let vsv = vsv::installed();
+    let has_sv = command::on_path("sv");
     for &count in size.listed {
+        if !has_sv {
+            table.absent(format!("`svctl status`, {count} under runit"), "runit is not installed");
+            continue;
+        }
         under_runit(programs, size, &mut table, count, vsv.as_deref())?;
     }
     if vsv.is_none() {

@@ -11,6 +11,7 @@ use crate::{
         syscalls::trace::Trace,
         table::{Asked, Figure, Table},
     },
+    command,
     failure::Failure,
     systemd,
 };
@@ -34,6 +35,10 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let work = |what: &str| format!("systemd, {} units: {what}", size.units);
     if let Err(Failure::Because(why)) = systemd::require() {
         table.absent(work("states"), why);
+        return Ok(table);
+    }
+    if !command::on_path("strace") {
+        table.absent(work("states"), "strace is not installed");
         return Ok(table);
     }
     let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;

@@ -10,6 +10,7 @@ use crate::{
         table::{Asked, Figure, Table},
         tree::Tree,
     },
+    command,
     failure::Failure,
 };
 
@@ -49,6 +50,10 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
         }
     }
     for &count in size.watched.iter().filter(|&&count| count == most || count == 1_000) {
+        if !command::on_path("strace") {
+            table.absent(format!("watch of {count}: wake-ups"), "strace is not installed");
+            continue;
+        }
         let seconds = size.rest.as_secs().to_string();
         let place = tree.path().display().to_string();
         let calls = Trace::of(programs, &["rest", &place, &count.to_string(), &seconds])?;
