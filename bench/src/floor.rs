@@ -19,7 +19,6 @@ use crate::{Fallible, tree::c_path};
 pub(crate) struct Names {
     ok: CString,
     status: CString,
-    ready: CString,
     down: CString,
     control: CString,
 }
@@ -31,7 +30,6 @@ impl Names {
         Self {
             ok: name("supervise/ok"),
             status: name("supervise/status"),
-            ready: name("supervise/ready"),
             down: name("down"),
             control: name("supervise/control"),
         }
@@ -54,8 +52,8 @@ pub(crate) fn fewest(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> 
     Ok(record)
 }
 
-/// The calls of [`svclient::Service::status`] for a service of runit that is up: also asks what was
-/// opened is, and whether the embedded supervisor is the one.
+/// The calls of [`svclient::Service::status`] for a service of runit that is up: also asks what it
+/// is that was opened.
 pub(crate) fn same(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> {
     let ok = open(base, &names.ok, OFlags::WRONLY)?;
     fstat(&ok)?;
@@ -65,7 +63,6 @@ pub(crate) fn same(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> {
     let mut bytes = [0; 44];
     read(&status, &mut bytes)?;
     drop(status);
-    let _missing = open(base, &names.ready, OFlags::RDONLY);
     let _missing = statat(base, &*names.down, AtFlags::empty());
     Ok(bytes)
 }
