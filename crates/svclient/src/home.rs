@@ -207,7 +207,7 @@ impl Name<'_> {
             len += part.len();
         }
         // The current directory has no name before the slash, and the root no other.
-        if dir.as_os_str().is_empty() || dir == Path::new("/") {
+        if matches!(dir.as_os_str().as_bytes(), b"" | b"/") {
             return Self::Long(dir.join(name));
         }
         Self::Short(bytes, len)

@@ -202,7 +202,8 @@ impl Row {
 pub(crate) struct Listed<'a> {
     #[serde(flatten)]
     pub(crate) row: &'a Row,
-    pub(crate) odd: &'a [Odd],
+    /// `None` for who was not asked.
+    pub(crate) odd: Option<&'a [Odd]>,
 }
 
 /// Something odd.
@@ -416,12 +417,14 @@ pub(crate) fn now() -> UnixTime {
     UnixTime::new(now.as_second(), nanos).unwrap_or(UnixTime::EPOCH)
 }
 
+/// In seconds of Unix time.
+const YEARS_0_TO_9999: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 /// RFC 3339 in UTC with nanoseconds; `None` outside the years it can write.
 pub(crate) fn rfc3339(time: UnixTime) -> Option<String> {
     let nanos = i32::try_from(time.nanos()).ok()?;
     let timestamp = Timestamp::new(time.secs(), nanos).ok()?;
-    let year = timestamp.to_zoned(jiff::tz::TimeZone::UTC).year();
-    (0..=9999).contains(&year).then(|| format!("{timestamp:.9}"))
+    YEARS_0_TO_9999.contains(&time.secs()).then(|| format!("{timestamp:.9}"))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn look_at(
         }
         Err(error) => {
             let row = Row::failed(&target.name, target.path.as_deref(), &error);
-            Looked::new(row, &[], Some(error), &how)
+            Looked::new(row, None, Some(error), &how)
         }
     };
     Ok(targets.into_iter().map(look).collect())
@@ -144,12 +144,17 @@ struct Mark {
 impl Looked {
     fn of(found: &dyn Backend, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
         match seen {
-            Ok(seen) => Self::new(Row::new(found, &seen), &odd(found, &seen, how.depth), None, how),
-            Err(error) => Self::new(Row::failed_for(found, &error), &[], Some(error), how),
+            Ok(seen) => Self::new(
+                Row::new(found, &seen),
+                odd(found, &seen, how.depth).as_deref(),
+                None,
+                how,
+            ),
+            Err(error) => Self::new(Row::failed_for(found, &error), None, Some(error), how),
         }
     }
 
-    fn new(row: Row, odd: &[Odd], error: Option<Error>, how: &How<'_>) -> Self {
+    fn new(row: Row, odd: Option<&[Odd]>, error: Option<Error>, how: &How<'_>) -> Self {
         let supervised = row.supervised;
         let printed = if !is_asked_for(&row, how.filters) {
             None
@@ -159,7 +164,7 @@ impl Looked {
             Some(Printed::Json(json))
         } else {
             let mark = Mark { state: row.state, failed: row.error.is_some() };
-            Some(Printed::Row(text::cells(row, odd), mark))
+            Some(Printed::Row(text::cells(row, odd.unwrap_or_default()), mark))
         };
         Self { supervised, error: error.map(Box::new), printed }
     }
@@ -194,7 +199,7 @@ impl Depth {
         const SOME: usize = 64;
         if output.verbose || services <= FEW {
             Self::All
-        } else if output.json || services <= SOME {
+        } else if services <= SOME {
             Self::Directories
         } else {
             Self::Suspects
@@ -214,11 +219,12 @@ impl Depth {
 /// Wanted up and without a process for longer than this, a service is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// What is odd about a service, in words.
-fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Vec<Odd> {
+/// What is odd about a service, in words; `None` if it was not asked.
+fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Option<Vec<Odd>> {
     let mut all = Vec::new();
     let mut say = |kind, says| all.push(Odd { kind, says });
-    if depth.asks(found, seen) {
+    let asks = depth.asks(found, seen);
+    if asks {
         let odd = found.oddities(seen);
         if let Some(crash_loop) = odd.crash_loop {
             let ends = crash_loop.ends;
@@ -253,7 +259,7 @@ fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Vec<Odd> {
         let ago = text::span(ago.as_secs_f64());
         say("stuck", format!("stuck: wanted up, without a process for {ago}"));
     }
-    all
+    (asks || !all.is_empty()).then_some(all)
 }
 
 fn print(cells: &[Cells], marks: &[Mark], output: &mut Output) {
