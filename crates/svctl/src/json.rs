@@ -22,9 +22,10 @@ use crate::{name, output::message};
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) service: String,
-    /// What people are shown instead: a path as they typed it, as a word of a shell.
+    /// What people are shown instead, where that is different: a path as they typed it, as a word of a
+    /// shell.
     #[serde(skip)]
-    pub(crate) shown: String,
+    pub(crate) shown: Option<String>,
     pub(crate) path: Option<InText>,
     /// The same with every byte; an argument of svctl.
     pub(crate) url: Option<InUrl>,
@@ -61,7 +62,7 @@ pub(crate) struct InUrl(Arc<Path>);
 
 impl Serialize for InText {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&absolute(&self.0))
+        serializer.serialize_str(&name::absolute(&self.0).to_string_lossy())
     }
 }
 
@@ -110,12 +111,15 @@ impl Row {
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
         let (path, url) = in_both_ways(service.map(Service::dir));
         let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
+        let name = service.map_or_else(
+            || backend.name().to_owned(),
+            |service| name_of(service.name(), service.dir()),
+        );
+        let typed = backend.name();
+        let as_it_is = typed == name && name::is_plain(typed);
         Self {
-            service: service.map_or_else(
-                || backend.name().to_owned(),
-                |service| name_of(service.name(), service.dir()),
-            ),
-            shown: name::shown(backend.name(), service.map(Service::dir)),
+            shown: (!as_it_is).then(|| name::shown(typed, service.map(Service::dir))),
+            service: name,
             path,
             url,
             backend: match observation.dialect {
@@ -157,7 +161,7 @@ impl Row {
         let (in_text, url) = in_both_ways(path);
         Self {
             service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
-            shown: name::shown(name, path),
+            shown: Some(name::shown(name, path)),
             path: in_text,
             url,
             error: Some(message(error)),
@@ -169,7 +173,7 @@ impl Row {
     pub(crate) fn named(name: &str) -> Self {
         Self {
             service: name.to_owned(),
-            shown: name::shown(name, None),
+            shown: Some(name::shown(name, None)),
             path: None,
             url: None,
             backend: None,
@@ -189,6 +193,16 @@ impl Row {
             log: None,
             error: None,
         }
+    }
+
+    /// What people are shown.
+    pub(crate) fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.service)
+    }
+
+    /// The same, to keep.
+    pub(crate) fn into_shown(self) -> String {
+        self.shown.unwrap_or(self.service)
     }
 
     /// Whether the supervisor starts the service by itself.
@@ -332,7 +346,7 @@ pub(crate) fn name_of(typed: &str, path: &Path) -> String {
     if !is_path(typed.as_ref()) {
         return typed.to_owned();
     }
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = name::absolute(path);
     let Some(last) = path.file_name() else { return typed.to_owned() };
     let last = last.to_string_lossy();
     let above = path.parent().and_then(Path::file_name).filter(|_| last == files::LOG);
@@ -344,8 +358,7 @@ pub(crate) fn name_of(typed: &str, path: &Path) -> String {
 
 /// The path from the root, links kept as the user named them.
 pub(crate) fn absolute(path: &Path) -> String {
-    let absolute = std::path::absolute(path);
-    absolute.as_deref().unwrap_or(path).to_string_lossy().into_owned()
+    name::absolute(path).to_string_lossy().into_owned()
 }
 
 /// The logger's state: in a directory of its own, or in the record of its service.

@@ -2,6 +2,7 @@
 //! for programs as a `file:` URL. Both keep every byte.
 
 use std::{
+    borrow::Cow,
     ffi::{OsStr, OsString},
     fmt::Write as _,
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -39,6 +40,22 @@ pub(crate) fn shown(name: &str, path: Option<&Path>) -> String {
         Some(path) => quoted(as_typed(name, path).as_bytes()),
         None => quoted(name.as_bytes()),
     }
+}
+
+/// Whether a name is shown as it is, which nearly all are.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@/".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_plain)
+}
+
+/// The path from the root; most are that already.
+pub(crate) fn absolute(path: &Path) -> Cow<'_, Path> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_clean = !bytes.windows(2).any(|pair| matches!(pair, b"//" | b"/."));
+    if bytes.starts_with(b"/") && is_clean && !bytes.ends_with(b"/") {
+        return path.into();
+    }
+    std::path::absolute(path).map_or(path.into(), Cow::Owned)
 }
 
 /// As many of the last components of the path as the name has; all for a path.
@@ -109,7 +126,7 @@ pub(crate) fn must_not_be_shown(c: char) -> bool {
 
 /// A path from the root as a URL.
 pub(crate) fn url(path: &Path) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = absolute(path);
     format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URL))
 }
 

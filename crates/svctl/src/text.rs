@@ -117,8 +117,7 @@ pub(crate) fn cells(row: Row, odd: &[Odd]) -> Cells {
         odd.chain(notes_beside_columns(&row)).collect::<Vec<_>>().join(", ")
     };
     let notes = row.error.clone().unwrap_or_else(beside_columns);
-    [
-        row.shown.into(),
+    let [state, pid, ago, ready, exit, log] = [
         word(row.state),
         owned(row.pid.or(row.finish_pid).map(|pid| pid.to_string())),
         owned(row.changed_ago.map(|ago| span(ago.as_secs_f64()))),
@@ -128,8 +127,8 @@ pub(crate) fn cells(row: Row, odd: &[Odd]) -> Cells {
             Exit::Signal(signal) => signal.clone(),
         })),
         word(row.log.as_ref().map(log_word)),
-        notes.into(),
-    ]
+    ];
+    [row.into_shown().into(), state, pid, ago, ready, exit, log, notes.into()]
 }
 
 /// What the columns do not say well enough: a bad end is worth a note, for its column goes where there

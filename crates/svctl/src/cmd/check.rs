@@ -47,7 +47,7 @@ impl Found {
 
     /// What is well is not worth a line on its own.
     fn print(&self, output: &mut Output) {
-        let name = &self.row.shown;
+        let name = self.row.shown();
         if self.exit != Exit::Done {
             let complaints = self.complaints.join("; ");
             output.message(&format!("{name}: {complaints}"));

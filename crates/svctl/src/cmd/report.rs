@@ -119,7 +119,7 @@ impl Told {
     }
 
     fn print(&self, output: &mut Output) {
-        let name = &self.row.shown;
+        let name = self.row.shown();
         match &self.error {
             Some(error) => output.error(error),
             None if self.why.is_some() => output.message(&format!("{name}: {}", self.words)),

@@ -103,7 +103,7 @@ fn tell(event: &WatchEvent, output: &mut Output) {
             News::Resync => format!("{} (events were lost before this)", text::summary(&row)),
             _ => text::summary(&row),
         };
-        let name = &row.shown;
+        let name = row.shown();
         let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
         let line = output.paint(state, &format!("{now:.3} {name}: {what}"));
         output.line(&line);

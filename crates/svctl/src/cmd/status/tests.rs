@@ -57,7 +57,7 @@ fn rows() -> Vec<(Row, Vec<Odd>)> {
     let gone = Row { supervised: Some(false), ..row("orphan", "unsupervised") };
     let error = "cannot read /etc/service/secret/supervise/status: Permission denied (os error 13)";
     let denied = Row { error: Some(error.to_owned()), ..Row::named("secret") };
-    let hostile = Row { shown: name::shown("new\nline \u{1b}[2J", None), ..up("x", 9, 12) };
+    let hostile = Row { shown: Some(name::shown("new\nline \u{1b}[2J", None)), ..up("x", 9, 12) };
     let long = up("a-name-that-nobody-should-give-to-a-service-but-somebody-did", 4_194_303, 59);
     vec![
         (
