@@ -32,7 +32,7 @@ pub(crate) enum Fifo {
 /// Opens a FIFO for writing. What is not a FIFO is refused before a byte can reach it.
 pub(crate) fn open_fifo<'a>(file: impl Into<At<'a>>) -> Result<Fifo, Error> {
     let at = &file.into();
-    match openat(at.base(), at.name(), SAFE | OFlag::O_WRONLY, Mode::empty()) {
+    match openat(at.base(), at, SAFE | OFlag::O_WRONLY, Mode::empty()) {
         Ok(fd) => {
             let stat = fstat(&fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))?;
             require(at, &stat, SFlag::S_IFIFO, "a FIFO")?;
@@ -102,7 +102,7 @@ pub(crate) fn round_up(left: Duration) -> PollTimeout {
 
 /// Opens a regular file for reading and says how long it is; `None` if there is none.
 pub(crate) fn open_file(at: &At<'_>) -> Result<Option<(File, usize)>, Error> {
-    match openat(at.base(), at.name(), SAFE | OFlag::O_RDONLY, Mode::empty()) {
+    match openat(at.base(), at, SAFE | OFlag::O_RDONLY, Mode::empty()) {
         Ok(fd) => {
             let stat = fstat(&fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))?;
             require(at, &stat, SFlag::S_IFREG, "a regular file")?;
@@ -166,8 +166,8 @@ pub(crate) fn read_at_most(at: &At<'_>, limit: u64) -> Result<Option<Vec<u8>>, E
 
 /// The type and the numbers of a file, links followed; `None` if there is none.
 pub(crate) fn stat<'a>(file: impl Into<At<'a>>) -> Result<Option<FileStat>, Error> {
-    let at = file.into();
-    match fstatat(at.base(), at.name(), AtFlags::empty()) {
+    let at = &file.into();
+    match fstatat(at.base(), at, AtFlags::empty()) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::os("stat", &at.path(), "search", errno)),
@@ -185,12 +185,12 @@ pub(crate) fn identity(stat: &FileStat) -> Identity {
 /// Whether a file exists, for evidence: what may not be seen counts as absent here, and the
 /// operation that needs it names the missing right.
 pub(crate) fn exists(at: &At<'_>) -> bool {
-    fstatat(at.base(), at.name(), AtFlags::empty()).is_ok()
+    fstatat(at.base(), at, AtFlags::empty()).is_ok()
 }
 
 /// Whether the name is there, whatever it leads to.
 pub(crate) fn is_there(at: &At<'_>) -> bool {
-    fstatat(at.base(), at.name(), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+    fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
 }
 
 /// What a file is, in words with an article.
@@ -228,7 +228,7 @@ fn require(
 /// As [`require`], for what could not be opened. A file that cannot be looked at passes: the error
 /// of the open says more.
 fn require_at(at: &At<'_>, wanted: SFlag, expected: &'static str) -> Result<(), Error> {
-    match fstatat(at.base(), at.name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+    match fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => require(at, &stat, wanted, expected),
         Err(_) => Ok(()),
     }

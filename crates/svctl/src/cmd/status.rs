@@ -179,7 +179,9 @@ struct Pieces(Vec<u8>);
 impl io::Write for Pieces {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         if piece.len() <= 16 {
-            piece.iter().for_each(|byte| self.0.push(*byte));
+            for byte in piece {
+                self.0.push(*byte);
+            }
         } else {
             self.0.extend_from_slice(piece);
         }
