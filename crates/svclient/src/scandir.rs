@@ -92,6 +92,19 @@ impl ScanDir {
         Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
     }
 
+    /// The same for services of these names, in this order; nothing is listed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be opened;
+    /// [`Error::BadName`] for what no entry can be called.
+    pub fn survey_of(&self, names: Vec<OsString>) -> Result<Survey, Error> {
+        for name in &names {
+            self.entry(name)?;
+        }
+        Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
+    }
+
     /// The names that a scanner looks at, sorted.
     pub(crate) fn names(&self) -> Result<Vec<OsString>, Error> {
         let list = std::fs::read_dir(&self.dir).map_err(|source| match source.kind() {

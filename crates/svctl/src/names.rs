@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -55,19 +56,33 @@ pub(crate) fn find(
     Ok(targets)
 }
 
-/// Whether no option asks for more of the scan directory than what its services say of themselves.
-pub(crate) fn is_plain(global: &Global) -> bool {
-    !global.system && !global.user && !global.verbose && global.backend.is_none()
-}
-
-/// The scan directory, listed.
-pub(crate) fn survey(global: &Global, output: &mut Output) -> Result<Survey, NoTargets> {
+/// The scan directory, to be looked at in one pass: all of it, or these names, if they are names of
+/// entries and nothing else. Else `None`, and [`find`] knows.
+pub(crate) fn survey(
+    global: &Global,
+    names: &[OsString],
+    output: &mut Output,
+) -> Result<Option<Survey>, NoTargets> {
+    let is_plain = !global.system && !global.user && !global.verbose && global.backend.is_none();
+    if !is_plain || !names.iter().all(is_entry) {
+        return Ok(None);
+    }
     let scan_dir = scan_dir(global, output)?;
-    let survey = scan_dir.survey().map_err(|error| {
+    if !names.is_empty() {
+        let mut seen = HashSet::with_capacity(names.len());
+        let once = names.iter().filter(|name| seen.insert(*name)).cloned().collect();
+        return Ok(scan_dir.survey_of(once).ok());
+    }
+    scan_dir.survey().map(Some).map_err(|error| {
         output.error(&error);
         NoTargets(Exit::from(&error))
-    })?;
-    Ok(survey)
+    })
+}
+
+/// Whether a word can only mean an entry of the scan directory: no path, URL, unit, logger or pattern.
+fn is_entry(word: &OsString) -> bool {
+    let special = |byte: &u8| b"/*?[:.".contains(byte);
+    !word.is_empty() && !word.as_bytes().iter().any(special)
 }
 
 /// Says that a scan directory has nothing in it.

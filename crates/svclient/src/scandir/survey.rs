@@ -1,7 +1,7 @@
 //! All services of a scan directory at a glance.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     num::NonZeroUsize,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -63,9 +63,20 @@ impl Survey {
         threads: NonZeroUsize,
         tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
     ) -> Vec<T> {
-        let look = |name: &OsString| {
-            let (service, status) = Service::glance(&self.opened, &self.dir, name)?;
-            Some(tell(&service, status))
+        self.look_or(threads, tell, |_, _| None)
+    }
+
+    /// As [`Survey::look`]; `other` says what becomes of a name that is no service, and why it is
+    /// none: the errors of [`Service::open`].
+    pub fn look_or<T: Send>(
+        &self,
+        threads: NonZeroUsize,
+        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+        other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
+    ) -> Vec<T> {
+        let look = |name: &OsString| match Service::glance(&self.opened, &self.dir, name) {
+            Ok((service, status)) => Some(tell(&service, status)),
+            Err(error) => other(name, error),
         };
         threads::each(&self.names, threads, look)
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Service {
-    /// An entry of an open directory as a service, and how it stands; `None` if it is no service.
+    /// An entry of an open directory as a service, and how it stands.
     ///
     /// [`Service::open`] and [`Service::status`] come to the same with more system calls, each of
     /// which goes all the way from the root.
@@ -21,15 +21,15 @@ impl Service {
         opened: &Arc<OwnedFd>,
         parent: &Path,
         entry: &OsStr,
-    ) -> Option<(Self, Result<Observation, Error>)> {
+    ) -> Result<(Self, Result<Observation, Error>), Error> {
         let (home, name) = (Home::below(opened, parent, entry), entry.to_string_lossy().into());
         let service = Self { home, name, dialect: None, believed: false, version: None };
         if let Some(seen) = service.first_look() {
-            return Some((Self { dialect: seen.dialect, ..service }, Ok(seen)));
+            return Ok((Self { dialect: seen.dialect, ..service }, Ok(seen)));
         }
-        let service = Self::open(service.dir()).ok()?;
+        let service = Self::open(service.dir())?.named(service.name);
         let result = service.status();
-        Some((service, result))
+        Ok((service, result))
     }
 
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.

@@ -1,6 +1,7 @@
 //! Services of several suites in one call, and of no suite at all.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     num::NonZeroUsize,
     os::unix::fs::{OpenOptionsExt, symlink},
@@ -178,6 +179,16 @@ fn a_survey_finds_what_every_service_says_of_itself() {
         let survey = scan_dir.survey().unwrap().look(NonZeroUsize::new(threads).unwrap(), say);
         assert_eq!(survey, one_by_one);
     }
+    // By name, in any order, and with what there is not.
+    let named = ["torn", "nosuch", "empty", "00"].map(OsString::from).to_vec();
+    let said = scan_dir.survey_of(named).unwrap().look_or(
+        NonZeroUsize::MIN,
+        |service, _| service.name().to_owned(),
+        |name, error| Some(format!("{}: {:?}", name.display(), error.kind())),
+    );
+    assert_eq!(said, ["torn", "nosuch: NotFound", "empty: NotAService", "00"]);
+    let bad = scan_dir.survey_of(vec!["../torn".into()]).unwrap_err();
+    assert_eq!(bad.kind(), ErrorKind::BadName);
     let failed: Vec<_> = one_by_one.iter().filter(|(.., status)| status.is_err()).collect();
     assert!(failed.iter().all(|(service, ..)| service.name() == "torn"), "{failed:?}");
     assert_eq!(failed.len(), 1);

@@ -1,6 +1,6 @@
 //! `svctl status`: how services stand.
 
-use std::{collections::BTreeSet, io, num::NonZeroUsize, thread, time::Duration};
+use std::{collections::BTreeSet, ffi::OsStr, io, num::NonZeroUsize, thread, time::Duration};
 
 use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
 
@@ -60,11 +60,16 @@ fn look_at(
     status: &args::Status,
     output: &mut Output,
 ) -> Result<Vec<Looked>, NoTargets> {
-    if status.services.is_empty() && names::is_plain(global) {
-        let survey = names::survey(global, output)?;
+    if let Some(survey) = names::survey(global, &status.services, output)? {
         let how = How::of(survey.len(), status, output);
         let look = |service: &Service, seen| Looked::of(service, seen, &how);
-        let looked = survey.look(threads(survey.len()), look);
+        let other = |name: &OsStr, error| {
+            // What is listed and is no service is left out; what was named is not.
+            let path = survey.dir().join(name);
+            let row = Row::failed(&name.to_string_lossy(), Some(&path), &error);
+            (!status.services.is_empty()).then(|| Looked::new(row, None, Some(error), &how))
+        };
+        let looked = survey.look_or(threads(survey.len()), look, other);
         if looked.is_empty() {
             names::nothing_in(survey.dir(), output);
         }
