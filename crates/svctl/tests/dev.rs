@@ -171,6 +171,10 @@ fn services_start_by_need_and_stop_in_reverse() {
     };
     position(&both, "base | base is here");
     assert_eq!((stage.state("base"), stage.state("top")), ("ready".into(), "up".into()));
+    // What a service writes there is its log.
+    let enabled = stage.path("tree/enabled").display().to_string();
+    let logged = run(["logs", "--dir", &enabled, "top"].map(str::to_owned));
+    assert!(logged.code == 0 && logged.out.ends_with("top is here\n"), "{logged:?}");
     running.signal(Signal::SIGINT);
     let (code, lines) = running.end();
     assert_eq!(code, Some(0), "{lines:#?}");

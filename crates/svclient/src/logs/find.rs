@@ -10,23 +10,33 @@ use std::{
 
 use svproto::{Pid, Scale, files};
 
-use super::{LogDir, tail::is_log};
+use super::{CURRENT, LogDir, tail::is_log};
 use crate::Service;
 
 impl Service {
     /// The log directories of this service: those that its logger names on its command line, as far
-    /// as the system shows it (Linux); else those in `log/` that hold a log. Empty where none can
-    /// be found.
+    /// as the system shows it (Linux); else those in `log/` that hold a log. Without a logger, the
+    /// one whose `current` its process has as standard output, as under `svctl dev`. Empty where
+    /// none can be found.
     #[must_use]
     pub fn logs(&self) -> Vec<LogDir> {
-        let Some(logger) = self.log() else { return Vec::new() };
-        let status = logger.status().ok().and_then(|seen| seen.reading.status().copied());
-        let mut found = status.and_then(|status| status.pid).map(of_process).unwrap_or_default();
+        let process = |service: &Self| service.status().ok()?.reading.status()?.pid;
+        let Some(logger) = self.log() else {
+            return process(self).and_then(written_by).into_iter().collect();
+        };
+        let mut found = process(&logger).map(of_process).unwrap_or_default();
         if found.is_empty() {
             found = in_directory(&self.home().for_paths().join(files::LOG));
         }
         found
     }
+}
+
+/// Where a process writes that keeps its log itself.
+fn written_by(pid: Pid) -> Option<LogDir> {
+    let file = fs::read_link(format!("/proc/{pid}/fd/1")).ok()?;
+    let dir = file.parent().filter(|_| file.ends_with(CURRENT))?;
+    LogDir::open(dir).ok()
 }
 
 /// What a logger says it writes.
