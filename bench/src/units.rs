@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use svclient::{Bulk, State};
 use svsystemd::{Bus, UnitName};
 
 use crate::{
@@ -37,8 +38,9 @@ fn start(template: &str, count: usize, sleep: &str) -> Fallible<Vec<UnitName>> {
     Ok(names.iter().map(|name| UnitName::new(name)).collect::<Result<_, _>>()?)
 }
 
-/// All of them: the manager is asked for a list; ours for names; the manager for two properties of
-/// each, and for all of each; ours for those.
+/// All of them: the manager is asked for a list, ours for states; the manager for two properties of
+/// each, ours for statuses, over a connection that has asked before and over a fresh one; the manager
+/// for all of each, ours for those.
 pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let units = start("svbench", count, "1000")?;
     let mut wire = Wire::connect()?;
@@ -69,7 +71,18 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let mut other = Wire::connect()?;
     let mut third = Wire::connect()?;
     let bus = Bus::system().wait()?;
-    columns(&["floor", "names", "floor-two", "floor-all", "ours-all"]);
+    // A fresh one knows nothing; connecting is not part of the row.
+    let mut fresh = (0..=rounds).map(|_| Bus::system().wait()).collect::<Result<Vec<_>, _>>()?;
+    let statuses = |bus: &Bus| -> Fallible {
+        let units: Vec<_> = units.iter().map(|unit| bus.named(unit.clone())).collect();
+        for observation in Bulk::new(&units).statuses() {
+            let observation = observation?;
+            let status = observation.reading.status().ok_or("no status")?;
+            status.pid.zip(status.since).ok_or("no process")?;
+        }
+        Ok(())
+    };
+    columns(&["floor", "states", "floor-two", "statuses", "first", "floor-all", "ours-all"]);
     in_turn(
         rounds,
         1,
@@ -80,8 +93,9 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
                 })
             },
             &mut || {
-                let names = bus.loaded(&[PATTERN]).wait()?;
-                if names.len() == count { Ok(()) } else { Err("not all are listed".into()) }
+                let states = bus.states(&[PATTERN]).wait()?;
+                let up = states.iter().filter(|it| it.state == State::Up).count();
+                if up == count { Ok(()) } else { Err("not all are up".into()) }
             },
             &mut || {
                 get_two.chunks(UNANSWERED).try_for_each(|calls| {
@@ -89,6 +103,8 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
                     Ok(())
                 })
             },
+            &mut || statuses(&bus),
+            &mut || statuses(&fresh.pop().ok_or("no fresh connection")?),
             &mut || {
                 get_all.chunks(UNANSWERED).try_for_each(|calls| {
                     black_box(other.ask(&calls.concat(), calls.len())?);
@@ -151,10 +167,10 @@ pub(crate) fn live(count: usize, changing: usize) -> Fallible {
 pub(crate) fn list(times: usize) -> Fallible {
     start("svbench", 3, "1000")?;
     let bus = Bus::system().wait()?;
-    bus.loaded(&[PATTERN]).wait()?;
+    bus.states(&[PATTERN]).wait()?;
     op::mark(Mark::Begin);
     for _ in 0..times {
-        black_box(bus.loaded(&[PATTERN]).wait()?);
+        black_box(bus.states(&[PATTERN]).wait()?);
     }
     op::mark(Mark::End);
     Ok(())

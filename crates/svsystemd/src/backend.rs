@@ -113,7 +113,7 @@ impl Backend for Unit {
         let deadline = std::time::Instant::now().checked_add(crate::Bus::PATIENCE);
         let ring = async {
             // Signals come under the unit's own name only.
-            let id = self.look().await?.id().unwrap_or_else(|| Self::name(self).clone());
+            let id = self.bus().id_of(Self::name(self)).await?;
             self.bus().router().ring(id, waker).await
         };
         match block_on(ring, deadline) {

@@ -2,15 +2,19 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
+use svclient::Observation;
+
 use crate::{
-    Action, Asked, Error, Unit, UnitName, UnitStatus,
+    Action, Asked, Error, Unit, UnitName, UnitState, UnitStatus,
     asked::lock,
     bulk::AllUnits,
     error::Subject,
+    listed::Listed,
+    observe::Memory,
     place::Place,
     proxy::FileChange,
     pump::{Deaf, Pump},
@@ -35,6 +39,7 @@ pub(crate) struct Inner {
     calls: Mutex<Option<Arc<Pump>>>,
     router: Router,
     batch: Arc<AllUnits>,
+    memory: Mutex<Memory>,
 }
 
 impl Bus {
@@ -82,6 +87,7 @@ impl Bus {
             calls: Mutex::new(None),
             router,
             batch: Arc::new(AllUnits(inner.clone())),
+            memory: Mutex::default(),
         }))
     }
 
@@ -146,6 +152,36 @@ impl Bus {
         units: &'a [UnitName],
     ) -> Asked<'a, Vec<Result<UnitStatus, Error>>> {
         self.ask(Action::Look, &Subject::Manager, crate::bulk::status(self, units))
+    }
+
+    /// What all supervisors tell of many units, in their order.
+    pub(crate) fn observe<'a>(
+        &'a self,
+        units: &'a [UnitName],
+    ) -> Asked<'a, Vec<Result<Observation, Error>>> {
+        self.ask(Action::Look, &Subject::Manager, crate::observe::observations(self, units))
+    }
+
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.inner.memory)
+    }
+
+    /// The states of the units that are loaded and whose name fits a pattern with shell wildcards,
+    /// sorted by name: one question, whatever their number. [`Bus::status_of`] asks for the rest.
+    pub fn states<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitState>> {
+        self.ask(Action::Look, &Subject::Manager, async move {
+            Ok(states_of(self.list_by_patterns(patterns).await?))
+        })
+    }
+
+    /// The states of these units, sorted by name, in one question. Also of those that do not exist
+    /// ([`UnitState::load`]); one that was asked for under an alias is there under its own name.
+    pub fn states_of<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<UnitState>> {
+        self.ask(
+            Action::Look,
+            &Subject::Manager,
+            async move { Ok(states_of(self.list(units).await?)) },
+        )
     }
 
     /// The units that are loaded and whose name fits a pattern with shell wildcards, sorted. Units
@@ -299,6 +335,12 @@ impl Bus {
     pub(crate) const fn is_interactive(&self) -> bool {
         self.interactive
     }
+}
+
+fn states_of(rows: Vec<Listed>) -> Vec<UnitState> {
+    let mut states: Vec<_> = rows.into_iter().filter_map(UnitState::of).collect();
+    states.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    states
 }
 
 impl fmt::Debug for Bus {

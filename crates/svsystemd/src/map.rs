@@ -106,7 +106,7 @@ fn phase(active: &str, sub: &str, pid: Option<Pid>) -> (Phase, Stage) {
 }
 
 /// Whether services of this type say themselves when they are ready.
-fn notifies(kind: &str) -> bool {
+pub(crate) fn notifies(kind: &str) -> bool {
     matches!(kind, "notify" | "notify-reload" | "dbus")
 }
 
@@ -193,8 +193,8 @@ fn moment(unit: &Properties, name: &str) -> Option<UnixTime> {
 }
 
 impl Load {
-    pub(crate) fn of(unit: &Properties) -> Self {
-        match unit.text("LoadState") {
+    pub(crate) fn of(word: &str) -> Self {
+        match word {
             "loaded" => Self::Loaded,
             "not-found" => Self::NotFound,
             "masked" => Self::Masked,

@@ -4,7 +4,7 @@
 //! manager may be in another pid namespace. So a process counts only if it is in the unit's control
 //! group.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, io::Read, thread, time::Duration};
 
 use crate::{
     Properties,
@@ -21,29 +21,78 @@ pub(crate) fn main(unit: &Properties) -> MainProcess {
 }
 
 fn state(pid: u64, group: &str) -> MainProcess {
-    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    if group.is_empty() || !is_in(&read("cgroup"), group) {
+    if group.is_empty() {
         return MainProcess::Unseen;
     }
+    let mut buffer = [0; PAGE];
+    let is_in = |cgroup: &str| any_group(cgroup, |path| is_in(path, group));
+    if !read(&format!("/proc/{pid}/cgroup"), &mut buffer).is_some_and(is_in) {
+        return MainProcess::Unseen;
+    }
+    run_state(pid, &mut buffer)
+}
+
+fn run_state(pid: u64, buffer: &mut [u8; PAGE]) -> MainProcess {
     // "1234 (a name) T ...": the name may have any character, so from its end.
-    let stat = read("stat");
-    match stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()) {
+    let stat = read(&format!("/proc/{pid}/stat"), buffer);
+    match stat.and_then(|stat| stat.rsplit_once(") ")?.1.chars().next()) {
         Some('T') => MainProcess::Stopped,
         Some(_) => MainProcess::Going,
         None => MainProcess::Unseen,
     }
 }
 
-/// Whether `/proc/PID/cgroup` says that the process is in this group or below it.
-fn is_in(cgroup: &str, group: &str) -> bool {
+/// The main process of a service of which the manager has not said which group it has, by the rule
+/// that gives it one: below the manager's own come slices, then the unit. `None` unless it is there
+/// and not frozen, which takes the one hierarchy of cgroup2; then the manager knows better.
+pub(crate) fn sight(pid: u64, root: &str, unit: &str) -> Option<MainProcess> {
+    let mut buffer = [0; PAGE];
+    let cgroup = read(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
+    let group = cgroup.lines().find_map(|line| group_of(line.strip_prefix("0::")?, root, unit))?;
+    let freeze = format!("/sys/fs/cgroup{group}/cgroup.freeze");
+    if read(&freeze, &mut buffer)? != "0\n" {
+        return None;
+    }
+    Some(run_state(pid, &mut buffer)).filter(|it| *it != MainProcess::Unseen)
+}
+
+/// The group of a unit, from the path of a process in it or below it.
+fn group_of<'a>(path: &'a str, root: &str, unit: &str) -> Option<&'a str> {
+    let mut rest = path.strip_prefix(root.trim_end_matches('/'))?;
+    loop {
+        rest = rest.strip_prefix('/')?;
+        let name = rest.split('/').next()?;
+        rest = rest.get(name.len()..)?;
+        // A name that would be one of the kernel's files has a "_" in front.
+        if name == unit || name.strip_prefix('_') == Some(unit) {
+            return path.get(..path.len() - rest.len());
+        }
+        name.strip_suffix(".slice")?;
+    }
+}
+
+/// What these files have fits into this; longer ones count as not readable.
+const PAGE: usize = 4096;
+
+/// One read: these files are made when they are read, and it is done for hundreds of services.
+fn read<'a>(path: &str, buffer: &'a mut [u8; PAGE]) -> Option<&'a str> {
+    let len = fs::File::open(path).ok()?.read(buffer).ok()?;
+    std::str::from_utf8(buffer.get(..len).filter(|it| it.len() < PAGE)?).ok()
+}
+
+/// Whether `/proc/PID/cgroup` has a wanted path in systemd's hierarchy.
+fn any_group(cgroup: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
     cgroup.lines().any(|line| {
         // "0::/system.slice/web.service", or with a named hierarchy "1:name=systemd:/…".
         let mut fields = line.splitn(3, ':');
         let (_, kind, path) = (fields.next(), fields.next(), fields.next());
-        let below = path.and_then(|path| path.strip_prefix(group));
-        matches!(kind, Some("" | "name=systemd"))
-            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        matches!(kind, Some("" | "name=systemd")) && path.is_some_and(&is_wanted)
     })
+}
+
+/// Whether a process of this path is in this group or below it.
+fn is_in(path: &str, group: &str) -> bool {
+    path.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Filled once the main process looks like `wanted`, or has gone, or a second has passed.
@@ -80,6 +129,7 @@ mod tests {
 
     #[test]
     fn a_process_counts_only_in_the_units_group() {
+        let is_in = |cgroup: &str, group: &str| any_group(cgroup, |path| is_in(path, group));
         let unified = "0::/system.slice/web.service\n";
         assert!(is_in(unified, "/system.slice/web.service"));
         assert!(is_in("0::/system.slice/web.service/sub\n", "/system.slice/web.service"));
@@ -87,6 +137,30 @@ mod tests {
         assert!(!is_in("0::/\n", "/system.slice/web.service"));
         let hybrid = "4:memory:/\n1:name=systemd:/system.slice/web.service\n0::/x\n";
         assert!(is_in(hybrid, "/system.slice/web.service"));
+    }
+
+    #[test]
+    fn the_group_of_a_unit_is_below_slices_of_its_own_manager() {
+        let web = |path, root| group_of(path, root, "web.service");
+        let group = "/system.slice/web.service";
+        assert_eq!(web(group, ""), Some(group));
+        assert_eq!(web(group, "/"), Some(group));
+        assert_eq!(web("/system.slice/web.service/sub/x", ""), Some(group));
+        assert_eq!(
+            web("/a.slice/a-b.slice/web.service", ""),
+            Some("/a.slice/a-b.slice/web.service")
+        );
+        assert_eq!(web("/web.service", ""), Some("/web.service"));
+        assert_eq!(web("/system.slice/_web.service", ""), Some("/system.slice/_web.service"));
+        let user = "/user.slice/user-1.slice/user@1.service/app.slice/web.service";
+        assert_eq!(web(user, "/user.slice/user-1.slice/user@1.service"), Some(user));
+        // That of another manager, of another unit, and of none.
+        assert_eq!(web(user, ""), None);
+        assert_eq!(web("/system.slice/web.service", "/user.slice"), None);
+        assert_eq!(web("/system.slice/web.service.d", ""), None);
+        assert_eq!(web("/system.slice/other.service/web.service", ""), None);
+        assert_eq!(web("/system.slice", ""), None);
+        assert_eq!(web("/", ""), None);
     }
 
     #[test]

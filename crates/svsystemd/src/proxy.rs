@@ -6,11 +6,15 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use zbus::{DynamicType, Message, ObjectPath, Variant, message::Flags};
+use zbus::{
+    DynamicType, Message, ObjectPath, Variant,
+    message::{Flags, Type},
+};
 
 use crate::{
-    Action, Bus, Error, Properties, UnitName,
+    Action, Bus, Error, Properties, UnitName, Value,
     error::{Reason, Subject},
+    listed::Listed,
     pump::Pump,
 };
 
@@ -18,7 +22,8 @@ pub(crate) const MANAGER_NAME: &str = "org.freedesktop.systemd1";
 pub(crate) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 pub(crate) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
+pub(crate) const UNIT: &str = "org.freedesktop.systemd1.Unit";
+pub(crate) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const JOB: &str = "org.freedesktop.systemd1.Job";
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
@@ -55,26 +60,19 @@ pub(crate) enum Half {
     Second,
 }
 
-/// One row of `ListUnitsByNames`.
-#[derive(Clone, Debug)]
-pub(crate) struct Listed {
-    pub(crate) name: String,
-    pub(crate) load: String,
-    pub(crate) active: String,
-    pub(crate) sub: String,
-}
-
-type ListedRow = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    zbus::OwnedObjectPath,
+/// As on the wire: name, description, load, active and sub state, whom it follows, path, job, its
+/// type, its path.
+type ListedRow<'a> = (
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    ObjectPath<'a>,
     u32,
-    String,
-    zbus::OwnedObjectPath,
+    &'a str,
+    ObjectPath<'a>,
 );
 
 /// A change that a method made to the links of unit files: what, the link, where it leads.
@@ -181,6 +179,24 @@ impl Bus {
         Ok(replies.collect())
     }
 
+    /// The name that a unit itself goes by.
+    pub(crate) async fn id_of(&self, unit: &UnitName) -> Result<UnitName, Error> {
+        let subject = unit.into();
+        let ask =
+            || self.message(Action::Look, &subject, &unit.path(), PROPERTIES, "Get", &(UNIT, "Id"));
+        let pump = self.pump().await?;
+        let reply = match pump.call(Action::Look, &subject, ask()?).await {
+            // It changes nothing, so it may be asked again over a new connection.
+            Err(Error::Lost { .. }) => {
+                self.pump().await?.call(Action::Look, &subject, ask()?).await?
+            }
+            reply => reply?,
+        };
+        let id = value_of(&reply);
+        let id = id.as_ref().and_then(Value::text).map(UnitName::new);
+        Ok(id.and_then(Result::ok).unwrap_or_else(|| unit.clone()))
+    }
+
     /// The type of a pending job; `None` if it is gone by now.
     pub(crate) async fn job_type(&self, unit: &UnitName, id: u32) -> Result<Option<String>, Error> {
         let subject = unit.into();
@@ -201,21 +217,60 @@ impl Bus {
 
     /// The state of many units, in one round trip, also of those that do not exist.
     pub(crate) async fn list(&self, units: &[UnitName]) -> Result<Vec<Listed>, Error> {
+        Ok(self.list_and(units, &[]).await?.0)
+    }
+
+    /// The same, and properties of the manager; `None` for those that it does not have.
+    pub(crate) async fn list_and(
+        &self,
+        units: &[UnitName],
+        properties: &[(&str, &str)],
+    ) -> Result<(Vec<Listed>, Vec<Option<Value>>), Error> {
+        let (action, subject) = (Action::Look, Subject::Manager);
         let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
-        let subject = Subject::Manager;
-        let rows: Vec<ListedRow> =
-            self.manager(Action::Look, &subject, "ListUnitsByNames", &(names,)).await?;
-        Ok(rows.into_iter().map(listed).collect())
+        let (path, interface) = (MANAGER_PATH, MANAGER);
+        let list =
+            self.message(action, &subject, path, interface, "ListUnitsByNames", &(names,))?;
+        let mut calls = vec![list];
+        for body in properties {
+            calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
+        }
+        let mut replies = crate::asked::all(self.pump().await?.send(calls)).await.into_iter();
+        let list = crate::pump::sorted(action, &subject, replies.next().flatten())?;
+        Ok((rows_of(&list)?, replies.map(|reply| value_of(&reply?)).collect()))
     }
 
     /// The loaded units whose name fits one of these patterns (shell wildcards).
     pub(crate) async fn list_by_patterns(&self, patterns: &[&str]) -> Result<Vec<Listed>, Error> {
+        let (action, subject) = (Action::Look, Subject::Manager);
         let states: &[&str] = &[];
-        let subject = Subject::Manager;
         let body = (states, patterns);
-        let rows: Vec<ListedRow> =
-            self.manager(Action::Look, &subject, "ListUnitsByPatterns", &body).await?;
-        Ok(rows.into_iter().map(listed).collect())
+        let (path, member) = (MANAGER_PATH, "ListUnitsByPatterns");
+        let call = self.message(action, &subject, path, MANAGER, member, &body)?;
+        rows_of(&self.pump().await?.call(action, &subject, call).await?)
+    }
+
+    /// Properties of objects, in one go: for each object its path, and interface and name of each
+    /// property. `None` for what was not answered, or not by a value.
+    pub(crate) async fn get_each(
+        &self,
+        questions: &[(String, &[(&str, &str)])],
+    ) -> Result<Vec<Vec<Option<Value>>>, Error> {
+        let (action, subject) = (Action::Look, Subject::Manager);
+        let mut calls = Vec::new();
+        for (path, names) in questions {
+            for body in *names {
+                calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
+            }
+        }
+        if calls.is_empty() {
+            return Ok(vec![Vec::new(); questions.len()]);
+        }
+        let mut replies = crate::asked::all(self.pump().await?.send(calls)).await.into_iter();
+        let of = |(_, names): &(String, &[_])| {
+            replies.by_ref().take(names.len()).map(|reply| value_of(&reply?)).collect()
+        };
+        Ok(questions.iter().map(of).collect())
     }
 
     /// The paths of the unit files whose name fits one of these patterns.
@@ -229,9 +284,26 @@ impl Bus {
     }
 }
 
-fn listed(row: ListedRow) -> Listed {
-    let (name, _, load, active, sub, ..) = row;
-    Listed { name, load, active, sub }
+fn rows_of(reply: &Message) -> Result<Vec<Listed>, Error> {
+    let body = reply.body();
+    let rows: Vec<ListedRow<'_>> =
+        body.deserialize().map_err(|why| malformed(Action::Look, &Subject::Manager, &why))?;
+    let listed = |(name, _, load, active, sub, follows, _, job, kind, _): ListedRow<'_>| Listed {
+        name: name.to_owned(),
+        load: load.to_owned(),
+        active: active.to_owned(),
+        sub: sub.to_owned(),
+        follows: follows.to_owned(),
+        job: (job != 0).then(|| (job, kind.to_owned())),
+    };
+    Ok(rows.into_iter().map(listed).collect())
+}
+
+/// The value in the reply to a `Get`.
+fn value_of(reply: &Message) -> Option<Value> {
+    let body = (reply.message_type() == Type::MethodReturn).then(|| reply.body())?;
+    let value: Variant<'_> = body.deserialize().ok()?;
+    Some(Value::from_variant(&value))
 }
 
 /// The body of a reply, of a type that owns its parts.

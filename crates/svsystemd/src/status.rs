@@ -96,7 +96,7 @@ impl fmt::Display for ServiceResult {
 impl UnitStatus {
     pub(crate) fn new(properties: Properties, job: Option<JobKind>, main: MainProcess) -> Self {
         let status = map::status(&properties, job, main);
-        Self { status, load: Load::of(&properties), properties }
+        Self { status, load: Load::of(properties.text("LoadState")), properties }
     }
 
     /// The name that the unit itself goes by; others may be aliases.

@@ -93,9 +93,7 @@ impl Bus {
                 queue: VecDeque::new(),
                 given_out: 0,
             };
-            for unit in units {
-                watch.look(unit, UnitNews::Snapshot).await;
-            }
+            watch.look_at_each(units, UnitNews::Snapshot).await;
             Ok(watch)
         })
     }
@@ -160,8 +158,31 @@ impl UnitWatch {
 
     async fn look_at_all(&mut self, news: UnitNews) {
         let units: Vec<_> = self.units.keys().cloned().collect();
-        for unit in units {
-            self.look(&unit, news).await;
+        self.look_at_each(&units, news).await;
+    }
+
+    /// Reads many units, all questions on the wire before the first answer.
+    async fn look_at_each(&mut self, units: &[UnitName], news: UnitNews) {
+        let asked = units.iter().cloned().enumerate().collect();
+        match crate::bulk::in_full(&self.bus, asked).await {
+            Ok(seen) => {
+                for (unit, (_, status)) in units.iter().zip(seen) {
+                    match status {
+                        // Alone it is asked again over a new connection.
+                        Err(Error::Lost { .. }) => self.look(unit, news).await,
+                        status => {
+                            if self.found(unit, news, status) {
+                                self.look(unit, UnitNews::Changed).await;
+                            }
+                        }
+                    }
+                }
+            }
+            Err(_) => {
+                for unit in units {
+                    self.look(unit, news).await;
+                }
+            }
         }
     }
 
@@ -210,9 +231,25 @@ impl UnitWatch {
     async fn look(&mut self, unit: &UnitName, news: UnitNews) {
         let handle: Unit = self.bus.named(unit.clone());
         let status = handle.look().await;
+        if self.found(unit, news, status) {
+            let status = handle.look().await;
+            self.found(unit, UnitNews::Changed, status);
+        }
+    }
+
+    /// Takes what was read, and by which name the unit is signalled. Whether that was learned only
+    /// now: what was signalled since it was read was not heard then.
+    fn found(
+        &mut self,
+        unit: &UnitName,
+        news: UnitNews,
+        status: Result<UnitStatus, Error>,
+    ) -> bool {
+        let mut is_late = false;
         if let Ok(status) = &status {
             let id = status.id().unwrap_or_else(|| unit.clone());
             self.listening.also(&id);
+            is_late = id != *unit && !self.ids.contains_key(&id);
             self.ids.insert(id, unit.clone());
         }
         let seen = self.units.entry(unit.clone()).or_default();
@@ -227,6 +264,7 @@ impl UnitWatch {
             status => status,
         };
         self.tell(unit, news, status);
+        is_late
     }
 
     /// Queues what is new.

@@ -188,7 +188,7 @@ fn stamps_are_those_of_what_is_there() {
 #[test]
 fn unknown_words_survive() {
     let unit = unit("LoadState=odd Result=strange", &[]);
-    assert_eq!(Load::of(&unit), Load::Other("odd".to_owned()));
+    assert_eq!(Load::of(unit.text("LoadState")), Load::Other("odd".to_owned()));
     assert_eq!(ServiceResult::of(&unit).name(), "strange");
     for name in [
         "success",
@@ -207,6 +207,6 @@ fn unknown_words_survive() {
         assert_eq!(ServiceResult::of(&unit).name(), name);
         assert!(!matches!(ServiceResult::of(&unit), ServiceResult::Other(_)), "{name}");
     }
-    assert_eq!(Load::of(&super::tests::unit("LoadState=bad-setting", &[])), Load::Broken);
-    assert_eq!(Load::of(&super::tests::unit("LoadState=error", &[])), Load::Broken);
+    assert_eq!(Load::of("bad-setting"), Load::Broken);
+    assert_eq!(Load::of("error"), Load::Broken);
 }

@@ -55,20 +55,16 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     };
     let (look, show, calls) = (Rounds::parse(look)?, Rounds::parse(show)?, Trace::marked(calls)?);
     let (list, loops) = ("ListUnitsByPatterns, raw", "`systemctl show` each");
-    let names = work("`Bus::loaded`, the list that has the states");
-    table.compare(names, &look, ("names", "floor"), list, Asked::Within(1.5e6));
-    let all = work("`Bus::status_of`, with pids and stamps");
-    table.compare(&all, &look, ("ours-all", "floor-all"), "GetAll each, raw", Asked::Within(25e6));
-    let raw = work("of that the manager and the bus: raw GetAll of each");
-    table.compare(
-        raw,
-        &look,
-        ("floor-all", "floor-two"),
-        "raw Get of two properties of each",
-        Asked::Nothing,
-    );
+    table.compare(work("`Bus::states`"), &look, ("states", "floor"), list, Asked::Within(1.5e6));
+    let statuses = work("`Bulk::statuses`, with pids and stamps");
+    let (two, within) = ("raw Get of two properties of each", Asked::Within(25e6));
+    table.compare(&statuses, &look, ("statuses", "floor-two"), two, within);
+    let first = work("the same, the first time over a connection");
+    table.compare(first, &look, ("first", "floor-two"), two, within);
+    let (all, raw) = (work("`Bus::status_of`, every property"), "GetAll each, raw");
+    table.compare(all, &look, ("ours-all", "floor-all"), raw, Asked::Nothing);
     let both = look.with(show, "systemctl");
-    table.compare(all, &both, ("ours-all", "systemctl"), loops, Asked::Nothing);
+    table.compare(statuses, &both, ("statuses", "systemctl"), loops, Asked::Nothing);
     let sent = calls.count(|call| call.name.starts_with("send") && call.on == "a socket");
     let live = work(&format!("calls to the bus while {CHANGING} of them change"));
     table.fact(live, Figure::once(sent.to_string()), "0", sent == 0);

@@ -1,0 +1,130 @@
+//! What one list tells of many units: their states, in systemd's words and in those of all
+//! supervisors.
+
+use svproto::State;
+
+use crate::{
+    Load, Properties, UnitName, Value,
+    map::{self, JobKind, MainProcess},
+};
+
+/// One row of `ListUnitsByNames`.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) load: String,
+    pub(crate) active: String,
+    pub(crate) sub: String,
+    pub(crate) follows: String,
+    /// Number and type.
+    pub(crate) job: Option<(u32, String)>,
+}
+
+/// The state of a unit, as a list of many has it: without processes and moments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitState {
+    /// The name that the unit itself goes by.
+    pub name: UnitName,
+    /// What there is of its unit file.
+    pub load: Load,
+    /// systemd's `ActiveState`, as in "active".
+    pub active: String,
+    /// systemd's `SubState`, as in "running".
+    pub sub: String,
+    /// The unit whose state it has taken over (devices only).
+    pub follows: Option<UnitName>,
+    /// The pending job: its number, and its type as in "start".
+    pub job: Option<(u32, String)>,
+    /// The word of all supervisors, as far as a list tells. `Up` may be `Ready` or `Paused`, and
+    /// `Down` a run that was the last ([`crate::Unit::once`]) and has ended; only
+    /// [`crate::UnitStatus`] tells.
+    pub state: State,
+}
+
+impl UnitState {
+    /// `None` for a name that no unit can have.
+    pub(crate) fn of(row: Listed) -> Option<Self> {
+        let name = UnitName::new(&row.name).ok()?;
+        Some(Self {
+            name,
+            load: Load::of(&row.load),
+            state: row.state(),
+            follows: UnitName::new(&row.follows).ok(),
+            active: row.active,
+            sub: row.sub,
+            job: row.job,
+        })
+    }
+}
+
+impl Listed {
+    /// A name behind which there is nothing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.load == "not-found" && self.active == "inactive"
+    }
+
+    /// A service that runs and has no job: it has a main process, most likely.
+    pub(crate) fn runs(&self) -> bool {
+        self.load == "loaded"
+            && (self.active.as_str(), self.sub.as_str()) == ("active", "running")
+            && self.job.is_none()
+            && self.name.ends_with(".service")
+    }
+
+    /// As properties of the unit.
+    pub(crate) fn say(&self, properties: &mut Properties) {
+        for (name, word) in [
+            ("Id", &self.name),
+            ("LoadState", &self.load),
+            ("ActiveState", &self.active),
+            ("SubState", &self.sub),
+        ] {
+            properties.0.insert(name.to_owned(), Value::Text(word.clone()));
+        }
+    }
+
+    fn state(&self) -> State {
+        let job = self.job.as_ref().and_then(|(_, kind)| JobKind::from_type(kind));
+        let words = [("ActiveState", &self.active), ("SubState", &self.sub)];
+        let words = words.map(|(name, word)| (name, Value::Text(word.clone())));
+        map::status(&words.into_iter().collect(), job, MainProcess::Unseen).state()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(active: &str, sub: &str, job: Option<&str>) -> UnitState {
+        let row = Listed {
+            name: "web.service".to_owned(),
+            load: "loaded".to_owned(),
+            active: active.to_owned(),
+            sub: sub.to_owned(),
+            follows: String::new(),
+            job: job.map(|kind| (7, kind.to_owned())),
+        };
+        UnitState::of(row).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_the_word_of_the_table() {
+        for (active, sub, job, state) in [
+            ("active", "running", None, State::Up),
+            ("active", "running", Some("stop"), State::Stopping),
+            ("active", "exited", None, State::Exited),
+            ("reloading", "reload", None, State::Up),
+            ("activating", "start", Some("start"), State::Starting),
+            ("activating", "auto-restart", None, State::Backoff),
+            ("deactivating", "stop-sigterm", Some("stop"), State::Stopping),
+            ("deactivating", "stop-post", None, State::Finishing),
+            ("inactive", "dead", None, State::Down),
+            ("failed", "failed", None, State::Failed),
+            ("new", "words", None, State::Unknown),
+        ] {
+            assert_eq!(listed(active, sub, job).state, state, "{active}/{sub} {job:?}");
+        }
+        let row = listed("active", "running", Some("stop"));
+        assert_eq!((row.follows, row.job), (None, Some((7, "stop".to_owned()))));
+    }
+}

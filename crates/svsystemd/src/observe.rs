@@ -1,0 +1,212 @@
+//! What all supervisors tell of a unit, of many units, by as few questions as that takes.
+//!
+//! `GetAll` costs the manager 0.4 ms for a unit, and one list costs 0.5 ms for 200. So a service
+//! that runs is not read in full: the list has its state, two questions its process and the moment
+//! of its start, and three more what its files say, which are kept as long as that process runs and
+//! the manager has not read its files again. Everything else is read in full.
+//!
+//! Five answers are not one moment, so they count only if they must be true of one: the process was
+//! started before the list was asked for, and is still there, in the unit's group, after the last
+//! answer. Then it was the main process when the list was made. Else the unit is read in full.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use svclient::Observation;
+
+use crate::{
+    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk,
+    listed::Listed,
+    map::MainProcess,
+    process,
+    proxy::{MANAGER, SERVICE, UNIT},
+};
+
+/// Units of which something is kept, at most.
+const KEPT: usize = 16 * 1024;
+
+/// What the files of running services said.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// When the manager read its files last (`UnitsLoadTimestampMonotonic`; 0 for never).
+    read: Option<u64>,
+    units: BTreeMap<UnitName, Arc<Run>>,
+}
+
+/// One run of a service, and what does not change while it lasts: who has a main process is not
+/// dropped from the manager's memory, so its files are read again only when all are.
+struct Run {
+    pid: u64,
+    started: u64,
+    facts: Properties,
+}
+
+/// Asked once for a run.
+const FACTS: [(&str, &str); 3] =
+    [(SERVICE, "Type"), (UNIT, "UnitFileState"), (UNIT, "DropInPaths")];
+
+/// A service that runs, by the list.
+struct Running {
+    at: usize,
+    unit: UnitName,
+    row: Arc<Listed>,
+    known: Option<Arc<Run>>,
+}
+
+/// What all supervisors tell of each unit, in their order.
+pub(crate) async fn observations(
+    bus: &Bus,
+    units: &[UnitName],
+) -> Result<Vec<Result<Observation, Error>>, Error> {
+    // Before the list, so that a process that was started earlier was there when it was made.
+    let asked_at = micros_now();
+    let manager = [(MANAGER, "UnitsLoadTimestampMonotonic"), (MANAGER, "ControlGroup")];
+    let (rows, about) = bus.list_and(units, &manager).await?;
+    let read = about.first().and_then(Option::as_ref).and_then(Value::unsigned);
+    let root = about.get(1).and_then(Option::as_ref).and_then(Value::text);
+    let rows: HashMap<String, Arc<Listed>> =
+        rows.into_iter().map(|row| (row.name.clone(), Arc::new(row))).collect();
+    let mut seen: Vec<(usize, Result<UnitStatus, Error>)> = Vec::with_capacity(units.len());
+    let (mut running, mut whole) = (Vec::new(), Vec::new());
+    for (at, unit) in units.iter().enumerate() {
+        match rows.get(unit.as_str()) {
+            Some(row) if row.is_nothing() => seen.push((at, Ok(bulk::absent(row)))),
+            Some(row) if root.is_some() && row.runs() => {
+                let known = read.and_then(|read| bus.memory().run(read, unit));
+                running.push(Running { at, unit: unit.clone(), row: Arc::clone(row), known });
+            }
+            _ => whole.push((at, unit.clone())),
+        }
+    }
+    let answers = first_answers(bus, &running).await?;
+    let runs = whole_runs(bus, &running, answers).await?;
+    for (it, run) in running.into_iter().zip(runs) {
+        let status = run.as_ref().filter(|run| run.started < asked_at).and_then(|run| {
+            let main = process::sight(run.pid, root.unwrap_or_default(), it.unit.as_str())?;
+            Some(status_of(&it.row, run, main))
+        });
+        match (status, run) {
+            (Some(status), Some(run)) => {
+                if let (Some(read), false) = (read, it.known.is_some_and(|k| Arc::ptr_eq(&k, &run)))
+                {
+                    bus.memory().keep(read, it.unit, run);
+                }
+                seen.push((it.at, Ok(status)));
+            }
+            _ => whole.push((it.at, it.unit)),
+        }
+    }
+    seen.extend(bulk::in_full(bus, whole).await?);
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
+}
+
+/// The process and the moment of its start, in this order: if it ends between the two answers, it is
+/// not there afterwards. And what its files say, where that is not known.
+async fn first_answers(bus: &Bus, running: &[Running]) -> Result<Vec<Vec<Option<Value>>>, Error> {
+    let process = [(SERVICE, "MainPID"), (SERVICE, "ExecMainStartTimestamp")];
+    let all = [process.as_slice(), &FACTS].concat();
+    let questions = running.iter().map(|it| {
+        let asked: &[_] = if it.known.is_some() { &process } else { &all };
+        (it.unit.path(), asked)
+    });
+    bus.get_each(&questions.collect::<Vec<_>>()).await
+}
+
+/// The place among those that run, what is known so far, and what is to be asked.
+type Again = (usize, Run, Vec<(&'static str, &'static str)>);
+
+/// A second turn for who is another process than before, or says itself when it is ready. `None`
+/// where there is no process, or no answer.
+async fn whole_runs(
+    bus: &Bus,
+    running: &[Running],
+    answers: Vec<Vec<Option<Value>>>,
+) -> Result<Vec<Option<Arc<Run>>>, Error> {
+    const READY: (&str, &str) = (UNIT, "ActiveEnterTimestamp");
+    let mut runs = Vec::with_capacity(running.len());
+    let mut again: Vec<Again> = Vec::new();
+    for (at, (it, answers)) in running.iter().zip(answers).enumerate() {
+        runs.push(None);
+        let mut answers = answers.into_iter();
+        let mut number = || answers.next().flatten().as_ref().and_then(Value::unsigned);
+        let (Some(pid @ 1..), Some(started @ 1..)) = (number(), number()) else { continue };
+        let mut run = Run { pid, started, facts: Properties::default() };
+        match &it.known {
+            Some(known) if (known.pid, known.started) == (pid, started) => {
+                if let Some(slot) = runs.last_mut() {
+                    *slot = Some(Arc::clone(known));
+                }
+            }
+            Some(_) => again.push((at, run, [FACTS.as_slice(), &[READY]].concat())),
+            None => {
+                let answers: Vec<_> = answers.collect();
+                if !run.take(&FACTS, answers) {
+                    continue;
+                }
+                if crate::map::notifies(run.facts.text("Type")) {
+                    again.push((at, run, vec![READY]));
+                } else if let Some(slot) = runs.last_mut() {
+                    *slot = Some(Arc::new(run));
+                }
+            }
+        }
+    }
+    let questions: Vec<_> = again
+        .iter()
+        .filter_map(|(at, _, names)| Some((running.get(*at)?.unit.path(), names.as_slice())))
+        .collect();
+    let answers = bus.get_each(&questions).await?;
+    for ((at, mut run, names), answers) in again.into_iter().zip(answers) {
+        if let (true, Some(slot)) = (run.take(&names, answers), runs.get_mut(at)) {
+            *slot = Some(Arc::new(run));
+        }
+    }
+    Ok(runs)
+}
+
+impl Run {
+    /// Whether all of them were answered.
+    fn take(&mut self, names: &[(&str, &str)], answers: Vec<Option<Value>>) -> bool {
+        let mut complete = true;
+        for ((_, name), answer) in names.iter().zip(answers) {
+            match answer {
+                Some(value) => drop(self.facts.0.insert((*name).to_owned(), value)),
+                None => complete = false,
+            }
+        }
+        complete
+    }
+}
+
+/// By the same table as of a unit that was read in full.
+fn status_of(row: &Listed, run: &Run, main: MainProcess) -> UnitStatus {
+    let mut properties = run.facts.clone();
+    row.say(&mut properties);
+    let mut number = |name: &str, it| properties.0.insert(name.to_owned(), Value::Unsigned(it));
+    number("MainPID", run.pid);
+    number("ExecMainStartTimestamp", run.started);
+    UnitStatus::new(properties, None, main)
+}
+
+impl Memory {
+    fn run(&self, read: u64, unit: &UnitName) -> Option<Arc<Run>> {
+        self.units.get(unit).filter(|_| self.read == Some(read)).map(Arc::clone)
+    }
+
+    fn keep(&mut self, read: u64, unit: UnitName, run: Arc<Run>) {
+        if self.read != Some(read) || self.units.len() >= KEPT {
+            self.units.clear();
+        }
+        self.read = Some(read);
+        self.units.insert(unit, run);
+    }
+}
+
+/// The clock of `ExecMainStartTimestamp`, 0 if it is out of its mind.
+fn micros_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or_default()
+}
