@@ -22,7 +22,7 @@ use crate::{
     listed::Listed,
     map::MainProcess,
     process,
-    proxy::{MANAGER, SERVICE, UNIT},
+    proxy::{self, MANAGER, SERVICE, UNIT},
 };
 
 /// Units of which something is kept, at most.
@@ -47,6 +47,15 @@ struct Run {
 /// Asked once for a run.
 const FACTS: [(&str, &str); 3] =
     [(SERVICE, "Type"), (UNIT, "UnitFileState"), (UNIT, "DropInPaths")];
+
+/// Asked of services that say themselves when they are ready.
+const READY: (&str, &str) = (UNIT, "ActiveEnterTimestamp");
+
+/// So many are looked at together while the answers about others are on their way.
+const TOGETHER: usize = 32;
+
+/// Who is asked more, what is known so far, and what is to be asked.
+type Again = (Running, Run, Vec<(&'static str, &'static str)>);
 
 /// A service that runs, by the list.
 struct Running {
@@ -81,95 +90,99 @@ pub(crate) async fn observations(
             _ => whole.push((at, unit.clone())),
         }
     }
-    let answers = first_answers(bus, &running).await?;
-    let runs = whole_runs(bus, &running, answers).await?;
-    for (it, run) in running.into_iter().zip(runs) {
-        let status = run.as_ref().filter(|run| run.started < asked_at).and_then(|run| {
-            let main = process::sight(run.pid, root.unwrap_or_default(), it.unit.as_str())?;
-            Some(status_of(&it.row, run, main))
-        });
-        match (status, run) {
-            (Some(status), Some(run)) => {
-                if let (Some(read), false) = (read, it.known.is_some_and(|k| Arc::ptr_eq(&k, &run)))
-                {
-                    bus.memory().keep(read, it.unit, run);
-                }
-                seen.push((it.at, Ok(status)));
-            }
-            _ => whole.push((it.at, it.unit)),
-        }
-    }
+    let mut found = Found { bus, asked_at, read, root: root.unwrap_or_default(), seen, whole };
+    let again = first_turn(&mut found, running).await?;
+    second_turn(&mut found, again).await?;
+    let Found { mut seen, whole, .. } = found;
     seen.extend(bulk::in_full(bus, whole).await?);
     Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
 }
 
 /// The process and the moment of its start, in this order: if it ends between the two answers, it is
-/// not there afterwards. And what its files say, where that is not known.
-async fn first_answers(bus: &Bus, running: &[Running]) -> Result<Vec<Vec<Option<Value>>>, Error> {
+/// not there afterwards. And what its files say, where that is not known. Returns who is another
+/// process than before, or says itself when it is ready: there is more to ask.
+async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<Again>, Error> {
     let process = [(SERVICE, "MainPID"), (SERVICE, "ExecMainStartTimestamp")];
     let all = [process.as_slice(), &FACTS].concat();
-    let questions = running.iter().map(|it| {
+    let question = |it: &Running| {
         let asked: &[_] = if it.known.is_some() { &process } else { &all };
         (it.unit.path(), asked)
-    });
-    bus.get_each(&questions.collect::<Vec<_>>()).await
+    };
+    let questions: Vec<_> = running.iter().map(question).collect();
+    let mut asked = found.bus.ask_each(&questions).await?.into_iter();
+    let (mut running, mut again) = (running.into_iter().peekable(), Vec::new());
+    while running.peek().is_some() {
+        let answers = proxy::answers(asked.by_ref().take(TOGETHER).collect()).await;
+        for (answers, it) in answers.into_iter().zip(running.by_ref()) {
+            let mut answers = answers.into_iter();
+            let mut number = || answers.next().flatten().as_ref().and_then(Value::unsigned);
+            let (Some(pid @ 1..), Some(started @ 1..)) = (number(), number()) else {
+                found.whole.push((it.at, it.unit));
+                continue;
+            };
+            let mut run = Run { pid, started, facts: Properties::default() };
+            match it.known.clone() {
+                Some(known) if (known.pid, known.started) == (pid, started) => {
+                    found.settle(it, Some(known));
+                }
+                Some(_) => again.push((it, run, [FACTS.as_slice(), &[READY]].concat())),
+                None if !run.take(&FACTS, answers) => found.settle(it, None),
+                None if crate::map::notifies(run.facts.text("Type")) => {
+                    again.push((it, run, vec![READY]));
+                }
+                None => found.settle(it, Some(Arc::new(run))),
+            }
+        }
+    }
+    Ok(again)
 }
 
-/// The place among those that run, what is known so far, and what is to be asked.
-type Again = (usize, Run, Vec<(&'static str, &'static str)>);
+async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Error> {
+    let questions: Vec<_> =
+        again.iter().map(|(it, _, names)| (it.unit.path(), names.as_slice())).collect();
+    let answers = proxy::answers(found.bus.ask_each(&questions).await?).await;
+    for ((it, mut run, names), answers) in again.into_iter().zip(answers) {
+        let is_complete = run.take(&names, answers.into_iter());
+        found.settle(it, is_complete.then(|| Arc::new(run)));
+    }
+    Ok(())
+}
 
-/// A second turn for who is another process than before, or says itself when it is ready. `None`
-/// where there is no process, or no answer.
-async fn whole_runs(
-    bus: &Bus,
-    running: &[Running],
-    answers: Vec<Vec<Option<Value>>>,
-) -> Result<Vec<Option<Arc<Run>>>, Error> {
-    const READY: (&str, &str) = (UNIT, "ActiveEnterTimestamp");
-    let mut runs = Vec::with_capacity(running.len());
-    let mut again: Vec<Again> = Vec::new();
-    for (at, (it, answers)) in running.iter().zip(answers).enumerate() {
-        runs.push(None);
-        let mut answers = answers.into_iter();
-        let mut number = || answers.next().flatten().as_ref().and_then(Value::unsigned);
-        let (Some(pid @ 1..), Some(started @ 1..)) = (number(), number()) else { continue };
-        let mut run = Run { pid, started, facts: Properties::default() };
-        match &it.known {
-            Some(known) if (known.pid, known.started) == (pid, started) => {
-                if let Some(slot) = runs.last_mut() {
-                    *slot = Some(Arc::clone(known));
-                }
-            }
-            Some(_) => again.push((at, run, [FACTS.as_slice(), &[READY]].concat())),
-            None => {
-                let answers: Vec<_> = answers.collect();
-                if !run.take(&FACTS, answers) {
-                    continue;
-                }
-                if crate::map::notifies(run.facts.text("Type")) {
-                    again.push((at, run, vec![READY]));
-                } else if let Some(slot) = runs.last_mut() {
-                    *slot = Some(Arc::new(run));
-                }
-            }
+/// What has come of it so far.
+struct Found<'a> {
+    bus: &'a Bus,
+    asked_at: u64,
+    read: Option<u64>,
+    root: &'a str,
+    seen: Vec<(usize, Result<UnitStatus, Error>)>,
+    /// To be read in full.
+    whole: Vec<(usize, UnitName)>,
+}
+
+impl Found<'_> {
+    /// The last look at a service: is its process there?
+    fn settle(&mut self, it: Running, run: Option<Arc<Run>>) {
+        let run = run.filter(|run| run.started < self.asked_at);
+        let main =
+            run.as_ref().and_then(|run| process::sight(run.pid, self.root, it.unit.as_str()));
+        let Some((run, main)) = run.zip(main) else {
+            return self.whole.push((it.at, it.unit));
+        };
+        self.seen.push((it.at, Ok(status_of(&it.row, &run, main))));
+        let is_kept = it.known.is_some_and(|known| Arc::ptr_eq(&known, &run));
+        if let Some(read) = self.read.filter(|_| !is_kept) {
+            self.bus.memory().keep(read, it.unit, run);
         }
     }
-    let questions: Vec<_> = again
-        .iter()
-        .filter_map(|(at, _, names)| Some((running.get(*at)?.unit.path(), names.as_slice())))
-        .collect();
-    let answers = bus.get_each(&questions).await?;
-    for ((at, mut run, names), answers) in again.into_iter().zip(answers) {
-        if let (true, Some(slot)) = (run.take(&names, answers), runs.get_mut(at)) {
-            *slot = Some(Arc::new(run));
-        }
-    }
-    Ok(runs)
 }
 
 impl Run {
     /// Whether all of them were answered.
-    fn take(&mut self, names: &[(&str, &str)], answers: Vec<Option<Value>>) -> bool {
+    fn take(
+        &mut self,
+        names: &[(&str, &str)],
+        answers: impl Iterator<Item = Option<Value>>,
+    ) -> bool {
         let mut complete = true;
         for ((_, name), answer) in names.iter().zip(answers) {
             match answer {

@@ -13,6 +13,7 @@ use zbus::{
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, Value,
+    asked::Slot,
     error::{Reason, Subject},
     listed::Listed,
     pump::Pump,
@@ -250,12 +251,12 @@ impl Bus {
         rows_of(&self.pump().await?.call(action, &subject, call).await?)
     }
 
-    /// Properties of objects, in one go: for each object its path, and interface and name of each
-    /// property. `None` for what was not answered, or not by a value.
-    pub(crate) async fn get_each(
+    /// Asks for properties of objects, in one go: for each object its path, and interface and name
+    /// of each property.
+    pub(crate) async fn ask_each(
         &self,
         questions: &[(String, &[(&str, &str)])],
-    ) -> Result<Vec<Vec<Option<Value>>>, Error> {
+    ) -> Result<Vec<Vec<Slot<Message>>>, Error> {
         let (action, subject) = (Action::Look, Subject::Manager);
         let mut calls = Vec::new();
         for (path, names) in questions {
@@ -263,14 +264,9 @@ impl Bus {
                 calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
             }
         }
-        if calls.is_empty() {
-            return Ok(vec![Vec::new(); questions.len()]);
-        }
-        let mut replies = crate::asked::all(self.pump().await?.send(calls)).await.into_iter();
-        let of = |(_, names): &(String, &[_])| {
-            replies.by_ref().take(names.len()).map(|reply| value_of(&reply?)).collect()
-        };
-        Ok(questions.iter().map(of).collect())
+        let slots = if calls.is_empty() { Vec::new() } else { self.pump().await?.send(calls) };
+        let mut slots = slots.into_iter();
+        Ok(questions.iter().map(|(_, names)| slots.by_ref().take(names.len()).collect()).collect())
     }
 
     /// The paths of the unit files whose name fits one of these patterns.
@@ -297,6 +293,18 @@ fn rows_of(reply: &Message) -> Result<Vec<Listed>, Error> {
         job: (job != 0).then(|| (job, kind.to_owned())),
     };
     Ok(rows.into_iter().map(listed).collect())
+}
+
+/// The values that were asked for; `None` for what was not answered, or not by a value.
+pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Value>>> {
+    let mut answers = Vec::with_capacity(asked.len());
+    // As in `all`: the last first.
+    for slots in asked.into_iter().rev() {
+        let replies = crate::asked::all(slots).await.into_iter();
+        answers.push(replies.map(|reply| value_of(&reply?)).collect());
+    }
+    answers.reverse();
+    answers
 }
 
 /// The value in the reply to a `Get`.
