@@ -44,16 +44,39 @@ fn run_state(pid: u64, buffer: &mut [u8; PAGE]) -> MainProcess {
 
 /// The main process of a service of which the manager has not said which group it has, by the rule
 /// that gives it one: below the manager's own come slices, then the unit. `None` unless it is there
-/// and not frozen, which takes the one hierarchy of cgroup2; then the manager knows better.
+/// and seen not to be frozen: then the manager knows better.
 pub(crate) fn sight(pid: u64, root: &str, unit: &str) -> Option<MainProcess> {
     let mut buffer = [0; PAGE];
     let cgroup = read(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
-    let group = cgroup.lines().find_map(|line| group_of(line.strip_prefix("0::")?, root, unit))?;
-    let freeze = format!("/sys/fs/cgroup{group}/cgroup.freeze");
-    if read(&freeze, &mut buffer)? != "0\n" {
-        return None;
+    if let Seat::Unified(group) = seat(cgroup, root, unit)? {
+        let freeze = format!("/sys/fs/cgroup{group}/cgroup.freeze");
+        if read(&freeze, &mut buffer)? != "0\n" {
+            return None;
+        }
     }
     Some(run_state(pid, &mut buffer)).filter(|it| *it != MainProcess::Unseen)
+}
+
+/// Where a process of a unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seat<'a> {
+    /// In this group of cgroup2, which has a freezer.
+    Unified(&'a str),
+    /// In systemd's hierarchy of the first version: there systemd freezes nothing.
+    Named,
+}
+
+/// By `/proc/PID/cgroup`; `None` for a process of others.
+fn seat<'a>(cgroup: &'a str, root: &str, unit: &str) -> Option<Seat<'a>> {
+    let mut seat = None;
+    for line in cgroup.lines() {
+        let path = |(_, path)| group_of(path, root, unit);
+        if line.split_once(":name=systemd:").and_then(path).is_some() {
+            return Some(Seat::Named);
+        }
+        seat = seat.or_else(|| group_of(line.strip_prefix("0::")?, root, unit).map(Seat::Unified));
+    }
+    seat
 }
 
 /// The group of a unit, from the path of a process in it or below it.
@@ -161,6 +184,19 @@ mod tests {
         assert_eq!(web("/system.slice/other.service/web.service", ""), None);
         assert_eq!(web("/system.slice", ""), None);
         assert_eq!(web("/", ""), None);
+    }
+
+    #[test]
+    fn the_freezer_is_that_of_the_one_hierarchy() {
+        let web = |cgroup| seat(cgroup, "", "web.service");
+        let group = Seat::Unified("/system.slice/web.service");
+        assert_eq!(web("0::/system.slice/web.service\n"), Some(group));
+        let beside =
+            "9:name=systemd:/\n1:cpu:/system.slice/web.service\n0::/system.slice/web.service\n";
+        assert_eq!(web(beside), Some(group));
+        let both = "1:name=systemd:/system.slice/web.service\n0::/system.slice/web.service\n";
+        assert_eq!(web(both), Some(Seat::Named));
+        assert_eq!(web("9:name=systemd:/\n1:cpu:/system.slice/web.service\n0::/\n"), None);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
     }
     if systemd::require().is_ok() {
         let of = |times: usize| units(programs, times);
-        let listing = "`Bus::loaded`, both threads";
+        let listing = "`Bus::states`, both threads";
         calls.rows(About::Bus, listing, &more(&of(REPEATED.0)?, &of(REPEATED.1)?, REPEATED));
     }
     let start = Trace::whole(Command::new(&programs.svctl).arg("--version"))?;

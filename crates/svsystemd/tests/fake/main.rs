@@ -215,6 +215,38 @@ fn at_most_so_many_calls_are_in_flight() {
     assert!(all.iter().all(Result::is_ok));
 }
 
+/// Single answers of several moments are no status.
+#[test]
+fn answers_that_contradict_the_list_are_not_believed() {
+    use svclient::Bulk;
+    let (fake, unit) = start();
+    let units = [unit];
+    let look =
+        || Bulk::new(&units).statuses().remove(0).unwrap().reading.status().copied().unwrap();
+    fake.list("active", "running");
+    fake.word("ControlGroup", "");
+    fake.word("UnitFileState", "enabled");
+    fake.word("DropInPaths", "");
+    fake.number("UnitsLoadTimestampMonotonic", 1);
+    // It was running when the list was made, and has ended since.
+    fake.turn("failed", "failed");
+    fake.number("MainPID", 0);
+    fake.number("ExecMainStartTimestamp", 1);
+    assert_eq!((look().state(), fake.asked("GetAll").0), (State::Failed, 1));
+    // It runs again, by a process that was started after the list was made.
+    fake.turn("activating", "start");
+    let here = u64::from(std::process::id());
+    fake.number("MainPID", here);
+    fake.number("ExecMainStartTimestamp", u64::MAX - 1);
+    assert_eq!((look().state(), fake.asked("GetAll").0), (State::Starting, 2));
+    // The process is there, and not one of this unit.
+    fake.number("ExecMainStartTimestamp", 1);
+    assert_eq!((look().state(), fake.asked("GetAll").0), (State::Starting, 3));
+    // No answer at all.
+    fake.answer("Get", Answer::Nonsense);
+    assert_eq!((look().state(), fake.asked("GetAll").0), (State::Starting, 4));
+}
+
 #[test]
 fn what_is_denied_says_which_right_is_missing() {
     let (fake, unit) = start();

@@ -54,6 +54,9 @@ struct State {
     connections: Vec<(u64, Connection)>,
     accepted: u64,
     unit: HashMap<&'static str, String>,
+    numbers: HashMap<&'static str, u64>,
+    /// What the list says of the unit, if it has it.
+    listed: Option<(&'static str, &'static str)>,
     stamp: u64,
     job: u32,
     job_is_pending: bool,
@@ -79,6 +82,8 @@ impl Fake {
             connections: Vec::new(),
             accepted: 0,
             unit: unit.map(|(name, it)| (name, it.to_owned())).into(),
+            numbers: HashMap::new(),
+            listed: None,
             stamp: 1,
             job: 0,
             job_is_pending: true,
@@ -137,6 +142,21 @@ impl Fake {
         state.unit.insert("SubState", sub.to_owned());
     }
 
+    /// The list says this of the unit from now on.
+    pub fn list(&self, active: &'static str, sub: &'static str) {
+        self.state().listed = Some((active, sub));
+    }
+
+    /// A property that is a number: `u64`, or `u32` if it is a pid.
+    pub fn number(&self, name: &'static str, it: u64) {
+        self.state().numbers.insert(name, it);
+    }
+
+    /// A property that is a word.
+    pub fn word(&self, name: &'static str, it: &str) {
+        self.state().unit.insert(name, it.to_owned());
+    }
+
     pub fn job_is_over(&self) {
         self.state().job_is_pending = false;
     }
@@ -177,7 +197,8 @@ impl Fake {
             let state = self.state();
             (state.unit.clone(), state.stamp)
         };
-        let all = properties(&unit, stamp);
+        let none = HashMap::new();
+        let all = properties(&unit, &none, stamp);
         let of_unit = ["ActiveState", "SubState", "StateChangeTimestampMonotonic"];
         let is_unit = interface.ends_with(".Unit");
         let changed: HashMap<&str, Variant<'_>> =
@@ -274,13 +295,27 @@ impl Fake {
             let owner = state.owner.clone();
             (state.unit.clone(), state.stamp, owner, state.job, state.job_is_pending)
         };
+        let (numbers, listed) = {
+            let state = self.state();
+            (state.numbers.clone(), state.listed)
+        };
         let path = || OwnedObjectPath::try_from(JOB).unwrap();
         let _gone = match member {
             "Hello" => connection.reply(&header, &":1.42").await,
             "GetNameOwner" => connection.reply(&header, &owner).await,
             "GetAll" => {
                 let _ = job;
-                connection.reply(&header, &properties(&unit, stamp)).await
+                connection.reply(&header, &properties(&unit, &numbers, stamp)).await
+            }
+            "Get" => {
+                let body = message.body();
+                let (_, name): (&str, &str) = body.deserialize().unwrap();
+                if let Some(value) = properties(&unit, &numbers, stamp).remove(name) {
+                    connection.reply(&header, &value).await
+                } else {
+                    let name = "org.freedesktop.DBus.Error.UnknownProperty";
+                    connection.reply_error(&header, name, &"Unknown property").await
+                }
             }
             "GetJob" if pending => connection.reply(&header, &path()).await,
             "GetJob" => {
@@ -301,8 +336,12 @@ impl Fake {
                     &'a str,
                     ObjectPath<'a>,
                 );
-                let none: Vec<Row<'_>> = Vec::new();
-                connection.reply(&header, &none).await
+                let root = || ObjectPath::try_from("/").unwrap();
+                let row = |(active, sub)| -> Row<'_> {
+                    ("web.service", "", "loaded", active, sub, "", root(), 0, "", root())
+                };
+                let rows: Vec<Row<'_>> = listed.map(row).into_iter().collect();
+                connection.reply(&header, &rows).await
             }
             _ => connection.reply(&header, &()).await,
         };
@@ -311,9 +350,14 @@ impl Fake {
 
 fn properties<'a>(
     unit: &'a HashMap<&'static str, String>,
+    numbers: &HashMap<&'static str, u64>,
     stamp: u64,
 ) -> HashMap<&'static str, Variant<'a>> {
     let words = unit.iter().map(|(name, word)| (*name, Variant::from(word.as_str())));
     let stamp = ("StateChangeTimestampMonotonic", Variant::from(stamp));
-    words.chain([stamp]).collect()
+    let number = |(name, it): (&&'static str, &u64)| match u32::try_from(*it) {
+        Ok(pid) if name.ends_with("PID") => (*name, Variant::from(pid)),
+        _ => (*name, Variant::from(*it)),
+    };
+    words.chain([stamp]).chain(numbers.iter().map(number)).collect()
 }

@@ -14,6 +14,7 @@ mod here;
 #[macro_use]
 mod machine;
 
+mod batch;
 mod control;
 mod files;
 mod fixture;
@@ -81,6 +82,10 @@ say_both! {
         many_units_share_one_watch_that_goes_on_over_a_reload
         what_only_a_reload_tells_is_told
     }
+    batch {
+        each_unit_in_a_batch_is_as_it_is_alone
+        what_changes_between_two_batches_is_told
+    }
     together {
         up_down_restart_and_once_are_pursued
         what_will_not_be_reached_is_told_at_once
@@ -96,6 +101,7 @@ say_both! {
 // What only the manager of the system has, or only root may do.
 say_system! {
     states { frozen_is_paused_under_its_own_name }
+    batch { a_frozen_unit_in_a_batch_is_as_it_is_alone }
     rights {
         an_ordinary_user_reads_and_is_denied_or_granted_the_rest
         the_managers_own_socket_does_the_same
