@@ -33,6 +33,7 @@ mod asked;
 mod backend;
 mod bulk;
 mod bus;
+mod decode;
 mod error;
 mod file;
 mod install;

@@ -3,17 +3,16 @@
 //! No property is kept: systemd signals changes to nobody until somebody subscribes, and some
 //! properties never.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use zbus::{
-    DynamicType, Message, ObjectPath, Variant,
+    DynamicType, Message, ObjectPath,
     message::{Flags, Type},
 };
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, Value,
     asked::Slot,
+    decode::{Held, Named},
     error::{Reason, Subject},
     listed::Listed,
     pump::Pump,
@@ -171,13 +170,18 @@ impl Bus {
             let subject = unit.into();
             calls.push(self.message(action, &subject, &unit.path(), PROPERTIES, "GetAll", &"")?);
         }
-        let replies = crate::asked::all(self.pump().await?.send(calls)).await;
-        let replies = units.iter().zip(replies).map(|(unit, reply)| {
-            let subject = unit.into();
-            let reply = crate::pump::sorted(action, &subject, reply)?;
-            properties_of(action, &subject, &reply)
-        });
-        Ok(replies.collect())
+        let mut slots = self.pump().await?.send(calls).into_iter();
+        let mut all = Vec::with_capacity(units.len());
+        // Some are decoded while the others are on their way.
+        for units in units.chunks(16) {
+            let replies = crate::asked::all(slots.by_ref().take(units.len()).collect()).await;
+            all.extend(units.iter().zip(replies).map(|(unit, reply)| {
+                let subject = unit.into();
+                let reply = crate::pump::sorted(action, &subject, reply)?;
+                properties_of(action, &subject, &reply)
+            }));
+        }
+        Ok(all)
     }
 
     /// The name that a unit itself goes by.
@@ -207,9 +211,9 @@ impl Bus {
         match self.pump().await?.call(Action::Look, &subject, call).await {
             Ok(reply) => {
                 let body = reply.body();
-                let value: Variant<'_> =
+                let kind: Held =
                     body.deserialize().map_err(|why| malformed(Action::Look, &subject, &why))?;
-                Ok(String::try_from(value).ok())
+                Ok(kind.0.text().map(str::to_owned))
             }
             Err(error @ (Error::Lost { .. } | Error::NoManager { .. })) => Err(error),
             Err(_) => Ok(None),
@@ -310,8 +314,8 @@ pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Va
 /// The value in the reply to a `Get`.
 fn value_of(reply: &Message) -> Option<Value> {
     let body = (reply.message_type() == Type::MethodReturn).then(|| reply.body())?;
-    let value: Variant<'_> = body.deserialize().ok()?;
-    Some(Value::from_variant(&value))
+    let value: Held = body.deserialize().ok()?;
+    Some(value.0)
 }
 
 /// The body of a reply, of a type that owns its parts.
@@ -329,21 +333,15 @@ pub(crate) fn properties_of(
     reply: &Message,
 ) -> Result<Properties, Error> {
     let body = reply.body();
-    let all: HashMap<&str, Variant<'_>> =
-        body.deserialize().map_err(|why| malformed(action, subject, &why))?;
-    let mut properties = Properties::default();
-    properties.take(&all);
-    Ok(properties)
+    let all: Named = body.deserialize().map_err(|why| malformed(action, subject, &why))?;
+    Ok(all.0)
 }
 
 /// What a `PropertiesChanged` signal says, and whether of the interface that all units have; `None`
 /// if it is not one.
 pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
     let body = signal.body();
-    let (interface, changed, _): (&str, HashMap<&str, Variant<'_>>, Vec<&str>) =
-        body.deserialize().ok()?;
-    let mut properties = Properties::default();
-    properties.take(&changed);
+    let (interface, Named(properties), _): (&str, Named, Vec<&str>) = body.deserialize().ok()?;
     let half = if interface == UNIT { Half::Second } else { Half::First };
     Some((half, properties))
 }

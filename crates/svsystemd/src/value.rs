@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+#[cfg(test)]
 use zbus::Variant;
 
 /// The value of a property.
@@ -29,6 +30,7 @@ pub enum Value {
 }
 
 impl Value {
+    #[cfg(test)]
     pub(crate) fn from_variant(variant: &Variant<'_>) -> Self {
         match variant {
             Variant::Bool(it) => Self::Bool(*it),
@@ -127,12 +129,6 @@ impl Properties {
     /// Takes over what has changed.
     pub(crate) fn merge(&mut self, changed: &Self) {
         self.0.extend(changed.0.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-
-    /// Takes over what a signal or a reply says.
-    pub(crate) fn take(&mut self, changed: &std::collections::HashMap<&str, Variant<'_>>) {
-        let changed = changed.iter();
-        self.0.extend(changed.map(|(name, it)| ((*name).to_owned(), Value::from_variant(it))));
     }
 }
 
