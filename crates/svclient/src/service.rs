@@ -175,7 +175,7 @@ impl Service {
     }
 
     /// Whose bytes it speaks at this moment: another suite may have taken over.
-    fn dialect_now(&self) -> Option<Dialect> {
+    pub(crate) fn dialect_now(&self) -> Option<Dialect> {
         if self.believed { self.dialect } else { detect::detect(&self.home).or(self.dialect) }
     }
 
@@ -197,9 +197,14 @@ impl Service {
         found.is_some_and(|found| now.abs_diff(found.st_mtime) <= 2)
     }
 
-    /// Asks the directory again whose it is: another suite may have taken over.
-    pub(crate) fn detect_again(&mut self) {
-        self.dialect = self.dialect_now();
+    /// Whose bytes it spoke when that was last asked.
+    pub(crate) fn known_dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+
+    /// Another suite has taken over.
+    pub(crate) fn set_dialect(&mut self, dialect: Option<Dialect>) {
+        self.dialect = dialect;
     }
 
     /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a

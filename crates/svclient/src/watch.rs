@@ -297,24 +297,28 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
-        loop {
-            if let Some(event) = self.next_now()? {
-                return Ok(Some(event));
-            }
+        while self.queue.is_empty() {
             let now = Instant::now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return Ok(None);
-            }
             let due = self.due().into_iter().chain(deadline).min();
             let timeout = due.map_or(PollTimeout::NONE, |due| {
                 node::round_up(due.saturating_duration_since(now))
             });
+            // It comes first: what has nothing to say is not read.
             let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, timeout) {
-                Ok(_) | Err(Errno::EINTR) => (),
+            let is_heard = match poll(&mut fds, timeout) {
+                Ok(count) => count > 0,
+                Err(Errno::EINTR) => false,
                 Err(errno) => return Err(failure(errno)),
+            };
+            let now = Instant::now();
+            if is_heard || self.due().is_some_and(|due| due <= now) {
+                self.collect()?;
+            }
+            if self.queue.is_empty() && deadline.is_some_and(|deadline| deadline <= now) {
+                return Ok(None);
             }
         }
+        self.next_now()
     }
 
     /// The next event that is there already; never waits.
@@ -323,10 +327,18 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
-        self.collect()?;
+        // What waits in the queue goes first. Now and then all the same, so that the kernel's own does
+        // not run over meanwhile.
+        if self.queue.is_empty() || self.given_out % LISTEN_EVERY == 0 {
+            self.collect()?;
+        }
         let Some(Queued { key, subject, news, observation }) = self.queue.pop_front() else {
             return Ok(None);
         };
+        if self.queue.is_empty() && self.queue.capacity() > QUEUE {
+            // Snapshots of 10,000 services: 3 MiB that are not needed again.
+            self.queue = VecDeque::new();
+        }
         self.given_out += 1;
         Ok(Some(WatchEvent { seq: self.given_out, key, news, observation, subject }))
     }
@@ -417,16 +429,24 @@ impl WatchSet {
         }
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
-        let moved = member.subject.service().is_some_and(|service| {
+        let moved = member.subject.service().and_then(|service| {
             // What was lost may have been that a directory is gone, and another may have its numbers.
-            resync
-                || heard.contains(&Place::Gone)
-                || (may_have_moved.iter().any(|place| heard.contains(place))
-                    && Places::of(&service.home().for_paths()) != member.places)
+            if resync || heard.contains(&Place::Gone) {
+                return Some(None);
+            }
+            if !may_have_moved.iter().any(|place| heard.contains(place)) {
+                return None;
+            }
+            let found = Places::of(&service.home().for_paths());
+            (member.places.as_deref() != Some(&found)).then(|| Some(Box::new(found)))
         });
-        if moved {
+        if let Some(places) = moved {
             let subject = member.subject.clone();
             self.disarm(key);
+            // Found before it is armed: what changes in between is seen as a change.
+            if let Some(member) = self.members.get_mut(&key) {
+                member.places = places;
+            }
             match self.arm(key) {
                 // That the directory is gone is found out by looking.
                 Ok(()) | Err(Error::NotFound { .. }) => (),
@@ -481,11 +501,16 @@ impl WatchSet {
         let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
         let Some(service) = member.subject.service() else { return Ok(()) };
         let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
-        member.places = Places::of(&dir);
-        if !held {
-            self.watch_links(Who::Around(key), &dir)?;
+        let service = Dir::Service(dir.clone());
+        let known = if held { None } else { self.changes.watch_unless_link(&service) };
+        if let Some(id) = known {
+            self.note(Who::Service(key), id);
+        } else {
+            if !held {
+                self.watch_links(Who::Around(key), &dir)?;
+            }
+            self.watch(Who::Service(key), &service)?;
         }
-        self.watch(Who::Service(key), &Dir::Service(dir.clone()))?;
         if self.members.get(&key).is_some_and(|member| member.listener.is_some()) {
             match self.listen_in(key, &dir.join(files::EVENT)) {
                 // The record still tells.
@@ -539,11 +564,16 @@ impl WatchSet {
             std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
             _ => Error::os("watch", path, "read", source),
         })?;
+        self.note(who, id);
+        Ok(())
+    }
+
+    /// Remembers for whom a directory is watched.
+    fn note(&mut self, who: Who, id: DirId) {
         insert(self.dirs.entry(id).or_default(), who);
         if let Some(watched) = self.watched(who) {
             insert(watched, (id, who));
         }
-        Ok(())
     }
 
     fn disarm(&mut self, key: WatchKey) {
@@ -590,6 +620,12 @@ impl AsFd for WatchSet {
         self.changes.as_fd()
     }
 }
+
+/// So many events are given out between two looks at what was heard, while there are some.
+const LISTEN_EVERY: u64 = 64;
+
+/// So many events keep their place in memory.
+const QUEUE: usize = 64;
 
 /// Into a sorted list, once.
 fn insert<T: Ord>(list: &mut Vec<T>, item: T) {

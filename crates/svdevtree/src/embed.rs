@@ -44,9 +44,9 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
 };
 use svproto::Op;
 
@@ -86,6 +86,11 @@ struct Stopping {
 /// After this, what was killed and still runs is killed again: a `finish`, for one.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
+/// Some systems count a timeout in milliseconds of 31 bits. To wake once a day more harms nobody.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+const ONE_SECOND: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// Whose descriptor has something; in the order in which that is dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token {
@@ -103,7 +108,7 @@ impl Supervisor {
     /// [`Error::System`] if there is no descriptor left.
     pub fn new(options: Options) -> Result<Self, Error> {
         let inbox = Inbox::new()?;
-        let office = Office { options, ..Office::default() };
+        let office = Office::new(options);
         let (duties, scans) = (BTreeMap::new(), Vec::new());
         Ok(Self { office, duties, scans, last_id: 0, inbox, signals: None, stopping: None })
     }
@@ -245,7 +250,9 @@ impl Supervisor {
         let mut duty = Duty::open(id, dir, options, &self.office)?;
         self.last_id += 1;
         duty.begin(&mut self.office);
+        duty.catch_up(&mut self.office);
         self.duties.insert(id, duty);
+        self.office.deliver();
         Ok(id)
     }
 
@@ -273,19 +280,20 @@ impl Supervisor {
             .map(|(it, fd)| (it, pollin(fd)))
             .unzip();
         let (tokens, mut fds) = sources;
-        match poll(&mut fds, self.timeout(longest)) {
+        match poll(&mut fds, self.timeout(longest).as_ref()) {
             Ok(_) => (),
-            Err(Errno::EINTR | Errno::EAGAIN) => return Ok(Vec::new()),
+            Err(Errno::INTR | Errno::AGAIN) => return Ok(Vec::new()),
             Err(errno) => return Err(Error::system("wait for services", errno)),
         }
-        let ready = tokens.into_iter().zip(&fds).filter(|(_, fd)| fd.any().unwrap_or(true));
+        let ready = tokens.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
         let mut ready: Vec<_> = ready.map(|(token, _)| token).collect();
         ready.sort_unstable();
         Ok(ready)
     }
 
-    /// Until the first timer; without one, for ever.
-    fn timeout(&self, longest: Option<Duration>) -> PollTimeout {
+    /// Until the first timer, to the nanosecond: in whole milliseconds it would be late by half of
+    /// one. Without a timer, for ever.
+    fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
         let duties = self.duties.values().filter_map(Duty::due);
         let scans = self.scans.iter().filter_map(Scan::due);
         let kill = self.stopping.and_then(|stopping| stopping.kill_at);
@@ -293,13 +301,8 @@ impl Supervisor {
         let now = self.office.clock.now();
         let first =
             duties.chain(scans).chain(kill).chain(orphans).min().map(|at| clock::until(at, &now));
-        match [first, longest].into_iter().flatten().min() {
-            // Rounded up: to wake before the time is to wake twice.
-            Some(wait) => {
-                PollTimeout::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
-            }
-            None => PollTimeout::NONE,
-        }
+        let wait = [first, longest].into_iter().flatten().min()?;
+        Timespec::try_from(wait.min(LONGEST_WAIT)).ok()
     }
 
     fn ring(&mut self) {
@@ -327,8 +330,11 @@ impl Supervisor {
         }
     }
 
-    /// Forgets what is over.
+    /// Forgets what is over, and does what has waited for the records.
     fn clear_away(&mut self) {
+        for duty in self.duties.values_mut() {
+            duty.catch_up(&mut self.office);
+        }
         let over: Vec<_> =
             self.duties.values().filter(|duty| duty.is_over()).map(|duty| duty.id).collect();
         for id in over {
@@ -343,6 +349,7 @@ impl Supervisor {
                 self.carry_out(at, step);
             }
         }
+        self.office.deliver();
     }
 
     fn look(&mut self, at: usize) {
@@ -409,14 +416,15 @@ impl Drop for Supervisor {
         for duty in self.duties.values_mut() {
             duty.kill(&mut self.office);
         }
+        self.office.deliver();
         for process in self.duties.values().flat_map(Duty::processes) {
             // SIGKILL takes effect at once, but for a process in the kernel's hands.
-            let _slow = poll(&mut [pollin(process.as_fd())], PollTimeout::from(1000_u16));
+            let _slow = poll(&mut [pollin(process.as_fd())], Some(&ONE_SECOND));
             let _taken = process.try_wait();
         }
     }
 }
 
 fn pollin(fd: BorrowedFd<'_>) -> PollFd<'_> {
-    PollFd::new(fd, PollFlags::POLLIN)
+    PollFd::from_borrowed_fd(fd, PollFlags::IN)
 }

@@ -12,6 +12,7 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::ffi::OsStrExt,
     },
+    path::Path,
     time::Duration,
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct Changes {
     blind: bool,
     /// Made when another descriptor joins; it becomes readable when one of them does.
     joined: Option<Epoll>,
+    /// What is read goes here: made once, because to clear it for each event takes longer than to read.
+    buffer: Vec<u8>,
     /// Needed to end a watch; the crate offers no way from the number back.
     descriptors: std::collections::HashMap<DirId, WatchDescriptor>,
 }
@@ -43,7 +46,8 @@ impl Changes {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { blind: inotify.is_none(), inotify, joined, descriptors })
+        let buffer = vec![0; BUFFER];
+        Ok(Self { blind: inotify.is_none(), inotify, joined, buffer, descriptors })
     }
 
     /// How often everything must be looked at because the mechanism cannot tell all.
@@ -67,39 +71,33 @@ impl Changes {
 
     /// Starts to watch a directory, links followed. The same directory has the same number.
     pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
-        let (path, mask) = match dir {
-            Dir::Service(path) => (path, ENTRIES),
-            Dir::Supervise(path) => (
-                path,
-                WatchMask::MOVED_TO
-                    | WatchMask::MODIFY
-                    | WatchMask::CLOSE_WRITE
-                    | WatchMask::DELETE_SELF
-                    | WatchMask::MOVE_SELF,
-            ),
-            Dir::Above(path) => (path, ENTRIES),
-            // s6 opens a listener for every event; what is written to a FIFO is not told.
-            Dir::Events(path) => (path, WatchMask::CLOSE_WRITE),
-            Dir::Log(path) => (path, ENTRIES | WatchMask::MODIFY),
-        };
-        // Two roles may meet on one directory, so a mask is added to, never replaced.
-        let mask = mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD;
-        let added = self.inotify.as_ref().map(|inotify| inotify.watches().add(path, mask));
-        let descriptor = match added {
-            Some(Ok(descriptor)) => descriptor,
-            Some(Err(error)) if error.raw_os_error() != Some(nix::libc::ENOSPC) => {
-                return Err(error);
-            }
+        match self.add(dir.path(), mask(dir)) {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(error)) if error.raw_os_error() != Some(nix::libc::ENOSPC) => Err(error),
             // No watch is left. That the directory is there and may be read counts all the same.
             Some(Err(_)) | None => {
-                std::fs::read_dir(path)?;
+                std::fs::read_dir(dir.path())?;
                 self.blind = true;
-                return Ok(UNSEEN);
+                Ok(UNSEEN)
             }
-        };
-        let id = DirId(descriptor.get_watch_descriptor_id());
-        self.descriptors.insert(id, descriptor);
-        Ok(id)
+        }
+    }
+
+    /// The same for what is no link; `None` for a link, and for whatever else goes wrong. One call
+    /// tells both.
+    pub(crate) fn watch_unless_link(&mut self, dir: &Dir) -> Option<DirId> {
+        // A slash at the end would mean the target.
+        let path = dir.path().components();
+        self.add(path.as_path(), mask(dir) | WatchMask::DONT_FOLLOW)?.ok()
+    }
+
+    fn add(&mut self, path: &Path, mask: WatchMask) -> Option<io::Result<DirId>> {
+        let added = self.inotify.as_ref()?.watches().add(path, mask);
+        Some(added.map(|descriptor| {
+            let id = DirId(descriptor.get_watch_descriptor_id());
+            self.descriptors.insert(id, descriptor);
+            id
+        }))
     }
 
     /// Ends a watch. One that ended by itself is no error.
@@ -113,15 +111,17 @@ impl Changes {
     /// Hands over what has happened since the last call, without waiting.
     pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
         let Some(inotify) = &mut self.inotify else { return Ok(()) };
-        let mut buffer = [0; 16 * 1024];
         loop {
-            let events = match inotify.read_events(&mut buffer) {
+            let events = match inotify.read_events(&mut self.buffer) {
                 Ok(events) => events,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
+            let mut taken = 0;
             for event in events {
+                taken +=
+                    HEADER + event.name.map_or(0, |name| name.len() + 1).next_multiple_of(HEADER);
                 let id = DirId(event.wd.get_watch_descriptor_id());
                 if event.mask.contains(EventMask::Q_OVERFLOW) {
                     sink(Hint::Overflow);
@@ -133,6 +133,10 @@ impl Changes {
                 } else if let Some(place) = event.name.and_then(|name| place(name, event.mask)) {
                     sink(Hint::In(id, place));
                 }
+            }
+            // There was room for one more, so there was none: the kernel need not be asked to say so.
+            if taken + LARGEST <= BUFFER {
+                return Ok(());
             }
         }
     }
@@ -147,6 +151,36 @@ impl AsFd for Changes {
             (None, None) => nix::fcntl::AT_FDCWD,
         }
     }
+}
+
+/// Some five hundred events with the name of a record.
+const BUFFER: usize = 16 * 1024;
+
+/// An event without a name. A name is filled up with zeros, one at least, to a multiple of this.
+///
+/// Source: `inotify(7)`, and `round_event_name_len` in Linux's `fs/notify/inotify/inotify_user.c`.
+const HEADER: usize = 16;
+
+/// An event with the longest name (`NAME_MAX`).
+const LARGEST: usize = HEADER + 256;
+
+/// What is to be told of a directory.
+fn mask(dir: &Dir) -> WatchMask {
+    let mask = match dir {
+        Dir::Service(_) | Dir::Above(_) => ENTRIES,
+        Dir::Supervise(_) => {
+            WatchMask::MOVED_TO
+                | WatchMask::MODIFY
+                | WatchMask::CLOSE_WRITE
+                | WatchMask::DELETE_SELF
+                | WatchMask::MOVE_SELF
+        }
+        // s6 opens a listener for every event; what is written to a FIFO is not told.
+        Dir::Events(_) => WatchMask::CLOSE_WRITE,
+        Dir::Log(_) => ENTRIES | WatchMask::MODIFY,
+    };
+    // Two roles may meet on one directory, so a mask is added to, never replaced.
+    mask | WatchMask::ONLYDIR | WatchMask::MASK_ADD
 }
 
 /// Between two looks, where nobody tells.

@@ -70,6 +70,12 @@ impl Changes {
         Ok(id)
     }
 
+    /// The same for what is no link, where one call tells: not here.
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "as on Linux")]
+    pub(crate) fn watch_unless_link(&mut self, _: &Dir) -> Option<DirId> {
+        None
+    }
+
     /// Ends a watch: closing a descriptor removes its events.
     pub(crate) fn unwatch(&mut self, id: DirId) {
         self.open.remove(&id);

@@ -32,6 +32,12 @@ impl Service {
         Ok((service, result))
     }
 
+    /// The same for a service that was opened before, by whomever it was supervised then; `None` for
+    /// all that is less plain, and where the caller has said whose it is.
+    pub(crate) fn glance_again(&self) -> Option<Observation> {
+        if self.believed { None } else { self.first_look() }
+    }
+
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.
     fn first_look(&self) -> Option<Observation> {
         // Liveness comes before the record, as always: the other way round, a record of before would

@@ -21,7 +21,7 @@ use crate::{
 
 /// What the service directory, its `supervise` and its `event` are, whatever they are called, and
 /// where `supervise` will appear if it is a link that leads nowhere yet.
-#[derive(Default, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) struct Places {
     dir: Option<node::Identity>,
     supervise: Option<node::Identity>,
@@ -54,8 +54,9 @@ pub(super) struct Member {
     failed: Option<String>,
     /// Sorted.
     pub(super) watched: Vec<(DirId, Who)>,
-    /// Which directories are watched; if a name leads elsewhere they are others.
-    pub(super) places: Places,
+    /// Which directories are watched; if a name leads elsewhere they are others. `None` until it
+    /// matters: to find out takes three calls, and most services stay where they are.
+    pub(super) places: Option<Box<Places>>,
     pub(super) recheck: Option<Recheck>,
     /// Nobody tells of its changes.
     pub(super) every: Option<Duration>,
@@ -80,7 +81,7 @@ impl Member {
             told: false,
             failed: None,
             watched: Vec::new(),
-            places: Places::default(),
+            places: None,
             recheck: None,
             every,
             _guard: guard,
@@ -91,6 +92,9 @@ impl Member {
     /// supervised it, or so quickly that only its record shows it.
     pub(super) fn read(&mut self) -> Result<Observation, Error> {
         if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
+            if let Some(observation) = self.subject.glance() {
+                return Ok(observation);
+            }
             self.subject.detect_again();
         }
         let result = match self.subject.status() {

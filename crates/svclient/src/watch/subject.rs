@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use svproto::Dialect;
+
 use crate::{Backend, Error, Observation, Service};
 
 /// A member's backend. Directories are known as such: a set watches and reads them itself.
@@ -29,7 +31,23 @@ impl Subject {
     /// Asks a directory again whose it is.
     pub(super) fn detect_again(&mut self) {
         if let Self::Directory(service) = self {
-            Arc::make_mut(service).detect_again();
+            let dialect = service.dialect_now();
+            Self::believe(service, dialect);
+        }
+    }
+
+    /// Finds out in one look whose a directory is and how it stands, if it is plainly supervised.
+    pub(super) fn glance(&mut self) -> Option<Observation> {
+        let Self::Directory(service) = self else { return None };
+        let seen = service.glance_again()?;
+        Self::believe(service, seen.dialect);
+        Some(seen)
+    }
+
+    /// Events that were not taken yet share the service, so it is copied only for something new.
+    fn believe(service: &mut Arc<Service>, dialect: Option<Dialect>) {
+        if service.known_dialect() != dialect {
+            Arc::make_mut(service).set_dialect(dialect);
         }
     }
 

@@ -37,9 +37,22 @@ pub(crate) struct Office {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) limit: Limit,
+    /// Not told yet: first the files say so.
+    untold: Vec<Event>,
 }
 
 impl Office {
+    pub(crate) fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// Hands over what there is to tell.
+    pub(crate) fn deliver(&mut self) {
+        if let Some(observer) = &mut self.options.observer {
+            self.untold.drain(..).for_each(|event| observer(&event));
+        }
+    }
+
     pub(crate) fn tell(
         &mut self,
         service: Option<ServiceId>,
@@ -47,9 +60,9 @@ impl Office {
         part: Part,
         what: What,
     ) {
-        if let Some(observer) = &mut self.options.observer {
+        if self.options.observer.is_some() {
             let at = SystemTime::now();
-            observer(&Event { service, dir: Arc::clone(dir), part, at, what });
+            self.untold.push(Event { service, dir: Arc::clone(dir), part, at, what });
         }
     }
 }
@@ -116,6 +129,7 @@ impl Duty {
         let machine = Machine::new(Part::Main, settings.policy, want(&main), now);
         main.open_control()?;
         main.publish(&machine)?;
+        main.catch_up()?;
         let mut main = Seat::new(machine, main);
         let mut log = log.map(|place| Self::log_seat(place, now)).transpose()?;
         main.place.forget_extras()?;
@@ -135,6 +149,7 @@ impl Duty {
         place.open_control()?;
         place.without_pid_file();
         place.publish(&machine)?;
+        place.catch_up()?;
         Ok(Seat::new(machine, place))
     }
 
@@ -147,6 +162,13 @@ impl Duty {
         self.feed(Part::Main, Input::Begin, office);
         if self.main.machine.want() != Want::Up {
             self.tell(Part::Main, What::Down, office);
+        }
+    }
+
+    /// Writes what is owed beside the records.
+    pub(crate) fn catch_up(&mut self, office: &mut Office) {
+        for part in [Part::Main, Part::Log] {
+            self.write(part, |place, _| place.catch_up(), office);
         }
     }
 
@@ -312,7 +334,7 @@ impl Duty {
             let was_idle = seat.machine.is_idle();
             let actions = seat.machine.step(event, now);
             for action in actions {
-                self.perform(part, action, &mut events, office);
+                self.perform(part, action, now, &mut events, office);
                 if let Some(what) = what.take_if(|_| action == Action::Publish) {
                     self.tell(part, what, office);
                 }
@@ -327,7 +349,14 @@ impl Duty {
         }
     }
 
-    fn perform(&mut self, part: Part, action: Action, events: &mut Events, office: &mut Office) {
+    fn perform(
+        &mut self,
+        part: Part,
+        action: Action,
+        now: Now,
+        events: &mut Events,
+        office: &mut Office,
+    ) {
         match action {
             Action::Publish => self.write(part, Place::publish, office),
             Action::Readiness => {
@@ -349,7 +378,7 @@ impl Duty {
             }
             Action::Signal(signal) => self.signal(part, signal, office),
             Action::Overdue => self.overdue(part, office),
-            Action::Set(timer, after) => self.set(part, timer, after, office),
+            Action::Set(timer, after) => self.set(part, timer, now, after, office),
             Action::Unset(timer) => {
                 if let Some(seat) = self.seat_mut(part) {
                     *seat.timer(timer) = None;
@@ -381,10 +410,10 @@ impl Duty {
         }
     }
 
-    fn set(&mut self, part: Part, timer: Timer, after: Duration, office: &mut Office) {
-        let now = office.clock.now().steady;
+    /// From the moment of what happened on, not from when it was written down.
+    fn set(&mut self, part: Part, timer: Timer, now: Now, after: Duration, office: &mut Office) {
         let Some(seat) = self.seat_mut(part) else { return };
-        *seat.timer(timer) = now.checked_add(after);
+        *seat.timer(timer) = now.steady.checked_add(after);
         if timer == Timer::Rest && !after.is_zero() {
             let (crashes, _) = seat.machine.delay();
             self.tell(part, What::Backoff { delay: after, crashes }, office);
