@@ -29,7 +29,7 @@ pub(crate) struct Changes {
     blind: bool,
     /// Made when another descriptor joins; it becomes readable when one of them does.
     joined: Option<Epoll>,
-    /// What is read goes here: made once, because to clear it for each event takes longer than to read.
+    /// What is read goes here; made once, so that it is not cleared for each event.
     buffer: Vec<u8>,
     /// Needed to end a watch; the crate offers no way from the number back.
     descriptors: std::collections::HashMap<DirId, WatchDescriptor>,

@@ -18,8 +18,8 @@ const SERVICE: &[Reason] = &[
     ("newfstatat", "down", "is it normally down?"),
     ("newfstatat", "log", "has it a logger?"),
     ("newfstatat", "supervise/death_tally", "was it ever started? The record does not tell"),
-    ("newfstatat", "supervise", "is it a link? Then what it leads to is watched, too"),
-    ("newfstatat", "the service directory", "is it the directory that is watched?"),
+    ("newfstatat", "supervise", "does it still lead to what is watched?"),
+    ("newfstatat", "the service directory", "is it still the directory that is watched?"),
     ("newfstatat", "supervise/ok", "is it a FIFO? Anything else says nothing of life"),
     ("newfstatat", "supervise/lock", "is it a file?"),
     ("newfstatat", "supervise/control", "is it a FIFO? A byte must not reach anything else"),
@@ -57,13 +57,13 @@ const WATCH: &[Reason] = &[
     (
         "inotify_add_watch",
         "the service directory",
-        "`down` and `supervise` itself come and go there",
+        "`down` and `supervise` itself come and go there; fails if it is a link",
     ),
     ("readlink", "the service directory", "where does it lead, should the link be changed?"),
     ("readlink", "supervise", "where does it lead, should the link be changed?"),
     ("poll", "", "waits; or asks whether more was heard"),
     ("ppoll", "", "waits; or asks whether more was heard"),
-    ("read", "inotify", "what was heard; once more until there is nothing"),
+    ("read", "inotify", "what was heard"),
 ];
 
 /// Of the bus.
