@@ -330,7 +330,7 @@ impl WatchSet {
     pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
         // What waits in the queue goes first. Now and then all the same, so that the kernel's own does
         // not run over meanwhile.
-        if self.queue.is_empty() || self.given_out % LISTEN_EVERY == 0 {
+        if self.queue.is_empty() || (self.given_out + 1) % LISTEN_EVERY == 0 {
             self.collect()?;
         }
         let Some(Queued { key, subject, news, observation }) = self.queue.pop_front() else {
