@@ -214,3 +214,32 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
         _ => Some(Place::Entry),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many entries appear at once; how many of them are told of by one call.
+    fn told(count: usize, name_len: usize) -> usize {
+        let tree = tempfile::tempdir().unwrap();
+        let mut changes = Changes::new().unwrap();
+        changes.watch(&Dir::Above(tree.path().to_owned())).unwrap();
+        for number in 0..count {
+            std::fs::create_dir(tree.path().join(format!("{number:0name_len$}"))).unwrap();
+        }
+        let mut told = 0;
+        changes.drain(&mut |_| told += 1).unwrap();
+        told
+    }
+
+    #[test]
+    fn one_call_empties_the_queue_however_the_buffer_was_filled() {
+        // The longest names: sixty fill the buffer. Names that take 16, 32 and 48 bytes of an event.
+        for (names, name_len) in [(58..=63, 255), (510..=515, 15), (340..=344, 16), (255..=260, 32)]
+        {
+            for count in names {
+                assert_eq!(told(count, name_len), count, "names of {name_len} bytes");
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The library in a thread of somebody else's program.
 
 use std::{
+    fs,
     io::Read as _,
     os::unix::process::ExitStatusExt as _,
     process::{Command, Stdio},
@@ -146,7 +147,7 @@ fn children_of_the_host_are_left_to_the_host() {
 fn no_signal_of_the_host_is_touched() {
     let dispositions = || {
         // Of this thread: the first one blocks all signals whenever it starts another.
-        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
         let wanted =
             |line: &&str| ["SigBlk", "SigIgn", "SigCgt"].iter().any(|it| line.starts_with(it));
         status.lines().filter(wanted).map(str::to_owned).collect::<Vec<_>>()
@@ -165,7 +166,7 @@ fn no_signal_of_the_host_is_touched() {
 fn at_rest_the_thread_is_not_woken() {
     let tree = Tree::new();
     let scan = tree.path().join("scan");
-    std::fs::create_dir(&scan).unwrap();
+    fs::create_dir(&scan).unwrap();
     let web = tree.service("scan/web", "exec sleep 1000");
     web.script("log/run", "exec cat");
     let running = Running::start(Options::new());
@@ -174,8 +175,8 @@ fn at_rest_the_thread_is_not_woken() {
     let switches = || -> Vec<String> {
         let tasks = names(std::path::Path::new("/proc/self/task"));
         let counts = tasks.iter().filter_map(|task| {
-            let status = std::fs::read_to_string(format!("/proc/self/task/{task}/status")).ok()?;
-            let polls = std::fs::read_to_string(format!("/proc/self/task/{task}/syscall")).ok()?;
+            let status = fs::read_to_string(format!("/proc/self/task/{task}/status")).ok()?;
+            let polls = fs::read_to_string(format!("/proc/self/task/{task}/syscall")).ok()?;
             // Only the supervisor's thread waits in poll.
             let polls = ["7 ", "271 ", "73 "].iter().any(|call| polls.starts_with(call));
             let count = status.lines().find(|line| line.starts_with("voluntary"))?;
@@ -262,10 +263,10 @@ fn a_service_reads_nothing_and_inherits_nothing_that_is_open() {
     running.add(&web, ServiceOptions::new());
     let pid = running.started();
     until("exec", || {
-        let cmdline = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        let cmdline = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
         cmdline.starts_with("sleep").then_some(())
     });
-    let fd = |fd| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap_or_default();
+    let fd = |fd| fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap_or_default();
     assert_eq!(fd(0), std::path::Path::new("/dev/null"));
     // What the harness itself hands down to every child is not ours.
     let mut plain = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
@@ -285,13 +286,13 @@ fn a_renamed_service_directory_is_followed() {
     let id = running.add(&web, ServiceOptions::new());
     running.started();
     let moved = tree.path().join("moved");
-    std::fs::rename(&web.0, &moved).unwrap();
+    fs::rename(&web.0, &moved).unwrap();
     // Another one takes its name, and is no concern of ours.
     let other = tree.service("web", "exit 1");
     web.0 = moved;
     running.handle.ask(id, Part::Main, Op::Kill).unwrap();
     let pid = running.started();
-    assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), web.0);
+    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), web.0);
     web.until_run(None);
     assert!(!other.0.join("supervise").exists());
     running.stop();
@@ -351,4 +352,36 @@ fn services_that_come_and_go_leave_no_descriptor() {
     }
     assert_eq!(count(), before);
     running.stop();
+}
+
+#[test]
+fn who_is_told_of_a_start_finds_all_files_saying_so() {
+    let tree = Tree::new();
+    let web = tree.service("web", "exec sleep 1000");
+    let (sender, told) = mpsc::channel();
+    let supervise = web.0.join("supervise");
+    let options = Options::new().observer(move |event| {
+        if let What::Started { pid } = event.what {
+            let read = |name| fs::read_to_string(supervise.join(name)).unwrap_or_default();
+            let _ended = sender.send((pid, read("pid"), read("stat")));
+        }
+    });
+    let mut supervisor = Supervisor::new(options).unwrap();
+    supervisor.add(&web.0, ServiceOptions::new()).unwrap();
+    let (first, ..) = told.try_recv().unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(signed(first)),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let (second, pid, stat) = loop {
+        supervisor.turn(Some(PATIENCE)).unwrap();
+        match told.try_recv() {
+            Ok(told) => break told,
+            Err(_) => assert!(Instant::now() < deadline, "it is not started again"),
+        }
+    };
+    assert_ne!(second, first);
+    assert_eq!((pid, stat), (format!("{second}\n"), "run\n".to_owned()));
 }
