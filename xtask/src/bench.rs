@@ -77,7 +77,7 @@ fn release() -> Result<PathBuf, Failure> {
 
 /// What lies beside this program; built where it does not.
 fn debug() -> Result<Programs, Failure> {
-    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let this = command::this()?;
     let beside = |name| this.with_file_name(name);
     let programs = Programs { svctl: beside("svctl"), bench: beside("svcmgr-bench") };
     // Never while it is there: other tests may be running it.

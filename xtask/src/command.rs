@@ -111,3 +111,12 @@ pub(crate) fn on_path(program: &str) -> bool {
 pub(crate) fn not_run(command: &Command, why: &io::Error) -> Failure {
     Failure::cannot(format!("run `{}`", shown(command)), why)
 }
+
+/// This program, to be run again. What replaced it while it ran is the same, built anew: building the
+/// tests may build it, too.
+pub(crate) fn this() -> Result<PathBuf, Failure> {
+    let this = env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    // As Linux shows what has been replaced.
+    let path = this.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(path.unwrap_or(this))
+}

@@ -80,9 +80,9 @@ pub(crate) fn require() -> Result<(), Failure> {
 
 /// Where this process' own systemd manages the control groups, it is asked for one.
 fn delegate() -> Failure {
-    let this = match std::env::current_exe() {
+    let this = match command::this() {
         Ok(this) => this,
-        Err(why) => return Failure::cannot("find this program", why),
+        Err(failure) => return failure,
     };
     let mut scope = Command::new("systemd-run");
     scope.args(["--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"]);

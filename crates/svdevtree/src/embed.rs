@@ -250,7 +250,6 @@ impl Supervisor {
         let mut duty = Duty::open(id, dir, options, &self.office)?;
         self.last_id += 1;
         duty.begin(&mut self.office);
-        duty.catch_up(&mut self.office);
         self.duties.insert(id, duty);
         self.office.deliver();
         Ok(id)
@@ -332,9 +331,6 @@ impl Supervisor {
 
     /// Forgets what is over, and does what has waited for the records.
     fn clear_away(&mut self) {
-        for duty in self.duties.values_mut() {
-            duty.catch_up(&mut self.office);
-        }
         let over: Vec<_> =
             self.duties.values().filter(|duty| duty.is_over()).map(|duty| duty.id).collect();
         for id in over {

@@ -137,7 +137,7 @@ fn operation(programs: &Programs, name: &str, dir: &Path, times: usize) -> Resul
 fn units(programs: &Programs, times: usize) -> Result<Counts, Failure> {
     const SCRIPT: &str = r#"calls=$(mktemp) && strace -f -y -o "$calls" "$1" op list "$2" >&2 &&
         cat "$calls""#;
-    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let this = command::this()?;
     let bench: &PathBuf = &programs.bench;
     let mut run = Command::new(this);
     run.args(["systemd", "--", "sh", "-c", SCRIPT, "sh"]).arg(bench).arg(times.to_string());

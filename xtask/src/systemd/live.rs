@@ -19,7 +19,7 @@ use crate::{
 
 /// Runs them all; what they print is counted.
 pub(crate) fn run(session: &mut Session) -> Result<(), Failure> {
-    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let this = command::this()?;
     for binary in binaries()? {
         for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
             if !has_tests(&binary, filter)? {

@@ -228,7 +228,7 @@ impl Drop for Machine {
 
 /// Starts stage two; its pid as the host knows it, unless it ended at once.
 fn start(visible: &[PathBuf], console: File) -> Result<(Child, Option<Pid>), Failure> {
-    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let this = command::this()?;
     // Whoever dies first takes the rest along: this process, the holder, pid 1.
     let mut holder = Command::new("setpriv");
     holder.args(["--pdeathsig", "KILL", "--", "unshare", "--pid", "--mount", "--cgroup", "--uts"]);

@@ -129,7 +129,6 @@ impl Duty {
         let machine = Machine::new(Part::Main, settings.policy, want(&main), now);
         main.open_control()?;
         main.publish(&machine)?;
-        main.catch_up()?;
         let mut main = Seat::new(machine, main);
         let mut log = log.map(|place| Self::log_seat(place, now)).transpose()?;
         main.place.forget_extras()?;
@@ -149,7 +148,6 @@ impl Duty {
         place.open_control()?;
         place.without_pid_file();
         place.publish(&machine)?;
-        place.catch_up()?;
         Ok(Seat::new(machine, place))
     }
 
@@ -162,13 +160,6 @@ impl Duty {
         self.feed(Part::Main, Input::Begin, office);
         if self.main.machine.want() != Want::Up {
             self.tell(Part::Main, What::Down, office);
-        }
-    }
-
-    /// Writes what is owed beside the records.
-    pub(crate) fn catch_up(&mut self, office: &mut Office) {
-        for part in [Part::Main, Part::Log] {
-            self.write(part, |place, _| place.catch_up(), office);
         }
     }
 

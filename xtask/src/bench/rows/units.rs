@@ -41,7 +41,7 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
         table.absent(work("states"), "strace is not installed");
         return Ok(table);
     }
-    let this = std::env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
+    let this = command::this()?;
     let mut run = Command::new(this);
     run.args(["systemd", "--", "sh", "-c", SCRIPT, "sh"]).arg(&programs.bench);
     run.args(
