@@ -11,9 +11,9 @@ use std::{
 use crate::{Error, Observation, Service, threads};
 
 /// A scan directory that was listed and is open, so that its services are looked at from there. One
-/// look at each finds out both whose it is and how it stands, which takes half as long as
-/// [`ScanDir::services`](crate::ScanDir::services) and [`Bulk::statuses`](crate::Bulk::statuses)
-/// (`docs/performance.md`).
+/// look at each finds out both whose it is and how it stands, with fewer system calls and shorter
+/// names than [`ScanDir::services`](crate::ScanDir::services) and
+/// [`Bulk::statuses`](crate::Bulk::statuses) need.
 ///
 /// ```no_run
 /// use std::num::NonZeroUsize;
