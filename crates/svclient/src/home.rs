@@ -3,11 +3,11 @@
 
 use std::{
     borrow::Cow,
-    ffi::{CStr, OsStr},
+    ffi::{CStr, OsStr, OsString},
     hash::{Hash, Hasher},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::ffi::{OsStrExt, OsStringExt},
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -58,12 +58,23 @@ impl Home {
         Self { path: name_of(fd.as_fd()), way: Way::Held(Arc::new(fd)) }
     }
 
-    /// An entry of the directory `parent`, which is open: the way to it is gone once, not for each
-    /// file.
-    pub(crate) fn below(opened: &Arc<OwnedFd>, parent: &Path, entry: &OsStr) -> Self {
-        let path = parent.join(entry);
-        let parent_len = path.as_os_str().len() - entry.len();
+    /// For entries of the directory `parent`, which is open: the way to it is gone once, not for each
+    /// file. [`Home::enter`] says which.
+    pub(crate) fn below(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
+        // With a slash at its end.
+        let path = parent.join("");
+        let parent_len = path.as_os_str().len();
         Self { path, way: Way::Below(Arc::clone(opened), parent_len) }
+    }
+
+    /// Goes to an entry of the open directory.
+    pub(crate) fn enter(&mut self, entry: &OsStr) {
+        if let Way::Below(_, parent_len) = self.way {
+            let mut path = std::mem::take(&mut self.path).into_os_string().into_vec();
+            path.truncate(parent_len);
+            path.extend_from_slice(entry.as_bytes());
+            self.path = OsString::from_vec(path).into();
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -80,8 +80,8 @@ pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Answer, Error> {
 
 /// Whether `supervise/ok` has a reader.
 pub(crate) fn probe_ok(home: &Home) -> Result<Answer, Error> {
-    match node::open_fifo(home.at(files::OK)) {
-        Ok(Fifo::Open(_, stat)) => Ok(Answer::of_reader(&stat)),
+    match node::knock(home.at(files::OK)) {
+        Ok(Fifo::Open(stat)) => Ok(Answer::of_reader(&stat)),
         Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead.into()),
         // Where `ok` may not be opened, its mark is not seen: perhaps.
         Err(error) => {
@@ -95,7 +95,7 @@ pub(crate) fn probe_ok(home: &Home) -> Result<Answer, Error> {
 fn probe_lock(home: &Home) -> Result<Liveness, Error> {
     let at = home.at(files::LOCK);
     let file = match node::open_file(&at) {
-        Ok(Some((file, _))) => file,
+        Ok(Some(file)) => file,
         Ok(None) => return Ok(Liveness::Dead),
         Err(error) => return without_asking(home, error),
     };

@@ -376,7 +376,7 @@ impl Service {
         }
         let bytes = message.get(..len).unwrap_or_default();
         // Opened for this one request and closed after it.
-        let Fifo::Open(fifo, _) = node::open_fifo(self.home.at(files::CONTROL))? else {
+        let Fifo::Open(fifo) = node::open_fifo(self.home.at(files::CONTROL))? else {
             return Err(self.not_supervised(first));
         };
         match node::write_fifo(fifo, path, bytes, deadline)? {

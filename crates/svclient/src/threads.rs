@@ -12,18 +12,29 @@ pub(crate) fn each<I: Sync, T: Send>(
     threads: NonZeroUsize,
     act: impl Fn(&I) -> Option<T> + Sync,
 ) -> Vec<T> {
+    each_with(items, threads, || (), |(), item| act(item))
+}
+
+/// As [`each`], with something of its own in the hands of every thread.
+pub(crate) fn each_with<I: Sync, S, T: Send>(
+    items: &[I],
+    threads: NonZeroUsize,
+    own: impl Fn() -> S + Sync,
+    act: impl Fn(&mut S, &I) -> Option<T> + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     // A piece at a time: who is slow leaves the rest to the others.
     let piece_len = (items.len() / threads.get()).clamp(1, PIECE);
     let pieces = items.len().div_ceil(piece_len);
     let work = || {
         let mut done = Vec::with_capacity(pieces / threads.get() + 1);
+        let mut own = own();
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             let from = piece.saturating_mul(piece_len);
             let Some(rest) = items.get(from..).filter(|rest| !rest.is_empty()) else { return done };
             let mut results = Vec::with_capacity(piece_len.min(rest.len()));
-            results.extend(rest.iter().take(piece_len).filter_map(&act));
+            results.extend(rest.iter().take(piece_len).filter_map(|item| act(&mut own, item)));
             done.push((piece, results));
         }
     };

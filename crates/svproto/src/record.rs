@@ -30,26 +30,44 @@ impl Record {
     /// longer one.
     pub const MAX_LEN: usize = 43;
 
+    /// Whether somebody writes records of so many bytes. A file of another length holds none.
+    #[must_use]
+    pub const fn is_len(len: usize) -> bool {
+        matches!(len, 18 | 20 | 26 | 35 | 40 | 43)
+    }
+
     /// Takes bytes as a record of `dialect`.
     ///
     /// # Errors
     ///
     /// [`DecodeError::Length`] for a length that `dialect` never writes. Any bytes of a right
     /// length are a record.
-    #[inline]
+    // Taken apart into its callers, the bytes are stored in pieces and loaded again in others, which
+    // the processor waits for: 14 ns for a status instead of 10.
+    #[inline(never)]
     pub fn from_bytes(dialect: Dialect, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let record = match dialect {
+        match dialect {
             Dialect::Daemontools => {
-                bytes.try_into().ok().map(DaemontoolsRecord::from_bytes).map(Self::Daemontools)
+                if let Ok(&bytes) = <&[u8; DaemontoolsRecord::LEN]>::try_from(bytes) {
+                    return Ok(Self::Daemontools(DaemontoolsRecord::from_bytes(bytes)));
+                }
             }
-            Dialect::Encore => match bytes.try_into() {
-                Ok(pair) => Some(Self::EncorePair(EncorePairRecord::from_bytes(pair))),
-                Err(_) => bytes.try_into().ok().map(EncoreRecord::from_bytes).map(Self::Encore),
-            },
-            Dialect::Runit => bytes.try_into().ok().map(RunitRecord::from_bytes).map(Self::Runit),
+            Dialect::Encore => {
+                if let Ok(&bytes) = <&[u8; EncoreRecord::LEN]>::try_from(bytes) {
+                    return Ok(Self::Encore(EncoreRecord::from_bytes(bytes)));
+                }
+                if let Ok(&bytes) = <&[u8; EncorePairRecord::LEN]>::try_from(bytes) {
+                    return Ok(Self::EncorePair(EncorePairRecord::from_bytes(bytes)));
+                }
+            }
+            Dialect::Runit => {
+                if let Ok(&bytes) = <&[u8; RunitRecord::LEN]>::try_from(bytes) {
+                    return Ok(Self::Runit(RunitRecord::from_bytes(bytes)));
+                }
+            }
             Dialect::S6 => return S6Record::from_bytes(bytes).map(Self::S6),
-        };
-        record.ok_or(DecodeError::Length { dialect, found: bytes.len() })
+        }
+        Err(DecodeError::Length { dialect, found: bytes.len() })
     }
 
     /// Takes bytes as a record of whoever most probably wrote them, when nothing else is known.

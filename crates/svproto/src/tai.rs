@@ -134,30 +134,28 @@ impl Tai64n {
 /// How many leap seconds were inserted up to and including Unix time `secs`.
 const fn leap_seconds_before(secs: i64) -> i64 {
     let mut rest: &[i64] = &LEAP_SECONDS;
-    let mut count = 0;
-    while let [first, tail @ ..] = rest {
-        if secs < *first {
+    // From the end: most moments are later than all of them.
+    while let [head @ .., last] = rest {
+        if secs >= *last {
             break;
         }
-        count += 1;
-        rest = tail;
+        rest = head;
     }
-    count
+    0_i64.wrapping_add_unsigned(rest.len() as u64)
 }
 
 /// How many leap seconds a label of `tai` (seconds after 1970 TAI, less ten) counts.
 const fn leap_seconds_in_label(tai: i64) -> i64 {
     let mut rest: &[i64] = &LEAP_SECONDS;
-    let mut count = 0;
-    while let [first, tail @ ..] = rest {
-        // The leap second itself has `tai == first + count` and is not counted yet.
-        if tai <= *first + count {
+    while let [head @ .., last] = rest {
+        let before = 0_i64.wrapping_add_unsigned(head.len() as u64);
+        // The leap second itself has `tai == last + before` and is not counted yet.
+        if tai > *last + before {
             break;
         }
-        count += 1;
-        rest = tail;
+        rest = head;
     }
-    count
+    0_i64.wrapping_add_unsigned(rest.len() as u64)
 }
 
 /// Prints the label as the suites' tools do: `@` and 24 hexadecimal digits.

@@ -237,7 +237,7 @@ impl Tail {
     fn begin_before_the_end(&mut self, files: &[Listed], count: usize) -> Result<(), Error> {
         let mut left = count;
         for (at, file) in files.iter().enumerate().rev() {
-            let Some((opened, _)) = node::open_file(&file.path.as_path().into())? else { continue };
+            let Some(opened) = node::open_file(&file.path.as_path().into())? else { continue };
             let found = last_lines(opened, left)
                 .map_err(|source| Error::os("read", &file.path, "read", source))?;
             left = left.saturating_sub(found.lines);
@@ -320,7 +320,7 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
 /// file has its name.
 fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
     let Some(Listed { place, path, identity }) = files.first() else { return Ok(None) };
-    let Some((mut file, _)) = node::open_file(&path.as_path().into())? else { return Ok(None) };
+    let Some(mut file) = node::open_file(&path.as_path().into())? else { return Ok(None) };
     let mut begin = || {
         let data = file.metadata()?;
         if (data.dev(), data.ino()) != *identity {
@@ -393,7 +393,7 @@ pub(super) fn likely_scale(dir: &Path) -> Option<Scale> {
 
 /// The scale on which the last label of a file was written when the file was.
 fn scale_of(path: &Path) -> Option<Scale> {
-    let mut file = node::open_file(&path.into()).ok()??.0;
+    let mut file = node::open_file(&path.into()).ok()??;
     let written = file.metadata().ok()?;
     let last = last_lines(file.try_clone().ok()?, 1).ok()?;
     file.seek(SeekFrom::Start(last.offset)).ok()?;

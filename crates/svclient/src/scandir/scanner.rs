@@ -72,7 +72,7 @@ impl ScanDir {
     pub(super) fn open_scanner(&self) -> Result<Control, Error> {
         self.require()?;
         Ok(match node::open_fifo(&self.dir.join(scan::CONTROL))? {
-            Fifo::Open(fifo, _) => Control::Open(fifo),
+            Fifo::Open(fifo) => Control::Open(fifo),
             Fifo::NoReader => Control::Closed(Scanner::Gone),
             Fifo::Missing => Control::Closed(Scanner::LooksByItself),
         })

@@ -74,10 +74,21 @@ impl Survey {
         tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
         other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
     ) -> Vec<T> {
-        let look = |name: &OsString| match Service::glance(&self.opened, &self.dir, name) {
-            Ok((service, status)) => Some(tell(&service, status)),
-            Err(error) => other(name, error),
+        // One handle, which goes from entry to entry.
+        let handle = || Service::in_open(&self.opened, &self.dir);
+        let look = |service: &mut Service, name: &OsString| {
+            service.enter(name);
+            if let Some(seen) = service.glance() {
+                return Some(tell(service, Ok(seen)));
+            }
+            match Service::open(service.dir()) {
+                Ok(plain) => {
+                    let plain = plain.named(service.name());
+                    Some(tell(&plain, plain.status()))
+                }
+                Err(error) => other(name, error),
+            }
         };
-        threads::each(&self.names, threads, look)
+        threads::each_with(&self.names, threads, handle, look)
     }
 }

@@ -6,30 +6,36 @@ use svproto::{Dialect, Reading, files};
 
 use super::{Observation, Service};
 use crate::{
-    Error, detect,
+    detect,
     home::Home,
     liveness::{self, Answer},
     node::{self, Fifo},
 };
 
 impl Service {
-    /// An entry of an open directory as a service, and how it stands.
+    /// A handle that goes from entry to entry of an open directory: it is to [`Service::enter`] one.
+    pub(crate) fn in_open(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
+        let home = Home::below(opened, parent);
+        Self { home, name: String::new(), dialect: None, believed: false, version: None }
+    }
+
+    /// Goes to an entry, of which nothing is known then. Nothing is allocated for it: that would take
+    /// as long as two system calls.
+    pub(crate) fn enter(&mut self, entry: &OsStr) {
+        self.home.enter(entry);
+        self.dialect = None;
+        self.name.clear();
+        self.name.push_str(&entry.to_string_lossy());
+    }
+
+    /// How an entry stands, and whose it is; `None` for all that is less plain.
     ///
     /// [`Service::open`] and [`Service::status`] come to the same with more system calls, each of
     /// which goes all the way from the root.
-    pub(crate) fn glance(
-        opened: &Arc<OwnedFd>,
-        parent: &Path,
-        entry: &OsStr,
-    ) -> Result<(Self, Result<Observation, Error>), Error> {
-        let (home, name) = (Home::below(opened, parent, entry), entry.to_string_lossy().into());
-        let service = Self { home, name, dialect: None, believed: false, version: None };
-        if let Some(seen) = service.first_look() {
-            return Ok((Self { dialect: seen.dialect, ..service }, Ok(seen)));
-        }
-        let service = Self::open(service.dir())?.named(service.name);
-        let result = service.status();
-        Ok((service, result))
+    pub(crate) fn glance(&mut self) -> Option<Observation> {
+        let seen = self.first_look()?;
+        self.dialect = seen.dialect;
+        Some(seen)
     }
 
     /// The same for a service that was opened before, by whomever it was supervised then; `None` for
@@ -42,8 +48,8 @@ impl Service {
     fn first_look(&self) -> Option<Observation> {
         // Liveness comes before the record, as always: the other way round, a record of before would
         // seem to be that of a supervisor who has just come.
-        let (answer, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {
-            Fifo::Open(_, stat) => (Answer::of_reader(&stat), false),
+        let (answer, of_s6) = match node::knock(self.home.at(files::OK)).ok()? {
+            Fifo::Open(stat) => (Answer::of_reader(&stat), false),
             Fifo::NoReader => return None,
             Fifo::Missing => (liveness::probe(&self.home, Dialect::S6).ok()?, true),
         };

@@ -56,3 +56,12 @@ fn what_no_supervisor_writes_is_found_out() {
     [bytes[15], bytes[8]] = [0, 0xff];
     assert!(matches!(check(bytes), Err(DecodeError::Stamp { .. })));
 }
+
+#[test]
+fn a_length_is_a_records_if_somebody_writes_it() {
+    let all = [0; 100];
+    for len in 0..all.len() {
+        let some = |dialect| Record::from_bytes(dialect, &all[..len]).is_ok();
+        assert_eq!(Record::is_len(len), Dialect::ALL.into_iter().any(some), "{len}");
+    }
+}
