@@ -162,9 +162,9 @@ fn sort(names: &mut Vec<OsString>) {
     };
     let alike = others.iter().fold(first.len(), alike);
     let key = |name: &OsString| {
-        let mut key = [0; 8];
+        let mut key = [0_u8; 8];
         key.iter_mut().zip(name.as_bytes().iter().skip(alike)).for_each(|(to, from)| *to = *from);
-        u64::from_be_bytes(key)
+        key
     };
     // A name that ends is before all that go on with a byte, which is never 0.
     let mut keyed: Vec<_> = names.drain(..).map(|name| (key(&name), name)).collect();

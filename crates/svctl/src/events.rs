@@ -64,7 +64,7 @@ struct Line {
 impl Line {
     fn new(event: &Event) -> Self {
         let mut line = Self {
-            service: name_of(&event.dir.to_string_lossy(), &event.dir),
+            service: name_of(&event.dir.to_string_lossy(), &event.dir).into_owned(),
             path: absolute(&event.dir),
             part: part(event.part),
             at: time(event.at),
@@ -117,8 +117,8 @@ fn error_of(what: &What) -> Option<&devtree::Error> {
 }
 
 fn words(event: &Event) -> String {
-    let name = name_of(&event.dir.to_string_lossy(), &event.dir);
-    let name = name::shown(&name, Some(&event.dir));
+    let typed = event.dir.to_string_lossy();
+    let name = name::shown(&name_of(&typed, &event.dir), Some(&event.dir));
     let part = if event.part == Part::Log { "/log" } else { "" };
     let what = match &event.what {
         What::Started { pid } => format!("started, pid {pid}"),

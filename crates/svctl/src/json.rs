@@ -3,9 +3,9 @@
 
 mod built;
 
-use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::{Serialize, Serializer};
 use svcmgr::{
     Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
@@ -18,18 +18,19 @@ pub(crate) use built::{Built, what};
 
 use crate::{name, output::message};
 
-/// One service.
+/// One service. It borrows from what was looked at: of thousands, memory for each name and path would
+/// take as long as a system call.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) service: String,
+pub(crate) struct Row<'a> {
+    pub(crate) service: Cow<'a, str>,
     /// What people are shown instead, where that is different: a path as they typed it, as a word of a
     /// shell.
     #[serde(skip)]
     pub(crate) shown: Option<String>,
-    pub(crate) path: Option<InText>,
+    pub(crate) path: Option<InText<'a>>,
     /// The same with every byte; an argument of svctl.
-    pub(crate) url: Option<InUrl>,
-    pub(crate) backend: Option<Cow<'static, str>>,
+    pub(crate) url: Option<InUrl<'a>>,
+    pub(crate) backend: Option<Cow<'a, str>>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
@@ -53,29 +54,28 @@ pub(crate) struct Row {
 
 /// A path from the root, written only where it is printed: a table shows none. Links are kept as the
 /// user named them.
-#[derive(Clone, Debug)]
-pub(crate) struct InText(Arc<Path>);
+#[derive(Debug)]
+pub(crate) struct InText<'a>(Cow<'a, Path>);
 
 /// The same as a URL.
-#[derive(Clone, Debug)]
-pub(crate) struct InUrl(Arc<Path>);
+#[derive(Debug)]
+pub(crate) struct InUrl<'a>(Cow<'a, Path>);
 
-impl Serialize for InText {
+impl Serialize for InText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(&name::absolute(&self.0).to_string_lossy())
     }
 }
 
-impl Serialize for InUrl {
+impl Serialize for InUrl<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(&name::url(&self.0))
     }
 }
 
 /// A path in both ways.
-fn in_both_ways(path: Option<&Path>) -> (Option<InText>, Option<InUrl>) {
-    let path: Option<Arc<Path>> = path.map(Arc::from);
-    (path.clone().map(InText), path.map(InUrl))
+fn in_both_ways(path: Option<&Path>) -> (Option<InText<'_>>, Option<InUrl<'_>>) {
+    (path.map(|path| InText(path.into())), path.map(|path| InUrl(path.into())))
 }
 
 #[expect(clippy::ref_option, reason = "serde's signature")]
@@ -101,9 +101,9 @@ pub(crate) struct Log {
     pub(crate) pid: Option<u32>,
 }
 
-impl Row {
+impl<'a> Row<'a> {
     /// A service that was looked at.
-    pub(crate) fn new(backend: &dyn Backend, observation: &Observation) -> Self {
+    pub(crate) fn new(backend: &'a dyn Backend, observation: &Observation) -> Self {
         let service = backend.directory();
         let status = observation.reading.status();
         // runit keeps its pause flag when the process is gone; what is down is not paused.
@@ -112,7 +112,7 @@ impl Row {
         let (path, url) = in_both_ways(service.map(Service::dir));
         let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
         let name = service.map_or_else(
-            || backend.name().to_owned(),
+            || backend.name().into(),
             |service| name_of(service.name(), service.dir()),
         );
         let typed = backend.name();
@@ -124,7 +124,7 @@ impl Row {
             url,
             backend: match observation.dialect {
                 Some(dialect) => Some(dialect.name().into()),
-                None => backend.suite().map(|suite| suite.to_owned().into()),
+                None => backend.suite().map(Cow::from),
             },
             supervised: observation.liveness.is_alive(),
             state: state_word(&observation.reading),
@@ -145,22 +145,22 @@ impl Row {
     }
 
     /// A service for which something failed, and what can be said of it nevertheless.
-    pub(crate) fn failed_for(backend: &dyn Backend, error: &Error) -> Self {
+    pub(crate) fn failed_for(backend: &'a dyn Backend, error: &Error) -> Self {
         let error_text = Some(message(error));
         match backend.status() {
             Ok(observation) => Self { error: error_text, ..Self::new(backend, &observation) },
             Err(_) => Self {
-                backend: backend.suite().map(|suite| suite.to_owned().into()),
+                backend: backend.suite().map(Cow::from),
                 ..Self::failed(backend.name(), backend.directory().map(Service::dir), error)
             },
         }
     }
 
     /// A service that could not be looked at.
-    pub(crate) fn failed(name: &str, path: Option<&Path>, error: &Error) -> Self {
+    pub(crate) fn failed(name: &'a str, path: Option<&'a Path>, error: &Error) -> Self {
         let (in_text, url) = in_both_ways(path);
         Self {
-            service: path.map_or_else(|| name.to_owned(), |path| name_of(name, path)),
+            service: path.map_or_else(|| name.into(), |path| name_of(name, path)),
             shown: Some(name::shown(name, path)),
             path: in_text,
             url,
@@ -170,9 +170,9 @@ impl Row {
     }
 
     /// A service of which nothing is known but its name.
-    pub(crate) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &'a str) -> Self {
         Self {
-            service: name.to_owned(),
+            service: name.into(),
             shown: Some(name::shown(name, None)),
             path: None,
             url: None,
@@ -200,9 +200,17 @@ impl Row {
         self.shown.as_deref().unwrap_or(&self.service)
     }
 
-    /// The same, to keep.
-    pub(crate) fn into_shown(self) -> String {
-        self.shown.unwrap_or(self.service)
+    /// The same row, to keep.
+    pub(crate) fn into_owned(self) -> Row<'static> {
+        let to_keep = |path: Cow<'_, Path>| Cow::Owned(path.into_owned());
+        let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Row {
+            service: text(self.service),
+            path: self.path.map(|path| InText(to_keep(path.0))),
+            url: self.url.map(|path| InUrl(to_keep(path.0))),
+            backend: self.backend.map(text),
+            ..self
+        }
     }
 
     /// Whether the supervisor starts the service by itself.
@@ -215,7 +223,7 @@ impl Row {
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row,
+    pub(crate) row: &'a Row<'a>,
     /// `None` for who was not asked.
     pub(crate) odd: Option<&'a [Odd]>,
 }
@@ -232,7 +240,7 @@ pub(crate) struct Odd {
 #[derive(Debug, Serialize)]
 pub(crate) struct Line<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row,
+    pub(crate) row: &'a Row<'a>,
     pub(crate) seq: u64,
     pub(crate) event: &'static str,
 }
@@ -241,7 +249,7 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Result<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row,
+    pub(crate) row: &'a Row<'a>,
     /// `sent`, `reached`, `never`, `deadline` or `error`.
     pub(crate) outcome: &'static str,
     /// Seconds from the request.
@@ -254,7 +262,7 @@ pub(crate) struct Result<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Checked<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row,
+    pub(crate) row: &'a Row<'a>,
     pub(crate) ok: bool,
     /// What is wrong; empty if it is well.
     pub(crate) complaints: &'a [String],
@@ -342,17 +350,17 @@ impl Log {
 
 /// The service's name from what was typed: the last component of a path, for a logger the last two;
 /// `web/log` as it is.
-pub(crate) fn name_of(typed: &str, path: &Path) -> String {
+pub(crate) fn name_of<'a>(typed: &'a str, path: &Path) -> Cow<'a, str> {
     if !is_path(typed.as_ref()) {
-        return typed.to_owned();
+        return typed.into();
     }
     let path = name::absolute(path);
-    let Some(last) = path.file_name() else { return typed.to_owned() };
+    let Some(last) = path.file_name() else { return typed.into() };
     let last = last.to_string_lossy();
     let above = path.parent().and_then(Path::file_name).filter(|_| last == files::LOG);
     match above {
-        Some(above) => format!("{}/{last}", above.to_string_lossy()),
-        None => last.into_owned(),
+        Some(above) => format!("{}/{last}", above.to_string_lossy()).into(),
+        None => last.into_owned().into(),
     }
 }
 
@@ -433,11 +441,13 @@ pub(crate) fn now() -> UnixTime {
 /// In seconds of Unix time.
 const YEARS_0_TO_9999: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
+
 /// RFC 3339 in UTC with nanoseconds; `None` outside the years it can write.
 pub(crate) fn rfc3339(time: UnixTime) -> Option<String> {
     let nanos = i32::try_from(time.nanos()).ok()?;
     let timestamp = Timestamp::new(time.secs(), nanos).ok()?;
-    YEARS_0_TO_9999.contains(&time.secs()).then(|| format!("{timestamp:.9}"))
+    YEARS_0_TO_9999.contains(&time.secs()).then(|| PRINTER.timestamp_to_string(&timestamp))
 }
 
 #[cfg(test)]

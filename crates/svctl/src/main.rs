@@ -10,6 +10,7 @@ mod man;
 mod name;
 mod names;
 mod output;
+mod pieces;
 mod table;
 mod text;
 
@@ -38,5 +39,8 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    cmd::run(&args).into()
+    let exit = cmd::run(&args);
+    // Freeing thousands of names takes longer than reading them, and the process ends here.
+    std::mem::forget(args);
+    exit.into()
 }

@@ -15,6 +15,9 @@ use svcmgr::is_path;
 /// The start of a path that is written as a URL (RFC 8089, without a host).
 const URL: &str = "file:///";
 
+/// What stands before a path from the root.
+const HOST: &str = "file://";
+
 /// What is escaped in a URL besides control characters and what is not ASCII.
 const IN_URL: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -127,7 +130,11 @@ pub(crate) fn must_not_be_shown(c: char) -> bool {
 /// A path from the root as a URL.
 pub(crate) fn url(path: &Path) -> String {
     let path = absolute(path);
-    format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URL))
+    let bytes = path.as_os_str().as_bytes();
+    let mut url = String::with_capacity(HOST.len() + bytes.len());
+    url.push_str(HOST);
+    url.extend(percent_encode(bytes, IN_URL));
+    url
 }
 
 /// The path that a word of the command line is the URL of; any other word as it is.

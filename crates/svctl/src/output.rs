@@ -16,17 +16,34 @@ use crate::{
     args::{Color, Global},
     exit::Exit,
     name::must_not_be_shown,
+    pieces::Pieces,
 };
 
 /// The two streams, and how to use them.
 #[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Output {
-    out: io::BufWriter<io::Stdout>,
+    out: io::BufWriter<Stdout>,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     color: bool,
     reader: Reader,
+}
+
+/// As many bytes as a pipe takes at once.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Standard output without the buffer of std's, which looks for the end of every line.
+struct Stdout(io::Stdout);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(nix::unistd::write(&self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What became of whoever reads standard output.
@@ -51,7 +68,7 @@ impl Output {
             }
         };
         Self {
-            out: io::BufWriter::new(io::stdout()),
+            out: io::BufWriter::with_capacity(AT_ONCE, Stdout(io::stdout())),
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
@@ -66,9 +83,9 @@ impl Output {
         self.note(result);
     }
 
-    /// Prints what moves a terminal's cursor.
-    pub(crate) fn raw(&mut self, sequence: &str) {
-        let result = write!(self.out, "{sequence}");
+    /// Prints bytes as they are: several lines at once, or what moves a terminal's cursor.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        let result = self.out.write_all(bytes);
         self.note(result);
     }
 
@@ -86,12 +103,12 @@ impl Output {
     }
 
     /// Prints values that are JSON already as one array in one line.
-    pub(crate) fn json_list(&mut self, values: &[Vec<u8>]) {
+    pub(crate) fn json_list(&mut self, values: &[Pieces]) {
         let mut result = self.out.write_all(b"[");
         for (at, value) in values.iter().enumerate() {
             let comma: &[u8] = if at == 0 { b"" } else { b"," };
             result = result.and_then(|()| self.out.write_all(comma));
-            result = result.and_then(|()| self.out.write_all(value));
+            result = result.and_then(|()| self.out.write_all(value.as_bytes()));
         }
         let result = result.and_then(|()| self.out.write_all(b"]\n"));
         self.note(result);

@@ -1,14 +1,20 @@
 //! A table that fits: columns as wide as what is in them, fewer of them on a narrow terminal, and never
 //! a line that wraps.
 
-use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::pieces::Pieces;
+
 /// Columns of a terminal that a text takes. Most are ASCII, and the tables of Unicode cost a fifth of
 /// a long listing.
-fn width(text: &str) -> usize {
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) { text.len() } else { text.width() }
+fn width(text: &[u8]) -> usize {
+    if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        text.len()
+    } else {
+        String::from_utf8_lossy(text).width()
+    }
 }
 
 /// A column.
@@ -36,29 +42,120 @@ const LAST: usize = 16;
 const FIRST: usize = 12;
 const CUT: char = '\u{2026}';
 
-/// A table as lines.
-pub(crate) struct Table {
-    pub(crate) head: String,
-    pub(crate) rows: Vec<Line>,
+/// The cells of a row, one text after the other: of thousands of rows, memory for each cell would take
+/// as long as two system calls a row.
+pub(crate) struct Cells<const N: usize> {
+    text: Pieces,
+    places: [Place; N],
+    filled: usize,
 }
 
-/// A line for a row.
-pub(crate) struct Line {
-    pub(crate) text: String,
-    /// Whether its last cell is not there in full.
-    pub(crate) is_cut: bool,
+/// Where a cell ends in the text, and where the next one begins.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    end: u32,
+    /// Columns of a terminal.
+    width: u32,
+}
+
+impl Place {
+    fn width(self) -> usize {
+        self.width.try_into().unwrap_or(usize::MAX)
+    }
+}
+
+impl<const N: usize> Cells<N> {
+    /// None yet. What is not filled is empty.
+    pub(crate) fn new() -> Self {
+        const COMMON: usize = 64;
+        Self { text: Pieces::with_capacity(COMMON), places: [Place::default(); N], filled: 0 }
+    }
+
+    /// The next cell.
+    pub(crate) fn push(&mut self, cell: &str) {
+        self.text.push(cell.as_bytes());
+        self.end_cell();
+    }
+
+    /// The next cell, as it is printed.
+    pub(crate) fn write(&mut self, cell: impl fmt::Display) {
+        // Writing to a string does not fail.
+        let _written = write!(self.text, "{cell}");
+        self.end_cell();
+    }
+
+    /// The same, with a sign where there is nothing.
+    pub(crate) fn write_or_nothing(&mut self, cell: Option<impl fmt::Display>) {
+        match cell {
+            Some(cell) => self.write(cell),
+            None => self.push(NOTHING),
+        }
+    }
+
+    fn end_cell(&mut self) {
+        let cell = self.text.as_bytes().get(self.start(self.filled)..).unwrap_or_default();
+        let in_32_bits = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let (end, width) = (in_32_bits(self.text.len()), in_32_bits(width(cell)));
+        if let Some(place) = self.places.get_mut(self.filled) {
+            *place = Place { end, width };
+            self.filled += 1;
+        }
+    }
+
+    /// Where a cell begins in the text.
+    fn start(&self, at: usize) -> usize {
+        let before = at.checked_sub(1).and_then(|before| self.places.get(before));
+        before.map_or(0, |before| before.end.try_into().unwrap_or(usize::MAX))
+    }
+
+    /// A cell's text.
+    pub(crate) fn get(&self, at: usize) -> &[u8] {
+        self.text.as_bytes().get(self.start(at)..self.start(at + 1)).unwrap_or_default()
+    }
+}
+
+/// A table as text: a head, and a line for each row.
+pub(crate) struct Table {
+    text: Pieces,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    /// Where it ends, without the line feed.
+    end: usize,
+    is_cut: bool,
+}
+
+impl Table {
+    /// All lines, each with a line feed.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// The head and each row, without line feeds; and whether something of the last cell is missing.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.lines.iter().scan(0, |from, line| {
+            let text = self.text.as_bytes().get(*from..line.end)?;
+            *from = line.end + 1;
+            Some((str::from_utf8(text).ok()?, line.is_cut))
+        })
+    }
 }
 
 /// Lays out rows in so many columns of a terminal; `None`: as wide as they are.
 pub(crate) fn layout<const N: usize>(
     columns: &[Column; N],
-    rows: &[[Cow<'_, str>; N]],
+    rows: &[Cells<N>],
     width: Option<usize>,
 ) -> Table {
-    let mut widths: [usize; N] = columns.map(|column| column.head.len());
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(self::width(cell));
+    let mut head = Cells::new();
+    for column in columns {
+        head.push(column.head);
+    }
+    let mut widths = [0; N];
+    for row in std::iter::once(&head).chain(rows) {
+        for (width, place) in widths.iter_mut().zip(&row.places) {
+            *width = (*width).max(place.width());
         }
     }
     let natural = widths;
@@ -66,33 +163,40 @@ pub(crate) fn layout<const N: usize>(
     if let Some(room) = width {
         make_room(columns, rows, &mut widths, &mut shown, room);
     }
-    let heads = columns.map(|column| Cow::Borrowed(column.head));
-    let line = |cells: &[Cow<'_, str>; N]| {
-        let text = line(columns, cells, &widths, &shown);
-        let last = cells.last().map_or(0, |cell| self::width(cell));
-        let room = if shown.last() == Some(&true) { widths.last() } else { None };
-        let is_cut = last > room.copied().unwrap_or(0);
-        match width {
-            Some(room) if self::width(&text) > room => {
-                Line { text: cut(&text, room), is_cut: true }
-            }
-            _ => Line { text, is_cut },
-        }
-    };
     debug_assert!(width.is_some() || widths == natural, "nothing is cut without a width");
-    Table { head: line(&heads).text, rows: rows.iter().map(line).collect() }
+    let line_len = total(widths.iter().zip(&shown)) + 1;
+    let mut text = Pieces::with_capacity((rows.len() + 1) * line_len);
+    let mut lines = Vec::with_capacity(rows.len() + 1);
+    let room_of_last = if shown.last() == Some(&true) { widths.last() } else { None };
+    let room_of_last = room_of_last.copied().unwrap_or(0);
+    for row in std::iter::once(&head).chain(rows) {
+        let from = text.len();
+        line(&mut text, columns, row, &widths, &shown);
+        let mut is_cut = row.places.last().map_or(0, |last| last.width()) > room_of_last;
+        if let Some(room) = width {
+            let line = text.as_bytes().get(from..).unwrap_or_default();
+            if self::width(line) > room {
+                let line = cut(&String::from_utf8_lossy(line), room);
+                text.truncate(from);
+                text.push(line.as_bytes());
+                is_cut = true;
+            }
+        }
+        lines.push(Line { end: text.len(), is_cut });
+        text.push(b"\n");
+    }
+    Table { text, lines }
 }
 
 /// Takes columns away until the rest fits with a cut last one: those without anything in them first.
 fn make_room<const N: usize>(
     columns: &[Column; N],
-    rows: &[[Cow<'_, str>; N]],
+    rows: &[Cells<N>],
     widths: &mut [usize; N],
     shown: &mut [bool; N],
     room: usize,
 ) {
-    let is_empty =
-        |at: usize| rows.iter().all(|row| row.get(at).is_none_or(|cell| cell == NOTHING));
+    let is_empty = |at: usize| rows.iter().all(|row| row.get(at) == NOTHING.as_bytes());
     let mut going: Vec<(bool, u8, usize)> = columns
         .iter()
         .enumerate()
@@ -136,39 +240,41 @@ fn total<'a>(columns: impl Iterator<Item = (&'a usize, &'a bool)>) -> usize {
     widths.sum::<usize>().saturating_sub(GAP)
 }
 
+/// Puts a row at the end of a text.
 fn line<const N: usize>(
+    text: &mut Pieces,
     columns: &[Column; N],
-    cells: &[Cow<'_, str>; N],
+    row: &Cells<N>,
     widths: &[usize; N],
     shown: &[bool; N],
-) -> String {
-    let mut line = String::new();
-    let cells = columns.iter().zip(cells).zip(widths).zip(shown);
-    for (((column, cell), &width), _) in cells.filter(|(_, shown)| **shown) {
-        if !line.is_empty() {
-            line.push_str("  ");
+) {
+    let from = text.len();
+    let cells = columns.iter().zip(row.places.iter().enumerate()).zip(widths).zip(shown);
+    for (((column, (at, place)), &width), _) in cells.filter(|(_, shown)| **shown) {
+        if text.len() > from {
+            text.push_times(b' ', GAP);
         }
-        let taken = self::width(cell);
-        let pad = width.saturating_sub(taken);
+        let pad = width.saturating_sub(place.width());
         if column.align == Align::Right {
-            line.extend(std::iter::repeat_n(' ', pad));
+            text.push_times(b' ', pad);
         }
-        if taken > width {
-            line.push_str(&cut(cell, width));
+        if place.width() > width {
+            text.push(cut(&String::from_utf8_lossy(row.get(at)), width).as_bytes());
         } else {
-            line.push_str(cell);
+            text.push(row.get(at));
         }
         if column.align == Align::Left {
-            line.extend(std::iter::repeat_n(' ', pad));
+            text.push_times(b' ', pad);
         }
     }
-    line.truncate(line.trim_end().len());
-    line
+    let line = text.as_bytes().get(from..).unwrap_or_default();
+    let blanks = line.iter().rev().take_while(|byte| **byte == b' ').count();
+    text.truncate(text.len() - blanks);
 }
 
 /// The beginning of a text, as wide as there is room, with a sign that there is more.
 pub(crate) fn cut(text: &str, room: usize) -> String {
-    if width(text) <= room {
+    if width(text.as_bytes()) <= room {
         return text.to_owned();
     }
     let mut kept = String::new();
@@ -197,12 +303,18 @@ mod tests {
     ];
 
     fn lines(width: Option<usize>) -> Vec<String> {
-        let rows = [
-            ["web".into(), "4711".into(), "n".repeat(40).into()],
-            ["\u{65e5}\u{672c}".into(), "-".into(), "".into()],
-        ];
+        let long = "n".repeat(40);
+        let rows = [["web", "4711", &long], ["\u{65e5}\u{672c}", "-", ""]].map(|texts| {
+            let mut cells = Cells::new();
+            for text in texts {
+                cells.push(text);
+            }
+            cells
+        });
         let table = layout(&COLUMNS, &rows, width);
-        [table.head].into_iter().chain(table.rows.into_iter().map(|line| line.text)).collect()
+        let lines: Vec<String> = table.lines().map(|(line, _)| line.to_owned()).collect();
+        assert_eq!(table.text(), (lines.join("\n") + "\n").as_bytes());
+        lines
     }
 
     #[test]

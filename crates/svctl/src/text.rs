@@ -1,16 +1,16 @@
 //! The words for people: how a service stands, in a line or as columns.
 
-use std::{borrow::Cow, time::Duration};
+use std::{fmt, time::Duration};
 
 use svcmgr::Normally;
 
 use crate::{
     json::{Exit, Log, Odd, Row},
-    table::{Align, Column, NOTHING},
+    table::{self, Align, Column, NOTHING},
 };
 
 /// `up (pid 4711) 3m 5s, want down`.
-pub(crate) fn summary(row: &Row) -> String {
+pub(crate) fn summary(row: &Row<'_>) -> String {
     if let Some(error) = &row.error {
         return error.clone();
     }
@@ -32,7 +32,7 @@ pub(crate) fn summary(row: &Row) -> String {
 }
 
 /// What is odd, or would not be guessed from the state.
-pub(crate) fn notes(row: &Row) -> Vec<String> {
+pub(crate) fn notes(row: &Row<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let mut say = |note: String| notes.push(note);
     let has_process = row.pid.is_some() || row.finish_pid.is_some();
@@ -74,7 +74,7 @@ pub(crate) fn notes(row: &Row) -> Vec<String> {
 }
 
 /// The columns of a live view, without their heads: state, pid, uptime, notes.
-pub(crate) fn columns(row: &Row) -> [String; 4] {
+pub(crate) fn columns(row: &Row<'_>) -> [String; 4] {
     let dash = || NOTHING.to_owned();
     let notes = match &row.error {
         Some(error) => error.clone(),
@@ -106,34 +106,35 @@ pub(crate) const COLUMNS: [Column; 8] = {
 };
 
 /// What stands in them.
-pub(crate) type Cells = [Cow<'static, str>; COLUMNS.len()];
+pub(crate) type Cells = table::Cells<{ COLUMNS.len() }>;
 
 /// How a service stands, in columns.
-pub(crate) fn cells(row: Row, odd: &[Odd]) -> Cells {
-    let word = |word: Option<&'static str>| Cow::Borrowed(word.unwrap_or(NOTHING));
-    let owned = |text: Option<String>| text.map_or(Cow::Borrowed(NOTHING), Cow::Owned);
-    let beside_columns = || {
+pub(crate) fn cells(row: &Row<'_>, odd: &[Odd]) -> Cells {
+    let mut cells = Cells::new();
+    cells.push(row.shown());
+    cells.push(row.state.unwrap_or(NOTHING));
+    cells.write_or_nothing(row.pid.or(row.finish_pid));
+    cells.write_or_nothing(row.changed_ago.map(|ago| Span(ago.as_secs_f64())));
+    cells.push(row.ready.map_or(NOTHING, |ready| if ready { "yes" } else { "no" }));
+    match &row.exit {
+        Some(Exit::Code(code)) => cells.write(code),
+        Some(Exit::Signal(signal)) => cells.push(signal),
+        None => cells.push(NOTHING),
+    }
+    cells.push(row.log.as_ref().map_or(NOTHING, log_word));
+    if let Some(error) = &row.error {
+        cells.push(error);
+    } else {
         let odd = odd.iter().map(|odd| odd.says.clone());
-        odd.chain(notes_beside_columns(&row)).collect::<Vec<_>>().join(", ")
-    };
-    let notes = row.error.clone().unwrap_or_else(beside_columns);
-    let [state, pid, ago, ready, exit, log] = [
-        word(row.state),
-        owned(row.pid.or(row.finish_pid).map(|pid| pid.to_string())),
-        owned(row.changed_ago.map(|ago| span(ago.as_secs_f64()))),
-        word(row.ready.map(|ready| if ready { "yes" } else { "no" })),
-        owned(row.exit.as_ref().map(|exit| match exit {
-            Exit::Code(code) => code.to_string(),
-            Exit::Signal(signal) => signal.clone(),
-        })),
-        word(row.log.as_ref().map(log_word)),
-    ];
-    [row.into_shown().into(), state, pid, ago, ready, exit, log, notes.into()]
+        let notes: Vec<_> = odd.chain(notes_beside_columns(row)).collect();
+        cells.push(&notes.join(", "));
+    }
+    cells
 }
 
 /// What the columns do not say well enough: a bad end is worth a note, for its column goes where there
 /// is no room.
-fn notes_beside_columns(row: &Row) -> impl Iterator<Item = String> {
+fn notes_beside_columns(row: &Row<'_>) -> impl Iterator<Item = String> {
     notes(row).into_iter().filter(|note| note != "exited with 0")
 }
 
@@ -143,19 +144,29 @@ fn log_word(log: &Log) -> &'static str {
 
 /// Seconds as people say them, in at most two units: `40ms`, `1.2s`, `12s`, `3m 5s`, `2d 4h`.
 pub(crate) fn span(seconds: f64) -> String {
-    if seconds < 0.9995 {
-        return format!("{:.0}ms", seconds * 1000.0);
-    }
-    if seconds < 9.95 {
-        return format!("{seconds:.1}s");
-    }
-    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs();
-    let (minutes, hours, days) = (whole / 60, whole / 3600, whole / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{whole}s"),
-        (0, 0, _) => format!("{minutes}m {}s", whole % 60),
-        (0, _, _) => format!("{hours}h {}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
+    Span(seconds).to_string()
+}
+
+/// The same where it is printed.
+struct Span(f64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(seconds) = *self;
+        if seconds < 0.9995 {
+            return write!(f, "{:.0}ms", seconds * 1000.0);
+        }
+        if seconds < 9.95 {
+            return write!(f, "{seconds:.1}s");
+        }
+        let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs();
+        let (minutes, hours, days) = (whole / 60, whole / 3600, whole / 86_400);
+        match (days, hours, minutes) {
+            (0, 0, 0) => write!(f, "{whole}s"),
+            (0, 0, _) => write!(f, "{minutes}m {}s", whole % 60),
+            (0, _, _) => write!(f, "{hours}h {}m", minutes % 60),
+            _ => write!(f, "{days}d {}h", hours % 24),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
 
 /// One service, and what is wrong with it.
 struct Found {
-    row: Row,
+    row: Row<'static>,
     complaints: Vec<String>,
     exit: Exit,
 }
@@ -62,7 +62,7 @@ fn look(target: Target, check: &args::Check) -> Found {
     let result = backend.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
         Ok((found, observation)) => {
-            let row = Row::new(&*found, &observation);
+            let row = Row::new(&*found, &observation).into_owned();
             let complaints = complaints(&*found, &observation, &row, check);
             let exit = match (complaints.is_empty(), row.supervised) {
                 (true, _) => Exit::Done,
@@ -72,7 +72,7 @@ fn look(target: Target, check: &args::Check) -> Found {
             Found { row, complaints, exit }
         }
         Err(error) => {
-            let row = Row::failed(&name, path.as_deref(), &error);
+            let row = Row::failed(&name, path.as_deref(), &error).into_owned();
             let complaints = row.error.iter().cloned().collect();
             Found { row, complaints, exit: Exit::from(&error) }
         }
@@ -82,7 +82,7 @@ fn look(target: Target, check: &args::Check) -> Found {
 fn complaints(
     backend: &dyn Backend,
     observation: &Observation,
-    row: &Row,
+    row: &Row<'_>,
     check: &args::Check,
 ) -> Vec<String> {
     let Some(status) = observation.reading.status() else {

@@ -91,7 +91,7 @@ fn print(all: &[Told], output: &mut Output) {
 
 /// What to say about one service.
 struct Told {
-    row: Row,
+    row: Row<'static>,
     outcome: &'static str,
     took: Option<f64>,
     why: Option<String>,
@@ -107,8 +107,9 @@ impl Told {
         Self::failed(Row::failed_for(backend, &error), error)
     }
 
-    fn failed(row: Row, error: Error) -> Self {
+    fn failed(row: Row<'_>, error: Error) -> Self {
         let (why, exit) = (Some(message(&error)), Exit::from(&error));
+        let row = row.into_owned();
         let words = String::new();
         Self { row, outcome: "error", took: None, why, words, exit, error: Some(error) }
     }
@@ -131,7 +132,7 @@ impl Told {
 
 fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word, at }: Asked) -> Told {
     let asked_ago = || at.elapsed(json::now());
-    let look = |observation| Row::new(backend, observation);
+    let look = |observation| Row::new(backend, observation).into_owned();
     let (row, outcome, took, why, words, exit) = match done {
         // How it stands right after; a request may not be read yet.
         Done::Sent(op) => {
@@ -184,7 +185,7 @@ fn unwaited(
 ) -> Told {
     match backend.status() {
         Ok(observation) => {
-            let row = Row::new(backend, &observation);
+            let row = Row::new(backend, &observation).into_owned();
             let (why, words) = (why.map(str::to_owned), words.to_owned());
             Told { row, outcome, took: None, why, words, exit, error: None }
         }

@@ -200,7 +200,7 @@ impl View {
         lines.extend(rows.chain(more));
         let mut painted = Vec::with_capacity(lines.len());
         // Should the terminal become narrower this very moment, it cuts what is too long.
-        output.raw("\x1b[?7l");
+        output.raw(b"\x1b[?7l");
         for (state, line) in lines {
             // Blanks at its end some terminals fold and some do not.
             let line = cut(&line, self.size.width - 1).trim_end();
@@ -208,7 +208,7 @@ impl View {
             let line = state.map_or_else(|| line.to_owned(), |state| output.paint(state, line));
             output.line(&line);
         }
-        output.raw("\x1b[?7h");
+        output.raw(b"\x1b[?7h");
         self.table = Some(painted);
         (self.changed, self.painted) = (false, Instant::now());
         output.flush();
@@ -252,7 +252,7 @@ impl View {
         let height = height(&lines, Size::now(std::io::stdout()).width);
         // Line by line: what is cleared from the first line of a screen on, some terminals keep in
         // their history. The first is where the terminal shows a ^C.
-        output.raw(&format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(height)));
+        output.raw(format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(height)).as_bytes());
         self.table = Some(Vec::new());
         self.changed = true;
     }

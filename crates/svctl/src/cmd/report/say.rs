@@ -11,7 +11,7 @@ use crate::{
 
 /// The goal was reached after so many seconds; `asked_ago` is when it was asked for, seen from the
 /// moment of the row.
-pub(super) fn reached(row: &Row, goal: Goal, took: f64, asked_ago: Duration) -> String {
+pub(super) fn reached(row: &Row<'_>, goal: Goal, took: f64, asked_ago: Duration) -> String {
     let after = text::time(took);
     if goal == Goal::Gone {
         return format!("gone after {after}");
@@ -47,7 +47,7 @@ fn without_ready(word: &str) -> &str {
 }
 
 /// Why the goal will not be reached.
-pub(super) fn never(row: &Row, goal: Goal, why: &str, took: f64) -> String {
+pub(super) fn never(row: &Row<'_>, goal: Goal, why: &str, took: f64) -> String {
     if row.state == Some("unsupervised") {
         return why.to_owned();
     }
@@ -60,7 +60,7 @@ pub(super) fn never(row: &Row, goal: Goal, why: &str, took: f64) -> String {
 
 /// The deadline passed. `word` is what was asked, and whether it is known to have been read.
 pub(super) fn overdue(
-    row: &Row,
+    row: &Row<'_>,
     goal: Goal,
     word: Option<(&str, bool)>,
     asked_ago: Duration,
@@ -87,7 +87,7 @@ pub(super) fn overdue(
 }
 
 /// How the last run ended, where that is told.
-fn ended(row: &Row) -> String {
+fn ended(row: &Row<'_>) -> String {
     match &row.exit {
         Some(Exit::Code(code)) => format!("exited with {code}"),
         Some(Exit::Signal(signal)) => format!("killed by {signal}"),
@@ -96,7 +96,7 @@ fn ended(row: &Row) -> String {
 }
 
 /// `in backoff`, `up (pid 4711)`.
-fn now(row: &Row) -> String {
+fn now(row: &Row<'_>) -> String {
     match (row.state, row.pid) {
         (Some("backoff"), _) => "in backoff".to_owned(),
         (word, Some(pid)) => format!("{} (pid {pid})", word.unwrap_or("unknown")),
@@ -104,7 +104,7 @@ fn now(row: &Row) -> String {
     }
 }
 
-fn now_in_full(row: &Row) -> String {
+fn now_in_full(row: &Row<'_>) -> String {
     text::summary(row)
 }
 
@@ -114,7 +114,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(1);
 
-    fn row() -> Row {
+    fn row() -> Row<'static> {
         Row { state: Some("up"), pid: Some(4711), supervised: Some(true), ..Row::named("web") }
     }
 
