@@ -97,10 +97,13 @@ impl Replacing {
 
     #[cfg(target_os = "linux")]
     fn allocate(self, file: &OwnedFd, len: usize) {
-        use nix::fcntl::{FallocateFlags, fallocate};
+        use nix::{
+            fcntl::{FallocateFlags, fallocate},
+            libc::off_t,
+        };
         if self == Self::OnExt && len > 0 {
             // It saves time and nothing else; whether there is room shows when the text is written.
-            let len = i64::try_from(len).unwrap_or(i64::MAX);
+            let len = off_t::try_from(len).unwrap_or(off_t::MAX);
             let _slower = fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, len);
         }
     }
