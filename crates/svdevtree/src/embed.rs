@@ -5,6 +5,7 @@
 //! | `machine.rs` | what becomes of one process: a table, without files and clock |
 //! | `duty.rs`    | one service directory: service, logger, the pipe between them |
 //! | `publish.rs` | runit's files in `supervise`                               |
+//! | `replace.rs` | replacing a small file whole, and soon                     |
 //! | `spawn.rs` `limit.rs` | starting scripts; the limit on open files         |
 //! | `reap.rs`    | child processes as descriptors                             |
 //! | `scan.rs`    | following a scan directory                                 |
@@ -24,6 +25,7 @@ mod options;
 mod process;
 mod publish;
 mod reap;
+mod replace;
 mod scan;
 mod spawn;
 

@@ -27,6 +27,7 @@ use super::{
     options::{Group, Options, ServiceOptions, Settings},
     publish::{self, Place},
     reap::Process,
+    replace::Replaced,
     spawn::{Failure, Launch},
 };
 use crate::Error;
@@ -39,6 +40,8 @@ pub(crate) struct Office {
     pub(crate) limit: Limit,
     /// Not told yet: first the files say so.
     untold: Vec<Event>,
+    /// Not between a death and the start that follows in the same turn: to free them takes longer.
+    replaced: Replaced,
 }
 
 impl Office {
@@ -46,11 +49,12 @@ impl Office {
         Self { options, ..Self::default() }
     }
 
-    /// Hands over what there is to tell.
+    /// Hands over what there is to tell, and does what can wait until then.
     pub(crate) fn deliver(&mut self) {
         if let Some(observer) = &mut self.options.observer {
             self.untold.drain(..).for_each(|event| observer(&event));
         }
+        self.replaced.let_go();
     }
 
     pub(crate) fn tell(
@@ -128,7 +132,7 @@ impl Duty {
         let want = |place: &Place| if place.has("down") { Want::Down } else { Want::Up };
         let machine = Machine::new(Part::Main, settings.policy, want(&main), now);
         main.open_control()?;
-        main.publish(&machine)?;
+        main.publish(&machine, &mut Replaced::default())?;
         let mut main = Seat::new(machine, main);
         let mut log = log.map(|place| Self::log_seat(place, now)).transpose()?;
         main.place.forget_extras()?;
@@ -147,7 +151,7 @@ impl Duty {
         let machine = Machine::new(Part::Log, Policy::RUNIT, want, now);
         place.open_control()?;
         place.without_pid_file();
-        place.publish(&machine)?;
+        place.publish(&machine, &mut Replaced::default())?;
         Ok(Seat::new(machine, place))
     }
 
@@ -351,15 +355,13 @@ impl Duty {
         match action {
             Action::Publish => self.write(part, Place::publish, office),
             Action::Readiness => {
-                self.write(part, |place, machine| place.publish_readiness(machine), office);
+                self.write(part, Place::publish_readiness, office);
                 let machine = &self.main.machine;
                 if let (Some(_), Some(pid)) = (machine.ready(), machine.pid()) {
                     self.tell(part, What::Ready { pid: pid.get() }, office);
                 }
             }
-            Action::Delay => {
-                self.write(part, |place, machine| place.publish_delay(machine), office);
-            }
+            Action::Delay => self.write(part, Place::publish_delay, office),
             Action::Run => events.push_back(self.run(part, office)),
             Action::Finish(exit) => events.push_back(self.finish(exit, office)),
             Action::Script(letter) => {
@@ -392,11 +394,11 @@ impl Duty {
     fn write(
         &mut self,
         part: Part,
-        write: impl FnOnce(&mut Place, &Machine) -> Result<(), Error>,
+        write: impl FnOnce(&mut Place, &Machine, &mut Replaced) -> Result<(), Error>,
         office: &mut Office,
     ) {
         let Some(seat) = self.seat_mut(part) else { return };
-        if let Err(error) = write(&mut seat.place, &seat.machine) {
+        if let Err(error) = write(&mut seat.place, &seat.machine, &mut office.replaced) {
             self.trouble(part, error, office);
         }
     }

@@ -13,12 +13,12 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat, renameat},
+    fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat},
     sys::{
         stat::{FileStat, Mode, SFlag, fstat, fstatat, futimens, mkdirat},
         time::TimeSpec,
     },
-    unistd::{UnlinkatFlags, unlinkat, write},
+    unistd::{UnlinkatFlags, unlinkat},
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime, files,
@@ -26,7 +26,10 @@ use svproto::{
     runit::{RunitFields, RunitRecord},
 };
 
-use super::machine::{Machine, Want};
+use super::{
+    machine::{Machine, Want},
+    replace::{Replaced, Replacing, beside},
+};
 use crate::Error;
 
 /// Whether the service is ready, for clients; kept only where it can say so. See the crate page.
@@ -51,6 +54,7 @@ pub(crate) struct Place {
     ok: Option<OwnedFd>,
     /// What the file `pid` says.
     pid: PidFile,
+    replacing: Replacing,
     /// The last to be closed: that is what watchers hear, and then all else must be true already.
     _lock: Flock<OwnedFd>,
 }
@@ -84,7 +88,8 @@ impl Place {
             Error::io("lock", &at, errno)
         })?;
         let path = path.to_owned();
-        Ok(Self { path, dir, _lock: lock, control: None, ok: None, pid: PidFile::Unwritten })
+        let (replacing, pid) = (Replacing::where_is(&*lock), PidFile::Unwritten);
+        Ok(Self { path, dir, _lock: lock, control: None, ok: None, pid, replacing })
     }
 
     /// Listens to requests.
@@ -177,15 +182,19 @@ impl Place {
 
     /// Writes `pid` if it changed, `stat` and `status`, in the order of `runsv` (2.1.2): who is told of
     /// a record finds the other two saying so.
-    pub(crate) fn publish(&mut self, machine: &Machine) -> Result<(), Error> {
+    pub(crate) fn publish(
+        &mut self,
+        machine: &Machine,
+        replaced: &mut Replaced,
+    ) -> Result<(), Error> {
         let pid = machine.pid().map_or(PidFile::Empty, PidFile::Names);
         if self.pid != pid {
             let digits = machine.pid().map(|pid| format!("{}\n", pid.get()));
-            self.replace(files::PID, digits.unwrap_or_default().as_bytes())?;
+            self.replace(files::PID, digits.unwrap_or_default().as_bytes(), replaced)?;
             self.pid = pid;
         }
-        self.replace(files::STAT, stat_text(machine).as_bytes())?;
-        self.replace(files::STATUS, record(machine).as_bytes())
+        self.replace(files::STAT, stat_text(machine).as_bytes(), replaced)?;
+        self.replace(files::STATUS, record(machine).as_bytes(), replaced)
     }
 
     /// The logger's `pid` appears with its first process only.
@@ -194,21 +203,29 @@ impl Place {
     }
 
     /// Writes `ready`; `notifies` without a process removes it.
-    pub(crate) fn publish_readiness(&self, machine: &Machine) -> Result<(), Error> {
+    pub(crate) fn publish_readiness(
+        &mut self,
+        machine: &Machine,
+        replaced: &mut Replaced,
+    ) -> Result<(), Error> {
         let Some(pid) = machine.pid().filter(|_| machine.phase() == Phase::Up) else {
             return self.remove(READY);
         };
         let ready = Ready { pid, since: machine.ready().map(label) };
-        self.replace(READY, ready.to_string().as_bytes())
+        self.replace(READY, ready.to_string().as_bytes(), replaced)
     }
 
     /// Writes or removes `backoff`.
-    pub(crate) fn publish_delay(&self, machine: &Machine) -> Result<(), Error> {
+    pub(crate) fn publish_delay(
+        &mut self,
+        machine: &Machine,
+        replaced: &mut Replaced,
+    ) -> Result<(), Error> {
         match machine.delay() {
             (crashes, Some(delay)) => {
                 let until = machine.since().saturating_add(delay);
                 let text = format!("{crashes} {} {}\n", delay.as_millis(), label(until));
-                self.replace(BACKOFF, text.as_bytes())
+                self.replace(BACKOFF, text.as_bytes(), replaced)
             }
             (_, None) => self.remove(BACKOFF),
         }
@@ -227,19 +244,10 @@ impl Place {
         }
     }
 
-    /// A reader sees the old text or the new one, whole.
-    fn replace(&self, name: &str, text: &[u8]) -> Result<(), Error> {
-        let new = format!("{name}.new");
-        let fail = |doing, errno: Errno| Error::io(doing, &self.path.join(&new), errno);
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
-        let file = openat(&self.dir, &*new, flags | OFlag::O_CLOEXEC, mode(0o644))
-            .map_err(|errno| fail("open", errno))?;
-        match write(&file, text) {
-            Ok(written) if written == text.len() => (),
-            Ok(_) => return Err(fail("write", Errno::ENOSPC)),
-            Err(errno) => return Err(fail("write", errno)),
-        }
-        renameat(&self.dir, &*new, &self.dir, name).map_err(|errno| fail("rename", errno))
+    fn replace(&self, name: &str, text: &[u8], replaced: &mut Replaced) -> Result<(), Error> {
+        self.replacing
+            .replace(self.dir.as_fd(), name, text, replaced)
+            .map_err(|(doing, errno)| Error::io(doing, &self.path.join(beside(name)), errno))
     }
 }
 
