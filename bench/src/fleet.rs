@@ -58,12 +58,18 @@ pub(crate) fn status(dir: &Path, rounds: usize) -> Fallible {
             })
         })
     };
-    columns(&["record", "fewest", "same", "ours"]);
+    columns(&["record", "ours-record", "fewest", "same", "ours"]);
     in_turn(
         rounds,
         TIMES,
         &mut [
             &mut || floor(floor::record),
+            &mut || {
+                (0..TIMES).try_for_each(|_| {
+                    black_box(service.record()?.ok_or("no record")?.status());
+                    Ok(())
+                })
+            },
             &mut || floor(floor::fewest),
             &mut || floor(floor::same),
             &mut || {

@@ -52,17 +52,13 @@ pub(crate) fn fewest(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> 
     Ok(record)
 }
 
-/// The calls of [`svclient::Service::status`] for a service of runit that is up: also asks what it
-/// is that was opened.
+/// The calls of [`svclient::Service::status`] for a service of runit that is up: also asks what
+/// it is that somebody reads.
 pub(crate) fn same(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> {
     let ok = open(base, &names.ok, OFlags::WRONLY)?;
     fstat(&ok)?;
     drop(ok);
-    let status = open(base, &names.status, OFlags::RDONLY)?;
-    fstat(&status)?;
-    let mut bytes = [0; 44];
-    read(&status, &mut bytes)?;
-    drop(status);
+    let bytes = record(base, names)?;
     let _missing = statat(base, &*names.down, AtFlags::empty());
     Ok(bytes)
 }

@@ -1,5 +1,5 @@
 //! Opening what a service directory holds without trusting it: never following a link at the end of
-//! a path, never blocking, and knowing the type of what was opened before it is used.
+//! a path, never blocking, and knowing what was opened before a byte goes there or is believed.
 
 use std::{
     fs::File,

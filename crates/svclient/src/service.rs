@@ -257,7 +257,9 @@ impl Service {
                 require_directory(&self.home)?;
                 Reading::Unsupervised
             }
-            Liveness::Alive { .. } | Liveness::Unknown => self.read_status(dialect)?,
+            Liveness::Alive { .. } | Liveness::Unknown => self
+                .record_by(dialect)?
+                .map_or(Reading::NotYet, |record| Reading::Status(record.status())),
         };
         Ok(self.with_what_is_beside(reading, answer, dialect))
     }
@@ -286,6 +288,29 @@ impl Service {
         let normally =
             if node::exists(&self.home.at(files::DOWN)) { Normally::Down } else { Normally::Up };
         Observation { reading, liveness, normally: Some(normally), dialect, notifies }
+    }
+
+    /// The record that a supervisor published last, alone: whether that supervisor still lives is not
+    /// asked, and a dead one leaves a record that looks alive. [`Service::status`] asks. `None` if
+    /// there is no record yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::status`].
+    pub fn record(&self) -> Result<Option<Record>, Error> {
+        let dialect = self.dialect();
+        let result = self.record_by(dialect);
+        if matches!(result, Err(Error::Malformed { .. })) {
+            // Another suite may have taken over.
+            let now = self.dialect_now();
+            if now != dialect {
+                return self.record_by(now);
+            }
+        }
+        if matches!(result, Ok(None)) {
+            require_directory(&self.home)?;
+        }
+        result
     }
 
     /// The status of a logger that shares its service's record (daemontools-encore with a `log`
@@ -404,18 +429,16 @@ impl Service {
         }
     }
 
-    fn read_status(&self, dialect: Option<Dialect>) -> Result<Reading, Error> {
-        let Some(dialect) = dialect else {
-            // Somebody answers, and what is there does not tell who: starting, or damaged.
-            return match node::read_record(&self.home.at(files::STATUS))? {
-                Some(bytes) => Err(self.of_no_dialect(&bytes)),
-                None => Ok(Reading::NotYet),
-            };
-        };
-        Ok(match self.read_record(dialect)? {
-            Some(record) => Reading::Status(record.status()),
-            None => Reading::NotYet,
-        })
+    /// The record, by whomever it is; `None` if a supervisor has not published one yet.
+    fn record_by(&self, dialect: Option<Dialect>) -> Result<Option<Record>, Error> {
+        if let Some(dialect) = dialect {
+            return self.read_record(dialect);
+        }
+        // What is there does not tell whose it is: its supervisor is starting, or it is damaged.
+        match node::read_record(&self.home.at(files::STATUS))? {
+            Some(bytes) => Err(self.of_no_dialect(&bytes)),
+            None => Ok(None),
+        }
     }
 
     /// What an s6 record leaves open and the files beside it tell.

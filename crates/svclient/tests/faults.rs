@@ -739,6 +739,31 @@ fn f25_a_record_of_zeros_or_ones_is_no_record() {
 }
 
 #[test]
+fn a_record_alone_is_what_was_published_last_whoever_lives() {
+    for dialect in WITH_OK {
+        let fake = Fake::left(dialect);
+        let service = fake.open();
+        let bytes = up(dialect);
+        fake.publish(&bytes);
+        let record = service.record().unwrap().unwrap();
+        assert_eq!((record.dialect(), record.as_bytes()), (dialect, bytes.as_slice()));
+        assert_eq!(fake.open().status().unwrap().reading, Reading::Unsupervised);
+        fs::remove_file(fake.path(files::STATUS)).unwrap();
+        assert_eq!(service.record().unwrap(), None);
+        fs::remove_dir_all(fake.dir()).unwrap();
+        not_found(service.record(), &fake.dir());
+    }
+    // Another suite has taken over since the service was opened.
+    let fake = Fake::left(Dialect::Runit);
+    let service = fake.open();
+    fs::remove_file(fake.path(files::STAT)).unwrap();
+    fs::write(fake.path(files::STATUS), up(Dialect::Daemontools)).unwrap();
+    assert_eq!(service.record().unwrap().unwrap().dialect(), Dialect::Daemontools);
+    fake.publish(&[0; 7]);
+    assert_eq!(service.record().unwrap_err().kind(), ErrorKind::Malformed);
+}
+
+#[test]
 fn f26_a_stamp_in_the_future_is_kept_and_has_no_age() {
     for dialect in WITH_OK {
         let fake = Fake::alive(dialect);

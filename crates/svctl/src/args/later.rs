@@ -68,7 +68,10 @@ fn parse_one(words: &[OsString]) -> Option<Args> {
     let parser = Global::augment_args(Parser::new("svctl")).subcommand(command);
     let matches = parser.try_get_matches_from(words).ok()?;
     let command = Command::from_arg_matches(&matches).ok()?;
-    Some(Args { command, global: Global::from_arg_matches(&matches).ok()? })
+    let global = Global::from_arg_matches(&matches).ok()?;
+    // Thousands of names in memory of their own each: it goes with the process.
+    std::mem::forget(matches);
+    Some(Args { command, global })
 }
 
 impl Args {

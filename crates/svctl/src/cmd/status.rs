@@ -1,6 +1,8 @@
 //! `svctl status`: how services stand.
 
-use std::{cell::Cell, collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
+use std::{
+    cell::Cell, collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration,
+};
 
 use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
 

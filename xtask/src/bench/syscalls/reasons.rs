@@ -8,11 +8,7 @@ type Reason = (&'static str, &'static str, &'static str);
 /// Of a service directory.
 const SERVICE: &[Reason] = &[
     ("newfstatat", "run", "is the definition newer than its process? Asked where that may be"),
-    (
-        "newfstatat",
-        "supervise/status",
-        "how long is the record: whose is it? And once opened: is it a file?",
-    ),
+    ("newfstatat", "supervise/status", "how long is the record: whose is it?"),
     ("newfstatat", "supervise/stat", "runit's, or encore's of the same length?"),
     ("newfstatat", "event", "s6's?"),
     ("newfstatat", "down", "is it normally down?"),
@@ -22,7 +18,7 @@ const SERVICE: &[Reason] = &[
     ("newfstatat", "the service directory", "is it still the directory that is watched?"),
     ("newfstatat", "supervise/ok", "is it a FIFO? Anything else says nothing of life"),
     ("newfstatat", "supervise/lock", "is it a file?"),
-    ("newfstatat", "supervise/control", "is it a FIFO? A byte must not reach anything else"),
+    ("fcntl", "supervise/control", "is it a FIFO? A byte must not reach anything else"),
     ("newfstatat", "finish", "is there something to run when the process has ended?"),
     ("openat", "supervise/ok", "does a supervisor live: the FIFO has a reader"),
     ("openat", "supervise/lock", "does a supervisor live: s6 locks it"),
