@@ -66,7 +66,6 @@ impl Bus {
     /// `$XDG_RUNTIME_DIR/systemd/private` for a user's. Only its owner may. It is there before
     /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
     /// manager ends the connection.
-    #[cfg(feature = "private-socket")]
     pub fn private(socket: impl Into<std::path::PathBuf>) -> Asked<'static, Self> {
         Self::at(Place::Private(socket.into()))
     }

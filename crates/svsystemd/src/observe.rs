@@ -18,11 +18,12 @@ use std::{
 use svclient::Observation;
 
 use crate::{
-    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk,
+    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk, direct,
     listed::Listed,
     map::MainProcess,
     process,
     proxy::{self, MANAGER, SERVICE, UNIT},
+    pump::Pump,
 };
 
 /// Units of which something is kept, at most.
@@ -70,10 +71,19 @@ pub(crate) async fn observations(
     bus: &Bus,
     units: &[UnitName],
 ) -> Result<Vec<Result<Observation, Error>>, Error> {
+    direct::ask(bus, units.len(), |pump| async move { observations_over(bus, &pump, units).await })
+        .await
+}
+
+async fn observations_over(
+    bus: &Bus,
+    pump: &Pump,
+    units: &[UnitName],
+) -> Result<Vec<Result<Observation, Error>>, Error> {
     // Before the list, so that a process that was started earlier was there when it was made.
     let asked_at = micros_now();
     let manager = [(MANAGER, "UnitsLoadTimestampMonotonic"), (MANAGER, "ControlGroup")];
-    let (rows, about) = bus.list_and(units, &manager).await?;
+    let (rows, about) = bus.list_and(pump, units, &manager).await?;
     let read = about.first().and_then(Option::as_ref).and_then(Value::unsigned);
     let root = about.get(1).and_then(Option::as_ref).and_then(Value::text);
     let rows: HashMap<String, Arc<Listed>> =
@@ -90,11 +100,12 @@ pub(crate) async fn observations(
             _ => whole.push((at, unit.clone())),
         }
     }
-    let mut found = Found { bus, asked_at, read, root: root.unwrap_or_default(), seen, whole };
+    let mut found =
+        Found { bus, pump, asked_at, read, root: root.unwrap_or_default(), seen, whole };
     let again = first_turn(&mut found, running).await?;
     second_turn(&mut found, again).await?;
     let Found { mut seen, whole, .. } = found;
-    seen.extend(bulk::in_full(bus, whole).await?);
+    seen.extend(bulk::in_full(bus, pump, whole).await?);
     Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
 }
 
@@ -109,7 +120,7 @@ async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<
         (it.unit.path(), asked)
     };
     let questions: Vec<_> = running.iter().map(question).collect();
-    let mut asked = found.bus.ask_each(&questions).await?.into_iter();
+    let mut asked = found.bus.ask_each(found.pump, &questions)?.into_iter();
     let (mut running, mut again) = (running.into_iter().peekable(), Vec::new());
     while running.peek().is_some() {
         let answers = proxy::answers(asked.by_ref().take(TOGETHER).collect()).await;
@@ -140,7 +151,7 @@ async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<
 async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Error> {
     let questions: Vec<_> =
         again.iter().map(|(it, _, names)| (it.unit.path(), names.as_slice())).collect();
-    let answers = proxy::answers(found.bus.ask_each(&questions).await?).await;
+    let answers = proxy::answers(found.bus.ask_each(found.pump, &questions)?).await;
     for ((it, mut run, names), answers) in again.into_iter().zip(answers) {
         let is_complete = run.take(&names, answers.into_iter());
         found.settle(it, is_complete.then(|| Arc::new(run)));
@@ -151,6 +162,7 @@ async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Err
 /// What has come of it so far.
 struct Found<'a> {
     bus: &'a Bus,
+    pump: &'a Pump,
     asked_at: u64,
     read: Option<u64>,
     root: &'a str,

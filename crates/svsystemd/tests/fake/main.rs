@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod direct;
 mod manager;
 
 use std::time::{Duration, Instant};

@@ -65,8 +65,15 @@ struct State {
 
 impl Fake {
     pub fn new() -> Self {
+        Self::listening("bus")
+    }
+
+    /// One that answers at this place below its directory.
+    pub fn listening(place: &str) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let listener = UnixListener::bind(dir.path().join("bus")).unwrap();
+        let socket = dir.path().join(place);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(socket).unwrap();
         let unit = [
             ("Id", "web.service"),
             ("LoadState", "loaded"),
@@ -102,6 +109,10 @@ impl Fake {
 
     pub fn address(&self) -> String {
         format!("unix:path={}", self.1.path().join("bus").display())
+    }
+
+    pub fn dir(&self) -> &std::path::Path {
+        self.1.path()
     }
 
     pub fn bus(&self) -> svsystemd::Bus {

@@ -60,9 +60,15 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let (two, within) = ("raw Get of two properties of each", Asked::Within(25e6));
     table.compare(&statuses, &look, ("statuses", "floor-two"), two, within);
     let first = work("the same, the first time over a connection");
-    table.compare(first, &look, ("first", "floor-two"), two, within);
+    let five = "raw Get of five properties of each";
+    table.compare(first, &look, ("first", "floor-five"), five, within);
+    let by_bus = work("the same by the bus, as who is not root asks");
+    let raw = "raw Get of two properties of each, by the bus";
+    table.compare(by_bus, &look, ("by-bus", "floor-bus"), raw, within);
     let (all, raw) = (work("`Bus::status_of`, every property"), "GetAll each, raw");
     table.compare(all, &look, ("ours-all", "floor-all"), raw, Asked::Nothing);
+    let watch = work("`WatchSet::add_all` and the snapshots");
+    table.compare(watch, &look, ("watch", "floor-two"), two, Asked::Nothing);
     let both = look.with(show, "systemctl");
     table.compare(statuses, &both, ("statuses", "systemctl"), loops, Asked::Nothing);
     let sent = calls.count(|call| call.name.starts_with("send") && call.on == "a socket");
