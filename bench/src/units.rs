@@ -22,6 +22,8 @@ use crate::{
 const PATTERN: &str = "svbench@*.service";
 const MANAGER: &str = "org.freedesktop.systemd1";
 const OBJECT: &str = "/org/freedesktop/systemd1";
+/// By its address, the bus is asked whoever asks.
+const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
 
 /// So many calls of one connection may be without an answer: dbus-daemon refuses more than 128.
 const UNANSWERED: usize = 100;
@@ -79,11 +81,13 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
         })
         .collect();
     let (two, five) = (gets(count, &PROPERTIES[..2]), gets(count, &PROPERTIES));
-    let (direct, mut other) = (RefCell::new(Wire::direct()?), Wire::connect()?);
+    let (direct, other) = (RefCell::new(Wire::direct()?), RefCell::new(Wire::connect()?));
     let bus = Bus::system().wait()?;
-    let beside = Bus::address("unix:path=/run/dbus/system_bus_socket").wait()?;
+    let beside = Bus::address(BUS).wait()?;
     // A fresh one knows nothing; connecting is not part of the row.
     let mut fresh = (0..=rounds).map(|_| Bus::system().wait()).collect::<Result<Vec<_>, _>>()?;
+    let mut fresh_beside =
+        (0..=rounds).map(|_| Bus::address(BUS).wait()).collect::<Result<Vec<_>, _>>()?;
     let statuses = |bus: &Bus| -> Fallible {
         let units: Vec<_> = units.iter().map(|unit| bus.named(unit.clone())).collect();
         for observation in Bulk::new(&units).statuses() {
@@ -102,6 +106,8 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
         "first",
         "floor-bus",
         "by-bus",
+        "floor-bus-five",
+        "first-by-bus",
         "floor-all",
         "ours-all",
         "watch",
@@ -124,8 +130,10 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
             &mut || statuses(&bus),
             &mut || ask_in_turn(&mut direct.borrow_mut(), &five),
             &mut || statuses(&fresh.pop().ok_or("no fresh connection")?),
-            &mut || ask_in_turn(&mut other, &two),
+            &mut || ask_in_turn(&mut other.borrow_mut(), &two),
             &mut || statuses(&beside),
+            &mut || ask_in_turn(&mut other.borrow_mut(), &five),
+            &mut || statuses(&fresh_beside.pop().ok_or("no fresh connection")?),
             &mut || ask_in_turn(&mut direct.borrow_mut(), &get_all),
             &mut || {
                 for status in bus.status_of(&units).wait()? {

@@ -26,7 +26,8 @@ use crate::{
 ///
 /// There is one connection for calls. Once something is to be waited for, a second one hears
 /// signals, and is always read. Each is served by a thread of its own. A connection that was lost is
-/// made again when it is needed, the second one at once.
+/// made again when it is needed, the second one at once. Questions about many units go to the
+/// manager's own socket where this process has the right to it, which takes a fraction of the time.
 #[derive(Clone)]
 pub struct Bus {
     inner: Arc<Inner>,

@@ -95,12 +95,17 @@ fn piece(bytes: &mut [u8]) -> io::Result<Option<usize>> {
     // Every field begins at a multiple of eight, and only the header has fields.
     let header = bytes.get_mut(FIXED..FIXED + fields).unwrap_or_default();
     for at in (0..header.len()).step_by(8) {
-        let field = header.get_mut(at..).filter(|field| field.starts_with(SENDER));
+        let field = header.get_mut(at..).filter(|field| is_sender(field));
         if let Some(letter) = field.and_then(|field| field.get_mut(FIRST_LETTER)) {
             *letter = b':';
         }
     }
     Ok(Some(len))
+}
+
+fn is_sender(field: &[u8]) -> bool {
+    // Most fields differ in their first byte, and there are ten places in each of 1,000 messages.
+    field.first() == SENDER.first() && field.starts_with(SENDER)
 }
 
 #[cfg(test)]
