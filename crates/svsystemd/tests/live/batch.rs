@@ -216,7 +216,12 @@ pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
             manager.systemctl(&["daemon-reexec"]);
         }
     });
-    let mut rounds = 0;
+    let held = || {
+        let count = |path: &str| std::fs::read_dir(path).unwrap().count();
+        (count("/proc/self/fd"), count("/proc/self/task"))
+    };
+    let until = crate::machine::deadline();
+    let (mut rounds, before) = (0, held());
     while rounds < 20 || !again.is_finished() {
         for seen in Bulk::new(&units).statuses() {
             assert_eq!(seen.unwrap(), alone);
@@ -224,4 +229,10 @@ pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
         rounds += 1;
     }
     again.join().unwrap();
+    // A connection for each round, and nothing is left of them. The other end closes a moment later.
+    let few = |now: (usize, usize)| now.0 <= before.0 + 8 && now.1 <= before.1 + 2;
+    while !few(held()) {
+        assert!(std::time::Instant::now() < until, "{before:?}, then {:?}", held());
+        std::thread::yield_now();
+    }
 }
