@@ -10,8 +10,13 @@ use std::{
 use svclient::{Batch, Observation, Subscription};
 
 use crate::{
-    Action, Bus, Error, Properties, UnitName, UnitStatus, backend, bus::Inner, direct,
-    error::Subject, listed::Listed, pump::Pump, router::Listening,
+    Action, Bus, Error, Properties, UnitName, UnitStatus, backend,
+    bus::Inner,
+    direct::{self, Seen},
+    error::Subject,
+    listed::Listed,
+    pump::Pump,
+    router::Listening,
 };
 
 /// The status of each unit, in their order.
@@ -19,14 +24,11 @@ pub(crate) async fn status(
     bus: &Bus,
     units: &[UnitName],
 ) -> Result<Vec<Result<UnitStatus, Error>>, Error> {
-    direct::ask(bus, units.len(), |pump| async move { status_over(bus, &pump, units).await }).await
+    let questions = |pump: Arc<Pump>| async move { status_over(bus, &pump, units).await };
+    Ok(in_order(units, direct::ask(bus, units.len(), questions).await?).collect())
 }
 
-async fn status_over(
-    bus: &Bus,
-    pump: &Pump,
-    units: &[UnitName],
-) -> Result<Vec<Result<UnitStatus, Error>>, Error> {
+async fn status_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
     // The list has names that exist nowhere, too, each under the name it was asked by.
     let listed = bus.list_and(pump, units, &[]).await?.0;
     let nothing: HashMap<_, _> =
@@ -39,14 +41,11 @@ async fn status_over(
         }
     }
     seen.extend(in_full(bus, pump, asked).await?);
-    Ok(in_order(units, seen).collect())
+    Ok(seen)
 }
 
 /// As [`in_full`], by the quicker way.
-pub(crate) async fn all_in_full(
-    bus: &Bus,
-    asked: Vec<(usize, UnitName)>,
-) -> Result<Vec<(usize, Result<UnitStatus, Error>)>, Error> {
+pub(crate) async fn all_in_full(bus: &Bus, asked: Vec<(usize, UnitName)>) -> Result<Seen, Error> {
     direct::ask(bus, asked.len(), |pump| {
         let asked = asked.clone();
         async move { in_full(bus, &pump, asked).await }
@@ -59,7 +58,7 @@ pub(crate) async fn in_full(
     bus: &Bus,
     pump: &Pump,
     asked: Vec<(usize, UnitName)>,
-) -> Result<Vec<(usize, Result<UnitStatus, Error>)>, Error> {
+) -> Result<Seen, Error> {
     let names: Vec<_> = asked.iter().map(|(_, unit)| unit.clone()).collect();
     let replies = bus.properties_of_all(pump, Action::Look, &names).await?;
     let mut seen = Vec::with_capacity(asked.len());
@@ -76,7 +75,7 @@ pub(crate) async fn in_full(
 /// By their places among the units, and an error for each that does not exist.
 pub(crate) fn in_order(
     units: &[UnitName],
-    mut seen: Vec<(usize, Result<UnitStatus, Error>)>,
+    mut seen: Seen,
 ) -> impl Iterator<Item = Result<UnitStatus, Error>> {
     seen.sort_by_key(|(at, _)| *at);
     seen.into_iter().map(|(at, result)| match (result, units.get(at)) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use zbus::Message;
 
 use crate::{
-    Action, Bus, Error, Value,
+    Action, Bus, Error, UnitStatus, Value,
     error::Subject,
     place::Place,
     proxy::{self, MANAGER, MANAGER_PATH, PROPERTIES},
@@ -28,24 +28,43 @@ const ENOUGH: usize = 32;
 /// When the manager began, in microseconds since boot: no two have the same.
 const BEGAN: (&str, &str) = (MANAGER, "UserspaceTimestampMonotonic");
 
+/// What was seen of units, by their places among those that were asked about.
+pub(crate) type Seen = Vec<(usize, Result<UnitStatus, Error>)>;
+
 /// Asks about so many units: over a connection of its own to the manager, or by the bus.
-pub(crate) async fn ask<T, A>(
+///
+/// A manager that executes itself again ends the one connection, and what it was asked by the other
+/// is answered by the bus: that there is no reply. Then it is asked again, which changes nothing; the
+/// bus keeps that until the manager is there.
+pub(crate) async fn ask<A>(
     bus: &Bus,
     units: usize,
     questions: impl Fn(Arc<Pump>) -> A,
-) -> Result<T, Error>
+) -> Result<Seen, Error>
 where
-    A: Future<Output = Result<T, Error>>,
+    A: Future<Output = Result<Seen, Error>>,
 {
     if let Some(direct) = connect(bus, units).await?.map(Arc::new) {
-        let answers = questions(Arc::clone(&direct)).await;
-        // A manager that executes itself again ends it. The bus outlives that, so there it is asked
-        // again: a question changes nothing.
+        let seen = questions(Arc::clone(&direct)).await;
         if !direct.is_lost() {
-            return answers;
+            return seen;
         }
     }
-    questions(bus.pump().await?).await
+    let seen = questions(bus.pump().await?).await;
+    let has_left = match &seen {
+        Ok(seen) => seen.iter().any(|(_, one)| one.as_ref().is_err_and(is_without_reply)),
+        Err(why) => is_without_reply(why),
+    };
+    if has_left { questions(bus.pump().await?).await } else { seen }
+}
+
+/// Whether the manager, or the bus, went away before it answered.
+fn is_without_reply(why: &Error) -> bool {
+    match why {
+        Error::Lost { .. } => true,
+        Error::Manager { source, .. } => source.name == "org.freedesktop.DBus.Error.NoReply",
+        _ => false,
+    }
 }
 
 /// A connection for questions about so many units; `None` where the bus is the way.

@@ -18,7 +18,8 @@ use std::{
 use svclient::Observation;
 
 use crate::{
-    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk, direct,
+    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk,
+    direct::{self, Seen},
     listed::Listed,
     map::MainProcess,
     process,
@@ -71,15 +72,12 @@ pub(crate) async fn observations(
     bus: &Bus,
     units: &[UnitName],
 ) -> Result<Vec<Result<Observation, Error>>, Error> {
-    direct::ask(bus, units.len(), |pump| async move { observations_over(bus, &pump, units).await })
-        .await
+    let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
+    let seen = direct::ask(bus, units.len(), questions).await?;
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
 }
 
-async fn observations_over(
-    bus: &Bus,
-    pump: &Pump,
-    units: &[UnitName],
-) -> Result<Vec<Result<Observation, Error>>, Error> {
+async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
     // Before the list, so that a process that was started earlier was there when it was made.
     let asked_at = micros_now();
     let manager = [(MANAGER, "UnitsLoadTimestampMonotonic"), (MANAGER, "ControlGroup")];
@@ -88,7 +86,7 @@ async fn observations_over(
     let root = about.get(1).and_then(Option::as_ref).and_then(Value::text);
     let rows: HashMap<String, Arc<Listed>> =
         rows.into_iter().map(|row| (row.name.clone(), Arc::new(row))).collect();
-    let mut seen: Vec<(usize, Result<UnitStatus, Error>)> = Vec::with_capacity(units.len());
+    let mut seen: Seen = Vec::with_capacity(units.len());
     let (mut running, mut whole) = (Vec::new(), Vec::new());
     for (at, unit) in units.iter().enumerate() {
         match rows.get(unit.as_str()) {
@@ -106,7 +104,7 @@ async fn observations_over(
     second_turn(&mut found, again).await?;
     let Found { mut seen, whole, .. } = found;
     seen.extend(bulk::in_full(bus, pump, whole).await?);
-    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
+    Ok(seen)
 }
 
 /// The process and the moment of its start, in this order: if it ends between the two answers, it is
@@ -166,7 +164,7 @@ struct Found<'a> {
     asked_at: u64,
     read: Option<u64>,
     root: &'a str,
-    seen: Vec<(usize, Result<UnitStatus, Error>)>,
+    seen: Seen,
     /// To be read in full.
     whole: Vec<(usize, UnitName)>,
 }

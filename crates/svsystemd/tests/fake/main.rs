@@ -216,6 +216,25 @@ fn at_most_so_many_calls_are_in_flight() {
     assert!(all.iter().all(Result::is_ok));
 }
 
+/// What a bus says of a manager that executes itself again before it has answered.
+#[test]
+fn a_manager_that_leaves_without_an_answer_is_asked_again_about_many() {
+    let (fake, unit) = start();
+    let names = vec![unit.name().clone(); 3];
+    let gone = ("org.freedesktop.DBus.Error.NoReply", "Message recipient disconnected");
+    for (member, lists) in [("ListUnitsByNames", 2), ("GetAll", 4)] {
+        fake.answer(member, Answer::ErrorOnce(gone.0, gone.1));
+        let all = unit.bus().status_of(&names).wait().unwrap();
+        assert_eq!(all.len(), 3);
+        assert!(all.iter().all(Result::is_ok), "{member}: {all:?}");
+        assert_eq!(fake.asked("ListUnitsByNames").0, lists);
+    }
+    // Not for ever.
+    fake.answer("ListUnitsByNames", Answer::Error(gone.0, gone.1));
+    let error = unit.bus().status_of(&names).wait().unwrap_err();
+    assert_eq!((error.kind(), fake.asked("ListUnitsByNames").0), (ErrorKind::Manager, 6));
+}
+
 /// Single answers of several moments are no status.
 #[test]
 fn answers_that_contradict_the_list_are_not_believed() {

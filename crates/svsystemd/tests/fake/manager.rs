@@ -33,6 +33,8 @@ pub enum Answer {
     Usual,
     /// This error.
     Error(&'static str, &'static str),
+    /// This error the next time, then as a manager would.
+    ErrorOnce(&'static str, &'static str),
     /// The end of the connection.
     HangUp,
     /// Nothing.
@@ -280,7 +282,11 @@ impl Fake {
         let answer = {
             let mut state = self.state();
             state.calls.push((member.to_owned(), interactive));
-            state.answers.get(member).cloned().unwrap_or(Answer::Usual)
+            let answer = state.answers.get(member).cloned().unwrap_or(Answer::Usual);
+            if matches!(answer, Answer::ErrorOnce(..)) {
+                state.answers.remove(member);
+            }
+            answer
         };
         match answer {
             Answer::Usual => self.usual(connection, message).await,
@@ -291,7 +297,7 @@ impl Fake {
             Answer::Nonsense => {
                 let _gone = connection.reply(&message.header(), &("what", 1_u8)).await;
             }
-            Answer::Error(name, text) => {
+            Answer::Error(name, text) | Answer::ErrorOnce(name, text) => {
                 let _gone = connection.reply_error(&message.header(), name, &text).await;
             }
         }
