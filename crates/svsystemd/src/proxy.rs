@@ -350,11 +350,11 @@ pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
     Some((half, properties))
 }
 
-/// What a `JobRemoved` signal says: the path of the job, and its result.
-pub(crate) fn job_removed(signal: &Message) -> Option<(String, String)> {
+/// What a `JobRemoved` signal says: the path of the job, its unit, and its result.
+pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> {
     let body = signal.body();
-    let (_, job, _, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
-    Some((job.as_str().to_owned(), result.to_owned()))
+    let (_, job, unit, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
+    Some((job.as_str().to_owned(), unit.to_owned(), result.to_owned()))
 }
 
 /// A message that is not of the type that systemd documents.

@@ -232,7 +232,25 @@ fn a_manager_that_leaves_without_an_answer_is_asked_again_about_many() {
     // Not for ever.
     fake.answer("ListUnitsByNames", Answer::Error(gone.0, gone.1));
     let error = unit.bus().status_of(&names).wait().unwrap_err();
-    assert_eq!((error.kind(), fake.asked("ListUnitsByNames").0), (ErrorKind::Manager, 6));
+    assert_eq!((error.kind(), fake.asked("ListUnitsByNames").0), (ErrorKind::Manager, 4 + 5));
+}
+
+/// After a reload the first signal of a unit is that it is new, which tells nothing of its job.
+#[test]
+fn the_end_of_a_job_is_a_reason_to_look() {
+    use svclient::WatchSet;
+    let (fake, unit) = start();
+    let mut set = WatchSet::new().unwrap();
+    set.add(unit).unwrap();
+    assert!(set.next_now().unwrap().is_some());
+    fake.turn("active", "running");
+    fake.job_removed(OWNER, "done");
+    let event = set.next_before(Some(deadline())).unwrap().unwrap();
+    assert_eq!(event.observation.unwrap().reading.status().unwrap().state(), State::Up);
+    // What others say is none.
+    fake.turn("failed", "failed");
+    fake.job_removed(":1.666", "done");
+    assert!(set.next_before(Some(soon())).unwrap().is_none());
 }
 
 /// Single answers of several moments are no status.
