@@ -16,7 +16,20 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn connect() -> Fallible<Self> {
-        let stream = UnixStream::connect("/run/dbus/system_bus_socket")?;
+        let mut wire = Self::open("/run/dbus/system_bus_socket")?;
+        let bus = "org.freedesktop.DBus";
+        let hello = call(1, "/org/freedesktop/DBus", bus, bus, "Hello", "", &[]);
+        wire.ask(&hello, 1)?;
+        Ok(wire)
+    }
+
+    /// The manager itself, without a bus.
+    pub(crate) fn direct() -> Fallible<Self> {
+        Self::open("/run/systemd/private")
+    }
+
+    fn open(path: &str) -> Fallible<Self> {
+        let stream = UnixStream::connect(path)?;
         let mut wire = Self { stream: BufReader::with_capacity(1 << 18, stream) };
         // The user's number in decimal, each digit in hexadecimal.
         let uid = rustix::process::getuid().as_raw().to_string();
@@ -28,9 +41,6 @@ impl Wire {
             return Err(format!("the bus says {}", line.trim()).into());
         }
         wire.write(b"BEGIN\r\n")?;
-        let bus = "org.freedesktop.DBus";
-        let hello = call(1, "/org/freedesktop/DBus", bus, bus, "Hello", "", &[]);
-        wire.ask(&hello, 1)?;
         Ok(wire)
     }
 

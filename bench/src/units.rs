@@ -1,13 +1,14 @@
 //! Units of systemd. Inside `cargo xtask systemd`: it writes unit files and starts what they say.
 
 use std::{
+    cell::RefCell,
     fs,
     hint::black_box,
     process::Command,
     time::{Duration, Instant},
 };
 
-use svclient::{Bulk, State};
+use svclient::{Bulk, State, WatchSet};
 use svsystemd::{Bus, UnitName};
 
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 const PATTERN: &str = "svbench@*.service";
 const MANAGER: &str = "org.freedesktop.systemd1";
 const OBJECT: &str = "/org/freedesktop/systemd1";
+/// By its address, the bus is asked whoever asks.
+const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
 
 /// So many calls of one connection may be without an answer: dbus-daemon refuses more than 128.
 const UNANSWERED: usize = 100;
@@ -38,9 +41,32 @@ fn start(template: &str, count: usize, sleep: &str) -> Fallible<Vec<UnitName>> {
     Ok(names.iter().map(|name| UnitName::new(name)).collect::<Result<_, _>>()?)
 }
 
+/// What a status of a running unit is made of, first what changes from run to run.
+const PROPERTIES: [(&str, &str); 5] = [
+    ("Service", "MainPID"),
+    ("Service", "ExecMainStartTimestamp"),
+    ("Service", "Type"),
+    ("Unit", "UnitFileState"),
+    ("Unit", "DropInPaths"),
+];
+
+/// One question for each property of each unit.
+fn gets(count: usize, properties: &[(&str, &str)]) -> Vec<Vec<u8>> {
+    let all = (0..count).flat_map(|unit| properties.iter().map(move |it| (unit, it)));
+    let get = |(serial, (unit, (of, name))): (usize, (usize, &(&str, &str)))| {
+        let path = format!("{OBJECT}/unit/svbench_40{unit}_2eservice");
+        let mut body = string(&format!("{MANAGER}.{of}"));
+        body.resize(body.len().next_multiple_of(4), 0);
+        body.extend(string(name));
+        call(serial + 1, &path, MANAGER, "org.freedesktop.DBus.Properties", "Get", "ss", &body)
+    };
+    all.enumerate().map(get).collect()
+}
+
 /// All of them: the manager is asked for a list, ours for states; the manager for two properties of
-/// each, ours for statuses, over a connection that has asked before and over a fresh one; the manager
-/// for all of each, ours for those.
+/// each, ours for statuses over a connection that has asked before; the manager for five, ours over a
+/// fresh one; the same by way of the bus, as everybody asks who is not root; the manager for all of
+/// each, ours for those; and ours for the first look of a watch.
 pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let units = start("svbench", count, "1000")?;
     let mut wire = Wire::connect()?;
@@ -54,25 +80,14 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
             call(number + 1, &path, MANAGER, interface, "GetAll", "s", &string(""))
         })
         .collect();
-    // The least that has a process and a moment, one question each.
-    let get_two: Vec<Vec<u8>> = (0..2 * count)
-        .map(|at| {
-            let path = format!("{OBJECT}/unit/svbench_40{}_2eservice", at / 2);
-            let (of, name) = match at % 2 {
-                0 => ("org.freedesktop.systemd1.Service", "MainPID"),
-                _ => ("org.freedesktop.systemd1.Unit", "StateChangeTimestamp"),
-            };
-            let mut body = string(of);
-            body.resize(body.len().next_multiple_of(4), 0);
-            body.extend(string(name));
-            call(at + 1, &path, MANAGER, "org.freedesktop.DBus.Properties", "Get", "ss", &body)
-        })
-        .collect();
-    let mut other = Wire::connect()?;
-    let mut third = Wire::connect()?;
+    let (two, five) = (gets(count, &PROPERTIES[..2]), gets(count, &PROPERTIES));
+    let (direct, other) = (RefCell::new(Wire::direct()?), RefCell::new(Wire::connect()?));
     let bus = Bus::system().wait()?;
+    let beside = Bus::address(BUS).wait()?;
     // A fresh one knows nothing; connecting is not part of the row.
     let mut fresh = (0..=rounds).map(|_| Bus::system().wait()).collect::<Result<Vec<_>, _>>()?;
+    let mut fresh_beside =
+        (0..=rounds).map(|_| Bus::address(BUS).wait()).collect::<Result<Vec<_>, _>>()?;
     let statuses = |bus: &Bus| -> Fallible {
         let units: Vec<_> = units.iter().map(|unit| bus.named(unit.clone())).collect();
         for observation in Bulk::new(&units).statuses() {
@@ -82,7 +97,21 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
         }
         Ok(())
     };
-    columns(&["floor", "states", "floor-two", "statuses", "first", "floor-all", "ours-all"]);
+    columns(&[
+        "floor",
+        "states",
+        "floor-two",
+        "statuses",
+        "floor-five",
+        "first",
+        "floor-bus",
+        "by-bus",
+        "floor-bus-five",
+        "first-by-bus",
+        "floor-all",
+        "ours-all",
+        "watch",
+    ]);
     in_turn(
         rounds,
         1,
@@ -97,28 +126,41 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
                 let up = states.iter().filter(|it| it.state == State::Up).count();
                 if up == count { Ok(()) } else { Err("not all are up".into()) }
             },
-            &mut || {
-                get_two.chunks(UNANSWERED).try_for_each(|calls| {
-                    black_box(third.ask(&calls.concat(), calls.len())?);
-                    Ok(())
-                })
-            },
+            &mut || ask_in_turn(&mut direct.borrow_mut(), &two),
             &mut || statuses(&bus),
+            &mut || ask_in_turn(&mut direct.borrow_mut(), &five),
             &mut || statuses(&fresh.pop().ok_or("no fresh connection")?),
-            &mut || {
-                get_all.chunks(UNANSWERED).try_for_each(|calls| {
-                    black_box(other.ask(&calls.concat(), calls.len())?);
-                    Ok(())
-                })
-            },
+            &mut || ask_in_turn(&mut other.borrow_mut(), &two),
+            &mut || statuses(&beside),
+            &mut || ask_in_turn(&mut other.borrow_mut(), &five),
+            &mut || statuses(&fresh_beside.pop().ok_or("no fresh connection")?),
+            &mut || ask_in_turn(&mut direct.borrow_mut(), &get_all),
             &mut || {
                 for status in bus.status_of(&units).wait()? {
                     status?.status.pid.ok_or("no process")?;
                 }
                 Ok(())
             },
+            &mut || {
+                let mut watch = WatchSet::new()?;
+                for key in watch.add_all(units.iter().map(|unit| bus.named(unit.clone()))) {
+                    key?;
+                }
+                for _ in &units {
+                    watch.next_now()?.ok_or("no snapshot")?.observation?;
+                }
+                Ok(())
+            },
         ],
     )
+}
+
+/// Asks and reads, so many at a time.
+fn ask_in_turn(wire: &mut Wire, calls: &[Vec<u8>]) -> Fallible {
+    calls.chunks(UNANSWERED).try_for_each(|calls| {
+        black_box(wire.ask(&calls.concat(), calls.len())?);
+        Ok(())
+    })
 }
 
 /// `systemctl show` for each.

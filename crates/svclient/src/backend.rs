@@ -97,6 +97,12 @@ pub trait Batch: Send + Sync {
     /// How each of them stands, in their order, one result each. All of them gave this batch as
     /// theirs.
     fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>>;
+
+    /// As [`Backend::subscribe`] of each, in their order, one result each; each has a waker of its
+    /// own. `None`, as here, where each is to be asked alone.
+    fn subscribe(&self, _members: Vec<(&str, Waker)>) -> Option<Vec<Result<Subscription, Error>>> {
+        None
+    }
 }
 
 /// How changes of a service are learned.

@@ -7,6 +7,7 @@
 mod bells;
 mod events;
 mod follow;
+mod many;
 mod member;
 mod recheck;
 mod subject;
@@ -229,7 +230,9 @@ impl WatchSet {
     /// [`Backend::subscribe`] says. A service whose record cannot be read is watched all the same,
     /// and its snapshot says why.
     pub fn add(&mut self, backend: impl Backend + 'static) -> Result<WatchKey, Error> {
-        let key = self.insert(backend)?;
+        let key = self.next_key();
+        let subscription = backend.subscribe(self.bells.bell(key))?;
+        self.insert(key, backend, subscription)?;
         self.look(key, &BTreeSet::new(), false);
         Ok(key)
     }
@@ -247,9 +250,17 @@ impl WatchSet {
         }
     }
 
-    fn insert(&mut self, backend: impl Backend + 'static) -> Result<WatchKey, Error> {
-        let key = WatchKey(self.next_key);
-        let subscription = backend.subscribe(self.bells.bell(key))?;
+    fn next_key(&mut self) -> WatchKey {
+        self.next_key += 1;
+        WatchKey(self.next_key)
+    }
+
+    fn insert(
+        &mut self,
+        key: WatchKey,
+        backend: impl Backend + 'static,
+        subscription: Subscription,
+    ) -> Result<WatchKey, Error> {
         if matches!(subscription, Subscription::Wakes(_)) {
             self.hear_bells()?;
         }
@@ -258,7 +269,6 @@ impl WatchSet {
             self.remove(key);
             return Err(error);
         }
-        self.next_key += 1;
         Ok(key)
     }
 
@@ -400,10 +410,16 @@ impl WatchSet {
         // What was heard is not heard again, so an error does not keep it from the others.
         let mut result = Ok(());
         let mut gone = BTreeSet::new();
+        let mut seen = self.ask_together(heard.keys().filter_map(|who| match *who {
+            Who::Service(key) | Who::Around(key) => Some(key),
+            Who::Scan(_) => None,
+        }));
         for (who, places) in heard {
             match who {
                 Who::Service(key) | Who::Around(key) => {
-                    if self.members.contains_key(&key) {
+                    if let Some(result) = seen.remove(&key) {
+                        self.saw(key, result, &places, overflow);
+                    } else if self.members.contains_key(&key) {
                         self.revisit(key, &places, overflow);
                         if !self.members.contains_key(&key) {
                             gone.insert(key);
@@ -469,11 +485,24 @@ impl WatchSet {
 
     /// Reads a service and queues what is new about it.
     fn look(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
+        if let Some(member) = self.members.get_mut(&key) {
+            let result = member.read();
+            self.saw(key, result, heard, resync);
+        }
+    }
+
+    /// Queues what is new about a service that was read.
+    fn saw(
+        &mut self,
+        key: WatchKey,
+        result: Result<Observation, Error>,
+        heard: &BTreeSet<Place>,
+        resync: bool,
+    ) {
         let Some(member) = self.members.get_mut(&key) else { return };
         if let Some(recheck) = member.recheck {
             self.due.remove(&(recheck.at, key));
         }
-        let result = member.read();
         member.recheck = match (member.every, &result) {
             (Some(pause), _) => Recheck::after(pause),
             (None, Ok(observation)) => member.contradiction(observation, heard),

@@ -2,14 +2,21 @@
 //! questions on the wire before the first answer.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Weak},
+    task::Waker,
 };
 
-use svclient::{Batch, Observation};
+use svclient::{Batch, Observation, Subscription};
 
 use crate::{
-    Action, Bus, Error, Properties, UnitName, UnitStatus, backend, bus::Inner, listed::Listed,
+    Action, Bus, Error, Properties, UnitName, UnitStatus, backend,
+    bus::Inner,
+    direct::{self, Seen},
+    error::Subject,
+    listed::Listed,
+    pump::Pump,
+    router::Listening,
 };
 
 /// The status of each unit, in their order.
@@ -17,8 +24,13 @@ pub(crate) async fn status(
     bus: &Bus,
     units: &[UnitName],
 ) -> Result<Vec<Result<UnitStatus, Error>>, Error> {
+    let questions = |pump: Arc<Pump>| async move { status_over(bus, &pump, units).await };
+    Ok(in_order(units, direct::ask(bus, units.len(), questions).await?).collect())
+}
+
+async fn status_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
     // The list has names that exist nowhere, too, each under the name it was asked by.
-    let listed = bus.list(units).await?;
+    let listed = bus.list_and(pump, units, &[]).await?.0;
     let nothing: HashMap<_, _> =
         listed.iter().filter(|row| row.is_nothing()).map(|row| (row.name.as_str(), row)).collect();
     let (mut seen, mut asked) = (Vec::with_capacity(units.len()), Vec::new());
@@ -28,17 +40,27 @@ pub(crate) async fn status(
             None => asked.push((at, unit.clone())),
         }
     }
-    seen.extend(in_full(bus, asked).await?);
-    Ok(in_order(units, seen).collect())
+    seen.extend(in_full(bus, pump, asked).await?);
+    Ok(seen)
+}
+
+/// As [`in_full`], by the quicker way.
+pub(crate) async fn all_in_full(bus: &Bus, asked: Vec<(usize, UnitName)>) -> Result<Seen, Error> {
+    direct::ask(bus, asked.len(), |pump| {
+        let asked = asked.clone();
+        async move { in_full(bus, &pump, asked).await }
+    })
+    .await
 }
 
 /// Everything about each of these units, all questions on the wire before the first answer.
 pub(crate) async fn in_full(
     bus: &Bus,
+    pump: &Pump,
     asked: Vec<(usize, UnitName)>,
-) -> Result<Vec<(usize, Result<UnitStatus, Error>)>, Error> {
+) -> Result<Seen, Error> {
     let names: Vec<_> = asked.iter().map(|(_, unit)| unit.clone()).collect();
-    let replies = bus.properties_of_all(Action::Look, &names).await?;
+    let replies = bus.properties_of_all(pump, Action::Look, &names).await?;
     let mut seen = Vec::with_capacity(asked.len());
     for ((at, unit), properties) in asked.into_iter().zip(replies) {
         let status = match properties {
@@ -53,7 +75,7 @@ pub(crate) async fn in_full(
 /// By their places among the units, and an error for each that does not exist.
 pub(crate) fn in_order(
     units: &[UnitName],
-    mut seen: Vec<(usize, Result<UnitStatus, Error>)>,
+    mut seen: Seen,
 ) -> impl Iterator<Item = Result<UnitStatus, Error>> {
     seen.sort_by_key(|(at, _)| *at);
     seen.into_iter().map(|(at, result)| match (result, units.get(at)) {
@@ -74,7 +96,54 @@ pub(crate) fn absent(row: &Listed) -> UnitStatus {
 /// Answers for all units of one bus.
 pub(crate) struct AllUnits(pub(crate) Weak<Inner>);
 
+/// What wakes for each of these units.
+async fn rung(
+    bus: &Bus,
+    members: Vec<(UnitName, Waker)>,
+) -> Result<Vec<Result<Listening, Error>>, Error> {
+    let names: Vec<_> = members.iter().map(|(unit, _)| unit.clone()).collect();
+    // Signals come under a unit's own name only, and the list has each under that.
+    let listed = bus.list(&names).await?;
+    let own: HashSet<&str> = listed.iter().map(|row| row.name.as_str()).collect();
+    let mut listening = Vec::with_capacity(members.len());
+    for (unit, waker) in members {
+        let id = if own.contains(unit.as_str()) { Ok(unit) } else { bus.id_of(&unit).await };
+        listening.push(match id {
+            Ok(id) => bus.router().ring(id, waker).await,
+            Err(error) => Err(error),
+        });
+    }
+    Ok(listening)
+}
+
 impl Batch for AllUnits {
+    fn subscribe(
+        &self,
+        members: Vec<(&str, Waker)>,
+    ) -> Option<Vec<Result<Subscription, svclient::Error>>> {
+        let bus = self.0.upgrade().map(Bus::again)?;
+        let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+        let named = |(name, waker): (&str, Waker)| Some((UnitName::new(name).ok()?, waker));
+        // The names are those of units, so they are valid; alone each would say what is wrong.
+        let units: Vec<_> = members.into_iter().map(named).collect::<Option<_>>()?;
+        let rung = rung(&bus, units);
+        let rung = bus.ask(Action::Watch, &Subject::Manager, rung).wait();
+        Some(match rung {
+            Ok(all) => names
+                .iter()
+                .zip(all)
+                .map(|(name, one)| match one {
+                    Ok(listening) => Ok(Subscription::Wakes(Box::new(listening))),
+                    Err(why) => Err(backend::error(why, name)),
+                })
+                .collect(),
+            Err(why) => {
+                let why = Arc::new(why);
+                names.iter().map(|name| Err(backend::shared_error(&why, name))).collect()
+            }
+        })
+    }
+
     fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, svclient::Error>> {
         let Some(bus) = self.0.upgrade().map(Bus::again) else {
             let gone = |name: &&str| {

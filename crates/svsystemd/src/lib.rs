@@ -25,7 +25,6 @@
 //! | feature          | adds                                                              |
 //! |------------------|-------------------------------------------------------------------|
 //! | `tokio`          | the connections run on tokio's reactor; nothing to call            |
-//! | `private-socket` | `Bus::private`: the manager's own socket, where there is no bus    |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
@@ -34,6 +33,7 @@ mod backend;
 mod bulk;
 mod bus;
 mod decode;
+mod direct;
 mod error;
 mod file;
 mod install;
@@ -45,7 +45,6 @@ mod observe;
 mod once;
 mod open;
 mod place;
-#[cfg(feature = "private-socket")]
 mod private;
 mod process;
 mod proxy;

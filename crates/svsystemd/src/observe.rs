@@ -19,10 +19,12 @@ use svclient::Observation;
 
 use crate::{
     Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk,
+    direct::{self, Seen},
     listed::Listed,
     map::MainProcess,
     process,
     proxy::{self, MANAGER, SERVICE, UNIT},
+    pump::Pump,
 };
 
 /// Units of which something is kept, at most.
@@ -70,15 +72,21 @@ pub(crate) async fn observations(
     bus: &Bus,
     units: &[UnitName],
 ) -> Result<Vec<Result<Observation, Error>>, Error> {
+    let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
+    let seen = direct::ask(bus, units.len(), questions).await?;
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
+}
+
+async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
     // Before the list, so that a process that was started earlier was there when it was made.
     let asked_at = micros_now();
     let manager = [(MANAGER, "UnitsLoadTimestampMonotonic"), (MANAGER, "ControlGroup")];
-    let (rows, about) = bus.list_and(units, &manager).await?;
+    let (rows, about) = bus.list_and(pump, units, &manager).await?;
     let read = about.first().and_then(Option::as_ref).and_then(Value::unsigned);
     let root = about.get(1).and_then(Option::as_ref).and_then(Value::text);
     let rows: HashMap<String, Arc<Listed>> =
         rows.into_iter().map(|row| (row.name.clone(), Arc::new(row))).collect();
-    let mut seen: Vec<(usize, Result<UnitStatus, Error>)> = Vec::with_capacity(units.len());
+    let mut seen: Seen = Vec::with_capacity(units.len());
     let (mut running, mut whole) = (Vec::new(), Vec::new());
     for (at, unit) in units.iter().enumerate() {
         match rows.get(unit.as_str()) {
@@ -90,12 +98,13 @@ pub(crate) async fn observations(
             _ => whole.push((at, unit.clone())),
         }
     }
-    let mut found = Found { bus, asked_at, read, root: root.unwrap_or_default(), seen, whole };
+    let mut found =
+        Found { bus, pump, asked_at, read, root: root.unwrap_or_default(), seen, whole };
     let again = first_turn(&mut found, running).await?;
     second_turn(&mut found, again).await?;
     let Found { mut seen, whole, .. } = found;
-    seen.extend(bulk::in_full(bus, whole).await?);
-    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
+    seen.extend(bulk::in_full(bus, pump, whole).await?);
+    Ok(seen)
 }
 
 /// The process and the moment of its start, in this order: if it ends between the two answers, it is
@@ -109,7 +118,7 @@ async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<
         (it.unit.path(), asked)
     };
     let questions: Vec<_> = running.iter().map(question).collect();
-    let mut asked = found.bus.ask_each(&questions).await?.into_iter();
+    let mut asked = found.bus.ask_each(found.pump, &questions)?.into_iter();
     let (mut running, mut again) = (running.into_iter().peekable(), Vec::new());
     while running.peek().is_some() {
         let answers = proxy::answers(asked.by_ref().take(TOGETHER).collect()).await;
@@ -140,7 +149,7 @@ async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<
 async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Error> {
     let questions: Vec<_> =
         again.iter().map(|(it, _, names)| (it.unit.path(), names.as_slice())).collect();
-    let answers = proxy::answers(found.bus.ask_each(&questions).await?).await;
+    let answers = proxy::answers(found.bus.ask_each(found.pump, &questions)?).await;
     for ((it, mut run, names), answers) in again.into_iter().zip(answers) {
         let is_complete = run.take(&names, answers.into_iter());
         found.settle(it, is_complete.then(|| Arc::new(run)));
@@ -151,10 +160,11 @@ async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Err
 /// What has come of it so far.
 struct Found<'a> {
     bus: &'a Bus,
+    pump: &'a Pump,
     asked_at: u64,
     read: Option<u64>,
     root: &'a str,
-    seen: Vec<(usize, Result<UnitStatus, Error>)>,
+    seen: Seen,
     /// To be read in full.
     whole: Vec<(usize, UnitName)>,
 }

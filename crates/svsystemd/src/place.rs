@@ -1,10 +1,15 @@
 //! Where a manager is: the system's, this user's, or behind an address; and connecting there.
 
-use std::{fmt, num::NonZeroUsize};
+use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use zbus::{Connection, connection::Builder};
 
 use crate::error::Reason;
+
+/// The socket of the system's manager.
+const SYSTEM: &str = "/run/systemd/private";
+/// That of a user's, in the directory of that user's runtime files.
+const OF_USER: &str = "systemd/private";
 
 /// Where a manager answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +21,7 @@ pub(crate) enum Place {
     /// A bus at a D-Bus address.
     Address(String),
     /// The socket of the manager itself, without a bus.
-    #[cfg(feature = "private-socket")]
-    Private(std::path::PathBuf),
+    Private(PathBuf),
 }
 
 impl Place {
@@ -26,17 +30,27 @@ impl Place {
             Self::System => Builder::system(),
             Self::User => Builder::session(),
             Self::Address(address) => Builder::address(address.as_str()),
-            #[cfg(feature = "private-socket")]
             Self::Private(path) => crate::private::connect(path).map_err(|why| Reason::of(&why))?,
         };
         builder.max_queued(queue).build().await.map_err(|why| Reason::of(&why))
+    }
+
+    /// The manager's own socket, if this process may have the right to it.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        match self {
+            Self::System if nix::unistd::geteuid().is_root() => Some(SYSTEM.into()),
+            Self::User => {
+                let runtime = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?);
+                runtime.is_absolute().then(|| runtime.join(OF_USER))
+            }
+            Self::System | Self::Address(_) | Self::Private(_) => None,
+        }
     }
 
     /// Whether a bus stands between: it forwards signals by rules, and knows names.
     pub(crate) const fn has_bus(&self) -> bool {
         match self {
             Self::System | Self::User | Self::Address(_) => true,
-            #[cfg(feature = "private-socket")]
             Self::Private(_) => false,
         }
     }
@@ -48,7 +62,6 @@ impl fmt::Display for Place {
             Self::System => f.write_str("the service manager of the system"),
             Self::User => f.write_str("the service manager of this user"),
             Self::Address(address) => write!(f, "the service manager at {address}"),
-            #[cfg(feature = "private-socket")]
             Self::Private(path) => write!(f, "the service manager at {}", path.display()),
         }
     }

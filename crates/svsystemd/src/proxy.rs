@@ -159,9 +159,10 @@ impl Bus {
         properties_of(action, &subject, &reply)
     }
 
-    /// Properties of many units, in their order, in one go.
+    /// Properties of many units, in their order, in one go over this connection.
     pub(crate) async fn properties_of_all(
         &self,
+        pump: &Pump,
         action: Action,
         units: &[UnitName],
     ) -> Result<Vec<Result<Properties, Error>>, Error> {
@@ -170,7 +171,7 @@ impl Bus {
             let subject = unit.into();
             calls.push(self.message(action, &subject, &unit.path(), PROPERTIES, "GetAll", &"")?);
         }
-        let mut slots = self.pump().await?.send(calls).into_iter();
+        let mut slots = pump.send(calls).into_iter();
         let mut all = Vec::with_capacity(units.len());
         // Some are decoded while the others are on their way.
         for units in units.chunks(16) {
@@ -222,12 +223,14 @@ impl Bus {
 
     /// The state of many units, in one round trip, also of those that do not exist.
     pub(crate) async fn list(&self, units: &[UnitName]) -> Result<Vec<Listed>, Error> {
-        Ok(self.list_and(units, &[]).await?.0)
+        let pump = self.pump().await?;
+        Ok(self.list_and(&pump, units, &[]).await?.0)
     }
 
     /// The same, and properties of the manager; `None` for those that it does not have.
     pub(crate) async fn list_and(
         &self,
+        pump: &Pump,
         units: &[UnitName],
         properties: &[(&str, &str)],
     ) -> Result<(Vec<Listed>, Vec<Option<Value>>), Error> {
@@ -240,7 +243,7 @@ impl Bus {
         for body in properties {
             calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
         }
-        let mut replies = crate::asked::all(self.pump().await?.send(calls)).await.into_iter();
+        let mut replies = crate::asked::all(pump.send(calls)).await.into_iter();
         let list = crate::pump::sorted(action, &subject, replies.next().flatten())?;
         Ok((rows_of(&list)?, replies.map(|reply| value_of(&reply?)).collect()))
     }
@@ -255,10 +258,11 @@ impl Bus {
         rows_of(&self.pump().await?.call(action, &subject, call).await?)
     }
 
-    /// Asks for properties of objects, in one go: for each object its path, and interface and name
-    /// of each property.
-    pub(crate) async fn ask_each(
+    /// Asks for properties of objects, in one go over this connection: for each object its path, and
+    /// interface and name of each property.
+    pub(crate) fn ask_each(
         &self,
+        pump: &Pump,
         questions: &[(String, &[(&str, &str)])],
     ) -> Result<Vec<Vec<Slot<Message>>>, Error> {
         let (action, subject) = (Action::Look, Subject::Manager);
@@ -268,7 +272,7 @@ impl Bus {
                 calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
             }
         }
-        let slots = if calls.is_empty() { Vec::new() } else { self.pump().await?.send(calls) };
+        let slots = if calls.is_empty() { Vec::new() } else { pump.send(calls) };
         let mut slots = slots.into_iter();
         Ok(questions.iter().map(|(_, names)| slots.by_ref().take(names.len()).collect()).collect())
     }
@@ -346,11 +350,11 @@ pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
     Some((half, properties))
 }
 
-/// What a `JobRemoved` signal says: the path of the job, and its result.
-pub(crate) fn job_removed(signal: &Message) -> Option<(String, String)> {
+/// What a `JobRemoved` signal says: the path of the job, its unit, and its result.
+pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> {
     let body = signal.body();
-    let (_, job, _, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
-    Some((job.as_str().to_owned(), result.to_owned()))
+    let (_, job, unit, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
+    Some((job.as_str().to_owned(), unit.to_owned(), result.to_owned()))
 }
 
 /// A message that is not of the type that systemd documents.

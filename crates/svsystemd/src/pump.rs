@@ -3,7 +3,7 @@
 //!
 //! zbus stops reading the socket when one queue of messages is full, and then replies stop as well.
 //! Here there is one queue, and one thread that does nothing but empty it. dbus-daemon refuses a
-//! 129th call in flight; here at most 64 are, the rest wait their turn.
+//! 129th call in flight; here at most 64 are (256 where there is no bus), the rest wait their turn.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,8 +25,11 @@ use crate::{
     place::Place,
 };
 
-/// Calls that have no reply yet, at most. dbus-daemon's limit for a connection is 128.
+/// Calls by way of a bus that have no reply yet, at most. dbus-daemon's limit for a connection is
+/// 128.
 const IN_FLIGHT: usize = 64;
+/// The same without a bus. The manager keeps the replies that were not read yet.
+const IN_FLIGHT_DIRECT: usize = 256;
 /// Messages that wait to be read by the thread. It does nothing else.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
@@ -182,6 +185,7 @@ async fn run(
     };
     let mut stream = MessageStream::from(&connection);
     connected.fill(Ok(()));
+    let in_flight = if place.has_bus() { IN_FLIGHT } else { IN_FLIGHT_DIRECT };
     let mut waiting: HashMap<NonZeroU32, Fill<Message>> = HashMap::new();
     loop {
         let step = poll_fn(|cx| {
@@ -195,7 +199,7 @@ async fn run(
             if inbox.closed {
                 return Poll::Ready(Step::Closed);
             }
-            let free = IN_FLIGHT.saturating_sub(waiting.len()).min(inbox.calls.len());
+            let free = in_flight.saturating_sub(waiting.len()).min(inbox.calls.len());
             if free > 0 {
                 return Poll::Ready(Step::Say(inbox.calls.drain(..free).collect()));
             }

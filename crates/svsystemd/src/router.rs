@@ -185,6 +185,19 @@ impl Shared {
         wake.into_iter().for_each(Waker::wake);
     }
 
+    /// Rings for a unit whose job has ended. Its own signal may not come: the first one of a unit after
+    /// the manager has read its files again says that it is new, and nothing else.
+    fn ring(&self, unit: &str) {
+        let rung: Vec<Waker> = {
+            let state = self.lock();
+            let bells = state.listeners.values().filter(|it| {
+                it.units.as_ref().is_some_and(|all| all.iter().any(|it| it.as_str() == unit))
+            });
+            bells.filter_map(|it| it.bell.clone()).collect()
+        };
+        rung.into_iter().for_each(Waker::wake);
+    }
+
     fn job_ended(&self, path: &str, result: &str) {
         let mut state = self.lock();
         let mut ended = Vec::new();
@@ -459,8 +472,9 @@ impl Sink for Ears {
                 shared.tell(&Heard::Changed(unit, Arc::new(whole)));
             }
             (Some(MANAGER), "JobRemoved") => {
-                if let Some((job, result)) = proxy::job_removed(message) {
+                if let Some((job, unit, result)) = proxy::job_removed(message) {
                     shared.job_ended(&job, &result);
+                    shared.ring(&unit);
                 }
             }
             // All units have been dropped and loaded again, without a word about any of them.

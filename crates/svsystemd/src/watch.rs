@@ -13,6 +13,7 @@ use std::{
 use crate::{
     Action, Asked, Bus, Error, Properties, Unit, UnitName, UnitStatus,
     asked::block_on,
+    bulk,
     error::Subject,
     router::{Heard, Listening},
 };
@@ -164,7 +165,7 @@ impl UnitWatch {
     /// Reads many units, all questions on the wire before the first answer.
     async fn look_at_each(&mut self, units: &[UnitName], news: UnitNews) {
         let asked = units.iter().cloned().enumerate().collect();
-        match crate::bulk::in_full(&self.bus, asked).await {
+        match bulk::all_in_full(&self.bus, asked).await {
             Ok(seen) => {
                 for (unit, (_, status)) in units.iter().zip(seen) {
                     match status {

@@ -38,7 +38,7 @@ pub(super) static TABLE: [Rule; 10] = [
     Rule {
         name: "svsystemd",
         arrows: &["svclient", "svproto"],
-        ceiling: Some(34),
+        ceiling: Some(35),
         words: &SVSYSTEMD,
         ..FREE
     },

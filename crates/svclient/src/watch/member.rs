@@ -109,7 +109,7 @@ impl Member {
 
     /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
     /// there no more does prove something.
-    fn known_dead(&self, observation: Observation) -> Observation {
+    pub(super) fn known_dead(&self, observation: Observation) -> Observation {
         match (self.liveness, observation.liveness) {
             (Some(Liveness::Alive { supervisor: Some(_) } | Liveness::Dead), Liveness::Unknown) => {
                 let (reading, liveness) = (Reading::Unsupervised, Liveness::Dead);

@@ -58,8 +58,14 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
         }
         let targets = names::find(global, services, output)?;
         // Services of a followed directory come by themselves.
-        for target in targets.into_iter().filter(|target| !follows || target.path.is_none()) {
-            match target.backend.and_then(|found| watch.add(found)) {
+        let targets = targets.into_iter().filter(|target| !follows || target.path.is_none());
+        let mut results = Vec::new();
+        let found: Vec<_> = targets
+            .filter_map(|target| target.backend.map_err(|why| results.push(Err(why))).ok())
+            .collect();
+        results.extend(watch.add_all(found));
+        for result in results {
+            match result {
                 Ok(key) => drop(watched.insert(key)),
                 Err(error) => {
                     exit = exit.max(Exit::from(&error));

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod direct;
 mod manager;
 
 use std::time::{Duration, Instant};
@@ -213,6 +214,43 @@ fn at_most_so_many_calls_are_in_flight() {
     let all = caller.join().unwrap();
     assert_eq!(all.len(), 200);
     assert!(all.iter().all(Result::is_ok));
+}
+
+/// What a bus says of a manager that executes itself again before it has answered.
+#[test]
+fn a_manager_that_leaves_without_an_answer_is_asked_again_about_many() {
+    let (fake, unit) = start();
+    let names = vec![unit.name().clone(); 3];
+    let gone = ("org.freedesktop.DBus.Error.NoReply", "Message recipient disconnected");
+    for (member, lists) in [("ListUnitsByNames", 2), ("GetAll", 4)] {
+        fake.answer(member, Answer::ErrorOnce(gone.0, gone.1));
+        let all = unit.bus().status_of(&names).wait().unwrap();
+        assert_eq!(all.len(), 3);
+        assert!(all.iter().all(Result::is_ok), "{member}: {all:?}");
+        assert_eq!(fake.asked("ListUnitsByNames").0, lists);
+    }
+    // Not for ever.
+    fake.answer("ListUnitsByNames", Answer::Error(gone.0, gone.1));
+    let error = unit.bus().status_of(&names).wait().unwrap_err();
+    assert_eq!((error.kind(), fake.asked("ListUnitsByNames").0), (ErrorKind::Manager, 4 + 5));
+}
+
+/// After a reload the first signal of a unit is that it is new, which tells nothing of its job.
+#[test]
+fn the_end_of_a_job_is_a_reason_to_look() {
+    use svclient::WatchSet;
+    let (fake, unit) = start();
+    let mut set = WatchSet::new().unwrap();
+    set.add(unit).unwrap();
+    assert!(set.next_now().unwrap().is_some());
+    fake.turn("active", "running");
+    fake.job_removed(OWNER, "done");
+    let event = set.next_before(Some(deadline())).unwrap().unwrap();
+    assert_eq!(event.observation.unwrap().reading.status().unwrap().state(), State::Up);
+    // What others say is none.
+    fake.turn("failed", "failed");
+    fake.job_removed(":1.666", "done");
+    assert!(set.next_before(Some(soon())).unwrap().is_none());
 }
 
 /// Single answers of several moments are no status.

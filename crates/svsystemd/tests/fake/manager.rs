@@ -33,6 +33,8 @@ pub enum Answer {
     Usual,
     /// This error.
     Error(&'static str, &'static str),
+    /// This error the next time, then as a manager would.
+    ErrorOnce(&'static str, &'static str),
     /// The end of the connection.
     HangUp,
     /// Nothing.
@@ -65,8 +67,15 @@ struct State {
 
 impl Fake {
     pub fn new() -> Self {
+        Self::listening("bus")
+    }
+
+    /// One that answers at this place below its directory.
+    pub fn listening(place: &str) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let listener = UnixListener::bind(dir.path().join("bus")).unwrap();
+        let socket = dir.path().join(place);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(socket).unwrap();
         let unit = [
             ("Id", "web.service"),
             ("LoadState", "loaded"),
@@ -102,6 +111,10 @@ impl Fake {
 
     pub fn address(&self) -> String {
         format!("unix:path={}", self.1.path().join("bus").display())
+    }
+
+    pub fn dir(&self) -> &std::path::Path {
+        self.1.path()
     }
 
     pub fn bus(&self) -> svsystemd::Bus {
@@ -269,7 +282,11 @@ impl Fake {
         let answer = {
             let mut state = self.state();
             state.calls.push((member.to_owned(), interactive));
-            state.answers.get(member).cloned().unwrap_or(Answer::Usual)
+            let answer = state.answers.get(member).cloned().unwrap_or(Answer::Usual);
+            if matches!(answer, Answer::ErrorOnce(..)) {
+                state.answers.remove(member);
+            }
+            answer
         };
         match answer {
             Answer::Usual => self.usual(connection, message).await,
@@ -280,7 +297,7 @@ impl Fake {
             Answer::Nonsense => {
                 let _gone = connection.reply(&message.header(), &("what", 1_u8)).await;
             }
-            Answer::Error(name, text) => {
+            Answer::Error(name, text) | Answer::ErrorOnce(name, text) => {
                 let _gone = connection.reply_error(&message.header(), name, &text).await;
             }
         }

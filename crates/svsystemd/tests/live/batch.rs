@@ -8,23 +8,31 @@ use crate::{
     machine::Manager,
 };
 
+/// So many are asked about over a connection of their own to the manager.
+const MANY: usize = 40;
+
 /// Each alone, and all of them three times: fresh, remembered, and remembered before the manager has
-/// read its files again.
+/// read its files again. Once as they are, by the bus, and once as many.
 #[track_caller]
 fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Observation, ErrorKind>> {
     let kind = |seen: Result<Observation, svclient::Error>| seen.map_err(|why| why.kind());
     let alone: Vec<_> = units.iter().map(|it| kind(Backend::status(it))).collect();
-    let together = |bus: &Bus| -> Vec<_> {
+    let together = |bus: &Bus, units: &[Unit]| -> Vec<_> {
         let units: Vec<_> = units.iter().map(|it| bus.named(it.name().clone())).collect();
         Bulk::new(&units).statuses().into_iter().map(kind).collect()
     };
-    let bus = manager.bus();
-    for turn in ["first", "again", "after a reload"] {
-        if turn == "after a reload" {
-            bus.reload().wait().unwrap();
-        }
-        for ((unit, alone), together) in units.iter().zip(&alone).zip(together(&bus)) {
-            assert_eq!(together, *alone, "{turn}: {}", unit.name());
+    let many = || units.iter().cycle().take(units.len().max(MANY));
+    for all in [units.to_vec(), many().cloned().collect()] {
+        let bus = manager.bus();
+        for turn in ["first", "again", "after a reload"] {
+            if turn == "after a reload" {
+                bus.reload().wait().unwrap();
+            }
+            let together = together(&bus, &all);
+            assert_eq!(together.len(), all.len());
+            for ((unit, alone), together) in many().zip(alone.iter().cycle()).zip(together) {
+                assert_eq!(together, *alone, "{turn} of {}: {}", all.len(), unit.name());
+            }
         }
     }
     alone
@@ -194,4 +202,37 @@ pub fn a_frozen_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
     assert_eq!(of(&agree(manager, &units)), State::Paused);
     it.unit.thaw().wait().unwrap();
     assert_eq!(of(&agree(manager, &units)), State::Up);
+}
+
+/// Alone in the machine: the manager's own socket ends with the program that the manager was, the
+/// bus does not.
+pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
+    let it = Fixture::new(manager, SLEEP);
+    it.start();
+    let alone = Backend::status(&it.unit).unwrap();
+    let units = vec![it.unit.clone(); MANY];
+    let again = std::thread::spawn(move || {
+        for _ in 0..3 {
+            manager.systemctl(&["daemon-reexec"]);
+        }
+    });
+    let held = || {
+        let count = |path: &str| std::fs::read_dir(path).unwrap().count();
+        (count("/proc/self/fd"), count("/proc/self/task"))
+    };
+    let until = crate::machine::deadline();
+    let (mut rounds, before) = (0, held());
+    while rounds < 20 || !again.is_finished() {
+        for seen in Bulk::new(&units).statuses() {
+            assert_eq!(seen.unwrap(), alone);
+        }
+        rounds += 1;
+    }
+    again.join().unwrap();
+    // A connection for each round, and nothing is left of them. The other end closes a moment later.
+    let few = |now: (usize, usize)| now.0 <= before.0 + 8 && now.1 <= before.1 + 2;
+    while !few(held()) {
+        assert!(std::time::Instant::now() < until, "{before:?}, then {:?}", held());
+        std::thread::yield_now();
+    }
 }

@@ -94,6 +94,7 @@ say_both! {
         units_and_service_directories_share_a_watch
         a_unit_that_appears_later_joins_the_watch
         hundreds_of_units_are_asked_in_one_go
+        many_units_join_a_watch_in_one_go
         what_there_is_not_is_refused_and_nothing_else_done
     }
 }
@@ -111,6 +112,7 @@ say_system! {
 // What disturbs everybody else.
 say_alone! {
     System
+    batch { batches_are_whole_while_the_manager_is_executed_again }
     watching {
         a_manager_that_is_executed_again_loses_nothing
         a_bus_that_is_restarted_is_connected_to_again

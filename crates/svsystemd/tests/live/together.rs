@@ -175,6 +175,52 @@ pub fn a_unit_that_appears_later_joins_the_watch(manager: Manager) {
     until(&mut watch, State::Up);
 }
 
+/// Under each of their names, and those that there are not; nothing is lost after the first look.
+pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
+    let all: Vec<_> = (0..40).map(|_| Fixture::new(manager, SLEEP)).collect();
+    for it in all.iter().step_by(2) {
+        it.start();
+    }
+    let alias = format!("svt-{}-joined.service", std::process::id());
+    let link = manager.runtime_dir().join(&alias);
+    std::os::unix::fs::symlink(all[0].path(), &link).unwrap();
+    let bus = manager.bus();
+    bus.reload().wait().unwrap();
+    let mut units: Vec<Unit> = all.iter().map(|it| bus.named(it.unit.name().clone())).collect();
+    units.push(bus.unit(&alias).unwrap());
+    units.push(bus.unit("svt-nowhere").unwrap());
+    let mut watch = WatchSet::new().unwrap();
+    let keys: Vec<_> = watch.add_all(units.clone()).into_iter().map(Result::unwrap).collect();
+    for (unit, key) in units.iter().zip(&keys) {
+        let first = watch.next_now().unwrap().unwrap();
+        assert_eq!(
+            (first.key, first.news, first.name()),
+            (*key, News::Snapshot, unit.name().as_str())
+        );
+        let alone = Backend::status(unit).map_err(|why| why.kind());
+        assert_eq!(first.observation.map_err(|why| why.kind()), alone);
+    }
+    // All of them change, each is told of, and the first under both of its names.
+    let jobs: Vec<_> = all.iter().map(|it| it.unit.restart().wait().unwrap()).collect();
+    for job in jobs {
+        crate::fixture::reached(job);
+    }
+    let mut missing: std::collections::BTreeMap<_, _> = units
+        .iter()
+        .zip(&keys)
+        .take(41)
+        .map(|(unit, key)| (*key, Backend::status(unit).unwrap()))
+        .collect();
+    while !missing.is_empty() {
+        let event = watch.next_before(Some(deadline())).unwrap();
+        let event = event.unwrap_or_else(|| panic!("{} not told", missing.len()));
+        if event.observation.is_ok_and(|seen| missing.get(&event.key) == Some(&seen)) {
+            missing.remove(&event.key);
+        }
+    }
+    let _gone = std::fs::remove_file(link);
+}
+
 pub fn hundreds_of_units_are_asked_in_one_go(manager: Manager) {
     let bus = manager.bus();
     let some: Vec<_> = (0..10).map(|_| Fixture::new(manager, SLEEP)).collect();
