@@ -99,9 +99,7 @@ impl ScanDir {
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be opened;
     /// [`Error::BadName`] for what no entry can be called.
     pub fn survey_of(&self, names: Vec<OsString>) -> Result<Survey, Error> {
-        for name in &names {
-            self.entry(name)?;
-        }
+        names.iter().try_for_each(|name| require_entry(name))?;
         Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
     }
 
@@ -125,11 +123,7 @@ impl ScanDir {
 
     /// Where a name stands, if a scanner would look at it.
     fn entry(&self, name: &OsStr) -> Result<PathBuf, Error> {
-        let bytes = name.as_bytes();
-        if bytes.is_empty() || bytes.starts_with(b".") || bytes.contains(&b'/') {
-            return Err(Error::BadName { name: name.to_owned() });
-        }
-        Ok(self.dir.join(name))
+        require_entry(name).map(|()| self.dir.join(name))
     }
 
     /// Another entry that leads to the same directory. Scanners tell services apart by that.
@@ -150,6 +144,15 @@ impl ScanDir {
             }),
         }
     }
+}
+
+/// Refuses what no scanner would look at.
+fn require_entry(name: &OsStr) -> Result<(), Error> {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() || bytes.starts_with(b".") || bytes.contains(&b'/') {
+        return Err(Error::BadName { name: name.to_owned() });
+    }
+    Ok(())
 }
 
 /// Sorts names by their bytes. Those of a large directory begin alike, so as a rule the eight bytes

@@ -5,7 +5,7 @@ mod built;
 
 use std::{borrow::Cow, path::Path, time::Duration};
 
-use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use svcmgr::{
     Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
@@ -69,7 +69,7 @@ impl Serialize for InText<'_> {
 
 impl Serialize for InUrl<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&name::url(&self.0))
+        serializer.collect_str(&name::Url(&self.0))
     }
 }
 
@@ -83,7 +83,10 @@ fn in_full<S: Serializer>(
     time: &Option<UnixTime>,
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
-    time.and_then(rfc3339).serialize(serializer)
+    match time.and_then(in_its_years) {
+        Some(time) => serializer.collect_str(&format_args!("{time:.9}")),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// How the last run ended.
@@ -441,13 +444,15 @@ pub(crate) fn now() -> UnixTime {
 /// In seconds of Unix time.
 const YEARS_0_TO_9999: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
-
 /// RFC 3339 in UTC with nanoseconds; `None` outside the years it can write.
 pub(crate) fn rfc3339(time: UnixTime) -> Option<String> {
+    in_its_years(time).map(|time| format!("{time:.9}"))
+}
+
+fn in_its_years(time: UnixTime) -> Option<Timestamp> {
     let nanos = i32::try_from(time.nanos()).ok()?;
     let timestamp = Timestamp::new(time.secs(), nanos).ok()?;
-    YEARS_0_TO_9999.contains(&time.secs()).then(|| PRINTER.timestamp_to_string(&timestamp))
+    YEARS_0_TO_9999.contains(&time.secs()).then_some(timestamp)
 }
 
 #[cfg(test)]

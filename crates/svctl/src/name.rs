@@ -4,7 +4,7 @@
 use std::{
     borrow::Cow,
     ffi::{OsStr, OsString},
-    fmt::Write as _,
+    fmt::{self, Write as _},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::Path,
 };
@@ -129,12 +129,18 @@ pub(crate) fn must_not_be_shown(c: char) -> bool {
 
 /// A path from the root as a URL.
 pub(crate) fn url(path: &Path) -> String {
-    let path = absolute(path);
-    let bytes = path.as_os_str().as_bytes();
-    let mut url = String::with_capacity(HOST.len() + bytes.len());
-    url.push_str(HOST);
-    url.extend(percent_encode(bytes, IN_URL));
-    url
+    Url(path).to_string()
+}
+
+/// The same where it is printed.
+pub(crate) struct Url<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HOST)?;
+        let path = absolute(self.0);
+        percent_encode(path.as_os_str().as_bytes(), IN_URL).try_for_each(|part| f.write_str(part))
+    }
 }
 
 /// The path that a word of the command line is the URL of; any other word as it is.

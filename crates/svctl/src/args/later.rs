@@ -28,6 +28,10 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
         T::from_arg_matches(matches).map(Self)
     }
 
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, Error> {
+        T::from_arg_matches_mut(matches).map(Self)
+    }
+
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         self.0.update_from_arg_matches(matches)
     }
@@ -66,9 +70,9 @@ fn parse_one(words: &[OsString]) -> Option<Args> {
     let word = typed.into_iter().find(|word| Command::has_subcommand(word))?;
     let command = Command::augment_subcommands(Parser::new("")).find_subcommand(word)?.clone();
     let parser = Global::augment_args(Parser::new("svctl")).subcommand(command);
-    let matches = parser.try_get_matches_from(words).ok()?;
-    let command = Command::from_arg_matches(&matches).ok()?;
-    let global = Global::from_arg_matches(&matches).ok()?;
+    let mut matches = parser.try_get_matches_from(words).ok()?;
+    let command = Command::from_arg_matches_mut(&mut matches).ok()?;
+    let global = Global::from_arg_matches_mut(&mut matches).ok()?;
     // Thousands of names in memory of their own each: it goes with the process.
     std::mem::forget(matches);
     Some(Args { command, global })
