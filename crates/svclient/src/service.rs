@@ -271,6 +271,19 @@ impl Service {
         answer: Answer,
         dialect: Option<Dialect>,
     ) -> Observation {
+        let is_down = node::exists(&self.home.at(files::DOWN));
+        let normally = if is_down { Normally::Down } else { Normally::Up };
+        self.with_readiness(reading, answer, dialect, normally)
+    }
+
+    /// The same where it is known whether there is a `down` file.
+    fn with_readiness(
+        &self,
+        reading: Reading,
+        answer: Answer,
+        dialect: Option<Dialect>,
+        normally: Normally,
+    ) -> Observation {
         let Answer { liveness, tells_readiness } = answer;
         let (reading, notifies) = match (reading, dialect) {
             (Reading::Status(status), Some(Dialect::S6)) => {
@@ -285,8 +298,6 @@ impl Service {
             },
             (reading, _) => (reading, None),
         };
-        let normally =
-            if node::exists(&self.home.at(files::DOWN)) { Normally::Down } else { Normally::Up };
         Observation { reading, liveness, normally: Some(normally), dialect, notifies }
     }
 

@@ -486,7 +486,7 @@ impl WatchSet {
     /// Reads a service and queues what is new about it.
     fn look(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
         if let Some(member) = self.members.get_mut(&key) {
-            let result = member.read();
+            let result = member.read(heard);
             self.saw(key, result, heard, resync);
         }
     }

@@ -4,9 +4,9 @@ use std::{ffi::OsStr, os::fd::OwnedFd, path::Path, sync::Arc};
 
 use svproto::{Dialect, Reading, files};
 
-use super::{Observation, Service};
+use super::{Normally, Observation, Service};
 use crate::{
-    detect,
+    Liveness, detect,
     home::Home,
     liveness::{self, Answer},
     node::{self, Fifo},
@@ -42,6 +42,21 @@ impl Service {
     /// all that is less plain, and where the caller has said whose it is.
     pub(crate) fn glance_again(&self) -> Option<Observation> {
         if self.believed { None } else { self.first_look() }
+    }
+
+    /// How a service stands whose record was replaced by a supervisor that is known to live; `None` for
+    /// all that is less plain.
+    pub(crate) fn next_record(
+        &self,
+        liveness: Liveness,
+        normally: Normally,
+    ) -> Option<Observation> {
+        let dialect = self.dialect?;
+        let record = self.read_record(dialect).ok()??;
+        let reading = Reading::Status(record.status());
+        // Whether it is the embedded supervisor is not known; under runsv nothing is found.
+        let answer = Answer { liveness, tells_readiness: true };
+        Some(self.with_readiness(reading, answer, Some(dialect), normally))
     }
 
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.

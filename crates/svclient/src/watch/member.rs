@@ -90,7 +90,10 @@ impl Member {
 
     /// Looks at the service. Another suite may have taken over since the last look: while nobody
     /// supervised it, or so quickly that only its record shows it.
-    pub(super) fn read(&mut self) -> Result<Observation, Error> {
+    pub(super) fn read(&mut self, heard: &BTreeSet<Place>) -> Result<Observation, Error> {
+        if let Some(observation) = self.read_record(heard) {
+            return Ok(observation);
+        }
         if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
             if let Some(observation) = self.subject.glance() {
                 return Ok(observation);
@@ -105,6 +108,17 @@ impl Member {
             result => result,
         };
         result.map(|observation| self.known_dead(observation))
+    }
+
+    /// Reads the record alone, if that is what was replaced and nothing else was heard: its supervisor
+    /// lived when it was published, and has not closed its lock since. Three calls less than a look,
+    /// a fifth of what an event takes beyond hearing of it.
+    fn read_record(&self, heard: &BTreeSet<Place>) -> Option<Observation> {
+        let is_settled = self.told && self.failed.is_none() && self.recheck.is_none();
+        let is_all = heard.len() == 1 && heard.contains(&Place::Status);
+        let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true))?;
+        let service = self.subject.service().filter(|_| is_settled && is_all)?;
+        service.next_record(liveness, self.normally?)
     }
 
     /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
