@@ -1,7 +1,7 @@
 //! The seam: whatever supervises a service. Service directories, systemd's units and supervisors of
 //! your own have one face, and everything that acts on many services takes any of them.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, task::Waker, time::Duration};
 
 use svproto::Op;
 
@@ -103,6 +103,23 @@ pub trait Batch: Send + Sync {
     fn subscribe(&self, _members: Vec<(&str, Waker)>) -> Option<Vec<Result<Subscription, Error>>> {
         None
     }
+}
+
+/// Who answers, and for whom: keys and names.
+pub(crate) type Together<'a, K> = (Arc<dyn Batch>, Vec<(K, &'a str)>);
+
+/// Those for whom somebody answers in one go, by who that is.
+pub(crate) fn together<'a, K, B: Backend + ?Sized + 'a>(
+    members: impl IntoIterator<Item = (K, &'a B)>,
+) -> Vec<Together<'a, K>> {
+    let mut batches: BTreeMap<usize, Together<'a, K>> = BTreeMap::new();
+    for (key, backend) in members {
+        if let Some(batch) = backend.batch() {
+            let address = Arc::as_ptr(&batch).cast::<()>().addr();
+            batches.entry(address).or_insert((batch, Vec::new())).1.push((key, backend.name()));
+        }
+    }
+    batches.into_values().collect()
 }
 
 /// How changes of a service are learned.

@@ -4,14 +4,14 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use svproto::Op;
 
 use crate::{
-    Backend, Batch, Error, Observation, Outcome, Request, WatchSet,
+    Backend, Error, Observation, Outcome, Request, WatchSet,
+    backend::together,
     pursue::{Enough, Prober, Terms, pursue_in},
     threads::each,
 };
@@ -135,26 +135,19 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// How each of them stands. Services with the same [`Backend::batch`] are asked together.
     #[must_use]
     pub fn statuses(&self) -> Vec<Result<Observation, Error>> {
-        let mut batches: BTreeMap<usize, (Arc<dyn Batch>, Vec<usize>)> = BTreeMap::new();
-        let mut alone = Vec::new();
-        for (at, backend) in self.backends.iter().enumerate() {
-            match backend.batch() {
-                Some(batch) => {
-                    let address = Arc::as_ptr(&batch).cast::<()>().addr();
-                    batches.entry(address).or_insert((batch, Vec::new())).1.push(at);
-                }
-                None => alone.push(at),
-            }
+        let batches = together(self.backends.iter().enumerate());
+        if batches.is_empty() {
+            return each(self.backends, self.parallel, |backend| Some(backend.status()));
         }
-        let status = |&at: &usize| self.backends.get(at).map(|backend| (at, backend.status()));
-        let mut results = each(&alone, self.parallel, status);
-        for (batch, members) in batches.into_values() {
-            let names: Vec<&str> =
-                members.iter().filter_map(|&at| self.backends.get(at)).map(B::name).collect();
-            results.extend(members.iter().copied().zip(batch.statuses(&names)));
+        let mut results = BTreeMap::new();
+        for (batch, members) in batches {
+            let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
+            results.extend(members.iter().map(|(at, _)| *at).zip(batch.statuses(&names)));
         }
-        results.sort_by_key(|&(at, _)| at);
-        results.into_iter().map(|(_, result)| result).collect()
+        let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
+        let alone: Vec<_> = self.backends.iter().enumerate().filter(is_alone).collect();
+        results.extend(each(&alone, self.parallel, |(at, it)| Some((*at, it.status()))));
+        results.into_values().collect()
     }
 
     /// Delivers a request to each of them, at once or not at all.

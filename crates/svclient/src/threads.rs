@@ -1,8 +1,12 @@
 //! The same work on many things, by several threads.
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroUsize,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -12,52 +16,68 @@ pub(crate) fn each<I: Sync, T: Send>(
     threads: NonZeroUsize,
     act: impl Fn(&I) -> Option<T> + Sync,
 ) -> Vec<T> {
-    each_with(items, threads, || (), |(), item| act(item))
+    let mut all = Vec::with_capacity(items.len());
+    each_with(items, threads, || (), |(), item| act(item), |result| all.push(result));
+    all
 }
 
-/// As [`each`], with something of its own in the hands of every thread.
+/// As [`each`], with something of its own in the hands of every thread; `take` gets the results in
+/// their order, as soon as those before them are there.
 pub(crate) fn each_with<I: Sync, S, T: Send>(
     items: &[I],
     threads: NonZeroUsize,
     own: impl Fn() -> S + Sync,
     act: impl Fn(&mut S, &I) -> Option<T> + Sync,
-) -> Vec<T> {
-    let next = AtomicUsize::new(0);
+    take: impl FnMut(T) + Send,
+) {
+    let begun = AtomicUsize::new(0);
+    let done = Mutex::new(Done { next: 0, early: BTreeMap::new(), take });
     // A piece at a time: who is slow leaves the rest to the others.
     let piece_len = (items.len() / threads.get()).clamp(1, PIECE);
-    let pieces = items.len().div_ceil(piece_len);
     let work = || {
-        let mut done = Vec::with_capacity(pieces / threads.get() + 1);
         let mut own = own();
         loop {
-            let piece = next.fetch_add(1, Ordering::Relaxed);
+            let piece = begun.fetch_add(1, Ordering::Relaxed);
             let from = piece.saturating_mul(piece_len);
-            let Some(rest) = items.get(from..).filter(|rest| !rest.is_empty()) else { return done };
+            let Some(rest) = items.get(from..).filter(|rest| !rest.is_empty()) else { return };
             let mut results = Vec::with_capacity(piece_len.min(rest.len()));
             results.extend(rest.iter().take(piece_len).filter_map(|item| act(&mut own, item)));
-            done.push((piece, results));
+            // Who panicked has ended the work anyway: its panic goes on below.
+            done.lock().unwrap_or_else(PoisonError::into_inner).add(piece, results);
         }
     };
-    let mut done = thread::scope(|scope| {
+    thread::scope(|scope| {
+        let pieces = items.len().div_ceil(piece_len);
         let helpers = (threads.get() - 1).min(pieces.saturating_sub(1));
         // If the system has no thread to give, fewer do the same work.
         let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
         let helpers: Vec<_> = (0..helpers).map_while(helper).collect();
-        let mut done = work();
+        work();
         for helper in helpers {
-            match helper.join() {
-                Ok(part) => done.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
+            if let Err(panic) = helper.join() {
+                std::panic::resume_unwind(panic);
             }
         }
-        done
     });
-    done.sort_unstable_by_key(|&(piece, _)| piece);
-    let mut all = Vec::with_capacity(items.len());
-    for (_, results) in done {
-        all.extend(results);
+}
+
+/// Pieces that are done, on their way to whoever takes them.
+struct Done<T, F> {
+    /// The piece that is to be taken next.
+    next: usize,
+    /// Those after it.
+    early: BTreeMap<usize, Vec<T>>,
+    take: F,
+}
+
+impl<T, F: FnMut(T)> Done<T, F> {
+    fn add(&mut self, piece: usize, results: Vec<T>) {
+        self.early.insert(piece, results);
+        while let Some(results) = self.early.remove(&self.next) {
+            results.into_iter().for_each(&mut self.take);
+            self.next += 1;
+        }
     }
-    all
 }
 
 /// Things that a thread takes at a time, at most.
@@ -65,10 +85,7 @@ const PIECE: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{Condvar, Mutex},
-        time::Duration,
-    };
+    use std::{sync::Condvar, time::Duration};
 
     use super::*;
 
@@ -96,5 +113,27 @@ mod tests {
             let items: Vec<usize> = (0..len).collect();
             assert_eq!(each(&items, threads, |&item| Some(item)), items);
         }
+    }
+
+    #[test]
+    fn results_are_taken_before_all_are_there() {
+        let taken = AtomicUsize::new(0);
+        let (items, threads) = ([(); 3 * PIECE], NonZeroUsize::MIN);
+        let numbered = AtomicUsize::new(0);
+        let act = |(): &mut (), (): &()| {
+            let number = numbered.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(taken.load(Ordering::Relaxed), number / PIECE * PIECE);
+            Some(number)
+        };
+        each_with(
+            &items,
+            threads,
+            || (),
+            act,
+            |number| {
+                assert_eq!(taken.fetch_add(1, Ordering::Relaxed), number);
+            },
+        );
+        assert_eq!(taken.into_inner(), items.len());
     }
 }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use svcmgr::{Error, ErrorKind, devtree};
 
 /// How the process ends; part of the interface, printed by `svctl --help`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// Every service did what was asked.
+    #[default]
     Done = 0,
     /// A negative answer: not reached, refused, not a service, not a record.
     Negative = 1,

@@ -27,6 +27,8 @@ pub(crate) struct Output {
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     color: bool,
+    /// An array was begun.
+    in_list: bool,
     reader: Reader,
 }
 
@@ -73,6 +75,7 @@ impl Output {
             quiet: global.quiet,
             verbose: global.verbose,
             color,
+            in_list: false,
             reader: Reader::There,
         }
     }
@@ -102,15 +105,17 @@ impl Output {
         self.note(result);
     }
 
-    /// Prints values that are JSON already as one array in one line.
-    pub(crate) fn json_list(&mut self, values: &[Pieces]) {
-        let mut result = self.out.write_all(b"[");
-        for (at, value) in values.iter().enumerate() {
-            let comma: &[u8] = if at == 0 { b"" } else { b"," };
-            result = result.and_then(|()| self.out.write_all(comma));
-            result = result.and_then(|()| self.out.write_all(value.as_bytes()));
-        }
-        let result = result.and_then(|()| self.out.write_all(b"]\n"));
+    /// Prints a value that is JSON already as the next of an array, which is one line.
+    pub(crate) fn list(&mut self, value: &Pieces) {
+        let before: &[u8] = if std::mem::replace(&mut self.in_list, true) { b"," } else { b"[" };
+        let result = self.out.write_all(before).and_then(|()| self.out.write_all(value.as_bytes()));
+        self.note(result);
+    }
+
+    /// Ends the array, of which nothing may have been printed yet.
+    pub(crate) fn end_list(&mut self) {
+        let rest: &[u8] = if std::mem::take(&mut self.in_list) { b"]\n" } else { b"[]\n" };
+        let result = self.out.write_all(rest);
         self.note(result);
     }
 

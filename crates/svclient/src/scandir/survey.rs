@@ -74,6 +74,20 @@ impl Survey {
         tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
         other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
     ) -> Vec<T> {
+        let mut all = Vec::with_capacity(self.len());
+        self.look_each(threads, tell, other, |one| all.push(one));
+        all
+    }
+
+    /// As [`Survey::look_or`], and `take` gets what is told as soon as everything before it is
+    /// there, in one thread or another, one after the other: nothing is kept.
+    pub fn look_each<T: Send>(
+        &self,
+        threads: NonZeroUsize,
+        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+        other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
+        take: impl FnMut(T) + Send,
+    ) {
         // One handle, which goes from entry to entry.
         let handle = || Service::in_open(&self.opened, &self.dir);
         let look = |service: &mut Service, name: &OsString| {
@@ -89,6 +103,6 @@ impl Survey {
                 Err(error) => other(name, error),
             }
         };
-        threads::each_with(&self.names, threads, handle, look)
+        threads::each_with(&self.names, threads, handle, look, take);
     }
 }

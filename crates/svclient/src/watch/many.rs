@@ -1,13 +1,13 @@
 //! Many members that are no directories, looked at in one go: their subscriptions, their first
 //! looks, and whatever is heard of many of them at once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WatchKey, WatchSet};
-use crate::{Backend, Batch, Error, Observation, Subscription};
+use crate::{
+    Backend, Error, Observation, Subscription,
+    backend::{Together, together},
+};
 
 impl WatchSet {
     /// Adds services, as [`WatchSet::add`] does each; one result for each, in their order. Services
@@ -46,7 +46,7 @@ impl WatchSet {
     ) -> BTreeMap<WatchKey, Result<Subscription, Error>> {
         let members = backends.iter().map(|(key, backend)| (*key, backend as &dyn Backend));
         let mut subscriptions = BTreeMap::new();
-        for (batch, members) in together(members) {
+        for (batch, members) in several(members) {
             let wakers = members.iter().map(|(key, name)| (*name, self.bells.bell(*key)));
             if let Some(answers) = batch.subscribe(wakers.collect()) {
                 subscriptions.extend(members.iter().map(|(key, _)| *key).zip(answers));
@@ -65,7 +65,7 @@ impl WatchSet {
             subject.service().is_none().then(|| (key, subject.backend()))
         });
         let mut seen = BTreeMap::new();
-        for (batch, members) in together(others) {
+        for (batch, members) in several(others) {
             let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
             let answers = batch.statuses(&names);
             seen.extend(members.iter().zip(answers).filter_map(|((key, _), answer)| {
@@ -77,32 +77,24 @@ impl WatchSet {
     }
 }
 
-/// Who answers, and for whom: keys and names.
-type Together<'a> = (Arc<dyn Batch>, Vec<(WatchKey, &'a str)>);
-
 /// Those that are answered for together; whoever is alone is left out.
-fn together<'a>(members: impl Iterator<Item = (WatchKey, &'a dyn Backend)>) -> Vec<Together<'a>> {
-    let mut batches: BTreeMap<usize, Together<'_>> = BTreeMap::new();
-    for (key, backend) in members {
-        if let Some(batch) = backend.batch() {
-            let address = Arc::as_ptr(&batch).cast::<()>().addr();
-            batches.entry(address).or_insert((batch, Vec::new())).1.push((key, backend.name()));
-        }
-    }
-    batches.into_values().filter(|(_, members)| members.len() > 1).collect()
+fn several<'a>(
+    members: impl Iterator<Item = (WatchKey, &'a dyn Backend)>,
+) -> impl Iterator<Item = Together<'a, WatchKey>> {
+    together(members).into_iter().filter(|(_, members)| members.len() > 1)
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::{Mutex, PoisonError},
+        sync::{Arc, Mutex, PoisonError},
         task::Waker,
     };
 
     use svproto::{Dialect, Op, Reading, Record};
 
     use super::*;
-    use crate::{Liveness, News};
+    use crate::{Batch, Liveness, News};
 
     /// What was asked of a manager, and who is to be woken.
     #[derive(Default)]

@@ -10,7 +10,7 @@ use crate::{
     args::{self, Global},
     exit::Exit,
     json::{Listed, Odd, Row, now},
-    names::{self, Found, NoTargets, Target},
+    names::{self, Found, NoTargets},
     output::{Output, painted},
     pieces::Pieces,
     table::{self, Table},
@@ -18,51 +18,68 @@ use crate::{
 };
 
 pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -> Exit {
-    let looked = match look_at(global, status, output) {
-        Ok(looked) => looked,
-        Err(NoTargets(exit)) => return exit,
-    };
-    let mut exit = Exit::Done;
-    let mut hints = BTreeSet::new();
-    let (mut json, mut cells, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-    for one in looked {
+    let mut listing = Listing::default();
+    match look_at(global, status, &mut listing, output) {
+        Ok(()) => listing.finish(output),
+        Err(NoTargets(exit)) => exit,
+    }
+}
+
+/// What was looked at so far.
+#[derive(Default)]
+struct Listing {
+    count: usize,
+    exit: Exit,
+    hints: BTreeSet<String>,
+    /// Printed when all are there: then it is known how wide the columns are.
+    cells: Vec<Cells>,
+    marks: Vec<Mark>,
+}
+
+impl Listing {
+    fn take(&mut self, one: Looked, output: &mut Output) {
         if let Some(error) = one.error {
-            exit = exit.max(Exit::from(&*error));
+            self.exit = self.exit.max(Exit::from(&*error));
             // The row says what is wrong, unless no row is printed; the hints come after all rows.
             if output.quiet && !output.json {
                 output.error(&error);
             }
-            hints.extend(error.hint());
+            self.hints.extend(error.hint());
         }
         if one.supervised == Some(false) {
-            exit = exit.max(Exit::Unsupervised);
+            self.exit = self.exit.max(Exit::Unsupervised);
         }
         match one.printed {
-            Some(Printed::Json(one)) => json.push(one),
+            Some(Printed::Json(one)) => output.list(&one),
             Some(Printed::Row(one, mark)) => {
-                cells.push(one);
-                marks.push(mark);
+                self.cells.push(one);
+                self.marks.push(mark);
             }
             None => (),
         }
+        self.count += 1;
     }
-    if output.json {
-        output.json_list(&json);
-    } else if !output.quiet {
-        print(&cells, &marks, output);
-        for hint in hints {
-            output.message(&format!("hint: {hint}"));
+
+    fn finish(self, output: &mut Output) -> Exit {
+        if output.json {
+            output.end_list();
+        } else if !output.quiet {
+            print(&self.cells, &self.marks, output);
+            for hint in self.hints {
+                output.message(&format!("hint: {hint}"));
+            }
         }
+        self.exit
     }
-    exit
 }
 
 /// Looks at all services that are asked for, in their order.
 fn look_at(
     global: &Global,
     status: &args::Status,
+    listing: &mut Listing,
     output: &mut Output,
-) -> Result<Vec<Looked>, NoTargets> {
+) -> Result<(), NoTargets> {
     if let Some(survey) = names::survey(global, &status.services, output)? {
         let how = How::of(survey.len(), status, output);
         let main = thread::current().id();
@@ -79,28 +96,31 @@ fn look_at(
             let row = Row::failed(&name, Some(&path), &error);
             (!status.services.is_empty()).then(|| Looked::new(&row, None, Some(error), &how))
         };
-        let looked = survey.look_or(threads(survey.len()), look, other);
-        if looked.is_empty() {
+        survey.look_each(threads(survey.len()), look, other, |one| listing.take(one, output));
+        if listing.count == 0 {
             names::nothing_in(survey.dir(), output);
         }
-        return Ok(looked);
+        return Ok(());
     }
     let targets = names::find(global, &status.services, output)?;
     let how = How::of(targets.len(), status, output);
     let found = targets.iter().filter_map(|target| target.backend.as_ref().ok());
     let found: Vec<Found> = found.cloned().collect();
     let mut seen = Bulk::new(&found).parallel(threads(found.len())).statuses().into_iter();
-    let look = |target: Target| match target.backend {
-        Ok(found) => {
-            let seen = seen.next().unwrap_or_else(|| found.status());
-            Looked::of(&*found, seen, &how)
-        }
-        Err(error) => {
-            let row = Row::failed(&target.name, target.path.as_deref(), &error);
-            Looked::new(&row, None, Some(error), &how)
-        }
-    };
-    Ok(targets.into_iter().map(look).collect())
+    for target in targets {
+        let looked = match target.backend {
+            Ok(found) => {
+                let seen = seen.next().unwrap_or_else(|| found.status());
+                Looked::of(&*found, seen, &how)
+            }
+            Err(error) => {
+                let row = Row::failed(&target.name, target.path.as_deref(), &error);
+                Looked::new(&row, None, Some(error), &how)
+            }
+        };
+        listing.take(looked, output);
+    }
+    Ok(())
 }
 
 /// A look takes about 10 us, and a thread 60 us; and two processors that are one core with two faces
