@@ -51,7 +51,11 @@ fn services_of_a_tree_are_looked_at_asked_and_heard_of() {
     let rows = std::panic::catch_unwind(|| {
         let statuses = bench(&["statuses", path, "3", "2"]);
         is_a_row(&statuses, &["fewest", "same", "ours", "ours-2-threads"], 2);
-        is_a_row(&bench(&["status", path, "1"]), &["record", "fewest", "same", "ours"], 1);
+        is_a_row(
+            &bench(&["status", path, "1"]),
+            &["record", "ours-record", "fewest", "same", "ours"],
+            1,
+        );
         is_a_row(&bench(&["send", path, "1"]), &["floor", "ours", "ours-named"], 1);
         is_a_row(&bench(&["event", path, "3"]), &["floor", "ours"], 3);
         let spaced = bench(&["spaced", path, "5", "1"]);
