@@ -79,7 +79,7 @@ fn under_runit(
     if let Some(vsv) = vsv {
         commands.push(("vsv", words(&[&vsv.display().to_string(), "status"])));
     }
-    let rounds = (size.rounds * 100 / count.max(100)).max(5);
+    let rounds = (size.rounds * 100 / count.max(100)).max(size.rounds / 10 + 1);
     let mut spawn = Command::new(&programs.bench);
     let rounds = processes(spawn.env("SVDIR", tree.path()), rounds, &commands)?;
     for (column, how) in [("table", ""), ("json", " --json"), ("named", " NAME...")] {
