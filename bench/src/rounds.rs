@@ -22,8 +22,10 @@ pub(crate) fn timed(times: usize, work: &mut dyn FnMut() -> Fallible) -> Fallibl
     Ok(begin.elapsed().as_nanos() / times.max(1) as u128)
 }
 
-/// All of `works` in each round, each beginning every second time, and one round before that does
-/// not count. `times` is how often each of them does its work.
+/// All of `works` in each round, and one round before that does not count. Their order is turned
+/// around and shifted, so that of more than two none always follows the same other: who follows
+/// itself, or one like it, finds the caches as it needs them. `times` is how often each of them does
+/// its work.
 pub(crate) fn in_turn(
     rounds: usize,
     times: usize,
@@ -35,6 +37,8 @@ pub(crate) fn in_turn(
         if at % 2 == 1 {
             order.reverse();
         }
+        let shift = at / 2 % order.len().max(1);
+        order.rotate_left(shift);
         for (number, work) in order {
             *number = timed(times, work)?;
         }
