@@ -54,8 +54,8 @@ impl<'a, B: Backend> Bulk<'a, B> {
         }
     }
 
-    /// So many threads look and send, this one included. One is faster for a few hundred service
-    /// directories. Waiting needs one, always.
+    /// So many threads look and send, this one included. Each is worth its beginning from some two
+    /// dozen service directories on. Waiting needs one, always.
     #[must_use]
     pub fn parallel(self, threads: NonZeroUsize) -> Self {
         Self { parallel: threads, ..self }

@@ -1,5 +1,7 @@
 //! The same work on many things, by several threads.
 
+mod cpu;
+
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
@@ -9,6 +11,8 @@ use std::{
     },
     thread,
 };
+
+use cpu::Cpu;
 
 /// What `act` says of each of them, if anything, in their order. The calling thread works, too.
 pub(crate) fn each<I: Sync, T: Send>(
@@ -31,7 +35,7 @@ pub(crate) fn each_with<I: Sync, S, T: Send>(
     take: impl FnMut(T) + Send,
 ) {
     let begun = AtomicUsize::new(0);
-    let done = Mutex::new(Done { next: 0, early: BTreeMap::new(), take });
+    let done = Mutex::new(Done { next: 0, early: BTreeMap::new(), take: Some(take) });
     // A piece at a time: who is slow leaves the rest to the others.
     let piece_len = (items.len() / threads.get()).clamp(1, PIECE);
     let work = || {
@@ -42,16 +46,23 @@ pub(crate) fn each_with<I: Sync, S, T: Send>(
             let Some(rest) = items.get(from..).filter(|rest| !rest.is_empty()) else { return };
             let mut results = Vec::with_capacity(piece_len.min(rest.len()));
             results.extend(rest.iter().take(piece_len).filter_map(|item| act(&mut own, item)));
-            // Who panicked has ended the work anyway: its panic goes on below.
-            done.lock().unwrap_or_else(PoisonError::into_inner).add(piece, results);
+            add(&done, piece, results);
         }
+    };
+    let maker = Cpu::here();
+    let help = || {
+        maker.leave();
+        work();
     };
     thread::scope(|scope| {
         let pieces = items.len().div_ceil(piece_len);
         let helpers = (threads.get() - 1).min(pieces.saturating_sub(1));
         // If the system has no thread to give, fewer do the same work.
-        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let helper = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
         let helpers: Vec<_> = (0..helpers).map_while(helper).collect();
+        if !helpers.is_empty() {
+            maker.make_way();
+        }
         work();
         for helper in helpers {
             if let Err(panic) = helper.join() {
@@ -65,18 +76,34 @@ pub(crate) fn each_with<I: Sync, S, T: Send>(
 struct Done<T, F> {
     /// The piece that is to be taken next.
     next: usize,
-    /// Those after it.
+    /// That and those after it.
     early: BTreeMap<usize, Vec<T>>,
-    take: F,
+    /// None: a thread has it in its hands and goes on with what the others add.
+    take: Option<F>,
 }
 
-impl<T, F: FnMut(T)> Done<T, F> {
-    fn add(&mut self, piece: usize, results: Vec<T>) {
-        self.early.insert(piece, results);
-        while let Some(results) = self.early.remove(&self.next) {
-            results.into_iter().for_each(&mut self.take);
-            self.next += 1;
-        }
+/// One thread takes, and nobody waits for it. Who sleeps on a lock may wake up on the processor of who
+/// woke it, and stay there while its own has nothing to do: see [`cpu`].
+fn add<T, F: FnMut(T)>(done: &Mutex<Done<T, F>>, piece: usize, results: Vec<T>) {
+    // Who panicked has ended the work anyway: its panic goes on where the threads are joined.
+    let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut now = lock();
+    now.early.insert(piece, results);
+    let Some(mut take) = now.take.take() else { return };
+    while let Some(results) = now.ready() {
+        drop(now);
+        results.into_iter().for_each(&mut take);
+        now = lock();
+    }
+    now.take = Some(take);
+}
+
+impl<T, F> Done<T, F> {
+    /// The next piece, when it is there.
+    fn ready(&mut self) -> Option<Vec<T>> {
+        let results = self.early.remove(&self.next)?;
+        self.next += 1;
+        Some(results)
     }
 }
 
@@ -113,6 +140,30 @@ mod tests {
             let items: Vec<usize> = (0..len).collect();
             assert_eq!(each(&items, threads, |&item| Some(item)), items);
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_who_takes() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let items = [(); 8 * PIECE];
+        let (acted, all) = (Mutex::new(0), Condvar::new());
+        let act = |(): &mut (), (): &()| {
+            *acted.lock().unwrap() += 1;
+            all.notify_all();
+            Some(())
+        };
+        let mut taken = 0;
+        let take = |()| {
+            // Whoever took the first result is here: the other does what is left.
+            let patience = Duration::from_secs(10);
+            let is_left = |acted: &mut usize| *acted < items.len();
+            let (_acted, waited) =
+                all.wait_timeout_while(acted.lock().unwrap(), patience, is_left).unwrap();
+            assert!(!waited.timed_out());
+            taken += 1;
+        };
+        each_with(&items, two, || (), act, take);
+        assert_eq!(taken, items.len());
     }
 
     #[test]

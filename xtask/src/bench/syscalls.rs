@@ -8,6 +8,12 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+};
+
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
 };
 
 use self::{
@@ -24,6 +30,8 @@ use crate::{command, failure::Failure, systemd};
 
 /// The larger and the smaller number of repetitions; what one more costs is a share of the difference.
 const REPEATED: (usize, usize) = (110, 10);
+/// The same for services of a listing. A short one looks at more of each.
+const LISTED: (usize, usize) = (165, 65);
 /// The same where each of them is a start under a real supervisor.
 const STARTED: (usize, usize) = (6, 2);
 const SERVICES: usize = 120;
@@ -41,16 +49,13 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
         unexplained: Vec::new(),
     };
     for suite in ["runit", "s6", "daemontools"] {
-        let (many, few) = (
-            svctl_status(programs, suite, REPEATED.0)?,
-            svctl_status(programs, suite, REPEATED.1)?,
-        );
-        calls.rows(
-            About::Directories,
-            &format!("`svctl status`, one service more, {suite}"),
-            &more(&many, &few, REPEATED),
-        );
+        let of = |services| svctl_status(programs, suite, services, 1);
+        let listing = format!("`svctl status`, one service more, {suite}");
+        calls.rows(About::Directories, &listing, &more(&of(LISTED.0)?, &of(LISTED.1)?, LISTED));
     }
+    let on = |processors| svctl_status(programs, "runit", LISTED.0, processors);
+    let thread = "`svctl status`, a second processor";
+    calls.rows(About::Process, thread, &more(&on(2)?, &on(1)?, (2, 1)));
     let tree = Tree::new(programs, "runit", SERVICES)?;
     for (name, what) in [
         ("status", "`Service::status`, kept directory"),
@@ -122,10 +127,33 @@ impl Calls {
     }
 }
 
-fn svctl_status(programs: &Programs, suite: &str, count: usize) -> Result<Counts, Failure> {
-    let tree = Tree::new(programs, suite, count)?;
+fn svctl_status(
+    programs: &Programs,
+    suite: &str,
+    services: usize,
+    processors: usize,
+) -> Result<Counts, Failure> {
+    let tree = Tree::new(programs, suite, services)?;
     let mut status = Command::new(&programs.svctl);
-    Ok(Trace::whole(status.arg("status").env("SVDIR", tree.path()))?.counts())
+    status.arg("status").env("SVDIR", tree.path());
+    // A thread of its own takes the limit along when it ends.
+    let trace = || {
+        let limited = limit_processors(processors);
+        limited.map_err(|why| Failure::cannot("choose a processor", why))?;
+        Trace::whole(&status)
+    };
+    let trace = thread::scope(|scope| scope.spawn(trace).join());
+    Ok(trace.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?.counts())
+}
+
+/// What this thread starts from now on runs on no more processors than these.
+fn limit_processors(number: usize) -> nix::Result<()> {
+    const ITSELF: Pid = Pid::from_raw(0);
+    let all = sched_getaffinity(ITSELF)?;
+    let allowed = (0..CpuSet::count()).filter(|cpu| all.is_set(*cpu) == Ok(true));
+    let mut some = CpuSet::new();
+    allowed.take(number).try_for_each(|cpu| some.set(cpu))?;
+    sched_setaffinity(ITSELF, &some)
 }
 
 fn operation(programs: &Programs, name: &str, dir: &Path, times: usize) -> Result<Counts, Failure> {

