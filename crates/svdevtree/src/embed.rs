@@ -292,8 +292,8 @@ impl Supervisor {
         Ok(ready)
     }
 
-    /// Until the first timer, to the nanosecond: in whole milliseconds it would be late by half of
-    /// one. Without a timer, for ever.
+    /// Until the first timer or a little before it, to the nanosecond: in whole milliseconds it would be
+    /// late by half of one. Without a timer, for ever.
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
         let duties = self.duties.values().filter_map(Duty::due);
         let scans = self.scans.iter().filter_map(Scan::due);
@@ -301,7 +301,7 @@ impl Supervisor {
         let orphans = self.signals.iter().filter_map(Signals::due);
         let now = self.office.clock.now();
         let first =
-            duties.chain(scans).chain(kill).chain(orphans).min().map(|at| clock::until(at, &now));
+            duties.chain(scans).chain(kill).chain(orphans).min().map(|at| clock::in_time(at, &now));
         let wait = [first, longest].into_iter().flatten().min()?;
         Timespec::try_from(wait.min(LONGEST_WAIT)).ok()
     }

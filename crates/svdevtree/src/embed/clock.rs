@@ -32,7 +32,37 @@ fn wall() -> UnixTime {
     UnixTime::new(secs, nanos).unwrap_or(UnixTime::EPOCH)
 }
 
-/// What is left until then.
-pub(crate) fn until(then: Duration, now: &Now) -> Duration {
-    then.saturating_sub(now.steady)
+/// How long to wait now for what is due then. Linux lets a `poll` take longer by a thousandth
+/// (`fs/select.c`, `select_estimate_accuracy`), a millisecond for the second between two starts. Who
+/// waits for long is woken a little early once, and waits again.
+pub(crate) fn in_time(then: Duration, now: &Now) -> Duration {
+    /// A thousandth of it is less than what Linux takes anyway (50 us).
+    const SHORT: Duration = Duration::from_millis(20);
+    let left = then.saturating_sub(now.steady);
+    if left <= SHORT { left } else { left.saturating_sub(left / 512) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_long_is_woken_early_and_then_in_time() {
+        let now = |steady| Now { wall: UnixTime::EPOCH, steady };
+        for due in [1, 20, 1_000, 3_600_000].map(Duration::from_millis) {
+            let mut steady = Duration::ZERO;
+            let mut slack = Duration::ZERO;
+            for turns in 0.. {
+                assert!(turns < 5, "{due:?} takes {turns} turns");
+                let wait = in_time(due, &now(steady));
+                (steady, slack) = (steady + wait, wait / 1000);
+                if steady == due {
+                    break;
+                }
+                assert!(steady + slack < due, "{due:?} is missed");
+            }
+            assert!(slack <= Duration::from_micros(20), "{due:?} is late by {slack:?}");
+        }
+        assert_eq!(in_time(Duration::ZERO, &now(Duration::from_secs(1))), Duration::ZERO);
+    }
 }
