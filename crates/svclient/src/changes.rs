@@ -61,21 +61,16 @@ pub(crate) enum Hint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// The record was published.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Status,
     /// Somebody closed the lock: practically only the supervisor, when it ends.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Lock,
     /// The directory itself was moved, or `supervise` in it came or went.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Layout,
     /// Any other entry came or went.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Entry,
     /// It is no longer watched.
     Gone,
     /// Something was written to a listener.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]
     Letters,
     /// A file that says what is expected of the service: `down`, `notification-fd`.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "kqueue does not tell"))]

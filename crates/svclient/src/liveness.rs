@@ -102,7 +102,10 @@ fn probe_lock(home: &Home) -> Result<Liveness, Error> {
     let mut lock = whole_file_read_lock();
     fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))
         .map_err(|errno| Error::os("query the lock of", &at.path(), "read", errno))?;
-    #[expect(clippy::cast_possible_truncation, reason = "F_UNLCK is 2 or 3, of another width")]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::cast_possible_truncation, reason = "F_UNLCK is 2, of another width")
+    )]
     if lock.l_type == libc::F_UNLCK as _ {
         return Ok(Liveness::Dead);
     }

@@ -29,7 +29,11 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// How often everything must be looked at because the mechanism cannot tell all.
-    #[expect(clippy::unused_self, reason = "the other mechanism can tell all, as a rule")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the other mechanism can tell all, as a rule"
+    )]
     pub(crate) fn look_every(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
     }

@@ -1,8 +1,6 @@
 //! `svctl status`: how services stand.
 
-use std::{
-    cell::Cell, collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration,
-};
+use std::{collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
 
 use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
 
@@ -158,6 +156,8 @@ fn processors() -> NonZeroUsize {
 fn have_own_descriptors() {
     #[cfg(target_os = "linux")]
     {
+        use std::cell::Cell;
+
         thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
         if !DONE.replace(true) {
             // Where a container forbids it, it takes longer.

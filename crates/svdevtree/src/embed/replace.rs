@@ -51,6 +51,7 @@ impl Replaced {
     }
 
     #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "it is for ext4")]
     pub(crate) const fn let_go(&mut self) {}
 }
 
@@ -109,6 +110,7 @@ impl Replacing {
     }
 
     #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "it is for ext4")]
     const fn allocate(self, _: &OwnedFd, _: usize) {}
 
     /// Without opening the file, which who listens would hear of.
@@ -121,6 +123,7 @@ impl Replacing {
     }
 
     #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "it is for ext4")]
     const fn keep(self, _: BorrowedFd<'_>, _: &str, _: &mut Replaced) {}
 }
 

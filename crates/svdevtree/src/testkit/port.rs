@@ -65,10 +65,7 @@ impl Port {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeSet,
-        net::{TcpListener, TcpStream},
-    };
+    use std::{collections::BTreeSet, net::TcpListener};
 
     use super::*;
 
@@ -93,6 +90,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_server_listens_on_a_port_that_is_reserved() {
+        use std::net::TcpStream;
+
         let port = Port::reserve().unwrap();
         assert!(TcpStream::connect(port.addr()).is_err());
         let listener = TcpListener::bind(port.addr()).unwrap();
