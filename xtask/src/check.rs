@@ -13,7 +13,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    command,
+    command, dist,
     failure::Failure,
     report::{Report, Verdict},
     tidy,
@@ -37,6 +37,8 @@ pub(crate) enum Part {
     Nopanic,
     /// The oldest compilers that the crates promise
     Msrv,
+    /// svctl as it is given out is small enough
+    Size,
 }
 
 /// The task: these parts, or all of them.
@@ -53,6 +55,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
             Part::Targets => targets::run(&mut report),
             Part::Nopanic => nopanic::run(&workspace, &mut report),
             Part::Msrv => msrv::run(&workspace, &mut report),
+            Part::Size => report.step("size of svctl", dist::check),
         }
     }
     report.finish()

@@ -1,10 +1,14 @@
 //! `cargo xtask dist`: `svctl` as it is given out, one static file.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     command::{self, cargo},
     failure::Failure,
+    report::Verdict,
     toolchain,
     workspace::Workspace,
 };
@@ -15,11 +19,7 @@ pub(crate) const LARGEST: u64 = 4_000_000;
 /// The task.
 pub(crate) fn run() -> Result<(), Failure> {
     let built = build()?;
-    let size = built.metadata().map_err(|why| Failure::cannot("look at svctl", why))?.len();
-    println!("{}: {size} bytes", built.display());
-    if size > LARGEST {
-        return Err(Failure::Because(format!("svctl has {size} bytes, at most {LARGEST} may be")));
-    }
+    println!("{}: {} bytes", built.display(), size(&built)?);
     Ok(())
 }
 
@@ -27,16 +27,49 @@ pub(crate) fn run() -> Result<(), Failure> {
 pub(crate) fn build() -> Result<PathBuf, Failure> {
     let target = target(&host()?);
     toolchain::target(&target).map_err(Failure::Because)?;
-    let workspace = Workspace::load()?;
-    let mut build = cargo(["build", "--profile", "dist", "-p", "svctl", "--target", &target]);
-    if target.ends_with(MUSL) {
-        build.args(["--config", &flags(&target, &command::root().join("xtask/src/dist.ld"))]);
-    }
-    let done = command::stream(&mut build, |_| ())?;
-    if !done.success() {
+    let (mut build, built) = how(&target)?;
+    if !command::stream(&mut build, |_| ())?.success() {
         return Err(Failure::Told);
     }
-    Ok(workspace.target.join(target).join("dist/svctl"))
+    Ok(built)
+}
+
+/// For `check`: is it as small as it has to be?
+pub(crate) fn check() -> Verdict {
+    let small = |target: &str| {
+        let (mut build, built) = how(target)?;
+        let done = command::capture(&mut build)?;
+        if !done.ok {
+            return Err(Failure::cannot("build svctl", done.text));
+        }
+        size(&built)
+    };
+    match host().map(|host| target(&host)) {
+        Err(failure) => failure.into(),
+        Ok(target) => match toolchain::target(&target) {
+            Err(why) => Verdict::Skipped(why),
+            Ok(()) => small(&target).map_or_else(Into::into, |_| Verdict::Passed),
+        },
+    }
+}
+
+/// The command that builds it, and where it will be.
+fn how(target: &str) -> Result<(Command, PathBuf), Failure> {
+    let workspace = Workspace::load()?;
+    let mut build = cargo(["build", "--profile", "dist", "-p", "svctl", "--target", target]);
+    if target.ends_with(MUSL) {
+        build.args(["--config", &flags(target, &command::root().join("xtask/src/dist.ld"))]);
+    }
+    Ok((build, workspace.target.join(target).join("dist/svctl")))
+}
+
+/// In bytes; an error if it is too large.
+fn size(built: &Path) -> Result<u64, Failure> {
+    let size = built.metadata().map_err(|why| Failure::cannot("look at svctl", why))?.len();
+    if size > LARGEST {
+        return Err(Failure::Because(format!("svctl has {size} bytes, at most {LARGEST} may be")));
+    }
+    Ok(size)
 }
 
 /// No relocations, and no tables to unwind by: as a setting of cargo, in which paths may have blanks.
@@ -59,7 +92,7 @@ fn target(host: &str) -> String {
 
 /// The platform that the compiler runs on.
 fn host() -> Result<String, Failure> {
-    let done = command::capture(std::process::Command::new("rustc").arg("-vV"))?;
+    let done = command::capture(Command::new("rustc").arg("-vV"))?;
     let host = done.text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| Failure::cannot("ask rustc for its host", done.text))
 }
