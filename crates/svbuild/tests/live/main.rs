@@ -14,6 +14,8 @@ mod here;
 #[path = "../programs/mod.rs"]
 mod programs;
 mod seen;
+#[path = "../../../svclient/tests/live/strays.rs"]
+mod strays;
 mod told;
 mod tree;
 

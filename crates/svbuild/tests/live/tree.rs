@@ -8,13 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use svbuild::{Definitions, Language, Lossy, Options, Target};
 
-use crate::programs::installed;
+use crate::{programs::installed, strays};
 
 /// No wait of a test is longer.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -126,18 +122,6 @@ impl Tree {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-
-    /// Every process whose working directory is in the tree.
-    fn processes(&self) -> Vec<Pid> {
-        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|cwd| cwd.starts_with(self.dir.path()))
-        })
-        .map(Pid::from_raw)
-        .collect()
-    }
 }
 
 impl Drop for Tree {
@@ -147,20 +131,6 @@ impl Drop for Tree {
             let _gone = child.kill();
             let _reaped = child.wait();
         }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let processes = self.processes();
-            if processes.is_empty() {
-                break;
-            }
-            for pid in processes {
-                let _gone = kill(pid, Signal::SIGKILL);
-            }
-            if Instant::now() > deadline {
-                eprintln!("processes of {} do not end", self.dir.path().display());
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        strays::end(self.dir.path(), || ());
     }
 }

@@ -18,7 +18,7 @@ use svclient::{
 };
 use tempfile::TempDir;
 
-use crate::supervised::{PATIENCE, Suite};
+use crate::supervised::{PATIENCE, Suite, strays};
 
 macro_rules! scanners {
     (all: $($all:ident)*; s6: $($s6:ident)*;) => {
@@ -139,14 +139,7 @@ impl Scanned {
     /// Every process whose working directory is in this part of the tree. A scanner stays in its
     /// directory, supervisors and services in theirs.
     fn processes(&self, part: &str) -> Vec<Pid> {
-        let part = self.tree.path().join(part);
-        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&part))
-        })
-        .map(Pid::from_raw)
-        .collect()
+        strays::processes(&self.tree.path().join(part))
     }
 }
 
@@ -157,27 +150,12 @@ impl Drop for Scanned {
         for entry in fs::read_dir(self.scan_dir().dir()).unwrap().filter_map(Result::ok) {
             let _stays = fs::remove_file(entry.path());
         }
-        // A scanner that ends leaves its supervisors running, and a supervisor its service: all
-        // are ended one by one.
         self.kill_scanner();
-        let deadline = deadline();
-        loop {
-            let processes = self.processes("");
-            if processes.is_empty() {
-                break;
-            }
-            for pid in processes {
-                let _gone = kill(pid, Signal::SIGKILL);
-            }
+        strays::end(self.tree.path(), || {
             for child in &mut self.supervisors {
                 let _reaped = child.try_wait();
             }
-            if Instant::now() > deadline {
-                eprintln!("processes of {} do not end", self.tree.path().display());
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        });
         for child in &mut self.supervisors {
             let _reaped = child.wait();
         }

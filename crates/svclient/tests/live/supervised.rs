@@ -1,12 +1,15 @@
 //! One real supervisor on a temporary service directory of its own; nothing outlives the value.
 
+#[path = "strays.rs"]
+pub mod strays;
+
 use std::{
     fs,
     io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nix::{
@@ -206,19 +209,6 @@ impl Supervised {
         let said = String::from_utf8(output.stdout).unwrap();
         said.replace(&format!("{}: ", self.dir().display()), "").trim_end().to_owned()
     }
-
-    /// Every process whose working directory is in the tree: the supervisor's and its children's,
-    /// for services stay where they are started. The tree is ours alone.
-    fn processes(&self) -> Vec<Pid> {
-        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|cwd| cwd.starts_with(self.tree.path()))
-        })
-        .map(Pid::from_raw)
-        .collect()
-    }
 }
 
 impl Drop for Supervised {
@@ -228,20 +218,6 @@ impl Drop for Supervised {
             let _gone = child.kill();
             let _reaped = child.wait();
         }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let processes = self.processes();
-            if processes.is_empty() {
-                break;
-            }
-            for pid in processes {
-                let _gone = kill(pid, Signal::SIGKILL);
-            }
-            if Instant::now() > deadline {
-                eprintln!("processes of {} do not end", self.tree.path().display());
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        strays::end(self.tree.path(), || ());
     }
 }

@@ -5,17 +5,12 @@ use std::{
     io::Write as _,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
-use nix::{
-    libc,
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::{libc, unistd::Pid};
 use tempfile::TempDir;
 
-use crate::{acting::until, supervised::PATIENCE};
+use crate::{acting::until, supervised::strays};
 
 pub struct Tree(TempDir);
 
@@ -41,30 +36,13 @@ impl Tree {
 
     /// Every process that works in the tree.
     pub fn processes(&self) -> Vec<Pid> {
-        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
-            cwd.is_ok_and(|cwd| cwd.starts_with(self.path()))
-        })
-        .map(Pid::from_raw)
-        .collect()
+        strays::processes(self.path())
     }
 }
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let processes = self.processes();
-            if processes.is_empty() || Instant::now() > deadline {
-                return;
-            }
-            for pid in processes {
-                let _gone = kill(pid, Signal::SIGKILL);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        strays::end(self.path(), || ());
     }
 }
 

@@ -20,15 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use svcmgr::{Goal, Outcome, Request, ScanDir, Service, pursue};
 use tempfile::TempDir;
 
 use crate::{
-    supervised::{PATIENCE, Suite},
+    supervised::{PATIENCE, Suite, strays},
     svctl::PROGRAM,
 };
 
@@ -253,17 +249,6 @@ impl Stage {
             .env("TZ", "UTC")
             .current_dir(self.rest())
     }
-
-    fn processes(&self) -> Vec<Pid> {
-        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|cwd| cwd.starts_with(self.tree.path()))
-        })
-        .map(Pid::from_raw)
-        .collect()
-    }
 }
 
 /// The manager reads unit files when it is told to.
@@ -282,18 +267,7 @@ impl Drop for Stage {
             let _gone = supervisor.kill();
             let _reaped = supervisor.wait();
         }
-        let limit = Instant::now() + PATIENCE;
-        while Instant::now() < limit {
-            let left = self.processes();
-            if left.is_empty() {
-                return;
-            }
-            for pid in left {
-                let _gone = kill(pid, Signal::SIGKILL);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        eprintln!("processes of {} do not end", self.tree.path().display());
+        strays::end(self.tree.path(), || ());
     }
 }
 

@@ -1,0 +1,46 @@
+//! What works in a directory that is a test's alone: supervisors and services stay where they are
+//! started, also those that nobody knows the number of.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// Every process whose working directory is this one or below it.
+pub fn processes(dir: &Path) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+    })
+    .map(Pid::from_raw)
+    .collect()
+}
+
+/// Ends them one by one until there are none: a scanner leaves its supervisors running, and a
+/// supervisor its service. `reap` takes the exit codes of those that are children.
+pub fn end(dir: &Path, mut reap: impl FnMut()) {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let processes = processes(dir);
+        if processes.is_empty() {
+            return;
+        }
+        for pid in processes {
+            let _gone = kill(pid, Signal::SIGKILL);
+        }
+        reap();
+        if Instant::now() > deadline {
+            eprintln!("processes of {} do not end", dir.display());
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
