@@ -27,22 +27,7 @@ const SOON: f64 = 2e6;
 
 pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let mut table = Table::default();
-    let seen = rest(programs, size.embedded, size.rest)?;
-    let work = |what: &str| format!("embedded supervisor of {}: {what}", size.embedded);
-    let one = Figure::once(format!("1, with {} threads", seen.threads));
-    table.fact(
-        work("processes beside those of the services"),
-        one,
-        "1",
-        seen.children == size.embedded,
-    );
-    let mib = seen.kib / 1024.0;
-    let memory = Figure::once(format!("{mib:.1} MiB"));
-    table.fact(work("memory of the whole process (VmRSS)"), memory, "≤ 10 MiB", mib <= 10.0);
-    let seconds = size.rest.as_secs();
-    let ticks = Figure::once(format!("{} ticks, {} wake-ups", seen.ticks, seen.wakes));
-    let asleep = seen.ticks == 0 && seen.wakes == 0;
-    table.fact(work(&format!("processor, {seconds} s at rest")), ticks, "0", asleep);
+    // Before a thousand services have come and gone: see `GROUPS`.
     let svctl = programs.svctl.display().to_string();
     let natively = command::on_path("runsv");
     for (row, what) in [
@@ -59,6 +44,22 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
         let rounds = ask(programs, &[row, &dir, &rounds.to_string(), &svctl])?;
         table.compare(what, &rounds, ("ours", "native"), "`runsv`", Asked::Within(SOON));
     }
+    let seen = rest(programs, size.embedded, size.rest)?;
+    let work = |what: &str| format!("embedded supervisor of {}: {what}", size.embedded);
+    let one = Figure::once(format!("1, with {} threads", seen.threads));
+    table.fact(
+        work("processes beside those of the services"),
+        one,
+        "1",
+        seen.children == size.embedded,
+    );
+    let mib = seen.kib / 1024.0;
+    let memory = Figure::once(format!("{mib:.1} MiB"));
+    table.fact(work("memory of the whole process (VmRSS)"), memory, "≤ 10 MiB", mib <= 10.0);
+    let seconds = size.rest.as_secs();
+    let ticks = Figure::once(format!("{} ticks, {} wake-ups", seen.ticks, seen.wakes));
+    let asleep = seen.ticks == 0 && seen.wakes == 0;
+    table.fact(work(&format!("processor, {seconds} s at rest")), ticks, "0", asleep);
     Ok(table)
 }
 
