@@ -36,21 +36,22 @@ pub(crate) fn build() -> Result<PathBuf, Failure> {
 
 /// For `check`: is it as small as it has to be?
 pub(crate) fn check() -> Verdict {
-    let small = |target: &str| {
-        let (mut build, built) = how(target)?;
+    let target = match host() {
+        Ok(host) => target(&host),
+        Err(failure) => return failure.into(),
+    };
+    if let Err(why) = toolchain::target(&target) {
+        return Verdict::Skipped(why);
+    }
+    let small = || {
+        let (mut build, built) = how(&target)?;
         let done = command::capture(&mut build)?;
         if !done.ok {
             return Err(Failure::cannot("build svctl", done.text));
         }
         size(&built)
     };
-    match host().map(|host| target(&host)) {
-        Err(failure) => failure.into(),
-        Ok(target) => match toolchain::target(&target) {
-            Err(why) => Verdict::Skipped(why),
-            Ok(()) => small(&target).map_or_else(Into::into, |_| Verdict::Passed),
-        },
-    }
+    small().map_or_else(Into::into, |_| Verdict::Passed)
 }
 
 /// The command that builds it, and where it will be.

@@ -3,7 +3,7 @@
 //! Linux puts a thread of a young process on its maker's processor though another has nothing to do,
 //! and moves one of the two there at a tick, 4 ms later or 8 (6.18, a virtual machine of two; so began
 //! 69 of 76 helpers of `svctl status`). Its listing of 5,000 services took 31.5 ms that way, and takes
-//! 28.5 ms when the helper goes by itself; two thirds of its runs are within 1 ms of that.
+//! 28.5 ms when the helper goes by itself.
 
 use std::thread;
 
