@@ -8,7 +8,7 @@ use std::{
 
 use rustix::{fs::CWD, process::Signal};
 use svclient::{Dialect, Phase, Service};
-use svproto::{Record, Status, UnixTime};
+use svproto::{Facts, Record, UnixTime};
 
 use crate::{
     Fallible,
@@ -113,7 +113,7 @@ fn late(service: &Service) -> Fallible<u128> {
     Err("it is not started again".into())
 }
 
-fn status(names: &Names) -> Fallible<Status> {
+fn status(names: &Names) -> Fallible<Facts> {
     let (bytes, len) = floor::record_and_len(CWD, names)?;
-    Ok(Record::from_bytes(Dialect::Runit, bytes.get(..len).unwrap_or(&bytes))?.status())
+    Ok(Record::from_bytes(Dialect::Runit, bytes.get(..len).unwrap_or(&bytes))?.facts())
 }

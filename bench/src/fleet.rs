@@ -66,7 +66,7 @@ pub(crate) fn status(dir: &Path, rounds: usize) -> Fallible {
             &mut || floor(floor::record),
             &mut || {
                 (0..TIMES).try_for_each(|_| {
-                    black_box(service.record()?.ok_or("no record")?.status());
+                    black_box(service.record()?.ok_or("no record")?.facts());
                     Ok(())
                 })
             },

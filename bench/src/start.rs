@@ -96,7 +96,7 @@ fn directly(suite: Dialect, service: &Service) -> Fallible<(u128, u128)> {
         floor::hear(&instance)?;
         let (bytes, len) = floor::record_and_len(CWD, &names)?;
         let bytes = bytes.get(..len).unwrap_or(&bytes);
-        if Record::from_bytes(suite, bytes)?.status().phase == Phase::Up {
+        if Record::from_bytes(suite, bytes)?.facts().phase == Phase::Up {
             let goal = begin.elapsed().as_nanos();
             drop(instance);
             return Ok((goal, begin.elapsed().as_nanos()));

@@ -112,7 +112,7 @@ pub(crate) fn reached(services: &[Service], request: &Request) -> Fallible {
 
 /// The process of a service that is up.
 pub(crate) fn process(service: &Service) -> Option<u32> {
-    let status = *service.status().ok()?.reading.status()?;
+    let status = *service.status().ok()?.reading.facts()?;
     status.pid.filter(|_| status.phase == Phase::Up).map(u32::from)
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn running(suite: Dialect) -> Fallible<Vec<u8>> {
     let mut records = of_suite.filter_map(|it| it["hex"].as_str().and_then(bytes));
     let up = |bytes: &Vec<u8>| {
         Record::from_bytes(suite, bytes)
-            .is_ok_and(|it| it.status().phase == Phase::Up && it.check().is_ok())
+            .is_ok_and(|it| it.facts().phase == Phase::Up && it.check().is_ok())
     };
     records.rfind(up).ok_or_else(|| format!("no captured record of {suite}").into())
 }

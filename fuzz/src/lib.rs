@@ -33,7 +33,7 @@ pub fn record(data: &[u8]) {
         let Ok(record) = Record::from_bytes(dialect, data) else { continue };
         assert_eq!(record.as_bytes(), data);
         assert_eq!(Record::from_bytes(dialect, record.as_bytes()), Ok(record));
-        let status = record.status();
+        let status = record.facts();
         assert!(status.pid.is_none() || status.finish_pid.is_none(), "{status:?}");
         if record.check().is_ok() {
             assert!(status.since.is_some(), "{status:?}");
@@ -96,7 +96,7 @@ pub fn watch(data: &[u8]) {
     let mut pursuit = None;
     for chunk in data.chunks(20) {
         let reading = match Record::from_bytes(Dialect::Runit, chunk) {
-            Ok(record) => Reading::Status(record.status()),
+            Ok(record) => Reading::Record(record.facts()),
             Err(_) if chunk.len() % 2 == 0 => Reading::Unsupervised,
             Err(_) => Reading::NotYet,
         };

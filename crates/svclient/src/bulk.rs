@@ -10,13 +10,13 @@ use std::{
 use svproto::Op;
 
 use crate::{
-    Backend, Error, Observation, Outcome, Request, WatchSet,
-    backend::together,
+    Error, Observation, Outcome, Request, Supervised, WatchSet,
     pursue::{Enough, Prober, Terms, pursue_in},
+    supervised::together,
     threads::each,
 };
 
-/// Calls on many services. Backends of different kinds go together as `&[Arc<dyn Backend>]`.
+/// Calls on many services. Services of different kinds go together as `&[Arc<dyn Supervised>]`.
 ///
 /// ```no_run
 /// use std::{num::NonZeroUsize, time::{Duration, Instant}};
@@ -34,19 +34,19 @@ use crate::{
 /// # Ok::<(), svclient::Error>(())
 /// ```
 pub struct Bulk<'a, B> {
-    backends: &'a [B],
+    services: &'a [B],
     parallel: NonZeroUsize,
     limit: usize,
     enough: Enough,
     prober: Prober<'a>,
 }
 
-impl<'a, B: Backend> Bulk<'a, B> {
+impl<'a, B: Supervised> Bulk<'a, B> {
     /// Calls on these services: one thread, all at a time.
     #[must_use]
-    pub const fn new(backends: &'a [B]) -> Self {
+    pub const fn new(services: &'a [B]) -> Self {
         Self {
-            backends,
+            services,
             parallel: NonZeroUsize::MIN,
             limit: usize::MAX,
             enough: Enough::All,
@@ -82,7 +82,7 @@ impl<'a, B: Backend> Bulk<'a, B> {
     pub fn ready_when(
         self,
         every: Duration,
-        ask: impl Fn(&dyn Backend, &Observation) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Observation) -> bool + 'a,
     ) -> Self {
         Self { prober: Prober::asking(every, ask), ..self }
     }
@@ -98,7 +98,7 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// # Errors
     ///
     /// [`Error::Io`] if the notification mechanism fails. Each service has its own result beside:
-    /// the errors of [`Backend::send`], [`WatchSet::add`] and [`Backend::status`].
+    /// the errors of [`Supervised::send`], [`WatchSet::add`] and [`Supervised::status`].
     pub fn pursue(
         &self,
         request: &Request,
@@ -127,25 +127,25 @@ impl<'a, B: Backend> Bulk<'a, B> {
         let mut watch = WatchSet::new()?;
         let (prober, limit, enough) = (&self.prober, self.limit, self.enough);
         let terms = Terms { request, prober, limit, enough, deadline };
-        let outcomes = pursue_in(&mut watch, self.backends, &terms, &mut done);
+        let outcomes = pursue_in(&mut watch, self.services, &terms, &mut done);
         watch.close_aside();
         outcomes
     }
 
-    /// How each of them stands. Services with the same [`Backend::batch`] are asked together.
+    /// How each of them stands. Services with the same [`Supervised::group`] are asked together.
     #[must_use]
     pub fn statuses(&self) -> Vec<Result<Observation, Error>> {
-        let batches = together(self.backends.iter().enumerate());
-        if batches.is_empty() {
-            return each(self.backends, self.parallel, |backend| Some(backend.status()));
+        let groups = together(self.services.iter().enumerate());
+        if groups.is_empty() {
+            return each(self.services, self.parallel, |service| Some(service.status()));
         }
         let mut results = BTreeMap::new();
-        for (batch, members) in batches {
+        for (group, members) in groups {
             let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
-            results.extend(members.iter().map(|(at, _)| *at).zip(batch.statuses(&names)));
+            results.extend(members.iter().map(|(at, _)| *at).zip(group.statuses(&names)));
         }
         let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
-        let alone: Vec<_> = self.backends.iter().enumerate().filter(is_alone).collect();
+        let alone: Vec<_> = self.services.iter().enumerate().filter(is_alone).collect();
         results.extend(each(&alone, self.parallel, |(at, it)| Some((*at, it.status()))));
         results.into_values().collect()
     }
@@ -153,6 +153,6 @@ impl<'a, B: Backend> Bulk<'a, B> {
     /// Delivers a request to each of them, at once or not at all.
     #[must_use]
     pub fn send(&self, op: Op) -> Vec<Result<(), Error>> {
-        each(self.backends, self.parallel, |backend| Some(backend.send(op)))
+        each(self.services, self.parallel, |service| Some(service.send(op)))
     }
 }

@@ -136,7 +136,7 @@ pub enum Error {
     },
     /// What another kind of supervisor answered.
     #[error("cannot {doing} {name}")]
-    Backend {
+    Other {
         /// The verb, as in "cannot start".
         doing: String,
         /// The service.
@@ -214,7 +214,7 @@ impl Error {
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
             Self::NotALink { .. } => ErrorKind::NotALink,
             Self::Denied { .. } => ErrorKind::Denied,
-            Self::Backend { kind, .. } => *kind,
+            Self::Other { kind, .. } => *kind,
             Self::Io { .. } => ErrorKind::Io,
         }
     }
@@ -269,7 +269,7 @@ impl Error {
             Self::Denied { needed, on, .. } => {
                 Some(format!("needs {needed} permission on {}", on.display()))
             }
-            Self::Backend { hint, .. } => hint.clone(),
+            Self::Other { hint, .. } => hint.clone(),
             Self::Io { source, doing: "watch", .. } => watch_limit(source).map(Into::into),
             Self::Io { .. } => None,
         }

@@ -18,7 +18,7 @@
 //!
 //! [`Service`] is a service directory; [`ScanDir`] finds them; [`WatchSet`] follows any number of
 //! them with one descriptor and no timer; [`pursue`] subscribes, asks and waits; [`Bulk`] does so for
-//! many, and says how many at a time. A [`Backend`] is anything that is supervised: all of these take
+//! many, and says how many at a time. A [`Supervised`] is anything that is supervised: all of these take
 //! service directories and your own supervisors alike.
 //!
 //! Being down, paused or unsupervised is an answer; [`Error`] is for what could not be asked.
@@ -36,7 +36,6 @@
 //! who waits for it), D-Bus, printing.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod backend;
 mod bulk;
 mod changes;
 mod check;
@@ -55,10 +54,10 @@ mod service;
 mod signal;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod stream;
+mod supervised;
 mod threads;
 mod watch;
 
-pub use backend::{Backend, Batch, Subscription};
 pub use bulk::Bulk;
 pub use check::CheckRule;
 pub use error::{Error, ErrorKind};
@@ -77,10 +76,11 @@ pub use stream::async_io;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use stream::tokio;
+pub use supervised::{Group, Subscription, Supervised};
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{
-    Dialect, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State, Status, UnixTime,
+    Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State, UnixTime,
     Version, Want,
     goal::{Goal, Why},
     s6::{event::Event, tally::Death},

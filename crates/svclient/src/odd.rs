@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use nix::sys::stat::FileStat;
-use svproto::{Dialect, Phase, Reading, Status, UnixTime, files};
+use svproto::{Dialect, Facts, Phase, Reading, UnixTime, files};
 
 use crate::{Observation, Service, node};
 
@@ -38,7 +38,7 @@ impl CrashLoop {
 
     /// Whether a service that stands like this may be in one: what has been so for longer is not.
     #[must_use]
-    pub fn may_be(status: &Status) -> bool {
+    pub fn may_be(status: &Facts) -> bool {
         status.since.is_some_and(|since| since.elapsed(now()) <= Self::WITHIN)
     }
 }
@@ -50,7 +50,7 @@ impl Service {
     #[must_use]
     pub fn oddities(&self, seen: &Observation) -> Oddities {
         let status = match &seen.reading {
-            Reading::Status(status) => status,
+            Reading::Record(status) => status,
             Reading::Unsupervised => {
                 let record = node::stat(self.home().at(files::STATUS)).ok().flatten();
                 let stale_since = record.as_ref().and_then(changed);

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path, sync::Arc};
 
-use crate::{Backend, Error, ScanDir, Service};
+use crate::{Error, ScanDir, Service, Supervised};
 
 /// A service by the name that a user typed: `web` and its logger `web/log` in the scan directory
 /// ([`ScanDir::find`]); a path (`./web`, `/etc/service/web`, `web/`) as it stands.
@@ -10,7 +10,7 @@ use crate::{Backend, Error, ScanDir, Service};
 /// # Errors
 ///
 /// [`Error::NoScanDir`] for a name where none is in use, and those of [`Service::open`].
-pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Backend>, Error> {
+pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
     let name = name.as_ref();
     let path = if is_path(name) {
         Path::new(name).to_owned()

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Backend, Error, Outcome, Request, pursue};
+use crate::{Error, Outcome, Request, Supervised, pursue};
 
 /// Services in levels: each needs only services of levels before its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Plan {
     ///
     /// [`Error::Io`] if the notification mechanism fails, [`Error::NotFound`] for a name of the plan
     /// that no service has; nothing is asked then. What happens to one service is in its own step.
-    pub fn carry_out<B: Backend + Clone + 'static>(
+    pub fn carry_out<B: Supervised + Clone + 'static>(
         &self,
         services: &[B],
         request: &Request,

@@ -21,7 +21,7 @@ use self::{
     wait::Wait,
     world::{Heard, World},
 };
-use crate::{Backend, Bulk, CheckRule, Error, Observation, WatchKey};
+use crate::{Bulk, CheckRule, Error, Observation, Supervised, WatchKey};
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,11 +149,11 @@ impl Request {
     }
 
     /// Sends it, at once or not at all.
-    fn send(&self, backend: &dyn Backend) -> Result<(), Error> {
+    fn send(&self, service: &dyn Supervised) -> Result<(), Error> {
         match self.ask {
             Ask::Nothing => Ok(()),
-            Ask::Op(op) => backend.send(op),
-            Ask::Restart => backend.restart(),
+            Ask::Op(op) => service.send(op),
+            Ask::Restart => service.restart(),
         }
     }
 }
@@ -164,7 +164,7 @@ impl Request {
 /// # Errors
 ///
 /// As [`Bulk::pursue`].
-pub fn pursue<B: Backend + Clone + 'static>(
+pub fn pursue<B: Supervised + Clone + 'static>(
     services: &[B],
     request: &Request,
     deadline: Instant,
@@ -193,15 +193,15 @@ pub(crate) enum Enough {
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, &Result<Outcome, Error>);
 
 /// The same in any world.
-pub(crate) fn pursue_in<B: Backend>(
+pub(crate) fn pursue_in<B: Supervised>(
     world: &mut impl World<B>,
-    backends: &[B],
+    services: &[B],
     terms: &Terms<'_>,
     tell: Tell<'_>,
 ) -> Result<Vec<Result<Outcome, Error>>, Error> {
     let Terms { request, prober, limit, enough, deadline } = *terms;
-    let mut results: Vec<Option<Result<Outcome, Error>>> = backends.iter().map(|_| None).collect();
-    let mut queue: VecDeque<(usize, &B)> = backends.iter().enumerate().collect();
+    let mut results: Vec<Option<Result<Outcome, Error>>> = services.iter().map(|_| None).collect();
+    let mut queue: VecDeque<(usize, &B)> = services.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
     let mut keys: BTreeMap<WatchKey, usize> = BTreeMap::new();
     loop {
@@ -209,14 +209,14 @@ pub(crate) fn pursue_in<B: Backend>(
         let room = limit.saturating_sub(under_way.len()).min(queue.len());
         let next: Vec<_> = queue.drain(..room).collect();
         let begun: Vec<usize> = next.iter().map(|&(at, _)| at).collect();
-        for (at, backend) in next {
-            let wait = Wait::begin(world, backend, request, prober);
+        for (at, service) in next {
+            let wait = Wait::begin(world, service, request, prober);
             keys.extend(wait.key().map(|key| (key, at)));
-            under_way.insert(at, (backend, wait));
+            under_way.insert(at, (service, wait));
         }
         for at in begun {
-            if let Some((backend, wait)) = under_way.get_mut(&at) {
-                wait.ask(world, *backend, request);
+            if let Some((service, wait)) = under_way.get_mut(&at) {
+                wait.ask(world, *service, request);
             }
         }
         take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
@@ -241,8 +241,8 @@ pub(crate) fn pursue_in<B: Backend>(
         if now >= deadline {
             break;
         }
-        for (backend, wait) in under_way.values_mut() {
-            wait.go_on(world, *backend, request, prober, now);
+        for (service, wait) in under_way.values_mut() {
+            wait.go_on(world, *service, request, prober, now);
         }
         take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
     }

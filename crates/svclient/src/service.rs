@@ -11,7 +11,7 @@ use std::{
 
 use nix::sys::stat::FileStat;
 use svproto::{
-    DecodeError, Dialect, LastExit, Op, Phase, Readiness, Reading, Record, Status, Version, files,
+    DecodeError, Dialect, Facts, LastExit, Op, Phase, Readiness, Reading, Record, Version, files,
     ready::Ready,
     s6::tally::{Death, Tally},
 };
@@ -208,7 +208,7 @@ impl Service {
     }
 
     /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a
-    /// script: its logger has no directory, and its status is [`Service::log_status`].
+    /// script: its logger has no directory, and its status is [`Service::log_facts`].
     #[must_use]
     pub fn log(&self) -> Option<Self> {
         let stat = node::stat(self.home.at(files::LOG)).ok().flatten()?;
@@ -259,7 +259,7 @@ impl Service {
             }
             Liveness::Alive { .. } | Liveness::Unknown => self
                 .record_by(dialect)?
-                .map_or(Reading::NotYet, |record| Reading::Status(record.status())),
+                .map_or(Reading::NotYet, |record| Reading::Record(record.facts())),
         };
         Ok(self.with_what_is_beside(reading, answer, dialect))
     }
@@ -286,16 +286,16 @@ impl Service {
     ) -> Observation {
         let Answer { liveness, tells_readiness } = answer;
         let (reading, notifies) = match (reading, dialect) {
-            (Reading::Status(status), Some(Dialect::S6)) => {
+            (Reading::Record(status), Some(Dialect::S6)) => {
                 let notifies = self.notifies();
-                (Reading::Status(self.beside_the_record(status, notifies)), Some(notifies))
+                (Reading::Record(self.beside_the_record(status, notifies)), Some(notifies))
             }
-            (Reading::Status(status), Some(Dialect::Runit)) if tells_readiness => match self
-                .embedded_readiness(&status)
-            {
-                Some(readiness) => (Reading::Status(Status { readiness, ..status }), Some(true)),
-                None => (Reading::Status(status), None),
-            },
+            (Reading::Record(status), Some(Dialect::Runit)) if tells_readiness => {
+                match self.embedded_readiness(&status) {
+                    Some(readiness) => (Reading::Record(Facts { readiness, ..status }), Some(true)),
+                    None => (Reading::Record(status), None),
+                }
+            }
             (reading, _) => (reading, None),
         };
         Observation { reading, liveness, normally: Some(normally), dialect, notifies }
@@ -330,11 +330,11 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::status`].
-    pub fn log_status(&self) -> Result<Option<Status>, Error> {
+    pub fn log_facts(&self) -> Result<Option<Facts>, Error> {
         if self.dialect() != Some(Dialect::Encore) {
             return Ok(None);
         }
-        Ok(self.read_record(Dialect::Encore)?.and_then(|record| record.log_status()))
+        Ok(self.read_record(Dialect::Encore)?.and_then(|record| record.log_facts()))
     }
 
     /// The last deaths of the service, oldest first, since its supervisor started; s6 keeps at most
@@ -453,7 +453,7 @@ impl Service {
     }
 
     /// What an s6 record leaves open and the files beside it tell.
-    fn beside_the_record(&self, mut status: Status, notifies: bool) -> Status {
+    fn beside_the_record(&self, mut status: Facts, notifies: bool) -> Facts {
         status.readiness = status.readiness.with_notification(notifies);
         // The record says "exited 0" of a service that was never started, too. The tally begins
         // with the supervisor, as the record's wait status does; but it may be kept empty.
@@ -469,7 +469,7 @@ impl Service {
 
     /// What the embedded supervisor says beside runit's record, while there is a process to say
     /// something of. Under runsv that is one name that is not there.
-    fn embedded_readiness(&self, status: &Status) -> Option<Readiness> {
+    fn embedded_readiness(&self, status: &Facts) -> Option<Readiness> {
         if status.phase != Phase::Up {
             return None;
         }

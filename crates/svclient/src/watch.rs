@@ -35,7 +35,7 @@ use self::{
     subject::Subject,
 };
 use crate::{
-    Backend, Error, Observation, Service, Subscription,
+    Error, Observation, Service, Subscription, Supervised,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
 };
@@ -112,25 +112,25 @@ impl WatchEvent {
     /// The name of the service.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.backend().name()
+        self.service().name()
     }
 
     /// The service, of whatever kind.
     #[must_use]
-    pub fn backend(&self) -> &dyn Backend {
-        self.subject.backend()
+    pub fn service(&self) -> &dyn Supervised {
+        self.subject.service()
     }
 
     /// The service directory, if it is one.
     #[must_use]
-    pub fn service(&self) -> Option<&Service> {
-        self.subject.service()
+    pub fn directory(&self) -> Option<&Service> {
+        self.subject.directory()
     }
 }
 
 /// Watches services, one descriptor for all of them.
 ///
-/// Service directories and backends of any other kind may be mixed. Events of one service come in the order in which they were seen; the first is a snapshot. The
+/// Service directories and services of any other kind may be mixed. Events of one service come in the order in which they were seen; the first is a snapshot. The
 /// set is an endless blocking iterator; [`WatchSet::next_before`] takes a deadline. In somebody
 /// else's loop: call [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor
 /// (`AsFd`) to be readable, or for [`WatchSet::due`] where that is not `None`.
@@ -227,12 +227,12 @@ impl WatchSet {
     ///
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in it
     /// cannot be watched (that needs the right to read them); for other kinds what
-    /// [`Backend::subscribe`] says. A service whose record cannot be read is watched all the same,
+    /// [`Supervised::subscribe`] says. A service whose record cannot be read is watched all the same,
     /// and its snapshot says why.
-    pub fn add(&mut self, backend: impl Backend + 'static) -> Result<WatchKey, Error> {
+    pub fn add(&mut self, service: impl Supervised + 'static) -> Result<WatchKey, Error> {
         let key = self.next_key();
-        let subscription = backend.subscribe(self.bells.bell(key))?;
-        self.insert(key, backend, subscription)?;
+        let subscription = service.subscribe(self.bells.bell(key))?;
+        self.insert(key, service, subscription)?;
         self.look(key, &BTreeSet::new(), false);
         Ok(key)
     }
@@ -240,9 +240,9 @@ impl WatchSet {
     /// As [`WatchSet::add`], with the snapshot at once instead of in the queue.
     pub(crate) fn add_and_look(
         &mut self,
-        backend: impl Backend + 'static,
+        service: impl Supervised + 'static,
     ) -> Result<(WatchKey, Result<Observation, Error>), Error> {
-        let key = self.add(backend)?;
+        let key = self.add(service)?;
         // The first look at a service always makes an event, the last of the queue.
         match self.queue.pop_back() {
             Some(snapshot) => Ok((key, snapshot.observation)),
@@ -258,13 +258,13 @@ impl WatchSet {
     fn insert(
         &mut self,
         key: WatchKey,
-        backend: impl Backend + 'static,
+        service: impl Supervised + 'static,
         subscription: Subscription,
     ) -> Result<WatchKey, Error> {
         if matches!(subscription, Subscription::Wakes(_)) {
             self.hear_bells()?;
         }
-        self.members.insert(key, Box::new(Member::new(backend, subscription)));
+        self.members.insert(key, Box::new(Member::new(service, subscription)));
         if let Err(error) = self.arm(key) {
             self.remove(key);
             return Err(error);
@@ -292,14 +292,14 @@ impl WatchSet {
 
     /// The service behind a key.
     #[must_use]
-    pub fn backend(&self, key: WatchKey) -> Option<&dyn Backend> {
-        self.members.get(&key).map(|member| member.subject.backend())
+    pub fn service(&self, key: WatchKey) -> Option<&dyn Supervised> {
+        self.members.get(&key).map(|member| member.subject.service())
     }
 
     /// The service directory behind a key, if it is one.
     #[must_use]
-    pub fn service(&self, key: WatchKey) -> Option<&Service> {
-        self.members.get(&key)?.subject.service()
+    pub fn directory(&self, key: WatchKey) -> Option<&Service> {
+        self.members.get(&key)?.subject.directory()
     }
 
     /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
@@ -446,7 +446,7 @@ impl WatchSet {
         }
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
-        let moved = member.subject.service().and_then(|service| {
+        let moved = member.subject.directory().and_then(|service| {
             // What was lost may have been that a directory is gone, and another may have its numbers.
             if resync || heard.contains(&Place::Gone) {
                 return Some(None);
@@ -529,7 +529,7 @@ impl WatchSet {
     /// Watches the directories of a service as they are now.
     fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
-        let Some(service) = member.subject.service() else { return Ok(()) };
+        let Some(service) = member.subject.directory() else { return Ok(()) };
         let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
         let service = Dir::Service(dir.clone());
         let known = if held { None } else { self.changes.watch_unless_link(&service) };
@@ -643,7 +643,7 @@ impl Iterator for WatchSet {
     }
 }
 
-/// The descriptor stays the same but once: when the first backend is added that is no service
+/// The descriptor stays the same but once: when the first service is added that is no service
 /// directory.
 impl AsFd for WatchSet {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -734,7 +734,7 @@ mod tests {
         }
     }
 
-    impl Backend for Own {
+    impl Supervised for Own {
         fn name(&self) -> &'static str {
             "own"
         }
@@ -750,7 +750,7 @@ mod tests {
         fn status(&self) -> Result<Observation, Error> {
             let supervised = *self.supervised.lock().unwrap();
             let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
-            let status = Reading::Status(record.status());
+            let status = Reading::Record(record.facts());
             let reading = if supervised { status } else { Reading::Unsupervised };
             let liveness = Liveness::Unknown;
             Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
@@ -798,7 +798,7 @@ mod tests {
         std::fs::write(tree.path().join("down"), "").unwrap();
         let event = next(&mut watch);
         assert_eq!((event.key, event.news), (dir, News::Changed));
-        assert!(event.service().is_some());
+        assert!(event.directory().is_some());
 
         watch.remove(key);
         assert!(own.told.lock().unwrap().is_none(), "its subscription ends");

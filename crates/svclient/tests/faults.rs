@@ -44,8 +44,8 @@ use nix::{
     unistd::mkfifo,
 };
 use svclient::{
-    Dialect, Error, ErrorKind, Goal, Liveness, News, Observation, Op, Outcome, Phase, Pid, Reading,
-    Request, ScanDir, Service, State, Status, UnixTime, Version, Want, WatchSet, pursue,
+    Dialect, Error, ErrorKind, Facts, Goal, Liveness, News, Observation, Op, Outcome, Phase, Pid,
+    Reading, Request, ScanDir, Service, State, UnixTime, Version, Want, WatchSet, pursue,
 };
 use svproto::{
     Scale, Tai64n,
@@ -131,7 +131,7 @@ impl Fake {
     }
 
     #[track_caller]
-    fn status(&self) -> Status {
+    fn status(&self) -> Facts {
         let observation = self.open().status().unwrap();
         assert_eq!(observation.dialect, Some(self.dialect));
         status(&observation)
@@ -226,8 +226,8 @@ fn up(dialect: Dialect) -> Vec<u8> {
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Status {
-    *observation.reading.status().unwrap()
+fn status(observation: &Observation) -> Facts {
+    *observation.reading.facts().unwrap()
 }
 
 fn deadline() -> Instant {
@@ -506,7 +506,7 @@ fn f10_names_of_any_bytes_work() {
                 let mut watch = WatchSet::new().unwrap();
                 watch.add(service).unwrap();
                 let first = watch.next_now().unwrap().unwrap();
-                assert_eq!(first.service().unwrap().dir().as_os_str(), path.as_os_str());
+                assert_eq!(first.directory().unwrap().dir().as_os_str(), path.as_os_str());
                 assert_eq!(status(&first.observation.unwrap()).state(), State::Up);
             }
             let listed = ScanDir::new(fake.tree.path()).services().unwrap();
@@ -563,7 +563,7 @@ fn f11_a_service_keeps_the_name_it_was_given() {
         watch.remove(keys[0]);
         fake.publish(&record(dialect, label(wall_clock()), 4713));
         let event = watch.next_before(Some(deadline())).unwrap().unwrap();
-        assert_eq!((event.key, event.service().unwrap().dir()), (keys[1], &*link));
+        assert_eq!((event.key, event.directory().unwrap().dir()), (keys[1], &*link));
         // Messages are about the name as given.
         fake.publish(b"");
         if dialect != Dialect::Encore {
@@ -713,7 +713,7 @@ fn f24_forty_bytes_are_a_service_and_its_logger() {
     };
     fake.publish(EncorePairRecord::new(encore(4711), encore(4712)).as_bytes());
     assert_eq!(fake.status().pid, Pid::new(4711));
-    let log = fake.open().log_status().unwrap().unwrap();
+    let log = fake.open().log_facts().unwrap().unwrap();
     assert_eq!(log.pid, Pid::new(4712));
 }
 
@@ -909,7 +909,7 @@ fn f37_a_record_that_is_rewritten_in_place_is_read_whole() {
     });
     let seen: Vec<_> = readings
         .into_iter()
-        .filter_map(|reading| reading.unwrap().reading.status().map(|seen| (seen.since, seen.pid)))
+        .filter_map(|reading| reading.unwrap().reading.facts().map(|seen| (seen.since, seen.pid)))
         .collect();
     assert!(seen.len() > READINGS / 2, "it is hardly ever read");
     let is_torn = |seen| !expected.contains(seen);
@@ -1154,7 +1154,7 @@ fn f61_a_log_that_is_no_directory_is_no_service_of_its_own() {
         fs::write(&log, "#!/bin/sh\n").unwrap();
         assert_eq!(fake.open().log(), None);
         assert_eq!(fake.status().state(), State::Up);
-        assert_eq!(fake.open().log_status().unwrap(), None);
+        assert_eq!(fake.open().log_facts().unwrap(), None);
         fs::remove_file(&log).unwrap();
         symlink("nowhere", &log).unwrap();
         assert_eq!(fake.open().log(), None);

@@ -25,7 +25,7 @@ fn main() {
 
 fn verdict(service: &Service, reading: &Reading) -> String {
     let status = match reading {
-        Reading::Status(status) => status,
+        Reading::Record(status) => status,
         Reading::NotYet => return "its supervisor has only just begun".into(),
         Reading::Unsupervised => return "no supervisor is running there".into(),
     };

@@ -3,7 +3,7 @@
 //!
 //!     cargo run -p svcmgr --example decode
 
-use svcmgr::proto::{DecodeError, Dialect, Record, State, Status};
+use svcmgr::proto::{DecodeError, Dialect, Facts, Record, State};
 
 fn main() -> Result<(), DecodeError> {
     // A record of runit, as it came over a wire.
@@ -27,8 +27,8 @@ fn main() -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn read(dialect: Dialect, bytes: &[u8]) -> Result<Status, DecodeError> {
+fn read(dialect: Dialect, bytes: &[u8]) -> Result<Facts, DecodeError> {
     let record = Record::from_bytes(dialect, bytes)?;
     record.check()?;
-    Ok(record.status())
+    Ok(record.facts())
 }

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Backend, Bulk, Error, Outcome, Request, WatchSet};
+use svcmgr::{Bulk, Error, Outcome, Request, Supervised, WatchSet};
 
 fn main() -> Result<(), Error> {
-    let services: Vec<Arc<dyn Backend>> =
+    let services: Vec<Arc<dyn Supervised>> =
         std::env::args_os().skip(1).map(svcmgr::open).collect::<Result<_, _>>()?;
     let mut watch = WatchSet::new()?;
     for service in &services {
@@ -30,7 +30,7 @@ fn main() -> Result<(), Error> {
     // What happened meanwhile was not missed.
     while let Some(event) = watch.next_now()? {
         let state =
-            event.observation.as_ref().ok().and_then(|seen| Some(seen.reading.status()?.state()));
+            event.observation.as_ref().ok().and_then(|seen| Some(seen.reading.facts()?.state()));
         println!(
             "{} {}: {}",
             event.news.name(),

@@ -11,7 +11,7 @@ fn main() -> Result<(), Error> {
         let seen = service.status()?;
         let suite = service.suite().unwrap_or("nobody");
         match seen.reading {
-            Reading::Status(status) => println!("{}: {}, {suite}", service.name(), status.state()),
+            Reading::Record(status) => println!("{}: {}, {suite}", service.name(), status.state()),
             // Not an error: nobody supervises it, and its record would be stale.
             Reading::Unsupervised => println!("{}: unsupervised", service.name()),
             Reading::NotYet => println!("{}: its supervisor is starting", service.name()),

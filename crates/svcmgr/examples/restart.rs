@@ -15,7 +15,7 @@ fn main() -> Result<(), Error> {
     for (service, result) in services.iter().zip(pursue(&services, &request, deadline)?) {
         let line = match result {
             Ok(Outcome::Reached { observation, took }) => {
-                let pid = observation.reading.status().and_then(|status| status.pid);
+                let pid = observation.reading.facts().and_then(|status| status.pid);
                 let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
                 format!("restarted as {pid} after {} ms", took.as_millis())
             }

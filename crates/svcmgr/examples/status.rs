@@ -10,7 +10,7 @@ fn main() -> Result<(), Error> {
         // One that cannot be read hides no other.
         let line = match service.status() {
             Ok(observation) => match observation.reading {
-                Reading::Status(status) => match status.pid {
+                Reading::Record(status) => match status.pid {
                     Some(pid) => format!("{} (pid {pid})", status.state()),
                     None => status.state().to_string(),
                 },

@@ -20,7 +20,7 @@ fn main() -> Result<ExitCode, Error> {
     for outcome in pursue(&[web], &request, deadline)? {
         match outcome? {
             Outcome::Reached { observation, .. } => {
-                let pid = observation.reading.status().and_then(|status| status.pid);
+                let pid = observation.reading.facts().and_then(|status| status.pid);
                 println!(
                     "up, and stays up{}",
                     pid.map_or(String::new(), |pid| format!(" (pid {pid})"))
@@ -29,7 +29,7 @@ fn main() -> Result<ExitCode, Error> {
             }
             Outcome::Never { why, .. } => println!("it will not: {why}"),
             Outcome::Deadline { observation, acknowledged, .. } => {
-                let state = observation.reading.status().map(|status| status.state().name());
+                let state = observation.reading.facts().map(|status| status.state().name());
                 let heard = if acknowledged { "heard" } else { "perhaps not heard" };
                 println!(
                     "not in time: {}, the request was {heard}",

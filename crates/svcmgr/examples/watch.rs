@@ -16,7 +16,7 @@ fn main() -> Result<(), Error> {
     for event in watch.take(count) {
         let event = event?;
         let state = match &event.observation {
-            Ok(observation) => match observation.reading.status() {
+            Ok(observation) => match observation.reading.facts() {
                 Some(status) => status.state().name(),
                 None => "unsupervised",
             },

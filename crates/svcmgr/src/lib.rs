@@ -11,7 +11,7 @@
 //! | start by need, stop in reverse           | [`Plan`]                                       |
 //! | follow any number of services            | [`WatchSet`]                                   |
 //! | read what services have logged           | [`Logs`]                                       |
-//! | use a supervisor of your own in all that | [`Backend`]                                    |
+//! | use a supervisor of your own in all that | [`Supervised`]                                    |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //! | make service directories and units       | `build` (feature `build`)                      |
 //! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |
@@ -76,7 +76,7 @@ pub use svsystemd::open;
 #[doc(inline)]
 pub use svbuild as build;
 
-/// systemd's units, by way of D-Bus. A unit is a [`Backend`]: it goes together with service
+/// systemd's units, by way of D-Bus. A unit is a [`Supervised`]: it goes together with service
 /// directories in [`WatchSet`] and [`Bulk`].
 #[cfg(feature = "systemd")]
 #[cfg_attr(docsrs, doc(cfg(feature = "systemd")))]

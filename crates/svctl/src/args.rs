@@ -41,7 +41,7 @@ pub(crate) struct Global {
     pub(crate) dir: Option<PathBuf>,
     /// The suite that supervises, instead of finding out
     #[arg(long, global = true, value_name = "SUITE", value_parser = parse_dialect)]
-    pub(crate) backend: Option<Dialect>,
+    pub(crate) suite: Option<Dialect>,
     /// Units of the system's systemd: all of its services beside those of the scan directory, and
     /// names that are in no scan directory
     #[arg(long, global = true)]

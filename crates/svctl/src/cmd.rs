@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {
-            decode::run(file, dialect.or(global.backend), &mut output)
+            decode::run(file, dialect.or(global.suite), &mut output)
         }
     };
     output.finish(exit)

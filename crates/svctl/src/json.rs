@@ -8,7 +8,7 @@ use std::{borrow::Cow, path::Path, time::Duration};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use svcmgr::{
-    Backend, Error, LastExit, Normally, Observation, Readiness, Reading, Service, State, Status,
+    Error, Facts, LastExit, Normally, Observation, Readiness, Reading, Service, State, Supervised,
     UnixTime, Want, is_path,
     proto::{Phase, Record, files},
     signal_name,
@@ -30,7 +30,7 @@ pub(crate) struct Row<'a> {
     pub(crate) path: Option<InText<'a>>,
     /// The same with every byte; an argument of svctl.
     pub(crate) url: Option<InUrl<'a>>,
-    pub(crate) backend: Option<Cow<'a, str>>,
+    pub(crate) suite: Option<Cow<'a, str>>,
     pub(crate) supervised: Option<bool>,
     pub(crate) state: Option<&'static str>,
     pub(crate) want: Option<&'static str>,
@@ -106,28 +106,26 @@ pub(crate) struct Log {
 
 impl<'a> Row<'a> {
     /// A service that was looked at.
-    pub(crate) fn new(backend: &'a dyn Backend, observation: &Observation) -> Self {
-        let service = backend.directory();
-        let status = observation.reading.status();
+    pub(crate) fn new(service: &'a dyn Supervised, observation: &Observation) -> Self {
+        let directory = service.directory();
+        let status = observation.reading.facts();
         // runit keeps its pause flag when the process is gone; what is down is not paused.
         let paused = status
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
-        let (path, url) = in_both_ways(service.map(Service::dir));
+        let (path, url) = in_both_ways(directory.map(Service::dir));
         let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
-        let name = service.map_or_else(
-            || backend.name().into(),
-            |service| name_of(service.name(), service.dir()),
-        );
-        let typed = backend.name();
+        let name =
+            directory.map_or_else(|| service.name().into(), |it| name_of(it.name(), it.dir()));
+        let typed = service.name();
         let as_it_is = typed == name && name::is_plain(typed);
         Self {
-            shown: (!as_it_is).then(|| name::shown(typed, service.map(Service::dir))),
+            shown: (!as_it_is).then(|| name::shown(typed, directory.map(Service::dir))),
             service: name,
             path,
             url,
-            backend: match observation.dialect {
+            suite: match observation.dialect {
                 Some(dialect) => Some(dialect.name().into()),
-                None => backend.suite().map(Cow::from),
+                None => service.suite().map(Cow::from),
             },
             supervised: observation.liveness.is_alive(),
             state: state_word(&observation.reading),
@@ -142,19 +140,19 @@ impl<'a> Row<'a> {
             paused,
             normally: observation.normally.map(Normally::name),
             exit: status.and_then(|status| exit(status.last_exit)),
-            log: service.and_then(|service| log(service, observation)),
+            log: directory.and_then(|it| log(it, observation)),
             error: None,
         }
     }
 
     /// A service for which something failed, and what can be said of it nevertheless.
-    pub(crate) fn failed_for(backend: &'a dyn Backend, error: &Error) -> Self {
+    pub(crate) fn failed_for(service: &'a dyn Supervised, error: &Error) -> Self {
         let error_text = Some(message(error));
-        match backend.status() {
-            Ok(observation) => Self { error: error_text, ..Self::new(backend, &observation) },
+        match service.status() {
+            Ok(observation) => Self { error: error_text, ..Self::new(service, &observation) },
             Err(_) => Self {
-                backend: backend.suite().map(Cow::from),
-                ..Self::failed(backend.name(), backend.directory().map(Service::dir), error)
+                suite: service.suite().map(Cow::from),
+                ..Self::failed(service.name(), service.directory().map(Service::dir), error)
             },
         }
     }
@@ -179,7 +177,7 @@ impl<'a> Row<'a> {
             shown: Some(name::shown(name, None)),
             path: None,
             url: None,
-            backend: None,
+            suite: None,
             supervised: None,
             state: None,
             want: None,
@@ -211,7 +209,7 @@ impl<'a> Row<'a> {
             service: text(self.service),
             path: self.path.map(|path| InText(to_keep(path.0))),
             url: self.url.map(|path| InUrl(to_keep(path.0))),
-            backend: self.backend.map(text),
+            suite: self.suite.map(text),
             ..self
         }
     }
@@ -319,7 +317,7 @@ pub(crate) struct Decoded {
 
 impl Decoded {
     pub(crate) fn new(record: &Record) -> Self {
-        let status = record.status();
+        let status = record.facts();
         Self {
             dialect: record.dialect().name(),
             layout: record.layout(),
@@ -334,7 +332,7 @@ impl Decoded {
             ready: status.readiness.is_ready(),
             ready_since: ready_since(&status).and_then(rfc3339),
             exit: exit(status.last_exit),
-            log: record.log_status().as_ref().map(Log::of),
+            log: record.log_facts().as_ref().map(Log::of),
             raw: hex(record.as_bytes()),
         }
     }
@@ -346,7 +344,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Log {
-    fn of(status: &Status) -> Self {
+    fn of(status: &Facts) -> Self {
         Self { state: state(status), pid: status.pid.map(u32::from) }
     }
 }
@@ -377,13 +375,13 @@ fn log(service: &Service, observation: &Observation) -> Option<Log> {
     if let Some(log) = service.log() {
         // A logger that cannot be read says nothing about its service.
         let reading = log.status().ok().map(|observation| observation.reading);
-        let pid = reading.as_ref().and_then(Reading::status).and_then(|status| status.pid);
+        let pid = reading.as_ref().and_then(Reading::facts).and_then(|status| status.pid);
         return Some(Log { state: reading.as_ref().and_then(state_word), pid: pid.map(u32::from) });
     }
     if !observation.reading.is_supervised() {
         return None;
     }
-    service.log_status().ok().flatten().as_ref().map(Log::of)
+    service.log_facts().ok().flatten().as_ref().map(Log::of)
 }
 
 /// The one word; `null` for a supervisor without a record yet and for a record that contradicts
@@ -392,22 +390,22 @@ fn state_word(reading: &Reading) -> Option<&'static str> {
     match reading {
         Reading::Unsupervised => Some("unsupervised"),
         Reading::NotYet => None,
-        Reading::Status(status) => state(status),
+        Reading::Record(status) => state(status),
     }
 }
 
-fn state(status: &Status) -> Option<&'static str> {
+fn state(status: &Facts) -> Option<&'static str> {
     match status.state() {
         State::Unknown => None,
         known => Some(known.name()),
     }
 }
 
-fn want(status: &Status) -> Option<&'static str> {
+fn want(status: &Facts) -> Option<&'static str> {
     status.want.and_then(Want::name)
 }
 
-fn ready_since(status: &Status) -> Option<UnixTime> {
+fn ready_since(status: &Facts) -> Option<UnixTime> {
     match status.readiness {
         Readiness::Ready { since } => since,
         _ => None,
@@ -415,7 +413,7 @@ fn ready_since(status: &Status) -> Option<UnixTime> {
 }
 
 /// Whether the time of a status is that of a process that runs.
-fn has_run(status: &Status) -> bool {
+fn has_run(status: &Facts) -> bool {
     status.phase == Phase::Up && status.pid.is_some()
 }
 

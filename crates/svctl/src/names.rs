@@ -9,7 +9,7 @@ use std::{
 };
 
 use svcmgr::{
-    Backend, Dialect, Error, ScanDir, Service, Survey, is_path,
+    Dialect, Error, ScanDir, Service, Supervised, Survey, is_path,
     systemd::{Bus, unit_in},
 };
 
@@ -20,11 +20,11 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// The service directory; `None` for a unit.
     pub(crate) path: Option<PathBuf>,
-    pub(crate) backend: Result<Found, Error>,
+    pub(crate) found: Result<Found, Error>,
 }
 
 /// A service of any kind.
-pub(crate) type Found = Arc<dyn Backend>;
+pub(crate) type Found = Arc<dyn Supervised>;
 
 /// Why the names could not even be looked up; already told.
 pub(crate) struct NoTargets(pub(crate) Exit);
@@ -47,7 +47,7 @@ pub(crate) fn find(
         None => seen.insert(PathBuf::from(&target.name)),
     });
     for target in &targets {
-        if let Some(dialect) = global.backend {
+        if let Some(dialect) = global.suite {
             doubt(target, dialect, output);
         } else if global.verbose {
             explain(target, output);
@@ -63,7 +63,7 @@ pub(crate) fn survey(
     names: &[OsString],
     output: &mut Output,
 ) -> Result<Option<Survey>, NoTargets> {
-    let is_plain = !global.system && !global.user && !global.verbose && global.backend.is_none();
+    let is_plain = !global.system && !global.user && !global.verbose && global.suite.is_none();
     if !is_plain || !names.iter().all(is_entry) {
         return Ok(None);
     }
@@ -147,10 +147,10 @@ impl<'a> Finder<'a> {
     ) -> Result<(), NoTargets> {
         let bus = self.bus(output)?;
         if !name.contains(['*', '?', '[']) {
-            let backend = bus.unit(name).map(|unit| Arc::new(unit) as Found);
-            let backend = backend.map_err(Error::from);
-            let name = backend.as_ref().map_or(name, |unit| unit.name()).to_owned();
-            targets.push(Target { name, path: None, backend });
+            let found = bus.unit(name).map(|unit| Arc::new(unit) as Found);
+            let found = found.map_err(Error::from);
+            let name = found.as_ref().map_or(name, |unit| unit.name()).to_owned();
+            targets.push(Target { name, path: None, found });
             return Ok(());
         }
         let pattern = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
@@ -166,7 +166,7 @@ impl<'a> Finder<'a> {
         targets.extend(found.into_iter().map(|name| {
             let unit = bus.named(name);
             let name = unit.name().as_str().to_owned();
-            Target { name, path: None, backend: Ok(Arc::new(unit)) }
+            Target { name, path: None, found: Ok(Arc::new(unit)) }
         }));
         Ok(())
     }
@@ -250,20 +250,20 @@ impl<'a> Finder<'a> {
     /// A service that was found by listing.
     fn target(&self, service: Service) -> Target {
         let (name, path) = (service.name().to_owned(), service.dir().to_owned());
-        let service = match self.global.backend {
+        let service = match self.global.suite {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Ok(service),
         };
-        Target { name, path: Some(path), backend: service.map(found) }
+        Target { name, path: Some(path), found: service.map(found) }
     }
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
         let name = name.to_string_lossy().into_owned();
-        let service = match self.global.backend {
+        let service = match self.global.suite {
             Some(dialect) => with_dialect(&path, dialect, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
         };
-        Target { name, path: Some(path), backend: service.map(found) }
+        Target { name, path: Some(path), found: service.map(found) }
     }
 }
 
@@ -283,7 +283,7 @@ fn with_dialect(path: &Path, dialect: Dialect, name: &str) -> Result<Service, Er
 }
 
 fn explain(target: &Target, output: &mut Output) {
-    let Some(service) = target.backend.as_ref().ok().and_then(|found| found.directory()) else {
+    let Some(service) = target.found.as_ref().ok().and_then(|found| found.directory()) else {
         return;
     };
     let path = service.dir().display();

@@ -286,7 +286,7 @@ fn a_directory_that_was_never_supervised_is_unsupervised() {
         check(&tree, tree.path(), verb, 102, "no supervisor is running there");
     }
     let row = run(["status".as_ref(), "--json".as_ref(), tree.path().as_os_str()]).json();
-    assert_eq!((&row[0]["backend"], &row[0]["supervised"]), (&Value::Null, &Value::Bool(false)));
+    assert_eq!((&row[0]["suite"], &row[0]["supervised"]), (&Value::Null, &Value::Bool(false)));
     // A request that fails says how the service stands, as `status` does.
     let told = run(["down".as_ref(), "--json".as_ref(), tree.path().as_os_str()]).json();
     assert_eq!(told[0]["state"], "unsupervised");
@@ -305,7 +305,7 @@ fn leftovers_of_a_dead_supervisor_are_never_believed() {
     check(&tree, tree.path(), "up", 102, "no supervisor is running there");
     let row = run(["status".as_ref(), "--json".as_ref(), tree.path().as_os_str()]).json();
     assert_eq!(row[0]["pid"], Value::Null);
-    assert_eq!(row[0]["backend"], "runit");
+    assert_eq!(row[0]["suite"], "runit");
 }
 
 /// Something that reads `ok` and `control` as a live supervisor does.
@@ -402,7 +402,7 @@ fn a_command_line_without_sense_is_100_and_help_is_0() {
         &["stauts"],
         &["up"],
         &["down", "--all", "web"],
-        &["status", "--backend", "systemd", "./web"],
+        &["status", "--suite", "systemd", "./web"],
         &["up", "./web", "--timeout", "soon"],
         &["up", "./web", "--no-wait", "--kill-after", "1s"],
     ];

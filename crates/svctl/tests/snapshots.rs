@@ -174,8 +174,7 @@ fn errors() {
     for line in ["status missing", "up missing", "up web missing", "logs web", "status x-*"] {
         session.types(line);
     }
-    for line in ["--backend s6 status web", "--backend s6 up --timeout 50ms web", "status web/log"]
-    {
+    for line in ["--suite s6 status web", "--suite s6 up --timeout 50ms web", "status web/log"] {
         session.types(line);
     }
     for line in ["up", "up --timeout soon web", "wait --for happy web", "status --state odd"] {

@@ -414,7 +414,7 @@ const STARTING: Duration = Duration::from_secs(30);
 /// The process of `run`, if it has one.
 fn running(seen: Option<&Observation>) -> Option<Pid> {
     match seen?.reading {
-        Reading::Status(status) if status.phase == Phase::Up => status.pid,
+        Reading::Record(status) if status.phase == Phase::Up => status.pid,
         _ => None,
     }
 }

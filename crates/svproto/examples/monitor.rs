@@ -6,7 +6,7 @@
 //! without std. Whether a supervisor still stands behind a record is not in its bytes: a client
 //! must ask that first.
 
-use svproto::{DecodeError, Dialect, Readiness, Record, Status};
+use svproto::{DecodeError, Dialect, Facts, Readiness, Record};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -21,14 +21,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Bytes in, meaning out: no allocation, no clock, no way to panic.
-fn explain(dialect: Dialect, bytes: &[u8]) -> Result<Status, DecodeError> {
+fn explain(dialect: Dialect, bytes: &[u8]) -> Result<Facts, DecodeError> {
     let record = Record::from_bytes(dialect, bytes)?;
     record.check()?;
-    Ok(record.status())
+    Ok(record.facts())
 }
 
 /// What a status lamp would show.
-fn lamp(status: &Status) -> &'static str {
+fn lamp(status: &Facts) -> &'static str {
     use svproto::State;
     match status.state() {
         State::Up if status.readiness == Readiness::Awaited => "yellow",

@@ -14,7 +14,7 @@
 //! Debian's 0.76-8.1, 0.76-14 and 0.76-15.
 
 use crate::{
-    LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
+    Facts, LastExit, Phase, Pid, Readiness, Stage, Tai64n, Want,
     bytes::{field, record_of_bytes},
     tai::Scale,
 };
@@ -66,10 +66,10 @@ impl DaemontoolsRecord {
     /// `d` always sends SIGTERM and "once" has a byte of its own, so a process that is not wanted
     /// is one that was told to stop.
     #[must_use]
-    pub const fn status(&self) -> Status {
+    pub const fn facts(&self) -> Facts {
         let up = self.raw_pid() != 0;
         let want = self.want();
-        Status {
+        Facts {
             phase: if up { Phase::Up } else { Phase::Down },
             stage: if up && matches!(want, Want::Down) {
                 Stage::Stopping
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn once_is_up_and_wants_neither_up_nor_down() {
-        let status = DaemontoolsRecord::from_bytes(ONCE).status();
+        let status = DaemontoolsRecord::from_bytes(ONCE).facts();
         assert_eq!((status.state(), status.want), (State::Up, Some(Want::Once)));
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn once_that_ended_is_exited() {
         let record = DaemontoolsRecord::from_bytes(ONCE);
         let ended = DaemontoolsRecord::new(record.since(), None, false, Want::Once);
-        assert_eq!(ended.status().state(), State::Exited);
+        assert_eq!(ended.facts().state(), State::Exited);
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         let record = DaemontoolsRecord::from_bytes(ONCE);
         let again = DaemontoolsRecord::new(
             record.since(),
-            record.status().pid,
+            record.facts().pid,
             record.paused(),
             record.want(),
         );

@@ -16,7 +16,7 @@
 //! records.
 
 use crate::{
-    LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
+    Facts, LastExit, Phase, Pid, Readiness, Stage, Tai64n, Want,
     bytes::{field, put, record_of_bytes},
     daemontools::{DaemontoolsRecord, raw_pid, want_byte},
     tai::Scale,
@@ -115,7 +115,7 @@ impl EncoreRecord {
 
     /// The record in the terms shared by all dialects.
     #[must_use]
-    pub const fn status(&self) -> Status {
+    pub const fn facts(&self) -> Facts {
         let common = self.common();
         let process = Pid::new(common.raw_pid() as u64);
         let has_pid = common.raw_pid() != 0;
@@ -134,7 +134,7 @@ impl EncoreRecord {
             (EncoreStage::Unknown(byte), _) => (Phase::Unknown(byte), Stage::NotReported),
         };
         let finishing = matches!(phase, Phase::Finish);
-        Status {
+        Facts {
             phase,
             stage,
             want: Some(common.want()),
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_stop_script_is_not_the_service() {
-        let status = EncoreRecord::from_bytes(STOP_SCRIPT).status();
+        let status = EncoreRecord::from_bytes(STOP_SCRIPT).facts();
         assert_eq!((status.state(), status.pid), (State::Finishing, None));
         assert_eq!(status.finish_pid.map(Pid::get), Some(21618));
     }
@@ -208,7 +208,7 @@ mod tests {
         let state = |stage: u8, pid: u8| {
             let mut bytes = STOP_SCRIPT;
             [bytes[12], bytes[13], bytes[17], bytes[18]] = [pid, 0, b'u', stage];
-            EncoreRecord::from_bytes(bytes).status().state()
+            EncoreRecord::from_bytes(bytes).facts().state()
         };
         let words: std::vec::Vec<_> =
             (0..=6).map(|stage| (state(stage, 0), state(stage, 9))).collect();

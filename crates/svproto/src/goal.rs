@@ -6,7 +6,7 @@
 
 use core::{fmt, time::Duration};
 
-use crate::{LastExit, Op, Phase, Readiness, Reading, Stage, State, Status, UnixTime, Want};
+use crate::{Facts, LastExit, Op, Phase, Readiness, Reading, Stage, State, UnixTime, Want};
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,9 +201,9 @@ impl Pursuit {
             Reading::Unsupervised if self.goal == Goal::Gone => return Verdict::Reached,
             Reading::Unsupervised => return Verdict::Never(Why::Unsupervised),
             Reading::NotYet => return Verdict::Pending { look_again: None },
-            Reading::Status(status) => status,
+            Reading::Record(status) => status,
         };
-        let base = self.baseline.status();
+        let base = self.baseline.facts();
         self.termed |=
             status.got_term == Some(true) && base.is_some_and(|base| base.got_term == Some(false));
         if let Some(verdict) = self.once_during_finish(status, now) {
@@ -238,7 +238,7 @@ impl Pursuit {
                 _ => self.reached_or(false, status),
             },
             Goal::Restarted => {
-                let since = self.baseline.status().and_then(|base| base.since);
+                let since = self.baseline.facts().and_then(|base| base.since);
                 let another = is_up(status) && self.is_another_run(status);
                 self.reached_or(another || (is_held(status) && status.since > since), status)
             }
@@ -259,8 +259,8 @@ impl Pursuit {
     ///
     /// s6 writes the same record for a process that was told to end and for one whose run was to be
     /// the last; the latter stays. If it is still there when the first would have gone, it counts.
-    fn leaves(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
-        let base = self.baseline.status()?;
+    fn leaves(&mut self, status: &Facts, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.facts()?;
         let same = base.pid.is_some() && base.pid == status.pid && base.since == status.since;
         if self.wish != Wish::Up || !is_up(status) || !same {
             return None;
@@ -280,8 +280,8 @@ impl Pursuit {
     }
 
     /// What a want that is contrary to the request comes to; `None` if it is not.
-    fn against_the_wish(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
-        let base = self.baseline.status().and_then(|base| base.want);
+    fn against_the_wish(&mut self, status: &Facts, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.facts().and_then(|base| base.want);
         let met_before = base.is_some() && self.wish.is_met_by(base);
         if self.wish.is_met_by(status.want) {
             self.acknowledged |= !met_before || self.contrary_since.is_some();
@@ -309,7 +309,7 @@ impl Pursuit {
 
     /// For goals that need a process: reached, or out of reach once the supervisor will not start
     /// one any more.
-    fn reached_or(&self, reached: bool, status: &Status) -> Verdict {
+    fn reached_or(&self, reached: bool, status: &Facts) -> Verdict {
         let ended_for_good = is_down(status) && !matches!(status.want, Some(Want::Up));
         if reached {
             Verdict::Reached
@@ -320,13 +320,13 @@ impl Pursuit {
         }
     }
 
-    const fn given_up(&self, status: &Status) -> Why {
+    const fn given_up(&self, status: &Facts) -> Why {
         let exit = status.last_exit;
         if self.refused { Why::Refused { exit } } else { Why::GivenUp { exit } }
     }
 
     /// Wanted up once, and no longer.
-    fn without_a_wish(&self, status: &Status) -> Verdict {
+    fn without_a_wish(&self, status: &Facts) -> Verdict {
         if is_down(status) {
             Verdict::Never(self.given_up(status))
         } else {
@@ -336,27 +336,27 @@ impl Pursuit {
 
     /// Whether "down and not wanted up" is an outcome and not merely where the wait began: somebody
     /// who only looks on may still see it started.
-    fn has_begun(&self, status: &Status) -> bool {
+    fn has_begun(&self, status: &Facts) -> bool {
         match self.wish {
             Wish::Up | Wish::Down => true,
             Wish::Once => false,
             Wish::None => self
                 .baseline
-                .status()
+                .facts()
                 .is_some_and(|base| base.since != status.since && base.phase != Phase::Down),
         }
     }
 
     /// A run that was asked for while `finish` ran. runit and s6 then take it for "let this run be the
     /// last", which it is already: the service goes down, and that is no run.
-    fn once_during_finish(&mut self, status: &Status, now: UnixTime) -> Option<Verdict> {
-        let base = self.baseline.status()?;
+    fn once_during_finish(&mut self, status: &Facts, now: UnixTime) -> Option<Verdict> {
+        let base = self.baseline.facts()?;
         if self.wish != Wish::Once || base.phase != Phase::Finish || !is_down(status) {
             return None;
         }
         if matches!(status.want, Some(Want::Up)) {
             // Between two runs, and the request not read yet: from here it is as anywhere.
-            self.baseline = Reading::Status(*status);
+            self.baseline = Reading::Record(*status);
             return Some(Verdict::Pending { look_again: None });
         }
         let since = *self.down_since.get_or_insert(now);
@@ -368,21 +368,21 @@ impl Pursuit {
 
     /// Whether a service that was down had a run in between, which nobody saw: wanted up, started,
     /// ended and given up within one look.
-    fn has_run_since(&self, status: &Status) -> bool {
-        self.baseline.status().is_some_and(|base| is_down(base) && status.since > base.since)
+    fn has_run_since(&self, status: &Facts) -> bool {
+        self.baseline.facts().is_some_and(|base| is_down(base) && status.since > base.since)
     }
 
     /// Whether the one run that was asked for is over already. Its end is all that is left to see
     /// of a run of a millisecond.
-    fn has_run_once(&self, status: &Status) -> bool {
-        let since = self.baseline.status().and_then(|base| base.since);
+    fn has_run_once(&self, status: &Facts) -> bool {
+        let since = self.baseline.facts().and_then(|base| base.since);
         self.wish == Wish::Once && is_down(status) && status.since > since
     }
 
     /// Whether a process is another one than that of the baseline: a later start, at full
     /// precision, or another pid where the clock was stepped.
-    fn is_another_run(&self, status: &Status) -> bool {
-        match self.baseline.status() {
+    fn is_another_run(&self, status: &Facts) -> bool {
+        match self.baseline.facts() {
             Some(base) if matches!(base.phase, Phase::Up) => {
                 status.pid.is_some() && (base.pid != status.pid || status.since > base.since)
             }
@@ -396,7 +396,7 @@ fn pending_unless(reached: bool) -> Verdict {
     if reached { Verdict::Reached } else { Verdict::Pending { look_again: None } }
 }
 
-fn is_up(status: &Status) -> bool {
+fn is_up(status: &Facts) -> bool {
     matches!(status.state(), State::Up | State::Ready | State::Paused | State::Starting)
         && matches!(status.phase, Phase::Up)
         // What runs before `run` (encore), or may turn out not to be executable (systemd).
@@ -404,7 +404,7 @@ fn is_up(status: &Status) -> bool {
 }
 
 /// It has done what it had to, and its supervisor takes it for up from then on (systemd).
-fn is_held(status: &Status) -> bool {
+fn is_held(status: &Facts) -> bool {
     matches!(
         (status.phase, status.stage, status.want),
         (Phase::Down, Stage::Exited, Some(Want::Up))
@@ -412,7 +412,7 @@ fn is_held(status: &Status) -> bool {
 }
 
 /// No process at all. runit's record may call a service down whose process lives.
-fn is_down(status: &Status) -> bool {
+fn is_down(status: &Facts) -> bool {
     matches!(status.phase, Phase::Down) && status.pid.is_none()
 }
 

@@ -10,7 +10,7 @@
 //!
 //! // What runsv 2.2.0 left in `supervise/status` of a running service.
 //! let bytes = *b"\x40\0\0\0\x6b\x03\x7e\x0d\x1b\x96\x47\x5c\xa7\x58\0\0\0u\0\x01";
-//! let status = Record::from_bytes(Dialect::Runit, &bytes)?.status();
+//! let status = Record::from_bytes(Dialect::Runit, &bytes)?.facts();
 //! assert_eq!(status.state(), State::Up);
 //! assert_eq!(status.pid.map(|pid| pid.get()), Some(22695));
 //! assert_eq!(status.since.map(|since| since.secs()), Some(1_795_390_979));
@@ -38,6 +38,7 @@ pub mod daemontools;
 pub mod dialect;
 pub mod encore;
 pub mod error;
+pub mod facts;
 pub mod files;
 pub mod goal;
 pub mod op;
@@ -47,7 +48,6 @@ pub mod runit;
 pub mod s6;
 pub mod scan;
 pub mod stamp;
-pub mod status;
 pub mod tai;
 pub mod track;
 pub mod version;
@@ -56,8 +56,8 @@ mod bytes;
 
 pub use dialect::{Dialect, Evidence};
 pub use error::DecodeError;
+pub use facts::{Facts, LastExit, Phase, Pid, Readiness, Reading, Stage, State, Want};
 pub use op::{Op, Unsupported};
 pub use record::Record;
-pub use status::{LastExit, Phase, Pid, Readiness, Reading, Stage, State, Status, Want};
 pub use tai::{Scale, Tai64n, UnixTime};
 pub use version::Version;

@@ -11,7 +11,7 @@
 
 use core::fmt;
 
-use crate::{Pid, Readiness, Scale, Status, Tai64n, stamp};
+use crate::{Facts, Pid, Readiness, Scale, Tai64n, stamp};
 
 /// When `supervise/ok` was last modified, in seconds of Unix time, where the file may be there.
 pub const MARK: i64 = 0;
@@ -45,7 +45,7 @@ impl Ready {
 
     /// What it says of the readiness of a status; `None` if that is of another process.
     #[must_use]
-    pub fn of(&self, status: &Status) -> Option<Readiness> {
+    pub fn of(&self, status: &Facts) -> Option<Readiness> {
         if status.pid != Some(self.pid) {
             return None;
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    DecodeError, Dialect, Pid, Status, Tai64n, UnixTime,
+    DecodeError, Dialect, Facts, Pid, Tai64n, UnixTime,
     daemontools::DaemontoolsRecord,
     encore::{EncorePairRecord, EncoreRecord},
     runit::RunitRecord,
@@ -151,21 +151,21 @@ impl Record {
     /// holds its logger too.
     #[inline]
     #[must_use]
-    pub const fn status(&self) -> Status {
+    pub const fn facts(&self) -> Facts {
         match self {
-            Self::Daemontools(record) => record.status(),
-            Self::Encore(record) => record.status(),
-            Self::EncorePair(record) => record.main().status(),
-            Self::Runit(record) => record.status(),
-            Self::S6(record) => record.status(),
+            Self::Daemontools(record) => record.facts(),
+            Self::Encore(record) => record.facts(),
+            Self::EncorePair(record) => record.main().facts(),
+            Self::Runit(record) => record.facts(),
+            Self::S6(record) => record.facts(),
         }
     }
 
     /// The logger's status, in the one dialect whose record holds it.
     #[must_use]
-    pub const fn log_status(&self) -> Option<Status> {
+    pub const fn log_facts(&self) -> Option<Facts> {
         match self {
-            Self::EncorePair(record) => Some(record.log().status()),
+            Self::EncorePair(record) => Some(record.log().facts()),
             Self::Daemontools(_) | Self::Encore(_) | Self::Runit(_) | Self::S6(_) => None,
         }
     }
@@ -207,7 +207,7 @@ impl Record {
         if pid != 0 && Pid::new(pid).is_none() {
             return Err(DecodeError::Pid { dialect, pid });
         }
-        match self.status().since {
+        match self.facts().since {
             Some(since) if is_a_date(since) => Ok(()),
             _ => Err(DecodeError::Stamp { dialect, label: self.since() }),
         }

@@ -15,7 +15,7 @@
 //! Source: `update_status` in `runsv.c`, runit 2.1.2; the same bytes from 2.2.0 and 2.3.1.
 
 use crate::{
-    LastExit, Phase, Pid, Readiness, Stage, Status, Tai64n, Want,
+    Facts, LastExit, Phase, Pid, Readiness, Stage, Tai64n, Want,
     bytes::{field, put, record_of_bytes},
     daemontools::raw_pid,
     tai::Scale,
@@ -76,7 +76,7 @@ impl RunitRecord {
     /// The record in the terms shared by all dialects.
     #[inline]
     #[must_use]
-    pub const fn status(&self) -> Status {
+    pub const fn facts(&self) -> Facts {
         // The pattern covers all 20 bytes, so the compiler checks the arithmetic of the layout.
         let [label @ .., p0, p1, p2, p3, paused, want, term, phase] = self.0;
         let raw_pid = u32::from_le_bytes([p0, p1, p2, p3]);
@@ -90,7 +90,7 @@ impl RunitRecord {
             other => Phase::Unknown(other),
         };
         let finishing = matches!(phase, Phase::Finish);
-        Status {
+        Facts {
             phase,
             stage: Stage::NotReported,
             want: Some(match want {

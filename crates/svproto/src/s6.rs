@@ -22,7 +22,7 @@ pub mod v2_13;
 pub mod v2_2;
 
 use crate::{
-    DecodeError, Dialect, LastExit, Phase, Pid, Readiness, Scale, Stage, Status, Tai64n, Want,
+    DecodeError, Dialect, Facts, LastExit, Phase, Pid, Readiness, Scale, Stage, Tai64n, Want,
 };
 
 /// An s6 status record of any layout.
@@ -116,14 +116,14 @@ impl S6Record {
 
     /// The record in the terms shared by all dialects.
     #[must_use]
-    pub const fn status(&self) -> Status {
-        self.status_on(Scale::LeapSeconds)
+    pub const fn facts(&self) -> Facts {
+        self.facts_on(Scale::LeapSeconds)
     }
 
     /// As [`S6Record::status`], for an s6 whose skalibs was built for a system clock on TAI.
     #[must_use]
-    pub const fn status_on(&self, scale: Scale) -> Status {
-        self.fields().status(scale)
+    pub const fn facts_on(&self, scale: Scale) -> Facts {
+        self.fields().facts(scale)
     }
 
     const fn fields(&self) -> Fields {
@@ -153,7 +153,7 @@ struct Fields {
 }
 
 impl Fields {
-    const fn status(self, scale: Scale) -> Status {
+    const fn facts(self, scale: Scale) -> Facts {
         let phase = match (self.pid, self.finishing) {
             (0, _) => Phase::Down,
             (_, true) => Phase::Finish,
@@ -163,7 +163,7 @@ impl Fields {
         // From 2.13.2 on, "paused" without a process marks a service that was never started.
         let not_started = matches!(phase, Phase::Down) && self.paused && !self.finishing;
         let process = Pid::new(self.pid);
-        Status {
+        Facts {
             phase,
             stage: Stage::NotReported,
             want: Some(self.want),

@@ -66,10 +66,10 @@ impl Tracker {
             (Some(last), now) if last == now => return None,
             (Some(_), Reading::Unsupervised) => Change::Unsupervised,
             (Some(_), Reading::NotYet) => return None,
-            (Some(Reading::Unsupervised | Reading::NotYet), Reading::Status(_)) => {
+            (Some(Reading::Unsupervised | Reading::NotYet), Reading::Record(_)) => {
                 Change::Supervised
             }
-            (Some(Reading::Status(_)), Reading::Status(_)) => Change::Changed,
+            (Some(Reading::Record(_)), Reading::Record(_)) => Change::Changed,
         };
         self.last = Some(reading);
         Some(Event { change, reading })
@@ -90,7 +90,7 @@ mod tests {
     fn reading(pid: u8) -> Reading {
         let mut bytes = [0; 20];
         [bytes[0], bytes[12], bytes[17], bytes[19]] = [0x40, pid, b'u', 1];
-        Reading::Status(Record::from_bytes(Dialect::Runit, &bytes).unwrap().status())
+        Reading::Record(Record::from_bytes(Dialect::Runit, &bytes).unwrap().facts())
     }
 
     #[track_caller]

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use svproto::{
-    Dialect, LastExit, Phase, Pid, Readiness, Record, State, Status, Want, s6::tally::Tally,
+    Dialect, Facts, LastExit, Phase, Pid, Readiness, Record, State, Want, s6::tally::Tally,
 };
 
 fn load(json: &str) -> Vec<Value> {
@@ -42,7 +42,7 @@ fn stamps_pids_wants_and_flags_are_those_of_the_index() {
     for entry in &corpus {
         let id = &entry["id"];
         let decoded = &entry["decoded"];
-        let status = record(entry).status();
+        let status = record(entry).facts();
         let since = status.since.unwrap();
         // The index rounds the nanoseconds of no stamp.
         assert_eq!(Some(since.secs()), decoded["since_unix"].as_i64(), "{id}");
@@ -66,7 +66,7 @@ fn stamps_pids_wants_and_flags_are_those_of_the_index() {
     }
 }
 
-fn check_s6(entry: &Value, status: &Status) {
+fn check_s6(entry: &Value, status: &Facts) {
     let (id, decoded) = (&entry["id"], &entry["decoded"]);
     let up = status.phase == Phase::Up;
     let want = if decoded["want_up"] == true { Want::Up } else { Want::Down };
@@ -97,7 +97,7 @@ fn bytes_that_name_a_dialect_are_of_it() {
         );
         told += usize::from(of_record.is_some());
         if dialect(&entry) == Dialect::Runit {
-            let runs = record(&entry).status().phase != Phase::Down;
+            let runs = record(&entry).facts().phase != Phase::Down;
             assert_eq!(of_record.is_some(), runs, "{}", entry["id"]);
         }
     }
@@ -108,7 +108,7 @@ fn bytes_that_name_a_dialect_are_of_it() {
 #[test]
 fn the_pid_is_that_of_the_script() {
     for entry in corpus() {
-        let status = record(&entry).status();
+        let status = record(&entry).facts();
         if let (Some(_), Some(finish)) = (status.finish_pid, pid(&entry["known_finish_pid"])) {
             assert_eq!(status.finish_pid, Some(finish), "{}", entry["id"]);
         }
@@ -125,7 +125,7 @@ fn the_pid_is_that_of_the_script() {
 fn sv_and_svstat_say_the_same() {
     for entry in corpus() {
         let id = &entry["id"];
-        let status = record(&entry).status();
+        let status = record(&entry).facts();
         let native = &entry["native"];
         let Some(line) = native["sv status"].as_str().or_else(|| native["svstat"].as_str()) else {
             continue;
@@ -166,7 +166,7 @@ fn s6_svstat_says_the_same() {
         let Some(fields) = entry["native"]["s6-svstat -o"].as_object() else { continue };
         seen += 1;
         let record = record(&entry);
-        let status = record.status();
+        let status = record.facts();
         let is = |name: &str| fields[name] == "true";
         assert_eq!(status.phase == Phase::Up, is("up"), "{id}");
         assert_eq!(status.want == Some(Want::Up), is("wantedup"), "{id}");
@@ -200,7 +200,7 @@ fn the_last_death_of_the_tally_is_the_one_of_the_record() {
     for entry in corpus() {
         let Some(hex) = entry["death_tally_hex"].as_str() else { continue };
         let tally = bytes(hex);
-        let status = record(&entry).status();
+        let status = record(&entry).facts();
         let Some(death) = Tally::new(&tally).last() else { continue };
         if let (LastExit::Exited { .. }, exit) | (exit, LastExit::Exited { .. }) =
             (status.last_exit, death.exit())
@@ -216,7 +216,7 @@ fn the_last_death_of_the_tally_is_the_one_of_the_record() {
 #[test]
 fn the_logger_of_an_encore_pair_has_a_status_of_its_own() {
     for entry in corpus().iter().filter(|entry| !entry["decoded_log"].is_null()) {
-        let log = record(entry).log_status().unwrap();
+        let log = record(entry).log_facts().unwrap();
         assert_eq!(log.pid, pid(&entry["decoded_log"]["pid"]));
         assert_eq!(log.since.unwrap().secs(), entry["decoded_log"]["since_unix"].as_i64().unwrap());
     }
@@ -229,7 +229,7 @@ fn the_writer_is_guessed_from_the_bytes_alone() {
     for entry in corpus() {
         let bytes = bytes(entry["hex"].as_str().unwrap());
         let guessed = Record::guess(&bytes).unwrap();
-        let down = guessed.status().phase == Phase::Down;
+        let down = guessed.facts().phase == Phase::Down;
         if guessed.dialect() != dialect(&entry) {
             assert_eq!(guessed.other_writer(), Some(dialect(&entry)), "{}", entry["id"]);
         }
@@ -274,7 +274,7 @@ fn each_scenario_has_its_word() {
     for entry in corpus() {
         let name = |key: &str| entry[key].as_str().unwrap().to_owned();
         if let Some(expected) = word(&name("supervisor"), &name("scenario")) {
-            assert_eq!(record(&entry).status().state(), expected, "{}", entry["id"]);
+            assert_eq!(record(&entry).facts().state(), expected, "{}", entry["id"]);
             seen += 1;
         }
     }

@@ -27,7 +27,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         1 => Just(Reading::Unsupervised),
         1 => Just(Reading::NotYet),
         6 => status.prop_map(|bytes| {
-            Reading::Status(Record::from_bytes(Dialect::Runit, &bytes).unwrap().status())
+            Reading::Record(Record::from_bytes(Dialect::Runit, &bytes).unwrap().facts())
         }),
     ]
 }
@@ -66,7 +66,7 @@ proptest! {
             match Record::from_bytes(dialect, &bytes) {
                 Ok(record) => {
                     prop_assert_eq!(record.as_bytes(), &bytes[..]);
-                    let status = record.status();
+                    let status = record.facts();
                     prop_assert!(status.pid.is_none() || status.finish_pid.is_none());
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),

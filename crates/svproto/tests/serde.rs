@@ -33,7 +33,7 @@ fn words_are_those_of_the_field() {
 #[test]
 fn a_whole_reading_survives() {
     let bytes = *b"\x40\0\0\0\x6b\x03\x7e\x0d\x1b\x96\x47\x5c\xa7\x58\0\0\0u\0\x01";
-    let reading = Reading::Status(Record::from_bytes(Dialect::Runit, &bytes).unwrap().status());
+    let reading = Reading::Record(Record::from_bytes(Dialect::Runit, &bytes).unwrap().facts());
     let json = serde_json::to_string(&reading).unwrap();
     assert_eq!(serde_json::from_str::<Reading>(&json).unwrap(), reading);
 }

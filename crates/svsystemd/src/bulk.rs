@@ -7,16 +7,17 @@ use std::{
     task::Waker,
 };
 
-use svclient::{Batch, Observation, Subscription};
+use svclient::{Group, Observation, Subscription};
 
 use crate::{
-    Action, Bus, Error, Properties, UnitName, UnitStatus, backend,
+    Action, Bus, Error, Properties, UnitName, UnitStatus,
     bus::Inner,
     direct::{self, Seen},
     error::Subject,
     listed::Listed,
     pump::Pump,
     router::Listening,
+    supervised,
 };
 
 /// The status of each unit, in their order.
@@ -116,7 +117,7 @@ async fn rung(
     Ok(listening)
 }
 
-impl Batch for AllUnits {
+impl Group for AllUnits {
     fn subscribe(
         &self,
         members: Vec<(&str, Waker)>,
@@ -134,12 +135,12 @@ impl Batch for AllUnits {
                 .zip(all)
                 .map(|(name, one)| match one {
                     Ok(listening) => Ok(Subscription::Wakes(Box::new(listening))),
-                    Err(why) => Err(backend::error(why, name)),
+                    Err(why) => Err(supervised::error(why, name)),
                 })
                 .collect(),
             Err(why) => {
                 let why = Arc::new(why);
-                names.iter().map(|name| Err(backend::shared_error(&why, name))).collect()
+                names.iter().map(|name| Err(supervised::shared_error(&why, name))).collect()
             }
         })
     }
@@ -148,7 +149,7 @@ impl Batch for AllUnits {
         let Some(bus) = self.0.upgrade().map(Bus::again) else {
             let gone = |name: &&str| {
                 let subject = (*name).to_owned();
-                Err(backend::error(Error::Lost { action: Action::Look, subject }, name))
+                Err(supervised::error(Error::Lost { action: Action::Look, subject }, name))
             };
             return names.iter().map(gone).collect();
         };
@@ -159,20 +160,20 @@ impl Batch for AllUnits {
             Ok(seen) => seen.into_iter(),
             Err(error) => {
                 let error = Arc::new(error);
-                let failed = |name: &&str| Err(backend::shared_error(&error, name));
+                let failed = |name: &&str| Err(supervised::shared_error(&error, name));
                 return names.iter().map(failed).collect();
             }
         };
         let answer = |(unit, name): (Result<UnitName, Error>, &&str)| match unit {
             Ok(_) => match seen.next() {
                 Some(Ok(observation)) => Ok(observation),
-                Some(Err(error)) => Err(backend::error(error, name)),
-                None => Err(backend::error(
+                Some(Err(error)) => Err(supervised::error(error, name)),
+                None => Err(supervised::error(
                     Error::Lost { action: Action::Look, subject: (*name).to_owned() },
                     name,
                 )),
             },
-            Err(error) => Err(backend::error(error, name)),
+            Err(error) => Err(supervised::error(error, name)),
         };
         units.into_iter().zip(names).map(answer).collect()
     }

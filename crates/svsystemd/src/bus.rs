@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     place: Place,
     calls: Mutex<Option<Arc<Pump>>>,
     router: Router,
-    batch: Arc<AllUnits>,
+    group: Arc<AllUnits>,
     memory: Mutex<Memory>,
 }
 
@@ -86,7 +86,7 @@ impl Bus {
             place,
             calls: Mutex::new(None),
             router,
-            batch: Arc::new(AllUnits(inner.clone())),
+            group: Arc::new(AllUnits(inner.clone())),
             memory: Mutex::default(),
         }))
     }
@@ -95,8 +95,8 @@ impl Bus {
         Self { inner, interactive: false, patience: Some(Self::PATIENCE) }
     }
 
-    pub(crate) fn batch(&self) -> Arc<AllUnits> {
-        Arc::clone(&self.inner.batch)
+    pub(crate) fn group(&self) -> Arc<AllUnits> {
+        Arc::clone(&self.inner.group)
     }
 
     /// The same bus, whose calls may make an agent ask the user for a password. Without it, what

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Everything that is asked is an [`Asked`]: `.await` it in any executor, or `.wait()` for it on a
-//! thread, also on one of an executor. [`Unit`] is an [`svclient::Backend`], so units go together
+//! thread, also on one of an executor. [`Unit`] is an [`svclient::Supervised`], so units go together
 //! with service directories in [`svclient::WatchSet`] and [`svclient::Bulk`].
 //!
 //! No program is run, no output is parsed, nothing is polled. Read in this order: [`Bus`], [`Unit`],
@@ -29,7 +29,6 @@
 
 mod action;
 mod asked;
-mod backend;
 mod bulk;
 mod bus;
 mod decode;
@@ -51,6 +50,7 @@ mod proxy;
 mod pump;
 mod router;
 mod status;
+mod supervised;
 mod transient;
 mod unit;
 mod value;

@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use svproto::{LastExit, Phase, Pid, Readiness, Stage, Status, UnixTime, Want};
+use svproto::{Facts, LastExit, Phase, Pid, Readiness, Stage, UnixTime, Want};
 
 use crate::{Load, Properties, ServiceResult, once};
 
@@ -51,7 +51,7 @@ impl JobKind {
 }
 
 /// The one place that maps a unit.
-pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess) -> Status {
+pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess) -> Facts {
     let (active, sub) = (unit.text("ActiveState"), unit.text("SubState"));
     // A signal may come when the next process is there, and the state is still that of before.
     let pid = Pid::new(unit.number("MainPID")).filter(|_| !matches!(active, "inactive" | "failed"));
@@ -69,7 +69,7 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
         stage = Stage::Exited;
     }
     let running = !matches!(phase, Phase::Down | Phase::Finish) || pid.is_some();
-    Status {
+    Facts {
         phase,
         stage,
         want: Some(want(unit, job)),

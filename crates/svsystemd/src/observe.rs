@@ -18,13 +18,14 @@ use std::{
 use svclient::Observation;
 
 use crate::{
-    Bus, Error, Properties, UnitName, UnitStatus, Value, backend, bulk,
+    Bus, Error, Properties, UnitName, UnitStatus, Value, bulk,
     direct::{self, Seen},
     listed::Listed,
     map::MainProcess,
     process,
     proxy::{self, MANAGER, SERVICE, UNIT},
     pump::Pump,
+    supervised,
 };
 
 /// Units of which something is kept, at most.
@@ -74,7 +75,7 @@ pub(crate) async fn observations(
 ) -> Result<Vec<Result<Observation, Error>>, Error> {
     let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
     let seen = direct::ask(bus, units.len(), questions).await?;
-    Ok(bulk::in_order(units, seen).map(|seen| Ok(backend::observation(&seen?))).collect())
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(supervised::observation(&seen?))).collect())
 }
 
 async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {

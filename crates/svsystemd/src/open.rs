@@ -2,9 +2,9 @@
 
 use std::{ffi::OsStr, sync::Arc};
 
-use svclient::Backend;
+use svclient::Supervised;
 
-use crate::{Bus, backend::error, names::TYPES};
+use crate::{Bus, names::TYPES, supervised::error};
 
 /// What names a unit beyond doubt, whatever it is called.
 const PREFIX: &str = "systemd:";
@@ -14,9 +14,9 @@ const PREFIX: &str = "systemd:";
 ///
 /// # Errors
 ///
-/// Those of [`svclient::open`], and for units [`svclient::Error::Backend`]: a name that no unit can
+/// Those of [`svclient::open`], and for units [`svclient::Error::Other`]: a name that no unit can
 /// have, or no manager that answers.
-pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Backend>, svclient::Error> {
+pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, svclient::Error> {
     let name = name.as_ref();
     let Some(unit) = unit_in(name) else { return svclient::open(name) };
     let opened = Bus::system().wait().and_then(|bus| bus.unit(unit));

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use svproto::Status;
+use svproto::Facts;
 
 use crate::{
     Properties, UnitName, Value,
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnitStatus {
     /// In the words of all supervisors.
-    pub status: Status,
+    pub status: Facts,
     /// What there is of its unit file. A unit whose file has been removed or masked goes on running.
     pub load: Load,
     properties: Properties,

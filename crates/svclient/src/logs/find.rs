@@ -20,7 +20,7 @@ impl Service {
     /// none can be found.
     #[must_use]
     pub fn logs(&self) -> Vec<LogDir> {
-        let process = |service: &Self| service.status().ok()?.reading.status()?.pid;
+        let process = |service: &Self| service.status().ok()?.reading.facts()?.pid;
         let Some(logger) = self.log() else {
             return process(self).and_then(written_by).into_iter().collect();
         };

@@ -10,7 +10,7 @@ use std::{
 
 use nix::errno::Errno;
 use svproto::{
-    LastExit, Phase, Pid, Readiness, Reading, Stage, Status, UnixTime, Want, s6::event::Event,
+    Facts, LastExit, Phase, Pid, Readiness, Reading, Stage, UnixTime, Want, s6::event::Event,
 };
 
 use super::{world::Added, *};
@@ -49,7 +49,7 @@ struct Role {
     acknowledges: bool,
 }
 
-/// The scripted backend.
+/// The scripted service.
 #[derive(Clone)]
 struct Scripted {
     script: Arc<Mutex<Script>>,
@@ -84,7 +84,7 @@ impl Scripted {
     }
 }
 
-impl Backend for Scripted {
+impl Supervised for Scripted {
     fn name(&self) -> &str {
         &self.name
     }
@@ -99,7 +99,7 @@ impl Backend for Scripted {
 
     fn status(&self) -> Result<Observation, Error> {
         let now = self.script().services[self.at].now;
-        now.map_err(|kind| Error::Backend {
+        now.map_err(|kind| Error::Other {
             doing: "look at".into(),
             name: self.name.clone(),
             kind,
@@ -134,16 +134,16 @@ struct Theatre {
 }
 
 impl World<Scripted> for Theatre {
-    fn add(&mut self, backend: &Scripted) -> Result<Added, Error> {
-        if !backend.script().services[backend.at].watchable {
-            let (path, source) = (backend.name.clone().into(), Errno::EACCES.into());
+    fn add(&mut self, service: &Scripted) -> Result<Added, Error> {
+        if !service.script().services[service.at].watchable {
+            let (path, source) = (service.name.clone().into(), Errno::EACCES.into());
             let on = "supervise".into();
             return Err(Error::Denied { doing: "watch", needed: "read", on, path, source });
         }
-        self.keys.push(Some(backend.at));
+        self.keys.push(Some(service.at));
         self.most = self.most.max(self.keys.iter().flatten().count());
         let key = WatchKey::nth(self.keys.len() - 1);
-        Ok(Added { key, baseline: backend.status(), directory: None })
+        Ok(Added { key, baseline: service.status(), directory: None })
     }
 
     fn listen(&mut self, key: WatchKey) -> bool {
@@ -192,8 +192,8 @@ fn at_ms(clock: u64) -> UnixTime {
     UnixTime::EPOCH.saturating_add(Duration::from_secs(1000) + Duration::from_millis(clock))
 }
 
-fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Status {
-    Status {
+fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Facts {
+    Facts {
         phase,
         stage: Stage::NotReported,
         want: Some(want),
@@ -207,8 +207,8 @@ fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Status {
     }
 }
 
-fn seen(status: Status) -> Observation {
-    let reading = Reading::Status(status);
+fn seen(status: Facts) -> Observation {
+    let reading = Reading::Record(status);
     let liveness = Liveness::Alive { supervisor: None };
     Observation { reading, liveness, normally: None, dialect: None, notifies: None }
 }
@@ -235,7 +235,7 @@ fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
 
 struct Play {
     theatre: Theatre,
-    backends: Vec<Scripted>,
+    services: Vec<Scripted>,
     enough: Enough,
 }
 
@@ -243,12 +243,12 @@ impl Play {
     fn new(services: Vec<Role>) -> Self {
         let count = services.len();
         let script = Arc::new(Mutex::new(Script { services, ..Script::default() }));
-        let backends = (0..count)
+        let services = (0..count)
             .map(|at| Scripted { script: Arc::clone(&script), at, name: format!("service-{at}") })
             .collect();
         let start = Instant::now();
         let theatre = Theatre { script, start, keys: vec![], most: 0 };
-        Self { theatre, backends, enough: Enough::All }
+        Self { theatre, services, enough: Enough::All }
     }
 
     fn run(&mut self, request: &Request, deadline: u64) -> Vec<Result<Outcome, Error>> {
@@ -263,11 +263,11 @@ impl Play {
         deadline: u64,
     ) -> Vec<Result<Outcome, Error>> {
         let deadline = self.theatre.start + Duration::from_millis(deadline);
-        let backends = &self.backends;
+        let services = &self.services;
         let terms = Terms { request, prober, limit, enough: self.enough, deadline };
         let mut told = Vec::new();
         let results =
-            pursue_in(&mut self.theatre, backends, &terms, &mut |at, _| told.push(at)).unwrap();
+            pursue_in(&mut self.theatre, services, &terms, &mut |at, _| told.push(at)).unwrap();
         let asked = |at: &usize| !matches!(results[*at], Ok(Outcome::NotAsked));
         told.sort_unstable();
         assert_eq!(told, (0..results.len()).filter(asked).collect::<Vec<_>>(), "told of each once");
@@ -283,7 +283,7 @@ impl Play {
 fn reached(result: &Result<Outcome, Error>) -> (u64, u64) {
     match result {
         Ok(Outcome::Reached { observation, took }) => {
-            let pid = observation.reading.status().unwrap().pid.map_or(0, |pid| pid.get().into());
+            let pid = observation.reading.facts().unwrap().pid.map_or(0, |pid| pid.get().into());
             (pid, u64::try_from(took.as_millis()).unwrap())
         }
         other => panic!("{other:?}"),
@@ -445,9 +445,9 @@ fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
     let mut play = Play::new(vec![role(down(0), &[started, again])]);
     let asked_about = Mutex::new(vec![]);
     let count = Cell::new(0);
-    let prober = Prober::asking(Duration::from_millis(50), |backend, observation| {
-        let pid = observation.reading.status().unwrap().pid.unwrap().get();
-        asked_about.lock().unwrap().push((backend.name().to_owned(), pid));
+    let prober = Prober::asking(Duration::from_millis(50), |service, observation| {
+        let pid = observation.reading.facts().unwrap().pid.unwrap().get();
+        asked_about.lock().unwrap().push((service.name().to_owned(), pid));
         count.set(count.get() + 1);
         count.get() == 5
     });
@@ -516,7 +516,7 @@ fn the_rules_of_checking_differ_for_what_does_not_stand_as_it_is_wanted() {
 #[test]
 fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
     let exit = LastExit::Exited { code: 3 };
-    let refused = Status { last_exit: exit, ..status(Phase::Down, 0, Want::Down, 30) };
+    let refused = Facts { last_exit: exit, ..status(Phase::Down, 0, Want::Down, 30) };
     // The record comes before the letters, and the letters may be lost.
     let answers = [("up", 10, Turn::Is(up(7, 10))), ("up", 30, Turn::Is(seen(refused)))];
     let letters = [("up", 31, Turn::Letter(Event::Failed)), ("up", 31, Turn::Letter(Event::Down))];
@@ -543,11 +543,11 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
     let roles = (1..=200).map(|n| role(up(n, 0), &[])).collect();
     let play = Play::new(roles);
     for threads in [1, 2, 7] {
-        let bulk = Bulk::new(&play.backends).parallel(NonZeroUsize::new(threads).unwrap());
+        let bulk = Bulk::new(&play.services).parallel(NonZeroUsize::new(threads).unwrap());
         let pids: Vec<u32> = bulk
             .statuses()
             .into_iter()
-            .map(|status| status.unwrap().reading.status().unwrap().pid.unwrap().get())
+            .map(|status| status.unwrap().reading.facts().unwrap().pid.unwrap().get())
             .collect();
         assert_eq!(pids, (1..=200).collect::<Vec<u32>>());
         assert_eq!(bulk.send(Op::Usr1).iter().flatten().count(), 200);
@@ -559,12 +559,12 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
 /// in between was seen by nobody.
 #[test]
 fn what_a_backend_says_after_it_has_acknowledged_is_the_answer() {
-    let failed = seen(Status { stage: Stage::Failed, ..status(Phase::Down, 0, Want::Down, 7) });
+    let failed = seen(Facts { stage: Stage::Failed, ..status(Phase::Down, 0, Want::Down, 7) });
     let answering = |answer| {
         let answers = [("up", 0, Turn::Is(answer)), ("up", 9, Turn::Is(up(3, 9)))];
         Role { acknowledges: true, ..role(down(1), &answers) }
     };
-    let starting = seen(Status { stage: Stage::Starting, ..status(Phase::Down, 0, Want::Up, 7) });
+    let starting = seen(Facts { stage: Stage::Starting, ..status(Phase::Down, 0, Want::Up, 7) });
     let mut play = Play::new(vec![
         answering(failed),
         answering(starting),

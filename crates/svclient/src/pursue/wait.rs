@@ -13,7 +13,7 @@ use super::{
     world::{Added, World},
 };
 use crate::{
-    Backend, Error, Observation, Service, WatchKey,
+    Error, Observation, Service, Supervised, WatchKey,
     check::{self, Script},
 };
 
@@ -82,7 +82,7 @@ pub(crate) struct Prober<'a> {
     ask: Option<(Duration, Box<Ask<'a>>)>,
 }
 
-type Ask<'a> = dyn Fn(&dyn Backend, &Observation) -> bool + 'a;
+type Ask<'a> = dyn Fn(&dyn Supervised, &Observation) -> bool + 'a;
 
 impl<'a> Prober<'a> {
     pub(crate) const fn none() -> Self {
@@ -91,7 +91,7 @@ impl<'a> Prober<'a> {
 
     pub(crate) fn asking(
         every: Duration,
-        ask: impl Fn(&dyn Backend, &Observation) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Observation) -> bool + 'a,
     ) -> Self {
         Self { ask: Some((every, Box::new(ask))) }
     }
@@ -110,15 +110,15 @@ const HEARING: Duration = Duration::from_secs(1);
 
 impl Wait {
     /// Arms the watch and takes the baseline.
-    pub(super) fn begin<B: Backend>(
+    pub(super) fn begin<B: Supervised>(
         world: &mut impl World<B>,
-        backend: &B,
+        service: &B,
         request: &Request,
         prober: &Prober<'_>,
     ) -> Self {
-        let (key, directory, baseline) = match world.add(backend) {
+        let (key, directory, baseline) = match world.add(service) {
             Ok(Added { key, baseline, directory }) => (Some(key), directory, baseline),
-            Err(Error::Denied { .. }) => (None, None, backend.status()),
+            Err(Error::Denied { .. }) => (None, None, service.status()),
             Err(error) => (None, None, Err(error)),
         };
         let last = match baseline {
@@ -173,24 +173,24 @@ impl Wait {
     }
 
     /// Sends the request, or notes that it must be tried again.
-    pub(super) fn ask<B: Backend>(
+    pub(super) fn ask<B: Supervised>(
         &mut self,
         world: &impl World<B>,
-        backend: &B,
+        service: &B,
         request: &Request,
     ) {
         let State::Waiting(waiting) = &mut self.state else { return };
         let now = world.now();
         waiting.ask_again = None;
-        match request.send(backend) {
+        match request.send(service) {
             Ok(()) => {
                 waiting.refused = None;
                 waiting.asked = now;
                 waiting.kill_at = request.kill_after.and_then(|after| now.checked_add(after));
-                if backend.acknowledges() {
+                if service.acknowledges() {
                     // What was seen before is no answer, and whatever is seen from now on is.
                     waiting.pursuit.acknowledge();
-                    self.take(world, backend.status());
+                    self.take(world, service.status());
                     return;
                 }
                 // Somebody took it, so what was seen before is not how it stands.
@@ -223,7 +223,7 @@ impl Wait {
     }
 
     /// Takes what was seen.
-    pub(super) fn take<B: Backend>(
+    pub(super) fn take<B: Supervised>(
         &mut self,
         world: &impl World<B>,
         observation: Result<Observation, Error>,
@@ -243,10 +243,10 @@ impl Wait {
     }
 
     /// Does what is due.
-    pub(super) fn go_on<B: Backend>(
+    pub(super) fn go_on<B: Supervised>(
         &mut self,
         world: &impl World<B>,
-        backend: &B,
+        service: &B,
         request: &Request,
         prober: &Prober<'_>,
         now: Instant,
@@ -254,19 +254,19 @@ impl Wait {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let State::Waiting(waiting) = &mut self.state else { return };
         if is_due(waiting.ask_again) {
-            self.ask(world, backend, request);
+            self.ask(world, service, request);
             return;
         }
         if is_due(waiting.look_again) {
             waiting.look_again = self.key.is_none().then(|| now + LOOK_AGAIN);
-            self.take(world, backend.status());
+            self.take(world, service.status());
             return;
         }
         if is_due(waiting.kill_at) {
             waiting.kill_at = None;
             // Only `run`: runit answers a kill during `finish` by running `finish` once more.
             if runs(&waiting.last) && waiting.is_to_end(request) {
-                match backend.send(Op::Kill) {
+                match service.send(Op::Kill) {
                     Ok(()) => (),
                     Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
                         waiting.kill_at = Some(now + ASK_AGAIN);
@@ -282,7 +282,7 @@ impl Wait {
         }
         if let Some(probe) = waiting.probe.as_mut().filter(|probe| is_due(probe.at)) {
             let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
-            match probe.go_on(backend, &observation, prober, now) {
+            match probe.go_on(service, &observation, prober, now) {
                 Ok(true) => self.end(Ok(Outcome::Reached { observation, took })),
                 Ok(false) => (),
                 Err(error) => self.end(Err(error)),
@@ -360,7 +360,7 @@ impl Waiting {
     /// left; else the one that was there before, and not the one that has followed it.
     fn is_to_end(&self, request: &Request) -> bool {
         let run = |seen: &Observation| {
-            let status = seen.reading.status()?;
+            let status = seen.reading.facts()?;
             Some((status.pid, status.since))
         };
         matches!(request.goal, Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
@@ -375,7 +375,7 @@ impl Probe {
         directory: Option<&Service>,
         baseline: &Observation,
     ) -> Option<Self> {
-        let readiness = baseline.reading.status().map(|status| status.readiness);
+        let readiness = baseline.reading.facts().map(|status| status.readiness);
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
         let asks_ready = request.goal == Goal::Ready && is_silent;
         let script = |service: &&Service| {
@@ -401,14 +401,14 @@ impl Probe {
     /// Asks, or looks for the answer. `true` once it is yes.
     fn go_on(
         &mut self,
-        backend: &dyn Backend,
+        service: &dyn Supervised,
         observation: &Observation,
         prober: &Prober<'_>,
         now: Instant,
     ) -> Result<bool, Error> {
         let (answer, again) = match &self.what {
             What::Closure => match &prober.ask {
-                Some((every, ask)) => (Some(ask(backend, observation)), *every),
+                Some((every, ask)) => (Some(ask(service, observation)), *every),
                 None => (Some(true), Duration::ZERO),
             },
             What::Script(service) => {
@@ -431,7 +431,7 @@ impl Probe {
 
 /// The process that is there, be it that of `finish`, about which `sv` asks as well.
 fn process(observation: &Observation) -> Option<Pid> {
-    observation.reading.status().and_then(|status| status.pid.or(status.finish_pid))
+    observation.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
 }
 
 /// Whether there is something to ask about.
@@ -441,5 +441,5 @@ fn has_process(observation: &Observation) -> bool {
 
 /// Whether there is a process of `run`.
 fn runs(observation: &Observation) -> bool {
-    observation.reading.status().is_some_and(|status| status.phase == Phase::Up)
+    observation.reading.facts().is_some_and(|status| status.phase == Phase::Up)
 }

@@ -4,12 +4,12 @@ use std::time::{Instant, SystemTime};
 
 use svproto::{Dialect, UnixTime, s6::event::Event};
 
-use crate::{Backend, Error, News, Observation, Service, WatchKey, WatchSet};
+use crate::{Error, News, Observation, Service, Supervised, WatchKey, WatchSet};
 
 /// The world.
 pub(crate) trait World<B> {
     /// Arms a watch and takes the baseline.
-    fn add(&mut self, backend: &B) -> Result<Added, Error>;
+    fn add(&mut self, service: &B) -> Result<Added, Error>;
 
     /// Whether there is a `finish` that may refuse another start (125), and that will be heard. Only
     /// s6 tells, and only its listeners.
@@ -44,15 +44,15 @@ pub(crate) struct Heard {
     pub(crate) observation: Result<Observation, Error>,
 }
 
-impl<B: Backend + Clone + 'static> World<B> for WatchSet {
-    fn add(&mut self, backend: &B) -> Result<Added, Error> {
-        let (key, baseline) = self.add_and_look(backend.clone())?;
-        Ok(Added { key, baseline, directory: self.service(key).cloned() })
+impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
+    fn add(&mut self, service: &B) -> Result<Added, Error> {
+        let (key, baseline) = self.add_and_look(service.clone())?;
+        Ok(Added { key, baseline, directory: self.directory(key).cloned() })
     }
 
     fn listen(&mut self, key: WatchKey) -> bool {
         let may_refuse = self
-            .service(key)
+            .directory(key)
             .is_some_and(|service| service.dialect() == Some(Dialect::S6) && service.has_finish());
         may_refuse && Self::listen(self, key).is_ok()
     }

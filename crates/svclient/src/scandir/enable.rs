@@ -169,7 +169,7 @@ impl ScanDir {
 /// A record is waited for, too: until it is there, what is asked of the supervisor may be lost.
 fn is_supervised(observation: &Observation) -> bool {
     observation.liveness.is_alive() == Some(true)
-        && matches!(observation.reading, Reading::Status(_))
+        && matches!(observation.reading, Reading::Record(_))
 }
 
 /// The path from the root, links in it unfollowed: what an administrator would link to.

@@ -53,7 +53,7 @@ impl Service {
     ) -> Option<Observation> {
         let dialect = self.dialect?;
         let record = self.read_record(dialect).ok()??;
-        let reading = Reading::Status(record.status());
+        let reading = Reading::Record(record.facts());
         // Whether it is the embedded supervisor is not known; under runsv nothing is found.
         let answer = Answer { liveness, tells_readiness: true };
         Some(self.with_readiness(reading, answer, Some(dialect), normally))
@@ -80,7 +80,7 @@ impl Service {
             return None;
         }
         let record = Self::record_of(dialect, &at, bytes).ok()??;
-        let reading = Reading::Status(record.status());
+        let reading = Reading::Record(record.facts());
         Some(self.with_what_is_beside(reading, answer, Some(dialect)))
     }
 }

@@ -47,7 +47,7 @@ impl WatchSet {
     /// # Errors
     ///
     /// [`Error::NotFound`] for a key of no service and where there is no event directory (s6 makes
-    /// it when it first runs), [`Error::Backend`] of kind [`ErrorKind::Unsupported`] where s6 does not
+    /// it when it first runs), [`Error::Other`] of kind [`ErrorKind::Unsupported`] where s6 does not
     /// supervise,
     /// [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The service is
     /// watched by its record as before.
@@ -55,12 +55,12 @@ impl WatchSet {
         let Some(member) = self.members.get(&key) else {
             return Err(Error::NotFound { path: files::EVENT.into() });
         };
-        let backend = member.subject.backend();
-        let of_s6 = member.subject.service().filter(|it| it.dialect() == Some(Dialect::S6));
+        let service = member.subject.service();
+        let of_s6 = member.subject.directory().filter(|it| it.dialect() == Some(Dialect::S6));
         let Some(service) = of_s6 else {
-            return Err(Error::Backend {
+            return Err(Error::Other {
                 doing: "listen to".into(),
-                name: backend.name().into(),
+                name: service.name().into(),
                 kind: ErrorKind::Unsupported,
                 hint: None,
                 source: "only s6 tells its transitions".into(),

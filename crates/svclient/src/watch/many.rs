@@ -5,27 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WatchKey, WatchSet};
 use crate::{
-    Backend, Error, Observation, Subscription,
-    backend::{Together, together},
+    Error, Observation, Subscription, Supervised,
+    supervised::{Together, together},
 };
 
 impl WatchSet {
     /// Adds services, as [`WatchSet::add`] does each; one result for each, in their order. Services
-    /// with the same [`Backend::batch`] are subscribed to and then looked at together: 200 units of
+    /// with the same [`Supervised::group`] are subscribed to and then looked at together: 200 units of
     /// systemd in 20 ms instead of 150.
-    pub fn add_all<B: Backend + 'static>(
+    pub fn add_all<B: Supervised + 'static>(
         &mut self,
-        backends: impl IntoIterator<Item = B>,
+        services: impl IntoIterator<Item = B>,
     ) -> Vec<Result<WatchKey, Error>> {
-        let backends: Vec<(WatchKey, B)> =
-            backends.into_iter().map(|backend| (self.next_key(), backend)).collect();
-        let mut subscriptions = self.subscribe_together(&backends);
-        let mut results = Vec::with_capacity(backends.len());
-        for (key, backend) in backends {
+        let services: Vec<(WatchKey, B)> =
+            services.into_iter().map(|service| (self.next_key(), service)).collect();
+        let mut subscriptions = self.subscribe_together(&services);
+        let mut results = Vec::with_capacity(services.len());
+        for (key, service) in services {
             let subscription = subscriptions
                 .remove(&key)
-                .unwrap_or_else(|| backend.subscribe(self.bells.bell(key)));
-            results.push(subscription.and_then(|how| self.insert(key, backend, how)));
+                .unwrap_or_else(|| service.subscribe(self.bells.bell(key)));
+            results.push(subscription.and_then(|how| self.insert(key, service, how)));
         }
         // All are subscribed to by now: what changes from here on is seen or heard.
         let keys: Vec<WatchKey> =
@@ -40,15 +40,15 @@ impl WatchSet {
         results
     }
 
-    fn subscribe_together<B: Backend>(
+    fn subscribe_together<B: Supervised>(
         &self,
-        backends: &[(WatchKey, B)],
+        services: &[(WatchKey, B)],
     ) -> BTreeMap<WatchKey, Result<Subscription, Error>> {
-        let members = backends.iter().map(|(key, backend)| (*key, backend as &dyn Backend));
+        let members = services.iter().map(|(key, service)| (*key, service as &dyn Supervised));
         let mut subscriptions = BTreeMap::new();
-        for (batch, members) in several(members) {
+        for (group, members) in several(members) {
             let wakers = members.iter().map(|(key, name)| (*name, self.bells.bell(*key)));
-            if let Some(answers) = batch.subscribe(wakers.collect()) {
+            if let Some(answers) = group.subscribe(wakers.collect()) {
                 subscriptions.extend(members.iter().map(|(key, _)| *key).zip(answers));
             }
         }
@@ -62,12 +62,12 @@ impl WatchSet {
     ) -> BTreeMap<WatchKey, Result<Observation, Error>> {
         let others = keys.filter_map(|key| {
             let subject = &self.members.get(&key)?.subject;
-            subject.service().is_none().then(|| (key, subject.backend()))
+            subject.directory().is_none().then(|| (key, subject.service()))
         });
         let mut seen = BTreeMap::new();
-        for (batch, members) in several(others) {
+        for (group, members) in several(others) {
             let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
-            let answers = batch.statuses(&names);
+            let answers = group.statuses(&names);
             seen.extend(members.iter().zip(answers).filter_map(|((key, _), answer)| {
                 let member = self.members.get(key)?;
                 Some((*key, answer.map(|observation| member.known_dead(observation))))
@@ -79,7 +79,7 @@ impl WatchSet {
 
 /// Those that are answered for together; whoever is alone is left out.
 fn several<'a>(
-    members: impl Iterator<Item = (WatchKey, &'a dyn Backend)>,
+    members: impl Iterator<Item = (WatchKey, &'a dyn Supervised)>,
 ) -> impl Iterator<Item = Together<'a, WatchKey>> {
     together(members).into_iter().filter(|(_, members)| members.len() > 1)
 }
@@ -94,7 +94,7 @@ mod tests {
     use svproto::{Dialect, Op, Reading, Record};
 
     use super::*;
-    use crate::{Batch, Liveness, News};
+    use crate::{Group, Liveness, News};
 
     /// What was asked of a manager, and who is to be woken.
     #[derive(Default)]
@@ -123,13 +123,13 @@ mod tests {
 
     fn observation() -> Observation {
         let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
-        let reading = Reading::Status(record.status());
+        let reading = Reading::Record(record.facts());
         let liveness = Liveness::Alive { supervisor: None };
         Observation { reading, liveness, normally: None, dialect: None, notifies: None }
     }
 
     fn failure(name: &str) -> Error {
-        Error::Backend {
+        Error::Other {
             doing: "look at".into(),
             name: name.into(),
             kind: crate::ErrorKind::NotFound,
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    impl Batch for Manager {
+    impl Group for Manager {
         fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>> {
             self.note(format!("statuses {}", names.join(" ")));
             if let Some(restless) = self.restless {
@@ -170,7 +170,7 @@ mod tests {
 
     struct Managed(&'static str, Option<Arc<Manager>>);
 
-    impl Backend for Managed {
+    impl Supervised for Managed {
         fn name(&self) -> &str {
             self.0
         }
@@ -198,8 +198,8 @@ mod tests {
             Ok(Subscription::Wakes(Box::new(())))
         }
 
-        fn batch(&self) -> Option<Arc<dyn Batch>> {
-            self.1.clone().map(|manager| manager as Arc<dyn Batch>)
+        fn group(&self) -> Option<Arc<dyn Group>> {
+            self.1.clone().map(|manager| manager as Arc<dyn Group>)
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
             names.iter().map(|&it| (it.to_owned(), News::Snapshot, it != "missing")).collect();
         assert_eq!(snapshots(&mut watch), expected);
         for (key, name) in keys.iter().flatten().zip(names) {
-            assert_eq!(watch.backend(*key).unwrap().name(), name);
+            assert_eq!(watch.service(*key).unwrap().name(), name);
         }
         // What is heard of many is asked in one go, too, and of one alone.
         for name in ["a", "b"] {

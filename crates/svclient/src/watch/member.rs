@@ -14,7 +14,7 @@ use svproto::{
 
 use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck, subject::Subject};
 use crate::{
-    Backend, Error, Liveness, Normally, Observation, Service, Subscription,
+    Error, Liveness, Normally, Observation, Service, Subscription, Supervised,
     changes::{DirId, Place},
     node,
 };
@@ -66,11 +66,11 @@ pub(super) struct Member {
 
 impl Member {
     /// A service that was not looked at yet, and how its changes are learned.
-    pub(super) fn new(backend: impl Backend + 'static, subscription: Subscription) -> Self {
+    pub(super) fn new(service: impl Supervised + 'static, subscription: Subscription) -> Self {
         let (subject, every, guard) = match subscription {
             Subscription::Directory(service) => (Subject::Directory(Arc::new(service)), None, None),
-            Subscription::Wakes(guard) => (Subject::Other(Arc::new(backend)), None, Some(guard)),
-            Subscription::Every(pause) => (Subject::Other(Arc::new(backend)), Some(pause), None),
+            Subscription::Wakes(guard) => (Subject::Other(Arc::new(service)), None, Some(guard)),
+            Subscription::Every(pause) => (Subject::Other(Arc::new(service)), Some(pause), None),
         };
         Self {
             listener: None,
@@ -117,7 +117,7 @@ impl Member {
         let is_settled = self.told && self.failed.is_none() && self.recheck.is_none();
         let is_all = heard.len() == 1 && heard.contains(&Place::Status);
         let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true))?;
-        let service = self.subject.service().filter(|_| is_settled && is_all)?;
+        let service = self.subject.directory().filter(|_| is_settled && is_all)?;
         service.next_record(liveness, self.normally?)
     }
 
@@ -138,7 +138,7 @@ impl Member {
     fn may_be_starting(&self, heard: &BTreeSet<Place>) -> bool {
         let anew = [Place::Layout, Place::Gone, Place::Anything];
         (!self.told || anew.iter().any(|place| heard.contains(place)))
-            && self.subject.service().is_some_and(Service::has_fresh_record)
+            && self.subject.directory().is_some_and(Service::has_fresh_record)
     }
 
     /// The next look, if what is seen contradicts what was heard, or still does.

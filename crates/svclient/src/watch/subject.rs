@@ -4,24 +4,24 @@ use std::{fmt, sync::Arc};
 
 use svproto::Dialect;
 
-use crate::{Backend, Error, Observation, Service};
+use crate::{Error, Observation, Service, Supervised};
 
-/// A member's backend. Directories are known as such: a set watches and reads them itself.
+/// A member's service. Directories are known as such: a set watches and reads them itself.
 #[derive(Clone)]
 pub(super) enum Subject {
     Directory(Arc<Service>),
-    Other(Arc<dyn Backend>),
+    Other(Arc<dyn Supervised>),
 }
 
 impl Subject {
-    pub(super) fn backend(&self) -> &dyn Backend {
+    pub(super) fn service(&self) -> &dyn Supervised {
         match self {
             Self::Directory(service) => &**service,
-            Self::Other(backend) => &**backend,
+            Self::Other(service) => &**service,
         }
     }
 
-    pub(super) fn service(&self) -> Option<&Service> {
+    pub(super) fn directory(&self) -> Option<&Service> {
         match self {
             Self::Directory(service) => Some(service),
             Self::Other(_) => None,
@@ -52,7 +52,7 @@ impl Subject {
     }
 
     pub(super) fn status(&self) -> Result<Observation, Error> {
-        self.backend().status()
+        self.service().status()
     }
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(service) => service.fmt(f),
-            Self::Other(backend) => f.debug_tuple("Backend").field(&backend.name()).finish(),
+            Self::Other(service) => f.debug_tuple("Supervised").field(&service.name()).finish(),
         }
     }
 }

@@ -28,9 +28,9 @@ use nix::{
     unistd::{gettid, mkfifo},
 };
 use svclient::{
-    Error, ErrorKind, Goal, LastExit, Liveness, News, Normally, Observation, Op, Outcome, Pid,
-    Readiness, Reading, Request, ScanDir, Service, State, Status, UnixTime, Version, Want,
-    WatchEvent, WatchSet, Why, pursue, signal_name,
+    Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Observation, Op, Outcome,
+    Pid, Readiness, Reading, Request, ScanDir, Service, State, UnixTime, Version, Want, WatchEvent,
+    WatchSet, Why, pursue, signal_name,
 };
 use svproto::{
     Scale, Tai64n,
@@ -110,20 +110,20 @@ fn soon(millis: u64) -> Instant {
 
 /// The next status for which `done` holds.
 #[track_caller]
-fn status_where(watch: &mut WatchSet, done: impl Fn(&Status) -> bool) -> Status {
+fn status_where(watch: &mut WatchSet, done: impl Fn(&Facts) -> bool) -> Facts {
     let holds = |event: &WatchEvent| {
-        event.observation.as_ref().is_ok_and(|seen| seen.reading.status().is_some_and(&done))
+        event.observation.as_ref().is_ok_and(|seen| seen.reading.facts().is_some_and(&done))
     };
     status(&event(watch, holds).observation.unwrap())
 }
 
 #[track_caller]
-fn until(watch: &mut WatchSet, state: State) -> Status {
+fn until(watch: &mut WatchSet, state: State) -> Facts {
     status_where(watch, |status| status.state() == state)
 }
 
 #[track_caller]
-fn wait_for(supervised: &Supervised, state: State) -> Status {
+fn wait_for(supervised: &Supervised, state: State) -> Facts {
     until(&mut watch(supervised), state)
 }
 
@@ -133,8 +133,8 @@ fn until_gone(watch: &mut WatchSet) {
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Status {
-    *observation.reading.status().unwrap()
+fn status(observation: &Observation) -> Facts {
+    *observation.reading.facts().unwrap()
 }
 
 fn ask(service: &Service, request: &Request, deadline: Instant) -> Result<Outcome, Error> {
@@ -178,12 +178,12 @@ fn poll_until(done: impl Fn() -> bool) {
 
 /// A service that ignores SIGTERM, and does so by now.
 #[track_caller]
-fn deaf_service(suite: Suite) -> (Supervised, Status) {
+fn deaf_service(suite: Suite) -> (Supervised, Facts) {
     start_deaf(suite, IGNORE_TERM)
 }
 
 #[track_caller]
-fn start_deaf(suite: Suite, run: &str) -> (Supervised, Status) {
+fn start_deaf(suite: Suite, run: &str) -> (Supervised, Facts) {
     let supervised = Supervised::start(suite, run);
     let up = wait_for(&supervised, State::Up);
     poll_until(|| supervised.dir().join("deaf").exists());
@@ -509,7 +509,7 @@ pub fn f39_a_record_that_may_be_read_is_told_though_nobody_may_be_asked(suite: S
     };
     let service = Service::open(&dir).unwrap();
     let observation = service.status().unwrap();
-    let read = observation.reading.status().map(Status::state);
+    let read = observation.reading.facts().map(Facts::state);
     match (dir.join("dead").exists(), suite) {
         // Its lock may be asked about by everybody.
         (false, Suite::S6) => {
@@ -652,7 +652,7 @@ pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(s
     supervised.supervise();
     let mut watch = watch(&supervised);
     event(&mut watch, |event| {
-        event.observation.as_ref().is_ok_and(|seen| seen.reading.status().is_some())
+        event.observation.as_ref().is_ok_and(|seen| seen.reading.facts().is_some())
     });
     let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1200)));
     let (observation, _) = passed(ask(&open(&supervised), &up_for, soon(2000)));
@@ -754,7 +754,7 @@ impl Locked {
     }
 
     #[track_caller]
-    fn status(&self, record: &[u8]) -> Status {
+    fn status(&self, record: &[u8]) -> Facts {
         status(&self.read(record).unwrap())
     }
 

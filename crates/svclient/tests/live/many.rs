@@ -13,12 +13,12 @@ use std::{
 
 use nix::{libc, sys::stat::Mode, unistd::mkfifo};
 use svclient::{
-    Backend, Bulk, Error, ErrorKind, Goal, Liveness, News, Observation, Op, Outcome, Reading,
-    Request, ScanDir, Service, State, Subscription, WatchSet,
+    Bulk, Error, ErrorKind, Goal, Liveness, News, Observation, Op, Outcome, Reading, Request,
+    ScanDir, Service, State, Subscription, Supervised, WatchSet,
 };
 
 use crate::{
-    supervised::{Suite, Supervised},
+    supervised::{Suite, Supervised as Started},
     waiting::{deadline, event, open, status_of, watch},
 };
 
@@ -27,7 +27,7 @@ const SLEEP: &str = "exec sleep 1000";
 /// A supervisor of somebody's own: what is asked of it is so a moment later.
 struct Own(Mutex<Option<Op>>);
 
-impl Backend for Own {
+impl Supervised for Own {
     fn name(&self) -> &'static str {
         "own"
     }
@@ -47,7 +47,7 @@ impl Backend for Own {
             (bytes[12], bytes[17], bytes[19]) = (42, b'u', 1);
         }
         let record = svproto::Record::from_bytes(svproto::Dialect::Runit, &bytes).unwrap();
-        let (reading, liveness) = (Reading::Status(record.status()), Liveness::Unknown);
+        let (reading, liveness) = (Reading::Record(record.facts()), Liveness::Unknown);
         Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
     }
 
@@ -55,7 +55,7 @@ impl Backend for Own {
         if !self.accepts(op) {
             let (doing, kind) = (format!("send `{op}` to"), ErrorKind::Unsupported);
             let source = "it knows up and down".into();
-            return Err(Error::Backend { doing, name: "own".into(), kind, hint: None, source });
+            return Err(Error::Other { doing, name: "own".into(), kind, hint: None, source });
         }
         *self.0.lock().unwrap() = Some(op);
         Ok(())
@@ -67,34 +67,34 @@ impl Backend for Own {
 }
 
 /// Every suite that is installed, with one service each that is down; and an own one.
-fn mixed() -> (Vec<Supervised>, Vec<Arc<dyn Backend>>) {
+fn mixed() -> (Vec<Started>, Vec<Arc<dyn Supervised>>) {
     let suites = [Suite::Runit, Suite::Daemontools, Suite::S6];
     let mut supervised = Vec::new();
     for suite in suites.into_iter().filter(|suite| suite.is_installed()) {
-        let mut one = Supervised::prepare(suite, SLEEP);
+        let mut one = Started::prepare(suite, SLEEP);
         one.file("down", "");
         one.supervise();
         let mut watch = watch(&one);
         event(&mut watch, |event| status_of(event).is_some_and(|s| s.state() == State::Down));
         supervised.push(one);
     }
-    let services = supervised.iter().map(|one| Arc::new(open(one)) as Arc<dyn Backend>);
-    let own: Arc<dyn Backend> = Arc::new(Own(Mutex::new(None)));
-    let backends = services.chain([own]).collect();
-    (supervised, backends)
+    let services = supervised.iter().map(|one| Arc::new(open(one)) as Arc<dyn Supervised>);
+    let own: Arc<dyn Supervised> = Arc::new(Own(Mutex::new(None)));
+    let services = services.chain([own]).collect();
+    (supervised, services)
 }
 
 #[test]
 fn services_of_every_kind_go_together() {
-    let (_supervised, backends) = mixed();
-    let bulk = Bulk::new(&backends).parallel(NonZeroUsize::new(2).unwrap());
+    let (_supervised, services) = mixed();
+    let bulk = Bulk::new(&services).parallel(NonZeroUsize::new(2).unwrap());
     for (request, state) in [(Request::up(), State::Up), (Request::down(), State::Down)] {
         for outcome in bulk.pursue(&request, deadline()).unwrap() {
             assert!(matches!(outcome, Ok(Outcome::Reached { .. })), "{outcome:?}");
         }
-        for (backend, status) in backends.iter().zip(bulk.statuses()) {
+        for (service, status) in services.iter().zip(bulk.statuses()) {
             let reading = status.unwrap().reading;
-            assert_eq!(reading.status().unwrap().state(), state, "{}", backend.name());
+            assert_eq!(reading.facts().unwrap().state(), state, "{}", service.name());
         }
     }
     // One that cannot is one result, and not the only one.
@@ -106,8 +106,8 @@ fn services_of_every_kind_go_together() {
 
 #[test]
 fn a_rolling_restart_has_one_service_down_at_a_time() {
-    let (_supervised, backends) = mixed();
-    let services = &backends[..backends.len() - 1];
+    let (_supervised, services) = mixed();
+    let services = &services[..services.len() - 1];
     let one = Bulk::new(services).limit(NonZeroUsize::MIN);
     for request in [Request::up(), Request::restart(), Request::down().until(Goal::Down)] {
         for outcome in one.pursue(&request, deadline()).unwrap() {
@@ -116,8 +116,8 @@ fn a_rolling_restart_has_one_service_down_at_a_time() {
     }
 }
 
-fn running(suite: Suite) -> (Supervised, WatchSet) {
-    let supervised = Supervised::start(suite, SLEEP);
+fn running(suite: Suite) -> (Started, WatchSet) {
+    let supervised = Started::start(suite, SLEEP);
     let mut watch = watch(&supervised);
     event(&mut watch, |event| status_of(event).is_some_and(|s| s.state() == State::Up));
     (supervised, watch)
@@ -125,7 +125,7 @@ fn running(suite: Suite) -> (Supervised, WatchSet) {
 
 /// A scan directory with links to services of every suite and in every condition, and with what is no
 /// service.
-fn street() -> (Vec<Supervised>, tempfile::TempDir) {
+fn street() -> (Vec<Started>, tempfile::TempDir) {
     let (mut supervised, _) = mixed();
     for suite in [Suite::Runit, Suite::Daemontools, Suite::S6] {
         if suite.is_installed() {
@@ -137,7 +137,7 @@ fn street() -> (Vec<Supervised>, tempfile::TempDir) {
             dead.signal(nix::sys::signal::Signal::SIGKILL);
             event(&mut watch, |event| event.news == News::Unsupervised);
             supervised.push(dead);
-            supervised.push(Supervised::prepare(suite, SLEEP));
+            supervised.push(Started::prepare(suite, SLEEP));
         }
     }
     let scan_dir = tempfile::tempdir().unwrap();

@@ -180,7 +180,7 @@ fn wait_for(dir: &Path) {
     watch.add(Service::open(dir).unwrap()).unwrap();
     let deadline = deadline();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if event.observation.is_ok_and(|seen| seen.reading.status().is_some()) {
+        if event.observation.is_ok_and(|seen| seen.reading.facts().is_some()) {
             return;
         }
     }
@@ -198,7 +198,7 @@ fn soon() -> Instant {
 #[track_caller]
 fn assert_supervised(enabled: &Enabled) {
     let Noticed::Supervised { observation } = &enabled.noticed else { panic!("{enabled:?}") };
-    assert!(observation.reading.status().is_some(), "{enabled:?}");
+    assert!(observation.reading.facts().is_some(), "{enabled:?}");
 }
 
 fn is_supervised(dir: &Path) -> bool {

@@ -9,8 +9,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Event, Goal, LastExit, News, Observation, OnFailure, Op, Outcome, Plan,
-    Reading, Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
+    Dialect, ErrorKind, Event, Facts, Goal, LastExit, News, Observation, OnFailure, Op, Outcome,
+    Plan, Reading, Request, Service, State, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
 };
 
 use crate::{
@@ -24,7 +24,7 @@ const IGNORE_TERM: &str = "trap '' TERM HUP\nexec sleep 1000";
 
 /// Waits until the script of [`IGNORE_TERM`] has come so far.
 #[track_caller]
-fn wait_until_deaf(up: &Status) -> Status {
+fn wait_until_deaf(up: &Facts) -> Facts {
     let path = format!("/proc/{}/status", up.pid.unwrap());
     let ignores_term = || {
         let text = fs::read_to_string(&path).unwrap();
@@ -41,12 +41,12 @@ fn wait_until_deaf(up: &Status) -> Status {
 
 /// Waits for a state.
 #[track_caller]
-fn until(watch: &mut WatchSet, state: State) -> Status {
+fn until(watch: &mut WatchSet, state: State) -> Facts {
     status_of(&event(watch, |event| status_of(event).is_some_and(|s| s.state() == state))).unwrap()
 }
 
 #[track_caller]
-fn wait_for(supervised: &Supervised, state: State) -> Status {
+fn wait_for(supervised: &Supervised, state: State) -> Facts {
     until(&mut watch(supervised), state)
 }
 
@@ -75,8 +75,8 @@ fn reached(outcome: Outcome) -> Observation {
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Status {
-    *observation.reading.status().unwrap()
+fn status(observation: &Observation) -> Facts {
+    *observation.reading.facts().unwrap()
 }
 
 pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
@@ -207,7 +207,7 @@ pub fn a_watch_sees_both_ends_and_says_each_thing_once(suite: Suite) {
             let observation = event.observation.as_ref().unwrap();
             assert_ne!(readings.last(), Some(&observation.reading), "said twice");
             readings.push(observation.reading);
-            observation.reading.status().is_some_and(|status| status.state() == state)
+            observation.reading.facts().is_some_and(|status| status.state() == state)
         })
     };
     let up = next(State::Up);
@@ -273,7 +273,7 @@ pub fn a_restart_is_another_process_even_within_the_same_second(suite: Suite) {
 
 /// A process other than the one before, started later.
 #[track_caller]
-fn check_restart(supervised: &Supervised, before: Option<&Status>, restart: &Request) {
+fn check_restart(supervised: &Supervised, before: Option<&Facts>, restart: &Request) {
     let after = status(&reached(request(&open(supervised), restart)));
     assert!(after.pid.is_some() && after.want == Some(Want::Up), "{after:?}");
     if let Some(before) = before {
@@ -735,7 +735,7 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
         let now = event.observation.unwrap();
         if let Some(before) = last.insert(event.key, now) {
             assert_ne!(before.reading, now.reading, "{:?}", event.news);
-            let since = |seen: Observation| seen.reading.status().unwrap().since;
+            let since = |seen: Observation| seen.reading.facts().unwrap().since;
             assert!(since(now) >= since(before), "{now:?} after {before:?}");
         }
     };

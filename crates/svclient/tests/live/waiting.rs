@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use svclient::{Service, Status, WatchEvent, WatchSet};
+use svclient::{Facts, Service, WatchEvent, WatchSet};
 
 use crate::supervised::{PATIENCE, Supervised};
 
@@ -34,6 +34,6 @@ pub fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) ->
     panic!("not seen in time; seen {seen:#?}");
 }
 
-pub fn status_of(event: &WatchEvent) -> Option<Status> {
-    event.observation.as_ref().ok()?.reading.status().copied()
+pub fn status_of(event: &WatchEvent) -> Option<Facts> {
+    event.observation.as_ref().ok()?.reading.facts().copied()
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Service, State, Status};
+use svcmgr::{Facts, Service, State};
 
 use crate::supervised::{PATIENCE, Suite, Supervised};
 
@@ -42,12 +42,12 @@ pub fn run<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) -> St
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn status(supervised: &Supervised) -> Option<Status> {
+fn status(supervised: &Supervised) -> Option<Facts> {
     let service = Service::open(supervised.dir()).unwrap();
-    service.status().unwrap().reading.status().copied()
+    service.status().unwrap().reading.facts().copied()
 }
 
-fn up(supervised: &Supervised) -> Status {
+fn up(supervised: &Supervised) -> Facts {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match status(supervised) {
@@ -99,8 +99,8 @@ pub fn the_bulk_example_restarts_them_one_after_the_other(suite: Suite) {
 }
 
 #[test]
-fn the_own_backend_example_is_asked_and_watched_like_all_others() {
-    let said = run("own_backend", ["sleep", "1000"]);
+fn the_own_supervisor_example_is_asked_and_watched_like_all_others() {
+    let said = run("own_supervisor", ["sleep", "1000"]);
     let lines: Vec<&str> = said.lines().collect();
     // Whether a change is seen before the next is asked for is a matter of milliseconds.
     let told = lines.iter().filter(|line| **line != "sleep: changed");

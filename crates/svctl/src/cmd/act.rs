@@ -166,7 +166,7 @@ fn prepare(
 
 /// Those that could be opened.
 pub(crate) fn usable(targets: &[Target]) -> Vec<Found> {
-    targets.iter().filter_map(|target| target.backend.as_ref().ok().cloned()).collect()
+    targets.iter().filter_map(|target| target.found.as_ref().ok().cloned()).collect()
 }
 
 /// `--timeout`, else `$SVWAIT`, else 30 seconds.

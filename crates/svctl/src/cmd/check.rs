@@ -3,7 +3,7 @@
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
 //! named must be up.
 
-use svcmgr::{Backend, Observation, Readiness, State, Want};
+use svcmgr::{Observation, Readiness, State, Supervised, Want};
 
 use crate::{
     args::{self, Global},
@@ -58,8 +58,8 @@ impl Found {
 }
 
 fn look(target: Target, check: &args::Check) -> Found {
-    let Target { name, path, backend } = target;
-    let result = backend.and_then(|found| found.status().map(|seen| (found, seen)));
+    let Target { name, path, found } = target;
+    let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
         Ok((found, observation)) => {
             let row = Row::new(&*found, &observation).into_owned();
@@ -80,12 +80,12 @@ fn look(target: Target, check: &args::Check) -> Found {
 }
 
 fn complaints(
-    backend: &dyn Backend,
+    service: &dyn Supervised,
     observation: &Observation,
     row: &Row<'_>,
     check: &args::Check,
 ) -> Vec<String> {
-    let Some(status) = observation.reading.status() else {
+    let Some(status) = observation.reading.facts() else {
         let why = row.state.unwrap_or("has no status yet");
         return vec![why.to_owned()];
     };
@@ -114,7 +114,7 @@ fn complaints(
         complaints.push(format!("up for {up} only"));
     }
     if let Some(limit) = check.max_restarts {
-        match restarts(backend) {
+        match restarts(service) {
             Some(count) if count <= limit => (),
             Some(count) => complaints.push(format!("ended {count} times")),
             None => complaints.push("its supervisor does not tell how often it ended".into()),
@@ -124,6 +124,6 @@ fn complaints(
 }
 
 /// How often the service ended since its supervisor started, where that is told.
-fn restarts(backend: &dyn Backend) -> Option<u64> {
-    backend.restarts().ok().flatten()
+fn restarts(service: &dyn Supervised) -> Option<u64> {
+    service.restarts().ok().flatten()
 }

@@ -233,7 +233,7 @@ fn values(arg: &Arg) -> Vec<Candidate> {
             .collect();
     }
     match arg.get_id().as_str() {
-        "backend" | "dialect" => {
+        "suite" | "dialect" => {
             Dialect::ALL.into_iter().map(|dialect| Candidate::plain(dialect.name())).collect()
         }
         "goal" => GOALS.into_iter().chain(["up-for="]).map(Candidate::plain).collect(),
@@ -316,9 +316,9 @@ mod tests {
         completes("st", &["status"]);
         completes("res", &["restart"]);
         completes("__", &[]);
-        completes("--back", &["--backend"]);
-        completes("--backend ", &["daemontools", "encore", "runit", "s6"]);
-        completes("--backend=r", &["--backend=runit"]);
+        completes("--sui", &["--suite"]);
+        completes("--suite ", &["daemontools", "encore", "runit", "s6"]);
+        completes("--suite=r", &["--suite=runit"]);
         completes("wait --for u", &["up", "up-for="]);
         completes("wait --for=re", &["--for=ready", "--for=restarted"]);
         completes("status --state fa", &["failed"]);

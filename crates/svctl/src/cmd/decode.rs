@@ -8,7 +8,7 @@ use std::{
 };
 
 use svcmgr::{
-    Dialect, LastExit, Service, Status,
+    Dialect, Facts, LastExit, Service,
     proto::{Record, files},
 };
 
@@ -125,7 +125,7 @@ fn owner(path: &Path) -> Option<Dialect> {
 
 fn explain(record: &Record, output: &mut Output) {
     let decoded = Decoded::new(record);
-    let status = record.status();
+    let status = record.facts();
     let len = record.as_bytes().len();
     output.line(&format!("{} status record, {len} bytes ({})", decoded.dialect, decoded.layout));
     let unknown = || "a value that is not known".to_owned();
@@ -162,7 +162,7 @@ fn explain(record: &Record, output: &mut Output) {
     output.line(&format!("  {:<10}{}", "raw", decoded.raw));
 }
 
-fn process(record: &Record, status: &Status) -> String {
+fn process(record: &Record, status: &Facts) -> String {
     match (status.pid, status.finish_pid, record.raw_pid()) {
         (Some(pid), _, _) => pid.to_string(),
         (None, Some(pid), _) => format!("none; finish has {pid}"),

@@ -110,7 +110,7 @@ fn sources(
         return Ok(sources);
     }
     for target in names::find(global, &services, output)? {
-        let found = match target.backend {
+        let found = match target.found {
             Ok(found) => found,
             Err(error) => {
                 *exit = (*exit).max(Exit::from(&error));

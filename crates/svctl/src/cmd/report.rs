@@ -2,7 +2,7 @@
 
 mod say;
 
-use svcmgr::{Backend, Error, Goal, Outcome, Service, UnixTime, Why};
+use svcmgr::{Error, Goal, Outcome, Service, Supervised, UnixTime, Why};
 
 use crate::{
     exit::Exit,
@@ -63,10 +63,10 @@ fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Aske
     let mut results = results.into_iter();
     let mut all = Vec::new();
     for target in targets {
-        all.push(match target.backend {
-            Ok(backend) => match results.next() {
-                Some(Ok(done)) => tell(&*backend, &done, asked),
-                Some(Err(error)) => Told::failed_for(&*backend, error),
+        all.push(match target.found {
+            Ok(service) => match results.next() {
+                Some(Ok(done)) => tell(&*service, &done, asked),
+                Some(Err(error)) => Told::failed_for(&*service, error),
                 // Every service that could be used has a result.
                 None => continue,
             },
@@ -103,8 +103,8 @@ struct Told {
 
 impl Told {
     /// What was asked was not done; how the service stands can be said all the same.
-    fn failed_for(backend: &dyn Backend, error: Error) -> Self {
-        Self::failed(Row::failed_for(backend, &error), error)
+    fn failed_for(service: &dyn Supervised, error: Error) -> Self {
+        Self::failed(Row::failed_for(service, &error), error)
     }
 
     fn failed(row: Row<'_>, error: Error) -> Self {
@@ -130,17 +130,17 @@ impl Told {
     }
 }
 
-fn tell(backend: &dyn Backend, done: &Done, Asked { goal, word, at }: Asked) -> Told {
+fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) -> Told {
     let asked_ago = || at.elapsed(json::now());
-    let look = |observation| Row::new(backend, observation).into_owned();
+    let look = |observation| Row::new(service, observation).into_owned();
     let (row, outcome, took, why, words, exit) = match done {
         // How it stands right after; a request may not be read yet.
         Done::Sent(op) => {
-            return unwaited(backend, "sent", None, &format!("sent `{op}`"), Exit::Done);
+            return unwaited(service, "sent", None, &format!("sent `{op}`"), Exit::Done);
         }
         Done::Waited(Outcome::NotAsked) => {
             let why = "the deadline passed before its turn, and nothing was asked";
-            return unwaited(backend, "deadline", Some(why), why, Exit::Deadline);
+            return unwaited(service, "deadline", Some(why), why, Exit::Deadline);
         }
         Done::Waited(Outcome::Reached { observation, took }) => {
             let (row, took) = (look(observation), took.as_secs_f64());
@@ -177,21 +177,21 @@ fn overdue(word: Option<&str>, acknowledged: bool) -> String {
 }
 
 fn unwaited(
-    backend: &dyn Backend,
+    service: &dyn Supervised,
     outcome: &'static str,
     why: Option<&str>,
     words: &str,
     exit: Exit,
 ) -> Told {
-    match backend.status() {
+    match service.status() {
         Ok(observation) => {
-            let row = Row::new(backend, &observation).into_owned();
+            let row = Row::new(service, &observation).into_owned();
             let (why, words) = (why.map(str::to_owned), words.to_owned());
             Told { row, outcome, took: None, why, words, exit, error: None }
         }
         Err(error) => {
-            let path = backend.directory().map(Service::dir);
-            Told::failed(Row::failed(backend.name(), path, &error), error)
+            let path = service.directory().map(Service::dir);
+            Told::failed(Row::failed(service.name(), path, &error), error)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sending one request to every named service, without waiting for what comes of it.
 
-use svcmgr::{Backend, Goal, Op};
+use svcmgr::{Goal, Op, Supervised};
 
 use super::{
     act::usable,
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn run(
     global: &Global,
     named: &Named,
-    op: impl Fn(&dyn Backend) -> Op,
+    op: impl Fn(&dyn Supervised) -> Op,
     output: &mut Output,
 ) -> Exit {
     let targets = match names::find(global, &named.services, output) {
@@ -36,6 +36,6 @@ pub(crate) fn run(
 
 /// What "read your configuration again" is: the request of that name where there is one, else
 /// SIGHUP, as for `sv reload`.
-pub(crate) fn reload(backend: &dyn Backend) -> Op {
-    if backend.accepts(Op::Reload) { Op::Reload } else { Op::Hup }
+pub(crate) fn reload(service: &dyn Supervised) -> Op {
+    if service.accepts(Op::Reload) { Op::Reload } else { Op::Hup }
 }

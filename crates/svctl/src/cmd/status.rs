@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
 
-use svcmgr::{Backend, Bulk, Error, Observation, Reading, Service, State, Status, Want};
+use svcmgr::{Bulk, Error, Facts, Observation, Reading, Service, State, Supervised, Want};
 
 use crate::{
     args::{self, Global},
@@ -112,11 +112,11 @@ fn look_at(
     }
     let targets = names::find(global, &status.services, output)?;
     let how = How::of(targets.len(), status, output);
-    let found = targets.iter().filter_map(|target| target.backend.as_ref().ok());
+    let found = targets.iter().filter_map(|target| target.found.as_ref().ok());
     let found: Vec<Found> = found.cloned().collect();
     let mut seen = Bulk::new(&found).parallel(threads(found.len())).statuses().into_iter();
     for target in targets {
-        let looked = match target.backend {
+        let looked = match target.found {
             Ok(found) => {
                 let seen = seen.next().unwrap_or_else(|| found.status());
                 Looked::of(&*found, seen, &how)
@@ -202,7 +202,7 @@ struct Mark {
 }
 
 impl Looked {
-    fn of(found: &dyn Backend, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
+    fn of(found: &dyn Supervised, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
         match seen {
             Ok(seen) => {
                 let odd = odd(found, &seen, how.depth);
@@ -265,8 +265,8 @@ impl Depth {
         }
     }
 
-    fn asks(self, found: &dyn Backend, seen: &Observation) -> bool {
-        let state = seen.reading.status().map(Status::state);
+    fn asks(self, found: &dyn Supervised, seen: &Observation) -> bool {
+        let state = seen.reading.facts().map(Facts::state);
         match self {
             Self::All => true,
             Self::Directories if found.directory().is_some() => true,
@@ -279,7 +279,7 @@ impl Depth {
 const STUCK: Duration = Duration::from_secs(60);
 
 /// What is odd about a service, in words; `None` if it was not asked.
-fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Option<Vec<Odd>> {
+fn odd(found: &dyn Supervised, seen: &Observation, depth: Depth) -> Option<Vec<Odd>> {
     let mut all = Vec::new();
     let mut say = |kind, says| all.push(Odd { kind, says });
     let asks = depth.asks(found, seen);
@@ -308,7 +308,7 @@ fn odd(found: &dyn Backend, seen: &Observation, depth: Depth) -> Option<Vec<Odd>
             say("stale", format!("stale record, {ago} old"));
         }
     }
-    if let Reading::Status(status) = &seen.reading
+    if let Reading::Record(status) = &seen.reading
         && status.want == Some(Want::Up)
         && status.pid.or(status.finish_pid).is_none()
         && let Some(ago) = status.since.map(|since| since.elapsed(now()))

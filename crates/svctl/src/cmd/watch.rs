@@ -47,7 +47,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
     let mut exit = Exit::Done;
     let mut watched: BTreeSet<WatchKey> = BTreeSet::new();
     // A named suite would have to be named again for every service that appears.
-    let follows = services.is_empty() && global.backend.is_none();
+    let follows = services.is_empty() && global.suite.is_none();
     let units = global.system || global.user;
     if follows && !units {
         watch.follow(names::scan_dir(global, output)?)?;
@@ -61,7 +61,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
         let targets = targets.into_iter().filter(|target| !follows || target.path.is_none());
         let mut results = Vec::new();
         let found: Vec<_> = targets
-            .filter_map(|target| target.backend.map_err(|why| results.push(Err(why))).ok())
+            .filter_map(|target| target.found.map_err(|why| results.push(Err(why))).ok())
             .collect();
         results.extend(watch.add_all(found));
         for result in results {
@@ -90,10 +90,10 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 }
 
 fn tell(event: &WatchEvent, output: &mut Output) {
-    let backend = event.backend();
+    let service = event.service();
     let row = match &event.observation {
-        Ok(observation) => Row::new(backend, observation),
-        Err(error) => Row::failed(backend.name(), backend.directory().map(Service::dir), error),
+        Ok(observation) => Row::new(service, observation),
+        Err(error) => Row::failed(service.name(), service.directory().map(Service::dir), error),
     };
     if output.json {
         output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });

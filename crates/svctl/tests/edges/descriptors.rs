@@ -162,7 +162,7 @@ fn messages_repeat_what_was_typed_as_harmless_text() {
         "$'fro\\e[2Jb'",
         "$'--\\e[31mx'",
         "status --state $'\\e[2J'",
-        "status --backend $'\\xff\\e'",
+        "status --suite $'\\xff\\e'",
         "status --dir $'/nonexistent\\e[2J\\xff'",
         "status -v --dir $'/nonexistent\\e[2J' web",
         "status $'systemd:\\e'",

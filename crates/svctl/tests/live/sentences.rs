@@ -57,7 +57,7 @@ fn check_agreement(supervised: &Supervised) -> Value {
     assert_eq!(fs::read(supervised.dir().join("supervise/status")).unwrap(), before, "moved");
     assert_eq!(Native::of_json(&row, supervised.suite), native, "{row}");
     assert_eq!(row["since"], stamp(supervised));
-    assert_eq!(row["backend"], supervised.suite.name());
+    assert_eq!(row["suite"], supervised.suite.name());
     assert_eq!(row["supervised"], true);
     assert_eq!(row["error"], Value::Null);
     row
@@ -404,7 +404,7 @@ pub fn names_patterns_and_the_scan_directory_are_understood(suite: Suite) {
     assert_eq!(here[0]["path"], supervised.dir().canonicalize().unwrap().to_str().unwrap());
     let none = run(["status", "--dir", dir, "x*"]);
     assert_eq!((none.code, none.out.as_str()), (1, ""));
-    let forced = run(["status", "--json", "--dir", dir, "--backend", suite.name(), "web"]);
+    let forced = run(["status", "--json", "--dir", dir, "--suite", suite.name(), "web"]);
     assert_eq!(forced.json()[0]["state"], "up");
 }
 

@@ -57,7 +57,7 @@ fn a_unit_is_asked_like_any_other_service() {
     let unit = Unit::new("asked", SLEEP);
     let status = |unit: &Unit| unit.svctl(&["status", "--json"]).json()[0].take();
     let down = status(&unit);
-    assert_eq!((&down["state"], &down["backend"]), (&"down".into(), &"systemd".into()), "{down}");
+    assert_eq!((&down["state"], &down["suite"]), (&"down".into(), &"systemd".into()), "{down}");
     assert_eq!(down["path"], Value::Null);
     let up = unit.svctl(&["up", "--json"]).json()[0].take();
     assert_eq!((&up["outcome"], &up["state"]), (&"reached".into(), &"up".into()), "{up}");
@@ -105,16 +105,15 @@ fn units_and_directories_are_in_one_listing_and_one_watch() {
     watching.until(|line| line["service"] == "web" && line["state"] == "up");
     assert_eq!(run(["--dir", &dir, "up", "web", &unit.0]).code, 0);
     let lines = watching.until(|line| line["service"] == *unit.0 && line["state"] == "up");
-    assert_eq!(lines.last().unwrap()["backend"], "systemd");
+    assert_eq!(lines.last().unwrap()["suite"], "systemd");
     let all = run(["--dir", &dir, "--system", "status", "--json"]).json();
     let rows = all.as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["service"].as_str().unwrap()).collect();
     assert!(names.contains(&"web") && names.contains(&&*unit.0), "{names:?}");
     // A plain name is a unit where no directory has it.
     let plain = run(["--dir", &dir, "--system", "status", "web", "svctl-beside", "--json"]).json();
-    let backends: Vec<&Value> =
-        plain.as_array().unwrap().iter().map(|row| &row["backend"]).collect();
-    assert_eq!(backends, ["runit", "systemd"]);
+    let services: Vec<&Value> = plain.as_array().unwrap().iter().map(|row| &row["suite"]).collect();
+    assert_eq!(services, ["runit", "systemd"]);
     let some = run(["status", "svctl-besid*.service", "--json"]).json();
     assert_eq!(some.as_array().unwrap().len(), 1);
     assert_eq!(run(["--dir", &dir, "restart", "web", &unit.0]).code, 0);

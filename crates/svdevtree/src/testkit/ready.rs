@@ -91,7 +91,7 @@ impl fmt::Display for Ready {
 
 /// What the engine says of it.
 fn is_recorded_ready(seen: Option<&Observation>) -> bool {
-    let status = seen.and_then(|seen| seen.reading.status());
+    let status = seen.and_then(|seen| seen.reading.facts());
     status.is_some_and(|status| status.readiness.is_ready() == Some(true))
 }
 

@@ -29,7 +29,7 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
     assert!(label.secs().abs_diff(at.as_secs().try_into().unwrap()) <= 1, "{label:?} {at:?}");
     // And a client sees it beside the record.
     let status =
-        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.status().unwrap();
+        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.facts().unwrap();
     assert_eq!(status().state(), svclient::State::Ready);
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
     running.named("down");

@@ -132,7 +132,7 @@ fn with_tree(role: &str, base: &Path) {
 
 pub fn running(service: &svclient::Service) -> Option<u32> {
     let observation = service.status().ok()?;
-    let status = observation.reading.status()?;
+    let status = observation.reading.facts()?;
     (status.phase == svclient::Phase::Up).then_some(status.pid?.get())
 }
 

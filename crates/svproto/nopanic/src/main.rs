@@ -68,12 +68,12 @@ fn records(bytes: &[u8]) -> usize {
     for dialect in Dialect::ALL {
         match Record::from_bytes(black_box(dialect), bytes) {
             Ok(record) => {
-                let status = black_box(record.status());
+                let status = black_box(record.facts());
                 sum = sum.wrapping_add(record.as_bytes().len());
                 sum = sum.wrapping_add(status.state().name().len());
                 sum = sum.wrapping_add(record.layout().len());
                 sum = sum.wrapping_add(usize::from(record.check().is_ok()));
-                sum = sum.wrapping_add(usize::from(record.log_status().is_some()));
+                sum = sum.wrapping_add(usize::from(record.log_facts().is_some()));
                 sum = sum.wrapping_add(usize::from(record.other_writer().is_some()));
             }
             Err(error) => sum = sum.wrapping_add(error.hint().len()),
@@ -152,7 +152,7 @@ fn waits(bytes: &[u8]) -> usize {
         Goal::UpFor(Duration::from_millis(number(bytes))),
     ];
     let reading = match Record::from_bytes(Dialect::Runit, bytes) {
-        Ok(record) => Reading::Status(record.status()),
+        Ok(record) => Reading::Record(record.facts()),
         Err(_) => Reading::Unsupervised,
     };
     let mut tracker = Tracker::new();

@@ -10,12 +10,12 @@ const PENDING: Verdict = Verdict::Pending { look_again: None };
 fn runit(since: u8, pid: u8, want: u8, phase: u8) -> Reading {
     let mut bytes = [0; 20];
     [bytes[0], bytes[7], bytes[12], bytes[17], bytes[19]] = [0x40, since + 10, pid, want, phase];
-    Reading::Status(Record::from_bytes(Dialect::Runit, &bytes).unwrap().status())
+    Reading::Record(Record::from_bytes(Dialect::Runit, &bytes).unwrap().facts())
 }
 
 fn got_term(reading: Reading) -> Reading {
-    let Reading::Status(status) = reading else { unreachable!() };
-    Reading::Status(Status { got_term: Some(true), ..status })
+    let Reading::Record(status) = reading else { unreachable!() };
+    Reading::Record(Facts { got_term: Some(true), ..status })
 }
 
 #[track_caller]
@@ -60,7 +60,7 @@ fn a_process_that_was_told_to_end_does_not_count_once_it_is_wanted_again() {
     let daemontools = |since: u8, pid: u8, want: u8| {
         let mut bytes = [0; 18];
         [bytes[0], bytes[7], bytes[12], bytes[17]] = [0x40, since + 10, pid, want];
-        Reading::Status(Record::from_bytes(Dialect::Daemontools, &bytes).unwrap().status())
+        Reading::Record(Record::from_bytes(Dialect::Daemontools, &bytes).unwrap().facts())
     };
     check(
         Goal::Up,
@@ -86,7 +86,7 @@ fn a_process_of_s6_that_was_to_end_or_was_the_last_counts_if_it_stays() {
     let s6 = |pid: u8, flags: u8| {
         let mut bytes = [0; 35];
         [bytes[0], bytes[7], bytes[31], bytes[34]] = [0x40, pid, pid, flags];
-        Reading::Status(Record::from_bytes(Dialect::S6, &bytes).unwrap().status())
+        Reading::Record(Record::from_bytes(Dialect::S6, &bytes).unwrap().facts())
     };
     let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0));
     let look_again = Verdict::Pending { look_again: Some(at(103)) };
@@ -260,8 +260,8 @@ fn up_for_a_while_says_when_to_look_again() {
 #[test]
 fn ready_is_refused_where_nobody_reports_it() {
     check(Goal::Ready, None, &[(runit(1, 9, b'u', 1), Verdict::Never(Why::NoReadiness))]);
-    let Reading::Status(status) = runit(1, 9, b'u', 1) else { unreachable!() };
-    let with = |readiness| Reading::Status(Status { readiness, ..status });
+    let Reading::Record(status) = runit(1, 9, b'u', 1) else { unreachable!() };
+    let with = |readiness| Reading::Record(Facts { readiness, ..status });
     check(
         Goal::Ready,
         None,
@@ -285,7 +285,7 @@ fn a_request_is_acknowledged_by_the_want_and_by_nothing_else() {
 #[test]
 fn a_process_that_the_supervisor_takes_for_dead_is_not_down() {
     let lying = runit(1, 9, b'd', 0);
-    assert_eq!(lying.status().unwrap().pid, Pid::new(9));
+    assert_eq!(lying.facts().unwrap().pid, Pid::new(9));
     check(Goal::Down, Some(Op::Down), &[(lying, PENDING)]);
 }
 
@@ -343,9 +343,9 @@ fn a_restart_is_acknowledged_by_its_signal() {
 /// systemd: a program that may turn out not to be executable, and one that is done and held up.
 #[test]
 fn what_is_starting_is_not_up_and_what_is_held_is() {
-    let Reading::Status(running) = runit(1, 9, b'u', 1) else { unreachable!() };
-    let starting = Reading::Status(Status { stage: Stage::Starting, ..running });
-    let held = Status { phase: Phase::Down, stage: Stage::Exited, pid: None, ..running };
+    let Reading::Record(running) = runit(1, 9, b'u', 1) else { unreachable!() };
+    let starting = Reading::Record(Facts { stage: Stage::Starting, ..running });
+    let held = Facts { phase: Phase::Down, stage: Stage::Exited, pid: None, ..running };
     check(
         Goal::Up,
         Some(Op::Up),
@@ -355,15 +355,15 @@ fn what_is_starting_is_not_up_and_what_is_held_is() {
             (runit(1, 9, b'u', 1), Verdict::Reached),
         ],
     );
-    let up = [(runit(1, 0, b'd', 0), PENDING), (Reading::Status(held), Verdict::Reached)];
+    let up = [(runit(1, 0, b'd', 0), PENDING), (Reading::Record(held), Verdict::Reached)];
     check(Goal::Up, Some(Op::Up), &up);
     // Held is not down.
-    check(Goal::Down, None, &[(Reading::Status(held), PENDING)]);
-    let again = Reading::Status(Status { since: UnixTime::new(1_000, 0), ..held });
+    check(Goal::Down, None, &[(Reading::Record(held), PENDING)]);
+    let again = Reading::Record(Facts { since: UnixTime::new(1_000, 0), ..held });
     check(
         Goal::Restarted,
         Some(Op::Up),
-        &[(Reading::Status(held), PENDING), (again, Verdict::Reached)],
+        &[(Reading::Record(held), PENDING), (again, Verdict::Reached)],
     );
 }
 

@@ -23,7 +23,7 @@ fn every_value_of_every_byte_decodes_and_survives() {
                     let mut bytes = vec![0x40; len];
                     bytes[at] = value;
                     let record = Record::from_bytes(dialect, &bytes).unwrap();
-                    let _ = (record.status().state(), record.check());
+                    let _ = (record.facts().state(), record.check());
                     assert_eq!(record.as_bytes(), bytes);
                     assert_eq!(record.dialect(), dialect);
                 }

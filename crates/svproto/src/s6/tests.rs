@@ -15,7 +15,7 @@ fn with_flags(flags: u8) -> S6Record {
 
 #[test]
 fn ready_is_ready_since_its_own_stamp() {
-    let status = with_flags(0x0c).status();
+    let status = with_flags(0x0c).facts();
     assert_eq!((status.state(), status.pid), (State::Ready, Pid::new(20167)));
     let Readiness::Ready { since: Some(since) } = status.readiness else { unreachable!() };
     assert_eq!((since.secs(), since.nanos()), (1_795_390_960, 835_442_966));
@@ -26,7 +26,7 @@ fn the_same_moment_has_labels_27_seconds_apart_in_runit_and_s6() {
     let label = with_flags(0x0c).since();
     let (s6, fixed) = (label.unix(Scale::LeapSeconds), label.unix(Scale::Fixed));
     assert_eq!(fixed.unwrap().secs() - s6.unwrap().secs(), 27);
-    assert_eq!(with_flags(0x0c).status_on(Scale::Fixed).since, fixed);
+    assert_eq!(with_flags(0x0c).facts_on(Scale::Fixed).since, fixed);
 }
 
 #[test]
@@ -37,13 +37,13 @@ fn flags_of_the_old_layout_are_told_from_the_current_ones_where_they_can_be() {
         assert_eq!(old, expected, "{flags:#x}");
     }
     // Old: up, wants up, ready.
-    let status = with_flags(0x1c).status();
+    let status = with_flags(0x1c).facts();
     assert_eq!((status.state(), status.want), (State::Ready, Some(Want::Up)));
     // The one ambiguous value is taken for the current layout; a caller who knows better says so.
-    assert_eq!(with_flags(0x0c).status().state(), State::Ready);
+    assert_eq!(with_flags(0x0c).facts().state(), State::Ready);
     let mut bytes = READY;
     bytes[34] = 0x0c;
-    let old = S6Record::V2_2(v2_2::Record::from_bytes(bytes)).status();
+    let old = S6Record::V2_2(v2_2::Record::from_bytes(bytes)).facts();
     assert_eq!((old.state(), old.want), (State::Up, Some(Want::Up)));
 }
 
@@ -72,9 +72,9 @@ fn records_made_of_their_fields_are_the_same_records() {
     assert_eq!(v2_11::Record::new(since, ready, pid, 0, 0x0c), record);
     let old = S6Record::V2_2(v2_2::Record::new(since, ready, pid, 0x500, 0x1c));
     assert_eq!((old.since(), old.raw_pid(), old.wait_status()), (since, 20167, Some(0x500)));
-    assert_eq!(old.status().state(), State::Ready);
+    assert_eq!(old.facts().state(), State::Ready);
     let first = v2_0::Record::new(since, pid, true, false, Want::Up);
-    assert_eq!(S6Record::V2_0(first).status().state(), State::Paused);
+    assert_eq!(S6Record::V2_0(first).facts().state(), State::Paused);
     let second = S6Record::V2_1(v2_1::Record::new(first, 9));
     assert_eq!((second.raw_pid(), second.wait_status()), (20167, Some(9)));
     let wide = v2_13::Record::new(since, ready, pid, pid, 0x500, 0x0c);

@@ -1,6 +1,6 @@
 //! Each row of the table of states.
 
-use svproto::{LastExit, Phase, Readiness, State, Status, Want};
+use svproto::{Facts, LastExit, Phase, Readiness, State, Want};
 
 use super::{JobKind, MainProcess, status};
 use crate::{Load, Properties, ServiceResult, Value};
@@ -13,7 +13,7 @@ fn unit(text: &str, numbers: &[(&str, u64)]) -> Properties {
 }
 
 #[track_caller]
-fn check(text: &str, numbers: &[(&str, u64)], expected: State) -> Status {
+fn check(text: &str, numbers: &[(&str, u64)], expected: State) -> Facts {
     let status = status(&unit(text, numbers), None, MainProcess::Unseen);
     assert_eq!(status.state(), expected, "{text}: {status:?}");
     status

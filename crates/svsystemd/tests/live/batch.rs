@@ -1,6 +1,6 @@
 //! Many units at once: what is told of each is what it tells alone.
 
-use svclient::{Backend, Bulk, ErrorKind, Observation, State, Want};
+use svclient::{Bulk, ErrorKind, Observation, State, Supervised, Want};
 use svsystemd::{Bus, Load, Unit};
 
 use crate::{
@@ -16,7 +16,7 @@ const MANY: usize = 40;
 #[track_caller]
 fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Observation, ErrorKind>> {
     let kind = |seen: Result<Observation, svclient::Error>| seen.map_err(|why| why.kind());
-    let alone: Vec<_> = units.iter().map(|it| kind(Backend::status(it))).collect();
+    let alone: Vec<_> = units.iter().map(|it| kind(Supervised::status(it))).collect();
     let together = |bus: &Bus, units: &[Unit]| -> Vec<_> {
         let units: Vec<_> = units.iter().map(|it| bus.named(it.name().clone())).collect();
         Bulk::new(&units).statuses().into_iter().map(kind).collect()
@@ -39,7 +39,7 @@ fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Observation, ErrorKind>
 }
 
 fn state(seen: &Result<Observation, ErrorKind>) -> State {
-    seen.as_ref().unwrap().reading.status().unwrap().state()
+    seen.as_ref().unwrap().reading.facts().unwrap().state()
 }
 
 /// A unit of each kind, and how it stands.
@@ -127,7 +127,7 @@ pub fn each_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
     for ((it, expected), seen) in fixtures.iter().zip(&alone) {
         assert_eq!(state(seen), *expected, "{}", it.name());
     }
-    let of_once = alone[11].as_ref().unwrap().reading.status().unwrap();
+    let of_once = alone[11].as_ref().unwrap().reading.facts().unwrap();
     assert_eq!(of_once.want, Some(Want::Once));
     assert_eq!(*alone[16].as_ref().unwrap_err(), ErrorKind::NotFound);
 
@@ -166,8 +166,8 @@ pub fn what_changes_between_two_batches_is_told(manager: Manager) {
     it.start();
     let units = [it.unit.clone()];
     let look = || Bulk::new(&units).statuses().remove(0).unwrap();
-    let status = |seen: &Observation| *seen.reading.status().unwrap();
-    let alone = || Backend::status(&it.unit).unwrap();
+    let status = |seen: &Observation| *seen.reading.facts().unwrap();
+    let alone = || Supervised::status(&it.unit).unwrap();
     let first = look();
     assert_eq!((first, status(&first).want), (alone(), Some(Want::Up)));
     // Another process.
@@ -209,7 +209,7 @@ pub fn a_frozen_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
 pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
     let it = Fixture::new(manager, SLEEP);
     it.start();
-    let alone = Backend::status(&it.unit).unwrap();
+    let alone = Supervised::status(&it.unit).unwrap();
     let units = vec![it.unit.clone(); MANY];
     let again = std::thread::spawn(move || {
         for _ in 0..3 {

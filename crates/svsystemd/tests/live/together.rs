@@ -1,4 +1,4 @@
-//! Units as backends: the same calls as for service directories, and together with them.
+//! Units as services: the same calls as for service directories, and together with them.
 
 use std::{
     num::NonZeroUsize,
@@ -7,8 +7,8 @@ use std::{
 };
 
 use svclient::{
-    Backend, Bulk, Goal, LastExit, News, Normally, Op, Outcome, Request, State, Want, WatchEvent,
-    WatchSet, Why,
+    Bulk, Goal, LastExit, News, Normally, Op, Outcome, Request, State, Supervised, Want,
+    WatchEvent, WatchSet, Why,
 };
 use svsystemd::Unit;
 
@@ -24,9 +24,9 @@ fn pursue(unit: &Unit, request: &Request) -> Outcome {
 }
 
 #[track_caller]
-fn reached(outcome: &Outcome) -> svclient::Status {
+fn reached(outcome: &Outcome) -> svclient::Facts {
     match outcome {
-        Outcome::Reached { observation, .. } => *observation.reading.status().unwrap(),
+        Outcome::Reached { observation, .. } => *observation.reading.facts().unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -36,7 +36,7 @@ fn until(watch: &mut WatchSet, state: State) -> WatchEvent {
     let deadline = deadline();
     let mut seen = Vec::new();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        let status = event.observation.as_ref().ok().and_then(|it| it.reading.status().copied());
+        let status = event.observation.as_ref().ok().and_then(|it| it.reading.facts().copied());
         if status.is_some_and(|status| status.state() == state) {
             return event;
         }
@@ -56,7 +56,7 @@ pub fn up_down_restart_and_once_are_pursued(manager: Manager) {
     assert!(after.pid != again.pid && after.since > again.since);
     let paused = {
         it.unit.send(Op::Pause).unwrap();
-        Backend::status(&it.unit).unwrap().reading.status().unwrap().state()
+        Supervised::status(&it.unit).unwrap().reading.facts().unwrap().state()
     };
     assert_eq!(paused, State::Paused);
     let again = reached(&pursue(&it.unit, &Request::restart()));
@@ -124,7 +124,7 @@ pub fn a_service_that_ignores_term_is_killed_when_asked_to(manager: Manager) {
     else {
         panic!("it ignores SIGTERM")
     };
-    let status = observation.reading.status().unwrap();
+    let status = observation.reading.facts().unwrap();
     assert_eq!((status.state(), status.want), (State::Stopping, Some(Want::Down)));
     let down = pursue(&it.unit, &Request::down().kill_after(Duration::from_millis(100)));
     assert_eq!(reached(&down).pid, None);
@@ -197,7 +197,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
             (first.key, first.news, first.name()),
             (*key, News::Snapshot, unit.name().as_str())
         );
-        let alone = Backend::status(unit).map_err(|why| why.kind());
+        let alone = Supervised::status(unit).map_err(|why| why.kind());
         assert_eq!(first.observation.map_err(|why| why.kind()), alone);
     }
     // All of them change, each is told of, and the first under both of its names.
@@ -209,7 +209,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
         .iter()
         .zip(&keys)
         .take(41)
-        .map(|(unit, key)| (*key, Backend::status(unit).unwrap()))
+        .map(|(unit, key)| (*key, Supervised::status(unit).unwrap()))
         .collect();
     while !missing.is_empty() {
         let event = watch.next_before(Some(deadline())).unwrap();
@@ -237,21 +237,24 @@ pub fn hundreds_of_units_are_asked_in_one_go(manager: Manager) {
     }
     for (at, it) in all[200..].iter().enumerate() {
         let expected = if at < 5 { State::Up } else { State::Down };
-        let status = it.as_ref().unwrap().reading.status().unwrap();
+        let status = it.as_ref().unwrap().reading.facts().unwrap();
         assert_eq!(status.state(), expected);
-        assert_eq!(*status, *Backend::status(&units[200 + at]).unwrap().reading.status().unwrap());
+        assert_eq!(
+            *status,
+            *Supervised::status(&units[200 + at]).unwrap().reading.facts().unwrap()
+        );
     }
     // More at once than a bus allows.
     let there: Vec<Unit> = units.iter().skip(200).cycle().take(300).cloned().collect();
     assert!(Bulk::new(&there).statuses().iter().all(Result::is_ok));
     // A rolling restart, four at a time, units of two connections together.
     let other = manager.bus();
-    let mixed: Vec<Arc<dyn Backend>> = some
+    let mixed: Vec<Arc<dyn Supervised>> = some
         .iter()
         .enumerate()
         .map(|(at, it)| {
             let bus = if at % 2 == 0 { &bus } else { &other };
-            Arc::new(bus.named(it.unit.name().clone())) as Arc<dyn Backend>
+            Arc::new(bus.named(it.unit.name().clone())) as Arc<dyn Supervised>
         })
         .collect();
     let four = NonZeroUsize::new(4).unwrap();
@@ -274,9 +277,9 @@ pub fn what_there_is_not_is_refused_and_nothing_else_done(manager: Manager) {
     assert!(!it.unit.accepts(Op::Exit) && !it.unit.accepts(Op::StopExit));
     assert_eq!(it.status().status, up.status);
     assert_eq!(it.unit.suite(), Some("systemd"));
-    let observation = Backend::status(&it.unit).unwrap();
+    let observation = Supervised::status(&it.unit).unwrap();
     assert_eq!((observation.normally, observation.dialect), (None, None));
     it.unit.mask().wait().unwrap();
-    assert_eq!(Backend::status(&it.unit).unwrap().normally, Some(Normally::Down));
+    assert_eq!(Supervised::status(&it.unit).unwrap().normally, Some(Normally::Down));
     it.unit.unmask().wait().unwrap();
 }

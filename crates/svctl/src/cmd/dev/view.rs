@@ -34,7 +34,7 @@ pub(super) struct View {
 
 /// What was seen of a service.
 struct Seen {
-    backend: Service,
+    directory: Service,
     pid: Option<u32>,
     starts: u64,
     /// Somebody asked for its end.
@@ -97,14 +97,14 @@ impl View {
     }
 
     pub(super) fn event(&mut self, event: &WatchEvent, output: &mut Output) {
-        let Some(service) = event.service() else { return };
+        let Some(service) = event.directory() else { return };
         let row = match &event.observation {
-            Ok(observation) => Row::new(event.backend(), observation),
+            Ok(observation) => Row::new(event.service(), observation),
             Err(error) => Row::failed(event.name(), Some(service.dir()), error),
         };
         let name = event.name().to_owned();
         let seen = self.seen.entry(name.clone()).or_insert_with(|| Seen {
-            backend: service.clone(),
+            directory: service.clone(),
             pid: None,
             starts: 0,
             ending: false,
@@ -225,9 +225,9 @@ impl View {
         let mut rows = Vec::new();
         for name in &self.names {
             let Some(seen) = self.seen.get(name) else { continue };
-            let row = match seen.backend.status() {
-                Ok(observation) => Row::new(&seen.backend, &observation),
-                Err(error) => Row::failed(name, Some(seen.backend.dir()), &error),
+            let row = match seen.directory.status() {
+                Ok(observation) => Row::new(&seen.directory, &observation),
+                Err(error) => Row::failed(name, Some(seen.directory.dir()), &error),
             };
             let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
             let [word, pid, span, notes] = text::columns(&row);

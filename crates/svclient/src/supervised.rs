@@ -10,13 +10,13 @@ use crate::{Error, Observation, Oddities, Service};
 /// One supervised service, of whatever kind.
 ///
 /// A request returns when it is delivered, not when it is carried out; [`crate::Bulk::pursue`] waits
-/// for that. What a backend cannot do it refuses ([`crate::ErrorKind::Unsupported`]); it never does
+/// for that. What it cannot do it refuses ([`crate::ErrorKind::Unsupported`]); it never does
 /// something similar instead.
-pub trait Backend: Send + Sync {
+pub trait Supervised: Send + Sync {
     /// What to call the service in messages.
     fn name(&self) -> &str;
 
-    /// The word for its kind, as in the `backend` of `svctl --json`: `runit`, `systemd`. `None`
+    /// The word for its kind, as in the `suite` of `svctl --json`: `runit`, `systemd`. `None`
     /// while that is not known.
     fn suite(&self) -> Option<&str>;
 
@@ -42,7 +42,7 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`Backend::send`].
+    /// As [`Supervised::send`].
     fn restart(&self) -> Result<(), Error> {
         self.send(Op::Restart)
     }
@@ -86,19 +86,19 @@ pub trait Backend: Send + Sync {
 
     /// What answers for many services in one go, if there is such a thing. The same for all services
     /// that it answers for: they are recognized by the address.
-    fn batch(&self) -> Option<Arc<dyn Batch>> {
+    fn group(&self) -> Option<Arc<dyn Group>> {
         None
     }
 }
 
 /// Answers for many services at once: a bus that takes all questions before it gives the first
 /// answer.
-pub trait Batch: Send + Sync {
-    /// How each of them stands, in their order, one result each. All of them gave this batch as
+pub trait Group: Send + Sync {
+    /// How each of them stands, in their order, one result each. All of them gave this group as
     /// theirs.
     fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>>;
 
-    /// As [`Backend::subscribe`] of each, in their order, one result each; each has a waker of its
+    /// As [`Supervised::subscribe`] of each, in their order, one result each; each has a waker of its
     /// own. `None`, as here, where each is to be asked alone.
     fn subscribe(&self, _members: Vec<(&str, Waker)>) -> Option<Vec<Result<Subscription, Error>>> {
         None
@@ -106,20 +106,20 @@ pub trait Batch: Send + Sync {
 }
 
 /// Who answers, and for whom: keys and names.
-pub(crate) type Together<'a, K> = (Arc<dyn Batch>, Vec<(K, &'a str)>);
+pub(crate) type Together<'a, K> = (Arc<dyn Group>, Vec<(K, &'a str)>);
 
 /// Those for whom somebody answers in one go, by who that is.
-pub(crate) fn together<'a, K, B: Backend + ?Sized + 'a>(
+pub(crate) fn together<'a, K, B: Supervised + ?Sized + 'a>(
     members: impl IntoIterator<Item = (K, &'a B)>,
 ) -> Vec<Together<'a, K>> {
-    let mut batches: BTreeMap<usize, Together<'a, K>> = BTreeMap::new();
-    for (key, backend) in members {
-        if let Some(batch) = backend.batch() {
-            let address = Arc::as_ptr(&batch).cast::<()>().addr();
-            batches.entry(address).or_insert((batch, Vec::new())).1.push((key, backend.name()));
+    let mut groups: BTreeMap<usize, Together<'a, K>> = BTreeMap::new();
+    for (key, service) in members {
+        if let Some(group) = service.group() {
+            let address = Arc::as_ptr(&group).cast::<()>().addr();
+            groups.entry(address).or_insert((group, Vec::new())).1.push((key, service.name()));
         }
     }
-    batches.into_values().collect()
+    groups.into_values().collect()
 }
 
 /// How changes of a service are learned.
@@ -134,7 +134,7 @@ pub enum Subscription {
     Every(Duration),
 }
 
-impl Backend for Service {
+impl Supervised for Service {
     fn name(&self) -> &str {
         Self::name(self)
     }
@@ -184,7 +184,7 @@ impl Backend for Service {
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
-        impl<B: Backend + ?Sized> Backend for $pointer {
+        impl<B: Supervised + ?Sized> Supervised for $pointer {
             fn name(&self) -> &str {
                 (**self).name()
             }
@@ -229,8 +229,8 @@ macro_rules! forward {
                 (**self).directory()
             }
 
-            fn batch(&self) -> Option<Arc<dyn Batch>> {
-                (**self).batch()
+            fn group(&self) -> Option<Arc<dyn Group>> {
+                (**self).group()
             }
         }
     )*};

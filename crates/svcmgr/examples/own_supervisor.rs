@@ -1,6 +1,6 @@
 //! A supervisor of one's own, in the same calls as all others: here a child of this program.
 //!
-//!     cargo run -p svcmgr --example own_backend -- sleep 1000
+//!     cargo run -p svcmgr --example own_supervisor -- sleep 1000
 
 use std::{
     process::{Child, Command},
@@ -10,8 +10,8 @@ use std::{
 };
 
 use svcmgr::{
-    Backend, Bulk, Error, ErrorKind, LastExit, Liveness, Observation, Op, Outcome, Phase, Pid,
-    Readiness, Reading, Request, Stage, Status, Subscription, UnixTime, Want, WatchSet,
+    Bulk, Error, ErrorKind, Facts, LastExit, Liveness, Observation, Op, Outcome, Phase, Pid,
+    Readiness, Reading, Request, Stage, Subscription, Supervised, UnixTime, Want, WatchSet,
 };
 
 /// A command that runs or does not.
@@ -29,13 +29,13 @@ struct State {
 impl Runner {
     fn refuse(&self, op: Op, kind: ErrorKind, source: impl Into<Sorry>) -> Error {
         let doing = format!("send `{op}` to");
-        Error::Backend { doing, name: self.name().into(), kind, hint: None, source: source.into() }
+        Error::Other { doing, name: self.name().into(), kind, hint: None, source: source.into() }
     }
 }
 
 type Sorry = Box<dyn std::error::Error + Send + Sync>;
 
-impl Backend for Runner {
+impl Supervised for Runner {
     fn name(&self) -> &str {
         self.argv.first().map_or("nothing", String::as_str)
     }
@@ -55,7 +55,7 @@ impl Backend for Runner {
         }
         let pid = state.child.as_ref().and_then(|child| Pid::new(child.id().into()));
         let up = pid.is_some();
-        let status = Status {
+        let status = Facts {
             phase: if up { Phase::Up } else { Phase::Down },
             stage: Stage::NotReported,
             want: Some(if up { Want::Up } else { Want::Down }),
@@ -67,7 +67,7 @@ impl Backend for Runner {
             readiness: Readiness::NotReported,
             last_exit: LastExit::NotReported,
         };
-        let (reading, liveness) = (Reading::Status(status), Liveness::Alive { supervisor: None });
+        let (reading, liveness) = (Reading::Record(status), Liveness::Alive { supervisor: None });
         Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const UP: Status = Status {
+const UP: Facts = Facts {
     phase: Phase::Up,
     stage: Stage::NotReported,
     want: Some(Want::Up),
@@ -17,7 +17,7 @@ const UP: Status = Status {
 
 #[test]
 fn down_is_backoff_when_wanted_up_and_exited_after_once() {
-    let down = |want| Status { phase: Phase::Down, want, ..UP }.state();
+    let down = |want| Facts { phase: Phase::Down, want, ..UP }.state();
     assert_eq!(down(Some(Want::Up)), State::Backoff);
     assert_eq!(down(Some(Want::Down)), State::Down);
     assert_eq!(down(Some(Want::Once)), State::Exited);
@@ -27,7 +27,7 @@ fn down_is_backoff_when_wanted_up_and_exited_after_once() {
 
 #[test]
 fn readiness_decides_between_starting_up_and_ready() {
-    let up = |readiness| Status { readiness, ..UP }.state();
+    let up = |readiness| Facts { readiness, ..UP }.state();
     assert_eq!(up(Readiness::NotReported), State::Up);
     assert_eq!(up(Readiness::NotReady), State::Up);
     assert_eq!(up(Readiness::Awaited), State::Starting);
@@ -39,13 +39,13 @@ fn readiness_decides_between_starting_up_and_ready() {
 
 #[test]
 fn a_paused_service_is_paused_unless_down_has_continued_it() {
-    let paused = Status { paused: Some(true), ..UP };
+    let paused = Facts { paused: Some(true), ..UP };
     assert_eq!(paused.state(), State::Paused);
-    let term = Status { got_term: Some(true), ..paused };
+    let term = Facts { got_term: Some(true), ..paused };
     assert_eq!(term.state(), State::Paused);
-    assert_eq!(Status { want: Some(Want::Down), ..term }.state(), State::Stopping);
-    assert_eq!(Status { got_term: Some(true), ..UP }.state(), State::Stopping);
-    assert_eq!(Status { stage: Stage::Stopping, ..paused }.state(), State::Paused);
+    assert_eq!(Facts { want: Some(Want::Down), ..term }.state(), State::Stopping);
+    assert_eq!(Facts { got_term: Some(true), ..UP }.state(), State::Stopping);
+    assert_eq!(Facts { stage: Stage::Stopping, ..paused }.state(), State::Paused);
 }
 
 #[test]

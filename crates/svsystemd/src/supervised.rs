@@ -1,9 +1,9 @@
-//! [`Unit`] as an [`svclient::Backend`]: units beside service directories.
+//! [`Unit`] as an [`svclient::Supervised`]: units beside service directories.
 
 use std::{sync::Arc, task::Waker};
 
 use svclient::{
-    Backend, Batch, CrashLoop, Liveness, Normally, Observation, Oddities, Subscription,
+    CrashLoop, Group, Liveness, Normally, Observation, Oddities, Subscription, Supervised,
 };
 use svproto::{Op, Reading};
 
@@ -66,7 +66,7 @@ impl Unit {
     }
 }
 
-impl Backend for Unit {
+impl Supervised for Unit {
     fn name(&self) -> &str {
         Self::name(self).as_str()
     }
@@ -81,11 +81,11 @@ impl Backend for Unit {
 
     fn status(&self) -> Result<Observation, svclient::Error> {
         let status = Self::status(self).wait();
-        status.map(|status| observation(&status)).map_err(|why| error(why, Backend::name(self)))
+        status.map(|status| observation(&status)).map_err(|why| error(why, Supervised::name(self)))
     }
 
     fn send(&self, op: Op) -> Result<(), svclient::Error> {
-        let name = Backend::name(self);
+        let name = Supervised::name(self);
         let Some(request) = request(op) else {
             let unsupported = Error::Unsupported {
                 action: Action::Other(op.name()),
@@ -99,7 +99,7 @@ impl Backend for Unit {
 
     fn restart(&self) -> Result<(), svclient::Error> {
         let asked = Self::restart(self).wait();
-        asked.map(drop).map_err(|why| error(why, Backend::name(self)))
+        asked.map(drop).map_err(|why| error(why, Supervised::name(self)))
     }
 
     fn acknowledges(&self) -> bool {
@@ -108,7 +108,7 @@ impl Backend for Unit {
     }
 
     fn subscribe(&self, waker: Waker) -> Result<Subscription, svclient::Error> {
-        let name = Backend::name(self);
+        let name = Supervised::name(self);
         let failure = |why| error(why, name);
         let deadline = std::time::Instant::now().checked_add(crate::Bus::PATIENCE);
         let ring = async {
@@ -129,14 +129,14 @@ impl Backend for Unit {
     /// Those that systemd made by itself, since the unit was last started by hand.
     fn restarts(&self) -> Result<Option<u64>, svclient::Error> {
         let status = Self::status(self).wait();
-        let status = status.map_err(|why| error(why, Backend::name(self)))?;
+        let status = status.map_err(|why| error(why, Supervised::name(self)))?;
         Ok(Some(status.restarts()))
     }
 
     /// One question to the manager.
     fn oddities(&self, seen: &Observation) -> Oddities {
         let Ok(unit) = Self::status(self).wait() else { return Oddities::default() };
-        let is_young = seen.reading.status().is_some_and(CrashLoop::may_be);
+        let is_young = seen.reading.facts().is_some_and(CrashLoop::may_be);
         let loops = is_young && unit.restarts() >= CrashLoop::ENOUGH;
         Oddities {
             crash_loop: loops.then(|| CrashLoop { ends: unit.restarts(), within: None }),
@@ -145,8 +145,8 @@ impl Backend for Unit {
         }
     }
 
-    fn batch(&self) -> Option<Arc<dyn Batch>> {
-        Some(self.bus().batch())
+    fn group(&self) -> Option<Arc<dyn Group>> {
+        Some(self.bus().group())
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn observation(unit: &UnitStatus) -> Observation {
     };
     let readiness = unit.status.readiness;
     Observation {
-        reading: Reading::Status(unit.status),
+        reading: Reading::Record(unit.status),
         liveness: Liveness::Alive { supervisor: None },
         normally,
         dialect: None,
@@ -173,14 +173,14 @@ pub(crate) fn observation(unit: &UnitStatus) -> Observation {
 pub(crate) fn error(error: Error, name: &str) -> svclient::Error {
     let (doing, kind, hint) = parts(&error);
     let source = Box::new(error);
-    svclient::Error::Backend { doing, name: name.to_owned(), kind, hint, source }
+    svclient::Error::Other { doing, name: name.to_owned(), kind, hint, source }
 }
 
 /// As [`error`], for one error that many services have.
 pub(crate) fn shared_error(error: &Arc<Error>, name: &str) -> svclient::Error {
     let (doing, kind, hint) = parts(error);
     let source = Box::new(Shared(Arc::clone(error)));
-    svclient::Error::Backend { doing, name: name.to_owned(), kind, hint, source }
+    svclient::Error::Other { doing, name: name.to_owned(), kind, hint, source }
 }
 
 fn parts(error: &Error) -> (String, svclient::ErrorKind, Option<String>) {

@@ -1,7 +1,7 @@
 //! What a record means, whoever wrote it.
 //!
-//! [`Status`] says what the bytes say and no more: where a supervisor does not report a thing, the
-//! field says so. The one word for people and scripts is made in one place, [`Status::state`].
+//! [`Facts`] says what the bytes say and no more: where a supervisor does not report a thing, the
+//! field says so. The one word for people and scripts is made in one place, [`Facts::state`].
 
 use core::{fmt, num::NonZeroU32};
 
@@ -60,7 +60,7 @@ impl fmt::Display for Pid {
 /// One reading of a service, in the terms shared by all dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Status {
+pub struct Facts {
     /// Which script, if any, has a process.
     pub phase: Phase,
     /// What the supervisor says beyond the phase, where it has a word for it.
@@ -247,15 +247,15 @@ pub enum Reading {
     /// A supervisor holds it and has not published a record yet.
     NotYet,
     /// A supervisor holds it and says this.
-    Status(Status),
+    Record(Facts),
 }
 
 impl Reading {
-    /// The status, if there is one.
+    /// What the record says, if there is one.
     #[must_use]
-    pub const fn status(&self) -> Option<&Status> {
+    pub const fn facts(&self) -> Option<&Facts> {
         match self {
-            Self::Status(status) => Some(status),
+            Self::Record(facts) => Some(facts),
             Self::Unsupervised | Self::NotYet => None,
         }
     }
@@ -337,7 +337,7 @@ impl fmt::Display for State {
     }
 }
 
-impl Status {
+impl Facts {
     /// The one place that turns the independent facts into one word.
     ///
     /// Two choices deserve a reason. runit keeps its pause byte after `d` has sent SIGCONT, so a
