@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -110,6 +110,15 @@ pub(crate) fn on_path(program: &str) -> bool {
 /// The failure of a command that could not even start.
 pub(crate) fn not_run(command: &Command, why: &io::Error) -> Failure {
     Failure::cannot(format!("run `{}`", shown(command)), why)
+}
+
+/// The exit status of a command that was run for the caller, as a shell has it.
+pub(crate) fn passed_on(status: ExitStatus) -> Result<(), Failure> {
+    if status.success() {
+        return Ok(());
+    }
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Err(Failure::Status(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 /// This program, to be run again. What replaced it while it ran is the same, built anew: building the

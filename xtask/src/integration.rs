@@ -2,9 +2,12 @@
 //!
 //! They are in test binaries named `live`, in a module that is named like the suite.
 
+use std::ffi::OsString;
+
 use crate::{
     command::cargo,
     failure::Failure,
+    roots::{self, Root},
     setup,
     suite::Suite,
     systemd,
@@ -14,9 +17,17 @@ use crate::{
     },
 };
 
-/// The task: these suites, or all of them.
-pub(crate) fn run(suites: &[Suite]) -> Result<(), Failure> {
+/// The task: these suites, or all of them; those that are installed here, or those of these roots.
+pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
+    if !roots.is_empty() {
+        let mut session = Session::new(Skips::Refused, Scope::Selected)?;
+        build_examples(&mut session)?;
+        for &root in roots {
+            under_root(&mut session, root, suites)?;
+        }
+        return session.finish();
+    }
     setup::ensure(suites)?;
     let family: Vec<_> = suites.iter().copied().filter(|it| Suite::FAMILY.contains(it)).collect();
     let mut session = Session::new(Skips::Refused, Scope::Selected)?;
@@ -27,9 +38,43 @@ pub(crate) fn run(suites: &[Suite]) -> Result<(), Failure> {
     }
     if suites.contains(&Suite::Systemd) {
         systemd::require()?;
-        systemd::live::run(&mut session)?;
+        systemd::live::run(&mut session, None)?;
     }
     session.finish()
+}
+
+/// The live tests once more, under the supervisors of each root that was made; the others count as
+/// skipped.
+pub(crate) fn under_cached_roots(session: &mut Session) -> Result<(), Failure> {
+    for root in Root::ALL {
+        if roots::find(root)?.is_some() {
+            under_root(session, root, &Suite::ALL)?;
+        } else {
+            let name = root.name();
+            session.leave_out(format!("{name}: not made; `cargo xtask roots {name}` makes it"));
+        }
+    }
+    Ok(())
+}
+
+/// The live tests under the supervisors of a root.
+fn under_root(session: &mut Session, root: Root, suites: &[Suite]) -> Result<(), Failure> {
+    let dir = roots::require(root)?;
+    let family = suites.iter().filter(|it| Suite::FAMILY.contains(it));
+    let filter: Vec<_> = family.map(|it| format!("{}::", it.name())).collect();
+    let filter: Vec<_> = filter.iter().map(String::as_str).collect();
+    println!("xtask: under the supervisors of {}", root.name());
+    for binary in systemd::live::binaries()? {
+        if !filter.is_empty() && systemd::live::has_tests(&binary, &filter)? {
+            let words = std::iter::once(binary.into_os_string());
+            let words: Vec<_> = words.chain(filter.iter().map(OsString::from)).collect();
+            session.run_again(&mut roots::command(&dir, &words)?)?;
+        }
+    }
+    if suites.contains(&Suite::Systemd) {
+        systemd::live::run(session, Some(root))?;
+    }
+    Ok(())
 }
 
 fn nextest(suites: &[Suite]) -> Vec<String> {

@@ -8,6 +8,7 @@ mod dist;
 mod failure;
 mod integration;
 mod report;
+mod roots;
 mod setup;
 mod suite;
 mod systemd;
@@ -24,6 +25,7 @@ use crate::{
     bench::{Extent, Subject},
     check::Part,
     failure::Failure,
+    roots::Root,
     suite::Suite,
 };
 
@@ -50,6 +52,9 @@ enum Task {
         /// Which suites [default: all]
         #[arg(value_name = "SUITE")]
         suites: Vec<Suite>,
+        /// Those of a root that `cargo xtask roots` has made; again and again for several
+        #[arg(long = "root", value_name = "ROOT")]
+        roots: Vec<Root>,
     },
     /// Run what must hold before a change is merged, other than the tests
     Check {
@@ -61,6 +66,11 @@ enum Task {
     Tidy,
     /// Run a command in a machine of namespaces whose pid 1 is a real systemd
     Systemd(systemd::Systemd),
+    /// Make roots of several releases of Debian, for other versions of the supervisors; run in them
+    Roots(roots::Roots),
+    /// What runs in such a root, before it is the command
+    #[command(hide = true)]
+    InsideRoot(roots::InsideArgs),
     /// Pid 1 of that machine, before it is systemd
     #[command(hide = true)]
     SystemdRoot(systemd::RootArgs),
@@ -86,10 +96,12 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().task {
         Task::Setup => setup::run(),
         Task::Test { allow_skips } => test::run(allow_skips),
-        Task::Integration { suites } => integration::run(&suites),
+        Task::Integration { suites, roots } => integration::run(&suites, &roots),
         Task::Check { parts } => check::run(&parts),
         Task::Tidy => tidy::run(),
         Task::Systemd(args) => systemd::run(&args),
+        Task::Roots(args) => roots::run(&args),
+        Task::InsideRoot(args) => roots::go_inside(&args),
         Task::SystemdRoot(args) => systemd::build_root(&args),
         Task::Dist => dist::run(),
         Task::Bench { quick, smoke, syscalls } => {

@@ -52,7 +52,7 @@ pub(crate) fn ensure(suites: &[Suite]) -> Result<(), Failure> {
 // daemontools have no maintainer scripts. Those of systemd, dbus and polkitd start their units where
 // systemd is pid 1, and nothing elsewhere. So no policy-rc.d is put in place, which would be a
 // change to the whole machine.
-const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
+pub(crate) const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
 
 fn install(packages: &[&str]) -> Result<(), Failure> {
     println!("setup: installing {}", packages.join(", "));

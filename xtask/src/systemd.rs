@@ -10,17 +10,22 @@ mod etc;
 mod lacks;
 pub(crate) mod live;
 mod machine;
+pub(crate) mod overlay;
 mod root;
 
 use std::{
     ffi::OsString,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::Command,
     time::Duration,
 };
 
-use crate::{command, failure::Failure};
+use crate::{
+    command,
+    failure::Failure,
+    roots::{self, Root},
+};
 
 use machine::{Machine, User};
 
@@ -32,6 +37,9 @@ pub(crate) struct Systemd {
     /// Run the command as an ordinary user who has a user manager, instead of as root
     #[arg(long)]
     as_user: bool,
+    /// Boot the systemd of a root that `cargo xtask roots` has made
+    #[arg(long, value_name = "ROOT")]
+    root: Option<Root>,
     /// End the machine after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     limit: u64,
@@ -50,19 +58,25 @@ const DELEGATED: &str = "XTASK_DELEGATED";
 
 /// The task: passes on the exit status of the command.
 pub(crate) fn run(args: &Systemd) -> Result<(), Failure> {
-    require()?;
+    let lower = if let Some(root) = args.root {
+        require_host()?;
+        roots::require(root)?
+    } else {
+        require()?;
+        PathBuf::from("/")
+    };
     if Path::new("/run/systemd/system").exists() && std::env::var_os(DELEGATED).is_none() {
         return Err(delegate());
     }
     let limit = Duration::from_secs(args.limit);
-    let machine = Machine::boot(&visible()?)?;
+    let machine = Machine::boot(&lower, &visible()?)?;
     let user = if args.as_user { User::Ordinary } else { User::Root };
     let ended = machine.run(&args.command, user, limit);
     if let Some(path) = &args.journal {
         machine.save_journal(path)?;
     }
     drop(machine);
-    pass_on(ended?)
+    command::passed_on(ended?)
 }
 
 /// That a machine can be booted here.
@@ -71,7 +85,15 @@ pub(crate) fn run(args: &Systemd) -> Result<(), Failure> {
 ///
 /// Names each thing that is missing.
 pub(crate) fn require() -> Result<(), Failure> {
-    let lacks = lacks::lacks();
+    nothing_lacks(&lacks::lacks())
+}
+
+/// That a machine over another root can be booted here, which has its own systemd.
+fn require_host() -> Result<(), Failure> {
+    nothing_lacks(&lacks::of_host())
+}
+
+fn nothing_lacks(lacks: &[String]) -> Result<(), Failure> {
     if lacks.is_empty() {
         return Ok(());
     }
@@ -92,16 +114,7 @@ fn delegate() -> Failure {
 }
 
 /// What must be seen inside wherever it is mounted: the checkout, and what cargo has built.
-fn visible() -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn visible() -> Result<Vec<PathBuf>, Failure> {
     let target = crate::workspace::Workspace::load()?.target;
     Ok([command::root(), target].into_iter().filter(|dir| dir.is_dir()).collect())
-}
-
-fn pass_on(status: ExitStatus) -> Result<(), Failure> {
-    if status.success() {
-        return Ok(());
-    }
-    // As a shell has it.
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    Err(Failure::Status(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }

@@ -6,7 +6,7 @@ mod tally;
 use crate::{
     command::{self, cargo},
     failure::Failure,
-    setup,
+    integration, setup,
     suite::Suite,
     systemd,
 };
@@ -54,8 +54,9 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         "--doc",
     ]))?;
     if machine {
-        systemd::live::run(&mut session)?;
+        systemd::live::run(&mut session, None)?;
     }
+    integration::under_cached_roots(&mut session)?;
     session.finish()
 }
 

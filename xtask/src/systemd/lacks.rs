@@ -5,10 +5,20 @@ use std::{fs, path::Path};
 use nix::unistd::geteuid;
 
 use super::cgroup;
-use crate::suite::{self, Suite};
+use crate::{
+    command,
+    suite::{self, Suite},
+};
 
 /// Each thing that is missing, in words; empty if there is none.
 pub(super) fn lacks() -> Vec<String> {
+    let missing = suite::missing(&[Suite::Systemd]).into_iter();
+    let programs = missing.map(|it| format!("no {} (package {})", it.program, it.package));
+    of_host().into_iter().chain(programs).collect()
+}
+
+/// As [`lacks`], where the machine's programs are in a root of their own.
+pub(super) fn of_host() -> Vec<String> {
     let mut lacks = Vec::new();
     if !cfg!(target_os = "linux") {
         lacks.push("this is not Linux".to_owned());
@@ -17,8 +27,10 @@ pub(super) fn lacks() -> Vec<String> {
     if !geteuid().is_root() {
         lacks.push("this user is not root".to_owned());
     }
-    for missing in suite::missing(&[Suite::Systemd]) {
-        lacks.push(format!("no {} (package {})", missing.program, missing.package));
+    for program in ["unshare", "nsenter", "setpriv"] {
+        if !command::on_path(program) {
+            lacks.push(format!("no {program} (package util-linux)"));
+        }
     }
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     // A module that is not loaded yet is not listed; then mounting loads it.

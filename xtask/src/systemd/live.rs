@@ -14,11 +14,12 @@ use cargo_metadata::Message;
 use crate::{
     command::{self, cargo},
     failure::Failure,
+    roots::Root,
     test::session::Session,
 };
 
-/// Runs them all; what they print is counted.
-pub(crate) fn run(session: &mut Session) -> Result<(), Failure> {
+/// Runs them all, under the systemd of this root or of that one; what they print is counted.
+pub(crate) fn run(session: &mut Session, root: Option<Root>) -> Result<(), Failure> {
     let this = command::this()?;
     for binary in binaries()? {
         for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
@@ -26,8 +27,14 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Failure> {
                 continue;
             }
             let mut run = Command::new(&this);
-            run.current_dir(command::root()).arg("systemd").args(user).arg("--");
-            session.run_put_off(run.arg(&binary).args(filter))?;
+            run.current_dir(command::root()).arg("systemd").args(user);
+            match root {
+                None => session.run_put_off(run.arg("--").arg(&binary).args(filter))?,
+                Some(root) => {
+                    run.args(["--root", root.name(), "--"]).arg(&binary).args(filter);
+                    session.run_again(&mut run)?;
+                }
+            }
         }
     }
     Ok(())
@@ -37,14 +44,14 @@ const AS_ROOT: &[&str] = &["systemd::", "--skip", "user::systemd::"];
 const AS_USER: &[&str] = &["user::systemd::"];
 
 /// Whether the filter lets any test of this binary through.
-fn has_tests(binary: &Path, filter: &[&str]) -> Result<bool, Failure> {
+pub(crate) fn has_tests(binary: &Path, filter: &[&str]) -> Result<bool, Failure> {
     let mut list = Command::new(binary);
     let done = command::capture(list.args(filter).args(["--list", "--format", "terse"]))?;
     Ok(done.text.lines().any(|line| line.ends_with(": test")))
 }
 
 /// Builds the binaries named `live` as the other tests do, so that nothing is built twice.
-fn binaries() -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn binaries() -> Result<Vec<PathBuf>, Failure> {
     let mut build = cargo(["test", "--no-run", "--workspace", "--all-features", "--test", "live"]);
     build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = build.output().map_err(|why| command::not_run(&build, &why))?;

@@ -58,14 +58,15 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Boots a machine that sees these directories, and waits until its bus answers.
-    pub(super) fn boot(visible: &[PathBuf]) -> Result<Self, Failure> {
+    /// Boots a machine over `lower` that sees these directories, and waits until its bus answers.
+    pub(super) fn boot(lower: &Path, visible: &[PathBuf]) -> Result<Self, Failure> {
         let signals = signals()?;
         let cgroup = Cgroup::new()?;
         let failure = |why| Failure::cannot("make a file for the machine's console", why);
         let mut console = tempfile::tempfile().map_err(failure)?;
-        let (mut holder, init) = cgroup
-            .within(&cgroup.payload(), || start(visible, console.try_clone().map_err(failure)?))?;
+        let (mut holder, init) = cgroup.within(&cgroup.payload(), || {
+            start(lower, visible, console.try_clone().map_err(failure)?)
+        })?;
         let Some(init) = init else {
             let _ended = holder.wait();
             return Err(failed("it ended while it was set up", &mut console));
@@ -227,12 +228,17 @@ impl Drop for Machine {
 }
 
 /// Starts stage two; its pid as the host knows it, unless it ended at once.
-fn start(visible: &[PathBuf], console: File) -> Result<(Child, Option<Pid>), Failure> {
+fn start(
+    lower: &Path,
+    visible: &[PathBuf],
+    console: File,
+) -> Result<(Child, Option<Pid>), Failure> {
     let this = command::this()?;
     // Whoever dies first takes the rest along: this process, the holder, pid 1.
     let mut holder = Command::new("setpriv");
     holder.args(["--pdeathsig", "KILL", "--", "unshare", "--pid", "--mount", "--cgroup", "--uts"]);
     holder.args(["--ipc", "--net", "--fork", "--kill-child", "--"]).arg(this).arg("systemd-root");
+    holder.arg("--lower").arg(lower);
     for dir in visible {
         holder.arg("--bind").arg(dir);
     }

@@ -6,33 +6,34 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use nix::{
-    mount::{MntFlags, MsFlags, mount, umount2},
+    mount::MsFlags,
     sys::stat::{Mode, SFlag, makedev, mknod, umask},
-    unistd::{chdir, pivot_root, sethostname},
+    unistd::sethostname,
 };
 
 use super::{
     etc,
     machine::{DROPPED, TARGET},
+    overlay::{self, SYSTEM_PATH, bind, file_system, make, read_only},
 };
 use crate::failure::Failure;
 
 /// What stage two is told.
 #[derive(clap::Args)]
 pub(crate) struct RootArgs {
+    /// What is below the overlay: this root, or another
+    #[arg(long)]
+    lower: PathBuf,
     /// A directory to be seen at the same place, not to be changed
     #[arg(long)]
     bind: Vec<PathBuf>,
 }
-
-/// Where the parts of the overlay are, in this mount namespace only.
-const STAGE: &str = "/mnt";
 
 /// Builds the root and becomes systemd; returns only if that fails.
 pub(crate) fn run(args: &RootArgs) -> Result<(), Failure> {
@@ -48,8 +49,6 @@ pub(crate) fn run(args: &RootArgs) -> Result<(), Failure> {
     Err(Failure::cannot("become systemd", why))
 }
 
-const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Tells the pid that the host knows this process by: its own `/proc` is still the host's.
 fn wait_for_go_ahead() -> io::Result<()> {
     let pid = fs::read_link("/proc/self")?;
@@ -62,16 +61,7 @@ fn wait_for_go_ahead() -> io::Result<()> {
 
 fn build(args: &RootArgs) -> Result<(), Failure> {
     umask(Mode::empty());
-    let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
-        .map_err(|why| Failure::cannot("make the mounts of the machine private", why))?;
-    file_system("tmpfs", Path::new(STAGE), MsFlags::empty(), "mode=0755")?;
-    let [upper, work, root] = ["upper", "work", "root"].map(|name| Path::new(STAGE).join(name));
-    for dir in [&upper, &work, &root] {
-        make(dir, 0o755)?;
-    }
-    let layers = format!("lowerdir=/,upperdir={},workdir={}", upper.display(), work.display());
-    file_system("overlay", &root, MsFlags::empty(), &layers)?;
+    let root = overlay::stage(&args.lower)?;
     kernel(&root)?;
     devices(&root.join("dev"))?;
     for (dir, mode) in [("run", "mode=0755"), ("tmp", "mode=1777"), ("etc/systemd", "mode=0755")] {
@@ -82,7 +72,7 @@ fn build(args: &RootArgs) -> Result<(), Failure> {
         bind(dir, &root)?;
     }
     sethostname("svhost").map_err(|why| Failure::cannot("name the machine", why))?;
-    enter(&root).map_err(|why| Failure::cannot("enter the machine's root", why))
+    overlay::enter(&root)
 }
 
 /// `/proc` and `/sys`, of which the machine must not change what it shares with the host.
@@ -130,56 +120,6 @@ fn devices(dev: &Path) -> Result<(), Failure> {
         let dir = dev.join(name);
         make(&dir, 0o755)?;
         file_system(kind, &dir, MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, options)?;
-    }
-    Ok(())
-}
-
-/// Shows a directory of the host at the same place, also to an ordinary user.
-fn bind(dir: &Path, root: &Path) -> Result<(), Failure> {
-    let relative = dir.strip_prefix("/").unwrap_or(dir);
-    let place = root.join(relative);
-    make(&place, 0o755)?;
-    // In the overlay: what the host has is not touched.
-    for above in relative.ancestors().skip(1) {
-        let above = root.join(above);
-        if let Ok(data) = above.metadata() {
-            let passable = fs::Permissions::from_mode(data.permissions().mode() | 0o011);
-            let _stays = fs::set_permissions(&above, passable);
-        }
-    }
-    read_only(dir, &place)
-}
-
-/// Read-only: the machine cleans directories that are not its own.
-fn read_only(from: &Path, to: &Path) -> Result<(), Failure> {
-    let nothing = None::<&str>;
-    let failure = |why| Failure::cannot(format!("show {} in the machine", from.display()), why);
-    mount(Some(from), to, nothing, MsFlags::MS_BIND | MsFlags::MS_REC, nothing).map_err(failure)?;
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-    mount(nothing, to, nothing, flags, nothing).map_err(failure)
-}
-
-fn enter(root: &Path) -> nix::Result<()> {
-    let nothing = None::<&str>;
-    chdir(root)?;
-    // Not chroot: who enters the namespace later lands at its root.
-    pivot_root(".", ".")?;
-    umount2(".", MntFlags::MNT_DETACH)?;
-    chdir("/")?;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_SHARED, nothing)
-}
-
-fn file_system(kind: &str, at: &Path, flags: MsFlags, options: &str) -> Result<(), Failure> {
-    // mount(8) would write the host's /run/mount/utab; the system call does not.
-    mount(Some(kind), at, Some(kind), flags, Some(options))
-        .map_err(|why| Failure::cannot(format!("mount {kind} on {}", at.display()), why))
-}
-
-fn make(dir: &Path, mode: u32) -> Result<(), Failure> {
-    let failure = |why| Failure::cannot(format!("make {}", dir.display()), why);
-    if !dir.is_dir() {
-        fs::create_dir_all(dir).map_err(failure)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(mode)).map_err(failure)?;
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ pub(crate) struct Session {
     put_off: Option<Suite>,
     /// How many tests have run elsewhere.
     run_elsewhere: usize,
+    /// What was not run as a whole, and why.
+    left_out: Vec<String>,
 }
 
 /// What a test writes that will be run elsewhere.
@@ -54,7 +56,8 @@ impl Session {
         let skips_file = NamedTempFile::with_prefix("sv-skips-")
             .map_err(|why| Failure::cannot("create a temporary file for skipped tests", why))?;
         let tally = Tally::default();
-        Ok(Self { skips, scope, skips_file, tally, put_off: None, run_elsewhere: 0 })
+        let left_out = Vec::new();
+        Ok(Self { skips, scope, skips_file, tally, put_off: None, run_elsewhere: 0, left_out })
     }
 
     /// From now on, the live tests of this suite are left to [`Session::run_put_off`].
@@ -65,12 +68,23 @@ impl Session {
     /// Runs tests that were put off, as [`Session::run`] does.
     pub(crate) fn run_put_off(&mut self, command: &mut Command) -> Result<(), Failure> {
         let before = self.tally;
-        let put_off = self.put_off.take();
-        self.run(command)?;
-        self.put_off = put_off;
+        self.run_again(command)?;
         let ran = |it: Tally| it.passed + it.failed;
         self.run_elsewhere += ran(self.tally) - ran(before);
         Ok(())
+    }
+
+    /// Runs tests once more, none of them put off, under other supervisors than those of this machine.
+    pub(crate) fn run_again(&mut self, command: &mut Command) -> Result<(), Failure> {
+        let put_off = self.put_off.take();
+        self.run(command)?;
+        self.put_off = put_off;
+        Ok(())
+    }
+
+    /// Notes that something was not run; it counts as one that was skipped.
+    pub(crate) fn leave_out(&mut self, why: String) {
+        self.left_out.push(why);
     }
 
     /// Runs a test command, shows what it prints, and counts.
@@ -105,7 +119,7 @@ impl Session {
             .map_err(|why| Failure::cannot(format!("read {}", path.display()), why))?;
         let (put_off, skips): (Vec<_>, Vec<_>) =
             skips.lines().partition(|line| line.starts_with(PUT_OFF));
-        for skip in &skips {
+        for skip in skips.iter().copied().chain(self.left_out.iter().map(String::as_str)) {
             println!("skipped: {skip}");
         }
         if put_off.len() > self.run_elsewhere {
@@ -113,6 +127,7 @@ impl Session {
             return Err(Failure::Because(format!("{many} tests were put off, and {ran} were run")));
         }
         let total = self.tally.without(put_off.len()).with_skips(skips.len(), self.scope);
+        let total = total.and_skipped(self.left_out.len());
         if total.is_empty() {
             return Err(Failure::Because("no test ran: the filter matches none".to_owned()));
         }

@@ -81,6 +81,11 @@ impl Total {
     pub(super) fn is_empty(&self) -> bool {
         self.passed + self.failed + self.skipped == 0
     }
+
+    /// With what was never started, and so has no place among those that passed.
+    pub(super) fn and_skipped(self, more: usize) -> Self {
+        Self { skipped: self.skipped + more, ..self }
+    }
 }
 
 impl fmt::Display for Total {

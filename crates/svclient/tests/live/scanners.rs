@@ -378,10 +378,14 @@ fn what_stands_in_the_way_is_told_and_left_alone(suite: Suite) {
 }
 
 fn a_scanner_is_told_as_long_as_it_listens(suite: Suite) {
-    let scanned = Scanned::start(suite);
+    let mut scanned = Scanned::prepare(suite);
+    let first = scanned.service("first", SLEEP);
+    symlink(&first, scanned.entry("first")).unwrap();
+    scanned.scan();
     let scan_dir = scanned.scan_dir();
     let web = scanned.service("web", SLEEP);
-    // Without a word it does not look.
+    // Without a word it does not look, once it has looked for the first time.
+    wait_for(&first);
     symlink(&web, scanned.entry("web")).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(!is_supervised(&web));

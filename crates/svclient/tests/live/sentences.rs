@@ -84,7 +84,7 @@ pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
     let up = wait_for(&supervised, State::Up);
     assert_eq!(up.want, Some(Want::Up));
     let pid = up.pid.unwrap();
-    assert!(supervised.native().contains(&format!("(pid {pid})")), "{}", supervised.native());
+    assert!(supervised.native_names(pid), "{}", supervised.native());
     let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
     assert_eq!(cwd, supervised.dir().canonicalize().unwrap());
 
@@ -194,7 +194,7 @@ pub fn down_and_up_change_what_the_native_tool_says(suite: Suite) {
     let up = reached(ask(&service, Op::Up, Goal::Up));
     let native = supervised.native();
     let pid = status(&up).pid.unwrap();
-    assert!(native.contains(&format!("(pid {pid})")), "{native}");
+    assert!(supervised.native_names(pid), "{native}");
     assert!(native.starts_with("up") || native.starts_with("run"), "{native}");
 }
 

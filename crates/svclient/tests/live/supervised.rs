@@ -209,6 +209,12 @@ impl Supervised {
         let said = String::from_utf8(output.stdout).unwrap();
         said.replace(&format!("{}: ", self.dir().display()), "").trim_end().to_owned()
     }
+
+    /// Whether the suite's own tool names this process; s6 2.13 has its group beside it.
+    pub fn native_names(&self, pid: impl std::fmt::Display) -> bool {
+        let said = self.native();
+        [format!("(pid {pid})"), format!("(pid {pid} pgid ")].iter().any(|it| said.contains(it))
+    }
 }
 
 impl Drop for Supervised {

@@ -147,7 +147,7 @@ pub fn up_and_down_wait_and_tell_what_came_of_it(suite: Suite) {
     let up = act(&supervised, &["up", "--json"]);
     let told = &up.json()[0];
     assert_eq!((told["outcome"].as_str(), told["state"].as_str()), (Some("reached"), Some("up")));
-    assert!(supervised.native().contains(&format!("(pid {})", told["pid"])));
+    assert!(supervised.native_names(&told["pid"]));
     assert!(told["took"].as_f64().unwrap() < PATIENCE.as_secs_f64());
     // Again: it is so already.
     assert_eq!(act(&supervised, &["up", "-q"]).out, "");

@@ -1,0 +1,53 @@
+//! What is in a root, as its package database says, and how large it is.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
+
+use super::{Root, cache};
+use crate::failure::Failure;
+
+const SHOWN: [&str; 4] = ["runit", "s6", "daemontools", "systemd"];
+
+/// One line about a root.
+pub(super) fn line(root: Root) -> Result<String, Failure> {
+    let name = root.name();
+    let Some(dir) = cache::find(root)? else { return Ok(format!("{name:<9} not made")) };
+    let database = dir.join("var/lib/dpkg/status");
+    let text = fs::read_to_string(&database)
+        .map_err(|why| Failure::cannot(format!("read {}", database.display()), why))?;
+    let versions = SHOWN.map(|package| match version(&text, package) {
+        Some(version) => format!("{package} {version}"),
+        None => format!("no {package}"),
+    });
+    let size = size(&dir) / 1_000_000;
+    Ok(format!("{name:<9} {size:>4} MB  {}  {}", versions.join(", "), dir.display()))
+}
+
+fn version<'a>(database: &'a str, package: &str) -> Option<&'a str> {
+    let entries = database.split("\n\n");
+    let mut ours = entries.filter(|it| it.lines().next() == Some(&format!("Package: {package}")));
+    ours.next()?.lines().find_map(|line| line.strip_prefix("Version: "))
+}
+
+/// In bytes, as the file system has them.
+fn size(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(data) if data.is_dir() => size(&entry.path()),
+        Ok(data) => data.blocks() * 512,
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_found_by_its_whole_name() {
+        let database =
+            "Package: s6-doc\nVersion: 1\n\nPackage: s6\nStatus: x\nVersion: 2.13.1.0-1\n";
+        assert_eq!(version(database, "s6"), Some("2.13.1.0-1"));
+        assert_eq!(version(database, "runit"), None);
+    }
+}
