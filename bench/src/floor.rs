@@ -10,7 +10,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{AtFlags, CWD, Mode, OFlags, fstat, inotify, openat, statat},
-    io::{Errno, read, write},
+    io::{Errno, pread, read, write},
 };
 
 use crate::{Fallible, tree::c_path};
@@ -72,7 +72,7 @@ pub(crate) fn record(base: BorrowedFd<'_>, names: &Names) -> Fallible<[u8; 44]> 
 pub(crate) fn record_and_len(base: BorrowedFd<'_>, names: &Names) -> Fallible<([u8; 44], usize)> {
     let mut bytes = [0; 44];
     let status = open(base, &names.status, OFlags::RDONLY)?;
-    let len = read(&status, &mut bytes)?;
+    let len = pread(&status, &mut bytes, 0)?;
     Ok((bytes, len))
 }
 

@@ -3,8 +3,11 @@
 
 use std::{
     fs::File,
-    io::Read,
-    os::fd::{AsFd, OwnedFd},
+    io::{self, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::FileExt,
+    },
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -14,7 +17,6 @@ use nix::{
     fcntl::{AtFlags, OFlag, openat},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::stat::{FileStat, Mode, SFlag, fstat, fstatat},
-    unistd::read,
 };
 use svproto::Record;
 
@@ -63,7 +65,7 @@ fn is_pipe(_fd: &OwnedFd) -> bool {
 }
 
 /// What is open there.
-fn look(at: &At<'_>, fd: &OwnedFd) -> Result<FileStat, Error> {
+fn look(at: &At<'_>, fd: impl AsFd) -> Result<FileStat, Error> {
     fstat(fd).map_err(|errno| Error::os("stat", &at.path(), "read", errno))
 }
 
@@ -144,7 +146,7 @@ pub(crate) fn open_file(at: &At<'_>) -> Result<Option<File>, Error> {
 }
 
 /// How long a file is that is a regular one.
-fn file_len(at: &At<'_>, fd: &OwnedFd) -> Result<usize, Error> {
+fn file_len(at: &At<'_>, fd: impl AsFd) -> Result<usize, Error> {
     let stat = look(at, fd)?;
     require(at, &stat, SFlag::S_IFREG, "a regular file")?;
     Ok(usize::try_from(stat.st_size).unwrap_or(usize::MAX))
@@ -184,26 +186,28 @@ impl RecordBytes {
 /// Reads a status file; `None` if there is none.
 pub(crate) fn read_record(at: &At<'_>) -> Result<Option<RecordBytes>, Error> {
     let Some(fd) = open_to_read(at)? else { return Ok(None) };
+    let file = File::from(fd);
     let mut record = RecordBytes { bytes: [0; Record::MAX_LEN + 1], len: 0, file_len: 0 };
     // As a rule one read is all: what gives as many bytes as a record has is the file of one.
-    // Asking what it is before would take a tenth longer.
-    if let Ok(len) = read(&fd, &mut record.bytes) {
+    // Asking what it is before would take a tenth longer. With a place to read at, a read takes
+    // nothing out of what has no places: a FIFO and a terminal refuse it.
+    if let Ok(len) = file.read_at(&mut record.bytes, 0) {
         record.len = len;
         if Record::is_len(len) {
             record.file_len = len;
             return Ok(Some(record));
         }
     }
-    record.file_len = file_len(at, &fd)?;
+    record.file_len = file_len(at, &file)?;
     while record.len < record.file_len {
         let Some(rest) = record.bytes.get_mut(record.len..).filter(|rest| !rest.is_empty()) else {
             break;
         };
-        match read(&fd, rest) {
+        match file.read_at(rest, record.len as u64) {
             Ok(0) => break,
             Ok(count) => record.len += count,
-            Err(Errno::EINTR) => (),
-            Err(errno) => return Err(Error::os("read", &at.path(), "read", errno)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(Error::os("read", &at.path(), "read", error)),
         }
     }
     Ok(Some(record))

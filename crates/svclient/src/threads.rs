@@ -1,7 +1,5 @@
 //! The same work on many things, by several threads.
 
-mod cpu;
-
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
@@ -11,8 +9,6 @@ use std::{
     },
     thread,
 };
-
-use cpu::Cpu;
 
 /// What `act` says of each of them, if anything, in their order. The calling thread works, too.
 pub(crate) fn each<I: Sync, T: Send>(
@@ -49,20 +45,12 @@ pub(crate) fn each_with<I: Sync, S, T: Send>(
             add(&done, piece, results);
         }
     };
-    let maker = Cpu::here();
-    let help = || {
-        maker.leave();
-        work();
-    };
     thread::scope(|scope| {
         let pieces = items.len().div_ceil(piece_len);
         let helpers = (threads.get() - 1).min(pieces.saturating_sub(1));
         // If the system has no thread to give, fewer do the same work.
-        let helper = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
+        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
         let helpers: Vec<_> = (0..helpers).map_while(helper).collect();
-        if !helpers.is_empty() {
-            maker.make_way();
-        }
         work();
         for helper in helpers {
             if let Err(panic) = helper.join() {
@@ -82,8 +70,8 @@ struct Done<T, F> {
     take: Option<F>,
 }
 
-/// One thread takes, and nobody waits for it. Who sleeps on a lock may wake up on the processor of who
-/// woke it, and stay there while its own has nothing to do: see [`cpu`].
+/// One thread takes, and no other waits for it: a thread that sleeps on a lock may wake up on the
+/// processor of the one that woke it, and stay there while its own has nothing to do.
 fn add<T, F: FnMut(T)>(done: &Mutex<Done<T, F>>, piece: usize, results: Vec<T>) {
     // Who panicked has ended the work anyway: its panic goes on where the threads are joined.
     let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,8 +15,8 @@ mod schema;
 mod svctl;
 
 use std::{
-    fs,
-    io::Write,
+    fs::{self, File},
+    io::{Read, Write},
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
     process::Stdio,
@@ -179,7 +179,19 @@ fn decode_of_what_no_supervisor_writes_says_so_and_shows_it() {
     let control = tree.path().join("supervise/control");
     let refused = run(["decode".as_ref(), control.as_os_str()]);
     assert_eq!(refused.code, 111);
-    assert!(refused.err.contains("it is no file"), "{refused:?}");
+    assert!(refused.err.contains("it is no regular file"), "{refused:?}");
+    // Nor by a way around, nor one that has something in it, nor a device without an end.
+    let full = tree.path().join("full");
+    nix::unistd::mkfifo(&full, Mode::S_IRWXU).unwrap();
+    let mut both = File::options().read(true).write(true).open(&full).unwrap();
+    both.write_all(&[0; 20]).unwrap();
+    let around = Path::new("/dev/..").join(full.strip_prefix("/").unwrap());
+    for path in [&*full, &*around, Path::new("/dev/zero")] {
+        let refused = run(["decode".as_ref(), path.as_os_str()]);
+        assert_eq!(refused.code, 111, "{refused:?}");
+        assert!(refused.err.contains("it is no regular file"), "{refused:?}");
+    }
+    both.read_exact(&mut [0; 20]).unwrap();
     let missing = run(["decode", "/nonexistent/status"]);
     assert_eq!(missing.code, 111);
     assert!(missing.err.contains("/nonexistent/status"));
@@ -309,13 +321,13 @@ fn leftovers_of_a_dead_supervisor_are_never_believed() {
 }
 
 /// Something that reads `ok` and `control` as a live supervisor does.
-fn alive(tree: &Tree) -> Vec<fs::File> {
+fn alive(tree: &Tree) -> Vec<File> {
     use nix::fcntl::{OFlag, open};
     ["supervise/ok", "supervise/control"]
         .iter()
         .filter_map(|name| {
             let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
-            open(&tree.path().join(name), flags, Mode::empty()).ok().map(fs::File::from)
+            open(&tree.path().join(name), flags, Mode::empty()).ok().map(File::from)
         })
         .collect()
 }

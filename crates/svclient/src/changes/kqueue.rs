@@ -7,23 +7,27 @@ use std::{
     collections::HashMap,
     fs::File,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+        unix::fs::OpenOptionsExt,
+    },
+    path::Path,
     time::Duration,
 };
 
-use nix::{
-    libc,
-    sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue},
-};
+use kqueue::{EventData, EventFilter, FilterFlag, Ident, Vnode, Watcher};
+use nix::fcntl::OFlag;
 
 use super::{Dir, DirId, Hint, Place};
 
 /// The mechanism.
 pub(crate) struct Changes {
-    queue: Kqueue,
+    queue: Watcher,
     /// The watched directory, and its record where it has one: encore rewrites that in place, which
     /// the directory does not notice.
     open: HashMap<DirId, (File, Option<File>)>,
+    /// Whose descriptor it is.
+    ids: HashMap<RawFd, DirId>,
     next: i32,
 }
 
@@ -39,38 +43,40 @@ impl Changes {
     }
 
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { queue: Kqueue::new()?, open: HashMap::new(), next: 0 })
+        Ok(Self { queue: Watcher::new()?, open: HashMap::new(), ids: HashMap::new(), next: 0 })
     }
 
     /// From now on the descriptor is readable also when this one is. Whoever owns that empties it,
     /// and keeps it as long as this.
     pub(crate) fn join(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        let ident = usize::try_from(fd.as_raw_fd()).unwrap_or_default();
-        let (flags, nothing) = (EvFlags::EV_ADD | EvFlags::EV_CLEAR, FilterFlag::empty());
-        // No directory has this number.
-        let change = KEvent::new(ident, EventFilter::EVFILT_READ, flags, nothing, 0, -1);
-        self.queue.kevent(&[change], &mut [], None)?;
-        Ok(())
+        self.queue.add_fd(fd.as_raw_fd(), EventFilter::EVFILT_READ, FilterFlag::empty())?;
+        self.queue.watch()
     }
 
     /// Starts to watch a directory, links followed.
     pub(crate) fn watch(&mut self, dir: &Dir) -> io::Result<DirId> {
         let (path, record) = match dir {
             Dir::Service(path) | Dir::Above(path) | Dir::Events(path) => (path, None),
-            Dir::Log(path) => (path, File::open(path.join("current")).ok()),
-            Dir::Supervise(path) => (path, File::open(path.join("status")).ok()),
+            Dir::Log(path) => (path, open_beside(&path.join("current"))),
+            Dir::Supervise(path) => (path, open_beside(&path.join("status"))),
         };
-        let file = File::open(path)?;
-        if !file.metadata()?.is_dir() {
-            return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
-        }
+        let file = open(path, OFlag::O_DIRECTORY)?;
         let id = DirId(self.next);
         self.next = self.next.wrapping_add(1);
-        self.register(&file, id)?;
-        if let Some(record) = &record {
-            self.register(record, id)?;
+        for file in [Some(&file), record.as_ref()].into_iter().flatten() {
+            let changes = FilterFlag::NOTE_WRITE
+                | FilterFlag::NOTE_EXTEND
+                | FilterFlag::NOTE_DELETE
+                | FilterFlag::NOTE_RENAME
+                | FilterFlag::NOTE_REVOKE;
+            self.queue.add_file(file, EventFilter::EVFILT_VNODE, changes)?;
+            self.ids.insert(file.as_raw_fd(), id);
         }
         self.open.insert(id, (file, record));
+        if let Err(error) = self.queue.watch() {
+            self.unwatch(id);
+            return Err(error);
+        }
         Ok(id)
     }
 
@@ -80,55 +86,57 @@ impl Changes {
         None
     }
 
-    /// Ends a watch: closing a descriptor removes its events.
+    /// Ends a watch. The queue forgets a descriptor before it is closed: another file may have its
+    /// number next.
     pub(crate) fn unwatch(&mut self, id: DirId) {
-        self.open.remove(&id);
+        let Some((file, record)) = self.open.remove(&id) else { return };
+        for file in [Some(&file), record.as_ref()].into_iter().flatten() {
+            self.ids.remove(&file.as_raw_fd());
+            // One whose file is gone has left the queue by itself.
+            let _gone = self.queue.remove_file(file, EventFilter::EVFILT_VNODE);
+        }
     }
 
     /// Hands over what has happened since the last call, without waiting.
     pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
-        let nothing =
-            KEvent::new(0, EventFilter::EVFILT_VNODE, EvFlags::empty(), FilterFlag::empty(), 0, 0);
-        let mut events = [nothing; 64];
-        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        loop {
-            let count = self.queue.kevent(&[], &mut events, Some(now))?;
-            for event in events.iter().take(count) {
-                let Ok(id) = i32::try_from(event.udata()).map(DirId) else { continue };
-                if event.fflags().intersects(FilterFlag::NOTE_DELETE | FilterFlag::NOTE_REVOKE) {
-                    self.open.remove(&id);
+        while let Some(event) = self.queue.poll(None) {
+            let id = match event.ident {
+                Ident::Fd(fd) => self.ids.get(&fd).copied(),
+                _ => None,
+            };
+            match (event.data, id) {
+                (EventData::Vnode(Vnode::Delete | Vnode::Revoke), Some(id)) => {
+                    self.unwatch(id);
                     sink(Hint::Gone(id));
-                } else {
-                    sink(Hint::In(id, Place::Anything));
                 }
-            }
-            if count < events.len() {
-                return Ok(());
+                // An error of a descriptor that is no longer watched concerns nobody.
+                (EventData::Error(error), _) => match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::Interrupted => (),
+                    _ => return Err(error),
+                },
+                (_, Some(id)) => sink(Hint::In(id, Place::Anything)),
+                (_, None) => (),
             }
         }
-    }
-
-    fn register(&self, file: &File, id: DirId) -> io::Result<()> {
-        let ident = usize::try_from(file.as_raw_fd()).map_err(io::Error::other)?;
-        let change = KEvent::new(
-            ident,
-            EventFilter::EVFILT_VNODE,
-            EvFlags::EV_ADD | EvFlags::EV_CLEAR,
-            FilterFlag::NOTE_WRITE
-                | FilterFlag::NOTE_EXTEND
-                | FilterFlag::NOTE_DELETE
-                | FilterFlag::NOTE_RENAME
-                | FilterFlag::NOTE_REVOKE,
-            0,
-            id.0 as isize,
-        );
-        self.queue.kevent(&[change], &mut [], None)?;
         Ok(())
     }
 }
 
+/// A record or a log beside its directory, if there is one: no link, and nothing that would block.
+fn open_beside(path: &Path) -> Option<File> {
+    let file = open(path, OFlag::O_NOFOLLOW).ok()?;
+    file.metadata().is_ok_and(|data| data.is_file()).then_some(file)
+}
+
+fn open(path: &Path, more: OFlag) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | more;
+    File::options().read(true).custom_flags(flags.bits()).open(path)
+}
+
 impl AsFd for Changes {
+    #[expect(unsafe_code, reason = "the crate lends its descriptor as a number only")]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.as_fd()
+        // SAFETY: the queue owns the descriptor and closes it when it is dropped, not before.
+        unsafe { BorrowedFd::borrow_raw(self.queue.as_raw_fd()) }
     }
 }

@@ -3,10 +3,11 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
 };
 
+use nix::fcntl::OFlag;
 use svcmgr::{
     Dialect, Facts, LastExit, Service,
     proto::{Record, files},
@@ -85,13 +86,32 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         io::stdin().lock().take(ENOUGH).read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    // Reading a control FIFO would take its requests away from the supervisor.
-    let kind = path.metadata()?.file_type();
-    if (kind.is_fifo() || kind.is_socket()) && !path.starts_with("/dev") {
-        let why = "it is no file; give - and the bytes on standard input";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    // What a shell makes of `<(command)`, and the like: a descriptor of this process.
+    let is_descriptor = path == Path::new("/dev/stdin")
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|dir| path.parent() == Some(Path::new(dir)));
+    if is_descriptor {
+        File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
+        return Ok(bytes);
     }
-    File::open(path)?.take(ENOUGH).read_to_end(&mut bytes)?;
+    // Reading a control FIFO would take its requests away from the supervisor; a terminal would be
+    // waited for. What is open is asked, not the name, which may lead elsewhere by then.
+    let careful = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let opened = File::options().read(true).custom_flags(careful.bits()).open(path);
+    let no_file = || {
+        let why = "it is no regular file; give - and the bytes on standard input";
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    };
+    // A socket cannot be opened.
+    let file = match opened {
+        Err(_) if path.metadata().is_ok_and(|data| data.file_type().is_socket()) => {
+            return Err(no_file());
+        }
+        opened => opened?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(no_file());
+    }
+    file.take(ENOUGH).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

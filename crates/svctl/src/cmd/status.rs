@@ -87,13 +87,7 @@ fn look_at(
 ) -> Result<(), NoTargets> {
     if let Some(survey) = names::survey(global, &status.services, output)? {
         let how = How::of(survey.len(), status, output);
-        let main = thread::current().id();
-        let look = |service: &Service, seen| {
-            if thread::current().id() != main {
-                have_own_descriptors();
-            }
-            Looked::of(service, seen, &how)
-        };
+        let look = |service: &Service, seen| Looked::of(service, seen, &how);
         let other = |name: &OsStr, error| {
             // What is listed and is no service is left out; what was named is not.
             let path = survey.dir().join(name);
@@ -148,22 +142,6 @@ fn processors() -> NonZeroUsize {
         return NonZeroUsize::new(allowed.count()).unwrap_or(NonZeroUsize::MIN);
     }
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-/// Parts with the descriptors of the other threads. Threads that share them wait for each other
-/// whenever one of them opens or closes a file: together they do a tenth more without. What a thread
-/// opens is its own from then on, so nothing that is open may leave it.
-fn have_own_descriptors() {
-    #[cfg(target_os = "linux")]
-    {
-        use std::cell::Cell;
-
-        thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
-        if !DONE.replace(true) {
-            // Where a container forbids it, it takes longer.
-            let _forbidden = nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES);
-        }
-    }
 }
 
 /// What is said of a service, and how much is asked for it.

@@ -171,10 +171,14 @@ impl Place {
         openat(&self.dir, name, flags, Mode::empty()).is_ok()
     }
 
-    /// A small file's text; `None` without one.
+    /// A small file's text; `None` without one, and for what is no regular file.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
         let file = openat(&self.dir, name, flags, Mode::empty()).ok()?;
+        if !fstat(&file).is_ok_and(|stat| is(&stat, SFlag::S_IFREG)) {
+            return None;
+        }
         let mut text = [0; 64];
         let read = nix::unistd::read(&file, &mut text).ok()?;
         String::from_utf8(text.get(..read)?.to_vec()).ok()

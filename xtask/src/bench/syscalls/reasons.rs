@@ -32,7 +32,7 @@ const SERVICE: &[Reason] = &[
     ("openat", "supervise/control", "the request; opened for it alone"),
     ("openat", "notification-fd", "does the service tell when it is ready?"),
     ("openat", "supervise/notification-fd", "does the service tell when it is ready?"),
-    ("read", "supervise/status", "the bytes"),
+    ("pread64", "supervise/status", "the bytes; of a FIFO it takes none"),
     ("write", "supervise/control", "the byte"),
     ("close", "supervise/control", "kept open, it would feed the next supervisor stale bytes"),
 ];

@@ -3,14 +3,14 @@
 
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
     process::Child,
 };
 
+use kqueue::{EventFilter, FilterFlag, Watcher};
 use nix::{
     errno::Errno,
     sys::{
-        event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue},
         signal::{self, Signal},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
@@ -23,23 +23,17 @@ use crate::embed::{event::Exit, reap::Peek};
 #[derive(Debug)]
 pub(crate) struct Handle {
     pid: Pid,
-    queue: Kqueue,
+    queue: Watcher,
 }
 
 impl Handle {
     pub(crate) fn open(child: &Child) -> io::Result<Self> {
         let pid = child.id();
-        let queue = Kqueue::new()?;
-        let exit = KEvent::new(
-            usize::try_from(pid).unwrap_or_default(),
-            EventFilter::EVFILT_PROC,
-            EvFlags::EV_ADD,
-            FilterFlag::NOTE_EXIT,
-            0,
-            0,
-        );
-        queue.kevent(&[exit], &mut [], None)?;
-        Ok(Self { pid: Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?), queue })
+        let mut queue = Watcher::new()?;
+        let pid = i32::try_from(pid).map_err(io::Error::other)?;
+        queue.add_pid(pid, EventFilter::EVFILT_PROC, FilterFlag::NOTE_EXIT)?;
+        queue.watch()?;
+        Ok(Self { pid: Pid::from_raw(pid), queue })
     }
 
     /// Whether it has ended; it can still be waited for.
@@ -77,7 +71,9 @@ pub(crate) const fn peek() -> Peek {
 pub(crate) const fn take(_: Option<u32>) {}
 
 impl AsFd for Handle {
+    #[expect(unsafe_code, reason = "the crate lends its descriptor as a number only")]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.as_fd()
+        // SAFETY: the queue owns the descriptor and closes it when it is dropped, not before.
+        unsafe { BorrowedFd::borrow_raw(self.queue.as_raw_fd()) }
     }
 }
