@@ -20,7 +20,8 @@
 //! Read in this order: [`dialect`] (who wrote the bytes), [`daemontools`], [`encore`], [`runit`] and
 //! [`s6`] (what they wrote), [`record`] (any of them), [`status`] (what it means), [`op`] (what can
 //! be asked, and by which byte), [`files`] (where), [`track`] (what changed), [`goal`] (is the wait
-//! over). [`tai`] is the clock on the wire; [`scan`] the alphabet of `s6-svscan`.
+//! over), [`cause`] (why not). [`tai`] is the clock on the wire; [`scan`] the alphabet of
+//! `s6-svscan`.
 //!
 //! | feature | adds |
 //! |---------|------|
@@ -34,6 +35,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod cause;
 pub mod daemontools;
 pub mod dialect;
 pub mod encore;

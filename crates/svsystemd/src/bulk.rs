@@ -15,9 +15,9 @@ use crate::{
     direct::{self, Seen},
     error::Subject,
     listed::Listed,
-    pump::Pump,
     router::Listening,
     supervised,
+    wire::pump::Pump,
 };
 
 /// The status of each unit, in their order.

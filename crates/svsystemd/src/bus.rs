@@ -10,15 +10,17 @@ use svclient::Observation;
 
 use crate::{
     Action, Asked, Error, Unit, UnitName, UnitState, UnitStatus,
-    asked::lock,
     bulk::AllUnits,
     error::Subject,
     listed::Listed,
     observe::Memory,
-    place::Place,
     proxy::FileChange,
-    pump::{Deaf, Pump},
     router::Router,
+    wire::{
+        place::Place,
+        pump::{Deaf, Pump},
+        slot::lock,
+    },
 };
 
 /// The way to a service manager. Cheap to clone; clones share their connections, and so do all

@@ -17,9 +17,11 @@ use zbus::Message;
 use crate::{
     Action, Bus, Error, UnitStatus, Value,
     error::Subject,
-    place::Place,
     proxy::{self, MANAGER, MANAGER_PATH, PROPERTIES},
-    pump::{Deaf, Pump},
+    wire::{
+        place::Place,
+        pump::{Deaf, Pump},
+    },
 };
 
 /// From so many units on: connecting costs the manager as much as 30 answers (1 ms).

@@ -7,9 +7,9 @@ use std::{fmt, time::Instant};
 
 use crate::{
     Action, Asked, Bus, Error, Unit, UnitStatus,
-    asked::block_on,
     error::Subject,
     router::{JobEnd, JobWait},
+    wire::slot::block_on,
 };
 
 /// A job that the manager has taken on.

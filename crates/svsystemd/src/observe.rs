@@ -24,8 +24,8 @@ use crate::{
     map::MainProcess,
     process,
     proxy::{self, MANAGER, SERVICE, UNIT},
-    pump::Pump,
     supervised,
+    wire::pump::Pump,
 };
 
 /// Units of which something is kept, at most.

@@ -8,8 +8,8 @@ use std::{fs, io::Read, thread, time::Duration};
 
 use crate::{
     Properties,
-    asked::{Slot, slot},
     map::MainProcess,
+    wire::slot::{Slot, slot},
 };
 
 /// How the main process of a unit is seen from here.

@@ -11,11 +11,13 @@ use zbus::{
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, Value,
-    asked::Slot,
-    decode::{Held, Named},
     error::{Reason, Subject},
     listed::Listed,
-    pump::Pump,
+    wire::pump::Pump,
+    wire::{
+        decode::{Held, Named},
+        slot::Slot,
+    },
 };
 
 pub(crate) const MANAGER_NAME: &str = "org.freedesktop.systemd1";
@@ -175,10 +177,10 @@ impl Bus {
         let mut all = Vec::with_capacity(units.len());
         // Some are decoded while the others are on their way.
         for units in units.chunks(16) {
-            let replies = crate::asked::all(slots.by_ref().take(units.len()).collect()).await;
+            let replies = crate::wire::slot::all(slots.by_ref().take(units.len()).collect()).await;
             all.extend(units.iter().zip(replies).map(|(unit, reply)| {
                 let subject = unit.into();
-                let reply = crate::pump::sorted(action, &subject, reply)?;
+                let reply = crate::wire::pump::sorted(action, &subject, reply)?;
                 properties_of(action, &subject, &reply)
             }));
         }
@@ -243,8 +245,8 @@ impl Bus {
         for body in properties {
             calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
         }
-        let mut replies = crate::asked::all(pump.send(calls)).await.into_iter();
-        let list = crate::pump::sorted(action, &subject, replies.next().flatten())?;
+        let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
+        let list = crate::wire::pump::sorted(action, &subject, replies.next().flatten())?;
         Ok((rows_of(&list)?, replies.map(|reply| value_of(&reply?)).collect()))
     }
 
@@ -308,7 +310,7 @@ pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Va
     let mut answers = Vec::with_capacity(asked.len());
     // As in `all`: the last first.
     for slots in asked.into_iter().rev() {
-        let replies = crate::asked::all(slots).await.into_iter();
+        let replies = crate::wire::slot::all(slots).await.into_iter();
         answers.push(replies.map(|reply| value_of(&reply?)).collect());
     }
     answers.reverse();

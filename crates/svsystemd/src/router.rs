@@ -16,11 +16,13 @@ use zbus::Message;
 
 use crate::{
     Action, Error, Properties, UnitName,
-    asked::{Fill, Slot, block_on, lock, slot},
     error::Subject,
-    place::Place,
     proxy::{self, Half, MANAGER, MANAGER_NAME, MANAGER_PATH, PROPERTIES},
-    pump::{Pump, Sink},
+    wire::{
+        place::Place,
+        pump::{Pump, Sink},
+        slot::{Fill, Slot, block_on, lock, slot},
+    },
 };
 
 /// Signals that one listener has not taken yet, at most; beyond that it is told to look again.

@@ -7,7 +7,7 @@ use svclient::{
 };
 use svproto::{Op, Reading};
 
-use crate::{Action, Error, ErrorKind, Load, Unit, UnitStatus, asked::block_on};
+use crate::{Action, Error, ErrorKind, Load, Unit, UnitStatus, wire::slot::block_on};
 
 /// What an operation of the family is under systemd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use zbus::Variant;
 
 use crate::{
     Action, Asked, Bus, Error, Job, JobResult, Outcome, ServiceResult, Unit, UnitName, UnitStatus,
-    asked::block_on, router::Heard,
+    router::Heard, wire::slot::block_on,
 };
 
 /// A command to run as a unit of its own. There is no shell in between, and no file.

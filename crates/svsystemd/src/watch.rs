@@ -11,11 +11,10 @@ use std::{
 };
 
 use crate::{
-    Action, Asked, Bus, Error, Properties, Unit, UnitName, UnitStatus,
-    asked::block_on,
-    bulk,
+    Action, Asked, Bus, Error, Properties, Unit, UnitName, UnitStatus, bulk,
     error::Subject,
     router::{Heard, Listening},
+    wire::slot::block_on,
 };
 
 /// What happened to a unit.

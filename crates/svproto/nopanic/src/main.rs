@@ -11,7 +11,7 @@ use core::{fmt, fmt::Write, hint::black_box, time::Duration};
 
 use svproto::{
     Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n, UnixTime,
-    Version, Want,
+    Version, Want, cause,
     daemontools::DaemontoolsRecord,
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
@@ -197,6 +197,10 @@ fn written(bytes: &[u8]) {
 /// Every message.
 fn messages(bytes: &[u8]) -> usize {
     let mut sink = Sink(0);
+    let what = core::str::from_utf8(bytes).unwrap_or_default();
+    for cause in black_box(cause::ALL) {
+        let _written = write!(sink, "{cause} {} {:?}", cause.about(what), cause.severity() as u8);
+    }
     for dialect in Dialect::ALL {
         let _ = write!(sink, "{dialect}");
         if let Err(error) = Record::from_bytes(dialect, bytes).map(|record| record.check()) {

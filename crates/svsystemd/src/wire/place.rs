@@ -30,7 +30,7 @@ impl Place {
             Self::System => Builder::system(),
             Self::User => Builder::session(),
             Self::Address(address) => Builder::address(address.as_str()),
-            Self::Private(path) => crate::private::connect(path).map_err(|why| Reason::of(&why))?,
+            Self::Private(path) => super::private::connect(path).map_err(|why| Reason::of(&why))?,
         };
         builder.max_queued(queue).build().await.map_err(|why| Reason::of(&why))
     }

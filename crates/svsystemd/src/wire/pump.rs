@@ -20,9 +20,11 @@ use zbus::{Message, MessageStream, message::Type};
 
 use crate::{
     Action,
-    asked::{Fill, Slot, lock, slot},
     error::{Error, Reason, Subject},
-    place::Place,
+    wire::{
+        place::Place,
+        slot::{Fill, Slot, lock, slot},
+    },
 };
 
 /// Calls by way of a bus that have no reply yet, at most. dbus-daemon's limit for a connection is
