@@ -430,7 +430,7 @@ impl Service {
     /// As [`Service::send`].
     pub fn restart(&self) -> Result<(), Error> {
         let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
-        self.deliver(ops, None)
+        self.deliver(ops, None).map_err(|error| error.of(Op::Restart))
     }
 
     fn not_supervised(&self, op: Op) -> Error {

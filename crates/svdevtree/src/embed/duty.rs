@@ -406,7 +406,7 @@ impl Duty {
     /// From the moment of what happened on, not from when it was written down.
     fn set(&mut self, part: Part, timer: Timer, now: Now, after: Duration, office: &mut Office) {
         let Some(seat) = self.seat_mut(part) else { return };
-        *seat.timer(timer) = now.steady.checked_add(after);
+        *seat.timer(timer) = Some(now.steady.saturating_add(after));
         if timer == Timer::Rest && !after.is_zero() {
             let (crashes, _) = seat.machine.delay();
             self.tell(part, What::Backoff { delay: after, crashes }, office);
