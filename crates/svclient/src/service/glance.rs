@@ -73,8 +73,8 @@ impl Service {
         }
         let at = self.home.at(files::STATUS);
         let bytes = node::read_record(&at).ok()??;
-        let dialect = Dialect::of_record(bytes.as_slice())
-            .or_else(|| detect::detect_by_len(&self.home, u64::try_from(bytes.file_len()).ok()))?;
+        let dialect =
+            Dialect::of_record(bytes.as_slice()).or_else(|| detect::detect(&self.home))?;
         // Who answered is not who wrote the record: somebody changed suites.
         if (dialect == Dialect::S6) != of_s6 {
             return None;
