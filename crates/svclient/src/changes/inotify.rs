@@ -208,14 +208,14 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     match name.as_bytes() {
         name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
         b"status" if written => Some(Place::Status),
-        b"ready" if written => Some(Place::Down),
         b"current" if written => Some(Place::Line),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
         b"down" | b"notification-fd" => Some(Place::Down),
         b"supervise" | b"event" => Some(Place::Layout),
-        b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new"
-        | b"death_tally" | b"death_tally.new" => None,
+        // `embedded` is followed by its record.
+        b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new" | b"embedded"
+        | b"embedded.new" | b"death_tally" | b"death_tally.new" => None,
         _ => Some(Place::Entry),
     }
 }

@@ -251,7 +251,9 @@ pub fn what_is_odd_is_said(suite: Suite) {
     }
     if suite == Suite::Embedded {
         // As it keeps it while a service rests that may ask for growing delays.
-        supervised.file("supervise/backoff", "5 2000 @400000006b037e0d1b96475c\n");
+        let told = fs::read_to_string(supervised.dir().join("supervise/embedded")).unwrap();
+        let backoff = format!("{told}backoff 5 2000 @400000006b037e0d1b96475c\n");
+        supervised.file("supervise/embedded", &backoff);
         assert_eq!(odd(&supervised), ["crash-loop"]);
     }
     supervised.signal(Signal::SIGKILL);
