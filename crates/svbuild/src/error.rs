@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{quote::Unquotable, spec::Invalid, target::Target};
+use crate::{place::Distrust, quote::Unquotable, spec::Invalid, target::Target};
 
 /// Something that a target cannot express, or that its reader cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,29 @@ pub enum Error {
         /// What it is, with its article.
         found: &'static str,
     },
+    /// Somebody less privileged than the caller may change this directory, and so exchange what is in it,
+    /// or below it, while that is compared or written.
+    #[error("cannot use {}: {why}, who could exchange what is below it", path.display())]
+    Untrusted {
+        /// The directory, or the link to it.
+        path: PathBuf,
+        /// Who may.
+        why: Distrust,
+    },
+    /// A file that no plan can have made, and that is not read as a whole.
+    #[error("cannot use {}: it is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// So much is read.
+        limit: u64,
+    },
+    /// A name in a plan that leads out of the directory.
+    #[error("cannot use the name {path:?}: it leads elsewhere")]
+    OutsideName {
+        /// The name.
+        path: PathBuf,
+    },
     /// Another process is writing there.
     #[error("cannot write {}: another process is writing there", path.display())]
     Busy {
@@ -105,6 +128,12 @@ pub enum ErrorKind {
     NoService,
     /// A path is of another type.
     WrongType,
+    /// Somebody less privileged may change the directory.
+    Untrusted,
+    /// A file is too large.
+    TooLarge,
+    /// A name leads elsewhere.
+    OutsideName,
     /// Another process is writing there.
     Busy,
     /// The operating system refused.
@@ -121,6 +150,9 @@ impl Error {
             Self::Unquotable { .. } => ErrorKind::Unquotable,
             Self::NoService { .. } => ErrorKind::NoService,
             Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::Untrusted { .. } => ErrorKind::Untrusted,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::OutsideName { .. } => ErrorKind::OutsideName,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Io { .. } => ErrorKind::Io,
         }
@@ -131,7 +163,12 @@ impl Error {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Gaps(_) => Some("build lossily to have these left out, each with a comment"),
-            Self::WrongType { .. } => Some("move it away, or build into another directory"),
+            Self::Untrusted { .. } => Some(
+                "write as the user that it belongs to, or take the right to write there from others first",
+            ),
+            Self::WrongType { .. } | Self::TooLarge { .. } => {
+                Some("move it away, or build into another directory")
+            }
             _ => None,
         }
     }

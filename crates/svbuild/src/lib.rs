@@ -32,10 +32,11 @@
 //! | make service directories or units         | [`Definitions::render`], [`Plan::write`]          |
 //! | quote a word for one reader               | [`quote`]                                         |
 //!
-//! It reads no status and starts no process, and only one of its files writes.
+//! It reads no status and starts no process, and only what is below `write` writes.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+mod place;
 pub mod plan;
 pub mod quote;
 mod render;
@@ -45,9 +46,10 @@ pub mod target;
 mod write;
 
 pub use error::{Error, ErrorKind, Gap};
+pub use place::Distrust;
 pub use plan::Plan;
 pub use render::{Lossy, Options};
 pub use script::Language;
 pub use spec::{Definitions, Service};
 pub use target::Target;
-pub use write::{Step, Written};
+pub use write::{Step, Writing, Written};

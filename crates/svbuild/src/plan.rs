@@ -5,30 +5,36 @@
 
 mod diff;
 mod manifest;
+mod seen;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fmt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 pub use diff::{Change, Diff, Difference, What};
 /// What is on disk, for whoever writes there.
 pub(crate) mod disk {
-    pub(crate) use super::diff::{file_list, read_or_nothing, same, there, wrong};
+    pub(crate) use super::{
+        diff::unit_is_usable,
+        seen::{Seen, current, entry, file_list, leads_to, same},
+    };
 }
 
 pub(crate) use manifest::{MANIFEST, Manifest, WORK};
 
-use crate::error::Gap;
+use crate::{
+    error::{Error, Gap},
+    place::is_name,
+};
 
 /// What is to be on disk, below one directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// What appears and changes at once, by its name in the directory.
     pub units: BTreeMap<String, Unit>,
-    /// Owner and group of everything that is made; whoever writes it, if `None`.
-    pub owner: Option<Owner>,
     /// Names of units that are to be gone, if they were written by a plan.
     pub removals: Vec<String>,
     /// What was left out because the target cannot express it.
@@ -67,7 +73,7 @@ pub struct File {
     pub bytes: Vec<u8>,
     /// Permission bits.
     pub mode: u32,
-    /// Owner and group, of what is on disk; in a plan they are the plan's.
+    /// Owner and group, of what is on disk. What a plan makes belongs to whoever writes it.
     pub owner: Option<Owner>,
 }
 
@@ -95,46 +101,36 @@ impl fmt::Debug for File {
 }
 
 impl Plan {
-    /// Gives everything that is made this owner and group instead of whoever writes it: for services
-    /// of a supervisor that is not root's. A directory that is there keeps its own.
-    #[must_use]
-    pub fn owned_by(mut self, owner: Owner) -> Self {
-        self.owner = Some(owner);
-        self
-    }
-
-    /// The units, with the owner of the plan in each file.
-    pub(crate) fn owned_units(&self) -> BTreeMap<String, Unit> {
-        let mut units = self.units.clone();
-        for unit in units.values_mut() {
-            match unit {
-                Unit::File(file) => file.owner = self.owner,
-                Unit::Directory(entries) => {
-                    for entry in entries.values_mut() {
-                        if let Entry::File(file) = entry {
-                            file.owner = self.owner;
-                        }
-                    }
-                }
-            }
-        }
-        units
-    }
-
     /// Adds a unit that is to be gone. What was not written by a plan stays.
     #[must_use]
     pub fn without(mut self, name: impl Into<String>) -> Self {
         self.removals.push(name.into());
         self
     }
+
+    /// Refuses names that lead out of the directory.
+    pub(crate) fn check_names(&self) -> Result<(), Error> {
+        let is_inside = |path: &Path| {
+            let mut parts = path.components().peekable();
+            parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+        };
+        let names = self.units.keys().chain(&self.removals);
+        let names = names.filter(|name| !is_name(OsStr::new(name))).map(PathBuf::from);
+        let entries = self.units.values().filter_map(|unit| match unit {
+            Unit::Directory(entries) => Some(entries.keys()),
+            Unit::File(_) => None,
+        });
+        let entries = entries.flatten().filter(|path| !is_inside(path)).cloned();
+        match names.chain(entries).next() {
+            Some(path) => Err(Error::OutsideName { path }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The dry run: every entry with its mode, and the content of files.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Owner { uid, gid }) = self.owner {
-            writeln!(f, "everything belongs to {uid}:{gid}")?;
-        }
         for gap in &self.gaps {
             writeln!(f, "left out: {gap}")?;
         }
@@ -180,25 +176,27 @@ fn show(f: &mut fmt::Formatter<'_>, path: &Path, file: &File) -> fmt::Result {
 
 /// The lines of a file for a terminal: control characters and what is no UTF-8 are escaped.
 pub(crate) fn lines(bytes: &[u8]) -> Vec<String> {
-    let shown = |line: &[u8]| {
-        let mut text = String::new();
-        for chunk in line.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
-            }
-            for byte in chunk.invalid() {
-                text.push_str(&format!("\\x{byte:02x}"));
-            }
-        }
-        text
-    };
     let whole = bytes.strip_suffix(b"\n");
     let mut lines: Vec<String> = match whole.unwrap_or(bytes) {
         [] if whole.is_none() => Vec::new(),
-        text => text.split(|byte| *byte == b'\n').map(shown).collect(),
+        text => text.split(|byte| *byte == b'\n').map(printable).collect(),
     };
     if whole.is_none() && !bytes.is_empty() {
         lines.push("(no line end)".to_owned());
     }
     lines
+}
+
+/// Bytes as one line for a terminal.
+pub(crate) fn printable(line: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
 }

@@ -395,34 +395,112 @@ fn two_writers_do_not_meet() {
     assert!(met);
 }
 
+/// Modes that would let others exchange what is written.
 #[test]
-fn everything_belongs_to_whom_it_is_given() {
-    use svbuild::plan::Owner;
-    if !nix::unistd::Uid::effective().is_root() {
-        eprintln!(
-            "svbuild: not root, so nothing can be given to others; what is told is looked at"
-        );
-        let plan = new().owned_by(Owner { uid: 1, gid: 1 });
-        assert!(plan.to_string().starts_with("everything belongs to 1:1\n"));
-        return;
+fn a_directory_that_others_may_change_is_refused() {
+    let (tree, out) = tree();
+    let (above, out) = (out.clone(), out.join("deeper"));
+    fs::create_dir_all(&out).unwrap();
+    let mode = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let refused = || {
+        for error in [new().write(&out).unwrap_err(), new().diff(&out).unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
+            assert!(error.hint().is_some());
+        }
+        assert!(!out.join("web").exists());
+    };
+    for path in [&above, &out] {
+        mode(path, 0o777);
+        refused();
+        mode(path, 0o755);
     }
-    let (_tree, out) = tree();
-    let owned = |plan: Plan| plan.owned_by(Owner { uid: 4711, gid: 4712 });
-    let all_owned = || {
-        let mut all = vec![out.join("web")];
-        while let Some(path) = all.pop() {
-            let metadata = fs::symlink_metadata(&path).unwrap();
-            assert_eq!((metadata.uid(), metadata.gid()), (4711, 4712), "{}", path.display());
-            if metadata.is_dir() {
-                all.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+    // With the sticky bit, what is the caller's stays the caller's.
+    mode(&above, 0o1777);
+    new().write(&out).unwrap();
+    assert!(new().diff(&out).unwrap().is_empty());
+    mode(&out.join("web"), 0o757);
+    assert_eq!(bare().write(&out).unwrap_err().kind(), ErrorKind::Untrusted);
+    mode(&out.join("web"), 0o755);
+    // Links on the way are the caller's.
+    let link = tree.path().join("link");
+    symlink("out/../out/deeper", &link).unwrap();
+    assert!(new().diff(&link).unwrap().is_empty());
+    symlink("loop", tree.path().join("loop")).unwrap();
+    assert_eq!(new().diff(&tree.path().join("loop")).unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn what_is_no_small_file_is_refused_and_not_read() {
+    for name in ["run", ".svbuild", "env/A", "log/config", ".svbuild.work"] {
+        let (_tree, out, _) = before(&old());
+        let path = out.join("web").join(name);
+        let fresh = || {
+            let _gone = fs::remove_file(&path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+        };
+        let refused = |kinds: &[ErrorKind]| {
+            let error = new().write(&out).unwrap_err();
+            assert!(kinds.contains(&error.kind()), "{name}: {error}");
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        };
+        fresh();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        refused(&[ErrorKind::WrongType]);
+        fresh();
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        refused(&[ErrorKind::TooLarge, ErrorKind::WrongType]);
+        fresh();
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        refused(&[ErrorKind::WrongType]);
+    }
+}
+
+#[test]
+fn no_name_leads_elsewhere() {
+    use svbuild::plan::{Entry, Unit};
+    let (tree, out) = tree();
+    let entry = || Entry::Link("/nowhere".into());
+    let named = |name: &str, entries: &str| {
+        let mut plan = Plan::default();
+        let entries = BTreeMap::from([(PathBuf::from(entries), entry())]);
+        plan.units.insert(name.to_owned(), Unit::Directory(entries));
+        plan
+    };
+    for plan in [
+        named("../web", "run"),
+        named("", "run"),
+        named("..", "run"),
+        named("web", "../run"),
+        named("web", "/run"),
+        named("web", ""),
+        Plan::default().without("../web"),
+    ] {
+        assert_eq!(plan.write(&out).unwrap_err().kind(), ErrorKind::OutsideName);
+        assert_eq!(plan.diff(&out).unwrap_err().kind(), ErrorKind::OutsideName);
+    }
+    assert_eq!(fs::read_dir(tree.path()).unwrap().count(), 0);
+}
+
+/// What a write leaves when it fails at a step, compared before anything ends it.
+#[test]
+fn what_a_crash_has_left_can_be_compared() {
+    for (first, second) in [(old(), new()), (new(), old()), (new(), bare())] {
+        for at in (0..).step_by(3) {
+            let (_tree, out, _) = before(&first);
+            let mut step = 0;
+            let result = second.write_observed(&out, &mut |_| {
+                step += 1;
+                if step > at { Err(io::Error::other("injected")) } else { Ok(()) }
+            });
+            let left = second.diff(&out).unwrap();
+            let first_left = first.diff(&out).unwrap();
+            assert!(left.is_empty() || first_left.is_empty(), "{at}: {left}");
+            assert!(left.foreign().next().is_none(), "{at}: {left}");
+            if result.is_ok() {
+                break;
             }
         }
-    };
-    owned(old()).write(&out).unwrap();
-    all_owned();
-    owned(new()).write(&out).unwrap();
-    all_owned();
-    assert!(owned(new()).diff(&out).unwrap().is_empty());
-    // Without a wish, an owner is no difference.
-    assert!(new().diff(&out).unwrap().is_empty());
+    }
 }

@@ -441,8 +441,7 @@ impl WatchSet {
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
     fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
-        let letters_left = self.members.get(&key).is_some_and(|member| member.letters_left);
-        if letters_left || heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
+        if heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
             self.hear_letters(key);
         }
         let Some(member) = self.members.get(&key) else { return };
@@ -509,10 +508,6 @@ impl WatchSet {
             (None, Ok(observation)) => member.contradiction(observation, heard),
             (None, Err(_)) => None,
         };
-        if member.letters_left {
-            // Nothing more need be heard of them.
-            member.recheck = Some(Recheck::start());
-        }
         self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
         let subject = member.subject.clone();
         let news = member.news(&result, resync);
@@ -572,9 +567,7 @@ impl WatchSet {
     /// Watches where a dangling link will point, if it is one.
     fn watch_above_link(&mut self, who: Who, link: &Path) -> Result<(), Error> {
         let mut above = nearest_above_link(link);
-        // Whoever moves directories as fast as they are watched is heard to do so.
-        for _ in 0..LINKS {
-            let Some(dir) = above else { break };
+        while let Some(dir) = above {
             self.watch(who, &Dir::Above(dir.clone()))?;
             // What came before that was not heard.
             above = nearest_above_link(link).filter(|now| *now != dir);

@@ -148,7 +148,8 @@ fn bytes_in_a_fifo_are_still_there_whatever_it_is_planted_as() {
         files::LOCK,
         files::DEATH_TALLY,
         files::NOTIFICATION_FD,
-        files::EMBEDDED,
+        files::READY,
+        files::BACKOFF,
         files::DOWN,
     ];
     for dialect in Dialect::ALL {

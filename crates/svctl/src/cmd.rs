@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 mod act;
-mod build;
+pub(crate) mod build;
 mod check;
 mod complete;
 mod decode;
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(args, &mut output),
+        Command::Write { owner } => return build::deputy::run(*owner),
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {

@@ -14,7 +14,7 @@ use svcmgr::{
     signal_name,
 };
 
-pub(crate) use built::{Built, what};
+pub(crate) use built::Built;
 
 use crate::{name, output::message};
 
@@ -291,14 +291,6 @@ pub(crate) struct Logged<'a> {
     pub(crate) log: Option<&'a str>,
     pub(crate) at: Option<String>,
     pub(crate) line: Cow<'a, str>,
-}
-
-/// In the place of lines that the reader was too slow for.
-#[derive(Debug, Serialize)]
-pub(crate) struct Skipped<'a> {
-    /// Whose lines; `None` for changes of services.
-    pub(crate) service: Option<&'a str>,
-    pub(crate) skipped: u64,
 }
 
 /// A raw record, explained.

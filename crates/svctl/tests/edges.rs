@@ -13,8 +13,6 @@
 
 #[path = "edges/descriptors.rs"]
 mod descriptors;
-#[path = "edges/floods.rs"]
-mod floods;
 #[path = "edges/journal.rs"]
 mod journal;
 #[path = "edges/names.rs"]

@@ -72,14 +72,14 @@ pub(super) const EVERYWHERE: [Word; 3] = [
 /// Where a word may stand all the same: the file, the word. `docs/decisions.md` says why.
 pub(super) const EXCEPT: [(&str, &str); 10] = [
     ("crates/svclient/src/check.rs", "Command::new"),
-    ("crates/svbuild/src/write.rs", "OpenOptions"),
-    ("crates/svbuild/src/write.rs", "DirBuilder"),
-    ("crates/svbuild/src/write.rs", "create_dir_all"),
-    ("crates/svbuild/src/write.rs", "set_permissions"),
-    ("crates/svbuild/src/write.rs", "hard_link"),
-    ("crates/svbuild/src/write.rs", "symlink("),
-    ("crates/svbuild/src/write.rs", "fs::rename"),
-    ("crates/svbuild/src/write.rs", "fs::remove"),
+    ("crates/svbuild/src/write/disk.rs", "mkdirat"),
+    ("crates/svbuild/src/write/disk.rs", "unlinkat"),
+    ("crates/svbuild/src/write/disk.rs", "renameat"),
+    ("crates/svbuild/src/write/disk.rs", "linkat("),
+    ("crates/svbuild/src/write/disk.rs", "symlinkat"),
+    ("crates/svbuild/src/write/disk.rs", "fchmod"),
+    ("crates/svbuild/src/write/disk.rs", "fchown"),
+    ("crates/svbuild/src/write/disk.rs", "OFlags::CREATE"),
     ("crates/svdevtree/src/testkit.rs", "eprintln!"),
 ];
 
@@ -117,7 +117,7 @@ const SVDEVTREE: [Word; 9] = [
     ("thread::sleep", "no sleep stands for an event; a timer is a deadline of the poll"),
 ];
 
-const SVBUILD: [Word; 15] = [
+const SVBUILD: [Word; 23] = [
     ("svclient", "svbuild makes files; it reads no status"),
     ("Command::new", "svbuild starts no process"),
     ("println!", NO_PRINTING),
@@ -130,9 +130,17 @@ const SVBUILD: [Word; 15] = [
     ("create_dir_all", ONE_WRITER),
     ("set_permissions", ONE_WRITER),
     ("hard_link", ONE_WRITER),
-    ("symlink(", ONE_WRITER),
-    ("fs::rename", ONE_WRITER),
+    ("unix::fs::symlink", ONE_WRITER),
+    ("fs::rename(", ONE_WRITER),
     ("fs::remove", ONE_WRITER),
+    ("mkdirat", ONE_WRITER),
+    ("unlinkat", ONE_WRITER),
+    ("renameat", ONE_WRITER),
+    ("linkat(", ONE_WRITER),
+    ("symlinkat", ONE_WRITER),
+    ("fchmod", ONE_WRITER),
+    ("fchown", ONE_WRITER),
+    ("OFlags::CREATE", ONE_WRITER),
 ];
 
 const SVSYSTEMD: [Word; 6] = [
@@ -153,6 +161,6 @@ const SVCTL: [Word; 3] =
 const NO_STD: &str = "svproto runs without an operating system; use core";
 const NO_PANIC: &str = "svproto is total: every input has an answer";
 const NO_LAYOUT: &str = "byte offsets live in svproto";
-const ONE_WRITER: &str = "only write.rs writes";
+const ONE_WRITER: &str = "only write/disk.rs changes the disk, by descriptors";
 const NO_DBUS: &str = "D-Bus lives in svsystemd";
 const NO_PRINTING: &str = "svctl is the only crate that prints";

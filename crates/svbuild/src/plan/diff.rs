@@ -2,13 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    fmt,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use super::{Entry, File, MANIFEST, Manifest, Owner, Plan, Unit, lines};
-use crate::error::Error;
+use super::{
+    Entry, File, Manifest, Plan, Unit, lines, printable,
+    seen::{Seen, file_list, same},
+};
+use crate::{
+    error::Error,
+    place::{Caller, Place, wrong},
+};
 
 /// Everything that a plan would change below a directory, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,88 +71,130 @@ impl Diff {
 
 impl Plan {
     /// Compares with what is below `dir`. Nothing is written. What no plan wrote and this one does not
-    /// write either is not looked at.
+    /// write either is not looked at. Where a write did not come to its end, this is what it left to be
+    /// seen, which the next one ends.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] where a file or a link has the place of a directory, or the reverse;
-    /// [`Error::Io`].
+    /// [`Error::Untrusted`] as [`Plan::write`]; [`Error::WrongType`] where a file or a link has the place
+    /// of a directory, or the reverse; [`Error::TooLarge`], [`Error::OutsideName`], [`Error::Io`].
     pub fn diff(&self, dir: &Path) -> Result<Diff, Error> {
+        self.check_names()?;
+        let walked = Place::walk(dir)?;
+        let place = Some(&walked.place).filter(|_| walked.missing.is_empty());
+        self.compared(place)
+    }
+
+    /// The same in a directory that is open; `None` if there is none yet.
+    pub(crate) fn compared(&self, dir: Option<&Place>) -> Result<Diff, Error> {
         let mut changes = Vec::new();
-        for (name, unit) in &self.owned_units() {
+        for (name, unit) in &self.units {
             match unit {
                 Unit::File(file) => {
-                    let list = Manifest::parse(&file_list(dir)?);
                     let new = BTreeMap::from([(PathBuf::from(name), Entry::File(file.clone()))]);
-                    compare(dir, Path::new(""), &new, &list, &BTreeSet::new(), &mut changes)?;
+                    let single = dir.map(Single);
+                    let list = dir.map(file_list).transpose()?.unwrap_or_default();
+                    let none = BTreeSet::new();
+                    compare(single.as_ref(), Path::new(""), &new, &list, &none, &mut changes)?;
                 }
                 Unit::Directory(entries) => {
-                    let place = dir.join(name);
-                    is_directory_or_nothing(&place)?;
-                    let list = Manifest::parse(&read_or_nothing(&place.join(MANIFEST))?);
+                    let place = dir.map(|dir| unit_is_usable(dir, name)).transpose()?.flatten();
+                    let seen = place.as_ref().map(Seen::of).transpose()?;
+                    let list = seen.as_ref().map(Seen::manifest).transpose()?.unwrap_or_default();
                     let gone = list.0.keys().filter(|path| !entries.contains_key(*path)).cloned();
-                    compare(
-                        &place,
-                        Path::new(name),
-                        entries,
-                        &list,
-                        &gone.collect(),
-                        &mut changes,
-                    )?;
+                    let gone = gone.collect();
+                    compare(seen.as_ref(), Path::new(name), entries, &list, &gone, &mut changes)?;
                 }
             }
         }
         for name in &self.removals {
-            removal(dir, name, &mut changes)?;
+            if let Some(dir) = dir {
+                removal(dir, name, &mut changes)?;
+            }
         }
         Ok(Diff { changes })
     }
 }
 
-/// The list of single files lies beside them.
-pub(crate) fn file_list(dir: &Path) -> Result<Vec<u8>, Error> {
-    read_or_nothing(&dir.join(MANIFEST))
-}
-
-fn removal(dir: &Path, name: &str, changes: &mut Vec<Change>) -> Result<(), Error> {
-    let place = dir.join(name);
-    match fs::symlink_metadata(&place) {
-        Ok(metadata) if metadata.is_dir() => {
-            let list = Manifest::parse(&read_or_nothing(&place.join(MANIFEST))?);
-            let gone = list.0.keys().cloned().collect();
-            compare(&place, Path::new(name), &BTreeMap::new(), &list, &gone, changes)
-        }
-        Ok(_) => {
-            let list = Manifest::parse(&file_list(dir)?);
-            let gone = list.0.keys().filter(|path| *path == Path::new(name)).cloned().collect();
-            compare(dir, Path::new(""), &BTreeMap::new(), &list, &gone, changes)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("look at", &place)(error)),
+/// The directory of a unit; `None` if there is none yet.
+pub(crate) fn unit_is_usable(dir: &Place, name: &str) -> Result<Option<Place>, Error> {
+    match dir.look(name)? {
+        None => Ok(None),
+        Some(looked) if looked.is_dir() => dir.sub(name),
+        Some(looked) => Err(wrong(&dir.path().join(name), "a directory", looked.kind)),
     }
 }
 
+/// Where entries are found.
+trait Entries {
+    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error>;
+    fn caller(&self) -> Caller;
+}
+
+impl Entries for Seen<'_> {
+    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
+        Seen::entry(self, path)
+    }
+
+    fn caller(&self) -> Caller {
+        Seen::caller(self)
+    }
+}
+
+/// A directory of single files.
+struct Single<'a>(&'a Place);
+
+impl Entries for Single<'_> {
+    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
+        let Some(looked) = self.0.look(path)? else { return Ok(None) };
+        super::seen::entry(self.0, path.as_os_str(), &looked).map(Some)
+    }
+
+    fn caller(&self) -> Caller {
+        self.0.caller()
+    }
+}
+
+fn removal(dir: &Place, name: &str, changes: &mut Vec<Change>) -> Result<(), Error> {
+    let Some(looked) = dir.look(name)? else { return Ok(()) };
+    if looked.is_dir() {
+        let Some(place) = dir.sub(name)? else { return Ok(()) };
+        let seen = Seen::of(&place)?;
+        let list = seen.manifest()?;
+        let gone = list.0.keys().cloned().collect();
+        return compare(Some(&seen), Path::new(name), &BTreeMap::new(), &list, &gone, changes);
+    }
+    let list = file_list(dir)?;
+    let gone = list.0.keys().filter(|path| *path == Path::new(name)).cloned().collect();
+    compare(Some(&Single(dir)), Path::new(""), &BTreeMap::new(), &list, &gone, changes)
+}
+
 fn compare(
-    place: &Path,
+    entries: Option<&impl Entries>,
     shown: &Path,
     new: &BTreeMap<PathBuf, Entry>,
     list: &Manifest,
     gone: &BTreeSet<PathBuf>,
     changes: &mut Vec<Change>,
 ) -> Result<(), Error> {
+    let there = |path: &Path| entries.map(|it| it.entry(path)).transpose().map(Option::flatten);
+    let is_same = |old: &Entry, new: &Entry| entries.is_some_and(|it| same(old, new, it.caller()));
     let mut found: Vec<Change> = Vec::new();
     for (path, entry) in new {
-        let old = there(place, path)?;
-        if old.as_ref().is_some_and(|old| same(old, entry)) {
+        let old = there(path)?;
+        if old.as_ref().is_some_and(|old| is_same(old, entry)) {
             continue;
         }
-        let foreign = old.as_ref().is_some_and(|old| list.wrote(path, old) != Some(true));
+        // What is all the same, and differs nevertheless, belongs to somebody else.
+        let foreign = old
+            .as_ref()
+            .is_some_and(|old| list.wrote(path, old) != Some(true) || Manifest::alike(old, entry));
         let what = if old.is_some() { What::Alter } else { What::Make };
         let difference = Difference { old, new: Some(entry.clone()) };
         found.push(Change { path: shown.join(path), what, foreign, difference });
     }
     for path in gone {
-        let Some(old) = there(place, path)? else { continue };
+        let Some(old) = there(path)? else { continue };
         let foreign = list.wrote(path, &old) != Some(true);
         let difference = Difference { old: Some(old), new: None };
         found.push(Change { path: shown.join(path), what: What::Remove, foreign, difference });
@@ -154,66 +202,6 @@ fn compare(
     found.sort_by(|a, b| a.path.cmp(&b.path));
     changes.append(&mut found);
     Ok(())
-}
-
-/// Whether what is there is what is to be there. An owner counts only where one is asked for.
-pub(crate) fn same(old: &Entry, new: &Entry) -> bool {
-    match (old, new) {
-        (Entry::File(old), Entry::File(new)) => {
-            let owner = new.owner.is_none() || new.owner == old.owner;
-            old.bytes == new.bytes && old.mode == new.mode && owner
-        }
-        _ => old == new,
-    }
-}
-
-/// What is at a path below a service directory. No link is followed, neither at the end nor on the
-/// way, but for the one that a change in progress has made.
-pub(crate) fn there(place: &Path, path: &Path) -> Result<Option<Entry>, Error> {
-    for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
-        is_directory_or_nothing(&place.join(above))?;
-    }
-    let full = place.join(path);
-    let metadata = match fs::symlink_metadata(&full) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("look at", &full)(error)),
-    };
-    let mode = metadata.permissions().mode() & 0o7777;
-    let owner = Some(Owner { uid: metadata.uid(), gid: metadata.gid() });
-    let entry = if metadata.is_symlink() {
-        Entry::Link(fs::read_link(&full).map_err(Error::io("read", &full))?)
-    } else if metadata.is_dir() {
-        Entry::Directory { mode }
-    } else if metadata.is_file() {
-        let bytes = fs::read(&full).map_err(Error::io("read", &full))?;
-        Entry::File(File { bytes, mode, owner })
-    } else {
-        return Err(wrong(&full, "a file", "neither file, directory nor link"));
-    };
-    Ok(Some(entry))
-}
-
-fn is_directory_or_nothing(path: &Path) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(metadata) if metadata.is_symlink() => Err(wrong(path, "a directory", "a symbolic link")),
-        Ok(_) => Err(wrong(path, "a directory", "something else")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("look at", path)(error)),
-    }
-}
-
-pub(crate) fn wrong(path: &Path, expected: &'static str, found: &'static str) -> Error {
-    Error::WrongType { path: path.to_owned(), expected, found }
-}
-
-pub(crate) fn read_or_nothing(path: &Path) -> Result<Vec<u8>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read", path)(error)),
-    }
 }
 
 /// Lines with `+` and `-`, as `diff -u` writes them, without context.
@@ -226,8 +214,13 @@ impl fmt::Display for Diff {
                 What::Remove => "removed",
             };
             let foreign = if change.foreign { ", which somebody else made or changed" } else { "" };
-            writeln!(f, "{what}: {}{foreign}", change.path.display())?;
+            writeln!(f, "{what}: {}{foreign}", printable(change.path.as_os_str().as_bytes()))?;
             let Difference { old, new } = &change.difference;
+            let is_only_owned = match (old, new) {
+                (Some(old), Some(new)) => Manifest::alike(old, new),
+                _ => false,
+            };
+            let shown = |entry: &Entry| shown(entry, is_only_owned);
             let (old, new) = (old.as_ref().map(shown), new.as_ref().map(shown));
             let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             // What is the same at both ends is left out.
@@ -248,14 +241,18 @@ impl fmt::Display for Diff {
     }
 }
 
-fn shown(entry: &Entry) -> Vec<String> {
+fn shown(entry: &Entry, is_only_owned: bool) -> Vec<String> {
     match entry {
+        Entry::File(File { owner: Some(owner), .. }) if is_only_owned => {
+            vec![format!("(owner {}:{})", owner.uid, owner.gid)]
+        }
+        Entry::File(_) if is_only_owned => vec!["(owner: whoever builds)".to_owned()],
         Entry::File(file) => {
             let mut text = vec![format!("(mode {:04o})", file.mode)];
             text.extend(lines(&file.bytes));
             text
         }
-        Entry::Link(to) => vec![format!("(link to {})", to.display())],
+        Entry::Link(to) => vec![format!("(link to {})", printable(to.as_os_str().as_bytes()))],
         Entry::Directory { mode } => vec![format!("(directory, mode {mode:04o})")],
     }
 }

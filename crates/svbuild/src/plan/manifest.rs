@@ -47,6 +47,11 @@ impl Manifest {
         text
     }
 
+    /// Whether two entries differ in nothing that is written down.
+    pub(crate) fn alike(a: &Entry, b: &Entry) -> bool {
+        mark(a) == mark(b)
+    }
+
     /// Whether what is there is what was written. Unknown for what was never written.
     pub(crate) fn wrote(&self, path: &Path, there: &Entry) -> Option<bool> {
         self.0.get(path).map(|written| *written == mark(there))

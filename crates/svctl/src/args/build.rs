@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use svcmgr::build::{Target, plan::Owner};
+use svcmgr::build::Target;
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
@@ -29,12 +29,19 @@ pub(crate) struct Build {
     /// Leave out what the target cannot express, with a comment and a message
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// Give what is made to this user and group, by number, as in 1000:1000
+    /// Write as this user and group, by number, as in 1000:1000, and as nobody else
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     pub(crate) owner: Option<Owner>,
     /// The language of scripts for s6
     #[arg(long, value_enum, default_value = "execline", value_name = "LANGUAGE")]
     pub(crate) script: Script,
+}
+
+/// A user and a group, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// The language of scripts for s6.
@@ -46,10 +53,15 @@ pub(crate) enum Script {
     Sh,
 }
 
-fn parse_owner(text: &str) -> Result<Owner, String> {
-    let numbers = text.split_once(':').map(|(uid, gid)| (uid.parse(), gid.parse()));
+pub(super) fn parse_owner(text: &str) -> Result<Owner, String> {
+    // The highest number stands for no user; to the system it means to leave things as they are.
+    let number = |text: &str| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|number| is_plain && *number != u32::MAX)
+    };
+    let numbers = text.split_once(':').map(|(uid, gid)| (number(uid), number(gid)));
     match numbers {
-        Some((Ok(uid), Ok(gid))) => Ok(Owner { uid, gid }),
+        Some((Some(uid), Some(gid))) => Ok(Owner { uid, gid }),
         _ => Err("write two numbers, as in 1000:1000".to_owned()),
     }
 }

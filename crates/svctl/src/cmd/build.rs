@@ -1,16 +1,22 @@
 //! `svctl build`: from definitions to service directories or units.
 
+pub(super) mod deputy;
+mod hand;
+mod wire;
+
 use std::{fs, io::Read, path::Path};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use svcmgr::build::{
     Definitions, Error, ErrorKind, Gap, Language, Lossy, Options, Plan,
-    plan::{Diff, What},
     spec::{Finding, Findings, Span},
 };
 
+use self::wire::Verb;
+pub(crate) use self::wire::{Changed, Found};
+
 use crate::{
-    args::{Build, Script},
+    args::{Build, Owner, Script},
     exit::Exit,
     json,
     output::{Output, printable},
@@ -36,7 +42,7 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
         output.message(&printable(&format!("{} has no service", args.file.display())));
         return Err(Exit::Negative);
     }
-    let mut plan = render(&definitions, args).map_err(|error| match located(&text, &error) {
+    let plan = render(&definitions, args).map_err(|error| match located(&text, &error) {
         Some(findings) => {
             explain(&args.file, &text, &findings, output);
             if error.kind() == ErrorKind::Gaps {
@@ -46,7 +52,6 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
         }
         None => refused(&error, output),
     })?;
-    plan.owner = args.owner;
     for gap in &plan.gaps {
         output.message(&printable(&format!("warning: left out: {gap}")));
     }
@@ -58,16 +63,14 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     // clap has made sure that there is one where one is needed.
     let out = args.out.as_deref();
     match out {
-        Some(out) if args.diff => {
-            let diff = plan.diff(out).map_err(|error| refused(&error, output))?;
-            tell(args, &plan, &diff, &[], output);
-            Ok(if diff.is_empty() { Exit::Done } else { Exit::Negative })
-        }
-        Some(out) if !args.dry_run => write(args, &plan, out, output),
+        Some(out) if !args.dry_run => carry_out(args, &plan, out, output),
         _ => {
             if output.json {
                 output.json(&json::Built::dry(args.target.name(), &plan));
             } else {
+                if let Some(Owner { uid, gid }) = args.owner {
+                    output.line(&format!("everything belongs to {uid}:{gid}"));
+                }
                 let text = plan.to_string();
                 // Gaps and notes were told above.
                 let told = plan.gaps.len() + plan.notes.len();
@@ -78,22 +81,60 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     }
 }
 
-fn write(args: &Build, plan: &Plan, out: &Path, output: &mut Output) -> Result<Exit, Exit> {
-    let diff = plan.diff(out).map_err(|error| refused(&error, output))?;
-    for change in diff.foreign() {
+/// Compares or writes, with the rights of whoever the place belongs to.
+fn carry_out(args: &Build, plan: &Plan, out: &Path, output: &mut Output) -> Result<Exit, Exit> {
+    let parts = hand::parts(plan, out, args.owner).map_err(|why| {
+        output.message(&why);
+        Exit::Negative
+    })?;
+    let mut all = Found::default();
+    for (owner, part) in &parts {
+        // Before anything is overwritten.
+        let note = |found: Found, output: &mut Output| {
+            if !args.diff {
+                warn(out, &found, output);
+            }
+            all.and(found);
+        };
+        match owner {
+            Some(owner) => hand::over(*owner, part, out, args.diff, output, note)?,
+            None => here(args, part, out, output, note).map_err(|error| refused(&error, output))?,
+        }
+    }
+    all.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    let differs = !all.changes.is_empty();
+    tell(args, plan, &all, output);
+    Ok(if args.diff && differs { Exit::Negative } else { Exit::Done })
+}
+
+fn here(
+    args: &Build,
+    plan: &Plan,
+    out: &Path,
+    output: &mut Output,
+    mut found: impl FnMut(Found, &mut Output),
+) -> Result<(), Error> {
+    if args.diff {
+        found(Found::of(&plan.diff(out)?, &[], true), output);
+        return Ok(());
+    }
+    let writing = plan.begin(out)?;
+    found(Found::of(writing.diff(), writing.recovered(), false), output);
+    writing.finish().map(drop)
+}
+
+fn warn(out: &Path, found: &Found, output: &mut Output) {
+    for path in &found.recovered {
+        output.message(&format!("warning: ended an earlier write of {path} that did not"));
+    }
+    for change in found.changes.iter().filter(|change| change.foreign) {
         let path = out.join(&change.path);
-        let done = if change.what == What::Remove { "is removed" } else { "is overwritten" };
-        let text =
-            format!("warning: {} {done}, which somebody else made or changed", path.display());
-        output.message(&printable(&text));
+        let done = if change.what == Verb::Removed { "is removed" } else { "is overwritten" };
+        output.message(&format!(
+            "warning: {} {done}, which somebody else made or changed",
+            path.display()
+        ));
     }
-    let written = plan.write(out).map_err(|error| refused(&error, output))?;
-    for path in &written.recovered {
-        let text = format!("warning: ended an earlier write of {} that did not", path.display());
-        output.message(&printable(&text));
-    }
-    tell(args, plan, &written.diff, &written.recovered, output);
-    Ok(Exit::Done)
 }
 
 fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
@@ -193,15 +234,9 @@ fn located(text: &str, error: &Error) -> Option<Findings> {
 }
 
 pub(super) fn refused(error: &Error, output: &mut Output) -> Exit {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
     // Each is a line of its own.
-    for line in text.lines() {
-        output.message(&printable(line));
+    for line in told(error) {
+        output.message(&printable(&line));
     }
     if let Some(hint) = error.hint() {
         output.report(&format!("  hint: {hint}"));
@@ -213,24 +248,28 @@ pub(super) fn refused(error: &Error, output: &mut Output) -> Exit {
     }
 }
 
-/// What was done, or would be.
-fn tell(
-    args: &Build,
-    plan: &Plan,
-    diff: &Diff,
-    recovered: &[std::path::PathBuf],
-    output: &mut Output,
-) {
+/// An error and its causes, in lines.
+fn told(error: &Error) -> Vec<String> {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
+/// What was done, or would be. A word of it may come from a process of another user.
+fn tell(args: &Build, plan: &Plan, found: &Found, output: &mut Output) {
     if output.json {
-        output.json(&json::Built::new(args.target.name(), plan, diff, recovered));
+        output.json(&json::Built::new(args.target.name(), plan, found));
     } else if args.diff {
-        diff.to_string().lines().for_each(|line| output.line(line));
+        found.lines.iter().for_each(|line| output.line(&printable(line)));
     } else if !output.quiet {
-        for change in &diff.changes {
-            let what = json::what(change.what);
-            output.line(&printable(&format!("{what} {}", change.path.display())));
+        for Changed { path, what, .. } in &found.changes {
+            output.line(&printable(&format!("{} {path}", what.name())));
         }
-        if diff.is_empty() {
+        if found.changes.is_empty() {
             output.line("nothing to change");
         }
     }

@@ -1,12 +1,9 @@
 //! The JSON of `build`.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
-use svcmgr::build::{
-    Gap, Plan,
-    plan::{Diff, What},
-};
+use svcmgr::build::{Gap, Plan};
+
+use crate::cmd::build::{Changed, Found};
 
 /// What `build` did, or would do.
 #[derive(Debug, Serialize)]
@@ -14,17 +11,10 @@ pub(crate) struct Built<'a> {
     target: &'static str,
     units: Vec<&'a str>,
     /// `null` for a dry run, which looks at nothing.
-    changes: Option<Vec<Change>>,
+    changes: Option<&'a [Changed]>,
     left_out: Vec<LeftOut<'a>>,
     notes: &'a [String],
-    recovered: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Change {
-    path: String,
-    what: &'static str,
-    foreign: bool,
+    recovered: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -35,30 +25,11 @@ struct LeftOut<'a> {
     instead: &'a str,
 }
 
-/// The word for a change, for people too.
-pub(crate) const fn what(what: What) -> &'static str {
-    match what {
-        What::Make => "new",
-        What::Alter => "changed",
-        What::Remove => "removed",
-    }
-}
-
 impl<'a> Built<'a> {
-    pub(crate) fn new(
-        target: &'static str,
-        plan: &'a Plan,
-        diff: &Diff,
-        recovered: &[PathBuf],
-    ) -> Self {
-        let change = |it: &svcmgr::build::plan::Change| Change {
-            path: it.path.display().to_string(),
-            what: what(it.what),
-            foreign: it.foreign,
-        };
+    pub(crate) fn new(target: &'static str, plan: &'a Plan, found: &'a Found) -> Self {
         Self {
-            changes: Some(diff.changes.iter().map(change).collect()),
-            recovered: recovered.iter().map(|path| path.display().to_string()).collect(),
+            changes: Some(&found.changes),
+            recovered: &found.recovered,
             ..Self::dry(target, plan)
         }
     }
@@ -77,7 +48,7 @@ impl<'a> Built<'a> {
             changes: None,
             left_out: plan.gaps.iter().map(left_out).collect(),
             notes: &plan.notes,
-            recovered: Vec::new(),
+            recovered: &[],
         }
     }
 }

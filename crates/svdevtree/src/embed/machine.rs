@@ -117,7 +117,7 @@ pub(crate) enum Timer {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Write the files that tell how it stands.
+    /// Write `pid`, `stat` and `status`.
     Publish,
     /// Start `run`; the answer is `Started`, `NotStarted` or `NoRoom`. Always the last of a list.
     Run,
@@ -133,8 +133,10 @@ pub(crate) enum Action {
     Set(Timer, Duration),
     /// Do not ring.
     Unset(Timer),
-    /// Tell that it is ready.
-    Ready,
+    /// Write or remove the file that tells whether it is ready.
+    Readiness,
+    /// Write or remove the file that tells about the delay.
+    Delay,
     /// The supervision is over.
     End,
 }
@@ -174,9 +176,6 @@ pub(crate) struct Machine {
     /// A process was asked for and its answer is awaited.
     starting: bool,
     ready: Option<UnixTime>,
-    /// How often `run` was started, or was to be.
-    starts: u64,
-    last_exit: Option<(Exit, UnixTime)>,
     /// Somebody asked for the end of this process.
     told: bool,
     /// Deaths in a row that nobody asked for.
@@ -203,8 +202,6 @@ impl Machine {
             script: None,
             starting: false,
             ready: None,
-            starts: 0,
-            last_exit: None,
             told: false,
             crashes: 0,
             delay: None,
@@ -242,24 +239,9 @@ impl Machine {
         self.since
     }
 
-    /// Whether there is a process that is to say that it is ready.
-    pub(crate) fn notifies(&self) -> bool {
-        self.policy.notifies && self.is_running()
-    }
-
     /// When it said that it is ready.
     pub(crate) const fn ready(&self) -> Option<UnixTime> {
         self.ready
-    }
-
-    /// How often `run` was started again.
-    pub(crate) const fn restarts(&self) -> u64 {
-        self.starts.saturating_sub(1)
-    }
-
-    /// How the last run ended, and when.
-    pub(crate) const fn last_exit(&self) -> Option<(Exit, UnixTime)> {
-        self.last_exit
     }
 
     /// Deaths in a row that nobody asked for, and the delay that they led to.
@@ -302,7 +284,6 @@ impl Machine {
                 self.starting = false;
                 if self.phase != Phase::Finish {
                     self.phase = Phase::Up;
-                    self.starts = self.starts.saturating_add(1);
                     (self.since, self.begun) = (now.wall, now.steady);
                     (self.told, self.once, self.paused) = (false, false, false);
                 }
@@ -329,7 +310,7 @@ impl Machine {
                 if self.policy.notifies && self.is_running() && self.ready.is_none() =>
             {
                 self.ready = Some(now.wall);
-                todo.extend([Action::Publish, Action::Ready]);
+                todo.push(Action::Readiness);
             }
             Event::Due(Timer::Rest) if !self.is_busy() && self.is_resting() && !self.starting => {
                 self.rest_until = now.steady;
@@ -458,13 +439,17 @@ impl Machine {
         (self.paused, self.got_term) = (false, false);
         if self.phase != Phase::Finish {
             self.phase = Phase::Up;
-            self.starts = self.starts.saturating_add(1);
             (self.since, self.begun, self.told, self.once) = (now.wall, now.steady, false, false);
         }
-        if self.phase == Phase::Up {
-            self.delay = None;
+        let is_up = self.phase == Phase::Up;
+        if is_up && self.policy.notifies {
+            // Before the record: whoever sees the new pid there finds its readiness awaited.
+            todo.push(Action::Readiness);
         }
         todo.push(Action::Publish);
+        if is_up && self.delay.take().is_some() {
+            todo.push(Action::Delay);
+        }
     }
 
     fn ended(&mut self, exit: Exit, finish: bool, now: Now, todo: &mut Vec<Action>) {
@@ -472,8 +457,10 @@ impl Machine {
         self.got_term = false;
         if self.phase == Phase::Up {
             todo.push(Action::Unset(Timer::Kill));
-            self.ready = None;
-            self.last_exit = Some((exit, now.wall));
+            if self.policy.notifies {
+                self.ready = None;
+                todo.push(Action::Readiness);
+            }
             if finish && self.part == Part::Main {
                 self.phase = Phase::Finish;
                 self.starting = true;
@@ -484,7 +471,7 @@ impl Machine {
         self.phase = Phase::Down;
         self.since = now.wall;
         todo.push(Action::Publish);
-        self.weigh(now);
+        self.weigh(now, todo);
         if self.want == Want::Exit {
             return self.end(todo);
         }
@@ -495,7 +482,7 @@ impl Machine {
     }
 
     /// How long to rest after this life.
-    fn weigh(&mut self, now: Now) {
+    fn weigh(&mut self, now: Now, todo: &mut Vec<Action>) {
         let lived = now.steady.saturating_sub(self.begun);
         let mut rest = if lived < SECOND { SECOND } else { Duration::ZERO };
         if let Some(longest) = self.policy.longest_delay {
@@ -505,6 +492,7 @@ impl Machine {
                 let doubled = 2_u32.saturating_pow(self.crashes - 1);
                 rest = rest.max(SECOND.saturating_mul(doubled).min(longest));
                 self.delay = Some(rest);
+                todo.push(Action::Delay);
             }
         }
         self.rest(rest, now);
@@ -527,7 +515,9 @@ impl Machine {
     /// Asked to be down, and it is.
     fn stay_down(&mut self, todo: &mut Vec<Action>) {
         todo.push(Action::Unset(Timer::Rest));
-        self.delay = None;
+        if self.delay.take().is_some() {
+            todo.push(Action::Delay);
+        }
         if self.want == Want::Exit {
             self.end(todo);
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -16,7 +17,6 @@ use svcmgr::{
     devtree::{DevTree, TreeError},
 };
 
-use super::scribe;
 use crate::{
     args::Dev,
     cmd::build,
@@ -146,16 +146,19 @@ fn take(tree: &mut DevTree, deadline: Instant) -> Result<(), TreeError> {
     }
 }
 
-/// What services write goes to the scribe, and nothing else keeps a log here.
+/// What services write goes to files that the view reads, and nothing else keeps a log here.
 fn redirect(
     definitions: &mut Definitions,
     logs: &Path,
     output: &mut Output,
 ) -> std::io::Result<()> {
     for (name, service) in &mut definitions.service {
-        let pipe = scribe::prepare(&logs.join(name))?;
+        let dir = logs.join(name);
+        fs::create_dir_all(&dir)?;
+        let current = dir.join("current");
+        fs::write(&current, "")?;
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
-            service.stdout = Some(Stream::File(pipe));
+            service.stdout = Some(Stream::File(current));
             if service.stderr.is_none() {
                 service.stderr = Some(Stream::Stdout);
             }

@@ -1,0 +1,130 @@
+//! The end of a change, step 4 of `write.rs`: of one that has come to it, and of one that a crash has left.
+//! What a crash has left is on a disk to which others may have come since, so nothing is taken for granted:
+//! the work directory and the two states are directories of the caller or of root, `current` leads to one of
+//! the two, and an entry counts only if it is exactly the link that stands for it.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    change::{parted, sub},
+    disk::{Disk, vanished},
+};
+use crate::{
+    error::Error,
+    place::{Kind, Place, wrong},
+    plan::{
+        WORK,
+        disk::{current, leads_to},
+    },
+};
+
+/// All that a write makes in the work directory, besides the states and `current`.
+const PASSING: [&str; 4] = ["next", "link", "fresh", "aside"];
+
+impl Disk<'_> {
+    /// Ends a change, or what is left of one: every link into the work directory becomes what it leads
+    /// to.
+    pub(super) fn settle(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
+        let slots = leading(place)?;
+        let state = match current(work)? {
+            Some(state) => work.sub(state)?,
+            None => None,
+        };
+        if let (None, Some(slot)) = (&state, slots.first()) {
+            return Err(vanished(&work.path().join("current").join(slot)));
+        }
+        for slot in &slots {
+            let Some(state) = &state else { break };
+            self.settle_one(place, work, state, slot)?;
+        }
+        self.sync_all(place, &slots)?;
+        // What a look may still be on its way to comes last.
+        self.remove_any(work, "old")?;
+        self.sync(work)?;
+        self.clear(place, work)
+    }
+
+    fn settle_one(
+        &mut self,
+        place: &Place,
+        work: &Place,
+        state: &Place,
+        slot: &Path,
+    ) -> Result<(), Error> {
+        let (above, name) = parted(slot);
+        let fresh = OsStr::new("fresh");
+        self.remove_any(work, fresh)?;
+        let gone = || vanished(&place.path().join(above));
+        let at = sub(place, above)?.ok_or_else(gone)?;
+        let from = sub(state, above)?;
+        let looked = from.as_ref().map(|from| from.look(name)).transpose()?.flatten();
+        let (Some(from), Some(looked)) = (from, looked) else {
+            return self.remove_file(&at, name);
+        };
+        self.second_tree((&from, name), (work, fresh))?;
+        if looked.is_dir() {
+            self.exchange((work, fresh), (&at, name))?;
+            return self.remove_any(work, fresh);
+        }
+        self.rename((work, fresh), (&at, name))
+    }
+
+    /// Removes the work directory, to which no entry leads any more. What no write has put there stays,
+    /// and is in the way.
+    fn clear(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
+        self.remove_file(work, "current")?;
+        for name in ["old", "new"].into_iter().chain(PASSING) {
+            self.remove_any(work, name)?;
+        }
+        if let Some(other) = work.names()?.first() {
+            let path = work.path().join(other);
+            let found = work.look(other)?.map_or(Kind::Other, |looked| looked.kind);
+            return Err(wrong(&path, "anything that svbuild has made", found));
+        }
+        self.remove_any(place, WORK)?;
+        self.sync(place)
+    }
+
+    /// What a write that did not come to its end has left of a unit. Whether there was anything.
+    pub(super) fn recover(&mut self, dir: &Place, name: &str) -> Result<bool, Error> {
+        if !dir.look(name)?.is_some_and(|looked| looked.is_dir()) {
+            return Ok(false);
+        }
+        let Some(place) = dir.sub(name)? else { return Ok(false) };
+        if place.look(WORK)?.is_none() {
+            return Ok(false);
+        }
+        // Refuses what is no directory.
+        let Some(work) = place.sub(WORK)? else { return Ok(false) };
+        match current(&work)? {
+            Some(_) => self.settle(&place, &work)?,
+            None => self.clear(&place, &work)?,
+        }
+        Ok(true)
+    }
+}
+
+/// The entries that are links into the work directory.
+fn leading(place: &Place) -> Result<BTreeSet<PathBuf>, Error> {
+    let mut slots = BTreeSet::new();
+    for above in ["", "log"] {
+        let above = Path::new(above);
+        // `log` itself may be such a link.
+        if !above.as_os_str().is_empty() && !place.look(above)?.is_some_and(|it| it.is_dir()) {
+            continue;
+        }
+        let Some(at) = sub(place, above)? else { continue };
+        for name in at.names()? {
+            let slot = above.join(&name);
+            let is_link = at.look(&name)?.is_some_and(|looked| looked.kind == Kind::Link);
+            if is_link && at.link(&name)? == leads_to(&slot) {
+                slots.insert(slot);
+            }
+        }
+    }
+    Ok(slots)
+}
