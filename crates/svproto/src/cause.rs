@@ -1,17 +1,21 @@
-//! The table of causes: why something is not as it was asked to be, or is odd. One row for each:
-//! a stable word, how bad it is, one sentence. What finds a cause names a row and says what it is
-//! about; the sentence is written here alone.
+//! The table of causes: why something is not as it was asked to be, or is odd. One row for each: a
+//! stable word, how bad it is, one sentence; and that sentence again, with what it is about. What
+//! finds a cause names a row; the sentence is written here alone.
+//!
+//! Sentences are clauses that follow a name: "web: exited with 3 and is no longer wanted up".
 //!
 //! ```
 //! use svproto::cause::{Cause, Severity};
 //!
 //! let cause = Cause::Dependency;
-//! assert_eq!((cause.word(), cause.severity()), ("dependency", Severity::Error));
-//! let sentence = cause.about("db.service").to_string();
-//! assert_eq!(sentence, "the dependency db.service failed");
+//! assert_eq!((cause.kind(), cause.severity()), ("dependency", Severity::Error));
+//! assert_eq!(cause.to_string(), "a service that it needs failed");
+//! assert_eq!(cause.about("db.service").to_string(), "the dependency db.service failed");
 //! ```
 
 use core::fmt;
+
+use crate::LastExit;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,133 +30,184 @@ pub enum Severity {
 }
 
 macro_rules! causes {
-    ($($(#[$doc:meta])* $name:ident $word:literal $severity:ident $before:literal $(.. $after:literal)?)*) => {
-        /// Why. New causes will come.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    ($($(#[$doc:meta])* $name:ident $({ $exit:ident })? $word:literal $severity:ident
+        $sentence:literal $(, $before:literal .. $after:literal)?;)*) => {
+        /// Why. `Display` is the sentence, [`Cause::kind`] the word for programs. New causes will
+        /// come.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Cause {
-            $($(#[$doc])* $name,)*
+            $(
+                $(#[$doc])*
+                $name $({
+                    /// How the last run ended, where that is known.
+                    $exit: LastExit,
+                })?,
+            )*
         }
 
         /// All causes, each once.
-        pub const ALL: &[Cause] = &[$(Cause::$name,)*];
+        pub const ALL: &[Cause] =
+            &[$(Cause::$name $({ $exit: LastExit::NotReported })?,)*];
 
-        const fn row(cause: Cause) -> Row {
+        const fn row(cause: &Cause) -> Row {
             match cause {
-                $(Cause::$name => Row {
+                $(Cause::$name $({ $exit: _ })? => Row {
                     word: $word,
                     severity: Severity::$severity,
-                    before: $before,
-                    after: causes!(@after $($after)?),
+                    sentence: $sentence,
+                    about: causes!(@about $($before, $after)?),
                 },)*
             }
         }
     };
-    (@after) => { None };
-    (@after $after:literal) => { Some($after) };
+    (@about) => { None };
+    (@about $before:literal, $after:literal) => { Some(($before, $after)) };
 }
 
 struct Row {
     word: &'static str,
     severity: Severity,
-    before: &'static str,
-    /// `None` where nothing is named.
-    after: Option<&'static str>,
+    /// After the end of the last run, where the cause has one.
+    sentence: &'static str,
+    /// What stands before and after what it is about.
+    about: Option<(&'static str, &'static str)>,
 }
 
 causes! {
+    // What looks at a service show.
+
+    /// No supervisor holds the directory.
+    Unsupervised "unsupervised" Error "no supervisor is running there";
+    /// It is down and the supervisor no longer wants it up: `finish` refused another start, the
+    /// last run is over, or somebody asked for down.
+    GivenUp { exit } "given-up" Error "and is no longer wanted up";
+    /// It is down, and its `finish` exited with 125: it is not to be started again. The caller of a
+    /// wait says so: no record shows it.
+    Refused { exit } "refused" Error "and its finish script refused another start (exit 125)";
+    /// It was to go down, and now it is wanted up again.
+    WantedUpAgain "wanted-up-again" Error "is wanted up again";
+    /// The service does not report readiness.
+    NoReadiness "no-readiness" Error "does not report readiness";
+    /// Its supervisor says that it failed.
+    Failed { exit } "failed" Error "and failed";
+
     // What a start came to that is no failure.
-    /// It had one thing to do and has done it. About its exit.
-    Ran "ran" Note "ran and ended with " .. ""
-    /// A condition of the definition was not met. About the condition.
-    Condition "condition" Note "condition " .. " was not met, nothing was started"
-    /// A command of the definition decides whether to start, and said no. About its answer.
-    ConditionCommand "condition-command" Note "ExecCondition= " .. ", nothing was started"
+
+    /// It had one thing to do and has done it. About its exit code.
+    Ran "ran" Note "ran and ended", "ran and ended with " .. "";
+    /// A condition for its start does not hold, so nothing was done. About the condition.
+    Condition "condition" Note "a condition for its start does not hold",
+        "condition " .. " was not met, nothing was started";
+    /// A command decides whether it is started, and said no. About the command.
+    ConditionCommand "condition-command" Note "a condition for its start does not hold",
+        "" .. " said no, nothing was started";
 
     // How a run ended.
+
     /// It ended with a code that is a failure. About the code.
-    Exited "exited" Error "exited with " .. ""
+    Exited "exited" Error "exited with a failure", "exited with " .. "";
     /// A signal ended it. About the signal.
-    Killed "killed" Error "killed by " .. ""
+    Killed "killed" Error "was killed by a signal", "killed by " .. "";
     /// A signal ended it, and it left a core dump. About the signal.
-    CoreDump "core-dump" Error "killed by " .. ", which left a core dump"
+    CoreDump "core-dump" Error "was killed by a signal, and left a core dump",
+        "killed by " .. ", and left a core dump";
     /// The kernel ended it for want of memory.
-    OutOfMemory "out-of-memory" Error "the kernel ended it for want of memory"
+    OutOfMemory "out-of-memory" Error "was killed by the kernel for want of memory";
     /// It did not report to the watchdog in time.
-    Watchdog "watchdog" Error "it did not report to its watchdog in time"
+    Watchdog "watchdog" Error "did not report to its watchdog in time";
     /// Something could not be set up for it.
-    Resources "resources" Error "the supervisor could not set up what it needs"
-    /// Its program could not be started. About the step that failed.
-    NotExecuted "not-executed" Error "its program was not started: " .. ""
+    Resources "resources" Error "its supervisor could not set up what it needs";
+    /// Its program was not started. About the step that failed.
+    NotExecuted "not-executed" Error "its program was not started",
+        "its program was not started: " .. "";
 
     // What a start did not come to.
+
     /// What is to run before it failed. About the command and its end.
-    BeforeStart "before-start" Error "" .. " before the start"
+    BeforeStart "before-start" Error "a command before its start failed",
+        "" .. " before the start";
     /// What is to run after its start failed. About the command and its end.
-    AfterStart "after-start" Error "" .. " after the start"
-    /// What is to run after its end failed. About the command and its end.
-    AfterEnd "after-end" Error "" .. " after its end"
-    /// It ended before it said that it is ready. About its exit.
-    EndedBeforeReady "ended-before-ready" Error "it ended before it was ready: " .. ""
+    AfterStart "after-start" Error "a command after its start failed", "" .. " after the start";
+    /// What is to run at its stop or after its end failed. About the command and its end.
+    AfterEnd "after-end" Error "a command after its end failed", "" .. " after its end";
+    /// It ended before it said that it is ready. About its end.
+    EndedBeforeReady "ended-before-ready" Error "ended before it was ready",
+        "ended before it was ready: " .. "";
     /// It was not ready in the time that its definition gives. About the time.
-    StartTimeout "start-timeout" Error "the start timed out: not ready in " .. ""
+    StartTimeout "start-timeout" Error "the start timed out",
+        "the start timed out: not ready in " .. "";
     /// It did not end in the time that its definition gives. About the time.
-    StopTimeout "stop-timeout" Warning "it did not end in " .. " and was killed"
-    /// The request was not done in the time that the definition gives. About the time.
-    JobTimeout "job-timeout" Error "the request timed out after " .. ""
-    /// Something that it requires failed. About that.
-    Dependency "dependency" Error "the dependency " .. " failed"
-    /// An assertion of the definition did not hold. About the assertion.
-    Assertion "assertion" Error "the assertion " .. " failed"
-    /// It was started too often in a short time. About how often in which time.
-    StartLimit "start-limit" Error "it was started too often (" .. ")"
-    /// It stays down because it is masked.
-    Masked "masked" Error "it is masked"
+    StopTimeout "stop-timeout" Warning "did not end in time and was killed",
+        "did not end in " .. " and was killed";
+    /// A service that it needs failed. About that service.
+    Dependency "dependency" Error "a service that it needs failed",
+        "the dependency " .. " failed";
+    /// An assertion for its start does not hold. About the assertion.
+    Assertion "assertion" Error "an assertion for its start does not hold",
+        "the assertion " .. " failed";
+    /// It was started too often in too short a time. About how often in which time.
+    StartLimit "start-limit" Error "was started too often in too short a time",
+        "was started too often (" .. ")";
+    /// It cannot be started because it is masked.
+    Masked "masked" Error "is masked";
     /// Its definition cannot be used. About what is wrong with it.
-    BadDefinition "bad-definition" Error "its definition cannot be used: " .. ""
+    BadDefinition "bad-definition" Error "its definition cannot be used",
+        "its definition cannot be used: " .. "";
 
     // What became of the request itself.
-    /// Another request took its place, or somebody took it back.
-    Superseded "superseded" Error "another request took the place of this one"
+
+    /// Its supervisor gave the request up after a time of its own. About the time.
+    TimedOut "timed-out" Error "took longer than its supervisor allows",
+        "the request timed out after " .. "";
+    /// Another request took the place of this one, or somebody canceled it.
+    Canceled "canceled" Error "another request took the place of this one";
     /// It does not run, so there is nothing to do for this request.
-    NotUp "not-up" Error "it is not up"
+    NotUp "not-up" Error "is not up";
     /// Its reload failed. About how.
-    Reload "reload" Error "the reload failed: " .. ""
+    Reload "reload" Error "the reload failed", "the reload failed: " .. "";
     /// Its processes are frozen.
-    Frozen "frozen" Error "it is frozen"
+    Frozen "frozen" Error "is frozen";
     /// Too many of its group run already.
-    TooMany "too-many" Error "too many of its group run already"
-    /// It cannot do this.
-    NotPossible "not-possible" Error "it cannot do this"
-    /// The supervisor gave a reason that has no row here. About its word.
-    Other "other" Error "the supervisor says: " .. ""
-    /// The supervisor went away, or the connection to it, and what became of it cannot be told.
-    Lost "lost" Error "the supervisor was not there to tell what became of it"
+    TooMany "too-many" Error "too many of its group run already";
+    /// It cannot do this, or not as it stands.
+    Impossible "impossible" Error "cannot do this as it stands";
+    /// Its supervisor gave a reason that has no row here. About its word.
+    Other "other" Error "its supervisor gives another reason", "its supervisor says: " .. "";
+    /// Its supervisor was asked, and what became of that can no longer be told.
+    NotKnown "not-known" Error "what became of the request cannot be told any more";
 }
 
 impl Cause {
-    /// The stable word, as in the `why` of JSON.
+    /// The stable word for programs, as in the `why` of JSON.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn kind(&self) -> &'static str {
         row(self).word
     }
 
     /// How bad it is.
     #[must_use]
-    pub const fn severity(self) -> Severity {
+    pub const fn severity(&self) -> Severity {
         row(self).severity
     }
 
-    /// The sentence about something: `Display` writes it.
+    /// The sentence with what it is about: `Display` writes it. Nothing is the sentence alone.
     #[must_use]
-    pub const fn about(self, what: &str) -> Sentence<'_> {
-        Sentence { cause: self, what }
+    pub const fn about<'a>(&self, what: &'a str) -> Sentence<'a> {
+        Sentence { cause: *self, what }
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
+        if let Self::GivenUp { exit } | Self::Refused { exit } | Self::Failed { exit } = self {
+            match exit {
+                LastExit::Exited { code } => write!(f, "exited with {code} ")?,
+                LastExit::Signaled { signal, .. } => write!(f, "killed by signal {signal} ")?,
+                _ => f.write_str("is down ")?,
+            }
+        }
+        f.write_str(row(self).sentence)
     }
 }
 
@@ -165,14 +220,13 @@ pub struct Sentence<'a> {
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = row(self.cause);
-        f.write_str(row.before)?;
-        match row.after {
-            Some(after) => {
+        match row(&self.cause).about {
+            Some((before, after)) if !self.what.is_empty() => {
+                f.write_str(before)?;
                 f.write_str(self.what)?;
                 f.write_str(after)
             }
-            None => Ok(()),
+            _ => self.cause.fmt(f),
         }
     }
 }
@@ -185,20 +239,26 @@ mod tests {
 
     #[test]
     fn every_cause_has_a_word_of_its_own_and_one_sentence() {
-        let words: BTreeSet<_> = ALL.iter().map(|cause| cause.word()).collect();
+        let words: BTreeSet<_> = ALL.iter().map(Cause::kind).collect();
         assert_eq!(words.len(), ALL.len());
         for cause in ALL {
-            let word = cause.word();
+            let word = cause.kind();
             assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{word}");
-            let sentence = cause.about("this").to_string();
-            assert!(!sentence.ends_with('.') && !sentence.contains("{}"), "{sentence}");
+            for sentence in [cause.to_string(), cause.about("this").to_string()] {
+                assert!(!sentence.is_empty() && !sentence.ends_with('.'), "{word}: {sentence}");
+                assert_eq!(sentence, sentence.trim(), "{word}");
+            }
         }
     }
 
     #[test]
     fn a_sentence_says_what_it_is_about() {
         assert_eq!(Cause::Exited.about("4").to_string(), "exited with 4");
-        assert_eq!(Cause::Masked.about("").to_string(), "it is masked");
-        assert_eq!(Cause::Ran.severity(), Severity::Note);
+        assert_eq!(Cause::Exited.about("").to_string(), "exited with a failure");
+        assert_eq!(Cause::Masked.about("it").to_string(), "is masked");
+        let exit = LastExit::Exited { code: 3 };
+        let given_up = Cause::GivenUp { exit }.to_string();
+        assert_eq!(given_up, "exited with 3 and is no longer wanted up");
+        assert_eq!((Cause::Ran.severity(), Cause::Ran.kind()), (Severity::Note, "ran"));
     }
 }

@@ -56,6 +56,7 @@ pub mod version;
 
 mod bytes;
 
+pub use cause::Cause;
 pub use dialect::{Dialect, Evidence};
 pub use error::DecodeError;
 pub use facts::{Facts, LastExit, Phase, Pid, Readiness, Reading, Stage, State, Want};

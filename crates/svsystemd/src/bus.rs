@@ -10,6 +10,7 @@ use svclient::Observation;
 
 use crate::{
     Action, Asked, Error, Unit, UnitName, UnitState, UnitStatus,
+    asking::PER_CONNECTION,
     bulk::AllUnits,
     error::Subject,
     listed::Listed,
@@ -40,9 +41,19 @@ pub struct Bus {
 pub(crate) struct Inner {
     place: Place,
     calls: Mutex<Option<Arc<Pump>>>,
-    router: Router,
+    mouth: Mutex<Mouth>,
+    router: Arc<Router>,
     group: Arc<AllUnits>,
     memory: Mutex<Memory>,
+}
+
+/// Over which connection jobs are asked for: see [`crate::asking`].
+#[derive(Default)]
+struct Mouth {
+    /// Over the connection of all calls, so far.
+    by_calls: usize,
+    /// The one of its own, and how many jobs it has asked for.
+    own: Option<(Arc<Pump>, usize)>,
 }
 
 impl Bus {
@@ -83,10 +94,11 @@ impl Bus {
     }
 
     fn unconnected(place: Place) -> Self {
-        let router = Router::new(place.clone());
+        let router = Arc::new(Router::new(place.clone()));
         Self::again(Arc::new_cyclic(|inner| Inner {
             place,
             calls: Mutex::new(None),
+            mouth: Mutex::default(),
             router,
             group: Arc::new(AllUnits(inner.clone())),
             memory: Mutex::default(),
@@ -133,8 +145,8 @@ impl Bus {
     /// The version of the manager, as it says it: "252.38-1~deb12u1".
     pub fn version(&self) -> Asked<'_, String> {
         self.ask(Action::Look, &Subject::Manager, async {
-            let properties = self.manager_properties(Action::Look).await?;
-            Ok(properties.text("Version").to_owned())
+            let version = self.manager_property(Action::Look, "Version").await?;
+            Ok(version.as_ref().and_then(crate::Value::text).unwrap_or_default().to_owned())
         })
     }
 
@@ -280,17 +292,17 @@ impl Bus {
         Ok(rows.into_iter().map(change).collect())
     }
 
-    pub(crate) async fn manager_properties(
+    /// A property of the manager; `None` where it does not have it.
+    pub(crate) async fn manager_property(
         &self,
         action: Action,
-    ) -> Result<crate::Properties, Error> {
-        let subject = Subject::Manager;
-        let path = crate::proxy::MANAGER_PATH;
-        let interface = crate::proxy::PROPERTIES;
-        let body = crate::proxy::MANAGER;
-        let call = self.message(action, &subject, path, interface, "GetAll", &body)?;
+        name: &str,
+    ) -> Result<Option<crate::Value>, Error> {
+        let (subject, path) = (Subject::Manager, crate::proxy::MANAGER_PATH);
+        let (interface, body) = (crate::proxy::PROPERTIES, (crate::proxy::MANAGER, name));
+        let call = self.message(action, &subject, path, interface, "Get", &body)?;
         let reply = self.pump().await?.call(action, &subject, call).await?;
-        crate::proxy::properties_of(action, &subject, &reply)
+        Ok(crate::proxy::value_of(&reply))
     }
 
     /// Wraps what is asked with the words for its messages.
@@ -314,6 +326,38 @@ impl Bus {
         Ok(pump)
     }
 
+    /// The connection over which so many more jobs may be asked for: never many over one, where a
+    /// bus stands between. What was asked over one that is closed goes on.
+    pub(crate) async fn mouth(&self, jobs: usize) -> Result<Arc<Pump>, Error> {
+        if !self.inner.place.has_bus() {
+            return self.pump().await;
+        }
+        let by_calls = {
+            let mut mouth = lock(&self.inner.mouth);
+            let fits = mouth.by_calls + jobs <= PER_CONNECTION;
+            if fits {
+                mouth.by_calls += jobs;
+            }
+            fits
+        };
+        if by_calls {
+            return self.pump().await;
+        }
+        if let Some((pump, asked)) = &mut lock(&self.inner.mouth).own
+            && *asked + jobs <= PER_CONNECTION
+            && !pump.is_lost()
+        {
+            *asked += jobs;
+            return Ok(Arc::clone(pump));
+        }
+        // The last one is closed first, so that the manager forgets who asked.
+        let last = lock(&self.inner.mouth).own.take();
+        drop(last);
+        let pump = Arc::new(Pump::connect(self.inner.place.clone(), Deaf).await?);
+        lock(&self.inner.mouth).own = Some((Arc::clone(&pump), jobs));
+        Ok(pump)
+    }
+
     /// Lets a unit go that was kept; whether that succeeds makes no difference to anybody.
     pub(crate) fn forget(&self, unit: &UnitName) {
         let pump = lock(&self.inner.calls).clone();
@@ -326,8 +370,8 @@ impl Bus {
         }
     }
 
-    pub(crate) fn router(&self) -> &Router {
-        &self.inner.router
+    pub(crate) fn router(&self) -> Arc<Router> {
+        Arc::clone(&self.inner.router)
     }
 
     pub(crate) fn place(&self) -> &Place {

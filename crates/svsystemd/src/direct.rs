@@ -10,7 +10,7 @@
 //! every unit, since the manager sends those to its own socket whether or not anybody subscribed
 //! (systemd 252: `bus_foreach_bus`).
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use zbus::Message;
 
@@ -76,6 +76,12 @@ fn is_without_reply(why: &Error) -> bool {
         Error::Manager { source, .. } => source.name == "org.freedesktop.DBus.Error.NoReply",
         _ => false,
     }
+}
+
+/// The manager's own socket, for requests to so many units; `None` where the bus is the way.
+pub(crate) async fn socket(bus: &Bus, units: usize) -> Result<Option<PathBuf>, Error> {
+    let socket = bus.place().socket();
+    Ok(connect(bus, units).await?.and(socket))
 }
 
 /// A connection for questions about so many units; `None` where the bus is the way.

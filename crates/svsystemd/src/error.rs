@@ -276,6 +276,29 @@ impl Error {
         Some(hint.to_owned())
     }
 
+    /// The same failure of a request to many, told of one of them.
+    pub(crate) fn of(&self, action: Action, unit: &UnitName) -> Self {
+        let subject = unit.to_string();
+        match self {
+            Self::NoManager { manager, source } => {
+                Self::NoManager { manager: manager.clone(), source: source.clone() }
+            }
+            Self::Lost { .. } => Self::Lost { action, subject },
+            Self::NoReply { within, .. } => Self::NoReply { action, subject, within: *within },
+            Self::Denied { polkit, interactive, source, .. } => Self::Denied {
+                action,
+                subject,
+                polkit: *polkit,
+                interactive: *interactive,
+                source: source.clone(),
+            },
+            Self::Manager { source, .. } => {
+                Self::Manager { action, subject, source: source.clone() }
+            }
+            other => Self::Manager { action, subject, source: Reason::of(other) },
+        }
+    }
+
     /// Sorts what a D-Bus error says. Names as seen on systemd 252, 257 and 262.
     pub(crate) fn sorted(action: Action, subject: &Subject, reason: Reason) -> Self {
         let unit = || match subject {

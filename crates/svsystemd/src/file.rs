@@ -26,8 +26,8 @@ pub(crate) struct Dirs {
 impl Dirs {
     /// Asks the manager itself, which knows its own and its environment.
     pub(crate) async fn of(bus: &Bus, action: Action) -> Result<Self, Error> {
-        let properties = bus.manager_properties(action).await?;
-        let paths = properties.get("UnitPath").map(Value::fields).unwrap_or_default();
+        let paths = bus.manager_property(action, "UnitPath").await?;
+        let paths = paths.as_ref().map(Value::fields).unwrap_or_default();
         let paths: Vec<&str> = paths.iter().filter_map(Value::text).collect();
         Self::among(&paths).ok_or_else(|| Error::Manager {
             action,

@@ -58,7 +58,7 @@ pub enum JobResult {
 }
 
 impl JobResult {
-    fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "done" => Self::Done,
             "canceled" => Self::Canceled,

@@ -29,10 +29,12 @@
 
 mod action;
 mod asked;
+mod asking;
 mod bulk;
 mod bus;
 mod direct;
 mod error;
+mod exits;
 mod file;
 mod install;
 mod job;
@@ -55,6 +57,7 @@ mod wire;
 
 pub use action::Action;
 pub use asked::Asked;
+pub use asking::{Answer, Became, Requests};
 pub use bus::Bus;
 pub use error::{Error, ErrorKind, Reason};
 pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};

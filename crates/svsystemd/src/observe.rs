@@ -78,7 +78,7 @@ pub(crate) async fn observations(
     Ok(bulk::in_order(units, seen).map(|seen| Ok(supervised::observation(&seen?))).collect())
 }
 
-async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
+pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
     // Before the list, so that a process that was started earlier was there when it was made.
     let asked_at = micros_now();
     let manager = [(MANAGER, "UnitsLoadTimestampMonotonic"), (MANAGER, "ControlGroup")];

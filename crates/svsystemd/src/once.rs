@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    Action, Error, Properties, Unit, UnitName, Value,
+    Action, Bus, Error, Properties, Unit, UnitName, Value,
     file::{self, Dirs},
 };
 
@@ -35,6 +35,24 @@ pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {
     Ok(properties)
 }
 
+/// Before units of these names of their own are started: takes it back where it is in force, or puts
+/// it in force for all. The manager reads its files again at most once.
+pub(crate) async fn prepare(bus: &Bus, units: &[UnitName], is_last: bool) -> Result<(), Error> {
+    let dirs = Dirs::of(bus, Action::Once).await?;
+    let mut changed = false;
+    for unit in units {
+        let path = path_of(&dirs, unit);
+        let is_there = path.exists();
+        if is_last && !is_there {
+            file::write(&path, TEXT.as_bytes())?;
+            changed = true;
+        } else if !is_last && is_there {
+            changed |= file::remove(&path)?;
+        }
+    }
+    if changed { bus.reload_now().await } else { Ok(()) }
+}
+
 /// Takes it back.
 pub(crate) async fn clear(unit: &Unit, properties: &Properties) -> Result<(), Error> {
     if file::remove(&path(unit, properties).await?)? {
@@ -48,5 +66,9 @@ pub(crate) async fn clear(unit: &Unit, properties: &Properties) -> Result<(), Er
 async fn path(unit: &Unit, properties: &Properties) -> Result<PathBuf, Error> {
     let dirs = Dirs::of(unit.bus(), Action::Once).await?;
     let id = UnitName::new(properties.text("Id"))?;
-    Ok(dirs.runtime.join(format!("{id}.d")).join(FILE))
+    Ok(path_of(&dirs, &id))
+}
+
+fn path_of(dirs: &Dirs, id: &UnitName) -> PathBuf {
+    dirs.runtime.join(format!("{id}.d")).join(FILE)
 }

@@ -128,8 +128,10 @@ impl Bus {
         member: &str,
         mode: &str,
     ) -> Result<String, Error> {
-        let body = (unit.as_str(), mode);
-        let job: zbus::OwnedObjectPath = self.manager(action, &unit.into(), member, &body).await?;
+        let (body, subject) = ((unit.as_str(), mode), unit.into());
+        let call = self.message(action, &subject, MANAGER_PATH, MANAGER, member, &body)?;
+        let reply = self.mouth(1).await?.call(action, &subject, call).await?;
+        let job: zbus::OwnedObjectPath = body_of(action, &subject, &reply)?;
         Ok(job.as_str().to_owned())
     }
 
@@ -318,7 +320,7 @@ pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Va
 }
 
 /// The value in the reply to a `Get`.
-fn value_of(reply: &Message) -> Option<Value> {
+pub(crate) fn value_of(reply: &Message) -> Option<Value> {
     let body = (reply.message_type() == Type::MethodReturn).then(|| reply.body())?;
     let value: Held = body.deserialize().ok()?;
     Some(value.0)

@@ -14,6 +14,7 @@ mod here;
 #[macro_use]
 mod machine;
 
+mod asking;
 mod batch;
 mod control;
 mod files;
@@ -86,6 +87,15 @@ say_both! {
         each_unit_in_a_batch_is_as_it_is_alone
         what_changes_between_two_batches_is_told
     }
+    asking {
+        many_are_started_and_stopped_and_what_was_so_already_is_told
+        each_end_has_its_cause
+        the_dependency_that_failed_is_named_and_followed
+        a_start_limit_is_told_from_a_failure
+        what_there_is_not_or_is_masked_is_told_beside_the_others
+        a_unit_that_vanishes_by_its_stop_is_down
+        a_reload_has_the_result_of_its_job
+    }
     together {
         up_down_restart_and_once_are_pursued
         what_will_not_be_reached_is_told_at_once
@@ -112,6 +122,10 @@ say_system! {
 // What disturbs everybody else.
 say_alone! {
     System
+    asking {
+        the_deadline_is_kept_and_what_was_not_asked_stays_down
+        seven_hundred_that_start_slowly_do_not_throw_the_manager_off_the_bus
+    }
     batch { batches_are_whole_while_the_manager_is_executed_again }
     watching {
         a_manager_that_is_executed_again_loses_nothing
@@ -123,6 +137,10 @@ say_alone! {
 mod of_user {
     say_alone! {
         User
+        asking {
+            the_deadline_is_kept_and_what_was_not_asked_stays_down
+            seven_hundred_that_start_slowly_do_not_throw_the_manager_off_the_bus
+        }
         watching { a_thousand_restarts_are_seen_and_nothing_is_left }
     }
 }

@@ -1,0 +1,202 @@
+//! Making the connection that hears, and making it again: what is asked for, who may say what, and
+//! what is told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, Weak},
+    thread,
+    time::Duration,
+};
+
+use zbus::Message;
+
+use super::{Heard, Shared};
+use crate::{
+    Action, Error, Properties, UnitName,
+    error::Subject,
+    proxy::{self, Half, MANAGER, MANAGER_NAME, MANAGER_PATH, PROPERTIES},
+    wire::{
+        pump::{Pump, Sink},
+        slot::block_on,
+    },
+};
+
+/// Between two attempts to connect again: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Makes sure that there is a connection that hears signals.
+pub(super) async fn connected(shared: &Arc<Shared>) -> Result<(), Error> {
+    let there = shared.lock().pump.as_ref().is_some_and(|pump| !pump.is_lost());
+    // Two at the same time may both connect; the later one replaces the earlier.
+    if there { Ok(()) } else { connect(shared).await }
+}
+
+/// Connects, asks for the signals, and only then makes the connection known.
+async fn connect(shared: &Arc<Shared>) -> Result<(), Error> {
+    let place = shared.place.clone();
+    let has_bus = place.has_bus();
+    let ears = Ears { shared: Arc::downgrade(shared), has_bus, halves: BTreeMap::new() };
+    let pump = Arc::new(Pump::connect(place, ears).await?);
+    if has_bus {
+        add_matches(&pump).await?;
+        let owner = proxy::ask_bus(&pump, "GetNameOwner", &MANAGER_NAME).await?;
+        let owner: String = proxy::body_of(Action::Watch, &Subject::Manager, &owner)?;
+        shared.lock().owner = Some(owner);
+    }
+    subscribe(&pump).await?;
+    let mut state = shared.lock();
+    if state.closed {
+        return Ok(());
+    }
+    let before = state.pump.replace(pump);
+    drop(state);
+    drop(before);
+    Ok(())
+}
+
+/// What is to be heard, as rules for the bus.
+async fn add_matches(pump: &Pump) -> Result<(), Error> {
+    let from = format!("type='signal',sender='{MANAGER_NAME}'");
+    let rules = [
+        format!(
+            "{from},interface='{PROPERTIES}',member='PropertiesChanged',\
+             path_namespace='{MANAGER_PATH}/unit'"
+        ),
+        format!("{from},interface='{MANAGER}',member='JobRemoved',path='{MANAGER_PATH}'"),
+        format!("{from},interface='{MANAGER}',member='Reloading',path='{MANAGER_PATH}'"),
+        format!("{from},interface='{MANAGER}',member='UnitFilesChanged',path='{MANAGER_PATH}'"),
+        format!(
+            "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
+             member='NameOwnerChanged',arg0='{MANAGER_NAME}'"
+        ),
+    ];
+    for rule in &rules {
+        proxy::ask_bus(pump, "AddMatch", &rule.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Without it the manager sends no signal to anybody.
+async fn subscribe(pump: &Pump) -> Result<(), Error> {
+    let (action, subject) = (Action::Watch, Subject::Manager);
+    let call = subscription().map_err(|why| proxy::malformed(action, &subject, &why))?;
+    match pump.call(action, &subject, call).await {
+        // It says so if this connection has subscribed before.
+        Err(Error::Manager { source, .. }) if source.name.ends_with("AlreadySubscribed") => Ok(()),
+        reply => reply.map(drop),
+    }
+}
+
+fn subscription() -> Result<Message, zbus::Error> {
+    proxy::message(MANAGER_PATH, MANAGER, "Subscribe", zbus::message::Flags::empty(), &())
+}
+
+/// What the connection's thread calls.
+struct Ears {
+    shared: Weak<Shared>,
+    has_bus: bool,
+    /// First halves of changes.
+    halves: BTreeMap<UnitName, Properties>,
+}
+
+impl Sink for Ears {
+    fn signal(&mut self, message: &Message) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let header = message.header();
+        let (Some(member), Some(path)) = (header.member(), header.path()) else { return };
+        let sender = header.sender().map(zbus::names::UniqueName::as_str);
+        if self.has_bus && member.as_str() == "NameOwnerChanged" {
+            if sender == Some("org.freedesktop.DBus") {
+                owner_changed(&shared, message);
+            }
+            return;
+        }
+        // Anybody on the bus may send a signal of this form straight to this connection.
+        if self.has_bus && shared.lock().owner.as_deref() != sender {
+            return;
+        }
+        let interface = header.interface().map(zbus::names::InterfaceName::as_str);
+        match (interface, member.as_str()) {
+            (Some(PROPERTIES), "PropertiesChanged") => {
+                let unit = UnitName::from_path(path.as_str());
+                let Some((unit, (half, changed))) = unit.zip(proxy::changed(message)) else {
+                    return;
+                };
+                if half == Half::First {
+                    self.halves.entry(unit).or_default().merge(&changed);
+                    return;
+                }
+                let mut whole = self.halves.remove(&unit).unwrap_or_default();
+                whole.merge(&changed);
+                shared.tell(&Heard::Changed(unit, Arc::new(whole)));
+            }
+            (Some(MANAGER), "JobRemoved") => {
+                if let Some((job, unit, result)) = proxy::job_removed(message) {
+                    shared.job_ended(&job, &unit, &result);
+                    shared.ring(&unit);
+                }
+            }
+            // All units have been dropped and loaded again, without a word about any of them.
+            (Some(MANAGER), "Reloading") if message.body().deserialize::<bool>() == Ok(false) => {
+                shared.tell(&Heard::Files);
+            }
+            (Some(MANAGER), "UnitFilesChanged") => shared.tell(&Heard::Files),
+            _ => (),
+        }
+    }
+
+    fn lost(&mut self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        shared.lose_jobs();
+        let mut state = shared.lock();
+        let needed = state.is_listened_to() && !state.closed && !state.reconnecting;
+        state.reconnecting |= needed;
+        drop(state);
+        shared.tell(&Heard::Resync);
+        if needed {
+            let weak = Arc::downgrade(&shared);
+            let again = thread::Builder::new().name("svsystemd".to_owned());
+            if again.spawn(move || reconnect(&weak)).is_err() {
+                shared.lock().reconnecting = false;
+            }
+        }
+    }
+}
+
+/// The manager was executed again, or has gone. Its subscriptions survive the former; asking again
+/// does no harm.
+fn owner_changed(shared: &Arc<Shared>, message: &Message) {
+    let body = message.body();
+    let Ok((_, _, new)) = body.deserialize::<(&str, &str, &str)>() else { return };
+    let mut state = shared.lock();
+    state.owner = Some(new.to_owned()).filter(|it| !it.is_empty());
+    let pump = state.pump.clone();
+    drop(state);
+    if new.is_empty() {
+        return;
+    }
+    if let (Some(pump), Ok(call)) = (pump, subscription()) {
+        // This is the thread that reads the reply, so it cannot wait for it.
+        drop(pump.send(vec![call]));
+    }
+    shared.tell(&Heard::Resync);
+}
+
+/// Connects until it succeeds, or nobody listens any more.
+fn reconnect(weak: &Weak<Shared>) {
+    let mut pause = FIRST_PAUSE;
+    while let Some(shared) = weak.upgrade() {
+        let done = block_on(connect(&shared), None).is_some_and(|done| done.is_ok());
+        let mut state = shared.lock();
+        if done || state.closed || !state.is_listened_to() {
+            state.reconnecting = false;
+            drop(state);
+            shared.tell(&Heard::Resync);
+            return;
+        }
+        let waited = shared.closing.wait_timeout(state, pause);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}

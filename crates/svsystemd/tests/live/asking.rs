@@ -1,0 +1,282 @@
+//! Requests to many units in few round trips, and what becomes of each by the manager's word.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use svsystemd::{Action, Answer, Became, Bus, Error, UnitName};
+
+use crate::{
+    fixture::{Fixture, SLEEP, name},
+    machine::{Manager, deadline},
+};
+
+/// Many units of one template, gone with the value.
+struct Many {
+    manager: Manager,
+    template: PathBuf,
+    names: Vec<UnitName>,
+}
+
+impl Many {
+    fn new(manager: Manager, prefix: &str, count: usize, service: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("{prefix}-{}-{number}", std::process::id());
+        fs::create_dir_all(manager.runtime_dir()).unwrap();
+        let template = manager.runtime_dir().join(format!("{prefix}@.service"));
+        fs::write(&template, format!("[Service]\n{service}")).unwrap();
+        let names = (0..count).map(|at| name(&format!("{prefix}@{at}.service"))).collect();
+        Self { manager, template, names }
+    }
+}
+
+impl Drop for Many {
+    fn drop(&mut self) {
+        let pattern = self.template.file_name().unwrap().to_str().unwrap().replace('@', "@*");
+        self.manager.systemctl(&["kill", "-s", "KILL", &pattern]);
+        self.manager.systemctl(&["stop", &pattern]);
+        self.manager.systemctl(&["reset-failed", &pattern]);
+        let _gone = fs::remove_file(&self.template);
+    }
+}
+
+#[track_caller]
+fn request(bus: &Bus, action: Action, units: &[UnitName], deadline: Instant) -> Vec<Answer> {
+    let answers = tried(bus, action, units, deadline);
+    answers.into_iter().map(Result::unwrap).collect()
+}
+
+#[track_caller]
+fn tried(
+    bus: &Bus,
+    action: Action,
+    units: &[UnitName],
+    deadline: Instant,
+) -> Vec<Result<Answer, Error>> {
+    let mut requests = bus.request_all(action, units, Some(deadline));
+    let mut answers: Vec<_> = units.iter().map(|_| None).collect();
+    // The answers come within a moment of the deadline.
+    while let Some((at, answer)) = requests.next_before(deadline + Duration::from_millis(200)) {
+        assert!(answers[at].replace(answer).is_none(), "{at} has two answers");
+    }
+    answers.into_iter().map(|answer| answer.expect("an answer for each")).collect()
+}
+
+#[track_caller]
+fn became(answer: Answer) -> Became {
+    match answer {
+        Answer::Became(became) => *became,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The bus of this manager, by its address: nobody goes round it.
+fn by_the_bus(manager: Manager) -> Bus {
+    let address = match manager {
+        Manager::System => "unix:path=/run/dbus/system_bus_socket".to_owned(),
+        Manager::User => std::env::var("DBUS_SESSION_BUS_ADDRESS").unwrap(),
+    };
+    Bus::address(address).wait().unwrap()
+}
+
+pub fn many_are_started_and_stopped_and_what_was_so_already_is_told(manager: Manager) {
+    for (bus, prefix) in [(manager.bus(), "svt-own"), (by_the_bus(manager), "svt-bus")] {
+        let many = Many::new(manager, prefix, 150, "Type=exec\nExecStart=/bin/sleep 1000\n");
+        for changed in [true, false] {
+            for answer in request(&bus, Action::Start, &many.names, deadline()) {
+                let became = became(answer);
+                assert!(became.reached && became.changed == changed, "{prefix}: {became:?}");
+                assert_eq!(became.status.states(), ("active", "running"), "{prefix}");
+                assert!(became.status.status.pid.is_some(), "{prefix}: {became:?}");
+                assert!(became.cause.is_none(), "{prefix}: {became:?}");
+            }
+        }
+        for changed in [true, false] {
+            for answer in request(&bus, Action::Stop, &many.names, deadline()) {
+                let became = became(answer);
+                assert!(became.reached && became.changed == changed, "{prefix}: {became:?}");
+            }
+        }
+    }
+}
+
+pub fn each_end_has_its_cause(manager: Manager) {
+    let bus = manager.bus();
+    let check = |unit: &str, service: &str, reached: bool, sentence: &str| {
+        let it = Fixture::with(manager, unit, service);
+        let names = [it.unit.name().clone()];
+        let became = became(request(&bus, Action::Start, &names, deadline()).remove(0));
+        let said = became.sentence().unwrap_or_default();
+        assert_eq!((became.reached, said.as_str()), (reached, sentence), "{service} {became:?}");
+    };
+    check("", SLEEP, true, "");
+    check("", "Type=oneshot\nExecStart=/bin/true\n", true, "ran and ended with 0");
+    check("", "Type=oneshot\nExecStart=/bin/sh -c 'exit 7'\n", false, "exited with 7");
+    check("", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n", true, "");
+    let missing = "its program was not started: the program cannot be executed, EXEC (exit 203)";
+    check("", "ExecStart=/nonexistent\n", false, missing);
+    let before = "ExecStartPre=/bin/false exited with 1 before the start";
+    check("", "ExecStartPre=/bin/false\nExecStart=/bin/sleep 9\n", false, before);
+    let after = "ExecStartPost=/bin/false exited with 1 after the start";
+    check("", "ExecStartPost=/bin/false\nExecStart=/bin/sleep 9\n", false, after);
+    let late = "the start timed out: not ready in 1 s";
+    check("", "Type=notify\nExecStart=/bin/sleep 9\nTimeoutStartSec=1\n", false, late);
+    let silent = "ended before it was ready: exited with 0";
+    check("", "Type=notify\nExecStart=/bin/true\n", false, silent);
+    let unmet = "ConditionPathExists=/nonexistent\n";
+    let skipped = "condition ConditionPathExists=/nonexistent was not met, nothing was started";
+    check(unmet, SLEEP, true, skipped);
+    let two = "ConditionPathExists=/\nConditionPathExists=!/\n";
+    let skipped = "condition ConditionPathExists=!/ was not met, nothing was started";
+    check(two, SLEEP, true, skipped);
+    let said = "ExecCondition=/bin/false said no, nothing was started";
+    check("", "ExecCondition=/bin/false\nExecStart=/bin/sleep 9\n", true, said);
+    let failed = "the assertion AssertPathExists=/nonexistent failed";
+    check("AssertPathExists=/nonexistent\n", SLEEP, false, failed);
+    let late = "the request timed out after 200 ms";
+    check("JobTimeoutSec=200ms\n", "Type=notify\nExecStart=/bin/sleep 9\n", false, late);
+    let gone = "the dependency svt-gone.service (there is no such unit) failed";
+    check("Requires=svt-gone.service\n", SLEEP, false, gone);
+    // A crash right after the start is no success, by the bus and by no chance.
+    for _ in 0..5 {
+        let loops = "ExecStart=/bin/sh -c 'exit 4'\nRestart=on-failure\nRestartSec=100\n";
+        check("", loops, false, "exited with 4");
+    }
+}
+
+pub fn the_dependency_that_failed_is_named_and_followed(manager: Manager) {
+    let bus = manager.bus();
+    let root = Fixture::new(manager, "ExecStartPre=/bin/false\nExecStart=/bin/sleep 9\n");
+    let of = |on: &Fixture| format!("Requires={0}\nAfter={0}\n", on.name());
+    let middle = Fixture::with(manager, &of(&root), SLEEP);
+    let top = Fixture::with(manager, &of(&middle), SLEEP);
+    let names = [top.unit.name().clone(), root.unit.name().clone()];
+    for bus in [bus, by_the_bus(manager)] {
+        let answers = request(&bus, Action::Start, &names, deadline());
+        let said: Vec<_> = answers.into_iter().map(|it| became(it).sentence().unwrap()).collect();
+        assert_eq!(said[0], format!("the dependency {} failed", root.name()));
+        assert_eq!(said[1], "ExecStartPre=/bin/false exited with 1 before the start");
+    }
+}
+
+pub fn a_start_limit_is_told_from_a_failure(manager: Manager) {
+    let bus = manager.bus();
+    let limit = "StartLimitBurst=2\nStartLimitIntervalSec=100\n";
+    let it = Fixture::with(manager, limit, "ExecStart=/nonexistent\n");
+    let names = [it.unit.name().clone()];
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        let became = became(request(&bus, Action::Start, &names, deadline()).remove(0));
+        assert!(!became.reached);
+        said.push(became.sentence().unwrap());
+    }
+    assert!(said[1].contains("EXEC"), "{said:?}");
+    assert_eq!(said[2], "was started too often (2 times in 100 s)");
+    it.unit.reset_failed().wait().unwrap();
+    let again = became(request(&bus, Action::Start, &names, deadline()).remove(0));
+    assert!(again.sentence().unwrap().contains("EXEC"), "{again:?}");
+}
+
+pub fn what_there_is_not_or_is_masked_is_told_beside_the_others(manager: Manager) {
+    let bus = manager.bus();
+    let it = Fixture::new(manager, SLEEP);
+    let masked = Fixture::new(manager, SLEEP);
+    fs::remove_file(masked.path()).unwrap();
+    std::os::unix::fs::symlink("/dev/null", masked.path()).unwrap();
+    let broken = Fixture::new(manager, "Restart=always\n");
+    bus.reload().wait().unwrap();
+    let names = [
+        name("svt-nowhere"),
+        it.unit.name().clone(),
+        masked.unit.name().clone(),
+        broken.unit.name().clone(),
+        it.unit.name().clone(),
+    ];
+    let answers = tried(&bus, Action::Start, &names, deadline());
+    assert_eq!(answers[0].as_ref().unwrap_err().kind(), svsystemd::ErrorKind::NoSuchUnit);
+    let word = |at: usize| {
+        let became = became(answers[at].as_ref().unwrap().clone());
+        (became.reached, became.cause.map(|it| it.kind()))
+    };
+    assert_eq!((word(1), word(4)), ((true, None), (true, None)));
+    assert_eq!(word(2), (false, Some("masked")));
+    assert_eq!(word(3), (false, Some("bad-definition")));
+}
+
+pub fn a_unit_that_vanishes_by_its_stop_is_down(manager: Manager) {
+    let unit = format!("svt-vanishes-{}.service", std::process::id());
+    let mut run = Command::new("systemd-run");
+    if manager == Manager::User {
+        run.arg("--user");
+    }
+    let run = run.args(["--unit", &unit, "sleep", "1000"]).output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let bus = manager.bus();
+    let names = [name(&unit)];
+    let became = became(request(&bus, Action::Stop, &names, deadline()).remove(0));
+    assert!(became.reached && became.changed, "{became:?}");
+}
+
+pub fn a_reload_has_the_result_of_its_job(manager: Manager) {
+    let bus = manager.bus();
+    let it = Fixture::new(manager, "ExecStart=/bin/sleep 1000\nExecReload=/bin/sh -c 'exit 9'\n");
+    let names = [it.unit.name().clone()];
+    let reload = || became(request(&bus, Action::Reload, &names, deadline()).remove(0));
+    assert_eq!(reload().cause, Some(svproto::Cause::NotUp));
+    it.start();
+    let failed = reload();
+    let said = "the reload failed: /bin/sh -c exit 9 exited with 9";
+    assert_eq!((failed.reached, failed.sentence().as_deref()), (false, Some(said)));
+    assert_eq!(failed.status.states().0, "active");
+}
+
+pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) {
+    let service = "Type=exec\nExecStartPre=/bin/sleep 1000\nExecStart=/bin/sleep 1000\n";
+    for (bus, prefix) in [(manager.bus(), "svt-own"), (by_the_bus(manager), "svt-bus")] {
+        let many = Many::new(manager, prefix, 600, service);
+        let begun = Instant::now();
+        let answers = request(&bus, Action::Start, &many.names, begun + Duration::from_secs(1));
+        let took = begun.elapsed();
+        let asked = answers.iter().filter(|it| matches!(it, Answer::Deadline { .. })).count();
+        let not_asked = answers.iter().filter(|it| matches!(it, Answer::NotAsked)).count();
+        assert_eq!(asked + not_asked, 600, "{prefix}");
+        eprintln!("{prefix}: {asked} of 600 asked, over after {took:?}");
+    }
+}
+
+/// systemd 252 is thrown off the bus by 511 jobs that are pending at once and were asked for there.
+pub fn seven_hundred_that_start_slowly_do_not_throw_the_manager_off_the_bus(manager: Manager) {
+    let service = "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 10; exit %i'\n";
+    let service = service.replace("exit %i", "test %i -ne 7");
+    let owner = || {
+        let mut busctl = Command::new("busctl");
+        if manager == Manager::User {
+            busctl.arg("--user");
+        }
+        let args = ["call", "org.freedesktop.DBus", "/org/freedesktop/DBus"];
+        let args = args.iter().chain(&["org.freedesktop.DBus", "GetNameOwner", "s"]);
+        let owner = busctl.args(args).arg("org.freedesktop.systemd1").output().unwrap();
+        assert!(owner.status.success(), "{owner:?}");
+        String::from_utf8(owner.stdout).unwrap()
+    };
+    let before = owner();
+    for (bus, prefix) in [(by_the_bus(manager), "svt-bus"), (manager.bus(), "svt-own")] {
+        let many = Many::new(manager, prefix, 700, &service);
+        let begun = Instant::now();
+        let answers =
+            request(&bus, Action::Start, &many.names, begun + 4 * crate::machine::PATIENCE);
+        eprintln!("{prefix}: 700 after {:?}", begun.elapsed());
+        for (unit, answer) in many.names.iter().zip(answers) {
+            let became = became(answer);
+            let is_bad = unit.as_str().ends_with("@7.service");
+            assert_eq!(became.reached, !is_bad, "{unit}: {became:?}");
+            assert_eq!(became.sentence().as_deref(), is_bad.then_some("exited with 1"));
+        }
+        assert_eq!(owner(), before, "{prefix}: the manager was thrown off the bus");
+    }
+}
