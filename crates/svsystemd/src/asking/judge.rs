@@ -1,0 +1,380 @@
+//! What became of a request to one unit: from the end of its job and what the unit says of itself to
+//! a verdict and a cause. It touches nothing; [`super::reason`] asks what is missing.
+
+use svproto::Cause;
+
+use crate::{Action, JobResult, Properties, Value, exits};
+
+/// What a verdict is made of.
+pub(crate) struct Facts<'a> {
+    pub(crate) action: Action,
+    pub(crate) result: &'a JobResult,
+    /// How the unit stands, and what was asked about it since.
+    pub(crate) unit: &'a Properties,
+    /// Its state before it was asked.
+    pub(crate) before: &'a str,
+    /// `CLOCK_MONOTONIC` when it was asked, in microseconds.
+    pub(crate) asked_at: u64,
+    /// The dependency that failed, if it was found.
+    pub(crate) dependency: Option<&'a str>,
+}
+
+/// A verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) reached: bool,
+    pub(crate) changed: bool,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) about: String,
+}
+
+/// What commands of a unit may have failed: the property, its word, and when they run.
+const COMMANDS: [(&str, Cause); 7] = [
+    ("ExecCondition", Cause::BeforeStart),
+    ("ExecStartPre", Cause::BeforeStart),
+    ("ExecStartPost", Cause::AfterStart),
+    ("ExecStop", Cause::AfterEnd),
+    ("ExecStopPost", Cause::AfterEnd),
+    ("ExecStart", Cause::BeforeStart),
+    ("ExecReload", Cause::Reload),
+];
+
+/// Whether an action is to end with the unit up, or with its work done.
+pub(crate) const fn starts(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Start
+            | Action::Restart
+            | Action::Once
+            | Action::ReloadOrRestart
+            | Action::TryRestart
+    )
+}
+
+/// The properties that a verdict on this end needs beside those that are signalled, by interface:
+/// those of all units, and those of the unit's own type.
+pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static str>) {
+    let (unit, result) = (facts.unit, facts.result);
+    let is_stop_late = unit.text("Result") == "timeout";
+    match result {
+        JobResult::Assert => (vec!["Asserts"], vec![]),
+        JobResult::Dependency => (vec!["Requires", "Requisite", "BindsTo"], vec![]),
+        JobResult::Timeout => (vec!["JobTimeoutUSec", "JobRunningTimeoutUSec"], vec![]),
+        _ if facts.action == Action::Reload && *result == JobResult::Failed => {
+            (vec![], vec!["ExecReload"])
+        }
+        _ if facts.action == Action::Stop && is_stop_late => (vec![], vec!["TimeoutStopUSec"]),
+        _ if !starts(facts.action) => (vec![], vec![]),
+        JobResult::Done if unit.text("Result") == "exec-condition" => {
+            (vec![], vec!["ExecCondition"])
+        }
+        JobResult::Done if facts.is_condition_unmet() => (vec!["Conditions"], vec![]),
+        JobResult::Done if facts.is_active() => (vec![], vec!["Type", "Restart"]),
+        _ if facts.is_held_by_limit() => {
+            (vec!["StartLimitBurst", "StartLimitIntervalUSec"], vec![])
+        }
+        _ => {
+            let mut own = vec!["Type", "Restart", "TimeoutStartUSec", "TimeoutStopUSec"];
+            if !facts.has_main_failed() {
+                own.extend(COMMANDS.map(|(name, _)| name));
+            }
+            (vec![], own)
+        }
+    }
+}
+
+/// The verdict.
+pub(crate) fn judge(facts: &Facts<'_>) -> Judged {
+    match facts.action {
+        Action::Stop => facts.stopped(),
+        Action::Reload => facts.reloaded(),
+        action if starts(action) => facts.started(),
+        _ => facts.verdict(*facts.result == JobResult::Done, None, ""),
+    }
+}
+
+impl Facts<'_> {
+    fn word(&self, name: &str) -> &str {
+        self.unit.text(name)
+    }
+
+    fn is_active(&self) -> bool {
+        matches!(self.word("ActiveState"), "active" | "reloading" | "refreshing")
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.word("ActiveState"), "inactive" | "failed" | "maintenance" | "")
+    }
+
+    /// Whether a stamp of the unit is of this request.
+    fn is_since(&self, stamp: &str) -> bool {
+        self.unit.number(stamp) >= self.asked_at.max(1)
+    }
+
+    fn is_condition_unmet(&self) -> bool {
+        self.is_down()
+            && self.is_since("ConditionTimestampMonotonic")
+            && !self.unit.is("ConditionResult")
+    }
+
+    /// Whether the start was refused before anything was begun: the unit did not leave its state.
+    fn is_held_by_limit(&self) -> bool {
+        self.word("Result") == "start-limit-hit"
+            || (*self.result == JobResult::Failed
+                && self.is_down()
+                && !self.is_since("InactiveExitTimestampMonotonic"))
+    }
+
+    /// Whether the main process ran for this request, and its end is the failure. One that was killed
+    /// since a command failed beside it is not.
+    fn has_main_failed(&self) -> bool {
+        let status = self.unit.number("ExecMainStatus");
+        self.is_since("ExecMainExitTimestampMonotonic")
+            && match (self.word("Result"), self.unit.number("ExecMainCode")) {
+                ("signal", code) => code == 2,
+                ("core-dump", code) => code == 3,
+                (_, code) => code == 1 && status != 0,
+            }
+    }
+
+    fn verdict(&self, reached: bool, cause: Option<Cause>, about: impl Into<String>) -> Judged {
+        // A signal of the unit says that its state has changed, if it has.
+        let changed = match self.action {
+            Action::Stop => self.before != "inactive" && self.before != "failed" && self.is_down(),
+            Action::Reload => reached,
+            _ => {
+                self.is_since("InactiveExitTimestampMonotonic")
+                    || self.is_since("ActiveEnterTimestampMonotonic")
+                    || self.is_since("ExecMainStartTimestampMonotonic")
+            }
+        };
+        Judged { reached, changed, cause, about: about.into() }
+    }
+
+    fn never(&self, cause: Cause, about: impl Into<String>) -> Judged {
+        self.verdict(false, Some(cause), about)
+    }
+
+    fn started(&self) -> Judged {
+        match self.result {
+            // Somebody else's start may have taken the place of this one.
+            JobResult::Done | JobResult::Canceled | JobResult::Missed if self.is_active() => {
+                self.verdict(true, None, "")
+            }
+            JobResult::Done | JobResult::Missed => self.done_and_not_active(),
+            JobResult::Failed => self.failed(),
+            other => self.otherwise(other),
+        }
+    }
+
+    /// The job did what there was to do, and the unit is not up.
+    fn done_and_not_active(&self) -> Judged {
+        if self.word("Result") == "exec-condition" {
+            let said = lines("ExecCondition", self.unit.get("ExecCondition"));
+            return self.verdict(true, Some(Cause::ConditionCommand), said);
+        }
+        if self.is_condition_unmet() {
+            let unmet = conditions(self.unit.get("Conditions"));
+            return self.verdict(true, Some(Cause::Condition), unmet);
+        }
+        let is_over = matches!(self.word("ActiveState"), "inactive" | "deactivating");
+        let is_well = matches!(self.word("Result"), "success" | "");
+        if self.action == Action::TryRestart && is_over && self.before == "inactive" {
+            return self.verdict(true, None, "");
+        }
+        if is_over && is_well && self.is_since("InactiveExitTimestampMonotonic") {
+            return self.verdict(
+                true,
+                Some(Cause::Ran),
+                self.unit.number("ExecMainStatus").to_string(),
+            );
+        }
+        if is_over && is_well {
+            // What it was is not known any more; the manager says that it is done.
+            return self.verdict(*self.result == JobResult::Done, None, "");
+        }
+        self.failed()
+    }
+
+    /// Why it failed.
+    fn failed(&self) -> Judged {
+        if self.is_held_by_limit() {
+            return self.never(Cause::StartLimit, limit(self.unit));
+        }
+        match self.word("Result") {
+            "resources" => self.never(Cause::Resources, ""),
+            "protocol" => {
+                let (cause, about) = exit(self.unit);
+                self.never(Cause::EndedBeforeReady, cause.about(&about).to_string())
+            }
+            "watchdog" => self.never(Cause::Watchdog, ""),
+            "oom-kill" => self.never(Cause::OutOfMemory, ""),
+            "timeout" => self.never(Cause::StartTimeout, span(self.unit, &["TimeoutStartUSec"])),
+            "exit-code" | "signal" | "core-dump" | "success" | "" => {
+                if !self.has_main_failed()
+                    && let Some((cause, about)) = self.command_end()
+                {
+                    return self.never(cause, about);
+                }
+                let (cause, about) = exit(self.unit);
+                self.never(cause, about)
+            }
+            other => self.never(Cause::Other, other),
+        }
+    }
+
+    /// Which of its commands failed, and how it ended.
+    fn command_end(&self) -> Option<(Cause, String)> {
+        COMMANDS.into_iter().find_map(|(name, cause)| {
+            let failed = self.unit.get(name)?.fields().iter().find_map(command)?;
+            Some((cause, format!("{name}={failed}")))
+        })
+    }
+
+    fn stopped(&self) -> Judged {
+        if self.is_down() {
+            if self.word("Result") == "timeout" {
+                let late = span(self.unit, &["TimeoutStopUSec"]);
+                return self.verdict(true, Some(Cause::StopTimeout), late);
+            }
+            return self.verdict(true, None, "");
+        }
+        match self.result {
+            JobResult::Done => self.never(Cause::Canceled, ""),
+            other => self.otherwise(other),
+        }
+    }
+
+    fn reloaded(&self) -> Judged {
+        match self.result {
+            JobResult::Done => self.verdict(true, None, ""),
+            JobResult::Failed => {
+                let failed = self.unit.get("ExecReload").map(Value::fields).unwrap_or_default();
+                let failed = failed.iter().find_map(command);
+                let word = || self.word("ReloadResult").to_owned();
+                self.never(Cause::Reload, failed.unwrap_or_else(word))
+            }
+            other => self.otherwise(other),
+        }
+    }
+
+    fn otherwise(&self, result: &JobResult) -> Judged {
+        match result {
+            JobResult::Canceled => self.never(Cause::Canceled, ""),
+            JobResult::Timeout => {
+                let names = ["JobTimeoutUSec", "JobRunningTimeoutUSec"];
+                self.never(Cause::TimedOut, span(self.unit, &names))
+            }
+            JobResult::Dependency => {
+                let named = self.dependency.unwrap_or("that it requires");
+                self.never(Cause::Dependency, named)
+            }
+            JobResult::Assert => self.never(Cause::Assertion, conditions(self.unit.get("Asserts"))),
+            JobResult::Invalid | JobResult::Skipped => self.never(Cause::NotUp, ""),
+            JobResult::Frozen => self.never(Cause::Frozen, ""),
+            JobResult::Concurrency => self.never(Cause::TooMany, ""),
+            JobResult::Unsupported => self.never(Cause::Impossible, ""),
+            JobResult::Missed | JobResult::Collected => self.never(Cause::NotKnown, ""),
+            other => self.never(Cause::Other, other.name()),
+        }
+    }
+}
+
+/// How the main process ended.
+fn exit(unit: &Properties) -> (Cause, String) {
+    let status = unit.number("ExecMainStatus");
+    match unit.number("ExecMainCode") {
+        2 => (Cause::Killed, exits::signal(status)),
+        3 => (Cause::CoreDump, exits::signal(status)),
+        _ => match exits::step(status) {
+            Some(step) => (Cause::NotExecuted, format!("{step} (exit {status})")),
+            None => (Cause::Exited, status.to_string()),
+        },
+    }
+}
+
+/// A command that failed, and its end, from a row of an `Exec…` property: the program, its words,
+/// whether its failure is ignored, four stamps, a pid, how it ended, and with what. `None` if it did
+/// not.
+fn command(row: &Value) -> Option<String> {
+    let [path, words, ignored, .., code, status] = row.fields() else { return None };
+    let (code, status) = (code.unsigned()?, status.unsigned()?);
+    let end = match code {
+        1 if status != 0 => match exits::step(status) {
+            Some(step) => format!("was not started: {step} (exit {status})"),
+            None => format!("exited with {status}"),
+        },
+        2 | 3 => format!("was killed by {}", exits::signal(status)),
+        _ => return None,
+    };
+    if ignored.bool() == Some(true) {
+        return None;
+    }
+    Some(format!("{} {end}", line(path, words)?))
+}
+
+fn line(path: &Value, words: &Value) -> Option<String> {
+    let words: Vec<&str> = words.fields().iter().filter_map(Value::text).collect();
+    if words.is_empty() { path.text().map(str::to_owned) } else { Some(words.join(" ")) }
+}
+
+/// The commands of an `Exec…` property, as in a unit file: the one that failed, if that is known.
+fn lines(name: &str, rows: Option<&Value>) -> String {
+    let rows = rows.map(Value::fields).unwrap_or_default();
+    let failed: Vec<_> = rows.iter().filter(|row| command(row).is_some()).collect();
+    let shown = if failed.is_empty() { rows.iter().collect() } else { failed };
+    let shown = shown.into_iter().filter_map(|row| match row.fields() {
+        [path, words, ..] => Some(format!("{name}={}", line(path, words)?)),
+        _ => None,
+    });
+    shown.collect::<Vec<_>>().join(" or ")
+}
+
+/// The conditions that were not met, as in a unit file. One that nobody has tested since the unit was
+/// loaded is named only if none was.
+fn conditions(all: Option<&Value>) -> String {
+    let rows = all.map(Value::fields).unwrap_or_default();
+    // Its name, whether one of several is enough, whether it is the other way round, what it is
+    // about, and what came of it: more than 0 for yes, less for no, 0 for not tested.
+    let shown = |row: &Value| {
+        let [name, trigger, negate, about, state] = row.fields() else { return None };
+        let mark = if trigger.bool() == Some(true) { "|" } else { "" };
+        let not = if negate.bool() == Some(true) { "!" } else { "" };
+        let state = match state {
+            Value::Signed(state) => *state,
+            _ => 0,
+        };
+        Some((format!("{}={mark}{not}{}", name.text()?, about.text()?), state))
+    };
+    let rows: Vec<_> = rows.iter().filter_map(shown).collect();
+    let unmet: Vec<_> = rows.iter().filter(|(_, state)| *state < 0).collect();
+    let named = if unmet.is_empty() { rows.iter().collect() } else { unmet };
+    named.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+/// The first of these spans that is set.
+fn span(unit: &Properties, names: &[&str]) -> String {
+    let is_set = |micros: &u64| *micros > 0 && *micros != u64::MAX;
+    let micros = names.iter().map(|name| unit.number(name)).find(is_set);
+    micros.map_or_else(|| "the time that it has".to_owned(), seconds)
+}
+
+fn seconds(micros: u64) -> String {
+    let whole = micros / 1_000_000;
+    match (whole, micros % 1_000_000 / 1000) {
+        (_, 0) if whole >= 120 && whole.is_multiple_of(60) => format!("{} min", whole / 60),
+        (_, 0) => format!("{whole} s"),
+        (0, millis) => format!("{millis} ms"),
+        (_, millis) => format!("{whole}.{} s", format!("{millis:03}").trim_end_matches('0')),
+    }
+}
+
+fn limit(unit: &Properties) -> String {
+    match (unit.number("StartLimitBurst"), unit.number("StartLimitIntervalUSec")) {
+        (0, _) | (_, 0) => "by its StartLimitBurst=".to_owned(),
+        (burst, micros) => format!("{burst} times in {}", seconds(micros)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Verdicts on ends that each have their words.
+
+use super::*;
+
+const ASKED: u64 = 1_000_000;
+const AFTER: u64 = ASKED + 10;
+const EARLIER: u64 = ASKED - 10;
+
+fn text(it: &str) -> Value {
+    Value::Text(it.to_owned())
+}
+
+fn unit(active: &str, result: &str, more: &[(&str, Value)]) -> Properties {
+    let words = [("ActiveState", text(active)), ("Result", text(result))];
+    words.into_iter().chain(more.iter().cloned()).collect()
+}
+
+fn ran(code: u64, status: u64) -> Vec<(&'static str, Value)> {
+    vec![
+        ("InactiveExitTimestampMonotonic", Value::Unsigned(AFTER)),
+        ("ExecMainStartTimestampMonotonic", Value::Unsigned(AFTER)),
+        ("ExecMainExitTimestampMonotonic", Value::Unsigned(AFTER)),
+        ("ExecMainCode", Value::Unsigned(code)),
+        ("ExecMainStatus", Value::Unsigned(status)),
+    ]
+}
+
+fn judged(action: Action, result: &JobResult, unit: &Properties, before: &str) -> Judged {
+    let facts =
+        Facts { action, result, unit, before, asked_at: ASKED, dependency: Some("db.service") };
+    judge(&facts)
+}
+
+#[track_caller]
+fn started(result: &JobResult, unit: &Properties, reached: bool, sentence: &str) {
+    let got = judged(Action::Start, result, unit, "inactive");
+    let said = got.cause.map(|it| it.about(&got.about).to_string()).unwrap_or_default();
+    assert_eq!((got.reached, said.as_str()), (reached, sentence));
+}
+
+fn commands(rows: &[(&str, i64, i64)]) -> Value {
+    let row = |(line, code, status): &(&str, i64, i64)| {
+        let words = line.split(' ').map(text).collect();
+        let stamps = (0..4).map(|_| Value::Unsigned(AFTER));
+        let mut fields = vec![text("/bin/x"), Value::List(words), Value::Bool(false)];
+        fields.extend(stamps);
+        fields.extend([Value::Unsigned(7), Value::Signed(*code), Value::Signed(*status)]);
+        Value::Row(fields)
+    };
+    Value::List(rows.iter().map(row).collect())
+}
+
+fn condition(name: &str, negate: bool, about: &str, state: i64) -> Value {
+    let (trigger, negate) = (Value::Bool(false), Value::Bool(negate));
+    Value::Row(vec![text(name), trigger, negate, text(about), Value::Signed(state)])
+}
+
+#[test]
+fn a_oneshot_that_ran_is_reached_and_one_that_failed_is_not() {
+    let done = JobResult::Done;
+    started(&done, &unit("inactive", "success", &ran(1, 0)), true, "ran and ended with 0");
+    started(&done, &unit("deactivating", "success", &ran(1, 0)), true, "ran and ended with 0");
+    started(&JobResult::Failed, &unit("failed", "exit-code", &ran(1, 7)), false, "exited with 7");
+    started(&JobResult::Failed, &unit("failed", "signal", &ran(2, 9)), false, "killed by SIGKILL");
+    let dumped = unit("failed", "core-dump", &ran(3, 11));
+    started(&JobResult::Failed, &dumped, false, "killed by SIGSEGV, and left a core dump");
+    let held = unit("active", "success", &ran(1, 0));
+    started(&done, &held, true, "");
+}
+
+#[test]
+fn what_could_not_be_executed_has_a_name() {
+    let unit = unit("failed", "exit-code", &ran(1, 203));
+    let said = "its program was not started: the program cannot be executed, EXEC (exit 203)";
+    started(&JobResult::Failed, &unit, false, said);
+}
+
+#[test]
+fn an_end_of_an_earlier_run_is_not_this_one() {
+    let mut old = ran(1, 3);
+    for (name, value) in &mut old {
+        if name.ends_with("Monotonic") && *name != "InactiveExitTimestampMonotonic" {
+            *value = Value::Unsigned(EARLIER);
+        }
+    }
+    old.push(("ExecStartPre", commands(&[("/bin/true", 1, 0), ("/bin/sh -c false", 1, 1)])));
+    let unit = unit("failed", "exit-code", &old);
+    let said = "ExecStartPre=/bin/sh -c false exited with 1 before the start";
+    started(&JobResult::Failed, &unit, false, said);
+}
+
+#[test]
+fn a_start_that_began_nothing_met_the_limit() {
+    let limit = [
+        ("InactiveExitTimestampMonotonic", Value::Unsigned(EARLIER)),
+        ("ExecMainCode", Value::Unsigned(1)),
+        ("ExecMainStatus", Value::Unsigned(4)),
+        ("StartLimitBurst", Value::Unsigned(5)),
+        ("StartLimitIntervalUSec", Value::Unsigned(10_000_000)),
+    ];
+    let said = "was started too often (5 times in 10 s)";
+    started(&JobResult::Failed, &unit("failed", "exit-code", &limit), false, said);
+    let newer = unit("failed", "start-limit-hit", &limit);
+    started(&JobResult::Failed, &newer, false, said);
+}
+
+#[test]
+fn conditions_and_assertions_are_named() {
+    let unmet = [
+        ("ConditionTimestampMonotonic", Value::Unsigned(AFTER)),
+        ("ConditionResult", Value::Bool(false)),
+        (
+            "Conditions",
+            Value::List(vec![
+                condition("ConditionPathExists", false, "/", 1),
+                condition("ConditionPathExists", true, "/etc", -1),
+            ]),
+        ),
+    ];
+    let said = "condition ConditionPathExists=!/etc was not met, nothing was started";
+    started(&JobResult::Done, &unit("inactive", "success", &unmet), true, said);
+    let asserts = [("Asserts", Value::List(vec![condition("AssertPathExists", false, "/no", -1)]))];
+    let said = "the assertion AssertPathExists=/no failed";
+    started(&JobResult::Assert, &unit("inactive", "success", &asserts), false, said);
+    let command = [("ExecCondition", commands(&[("/bin/sh -c no", 1, 2)]))];
+    let said = "ExecCondition=/bin/sh -c no said no, nothing was started";
+    started(&JobResult::Done, &unit("inactive", "exec-condition", &command), true, said);
+}
+
+#[test]
+fn every_end_of_a_job_has_its_sentence() {
+    let down = unit("inactive", "success", &[]);
+    started(&JobResult::Dependency, &down, false, "the dependency db.service failed");
+    let canceled = "another request took the place of this one";
+    started(&JobResult::Canceled, &down, false, canceled);
+    let times = [("JobTimeoutUSec", Value::Unsigned(1_500_000))];
+    let late = unit("activating", "success", &times);
+    started(&JobResult::Timeout, &late, false, "the request timed out after 1.5 s");
+    let times = [("TimeoutStartUSec", Value::Unsigned(1_000_000))];
+    let mut more = ran(2, 15);
+    more.extend(times);
+    let unready = unit("failed", "timeout", &more);
+    started(&JobResult::Failed, &unready, false, "the start timed out: not ready in 1 s");
+    let silent = unit("failed", "protocol", &ran(1, 0));
+    started(&JobResult::Failed, &silent, false, "ended before it was ready: exited with 0");
+    started(&JobResult::Other("news".to_owned()), &down, false, "its supervisor says: news");
+}
+
+#[test]
+fn a_crash_after_a_start_that_was_done_is_no_success() {
+    let loops = unit("activating", "exit-code", &ran(1, 4));
+    started(&JobResult::Done, &loops, false, "exited with 4");
+}
+
+#[test]
+fn a_stop_is_reached_when_nothing_is_left() {
+    let stop = |result, unit: &Properties| judged(Action::Stop, result, unit, "active");
+    let done = stop(&JobResult::Done, &unit("inactive", "success", &[]));
+    assert!(done.reached && done.changed && done.cause.is_none());
+    // Nobody signals a unit that is gone.
+    assert!(stop(&JobResult::Done, &Properties::default()).reached);
+    let late = unit("failed", "timeout", &[("TimeoutStopUSec", Value::Unsigned(2_000_000))]);
+    let late = stop(&JobResult::Done, &late);
+    assert_eq!((late.reached, late.cause, &*late.about), (true, Some(Cause::StopTimeout), "2 s"));
+    let again = stop(&JobResult::Canceled, &unit("active", "success", &[]));
+    assert_eq!((again.reached, again.cause), (false, Some(Cause::Canceled)));
+    let before = judged(Action::Stop, &JobResult::Done, &unit("inactive", "", &[]), "inactive");
+    assert!(before.reached && !before.changed);
+}
+
+#[test]
+fn a_reload_has_the_end_of_its_command() {
+    let reload = |result: &JobResult, more: &[(&str, Value)]| {
+        judged(Action::Reload, result, &unit("active", "success", more), "active")
+    };
+    assert!(reload(&JobResult::Done, &[]).reached);
+    let failed = [("ExecReload", commands(&[("/bin/sh -c exit", 1, 9)]))];
+    let failed = reload(&JobResult::Failed, &failed);
+    assert_eq!(
+        (failed.reached, failed.cause, &*failed.about),
+        (false, Some(Cause::Reload), "/bin/sh -c exit exited with 9")
+    );
+    assert_eq!(reload(&JobResult::Invalid, &[]).cause, Some(Cause::NotUp));
+}
+
+#[test]
+fn spans_are_short() {
+    for (micros, text) in [
+        (1_000_000, "1 s"),
+        (1_500_000, "1.5 s"),
+        (200_000, "200 ms"),
+        (90_000_000, "90 s"),
+        (120_000_000, "2 min"),
+    ] {
+        assert_eq!(seconds(micros), text);
+    }
+}

@@ -1,0 +1,210 @@
+//! Asking what a verdict needs beside what was signalled: which dependency failed, how a command
+//! ended, what the limits are. All questions about all units are on the wire before the first answer.
+
+use super::{
+    judge::{Facts, Judged, judge, questions},
+    ledger::{Member, Stage},
+};
+use crate::{
+    Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, Value,
+    map::MainProcess,
+    proxy::{self, UNIT},
+    wire::pump::Pump,
+};
+
+/// A unit whose job is over.
+pub(super) struct Ended {
+    pub(super) at: usize,
+    pub(super) id: UnitName,
+    pub(super) result: JobResult,
+    pub(super) known: Properties,
+    before: String,
+    asked_at: u64,
+    dependency: Option<String>,
+}
+
+/// Questions until the manager has tested conditions, at most: it does so between two of them.
+const TURNS: usize = 100;
+
+/// How far a chain of dependencies is followed.
+const DEPTH: usize = 8;
+
+impl Ended {
+    /// What is known of a unit whose job is over.
+    pub(super) fn of(at: usize, member: &Member) -> Option<Self> {
+        let Stage::Over(result) = &member.stage else { return None };
+        Some(Self {
+            at,
+            id: member.id.clone(),
+            result: result.clone(),
+            known: member.known(),
+            before: member.before.as_ref().map(|row| row.active.clone()).unwrap_or_default(),
+            asked_at: member.asked.map(|asked| asked.monotonic).unwrap_or_default(),
+            dependency: None,
+        })
+    }
+
+    fn facts(&self, action: Action) -> Facts<'_> {
+        Facts {
+            action,
+            result: &self.result,
+            unit: &self.known,
+            before: &self.before,
+            asked_at: self.asked_at,
+            dependency: self.dependency.as_deref(),
+        }
+    }
+
+    pub(super) fn judge(&self, action: Action) -> Judged {
+        judge(&self.facts(action))
+    }
+
+    pub(super) fn status(self) -> UnitStatus {
+        UnitStatus::new(self.known, None, MainProcess::Unseen)
+    }
+
+    /// Whether a service came up that says nothing of itself and is started again when it ends: then
+    /// one that ends at once is not up.
+    pub(super) fn may_loop(&self, action: Action) -> bool {
+        let unit = &self.known;
+        super::judge::starts(action)
+            && self.result == JobResult::Done
+            && (unit.text("ActiveState"), unit.text("SubState")) == ("active", "running")
+            && matches!(unit.text("Type"), "simple" | "exec" | "idle")
+            && !matches!(unit.text("Restart"), "no" | "")
+            && unit.number("ExecMainStartTimestampMonotonic") >= self.asked_at
+    }
+
+    /// Whether nothing was signalled that tells how a unit that is up stands: its process, say.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.known.get("StateChangeTimestamp").is_none()
+            && !matches!(self.known.text("ActiveState"), "inactive" | "")
+    }
+}
+
+/// Asks for what the verdicts need.
+pub(super) async fn complete(
+    bus: &Bus,
+    pump: &Pump,
+    action: Action,
+    ended: &mut [Ended],
+) -> Result<(), Error> {
+    let mut asked: Vec<Vec<(String, &str)>> = Vec::with_capacity(ended.len());
+    for it in ended.iter() {
+        let (unit, own) = questions(&it.facts(action));
+        let own_interface = interface(&it.id);
+        let unit = unit.into_iter().map(|name| (UNIT.to_owned(), name));
+        asked.push(unit.chain(own.into_iter().map(|name| (own_interface.clone(), name))).collect());
+    }
+    let borrowed: Vec<Vec<(&str, &str)>> = asked
+        .iter()
+        .map(|names| names.iter().map(|(interface, name)| (interface.as_str(), *name)).collect())
+        .collect();
+    let questions: Vec<(String, &[(&str, &str)])> =
+        ended.iter().zip(&borrowed).map(|(it, names)| (it.id.path(), names.as_slice())).collect();
+    let answers = proxy::answers(bus.ask_each(pump, &questions)?).await;
+    for ((it, names), answers) in ended.iter_mut().zip(&borrowed).zip(answers) {
+        for ((_, name), answer) in names.iter().zip(answers) {
+            if let Some(answer) = answer {
+                it.known.0.insert((*name).to_owned(), answer);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which of several conditions was not met. The manager drops a unit that it did not start, and with
+/// it what came of each; so the unit is kept and the start asked for once more, which tests them
+/// again. Where it may not be kept, nobody can tell.
+pub(super) async fn conditions(bus: &Bus, ended: &mut Ended) -> Result<(), Error> {
+    let rows = ended.known.get("Conditions").map(Value::fields).unwrap_or_default();
+    let is_tested =
+        |row: &Value| row.fields().last().is_some_and(|state| !matches!(state, Value::Signed(0)));
+    if rows.len() < 2 || rows.iter().any(is_tested) || !bus.place().has_bus() {
+        return Ok(());
+    }
+    let (pump, id) = (bus.pump().await?, &ended.id);
+    if bus.unit_method(Action::Keep, id, "RefUnit").await.is_err() {
+        return Ok(());
+    }
+    let asked = bus.job_method(Action::Start, id, "StartUnit", "replace").await;
+    for _ in 0..TURNS {
+        if asked.is_err() {
+            break;
+        }
+        let names = [(UNIT, "Conditions")];
+        let answers = proxy::answers(bus.ask_each(&pump, &[(id.path(), names.as_slice())])?).await;
+        let answer = answers.into_iter().flatten().next().flatten();
+        if let Some(tested) = answer.filter(|it| it.fields().iter().any(is_tested)) {
+            ended.known.0.insert("Conditions".to_owned(), tested);
+            break;
+        }
+    }
+    bus.forget(id);
+    Ok(())
+}
+
+/// The interface of a unit's own type.
+fn interface(unit: &UnitName) -> String {
+    let kind = unit.kind();
+    let (first, rest) = kind.split_at_checked(1).unwrap_or_default();
+    format!("org.freedesktop.systemd1.{}{rest}", first.to_ascii_uppercase())
+}
+
+/// Finds the dependency that failed: among those that the unit requires, the one whose own job did not
+/// end well, or that is not up; and what that one requires, if it is not to blame itself.
+pub(super) async fn dependency(
+    bus: &Bus,
+    pump: &Pump,
+    ended: &mut Ended,
+    end_of_other: impl Fn(&str) -> Option<JobResult>,
+) -> Result<(), Error> {
+    if ended.result != JobResult::Dependency {
+        return Ok(());
+    }
+    let mut required = required(&ended.known);
+    for _ in 0..DEPTH {
+        let Some(found) = failed(bus, pump, &required, &end_of_other).await? else { return Ok(()) };
+        ended.dependency = Some(found.to_string());
+        if end_of_other(found.as_str()) != Some(JobResult::Dependency) {
+            return Ok(());
+        }
+        let names = [(UNIT, "Requires"), (UNIT, "Requisite"), (UNIT, "BindsTo")];
+        let asked = bus.ask_each(pump, &[(found.path(), names.as_slice())])?;
+        let answers = proxy::answers(asked).await.into_iter().flatten();
+        let answers = names.iter().map(|(_, name)| *name).zip(answers);
+        let answers: Vec<_> = answers.filter_map(|(name, value)| Some((name, value?))).collect();
+        required = required_by(&answers);
+    }
+    Ok(())
+}
+
+async fn failed(
+    bus: &Bus,
+    pump: &Pump,
+    required: &[UnitName],
+    end_of_other: &impl Fn(&str) -> Option<JobResult>,
+) -> Result<Option<UnitName>, Error> {
+    let is_bad = |result: &JobResult| *result != JobResult::Done;
+    let by_job = required.iter().find(|it| end_of_other(it.as_str()).is_some_and(|it| is_bad(&it)));
+    if let Some(found) = by_job {
+        return Ok(Some(found.clone()));
+    }
+    let rows = bus.list_and(pump, required, &[]).await?.0;
+    let state = |wanted: &str| rows.iter().find(|row| row.active == wanted);
+    // One that was never started is to blame where nothing has failed: `Requisite=`.
+    let found = state("failed").or_else(|| state("inactive"));
+    Ok(found.and_then(|row| UnitName::new(&row.name).ok()))
+}
+
+fn required(unit: &Properties) -> Vec<UnitName> {
+    let names = ["Requires", "Requisite", "BindsTo"];
+    let known: Vec<_> =
+        names.iter().filter_map(|name| Some((*name, unit.get(name)?.clone()))).collect();
+    required_by(&known)
+}
+
+fn required_by(properties: &[(&str, Value)]) -> Vec<UnitName> {
+    let names = properties.iter().flat_map(|(_, value)| value.fields()).filter_map(Value::text);
+    names.filter_map(|name| UnitName::new(name).ok()).collect()
+}

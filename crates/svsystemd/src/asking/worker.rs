@@ -1,0 +1,460 @@
+//! The thread that asks: first a list, then request after request, two handfuls under way at a time;
+//! and then it judges those whose jobs are over, until all are or nobody waits any more.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use svproto::Cause;
+use zbus::Message;
+
+use super::{
+    Answer, Became, Board, Looks,
+    judge::starts,
+    ledger::{Moment, Stage},
+    reason::{self, Ended},
+};
+use crate::{
+    Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, direct,
+    error::Subject,
+    map::MainProcess,
+    observe, once,
+    proxy::{MANAGER, MANAGER_PATH},
+    router::{Attached, Ear, Router},
+    wire::{
+        place::Place,
+        pump::{Pump, sorted},
+        slot::{Slot, all, block_on, lock},
+    },
+};
+
+/// So many jobs are asked for over one connection to a bus, at most. Three of these may be open at a
+/// moment: that of the calls, and two that follow each other.
+pub(crate) const PER_CONNECTION: usize = 128;
+/// Requests in a row, until the first of them is answered.
+const HANDFUL: usize = 64;
+/// So long a process is looked on that came up, says nothing of itself, and would be started again: if
+/// it ends by then it is not up.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// What the thread has to do.
+pub(super) struct Work {
+    pub(super) bus: Bus,
+    pub(super) action: Action,
+    pub(super) units: Vec<UnitName>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) board: Arc<Board>,
+}
+
+/// Over what it asks.
+struct Way {
+    /// Asks.
+    mouth: Arc<Pump>,
+    /// Whether a bus stands between, and so another connection is to ask after some jobs.
+    by_bus: bool,
+    /// Hears the ends of jobs.
+    _ear: Attached,
+    _router: Arc<Router>,
+}
+
+/// Requests in a row that were not answered yet.
+struct Handful {
+    asked: Vec<usize>,
+    slots: Vec<Slot<Message>>,
+    /// Open until all are answered.
+    mouth: Arc<Pump>,
+}
+
+impl Work {
+    pub(super) fn run(self) {
+        if !starts(self.action) && !matches!(self.action, Action::Stop | Action::Reload) {
+            return self.fail(|unit| Error::Unsupported {
+                action: self.action,
+                subject: unit.to_string(),
+                why: "it is no request for a job",
+            });
+        }
+        match block_on(self.begin(), self.deadline) {
+            Some(Ok(way)) => self.go_on(way),
+            Some(Err(why)) => self.fail(|unit| why.of(self.action, unit)),
+            None => self.give_up(),
+        }
+    }
+
+    /// Connects, listens, and looks at how the units stand.
+    async fn begin(&self) -> Result<Way, Error> {
+        let bus = &self.bus;
+        let router = match direct::socket(bus, self.units.len()).await? {
+            Some(socket) => Arc::new(Router::new(Place::Private(socket))),
+            None => bus.router(),
+        };
+        let ear: Arc<dyn Ear> = Arc::clone(&self.board) as _;
+        let attached = router.attach(&ear).await?;
+        // The manager itself is asked over the connection that hears.
+        let by_bus = router.has_bus();
+        let mouth = if by_bus { bus.pump().await? } else { router.pump().await? };
+        let rows = bus.list_and(&mouth, &self.units, &[]).await?.0;
+        let ids: Vec<UnitName> = self.board.with(|ledger| {
+            ledger.listed(rows);
+            ledger.members().map(|(_, it)| it.id.clone()).collect()
+        });
+        if starts(self.action) {
+            once::prepare(bus, &ids, self.action == Action::Once).await?;
+        }
+        Ok(Way { by_bus, mouth, _ear: attached, _router: router })
+    }
+
+    fn go_on(&self, mut way: Way) {
+        self.refuse_what_is_not_there();
+        let mut under_way: VecDeque<Handful> = VecDeque::new();
+        let mut settling: Vec<(Instant, Ended)> = Vec::new();
+        loop {
+            if lock(&self.board.state).closed {
+                return;
+            }
+            if self.is_late() {
+                return self.give_up();
+            }
+            if under_way.len() < 2 && self.board.with(|ledger| ledger.has_queued()) {
+                match self.ask(&mut way) {
+                    Ok(asked) => under_way.push_back(asked),
+                    Err(why) => return self.fail(|unit| why.of(self.action, unit)),
+                }
+                continue;
+            }
+            if let Some(Handful { asked, slots, mouth: _open }) = under_way.pop_front() {
+                match block_on(all(slots), self.deadline) {
+                    Some(replies) => self.take_replies(&way, asked, replies),
+                    None => return self.give_up(),
+                }
+                if under_way.is_empty() && !self.board.with(|ledger| ledger.has_queued()) {
+                    self.board.with(super::ledger::Ledger::forget_early);
+                } else {
+                    continue;
+                }
+            }
+            let over = self.board.with(super::ledger::Ledger::take_over);
+            if !over.is_empty() {
+                self.judge(&way, &over, &mut settling);
+            }
+            self.settle(&mut settling);
+            lock(&self.board.state).looks =
+                if settling.is_empty() { Looks::Away } else { Looks::On };
+            if settling.is_empty() && self.board.with(|ledger| ledger.is_done()) {
+                return;
+            }
+            if std::mem::take(&mut lock(&self.board.state).resync) {
+                self.look_for_missed();
+                continue;
+            }
+            self.wait(&settling);
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// A name without anything behind it is not asked about.
+    fn refuse_what_is_not_there(&self) {
+        let is_nothing = |ledger: &mut super::ledger::Ledger| -> Vec<(usize, UnitName)> {
+            let none = ledger.members().filter(|(_, it)| {
+                it.before.as_ref().is_some_and(crate::listed::Listed::is_nothing)
+            });
+            none.map(|(at, it)| (at, it.unit.clone())).collect()
+        };
+        for (at, unit) in self.board.with(is_nothing) {
+            self.board.with(|ledger| ledger.without(at));
+            self.board.answer(at, Err(Error::NoSuchUnit { action: self.action, unit }));
+        }
+    }
+
+    /// Sends the next requests.
+    fn ask(&self, way: &mut Way) -> Result<Handful, Error> {
+        if way.by_bus {
+            // Jobs that were asked for over the last one go on without it.
+            let jobs = self.board.with(|ledger| ledger.queued().min(HANDFUL));
+            if let Some(mouth) = block_on(self.bus.mouth(jobs), self.deadline) {
+                way.mouth = mouth?;
+            } else {
+                let (asked, slots, mouth) = (Vec::new(), Vec::new(), Arc::clone(&way.mouth));
+                return Ok(Handful { asked, slots, mouth });
+            }
+        }
+        let now = Moment { instant: Instant::now(), monotonic: monotonic() };
+        let next = self.board.with(|ledger| {
+            let next = ledger.next(HANDFUL);
+            for at in &next {
+                ledger.asked(*at, now);
+            }
+            let of =
+                |at: &usize| ledger.member(*at).map(|it| (it.unit.clone(), it.method(self.action)));
+            next.iter().filter_map(|at| Some((*at, of(at)?))).collect::<Vec<_>>()
+        });
+        let mut calls = Vec::with_capacity(next.len());
+        for (_, (unit, method)) in &next {
+            let subject = Subject::from(unit);
+            let body = (unit.as_str(), "replace");
+            let call = (MANAGER_PATH, MANAGER);
+            calls.push(self.bus.message(self.action, &subject, call.0, call.1, method, &body)?);
+        }
+        let asked = next.into_iter().map(|(at, _)| at).collect();
+        let slots = way.mouth.send(calls);
+        Ok(Handful { asked, slots, mouth: Arc::clone(&way.mouth) })
+    }
+
+    fn take_replies(&self, way: &Way, asked: Vec<usize>, replies: Vec<Option<Message>>) {
+        for (at, reply) in asked.into_iter().zip(replies) {
+            let unit = self.board.with(|ledger| ledger.member(at).map(|it| it.unit.clone()));
+            let Some(unit) = unit else { continue };
+            let subject = Subject::from(&unit);
+            let job = sorted(self.action, &subject, reply).and_then(|reply| {
+                crate::proxy::body_of::<zbus::OwnedObjectPath>(self.action, &subject, &reply)
+            });
+            match job {
+                Ok(job) => self.board.with(|ledger| ledger.taken(at, job.as_str().to_owned())),
+                Err(why) => self.refused(way, at, why),
+            }
+        }
+    }
+
+    /// The manager took on no job.
+    fn refused(&self, way: &Way, at: usize, why: Error) {
+        match (self.action, why) {
+            // Not loaded, so it is down.
+            (Action::Stop, Error::NoSuchUnit { .. }) => {
+                self.board.with(|ledger| ledger.settled(at, JobResult::Done));
+            }
+            (Action::Reload, Error::NoSuchUnit { .. }) => {
+                self.board.with(|ledger| ledger.settled(at, JobResult::Invalid));
+            }
+            (_, Error::Masked { .. }) => self.never(at, Cause::Masked, String::new()),
+            (_, Error::BadUnit { unit, source, .. }) => {
+                let text = block_on(self.load_error(way, &unit), self.deadline).flatten();
+                self.never(at, Cause::BadDefinition, text.unwrap_or(source.text));
+            }
+            (_, Error::Dependency { on, .. }) => {
+                self.never(at, Cause::Dependency, format!("{on} (there is no such unit)"));
+            }
+            (_, why) => self.board.answer(at, Err(why)),
+        }
+    }
+
+    async fn load_error(&self, way: &Way, unit: &UnitName) -> Option<String> {
+        let names = [(crate::proxy::UNIT, "LoadError")];
+        let asked = self.bus.ask_each(&way.mouth, &[(unit.path(), names.as_slice())]).ok()?;
+        let answer = crate::proxy::answers(asked).await.into_iter().flatten().next()??;
+        let text = answer.fields().get(1)?.text()?.to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn never(&self, at: usize, cause: Cause, about: String) {
+        let known = self.board.with(|ledger| ledger.member(at).map(|it| (it.known(), it.took())));
+        let (known, took) = known.unwrap_or_default();
+        let status = UnitStatus::new(known, None, MainProcess::Unseen);
+        let (reached, changed, result, cause) = (false, false, None, Some(cause));
+        let became = Became { reached, changed, result, cause, about, status, took };
+        self.board.answer(at, Ok(Answer::Became(Box::new(became))));
+    }
+
+    /// Judges those whose jobs are over.
+    fn judge(&self, way: &Way, over: &[usize], settling: &mut Vec<(Instant, Ended)>) {
+        let ended = self.board.with(|ledger| {
+            let ended = over.iter().filter_map(|at| Ended::of(*at, ledger.member(*at)?));
+            ended.collect::<Vec<_>>()
+        });
+        let (frozen, mut ended): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|it| it.result == JobResult::Frozen);
+        for it in frozen {
+            self.thaw(way, it, &mut ended);
+        }
+        // At the deadline the verdict stands without what it would have asked.
+        let _late = block_on(self.complete(way, &mut ended), self.deadline);
+        for it in ended {
+            if it.may_loop(self.action) {
+                settling.push((Instant::now() + SETTLE, it));
+            } else {
+                self.tell(it);
+            }
+        }
+    }
+
+    /// systemd 257 and later do nothing with a frozen unit; it is thawed and asked again.
+    fn thaw(&self, way: &Way, it: Ended, ended: &mut Vec<Ended>) {
+        let subject = Subject::from(&it.id);
+        let body = it.id.as_str();
+        let call =
+            self.bus.message(self.action, &subject, MANAGER_PATH, MANAGER, "ThawUnit", &body);
+        let thawed = call
+            .ok()
+            .and_then(|call| block_on(way.mouth.call(self.action, &subject, call), self.deadline));
+        match thawed {
+            Some(Ok(_)) => self.board.with(|ledger| ledger.ask_again(it.at)),
+            _ => ended.push(it),
+        }
+    }
+
+    async fn complete(&self, way: &Way, ended: &mut [Ended]) -> Result<(), Error> {
+        reason::complete(&self.bus, &way.mouth, self.action, ended).await?;
+        for it in ended.iter_mut() {
+            let of_other = |unit: &str| self.board.with(|it| it.end_of_other(unit).cloned());
+            reason::dependency(&self.bus, &way.mouth, it, of_other).await?;
+            reason::conditions(&self.bus, it).await?;
+        }
+        // What was up before, and said nothing since, is looked at.
+        let unseen: Vec<usize> =
+            ended.iter().enumerate().filter(|(_, it)| it.is_unseen()).map(|(at, _)| at).collect();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let units: Vec<UnitName> =
+            unseen.iter().filter_map(|at| ended.get(*at)).map(|it| it.id.clone()).collect();
+        let seen = observe::seen_over(&self.bus, &way.mouth, &units).await?;
+        for (place, status) in seen {
+            let found = unseen.get(place).and_then(|at| ended.get_mut(*at));
+            if let (Some(it), Ok(status)) = (found, status) {
+                it.known.merge(status.properties());
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of those that have stayed up, and judges anew those that have not.
+    fn settle(&self, settling: &mut Vec<(Instant, Ended)>) {
+        let now = Instant::now();
+        for (due, it) in std::mem::take(settling) {
+            let state = self
+                .board
+                .with(|ledger| ledger.member(it.at).map(|member| member.states().0.to_owned()));
+            let is_up = state.is_some_and(|state| state == "active");
+            if !is_up {
+                let again = self.board.with(|ledger| Ended::of(it.at, ledger.member(it.at)?));
+                self.tell(again.unwrap_or(it));
+            } else if due <= now {
+                self.tell(it);
+            } else {
+                settling.push((due, it));
+            }
+        }
+    }
+
+    fn tell(&self, ended: Ended) {
+        let (at, result) = (ended.at, Some(ended.result.clone()));
+        let judged = ended.judge(self.action);
+        let took = self.board.with(|it| it.member(at).map(super::ledger::Member::took));
+        let became = Became {
+            reached: judged.reached,
+            changed: judged.changed,
+            result,
+            cause: judged.cause,
+            about: judged.about,
+            status: ended.status(),
+            took: took.unwrap_or_default(),
+        };
+        self.board.answer(at, Ok(Answer::Became(Box::new(became))));
+    }
+
+    /// Signals may have been missed: a list says whose job is there yet.
+    fn look_for_missed(&self) {
+        // A manager that is not there yet comes back with another word to look again.
+        if let Some(Ok(rows)) = block_on(self.bus.list(&self.units), self.deadline) {
+            self.board.with(|ledger| ledger.missed(&rows));
+        }
+    }
+
+    /// Until something is heard, or the deadline, or a process has been up for long enough.
+    fn wait(&self, settling: &[(Instant, Ended)]) {
+        let due = settling.iter().map(|(due, _)| *due).chain(self.deadline).min();
+        let mut state = lock(&self.board.state);
+        let is_quiet = |state: &super::State| {
+            !state.closed
+                && !state.resync
+                && !state.ledger.has_over()
+                && state.looks != Looks::Again
+        };
+        while is_quiet(&state) {
+            let news = &self.board.news;
+            state = match due {
+                None => news.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let left = due.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// The deadline has passed: what is known is told, and nothing more is asked.
+    fn give_up(&self) {
+        let open = self.board.with(|ledger| {
+            let of = |at: usize| ledger.member(at).map(|it| (at, it.stage.clone(), it.known()));
+            ledger.open().into_iter().filter_map(of).collect::<Vec<_>>()
+        });
+        for (at, stage, known) in open {
+            match stage {
+                Stage::Over(_) => {
+                    let ended = self.board.with(|ledger| Ended::of(at, ledger.member(at)?));
+                    if let Some(ended) = ended {
+                        self.tell(ended);
+                    }
+                }
+                Stage::Asked | Stage::Pending(_) => {
+                    let status = UnitStatus::new(known, None, MainProcess::Unseen);
+                    let (taken, status) = (stage != Stage::Asked, Box::new(status));
+                    self.board.answer(at, Ok(Answer::Deadline { taken, status }));
+                }
+                Stage::Queued => self.board.answer(at, Ok(Answer::NotAsked)),
+                Stage::Told => (),
+            }
+        }
+    }
+
+    fn fail(&self, why: impl Fn(&UnitName) -> Error) {
+        for at in self.board.with(|ledger| ledger.open()) {
+            if let Some(unit) = self.units.get(at) {
+                self.board.answer(at, Err(why(unit)));
+            }
+        }
+    }
+}
+
+impl Ear for Board {
+    fn changed(&self, unit: &UnitName, properties: &Arc<Properties>) {
+        let mut state = lock(&self.state);
+        state.ledger.changed(unit, properties);
+        let wake = state.looks != Looks::Away;
+        if wake {
+            state.looks = Looks::Again;
+        }
+        drop(state);
+        if wake {
+            self.news.notify_all();
+        }
+    }
+
+    fn job_removed(&self, job: &str, unit: &str, result: &str) {
+        let mut state = lock(&self.state);
+        state.ledger.job_removed(job, unit, JobResult::from_name(result));
+        let wake = state.ledger.has_over();
+        drop(state);
+        if wake {
+            self.news.notify_all();
+        }
+    }
+
+    fn resync(&self) {
+        lock(&self.state).resync = true;
+        self.news.notify_all();
+    }
+}
+
+/// `CLOCK_MONOTONIC` in microseconds.
+fn monotonic() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.ok().and_then(|now| u64::try_from(Duration::from(now).as_micros()).ok()).unwrap_or_default()
+}
