@@ -46,9 +46,9 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 /// The suites to show: all, or those that are there when the others cannot be installed.
 fn installed() -> Result<Vec<Suite>, Failure> {
-    let Err(failure) = setup::ensure(&Suite::FAMILY) else { return Ok(Suite::FAMILY.to_vec()) };
+    let Err(failure) = setup::ensure(&Suite::PACKAGED) else { return Ok(Suite::PACKAGED.to_vec()) };
     let there = |it: &Suite| suite::missing(&[*it]).is_empty();
-    let suites: Vec<_> = Suite::FAMILY.into_iter().filter(there).collect();
+    let suites: Vec<_> = Suite::PACKAGED.into_iter().filter(there).collect();
     if suites.is_empty() {
         return Err(failure);
     }

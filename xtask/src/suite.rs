@@ -13,6 +13,8 @@ pub(crate) enum Suite {
     Runit,
     /// daemontools
     Daemontools,
+    /// daemontools-encore, which no distribution packages: in `SV_ENCORE_BIN`, else on `PATH`
+    Encore,
     /// s6, with execline
     S6,
     /// systemd, in a machine of its own
@@ -21,16 +23,21 @@ pub(crate) enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 4] = [Self::Runit, Self::Daemontools, Self::S6, Self::Systemd];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Runit, Self::Daemontools, Self::Encore, Self::S6, Self::Systemd];
 
     /// Those whose supervisors are started one for one, by each test.
-    pub(crate) const FAMILY: [Self; 3] = [Self::Runit, Self::Daemontools, Self::S6];
+    pub(crate) const FAMILY: [Self; 4] = [Self::Runit, Self::Daemontools, Self::Encore, Self::S6];
+
+    /// Those of them that `setup` installs.
+    pub(crate) const PACKAGED: [Self; 3] = [Self::Runit, Self::Daemontools, Self::S6];
 
     /// The name on the command line; also the name of the module with its live tests.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Runit => "runit",
             Self::Daemontools => "daemontools",
+            Self::Encore => "encore",
             Self::S6 => "s6",
             Self::Systemd => "systemd",
         }
@@ -40,7 +47,7 @@ impl Suite {
     pub(crate) const fn supervisor(self) -> &'static str {
         match self {
             Self::Runit => "runsv",
-            Self::Daemontools => "supervise",
+            Self::Daemontools | Self::Encore => "supervise",
             Self::S6 => "s6-supervise",
             Self::Systemd => "/lib/systemd/systemd",
         }

@@ -113,8 +113,11 @@ fn delegate() -> Failure {
     command::not_run(&scope, &why)
 }
 
-/// What must be seen inside wherever it is mounted: the checkout, and what cargo has built.
+/// What must be seen inside wherever it is mounted: the checkout, what cargo has built, and programs
+/// that no root has.
 pub(crate) fn visible() -> Result<Vec<PathBuf>, Failure> {
     let target = crate::workspace::Workspace::load()?.target;
-    Ok([command::root(), target].into_iter().filter(|dir| dir.is_dir()).collect())
+    let named = ["SV_ENCORE_BIN", "SV_S6RC_BIN"].into_iter().filter_map(std::env::var_os);
+    let dirs = [command::root(), target].into_iter().chain(named.map(PathBuf::from));
+    Ok(dirs.filter(|dir| dir.is_dir()).collect())
 }

@@ -13,16 +13,12 @@ pub(crate) fn detect(home: &Home) -> Option<Dialect> {
 
 /// The same, where the status file was looked at already.
 pub(crate) fn detect_by(home: &Home, status: Option<FileStat>) -> Option<Dialect> {
-    detect_by_len(home, status.and_then(|stat| u64::try_from(stat.st_size).ok()))
-}
-
-/// The same, where the length of the status file is known, or that there is none.
-pub(crate) fn detect_by_len(home: &Home, status_len: Option<u64>) -> Option<Dialect> {
     let exists = |name: &str| node::exists(&home.at(name));
+    let status_len = status.and_then(|stat| u64::try_from(stat.st_size).ok());
     // As a rule the length and one file tell, and whatever else there is would not change that.
     let only = Evidence { status_len, ..Evidence::default() };
     let first = match status_len {
-        Some(20) => Evidence { stat: exists(files::STAT), ..only },
+        Some(20) => Evidence { stat: of_this_record(home, status), ..only },
         Some(18 | 40) => Evidence { ok: exists(files::OK), ..only },
         Some(35 | 43) => Evidence { event: exists(files::EVENT), ..only },
         _ => only,
@@ -32,10 +28,27 @@ pub(crate) fn detect_by_len(home: &Home, status_len: Option<u64>) -> Option<Dial
     }
     let all = Evidence {
         ok: exists(files::OK),
-        stat: exists(files::STAT),
+        stat: first.stat || status_len != Some(20) && exists(files::STAT),
         death_tally: exists(files::DEATH_TALLY),
         event: exists(files::EVENT),
         status_len,
     };
     all.dialect()
 }
+
+/// Whether `supervise/stat` is of whoever wrote the record. runsv writes one after the other;
+/// encore, which has a record of the same length, leaves a `stat` of runsv's as it is.
+fn of_this_record(home: &Home, status: Option<FileStat>) -> bool {
+    let Some(stat) = node::stat(home.at(files::STAT)).ok().flatten() else { return false };
+    if status
+        .is_none_or(|status| status.st_mtime.saturating_sub(stat.st_mtime) <= ONE_AFTER_THE_OTHER)
+    {
+        return true;
+    }
+    // Runsv's own bytes decide against its clock, which somebody may have put forward.
+    let record = node::read_record(&home.at(files::STATUS)).ok().flatten();
+    record.and_then(|record| Dialect::of_record(record.as_slice())) == Some(Dialect::Runit)
+}
+
+/// In seconds; a moment, on a machine that is very busy.
+const ONE_AFTER_THE_OTHER: i64 = 2;

@@ -195,6 +195,15 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// The same for who asked for this, which is several requests.
+    pub(crate) fn of(self, op: Op) -> Self {
+        match self {
+            Self::NotSupervised { dir, .. } => Self::NotSupervised { op, dir },
+            Self::NotTakingRequests { dir, .. } => Self::NotTakingRequests { op, dir },
+            other => other,
+        }
+    }
+
     /// What kind of error it is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

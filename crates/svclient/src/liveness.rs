@@ -12,9 +12,8 @@ use std::os::fd::AsFd;
 use nix::{
     fcntl::{FcntlArg, fcntl},
     libc,
-    sys::stat::FileStat,
 };
-use svproto::{Dialect, Pid, files, ready};
+use svproto::{Dialect, Pid, files};
 
 use crate::{
     Error, ErrorKind,
@@ -48,46 +47,20 @@ impl Liveness {
     }
 }
 
-/// What the question told.
-#[derive(Clone, Copy)]
-pub(crate) struct Answer {
-    pub(crate) liveness: Liveness,
-    /// Whether the supervisor says more of readiness than runit's record: the embedded one.
-    pub(crate) tells_readiness: bool,
-}
-
-impl Answer {
-    /// Somebody reads an `ok` that was looked at.
-    pub(crate) fn of_reader(stat: &FileStat) -> Self {
-        let liveness = Liveness::Alive { supervisor: None };
-        Self { liveness, tells_readiness: stat.st_mtime == ready::MARK }
-    }
-}
-
-impl From<Liveness> for Answer {
-    fn from(liveness: Liveness) -> Self {
-        Self { liveness, tells_readiness: false }
-    }
-}
-
 /// Asks the supervisor of a service directory whether it is there, in its own way.
-pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Answer, Error> {
+pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Liveness, Error> {
     match dialect {
         Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(home),
-        Dialect::S6 => probe_lock(home).map(Answer::from),
+        Dialect::S6 => probe_lock(home),
     }
 }
 
 /// Whether `supervise/ok` has a reader.
-pub(crate) fn probe_ok(home: &Home) -> Result<Answer, Error> {
-    match node::knock(home.at(files::OK)) {
-        Ok(Fifo::Open(stat)) => Ok(Answer::of_reader(&stat)),
-        Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead.into()),
-        // Where `ok` may not be opened, its mark is not seen: perhaps.
-        Err(error) => {
-            let liveness = without_asking(home, error)?;
-            Ok(Answer { liveness, tells_readiness: true })
-        }
+pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
+    match node::open_fifo(home.at(files::OK)) {
+        Ok(Fifo::Open(_)) => Ok(Liveness::Alive { supervisor: None }),
+        Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead),
+        Err(error) => without_asking(home, error),
     }
 }
 

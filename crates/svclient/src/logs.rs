@@ -35,7 +35,8 @@ pub struct LogDir {
 }
 
 impl LogDir {
-    /// A directory that a logger writes: it holds `current`. Labels of `s6-log` are on
+    /// A directory that a logger writes: it holds `current`, or, in the middle of a rotation, what that
+    /// was. Labels of `s6-log` are on
     /// [`Scale::LeapSeconds`], those of `svlogd` and `multilog` on [`Scale::Fixed`].
     ///
     /// # Errors
@@ -45,8 +46,16 @@ impl LogDir {
         let path = path.into();
         match node::stat(&path.join(CURRENT))? {
             Some(_) => Ok(Self { path, scale: Some(scale) }),
+            None if Self::is_at(&path) => Ok(Self { path, scale: Some(scale) }),
             None => Err(Error::NotFound { path: path.join(CURRENT) }),
         }
+    }
+
+    /// Whether a logger writes there: the directory holds `current`, or what `current` was until a
+    /// moment ago.
+    #[must_use]
+    pub fn is_at(path: impl AsRef<Path>) -> bool {
+        tail::is_log(path.as_ref())
     }
 
     /// As [`LogDir::new`], judging by the last line: its label and the time at which `current` was
@@ -116,8 +125,14 @@ pub struct LogLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogItem {
-    /// A line, without stamp and end. Lines longer than [`Logs::LONGEST`] come in pieces.
+    /// A line, without stamp and end. Of a line longer than [`Logs::LONGEST`] it is the beginning, and
+    /// [`LogItem::Cut`] follows.
     Line(Vec<u8>),
+    /// The line before is longer than what was given out.
+    Cut {
+        /// At least so many bytes of it were left out.
+        left_out: u64,
+    },
     /// A file that cannot be read as lines: a processor has made something else of it.
     NotText(PathBuf),
     /// The logger has removed files; lines that were not read may have been in them.
@@ -131,10 +146,14 @@ pub enum LogItem {
 pub struct Logs {
     changes: Changes,
     tails: Vec<(DirId, Tail)>,
+    /// Which log had the last lines, and how many it had in a row.
+    last: (usize, usize),
+    /// What is there is given out, in the order of its times, and nothing else.
+    is_past: bool,
 }
 
 impl Logs {
-    /// The longest line that comes in one piece, in bytes.
+    /// The longest line that comes whole, in bytes.
     pub const LONGEST: usize = tail::LONGEST;
 
     /// No log.
@@ -145,7 +164,7 @@ impl Logs {
     pub fn new() -> Result<Self, Error> {
         let changes = Changes::new()
             .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
-        Ok(Self { changes, tails: Vec::new() })
+        Ok(Self { changes, tails: Vec::new(), last: (0, 0), is_past: false })
     }
 
     /// Adds a log.
@@ -166,7 +185,9 @@ impl Logs {
         Ok(LogKey(self.tails.len() - 1))
     }
 
-    /// The next line that is there already, of whichever log it is oldest in; never waits.
+    /// The next line that is there already, of whichever log it is oldest in; never waits. A log that is
+    /// written faster than it is read does not keep this from the others, unless
+    /// [`Logs::stop_at_present`] was called.
     ///
     /// # Errors
     ///
@@ -177,9 +198,35 @@ impl Logs {
         }
         let heads = self.tails.iter().enumerate();
         let heads = heads.filter_map(|(at, (_, tail))| Some((tail.next()?.0, at)));
-        let Some(at) = heads.min().map(|(_, at)| at) else { return Ok(None) };
+        let (last, count) = self.last;
+        let has_had_enough = !self.is_past && count >= IN_A_ROW;
+        let first = heads.min_by_key(|(time, at)| (has_had_enough && *at == last, *time, *at));
+        let Some((_, at)) = first else { return Ok(None) };
+        self.last = (at, if at == last && !has_had_enough { count + 1 } else { 1 });
         let taken = self.tails.get_mut(at).and_then(|(_, tail)| tail.take());
         Ok(taken.map(|(time, what)| LogLine { key: LogKey(at), at: time, what }))
+    }
+
+    /// From now on only what is there at this moment is given out, however fast the logs grow: then
+    /// [`Logs::next_now`] has nothing more, until [`Logs::go_on`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] or [`Error::Io`] if a directory cannot be listed.
+    pub fn stop_at_present(&mut self) -> Result<(), Error> {
+        self.is_past = true;
+        self.tails.iter_mut().try_for_each(|(_, tail)| tail.stop_at_present())
+    }
+
+    /// Goes on with what was written since [`Logs::stop_at_present`].
+    pub fn go_on(&mut self) {
+        self.is_past = false;
+        self.tails.iter_mut().for_each(|(_, tail)| tail.go_on());
+    }
+
+    /// What there is of lines that have no end yet comes next, as lines.
+    pub fn finish(&mut self) {
+        self.tails.iter_mut().for_each(|(_, tail)| tail.finish());
     }
 
     /// The next line, or `None` if `deadline` passes first (`None` waits for ever).
@@ -251,6 +298,9 @@ impl AsFd for Logs {
         self.changes.as_fd()
     }
 }
+
+/// So many lines of one log come before one of another that is younger.
+const IN_A_ROW: usize = 64;
 
 /// The file that grows.
 const CURRENT: &str = "current";

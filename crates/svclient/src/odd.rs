@@ -45,7 +45,7 @@ impl CrashLoop {
 
 impl Service {
     /// What is odd about it, after it was seen like this. Costs a look at `run` for a service that
-    /// has a process, and a reading of `supervise/death_tally` or `supervise/backoff` for one that
+    /// has a process, and a reading of `supervise/death_tally` or `supervise/embedded` for one that
     /// started or ended in the last minute.
     #[must_use]
     pub fn oddities(&self, seen: &Observation) -> Oddities {
@@ -58,7 +58,8 @@ impl Service {
             }
             Reading::NotYet => return Oddities::default(),
         };
-        let crash_loop = CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect)).flatten();
+        let crash_loop =
+            CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect, status)).flatten();
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
@@ -66,7 +67,7 @@ impl Service {
         Oddities { crash_loop, is_definition_newer, stale_since: None }
     }
 
-    fn crash_loop(&self, dialect: Option<Dialect>) -> Option<CrashLoop> {
+    fn crash_loop(&self, dialect: Option<Dialect>, facts: &Facts) -> Option<CrashLoop> {
         if dialect == Some(Dialect::S6) {
             let deaths = self.deaths().ok()?;
             let now = now();
@@ -80,9 +81,7 @@ impl Service {
         if dialect != Some(Dialect::Runit) {
             return None;
         }
-        // A line longer than this is nobody's.
-        let line = node::read_at_most(&self.home().at(files::BACKOFF), 128).ok()??;
-        let ends = std::str::from_utf8(&line).ok()?.split(' ').next()?.parse().ok()?;
+        let ends = self.embedded(facts)?.backoff?.crashes;
         (ends >= CrashLoop::ENOUGH).then_some(CrashLoop { ends, within: None })
     }
 

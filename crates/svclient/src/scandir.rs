@@ -187,7 +187,7 @@ fn is_supervised(service: &Service) -> bool {
         None => liveness::probe_ok(service.home()),
     };
     match alive {
-        Ok(answer) => answer.liveness.is_alive() == Some(true),
+        Ok(liveness) => liveness.is_alive() == Some(true),
         // Denied, and so there.
         Err(_) => node::exists(&service.home().at(files::SUPERVISE)),
     }

@@ -11,15 +11,16 @@ use std::{
 
 use nix::sys::stat::FileStat;
 use svproto::{
-    DecodeError, Dialect, Facts, LastExit, Op, Phase, Readiness, Reading, Record, Version, files,
-    ready::Ready,
+    DecodeError, Dialect, Facts, LastExit, Op, Phase, Reading, Record, Version,
+    embedded::Embedded,
+    files,
     s6::tally::{Death, Tally},
 };
 
 use crate::{
     Error, Liveness, detect,
     home::{At, Home},
-    liveness::{self, Answer},
+    liveness,
     node::{self, Fifo, RecordBytes, Written},
 };
 
@@ -244,15 +245,15 @@ impl Service {
     }
 
     fn look(&self, mut dialect: Option<Dialect>) -> Result<Observation, Error> {
-        let answer = match dialect {
+        let liveness = match dialect {
             Some(dialect) => liveness::probe(&self.home, dialect)?,
             None => liveness::probe_ok(&self.home)?,
         };
-        if dialect.is_none() && answer.liveness != Liveness::Dead {
+        if dialect.is_none() && liveness != Liveness::Dead {
             // It came up between the two looks; what tells its dialect is there by now.
             dialect = self.dialect();
         }
-        let reading = match answer.liveness {
+        let reading = match liveness {
             Liveness::Dead => {
                 require_directory(&self.home)?;
                 Reading::Unsupervised
@@ -261,41 +262,42 @@ impl Service {
                 .record_by(dialect)?
                 .map_or(Reading::NotYet, |record| Reading::Record(record.facts())),
         };
-        Ok(self.with_what_is_beside(reading, answer, dialect))
+        Ok(self.with_what_is_beside(reading, liveness, dialect))
     }
 
     /// A reading, and what the files beside the record add to it.
     fn with_what_is_beside(
         &self,
         reading: Reading,
-        answer: Answer,
+        liveness: Liveness,
         dialect: Option<Dialect>,
     ) -> Observation {
         let is_down = node::exists(&self.home.at(files::DOWN));
         let normally = if is_down { Normally::Down } else { Normally::Up };
-        self.with_readiness(reading, answer, dialect, normally)
+        self.with_readiness(reading, liveness, dialect, normally)
     }
 
     /// The same where it is known whether there is a `down` file.
     fn with_readiness(
         &self,
         reading: Reading,
-        answer: Answer,
+        liveness: Liveness,
         dialect: Option<Dialect>,
         normally: Normally,
     ) -> Observation {
-        let Answer { liveness, tells_readiness } = answer;
         let (reading, notifies) = match (reading, dialect) {
             (Reading::Record(status), Some(Dialect::S6)) => {
                 let notifies = self.notifies();
                 (Reading::Record(self.beside_the_record(status, notifies)), Some(notifies))
             }
-            (Reading::Record(status), Some(Dialect::Runit)) if tells_readiness => {
-                match self.embedded_readiness(&status) {
-                    Some(readiness) => (Reading::Record(Facts { readiness, ..status }), Some(true)),
-                    None => (Reading::Record(status), None),
+            (Reading::Record(facts), Some(Dialect::Runit)) => match self.embedded_beside(facts) {
+                (facts, Some(embedded)) => {
+                    let is_up = facts.phase == Phase::Up;
+                    let notifies = is_up.then_some(embedded.readiness.is_some());
+                    (Reading::Record(embedded.add_to(facts)), notifies)
                 }
-            }
+                (facts, None) => (Reading::Record(facts), None),
+            },
             (reading, _) => (reading, None),
         };
         Observation { reading, liveness, normally: Some(normally), dialect, notifies }
@@ -430,7 +432,7 @@ impl Service {
     /// As [`Service::send`].
     pub fn restart(&self) -> Result<(), Error> {
         let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
-        self.deliver(ops, None)
+        self.deliver(ops, None).map_err(|error| error.of(Op::Restart))
     }
 
     fn not_supervised(&self, op: Op) -> Error {
@@ -467,14 +469,31 @@ impl Service {
         status
     }
 
-    /// What the embedded supervisor says beside runit's record, while there is a process to say
-    /// something of. Under runsv that is one name that is not there.
-    fn embedded_readiness(&self, status: &Facts) -> Option<Readiness> {
-        if status.phase != Phase::Up {
-            return None;
+    /// What the embedded supervisor tells beside runit's record, and the record that it belongs to: a
+    /// later one than these facts if it was replaced meanwhile. Under runsv that is one name that is
+    /// not there.
+    fn embedded_beside(&self, mut facts: Facts) -> (Facts, Option<Embedded>) {
+        for _ in 0..READS_OF_A_MOVING_RECORD {
+            let text = node::read_at_most(&self.home.at(files::EMBEDDED), Embedded::MAX_LEN as u64);
+            let embedded = text.ok().flatten().and_then(|text| Embedded::from_bytes(&text));
+            match embedded {
+                Some(embedded) if embedded.belongs_to(&facts) => return (facts, Some(embedded)),
+                // It is replaced first, and its record follows.
+                Some(embedded) if embedded.is_ahead_of(&facts) => {
+                    let Ok(Some(record)) = self.read_record(Dialect::Runit) else { break };
+                    facts = record.facts();
+                }
+                // Of a supervisor that is gone.
+                Some(_) | None => break,
+            }
         }
-        let text = node::read_at_most(&self.home.at(files::READY), Ready::MAX_LEN as u64);
-        Ready::from_bytes(&text.ok()??)?.of(status)
+        (facts, None)
+    }
+
+    /// What the embedded supervisor tells of the service beside the record that was seen; `None` under
+    /// every other one.
+    pub(crate) fn embedded(&self, facts: &Facts) -> Option<Embedded> {
+        self.embedded_beside(*facts).1.filter(|embedded| embedded.belongs_to(facts))
     }
 
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores

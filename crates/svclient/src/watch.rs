@@ -441,7 +441,8 @@ impl WatchSet {
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
     fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
-        if heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
+        let letters_left = self.members.get(&key).is_some_and(|member| member.letters_left);
+        if letters_left || heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
             self.hear_letters(key);
         }
         let Some(member) = self.members.get(&key) else { return };
@@ -508,6 +509,10 @@ impl WatchSet {
             (None, Ok(observation)) => member.contradiction(observation, heard),
             (None, Err(_)) => None,
         };
+        if member.letters_left {
+            // Nothing more need be heard of them.
+            member.recheck = Some(Recheck::start());
+        }
         self.due.extend(member.recheck.map(|recheck| (recheck.at, key)));
         let subject = member.subject.clone();
         let news = member.news(&result, resync);
@@ -567,7 +572,9 @@ impl WatchSet {
     /// Watches where a dangling link will point, if it is one.
     fn watch_above_link(&mut self, who: Who, link: &Path) -> Result<(), Error> {
         let mut above = nearest_above_link(link);
-        while let Some(dir) = above {
+        // Whoever moves directories as fast as they are watched is heard to do so.
+        for _ in 0..LINKS {
+            let Some(dir) = above else { break };
             self.watch(who, &Dir::Above(dir.clone()))?;
             // What came before that was not heard.
             above = nearest_above_link(link).filter(|now| *now != dir);

@@ -148,8 +148,7 @@ fn bytes_in_a_fifo_are_still_there_whatever_it_is_planted_as() {
         files::LOCK,
         files::DEATH_TALLY,
         files::NOTIFICATION_FD,
-        files::READY,
-        files::BACKOFF,
+        files::EMBEDDED,
         files::DOWN,
     ];
     for dialect in Dialect::ALL {

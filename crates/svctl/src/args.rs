@@ -5,14 +5,17 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 use svcmgr::{Dialect, Goal, State, UnixTime};
 
+use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
     later::{Later, parse},
+    value::parse_duration,
     verbs::Signal,
 };
 
 mod build;
 mod later;
+mod value;
 mod verbs;
 
 /// Control services under runit, s6, daemontools, daemontools-encore and systemd.
@@ -228,7 +231,7 @@ pub(crate) struct Act {
     #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, conflicts_with = "no_wait")]
     pub(crate) goal: Option<Goal>,
     /// Services that are asked and waited for at a time; the next when one is done
-    #[arg(long, value_name = "NUMBER", conflicts_with = "no_wait")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive, conflicts_with = "no_wait")]
     pub(crate) limit: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
@@ -274,7 +277,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) up_for: Option<Duration>,
     /// They must not have ended more often since their supervisor started
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_long_count)]
     pub(crate) max_restarts: Option<u64>,
 }
 
@@ -309,7 +312,7 @@ pub(crate) struct Logs {
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Only the last so many lines
-    #[arg(short = 'n', long, value_name = "NUMBER", conflicts_with = "since")]
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = parse_count, conflicts_with = "since")]
     pub(crate) lines: Option<usize>,
     /// Only from then on: 10m ago, or a moment as 2026-11-22T23:34:43Z
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
@@ -320,26 +323,6 @@ pub(crate) struct Logs {
     /// Print times in UTC instead of local time
     #[arg(long)]
     pub(crate) utc: bool,
-}
-
-/// A moment, or how long it is ago.
-fn parse_moment(text: &str) -> Result<UnixTime, String> {
-    let or_moment =
-        |why| format!("{why}; or a moment, as in 2026-11-22T23:34:43Z, or local without the Z");
-    let moment = if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        Ok(moment)
-    } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
-        civil.to_zoned(jiff::tz::TimeZone::system()).map(|zoned| zoned.timestamp())
-    } else {
-        let ago = parse_duration(text).map_err(or_moment)?;
-        let ago = jiff::SignedDuration::try_from(ago);
-        ago.and_then(|ago| jiff::Timestamp::now().checked_sub(ago))
-    };
-    let moment = moment.map_err(|error| error.to_string())?;
-    let nanos = moment.as_nanosecond().rem_euclid(1_000_000_000);
-    let secs = moment.as_nanosecond().div_euclid(1_000_000_000);
-    let time = i64::try_from(secs).ok().zip(u32::try_from(nanos).ok());
-    time.and_then(|(secs, nanos)| UnixTime::new(secs, nanos)).ok_or_else(|| "too far away".into())
 }
 
 fn parse_state(word: &str) -> Result<&'static str, String> {
@@ -376,49 +359,5 @@ fn parse_dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|error: svcmgr::proto::dialect::UnknownDialect| error.to_string())
 }
 
-/// `30s`, `1m 30s`, `500ms`; a plain number is seconds, as `$SVWAIT` has always been.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let explain = |why: String| format!("{why}; write it as in 30s, 500ms or 1m 30s");
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    if let Ok(seconds) = text.parse() {
-        return Duration::try_from_secs_f64(seconds).map_err(|error| explain(error.to_string()));
-    }
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_: jiff::Error| explain(format!("`{text}` is no time")))?;
-    Duration::try_from(span).map_err(|_| explain("a time cannot be negative".into()))
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn every_goal_has_its_word() {
-        for word in GOALS {
-            assert!(parse_goal(word).is_ok(), "{word}");
-        }
-        assert_eq!(parse_goal("up-for=1m"), Ok(Goal::UpFor(Duration::from_secs(60))));
-        assert!(parse_goal("happy").is_err_and(|error| error.contains("restarted")));
-        assert!(parse_goal("up-for=soon").is_err());
-    }
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
-        assert_eq!(parse_duration("7.5"), Ok(Duration::from_millis(7500)));
-        assert!(parse_duration("NaN").is_err() && parse_duration("-3").is_err());
-        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert!(parse_duration("-1s").is_err_and(|error| error.contains("negative")));
-        assert!(parse_duration("soon").is_err_and(|error| error.contains("30s")));
-    }
-}
+mod tests;

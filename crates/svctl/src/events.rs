@@ -1,7 +1,9 @@
 //! What the embedded supervisor tells, as words and as JSON.
 
 use std::{
+    fmt,
     io::{self, Write as _},
+    os::fd::AsFd,
     time::SystemTime,
 };
 
@@ -13,36 +15,91 @@ use crate::{
     args::Global,
     json::{self, absolute, exit, name_of},
     name,
-    output::{in_full, printable},
+    output::{aside::Aside, in_full, printable},
+    text,
 };
 
-/// Tells events. A reader that went away ends nothing here: services depend on it.
+/// Tells events. A reader that went away ends nothing here, and one that is behind holds nothing up:
+/// services depend on it. What it is too slow for is left out and counted.
 #[derive(Debug)]
 pub(crate) struct Teller {
     json: bool,
     verbose: bool,
+    out: Stream,
+    messages: Stream,
 }
 
 impl Teller {
     pub(crate) const fn new(global: &Global) -> Self {
-        Self { json: global.json, verbose: global.verbose && !global.quiet }
+        Self {
+            json: global.json,
+            verbose: global.verbose && !global.quiet,
+            out: Stream::new(),
+            messages: Stream::new(),
+        }
     }
 
     pub(crate) fn tell(&mut self, event: &Event) {
         if self.json {
             let line = serde_json::to_string(&Line::new(event)).unwrap_or_default();
-            let _reader_left = writeln!(io::stdout(), "{line}");
+            let skipped = |skipped| {
+                serde_json::to_string(&json::Skipped { service: None, skipped }).unwrap_or_default()
+            };
+            self.out.say(io::stdout, &line, skipped);
         } else if let Some(error) = error_of(&event.what) {
             let hint = error.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-            say(&format!("svctl: {}{hint}", in_full(error)));
+            self.say(&format!("svctl: {}{hint}", in_full(error)));
         } else if self.verbose {
-            say(&format!("svctl: {}", words(event)));
+            self.say(&format!("svctl: {}", words(event)));
         }
+    }
+
+    fn say(&mut self, text: &str) {
+        let skipped = |lines| format!("svctl: ... {} lines skipped", text::count(lines));
+        self.messages.say(io::stderr, text, skipped);
     }
 }
 
-fn say(text: &str) {
-    let _nobody_left = writeln!(io::stderr(), "{text}");
+/// A stream that holds nobody up; it begins when there is something to say.
+struct Stream {
+    aside: Option<Aside>,
+    skipped: u64,
+}
+
+impl Stream {
+    const fn new() -> Self {
+        Self { aside: None, skipped: 0 }
+    }
+
+    fn say<S: io::Write + AsFd>(
+        &mut self,
+        stream: fn() -> S,
+        text: &str,
+        skipped: impl FnOnce(u64) -> String,
+    ) {
+        if self.aside.is_none() {
+            self.aside = Aside::new(stream()).ok();
+        }
+        let Some(aside) = &mut self.aside else {
+            // No thread is to be had: then as everybody does it.
+            let _nobody_left = writeln!(stream(), "{text}");
+            return;
+        };
+        if aside.is_behind() {
+            self.skipped += 1;
+            return;
+        }
+        let left_out = std::mem::take(&mut self.skipped);
+        let told = if left_out > 0 { skipped(left_out) + "\n" } else { String::new() };
+        // One write, so that no other comes between its lines.
+        let _nobody_left = aside.write_all(format!("{told}{text}\n").as_bytes());
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("skipped", &self.skipped).finish_non_exhaustive()
+    }
 }
 
 /// An event; its own object of the schema.

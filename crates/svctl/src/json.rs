@@ -293,6 +293,14 @@ pub(crate) struct Logged<'a> {
     pub(crate) line: Cow<'a, str>,
 }
 
+/// In the place of lines that the reader was too slow for.
+#[derive(Debug, Serialize)]
+pub(crate) struct Skipped<'a> {
+    /// Whose lines; `None` for changes of services.
+    pub(crate) service: Option<&'a str>,
+    pub(crate) skipped: u64,
+}
+
 /// A raw record, explained.
 #[derive(Debug, Serialize)]
 pub(crate) struct Decoded {

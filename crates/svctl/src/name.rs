@@ -72,10 +72,13 @@ fn as_typed<'a>(name: &str, path: &'a Path) -> &'a OsStr {
     OsStr::from_bytes(bytes.get(start..).unwrap_or(bytes))
 }
 
-/// Bytes as a word of a shell.
+/// Bytes as a word of a shell. zsh takes `=web` for the path of a program, and, with options that many
+/// set, more characters than others.
 fn quoted(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.is_empty() && !text.contains(needs_quotes) => text.to_owned(),
+        Ok(text) if !text.is_empty() && !text.starts_with('=') && !text.contains(needs_quotes) => {
+            text.to_owned()
+        }
         Ok(text) if !text.contains(|c| c == '\'' || must_not_be_shown(c)) => format!("'{text}'"),
         _ => escaped(bytes),
     }
@@ -96,6 +99,8 @@ fn escaped(bytes: &[u8]) -> String {
                 '\t' => word.push_str("\\t"),
                 '\r' => word.push_str("\\r"),
                 '\'' | '\\' => word.extend(['\\', c]),
+                // What brings back an earlier line: a quote that is escaped ends the quotes for it.
+                '!' => byte(&mut word, b'!'),
                 c if must_not_be_shown(c) => {
                     for one in c.encode_utf8(&mut [0; 4]).bytes() {
                         byte(&mut word, one);
@@ -113,7 +118,7 @@ fn escaped(bytes: &[u8]) -> String {
 }
 
 fn needs_quotes(c: char) -> bool {
-    c.is_whitespace() || must_not_be_shown(c) || r#"'"\$`&|;<>()*?[]{}!#~"#.contains(c)
+    c.is_whitespace() || must_not_be_shown(c) || r#"'"\$`&|;<>()*?[]{}!#~^%"#.contains(c)
 }
 
 /// What moves a cursor, or makes text look like another: controls, and the invisible characters that
@@ -158,8 +163,15 @@ pub(crate) fn from_url(word: OsString) -> OsString {
 mod tests {
     use super::*;
 
-    const HOSTILE: [&[u8]; 12] = [
+    const HOSTILE: [&[u8]; 19] = [
         b"web",
+        b"=1",
+        b"=sh",
+        b"~root",
+        b"a^b",
+        b"!!",
+        b"it's !1 of \x01",
+        b"%1",
         b"a b",
         b"a\nb",
         b"\x1b[2Jgone",
@@ -183,15 +195,23 @@ mod tests {
         assert_eq!(said, ["web", "'a b'", r"$'a\nb\033\377'", r"$'it\'s'"]);
     }
 
-    /// bash is on every machine of ours.
+    /// bash is on every machine of ours; zsh, where it is, with what changes most.
     #[test]
     fn a_shell_reads_back_what_is_shown() {
         for bytes in HOSTILE {
-            let script = format!("printf %s {}", quoted(bytes));
-            let script =
-                script.replacen("printf %s -", "printf %s -- -", 1).replace("%s -- ", "-- %s ");
-            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
-            assert_eq!(output.stdout, bytes, "{script}");
+            let script = format!("printf '<%s>' -- {}", quoted(bytes));
+            let mut expected = b"<".to_vec();
+            expected.extend(bytes);
+            expected.extend(b">");
+            let zsh = "setopt extendedglob magicequalsubst; ";
+            for (shell, before) in [("bash", ""), ("zsh", zsh)] {
+                let words = [before, &script.replace(" -- ", " ")].concat();
+                let mut program = std::process::Command::new(shell);
+                match program.args(["-c", &words]).output() {
+                    Ok(output) => assert_eq!(output.stdout, expected, "{shell}: {words}"),
+                    Err(error) => assert!(shell == "zsh", "{error}"),
+                }
+            }
         }
     }
 

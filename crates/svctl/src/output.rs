@@ -1,6 +1,8 @@
 //! Where words go: data to standard output, messages to standard error. A reader that goes away ends
 //! the program quietly.
 
+pub(crate) mod aside;
+
 use std::{
     io::{self, IsTerminal, Write},
     ops::ControlFlow,
@@ -9,9 +11,13 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::{FileStat, fstat},
+};
 use svcmgr::{Error, State};
 
+use self::aside::Aside;
 use crate::{
     args::{Color, Global},
     exit::Exit,
@@ -23,6 +29,8 @@ use crate::{
 #[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Output {
     out: io::BufWriter<Stdout>,
+    /// Standard error, once it is written aside and is not what standard output is.
+    messages: Option<Aside>,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
@@ -36,15 +44,28 @@ pub(crate) struct Output {
 const AT_ONCE: usize = 64 * 1024;
 
 /// Standard output without the buffer of std's, which looks for the end of every line.
-struct Stdout(io::Stdout);
+enum Stdout {
+    Direct(io::Stdout),
+    Aside {
+        out: Aside,
+        /// Standard error is the same terminal or file: messages go in between.
+        is_both: bool,
+    },
+}
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(nix::unistd::write(&self.0, bytes)?)
+        match self {
+            Self::Direct(out) => Ok(nix::unistd::write(out, bytes)?),
+            Self::Aside { out, .. } => out.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Direct(_) => Ok(()),
+            Self::Aside { out, .. } => out.flush(),
+        }
     }
 }
 
@@ -70,13 +91,45 @@ impl Output {
             }
         };
         Self {
-            out: io::BufWriter::with_capacity(AT_ONCE, Stdout(io::stdout())),
+            out: io::BufWriter::with_capacity(AT_ONCE, Stdout::Direct(io::stdout())),
+            messages: None,
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
             color,
             in_list: false,
             reader: Reader::There,
+        }
+    }
+
+    /// From now on no reader holds up who prints: both streams are written by threads.
+    pub(crate) fn step_aside(&mut self) -> io::Result<()> {
+        self.flush();
+        let is_both = is_same(&io::stdout(), &io::stderr());
+        let out = Aside::new(io::stdout())?;
+        self.messages = (!is_both).then(|| Aside::new(io::stderr())).transpose()?;
+        let out = Stdout::Aside { out, is_both };
+        self.out = io::BufWriter::with_capacity(AT_ONCE, out);
+        Ok(())
+    }
+
+    /// Whether the reader of standard output is behind, so that what can be left out should be.
+    pub(crate) fn is_behind(&self) -> bool {
+        match self.out.get_ref() {
+            Stdout::Direct(_) => false,
+            Stdout::Aside { out, .. } => out.is_behind(),
+        }
+    }
+
+    fn complain(&mut self, line: &str) {
+        if let Some(messages) = &mut self.messages {
+            // Nobody is left to tell that standard error is closed.
+            let _closed = writeln!(messages, "{line}");
+        } else if matches!(self.out.get_ref(), Stdout::Aside { is_both: true, .. }) {
+            let result = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+            self.note(result);
+        } else {
+            complain(line);
         }
     }
 
@@ -135,7 +188,7 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.reader = Reader::Left,
             Err(error) if self.reader == Reader::There => {
                 self.reader = Reader::Failed;
-                complain(&format!("svctl: cannot write to standard output: {error}"));
+                self.complain(&format!("svctl: cannot write to standard output: {error}"));
             }
             Ok(()) | Err(_) => (),
         }
@@ -149,16 +202,16 @@ impl Output {
     /// The same for an error of another layer.
     pub(crate) fn failure(&mut self, error: &dyn std::error::Error, hint: Option<&str>) {
         self.flush();
-        complain(&format!("svctl: {}", in_full(error)));
+        self.complain(&format!("svctl: {}", in_full(error)));
         if let Some(hint) = hint {
-            complain(&format!("  hint: {hint}"));
+            self.complain(&format!("  hint: {hint}"));
         }
     }
 
     /// Says something of several lines on standard error, as it is: the caller has made it printable.
     pub(crate) fn report(&mut self, text: &str) {
         self.flush();
-        complain(text);
+        self.complain(text);
     }
 
     /// Whether lines may have colour.
@@ -185,7 +238,7 @@ impl Output {
         self.flush();
         let (text, hint) = text.split_once(HINT).unwrap_or((text, ""));
         let mark = if hint.is_empty() { "" } else { HINT };
-        complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
+        self.complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
     }
 
     /// A line in the colour of a state, where there may be colour.
@@ -197,6 +250,15 @@ impl Output {
     pub(crate) fn finish(mut self, exit: Exit) -> Exit {
         self.flush();
         if self.reader == Reader::Failed { Exit::System } else { exit }
+    }
+}
+
+/// Whether two streams lead to the same place.
+fn is_same(one: &impl AsFd, other: &impl AsFd) -> bool {
+    let key = |stat: FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+    match (fstat(one), fstat(other)) {
+        (Ok(one), Ok(other)) => key(one) == key(other),
+        _ => false,
     }
 }
 

@@ -181,6 +181,25 @@ pub(crate) fn time(seconds: f64) -> String {
     }
 }
 
+/// A number in groups of three digits, as in `12,345`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many things, as in `1 service` and `12,345 services`.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(number as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,8 @@
 
 #[path = "edges/descriptors.rs"]
 mod descriptors;
+#[path = "edges/floods.rs"]
+mod floods;
 #[path = "edges/journal.rs"]
 mod journal;
 #[path = "edges/names.rs"]

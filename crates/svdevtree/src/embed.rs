@@ -35,7 +35,7 @@ pub use self::{
     machine::Part,
     options::{Group, LONGEST_DELAY, Options, ServiceOptions, Stdin},
     process::{Ended, scan, supervise},
-    publish::{BACKOFF, READY},
+    publish::EMBEDDED,
 };
 
 use std::{

@@ -120,6 +120,15 @@ impl Error {
         }
     }
 
+    /// The number of the system's error; 0 without one.
+    pub(crate) fn errno(&self) -> u32 {
+        let code = match self {
+            Self::Io { source, .. } | Self::System { source, .. } => source.raw_os_error(),
+            _ => None,
+        };
+        code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0)
+    }
+
     pub(crate) fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { doing, path: path.to_owned(), source: source.into() }
     }

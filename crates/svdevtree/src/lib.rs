@@ -50,17 +50,9 @@
 //! # What it does beyond
 //!
 //! See [`ServiceOptions`]: readiness, another stop signal, SIGKILL after a time, growing delays, process
-//! groups, output for the embedder. Nothing of it changes a byte of runit's files. Two files are added,
-//! where asked for:
-//!
-//! | file                | there                                   | one line                               |
-//! |---------------------|-----------------------------------------|----------------------------------------|
-//! | `supervise/ready`   | while `run` has a process that will say so | `awaited PID`, or `ready PID @LABEL` |
-//! | `supervise/backoff` | while a crash loop rests                | `CRASHES MILLISECONDS @LABEL`          |
-//!
-//! `LABEL` is a TAI64N label in hexadecimal, on the scale of the record: of becoming ready, and of the
-//! next start. A client believes `ready` only if its pid is that of the record; both are replaced by
-//! rename, so a watch of `supervise` sees them.
+//! groups, output for the embedder. Nothing of it changes a byte of runit's files. One file is added,
+//! [`supervise/embedded`](svproto::embedded): restarts, readiness, how the last run ended, why a script
+//! could not be started, how long a crash loop rests. It is replaced by rename just before the record.
 //!
 //! # Processes
 //!
@@ -88,7 +80,7 @@ mod tree;
 
 pub use self::{
     embed::{
-        BACKOFF, Ended, Event, Exit, Group, Handle, LONGEST_DELAY, Options, Part, READY, ServiceId,
+        EMBEDDED, Ended, Event, Exit, Group, Handle, LONGEST_DELAY, Options, Part, ServiceId,
         ServiceOptions, Stdin, Supervisor, What, scan, supervise,
     },
     error::{Error, ErrorKind},

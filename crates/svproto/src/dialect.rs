@@ -72,12 +72,14 @@ impl Dialect {
     /// The only dialect that writes such a record, where its bytes alone tell.
     ///
     /// runit's last byte says what runs, and is 0 while nothing does; that of encore's 20 bytes is
-    /// always 0 (`supervise.c` of daemontools-encore 1.11). So this knows runit's running services,
-    /// and leaves all else to [`Evidence`].
+    /// always 0, and the one before it, which is 0 or 1 of runit, is more than that of a service that
+    /// was started (`supervise.c` of daemontools-encore 1.11). So this knows services that run, and
+    /// leaves all else to [`Evidence`].
     #[must_use]
     pub const fn of_record(record: &[u8]) -> Option<Self> {
         match record {
             [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, 1 | 2] => Some(Self::Runit),
+            [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, 2..=5, 0] => Some(Self::Encore),
             _ => None,
         }
     }

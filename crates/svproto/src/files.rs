@@ -20,11 +20,8 @@ pub const LOCK: &str = "supervise/lock";
 pub const STAT: &str = "supervise/stat";
 /// runit's pid in digits.
 pub const PID: &str = "supervise/pid";
-/// Readiness beside runit's record, kept by the embedded supervisor of `svdevtree` ([`crate::ready`]).
-pub const READY: &str = "supervise/ready";
-/// The delay of a crash loop, kept by the embedded supervisor of `svdevtree` while one lasts: how often
-/// the service crashed, milliseconds, the label of the next start.
-pub const BACKOFF: &str = "supervise/backoff";
+/// What the embedded supervisor of `svdevtree` tells beside runit's record ([`crate::embedded`]).
+pub const EMBEDDED: &str = "supervise/embedded";
 /// s6's last deaths.
 pub const DEATH_TALLY: &str = "supervise/death_tally";
 /// s6's event directory.

@@ -20,8 +20,8 @@
 //! Read in this order: [`dialect`] (who wrote the bytes), [`daemontools`], [`encore`], [`runit`] and
 //! [`s6`] (what they wrote), [`record`] (any of them), [`status`] (what it means), [`op`] (what can
 //! be asked, and by which byte), [`files`] (where), [`track`] (what changed), [`goal`] (is the wait
-//! over), [`cause`] (why not). [`tai`] is the clock on the wire; [`scan`] the alphabet of
-//! `s6-svscan`.
+//! over), [`cause`] (why not), [`embedded`] (what the embedded supervisor adds). [`tai`] is the clock
+//! on the wire; [`scan`] the alphabet of `s6-svscan`.
 //!
 //! | feature | adds |
 //! |---------|------|
@@ -38,13 +38,13 @@ extern crate std;
 pub mod cause;
 pub mod daemontools;
 pub mod dialect;
+pub mod embedded;
 pub mod encore;
 pub mod error;
 pub mod facts;
 pub mod files;
 pub mod goal;
 pub mod op;
-pub mod ready;
 pub mod record;
 pub mod runit;
 pub mod s6;

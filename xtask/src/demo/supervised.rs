@@ -43,7 +43,7 @@ impl Supervised {
         let _ = match self.suite {
             Suite::Runit | Suite::S6 | Suite::Systemd => terminate(&self.supervisor),
             // A signal would end `supervise` and leave the service behind.
-            Suite::Daemontools => {
+            Suite::Daemontools | Suite::Encore => {
                 command::capture(Command::new("svc").arg("-dx").arg(&self.dir)).map(drop)
             }
         };
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_supervisor_and_its_service_end_with_the_value() {
-        for suite in Suite::FAMILY.into_iter().filter(|it| command::on_path(it.supervisor())) {
+        for suite in Suite::PACKAGED.into_iter().filter(|it| command::on_path(it.supervisor())) {
             let tree = tempfile::tempdir().unwrap();
             let started = Supervised::start(suite, &tree.path().join("web")).unwrap();
             let supervisor = format!("/proc/{}", started.supervisor.id());

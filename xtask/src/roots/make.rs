@@ -6,8 +6,7 @@ use super::{Root, cache};
 use crate::{command, failure::Failure, setup::INSTALL};
 
 /// The supervisors, and what a machine with this root as its own needs to boot its systemd.
-const PACKAGES: [&str; 11] = [
-    "runit",
+const PACKAGES: [&str; 10] = [
     "s6",
     "daemontools",
     "execline",
@@ -20,6 +19,10 @@ const PACKAGES: [&str; 11] = [
     "curl",
     "netcat-openbsd",
 ];
+/// What is unpacked whatever it depends on: the development release has a runit that cannot be
+/// installed beside systemd.
+const UNPACKED: &str = "cd /tmp && apt-get -o Acquire::Check-Valid-Until=false download runit && \
+                        dpkg --unpack --force-depends ./runit_*.deb && rm ./runit_*.deb";
 /// Nothing is started while packages are installed.
 const POLICY: &str = "#!/bin/sh
 exit 101
@@ -68,6 +71,8 @@ pub(super) fn make(root: Root) -> Result<(), Failure> {
         apt_get.args(words).env("DEBIAN_FRONTEND", "noninteractive");
         done(root, &mut apt_get)?;
     }
+    let mut unpack = apart("chroot");
+    done(root, unpack.arg(&part).args(["sh", "-c", UNPACKED]))?;
     for dir in LEFT_OUT {
         remove_tree(&part.join(dir))?;
     }

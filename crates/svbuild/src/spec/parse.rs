@@ -128,6 +128,15 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
         ("expected struct Log", "expected a table"),
         ("expected a map", "expected a table"),
         ("expected a sequence", "expected an array"),
+        ("unknown variant", "unknown word"),
+        ("invalid type: sequence", "invalid type: array"),
+        ("invalid type: map", "invalid type: table"),
+        ("invalid type: floating point", "invalid type: number"),
+        ("expected u16", "expected a number of 0 to 65535"),
+        ("expected u64", "expected a whole number from 0 on"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected usize", "expected a whole number from 0 on"),
         ("expected u8", "expected a number of 0 to 255"),
         ("expected u32", "expected a number of 0 to 4294967295"),
         ("expected i32", "expected a number of -2147483648 to 2147483647"),
@@ -199,4 +208,73 @@ fn locate(text: &str, document: &DeTable<'_>, service: &str, path: &str) -> Opti
         (found, value) = (inner.span(), inner);
     }
     Some(Span::new(text, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What only a programmer in Rust understands.
+    const OF_RUST: [&str; 18] = [
+        "struct",
+        "enum",
+        "variant",
+        " u8",
+        " u16",
+        " u32",
+        " u64",
+        " usize",
+        " i32",
+        " i64",
+        " f64",
+        "sequence",
+        "borrowed",
+        "invalid digit",
+        "Some(",
+        "None",
+        "unit,",
+        "newtype",
+    ];
+
+    const NONSENSE: [&str; 17] = [
+        "true",
+        "-1",
+        "1.5",
+        "nan",
+        "1e999",
+        "99999999999999999999",
+        "9223372036854775807",
+        "\"\"",
+        "\"x y\"",
+        "\"99999999999999999999999s\"",
+        "\"-1s\"",
+        "\"1e3\"",
+        "[]",
+        "[1, \"a\"]",
+        "{}",
+        "{ x = 1 }",
+        "2026-11-22T23:34:43Z",
+    ];
+
+    /// Every key with every nonsense: findings that say in the words of the file what is accepted.
+    #[test]
+    fn no_word_of_rust_is_in_what_is_said_about_nonsense() {
+        let (mut found, mut wrong) = (0, Vec::new());
+        let paths = keys::KEYS.iter().map(|key| key.path).chain(["log"]);
+        for path in paths.filter(|path| !path.contains(['*', '<'])) {
+            for value in NONSENSE {
+                let path =
+                    path.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".");
+                let exec = if path == "\"exec\"" { "" } else { "exec = [\"true\"]\n" };
+                let text = format!("[service.web]\n{exec}{path} = {value}\n");
+                let Err(findings) = Definitions::from_toml(&text) else { continue };
+                found += 1;
+                let said = findings.to_string();
+                let words = OF_RUST.into_iter().filter(|word| said.contains(word));
+                wrong.extend(words.map(|word| format!("{path} = {value}: {word}: {said}")));
+            }
+        }
+        assert!(found > 300, "{found}");
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 }

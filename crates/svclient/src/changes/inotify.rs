@@ -108,10 +108,11 @@ impl Changes {
         }
     }
 
-    /// Hands over what has happened since the last call, without waiting.
+    /// Hands over what has happened since the last call, without waiting; in a storm not all of it, and
+    /// then the descriptor stays readable.
     pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
         let Some(inotify) = &mut self.inotify else { return Ok(()) };
-        loop {
+        for _ in 0..READS {
             let events = match inotify.read_events(&mut self.buffer) {
                 Ok(events) => events,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -139,6 +140,7 @@ impl Changes {
                 return Ok(());
             }
         }
+        Ok(())
     }
 }
 
@@ -155,6 +157,9 @@ impl AsFd for Changes {
 
 /// Some five hundred events with the name of a record.
 const BUFFER: usize = 16 * 1024;
+
+/// What the kernel keeps for one instance (16,384 events) is read by less, if its names are short.
+const READS: usize = 64;
 
 /// An event without a name. A name is filled up with zeros, one at least, to a multiple of this.
 ///
@@ -203,14 +208,14 @@ fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
     match name.as_bytes() {
         name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
         b"status" if written => Some(Place::Status),
-        b"ready" if written => Some(Place::Down),
         b"current" if written => Some(Place::Line),
         b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
         b"down" | b"notification-fd" => Some(Place::Down),
         b"supervise" | b"event" => Some(Place::Layout),
-        b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new"
-        | b"death_tally" | b"death_tally.new" => None,
+        // `embedded` is followed by its record.
+        b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new" | b"embedded"
+        | b"embedded.new" | b"death_tally" | b"death_tally.new" => None,
         _ => Some(Place::Entry),
     }
 }

@@ -16,7 +16,8 @@ use crate::Service;
 impl Service {
     /// The log directories of this service: those that its logger names on its command line, as far
     /// as the system shows it (Linux); else those in `log/` that hold a log. Without a logger, the
-    /// one whose `current` its process has as standard output, as under `svctl dev`. Empty where
+    /// one whose `current` its process has as standard output, or a FIFO `pipe` beside `current`, as
+    /// under `svctl dev`. Empty where
     /// none can be found.
     #[must_use]
     pub fn logs(&self) -> Vec<LogDir> {
@@ -35,9 +36,12 @@ impl Service {
 /// Where a process writes that keeps its log itself.
 fn written_by(pid: Pid) -> Option<LogDir> {
     let file = fs::read_link(format!("/proc/{pid}/fd/1")).ok()?;
-    let dir = file.parent().filter(|_| file.ends_with(CURRENT))?;
+    let dir = file.parent().filter(|_| file.ends_with(CURRENT) || file.ends_with(PIPE))?;
     LogDir::open(dir).ok()
 }
+
+/// In the log directory itself, a FIFO whose reader writes the log.
+const PIPE: &str = "pipe";
 
 /// What a logger says it writes.
 fn of_process(pid: Pid) -> Vec<LogDir> {

@@ -3,17 +3,20 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fs::{self, File},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use svproto::{Scale, UnixTime, stamp};
 
+use self::reading::{LINE, Piece, Reading};
 use super::{CURRENT, From, LogDir, LogItem};
 use crate::{Error, node};
 
-/// Longer lines come in pieces, so that a log without line ends does not fill the memory.
+mod reading;
+
+/// Longer lines are cut, so that a log without line ends does not fill the memory.
 pub(super) const LONGEST: usize = 64 * 1024;
 
 /// Reads one log.
@@ -30,17 +33,15 @@ pub(super) struct Tail {
     ready: VecDeque<(Option<UnixTime>, LogItem)>,
     /// The directory may have changed since the end was met.
     awake: bool,
+    /// What is written from now on is not to be read yet.
+    present: Option<Present>,
 }
 
-/// An open file.
-struct Reading {
-    source: BufReader<File>,
-    identity: Identity,
-    place: Place,
-    /// What was read of a line that is not complete.
-    partial: Vec<u8>,
-    /// The beginning of that line was given out.
-    continued: bool,
+/// What there was of a log at a moment.
+struct Present {
+    files: BTreeSet<Identity>,
+    /// The file that grows, and how long it was.
+    last: Option<(Identity, u64)>,
 }
 
 /// Device and inode.
@@ -73,6 +74,7 @@ impl Tail {
             at: None,
             ready: VecDeque::new(),
             awake: true,
+            present: None,
         };
         for _ in 0..LISTS_OF_A_MOVING_LOG {
             let files = list(log.path())?;
@@ -111,16 +113,61 @@ impl Tail {
             if self.file.is_none() {
                 // Before there is a first file.
                 let files = list(&self.dir)?;
+                if files.first().is_some_and(|first| self.is_future(first)) {
+                    self.awake = false;
+                    break;
+                }
                 self.begin_with(&files, 0)?;
                 // None there, or renamed at this moment.
                 self.awake = self.file.is_some() || !files.is_empty();
-            } else if let Some((line, continued)) = self.read_line()? {
-                self.offer(&line, continued);
+            } else if let Some(piece) = self.read()? {
+                match piece {
+                    Piece::Line(line) => self.offer(&line),
+                    Piece::Cut(left_out) => self.cut(left_out),
+                }
             } else {
                 self.at_the_end()?;
             }
         }
         Ok(())
+    }
+
+    /// From now on only what there is by now is read, until [`Tail::go_on`].
+    pub(super) fn stop_at_present(&mut self) -> Result<(), Error> {
+        let files = list(&self.dir)?;
+        let last = files.last().and_then(|last| {
+            let data = fs::symlink_metadata(&last.path).ok()?;
+            // By now it may be another file, of which there was nothing.
+            let len = if (data.dev(), data.ino()) == last.identity { data.len() } else { u64::MAX };
+            Some((last.identity, len))
+        });
+        let files = files.iter().map(|file| file.identity).collect();
+        self.present = Some(Present { files, last });
+        Ok(())
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.present = None;
+        self.awake = true;
+    }
+
+    /// Gives out what there is of a line that has no end yet.
+    pub(super) fn finish(&mut self) {
+        let rest = self.file.as_mut().map(Reading::take_rest).unwrap_or_default();
+        if !rest.is_empty() {
+            self.offer(&rest);
+        }
+    }
+
+    fn is_future(&self, file: &Listed) -> bool {
+        self.present.as_ref().is_some_and(|present| !present.files.contains(&file.identity))
+    }
+
+    /// Up to where the open file is to be read.
+    fn end(&self) -> u64 {
+        let here = self.file.as_ref().map(|file| file.identity);
+        let last = self.present.as_ref().and_then(|present| present.last);
+        last.filter(|(identity, _)| Some(*identity) == here).map_or(u64::MAX, |(_, len)| len)
     }
 
     /// The time of what comes next, if that is known, and what it is.
@@ -136,39 +183,38 @@ impl Tail {
         self.awake = true;
     }
 
-    /// Gives out a line, or a piece that continues one: that has no stamp, whatever it looks like.
-    fn offer(&mut self, line: &[u8], continued: bool) {
+    fn offer(&mut self, line: &[u8]) {
         if self.scale.is_none() && line.starts_with(b"@") {
             self.scale = likely_scale(&self.dir);
         }
-        let scale = self.scale.unwrap_or(Scale::Fixed);
-        let (at, text) = if continued { (None, line) } else { stamp::split(line, scale) };
+        let (at, text) = stamp::split(line, self.scale.unwrap_or(Scale::Fixed));
         self.at = at.or(self.at);
+        self.push(LogItem::Line(text.to_vec()));
+    }
+
+    fn cut(&mut self, left_out: u64) {
+        self.push(LogItem::Cut { left_out });
+    }
+
+    fn push(&mut self, item: LogItem) {
         if self.since.is_none_or(|since| self.at.is_some_and(|at| at >= since)) {
-            self.ready.push_back((self.at, LogItem::Line(text.to_vec())));
+            self.ready.push_back((self.at, item));
         }
     }
 
-    /// A line of the open file without its end, or a piece of a long one, and whether it continues
-    /// what was given out before; `None` at the end.
-    fn read_line(&mut self) -> Result<Option<(Vec<u8>, bool)>, Error> {
+    /// What comes next in the open file; `None` at the end.
+    fn read(&mut self) -> Result<Option<Piece>, Error> {
+        let end = self.end();
         let Some(file) = &mut self.file else { return Ok(None) };
-        let room = LONGEST.saturating_sub(file.partial.len()) as u64;
-        let read = (&mut file.source).take(room).read_until(b'\n', &mut file.partial);
-        read.map_err(|source| Error::os("read", &self.dir, "read", source))?;
-        let ends = file.partial.last() == Some(&b'\n');
-        if !ends && file.partial.len() < LONGEST {
-            return Ok(None);
-        }
-        if ends {
-            file.partial.pop();
-        }
-        let continued = std::mem::replace(&mut file.continued, !ends);
-        Ok(Some((std::mem::take(&mut file.partial), continued)))
+        file.read(end).map_err(|source| Error::os("read", &self.dir, "read", source))
     }
 
     /// The file that was read is at its end: it grows, or another follows.
     fn at_the_end(&mut self) -> Result<(), Error> {
+        if self.end() != u64::MAX {
+            self.awake = false;
+            return Ok(());
+        }
         let current = fs::symlink_metadata(self.dir.join(CURRENT));
         let current = current.ok().map(|data| (data.dev(), data.ino()));
         if current.is_some() && current == self.file.as_ref().map(|file| file.identity) {
@@ -198,21 +244,18 @@ impl Tail {
             return Ok(());
         }
         // Lines that were written between the end and the renaming. Now nobody writes to it.
-        let mut more = [0];
-        match file.source.read(&mut more) {
-            Ok(0) => (),
-            Ok(_) => {
-                file.partial.extend(more);
-                return Ok(());
-            }
+        match file.has_more() {
+            Ok(false) => (),
+            Ok(true) => return Ok(()),
             Err(source) => return Err(Error::os("read", &self.dir, "read", source)),
+        }
+        if next.first().is_some_and(|next| self.is_future(next)) {
+            self.awake = false;
+            return Ok(());
         }
         // A list is old when it is there: what has another name by now is looked for again.
         let Some(begun) = open(next, 0)? else { return Ok(()) };
-        let (rest, continued) = (std::mem::take(&mut file.partial), file.continued);
-        if !rest.is_empty() {
-            self.offer(&rest, continued);
-        }
+        self.finish();
         if here.is_none() {
             self.ready.push_back((self.at, LogItem::Lost));
         }
@@ -241,8 +284,12 @@ impl Tail {
             let found = last_lines(opened, left)
                 .map_err(|source| Error::os("read", &file.path, "read", source))?;
             left = left.saturating_sub(found.lines);
-            if left == 0 {
-                return self.begin_with(files.get(at..).unwrap_or_default(), found.offset);
+            if left == 0 || found.within_a_line {
+                self.begin_with(files.get(at..).unwrap_or_default(), found.offset)?;
+                if let Some(file) = self.file.as_mut().filter(|_| found.within_a_line) {
+                    file.leave_out_the_line();
+                }
+                return Ok(());
             }
         }
         self.begin_with(files, 0)
@@ -335,8 +382,8 @@ fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf
     };
     let begun = begin().map_err(|source: io::Error| Error::os("read", path, "read", source))?;
     let Some(packed) = begun else { return Ok(None) };
-    let (source, place, identity) = (BufReader::new(file), place.clone(), *identity);
-    let reading = Reading { source, identity, place, partial: Vec::new(), continued: false };
+    let reading = Reading::new(file, *identity, place.clone());
+    let reading = reading.map_err(|source| Error::os("read", path, "read", source))?;
     Ok(Some((reading, packed.then(|| path.clone()))))
 }
 
@@ -350,6 +397,8 @@ fn is_packed(magic: &[u8]) -> bool {
 struct LastLines {
     offset: u64,
     lines: usize,
+    /// The line before these is too long to look for its beginning: it begins before the offset.
+    within_a_line: bool,
 }
 
 /// Looks for line ends from the back, so that a long file costs what is wanted of it.
@@ -357,10 +406,15 @@ fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
     const PIECE: u64 = 64 * 1024;
     let len = file.seek(SeekFrom::End(0))?;
     if count == 0 {
-        return Ok(LastLines { offset: len, lines: 0 });
+        return Ok(LastLines { offset: len, lines: 0, within_a_line: false });
     }
     let (mut lines, mut end, mut piece) = (0, len, Vec::new());
+    // Where the line begins that was seen last.
+    let mut line = len;
     while end > 0 {
+        if line - end > LINE {
+            return Ok(LastLines { offset: end, lines, within_a_line: true });
+        }
         let start = end.saturating_sub(PIECE);
         file.seek(SeekFrom::Start(start))?;
         piece.clear();
@@ -370,20 +424,29 @@ fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
             // The end of the last line begins no other.
             if *byte == b'\n' && offset < len {
                 lines += 1;
+                line = offset;
                 if lines == count {
-                    return Ok(LastLines { offset, lines });
+                    return Ok(LastLines { offset, lines, within_a_line: false });
                 }
             }
         }
         end = start;
     }
-    Ok(LastLines { offset: 0, lines: lines + usize::from(len > 0) })
+    let lines = lines + usize::from(len > 0);
+    Ok(LastLines { offset: 0, lines, within_a_line: false })
 }
 
-/// Whether a directory is one that a logger writes.
+/// Whether a directory is one that a logger writes. For a moment of a rotation there is no `current`:
+/// it has another name then, which a list may miss as well.
 pub(super) fn is_log(dir: &Path) -> bool {
-    fs::metadata(dir.join(CURRENT)).is_ok_and(|data| data.is_file())
+    (0..LOOKS).any(|_| {
+        fs::metadata(dir.join(CURRENT)).is_ok_and(|data| data.is_file())
+            || list_once(dir).is_ok_and(|files| !files.is_empty())
+    })
 }
+
+/// At something that has one of two names at any time.
+const LOOKS: usize = 4;
 
 /// The scale on which a log is written, judged by its last line; `None` if that has no label.
 pub(super) fn likely_scale(dir: &Path) -> Option<Scale> {

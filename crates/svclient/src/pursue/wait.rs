@@ -215,6 +215,13 @@ impl Wait {
         }
     }
 
+    /// The deadline has passed before it was its turn.
+    pub(super) fn leave_unasked(&mut self) {
+        if !self.is_done() {
+            self.end(Ok(Outcome::NotAsked));
+        }
+    }
+
     /// Takes what an event directory told.
     pub(super) fn hear(&mut self, letter: Option<Event>) {
         if let (State::Waiting(waiting), Some(Event::Failed)) = (&mut self.state, letter) {

@@ -8,7 +8,7 @@ use super::{Normally, Observation, Service};
 use crate::{
     Liveness, detect,
     home::Home,
-    liveness::{self, Answer},
+    liveness,
     node::{self, Fifo},
 };
 
@@ -54,33 +54,31 @@ impl Service {
         let dialect = self.dialect?;
         let record = self.read_record(dialect).ok()??;
         let reading = Reading::Record(record.facts());
-        // Whether it is the embedded supervisor is not known; under runsv nothing is found.
-        let answer = Answer { liveness, tells_readiness: true };
-        Some(self.with_readiness(reading, answer, Some(dialect), normally))
+        Some(self.with_readiness(reading, liveness, Some(dialect), normally))
     }
 
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.
     fn first_look(&self) -> Option<Observation> {
         // Liveness comes before the record, as always: the other way round, a record of before would
         // seem to be that of a supervisor who has just come.
-        let (answer, of_s6) = match node::knock(self.home.at(files::OK)).ok()? {
-            Fifo::Open(stat) => (Answer::of_reader(&stat), false),
+        let (liveness, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {
+            Fifo::Open(_) => (Liveness::Alive { supervisor: None }, false),
             Fifo::NoReader => return None,
             Fifo::Missing => (liveness::probe(&self.home, Dialect::S6).ok()?, true),
         };
-        if answer.liveness.is_alive() != Some(true) {
+        if liveness.is_alive() != Some(true) {
             return None;
         }
         let at = self.home.at(files::STATUS);
         let bytes = node::read_record(&at).ok()??;
-        let dialect = Dialect::of_record(bytes.as_slice())
-            .or_else(|| detect::detect_by_len(&self.home, u64::try_from(bytes.file_len()).ok()))?;
+        let dialect =
+            Dialect::of_record(bytes.as_slice()).or_else(|| detect::detect(&self.home))?;
         // Who answered is not who wrote the record: somebody changed suites.
         if (dialect == Dialect::S6) != of_s6 {
             return None;
         }
         let record = Self::record_of(dialect, &at, bytes).ok()??;
         let reading = Reading::Record(record.facts());
-        Some(self.with_what_is_beside(reading, answer, Some(dialect)))
+        Some(self.with_what_is_beside(reading, liveness, Some(dialect)))
     }
 }

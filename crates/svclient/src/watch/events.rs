@@ -85,7 +85,9 @@ impl WatchSet {
     pub(super) fn hear_letters(&mut self, key: WatchKey) {
         let Some(member) = self.members.get_mut(&key) else { return };
         let Some(listener) = &mut member.listener else { return };
-        for event in listener.drain() {
+        let (events, more) = listener.drain();
+        member.letters_left = more;
+        for event in events {
             let subject = member.subject.clone();
             let (news, observation) = (News::Heard(event), subject.status());
             self.queue.push_back(Queued { key, subject, news, observation });
@@ -128,16 +130,18 @@ impl Listener {
         found.is_ok() && found == fstat(&self.letters).map(|own| node::identity(&own))
     }
 
-    fn drain(&mut self) -> Vec<Event> {
-        let mut heard = Vec::new();
-        let mut buffer = [0; 256];
+    /// Some letters, and whether there may be more: who writes may be faster than this reads.
+    fn drain(&mut self) -> (Vec<Event>, bool) {
+        let mut buffer = [0; AT_ONCE];
         // An error is "nothing more" (`EAGAIN`); what else there is shows in the record.
-        while let Ok(count @ 1..) = self.letters.read(&mut buffer) {
-            heard.extend(buffer.iter().take(count).map(|&letter| Event::from_byte(letter)));
-        }
-        heard
+        let count = self.letters.read(&mut buffer).unwrap_or(0);
+        let heard = buffer.iter().take(count).map(|&letter| Event::from_byte(letter)).collect();
+        (heard, count == AT_ONCE)
     }
 }
+
+/// Letters of one service that are taken before others are looked at.
+const AT_ONCE: usize = 64;
 
 impl Drop for Listener {
     fn drop(&mut self) {
@@ -190,8 +194,9 @@ mod tests {
         let path = listener.path.clone();
         fs::write(&path, "u").unwrap();
         fs::write(&path, "dD").unwrap();
-        assert_eq!(listener.drain(), [Event::Up, Event::Died, Event::Down]);
-        assert_eq!(listener.drain(), []);
+        let letters = vec![Event::Up, Event::Died, Event::Down];
+        assert_eq!(listener.drain(), (letters, false));
+        assert_eq!(listener.drain(), (Vec::new(), false));
         clean(tree.path());
         assert!(path.exists());
         drop(listener);

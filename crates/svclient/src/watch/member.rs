@@ -58,6 +58,8 @@ pub(super) struct Member {
     /// matters: to find out takes three calls, and most services stay where they are.
     pub(super) places: Option<Box<Places>>,
     pub(super) recheck: Option<Recheck>,
+    /// Letters that were not read yet.
+    pub(super) letters_left: bool,
     /// Nobody tells of its changes.
     pub(super) every: Option<Duration>,
     /// Keeps a subscription.
@@ -83,6 +85,7 @@ impl Member {
             watched: Vec::new(),
             places: None,
             recheck: None,
+            letters_left: false,
             every,
             _guard: guard,
         }

@@ -20,7 +20,7 @@ use crate::{
 fn logger(suite: Suite, dir: &Path) -> Command {
     let mut command = Command::new(match suite {
         Suite::Runit | Suite::Embedded => "svlogd",
-        Suite::Daemontools => "multilog",
+        Suite::Daemontools | Suite::Encore => "multilog",
         Suite::S6 => "s6-log",
     });
     match suite {
@@ -29,7 +29,7 @@ fn logger(suite: Suite, dir: &Path) -> Command {
             fs::write(dir.join("config"), "s4096\nn500\n").unwrap();
             command.args(["-t", "-b", "2048"]).arg(dir)
         }
-        Suite::Daemontools => command.args(["t", "s4096", "n500"]).arg(dir),
+        Suite::Daemontools | Suite::Encore => command.args(["t", "s4096", "n500"]).arg(dir),
         Suite::S6 => command.args(["-b", "n500", "s4096", "t"]).arg(dir),
     };
     command.stdin(Stdio::piped()).stderr(Stdio::null());
@@ -95,7 +95,7 @@ pub fn the_log_of_a_service_is_found(suite: Suite) {
     fs::create_dir_all(log.join("main")).unwrap();
     let script = match suite {
         Suite::Runit | Suite::Embedded => "exec svlogd -tt ./main",
-        Suite::Daemontools => "exec multilog t ./main",
+        Suite::Daemontools | Suite::Encore => "exec multilog t ./main",
         Suite::S6 => "exec s6-log t ./main",
     };
     supervised.script("log/run", script);

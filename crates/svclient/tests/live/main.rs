@@ -64,6 +64,8 @@ mod logged {
         no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
     of_suite!(crate::logging, daemontools Daemontools
         no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
+    of_suite!(crate::logging, encore Encore
+        no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
     of_suite!(crate::logging, s6 S6
         no_line_is_lost_or_told_twice_through_many_rotations the_log_of_a_service_is_found);
 }
@@ -77,6 +79,8 @@ mod probed {
         ready_is_what_the_check_script_says
         a_closure_says_when_a_silent_service_is_ready);
     of_suite!(crate::probes, daemontools Daemontools
+        a_closure_says_when_a_silent_service_is_ready);
+    of_suite!(crate::probes, encore Encore
         a_closure_says_when_a_silent_service_is_ready);
     of_suite!(crate::probes, s6 S6 a_closure_says_when_a_silent_service_is_ready);
 }

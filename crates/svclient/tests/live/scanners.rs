@@ -18,12 +18,13 @@ use svclient::{
 };
 use tempfile::TempDir;
 
-use crate::supervised::{PATIENCE, Suite, strays};
+use crate::supervised::{PATIENCE, Suite, encore, strays};
 
 macro_rules! scanners {
     (all: $($all:ident)*; s6: $($s6:ident)*;) => {
         of_suite!(crate::scanners, runit Runit $($all)*);
         of_suite!(crate::scanners, daemontools Daemontools $($all)*);
+        of_suite!(crate::scanners, encore Encore $($all)*);
         of_suite!(crate::scanners, s6 S6 $($all)* $($s6)*);
     };
 }
@@ -104,8 +105,14 @@ impl Scanned {
         let program = match self.suite {
             Suite::Runit | Suite::Embedded => "runsvdir",
             Suite::Daemontools => "svscan",
+            Suite::Encore => encore("svscan"),
             Suite::S6 => "s6-svscan",
         };
+        if self.suite == Suite::Encore {
+            // Its scanner ends when it has nothing to do (1.11).
+            let idle = self.service("idle", SLEEP);
+            symlink(idle, self.entry("idle")).unwrap();
+        }
         self.scanner = Some(start(program, self.scan_dir().dir()));
         if self.suite == Suite::S6 {
             // It listens in a moment; the others never do.
@@ -163,8 +170,13 @@ impl Drop for Scanned {
 }
 
 fn start(program: &str, dir: &Path) -> Child {
+    // A scanner starts the supervisor that it finds first: its own, where it is named by a path.
+    let own = Path::new(program).parent().filter(|dir| dir.is_absolute());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = own.into_iter().map(Path::to_owned).chain(std::env::split_paths(&path));
     Command::new(program)
         .arg(dir)
+        .env("PATH", std::env::join_paths(path).unwrap())
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -350,7 +362,10 @@ fn what_stands_in_the_way_is_told_and_left_alone(suite: Suite) {
     }
     let nowhere = ScanDir::new(scanned.tree.path().join("nowhere"));
     assert_eq!(kind(nowhere.enable(&web, deadline())), ErrorKind::NotFound);
-    assert_eq!(fs::read_dir(scan_dir.dir()).unwrap().count(), usize::from(suite == Suite::S6));
+    assert_eq!(
+        fs::read_dir(scan_dir.dir()).unwrap().count(),
+        usize::from(matches!(suite, Suite::S6 | Suite::Encore))
+    );
 
     scan_dir.enable_as("web", &other, deadline()).unwrap();
     let taken = scan_dir.enable(&web, deadline()).unwrap_err();

@@ -135,7 +135,7 @@ pub fn a_finish_script_is_not_the_service(suite: Suite) {
     let mut watch = watch(&supervised);
     let up = until(&mut watch, State::Up);
     open(&supervised).send(Op::Down).unwrap();
-    if suite == Suite::Daemontools {
+    if suite.is_daemontools() {
         // It has no finish: the file means nothing to it.
         until(&mut watch, State::Down);
         return;
@@ -329,7 +329,7 @@ pub fn restart_outlasts_the_finish_script(suite: Suite) {
     let mut watch = watch(&supervised);
     let up = until(&mut watch, State::Up);
     open(&supervised).send(Op::Down).unwrap();
-    if suite != Suite::Daemontools {
+    if !suite.is_daemontools() {
         until(&mut watch, State::Finishing);
     }
     check_restart(&supervised, Some(&up), &Request::restart());
@@ -475,13 +475,20 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
     let mut watch = watch(&supervised);
     watch.next_before(Some(deadline())).unwrap();
     for damaged in [&good[..0], &good[..1], &good[..good.len() - 1], &longer, &stamp_of_no_clock] {
+        if damaged.is_empty() && suite == Suite::Encore {
+            // Of encore it is what a supervisor leaves that is just starting.
+            continue;
+        }
         fs::write(&path, damaged).unwrap();
         let error = open(&supervised).status().unwrap_err();
         // daemontools leaves nothing but the length to be known by.
         assert_eq!(error.kind(), ErrorKind::Malformed, "{} bytes: {error}", damaged.len());
         assert_eq!(fs::read(&path).unwrap(), damaged);
         let told = event(&mut watch, |event| event.observation.is_err());
-        assert_eq!(told.observation.unwrap_err().to_string(), error.to_string());
+        let told = told.observation.unwrap_err();
+        // The watch has seen whose it is; who comes now takes it for the more common daemontools.
+        let same = told.to_string() == error.to_string();
+        assert!(same || suite == Suite::Encore && told.kind() == error.kind(), "{told}; {error}");
     }
     fs::remove_file(&path).unwrap();
     symlink("/dev/zero", &path).unwrap();
@@ -527,6 +534,12 @@ pub fn another_suite_that_takes_over_is_recognized(suite: Suite) {
     for other in [Suite::Daemontools, Suite::S6, Suite::Runit, suite] {
         if !other.is_installed() {
             continue;
+        }
+        if other == Suite::Encore {
+            // Nobody changes within two seconds; a `stat` of the same moment would be runsv's.
+            let stat = supervised.dir().join("supervise/stat");
+            let before = std::time::SystemTime::now() - Duration::from_secs(60);
+            fs::File::options().write(true).open(stat).unwrap().set_modified(before).unwrap();
         }
         supervised.suite = other;
         supervised.supervise();

@@ -23,6 +23,9 @@ use tempfile::TempDir;
 pub enum Suite {
     Runit,
     Daemontools,
+    /// daemontools-encore, which no distribution packages: in `SV_ENCORE_BIN`, else on `PATH`. Where it
+    /// is not there, its tests count as skipped.
+    Encore,
     S6,
     /// The embedded supervisor, which is one of runit to its clients: `svctl supervise` for tests of
     /// svctl, the example `supervise` for those of svcmgr.
@@ -34,6 +37,7 @@ impl Suite {
         match self {
             Self::Runit | Self::Embedded => "runit",
             Self::Daemontools => "daemontools",
+            Self::Encore => "encore",
             Self::S6 => "s6",
         }
     }
@@ -42,6 +46,7 @@ impl Suite {
         match self {
             Self::Runit => "runsv",
             Self::Daemontools => "supervise",
+            Self::Encore => encore("supervise"),
             Self::S6 => "s6-supervise",
             Self::Embedded => option_env!("CARGO_BIN_EXE_svctl").unwrap_or_else(embedded_example),
         }
@@ -54,12 +59,18 @@ impl Suite {
     }
 
     /// The suite's own tool that tells the status of one directory.
-    pub fn tool(self) -> &'static [&'static str] {
+    pub fn tool(self) -> Vec<&'static str> {
         match self {
-            Self::Runit | Self::Embedded => &["sv", "status"],
-            Self::Daemontools => &["svstat"],
-            Self::S6 => &["s6-svstat"],
+            Self::Runit | Self::Embedded => vec!["sv", "status"],
+            Self::Daemontools => vec!["svstat"],
+            Self::Encore => vec![encore("svstat")],
+            Self::S6 => vec!["s6-svstat"],
         }
+    }
+
+    /// Whether it is daemontools, or grew out of it.
+    pub fn is_daemontools(self) -> bool {
+        matches!(self, Self::Daemontools | Self::Encore)
     }
 
     /// Whether its programs are there. If not: says so to whoever counts, or fails.
@@ -72,7 +83,7 @@ impl Suite {
         let Some(missing) = missing else { return true };
         let line = format!("{}: no {missing} in PATH\n", self.name());
         assert!(
-            std::env::var_os("SV_ALLOW_SKIPS").is_some(),
+            self == Self::Encore || std::env::var_os("SV_ALLOW_SKIPS").is_some(),
             "{line}  hint: `cargo xtask setup` installs it"
         );
         eprint!("skipped: {line}");
@@ -95,6 +106,21 @@ fn embedded_example() -> &'static str {
     })
 }
 
+/// A program of daemontools-encore. daemontools has some of the same names; `svup` is encore's alone.
+pub fn encore(program: &'static str) -> &'static str {
+    static PROGRAMS: std::sync::Mutex<std::collections::BTreeMap<&str, &str>> =
+        std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let mut programs = PROGRAMS.lock().unwrap();
+    programs.entry(program).or_insert_with(|| {
+        let path = std::env::var_os("SV_ENCORE_BIN")
+            .or_else(|| std::env::var_os("PATH"))
+            .unwrap_or_default();
+        let mut dirs = std::env::split_paths(&path);
+        let dir = dirs.find(|dir| dir.join("svup").is_file()).unwrap_or_else(|| "encore".into());
+        dir.join(program).into_os_string().into_string().unwrap().leak()
+    })
+}
+
 /// A module of tests named like the suite, each a function of `$said` that is told the suite.
 macro_rules! of_suite {
     ($said:path, $module:ident $suite:ident $($sentence:ident)*) => {
@@ -113,11 +139,12 @@ macro_rules! of_suite {
     };
 }
 
-/// Says each sentence to each suite: a module `runit`, `daemontools` and `s6` of tests.
+/// Says each sentence to each suite: a module `runit`, `daemontools`, `encore` and `s6` of tests.
 macro_rules! say {
     ($($sentence:ident)*) => {
         of_suite!(crate::sentences, runit Runit $($sentence)*);
         of_suite!(crate::sentences, daemontools Daemontools $($sentence)*);
+        of_suite!(crate::sentences, encore Encore $($sentence)*);
         of_suite!(crate::sentences, s6 S6 $($sentence)*);
     };
 }
@@ -204,8 +231,8 @@ impl Supervised {
 
     /// What the suite's own tool says, without the directory's name.
     pub fn native(&self) -> String {
-        let [program, args @ ..] = self.suite.tool() else { unreachable!() };
-        let output = Command::new(program).args(args).arg(self.dir()).output().unwrap();
+        let tool = self.suite.tool();
+        let output = Command::new(tool[0]).args(&tool[1..]).arg(self.dir()).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         said.replace(&format!("{}: ", self.dir().display()), "").trim_end().to_owned()
     }

@@ -63,7 +63,7 @@ pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> E
 
 pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     let (targets, deadline) = match prepare(global, &wait.named, &wait.timeout, output) {
-        Ok((targets, timeout)) => (targets, deadline(timeout)),
+        Ok((targets, _, deadline)) => (targets, deadline),
         Err(NoTargets(exit)) => return exit,
     };
     let found = usable(&targets);
@@ -101,7 +101,7 @@ fn carry_out(
     if waiting.no_wait {
         return without_waiting(global, named, deed, output);
     }
-    let (targets, timeout) = match prepare(global, named, &waiting.timeout, output) {
+    let (targets, timeout, deadline) = match prepare(global, named, &waiting.timeout, output) {
         Ok(prepared) => prepared,
         Err(NoTargets(exit)) => return exit,
     };
@@ -118,7 +118,7 @@ fn carry_out(
         None => bulk,
     };
     let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
-    let results = bulk.pursue_telling(&request, deadline(timeout), |at, _| progress.done(at));
+    let results = bulk.pursue_telling(&request, deadline, |at, _| progress.done(at));
     drop(progress);
     match results {
         Ok(results) => {
@@ -147,21 +147,19 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
     report(targets, results, asked, output)
 }
 
-/// The services, and for how long to wait.
+/// The services, for how long to wait, and until when: to find them takes of that time.
 fn prepare(
     global: &Global,
     named: &Named,
     wait: &Timeout,
     output: &mut Output,
-) -> Result<(Vec<Target>, Duration), NoTargets> {
-    let targets = names::find(global, &named.services, output)?;
-    match timeout(wait) {
-        Ok(timeout) => Ok((targets, timeout)),
-        Err(why) => {
-            output.message(&why);
-            Err(NoTargets(Exit::Usage))
-        }
-    }
+) -> Result<(Vec<Target>, Duration, Instant), NoTargets> {
+    let timeout = timeout(wait).map_err(|why| {
+        output.message(&why);
+        NoTargets(Exit::Usage)
+    })?;
+    let deadline = deadline(timeout);
+    Ok((names::find(global, &named.services, output)?, timeout, deadline))
 }
 
 /// Those that could be opened.

@@ -5,24 +5,28 @@
 //! |-------------|---------------------------------------------------------|
 //! | `stage.rs`  | the tree: definitions written, engine started           |
 //! | `crew.rs`   | starting and stopping by need, beside the view          |
+//! | `scribe.rs` | what services write: kept, bounded, and handed on        |
 //! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
 
 mod crew;
+mod scribe;
 mod stage;
 mod view;
 
 use std::{
     os::fd::AsFd,
     os::unix::net::UnixStream,
+    path::Path,
     time::{Duration, Instant},
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
-use svcmgr::{Error, LogFrom, LogItem, Logs, News, WatchSet};
+use svcmgr::{Error, News, WatchSet};
 
 use self::{
     crew::{Crew, Said},
+    scribe::Scribe,
     stage::Stage,
     view::View,
 };
@@ -57,32 +61,32 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let resized = signals(&[SIGWINCH]).map_err(catch)?;
     let mut watch = WatchSet::new()?;
     watch.follow(stage.tree.scan_dir())?;
-    let mut logs = Logs::new()?;
-    for cast in &stage.cast {
-        logs.add(&cast.log, LogFrom::End)?;
-    }
+    let dirs: Vec<&Path> = stage.cast.iter().map(|cast| cast.log.path()).collect();
+    let scribe =
+        Scribe::start(&dirs).map_err(|source| system("read what services write for", source))?;
+    output.step_aside().map_err(|source| system("start a thread for", source))?;
     let mut view = View::new(&stage, output);
     view.begins(&stage, output);
     let mut crew = Crew::start(&stage).map_err(|source| system("start a thread for", source))?;
     let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
     let mut next_check = Instant::now() + CHECK;
+    let mut more = false;
     loop {
-        wait(&watch, &logs, [&asks, &resized], &crew, view.due().min(next_check));
+        let soon = if more { Instant::now() } else { view.due().min(next_check) };
+        // Who has no room for lines now may have some then; nothing tells.
+        let soon = if output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon };
+        wait(&watch, [&asks, &resized], &scribe, &crew, soon);
+        // Signals before all that may be much.
+        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&asks, asked) };
+        if wanted > asked {
+            asked = wanted;
+            view.stopping(asked == Asked::Kill, output);
+            crew.stop(&stage, asked == Asked::Kill)
+                .map_err(|source| system("start a thread for", source))?;
+        }
         // Whatever it has become, the view looks at it again.
         heard(&resized);
-        logs.hear()?;
-        while let Some(line) = logs.next_now()? {
-            let at = line.key.index();
-            if let (LogItem::Line(text), Some(cast)) = (&line.what, stage.cast.get(at)) {
-                view.log(cast, at, text, output);
-            }
-        }
-        while let Some(event) = watch.next_now()? {
-            if asked == Asked::Nothing && event.news == News::Unsupervised {
-                worst = worst.max(Exit::Unsupervised);
-            }
-            view.event(&event, output);
-        }
+        scribe.hear();
         for said in crew.heard() {
             match said {
                 Said::Ready { took } => view.ready(took, output),
@@ -91,6 +95,8 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                     view.say(&format!("{name}: {why}"), output);
                 }
                 Said::Stopped => {
+                    scribe.finish();
+                    show(&scribe, &stage, &mut view, LAST, output);
                     view.ends(output);
                     for crash in view.crashes() {
                         worst = worst.max(Exit::Negative);
@@ -100,14 +106,19 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                 }
             }
         }
-        view.refresh(output);
-        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&asks, asked) };
-        if wanted > asked {
-            asked = wanted;
-            view.stopping(asked == Asked::Kill, output);
-            crew.stop(&stage, asked == Asked::Kill)
-                .map_err(|source| system("start a thread for", source))?;
+        let turn = Instant::now() + TURN;
+        while let Some(event) = watch.next_now()? {
+            if asked == Asked::Nothing && event.news == News::Unsupervised {
+                worst = worst.max(Exit::Unsupervised);
+            }
+            view.event(&event, output);
+            if Instant::now() >= turn {
+                break;
+            }
         }
+        more = Instant::now() >= turn;
+        more |= show(&scribe, &stage, &mut view, TURN, output);
+        view.refresh(output);
         if Instant::now() >= next_check {
             next_check = Instant::now() + CHECK;
             if let Err(error) = stage.tree.check() {
@@ -121,6 +132,34 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
 
 /// Between two questions whether the engine is there.
 const CHECK: Duration = Duration::from_secs(2);
+
+/// So long for one kind of thing, before the others have their turn.
+const TURN: Duration = Duration::from_millis(20);
+/// For what services have written last.
+const LAST: Duration = Duration::from_millis(200);
+/// Between two looks whether a reader that was behind has room.
+const ROOM_AGAIN: Duration = Duration::from_millis(20);
+
+/// Shows what services have written, for so long; whether there is more, and room for it.
+fn show(
+    scribe: &Scribe,
+    stage: &Stage,
+    view: &mut View,
+    time: Duration,
+    output: &mut Output,
+) -> bool {
+    let limit = Instant::now() + time;
+    while !output.is_behind() {
+        let Some(heard) = scribe.next() else { return false };
+        if let Some(cast) = stage.cast.get(heard.at) {
+            view.log(cast, heard.at, &heard.what, output);
+        }
+        if Instant::now() >= limit {
+            return true;
+        }
+    }
+    scribe.has_more()
+}
 
 /// Ends what is left of the tree, and says what would not end.
 fn finish(stage: &mut Stage, worst: Exit, output: &mut Output) -> Exit {
@@ -166,21 +205,23 @@ fn signalled(signals: &UnixStream, asked: Asked) -> Asked {
 
 fn wait(
     watch: &WatchSet,
-    logs: &Logs,
     [asks, resized]: [&UnixStream; 2],
+    scribe: &Scribe,
     crew: &Crew,
     until: Instant,
 ) {
     let pollin = |fd| PollFd::new(fd, PollFlags::POLLIN);
     let mut fds = [
         pollin(watch.as_fd()),
-        pollin(logs.as_fd()),
+        pollin(scribe.as_fd()),
         pollin(asks.as_fd()),
         pollin(resized.as_fd()),
         pollin(crew.as_fd()),
     ];
-    let until = [watch.due(), logs.due()].into_iter().flatten().fold(until, Instant::min);
-    let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    let until = watch.due().map_or(until, |due| due.min(until));
+    let left = until.saturating_duration_since(Instant::now());
+    // Not early, but at once where it is due.
+    let left = if left.is_zero() { left } else { left + Duration::from_millis(1) };
     // Interrupted or not, everything is looked at.
     let _ready = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
 }

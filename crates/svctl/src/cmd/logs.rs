@@ -20,7 +20,7 @@ use svcmgr::{
 
 use self::{
     journal::{Journal, Place, Query},
-    merge::{Merge, Record},
+    merge::{Merge, Past, Record},
     print::Printer,
 };
 use crate::{
@@ -86,7 +86,7 @@ fn sources(
             *exit = (*exit).max(Exit::from(&error));
             output.error(&error);
         };
-        if svcmgr::is_path(typed) && Path::new(typed).join("current").is_file() {
+        if svcmgr::is_path(typed) && LogDir::is_at(typed) {
             match LogDir::open(typed) {
                 Ok(log) => sources.push(Source {
                     name: typed.to_string_lossy().into_owned(),
@@ -147,6 +147,9 @@ impl Source {
         Self { name: name.to_owned(), shown, url: None, origin: Origin::Unit }
     }
 }
+
+/// So many lines are printed between two looks at everything else.
+const LINES_A_TURN: usize = 1000;
 
 /// Why reading ended too early.
 enum Failure {
@@ -228,12 +231,15 @@ fn read(
     if !query.units.is_empty() {
         merge.journal = Some(Journal::read(&query)?);
     }
+    // However fast they grow: what is there comes to an end.
+    merge.stop_at_present()?;
     past(&mut merge, args, from, sources.len(), &mut printer, output)?;
     let place = finish_journal(&mut merge, begun, output)?;
     output.flush();
     if !args.follow {
         return Ok(());
     }
+    merge.go_on();
     merge.journal = place.map(|place| Journal::follow(&query, &place)).transpose()?;
     follow(&mut merge, args.until, &mut printer, output)
 }
@@ -255,9 +261,29 @@ fn past(
         }
         _ => None,
     };
-    while !output.is_closed()
-        && let Some(record) = merge.next_past()?
-    {
+    loop {
+        if output.is_closed() {
+            return Ok(());
+        }
+        let record = match merge.next_past(args.follow)? {
+            Past::Record(record) => record,
+            Past::Silence => {
+                output.message("journalctl says nothing yet; what directories have comes first");
+                continue;
+            }
+            Past::Pause => {
+                output.flush();
+                continue;
+            }
+            Past::Directories => {
+                for record in last.take().into_iter().flat_map(|(_, records)| records) {
+                    printer.print(&record, output);
+                }
+                output.flush();
+                continue;
+            }
+            Past::End => break,
+        };
         if is_later(&record, args.until) {
             continue;
         }
@@ -315,12 +341,20 @@ fn follow(
     output: &mut Output,
 ) -> Result<(), Failure> {
     while !output.is_closed() {
-        while let Some(record) = merge.next_now()? {
+        // Whoever writes faster than this prints keeps neither the others from being read nor this
+        // from noticing that nobody reads.
+        let mut more = false;
+        for _ in 0..LINES_A_TURN {
+            let Some(record) = merge.next_now()? else { break };
+            more = true;
             if !is_later(&record, until) {
                 printer.print(&record, output);
             }
         }
         output.flush();
+        if more {
+            continue;
+        }
         if let Some(journal) = merge.journal.take_if(|journal| journal.is_over()) {
             let (_, said) = journal.end()?;
             return Err(Failure::Refused(format!("journalctl has ended; {said}")));

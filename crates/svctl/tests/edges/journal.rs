@@ -149,3 +149,26 @@ fn a_flood_of_complaints_holds_nothing_up() {
     let told = fake.svctl(&["logs", "-q", "web.service"]);
     assert_eq!((told.code, told.err.as_str()), (0, ""));
 }
+
+/// Other logs are not kept waiting, and a signal ends it.
+#[test]
+fn a_journal_that_says_nothing_holds_no_other_log_up() {
+    let fake = Fake::new("echo $$ >\"$NOTE\"; exec sleep 1000");
+    let log = fake.log("2026-11-22_10:00:00.00000 a line\n");
+    for more in [&[][..], &["-n", "5"]] {
+        let mut logs = fake.command(&["logs", "--utc", "web.service", log.to_str().unwrap()]);
+        let mut logs =
+            logs.args(more).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines =
+            std::io::BufRead::lines(std::io::BufReader::new(logs.stdout.take().unwrap()));
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("2026-11-22 10:00:00.000") && line.ends_with("a line"), "{line}");
+        let pid = |id: u32| nix::unistd::Pid::from_raw(id.try_into().unwrap());
+        nix::sys::signal::kill(pid(logs.id()), nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert_eq!(logs.wait().unwrap().code(), None);
+        // A real one ends when nobody reads it.
+        let journal = fs::read_to_string(fake.dir.path().join("note")).unwrap();
+        let journal = pid(journal.trim().parse().unwrap());
+        nix::sys::signal::kill(journal, nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+}

@@ -75,6 +75,11 @@ impl Scan {
         Run::of(self.command(args).output().unwrap())
     }
 
+    /// The process that supervises.
+    pub fn scanner_id(&self) -> u32 {
+        self.scanner.as_ref().unwrap().id()
+    }
+
     pub fn stop(&mut self) {
         if let Some(mut scanner) = self.scanner.take() {
             let _gone = kill(Pid::from_raw(scanner.id().try_into().unwrap()), Signal::SIGTERM);

@@ -13,9 +13,20 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         let one = json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] });
         (name, jsonschema::validator_for(&one).unwrap())
     };
-    ["row", "line", "result", "checked", "placed", "logged", "decoded", "happening", "built"]
-        .map(kind)
-        .into()
+    [
+        "row",
+        "line",
+        "result",
+        "checked",
+        "placed",
+        "logged",
+        "decoded",
+        "happening",
+        "built",
+        "skipped",
+    ]
+    .map(kind)
+    .into()
 });
 
 /// Panics where a value is not what the schema promises.
@@ -26,6 +37,7 @@ pub fn check(value: &Value) {
             _ if has("raw") => "decoded",
             _ if has("part") => "happening",
             _ if has("units") => "built",
+            _ if has("skipped") => "skipped",
             _ if has("event") => "line",
             _ if has("scan_dir") => "placed",
             _ if has("line") => "logged",

@@ -16,7 +16,10 @@ use nix::{
     sys::{signal::Signal, stat::SFlag},
     unistd,
 };
-use svproto::{Dialect, Op, Phase};
+use svproto::{
+    Dialect, Op, Phase,
+    embedded::{CannotStart, Script},
+};
 
 use super::{
     clock::Clock,
@@ -135,7 +138,6 @@ impl Duty {
         main.publish(&machine, &mut Replaced::default())?;
         let mut main = Seat::new(machine, main);
         let mut log = log.map(|place| Self::log_seat(place, now)).transpose()?;
-        main.place.forget_extras()?;
         main.place.open_ok()?;
         if let Some(log) = &mut log {
             log.place.open_ok()?;
@@ -354,14 +356,11 @@ impl Duty {
     ) {
         match action {
             Action::Publish => self.write(part, Place::publish, office),
-            Action::Readiness => {
-                self.write(part, Place::publish_readiness, office);
-                let machine = &self.main.machine;
-                if let (Some(_), Some(pid)) = (machine.ready(), machine.pid()) {
+            Action::Ready => {
+                if let Some(pid) = self.main.machine.pid() {
                     self.tell(part, What::Ready { pid: pid.get() }, office);
                 }
             }
-            Action::Delay => self.write(part, Place::publish_delay, office),
             Action::Run => events.push_back(self.run(part, office)),
             Action::Finish(exit) => events.push_back(self.finish(exit, office)),
             Action::Script(letter) => {
@@ -406,7 +405,7 @@ impl Duty {
     /// From the moment of what happened on, not from when it was written down.
     fn set(&mut self, part: Part, timer: Timer, now: Now, after: Duration, office: &mut Office) {
         let Some(seat) = self.seat_mut(part) else { return };
-        *seat.timer(timer) = now.steady.checked_add(after);
+        *seat.timer(timer) = Some(now.steady.saturating_add(after));
         if timer == Timer::Rest && !after.is_zero() {
             let (crashes, _) = seat.machine.delay();
             self.tell(part, What::Backoff { delay: after, crashes }, office);
@@ -460,7 +459,7 @@ impl Duty {
         if let Some(reader) = self.notify.as_ref().filter(|_| part == Part::Main) {
             fd::set_nonblocking(reader);
         }
-        self.answer(part, started, |pid| What::Started { pid }, office)
+        self.answer(part, Script::Run, started, |pid| What::Started { pid }, office)
     }
 
     /// The logger is not stopped together with the service's group, but not left behind either.
@@ -472,7 +471,8 @@ impl Duty {
         let arguments = exit.finish_arguments();
         let group = self.settings.group;
         let started = self.launch(Part::Main, "./finish", &arguments, None, group, office);
-        self.answer(Part::Main, started, |pid| What::Finishing { pid }, office)
+        let what = |pid| What::Finishing { pid };
+        self.answer(Part::Main, Script::Finish, started, what, office)
     }
 
     fn launch(
@@ -505,6 +505,7 @@ impl Duty {
     fn answer(
         &mut self,
         part: Part,
+        script: Script,
         started: Result<Process, Failure>,
         what: impl FnOnce(u32) -> What,
         office: &mut Office,
@@ -514,6 +515,7 @@ impl Duty {
                 let pid = process.pid();
                 if let Some(seat) = self.seat_mut(part) {
                     seat.process = Some(process);
+                    seat.place.cannot_start.take_if(|cannot| cannot.script == script);
                 }
                 (part, Input::Started(pid), Some(what(pid.get())))
             }
@@ -522,6 +524,9 @@ impl Duty {
                 (part, Input::NoRoom, None)
             }
             Err(Failure::Script(error)) => {
+                if let Some(seat) = self.seat_mut(part) {
+                    seat.place.cannot_start = Some(CannotStart { script, errno: error.errno() });
+                }
                 let error = Arc::new(error);
                 self.tell(part, What::CannotStart { error }, office);
                 let finish = part == Part::Main && self.main.place.can_read("finish");

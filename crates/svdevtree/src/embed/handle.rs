@@ -100,10 +100,17 @@ impl Handle {
     fn send(&self, command: Command) {
         // A supervisor that is no more has stopped. A full socket wakes as well.
         if self.commands.send(command).is_ok() {
-            let _full = (&*self.waker).write(&[0]);
+            self.wake();
         }
     }
+
+    fn wake(&self) {
+        let _full = (&*self.waker).write(&[0]);
+    }
 }
+
+/// Commands of one turn.
+const AT_ONCE: usize = 64;
 
 /// The supervisor's side.
 #[derive(Debug)]
@@ -127,10 +134,16 @@ impl Inbox {
         self.handle.clone()
     }
 
+    /// Some of what was asked: others who ask all the time do not keep the supervisor from its services.
     pub(super) fn drain(&self) -> Vec<Command> {
-        let mut bytes = [0; 64];
-        while (&self.woken).read(&mut bytes).is_ok_and(|read| read > 0) {}
-        self.commands.try_iter().collect()
+        let mut bytes = [0; AT_ONCE];
+        // A byte for each, but where the socket was full: then more bytes are there.
+        let _read = (&self.woken).read(&mut bytes);
+        let commands: Vec<_> = self.commands.try_iter().take(AT_ONCE).collect();
+        if commands.len() == AT_ONCE {
+            self.handle.wake();
+        }
+        commands
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) enum Timer {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Write `pid`, `stat` and `status`.
+    /// Write the files that tell how it stands.
     Publish,
     /// Start `run`; the answer is `Started`, `NotStarted` or `NoRoom`. Always the last of a list.
     Run,
@@ -133,10 +133,8 @@ pub(crate) enum Action {
     Set(Timer, Duration),
     /// Do not ring.
     Unset(Timer),
-    /// Write or remove the file that tells whether it is ready.
-    Readiness,
-    /// Write or remove the file that tells about the delay.
-    Delay,
+    /// Tell that it is ready.
+    Ready,
     /// The supervision is over.
     End,
 }
@@ -176,6 +174,9 @@ pub(crate) struct Machine {
     /// A process was asked for and its answer is awaited.
     starting: bool,
     ready: Option<UnixTime>,
+    /// How often `run` was started, or was to be.
+    starts: u64,
+    last_exit: Option<(Exit, UnixTime)>,
     /// Somebody asked for the end of this process.
     told: bool,
     /// Deaths in a row that nobody asked for.
@@ -202,6 +203,8 @@ impl Machine {
             script: None,
             starting: false,
             ready: None,
+            starts: 0,
+            last_exit: None,
             told: false,
             crashes: 0,
             delay: None,
@@ -239,9 +242,24 @@ impl Machine {
         self.since
     }
 
+    /// Whether there is a process that is to say that it is ready.
+    pub(crate) fn notifies(&self) -> bool {
+        self.policy.notifies && self.is_running()
+    }
+
     /// When it said that it is ready.
     pub(crate) const fn ready(&self) -> Option<UnixTime> {
         self.ready
+    }
+
+    /// How often `run` was started again.
+    pub(crate) const fn restarts(&self) -> u64 {
+        self.starts.saturating_sub(1)
+    }
+
+    /// How the last run ended, and when.
+    pub(crate) const fn last_exit(&self) -> Option<(Exit, UnixTime)> {
+        self.last_exit
     }
 
     /// Deaths in a row that nobody asked for, and the delay that they led to.
@@ -284,6 +302,7 @@ impl Machine {
                 self.starting = false;
                 if self.phase != Phase::Finish {
                     self.phase = Phase::Up;
+                    self.starts = self.starts.saturating_add(1);
                     (self.since, self.begun) = (now.wall, now.steady);
                     (self.told, self.once, self.paused) = (false, false, false);
                 }
@@ -310,7 +329,7 @@ impl Machine {
                 if self.policy.notifies && self.is_running() && self.ready.is_none() =>
             {
                 self.ready = Some(now.wall);
-                todo.push(Action::Readiness);
+                todo.extend([Action::Publish, Action::Ready]);
             }
             Event::Due(Timer::Rest) if !self.is_busy() && self.is_resting() && !self.starting => {
                 self.rest_until = now.steady;
@@ -439,17 +458,13 @@ impl Machine {
         (self.paused, self.got_term) = (false, false);
         if self.phase != Phase::Finish {
             self.phase = Phase::Up;
+            self.starts = self.starts.saturating_add(1);
             (self.since, self.begun, self.told, self.once) = (now.wall, now.steady, false, false);
         }
-        let is_up = self.phase == Phase::Up;
-        if is_up && self.policy.notifies {
-            // Before the record: whoever sees the new pid there finds its readiness awaited.
-            todo.push(Action::Readiness);
+        if self.phase == Phase::Up {
+            self.delay = None;
         }
         todo.push(Action::Publish);
-        if is_up && self.delay.take().is_some() {
-            todo.push(Action::Delay);
-        }
     }
 
     fn ended(&mut self, exit: Exit, finish: bool, now: Now, todo: &mut Vec<Action>) {
@@ -457,10 +472,8 @@ impl Machine {
         self.got_term = false;
         if self.phase == Phase::Up {
             todo.push(Action::Unset(Timer::Kill));
-            if self.policy.notifies {
-                self.ready = None;
-                todo.push(Action::Readiness);
-            }
+            self.ready = None;
+            self.last_exit = Some((exit, now.wall));
             if finish && self.part == Part::Main {
                 self.phase = Phase::Finish;
                 self.starting = true;
@@ -471,7 +484,7 @@ impl Machine {
         self.phase = Phase::Down;
         self.since = now.wall;
         todo.push(Action::Publish);
-        self.weigh(now, todo);
+        self.weigh(now);
         if self.want == Want::Exit {
             return self.end(todo);
         }
@@ -482,7 +495,7 @@ impl Machine {
     }
 
     /// How long to rest after this life.
-    fn weigh(&mut self, now: Now, todo: &mut Vec<Action>) {
+    fn weigh(&mut self, now: Now) {
         let lived = now.steady.saturating_sub(self.begun);
         let mut rest = if lived < SECOND { SECOND } else { Duration::ZERO };
         if let Some(longest) = self.policy.longest_delay {
@@ -492,7 +505,6 @@ impl Machine {
                 let doubled = 2_u32.saturating_pow(self.crashes - 1);
                 rest = rest.max(SECOND.saturating_mul(doubled).min(longest));
                 self.delay = Some(rest);
-                todo.push(Action::Delay);
             }
         }
         self.rest(rest, now);
@@ -515,9 +527,7 @@ impl Machine {
     /// Asked to be down, and it is.
     fn stay_down(&mut self, todo: &mut Vec<Action>) {
         todo.push(Action::Unset(Timer::Rest));
-        if self.delay.take().is_some() {
-            todo.push(Action::Delay);
-        }
+        self.delay = None;
         if self.want == Want::Exit {
             self.end(todo);
         }

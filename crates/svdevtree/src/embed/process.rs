@@ -88,6 +88,9 @@ fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
     Ok(supervisor)
 }
 
+/// Orphans of one turn.
+const ORPHANS: usize = 1000;
+
 /// Which of the two tables counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -194,7 +197,8 @@ impl Supervisor {
         if let Some(signals) = &mut self.signals {
             signals.again = None;
         }
-        loop {
+        // Whoever makes orphans faster than they are waited for does not keep this from all else.
+        for _ in 0..ORPHANS {
             for duty in self.duties.values_mut() {
                 duty.reap_all(&mut self.office);
             }
@@ -212,6 +216,7 @@ impl Supervisor {
             }
             reap::take(pid);
         }
+        self.orphans_again();
     }
 
     fn orphans_again(&mut self) {

@@ -14,15 +14,12 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat},
-    sys::{
-        stat::{FileStat, Mode, SFlag, fstat, fstatat, futimens, mkdirat},
-        time::TimeSpec,
-    },
-    unistd::{UnlinkatFlags, unlinkat},
+    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat},
 };
 use svproto::{
-    Phase, Pid, Scale, Tai64n, UnixTime, files,
-    ready::{self, Ready},
+    Phase, Pid, Scale, Tai64n, UnixTime,
+    embedded::{Backoff, CannotStart, Embedded, Notice},
+    files,
     runit::{RunitFields, RunitRecord},
 };
 
@@ -32,10 +29,8 @@ use super::{
 };
 use crate::Error;
 
-/// Whether the service is ready, for clients; kept only where it can say so. See the crate page.
-pub const READY: &str = files::READY;
-/// The delay of a crash loop, for clients; there while one lasts. See the crate page.
-pub const BACKOFF: &str = files::BACKOFF;
+/// What this supervisor tells beside runit's record, for clients: [`svproto::embedded`].
+pub const EMBEDDED: &str = files::EMBEDDED;
 
 /// What the file `pid` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +49,10 @@ pub(crate) struct Place {
     ok: Option<OwnedFd>,
     /// What the file `pid` says.
     pid: PidFile,
+    /// What the file [`EMBEDDED`] says.
+    told: Option<Embedded>,
+    /// Why a script has no process.
+    pub(crate) cannot_start: Option<CannotStart>,
     replacing: Replacing,
     /// The last to be closed: that is what watchers hear, and then all else must be true already.
     _lock: Flock<OwnedFd>,
@@ -89,7 +88,8 @@ impl Place {
         })?;
         let path = path.to_owned();
         let (replacing, pid) = (Replacing::where_is(&*lock), PidFile::Unwritten);
-        Ok(Self { path, dir, _lock: lock, control: None, ok: None, pid, replacing })
+        let (control, ok, told, cannot_start) = (None, None, None, None);
+        Ok(Self { path, dir, _lock: lock, control, ok, pid, told, cannot_start, replacing })
     }
 
     /// Listens to requests.
@@ -101,11 +101,7 @@ impl Place {
 
     /// Says that the supervisor lives; only after the first record.
     pub(crate) fn open_ok(&mut self) -> Result<(), Error> {
-        let ok = self.fifo(files::OK, OFlag::O_RDONLY)?;
-        let mark = TimeSpec::new(ready::MARK, 0);
-        futimens(&ok, &mark, &mark)
-            .map_err(|errno| Error::io("set the time of", &self.path.join(files::OK), errno))?;
-        self.ok = Some(ok);
+        self.ok = Some(self.fifo(files::OK, OFlag::O_RDONLY)?);
         Ok(())
     }
 
@@ -184,8 +180,8 @@ impl Place {
         String::from_utf8(text.get(..read)?.to_vec()).ok()
     }
 
-    /// Writes `pid` if it changed, `stat` and `status`, in the order of `runsv` (2.1.2): who is told of
-    /// a record finds the other two saying so.
+    /// Writes `pid` if it changed, `stat`, what is [told](EMBEDDED) besides if that changed, and
+    /// `status`, in the order of `runsv` (2.1.2): whoever hears of a record finds the others saying so.
     pub(crate) fn publish(
         &mut self,
         machine: &Machine,
@@ -198,54 +194,17 @@ impl Place {
             self.pid = pid;
         }
         self.replace(files::STAT, stat_text(machine).as_bytes(), replaced)?;
+        let told = embedded(machine, self.cannot_start);
+        if self.told != Some(told) {
+            self.replace(EMBEDDED, told.to_string().as_bytes(), replaced)?;
+            self.told = Some(told);
+        }
         self.replace(files::STATUS, record(machine).as_bytes(), replaced)
     }
 
     /// The logger's `pid` appears with its first process only.
     pub(crate) fn without_pid_file(&mut self) {
         self.pid = PidFile::Empty;
-    }
-
-    /// Writes `ready`; `notifies` without a process removes it.
-    pub(crate) fn publish_readiness(
-        &mut self,
-        machine: &Machine,
-        replaced: &mut Replaced,
-    ) -> Result<(), Error> {
-        let Some(pid) = machine.pid().filter(|_| machine.phase() == Phase::Up) else {
-            return self.remove(READY);
-        };
-        let ready = Ready { pid, since: machine.ready().map(label) };
-        self.replace(READY, ready.to_string().as_bytes(), replaced)
-    }
-
-    /// Writes or removes `backoff`.
-    pub(crate) fn publish_delay(
-        &mut self,
-        machine: &Machine,
-        replaced: &mut Replaced,
-    ) -> Result<(), Error> {
-        match machine.delay() {
-            (crashes, Some(delay)) => {
-                let until = machine.since().saturating_add(delay);
-                let text = format!("{crashes} {} {}\n", delay.as_millis(), label(until));
-                self.replace(BACKOFF, text.as_bytes(), replaced)
-            }
-            (_, None) => self.remove(BACKOFF),
-        }
-    }
-
-    /// Removes what only this supervisor knows how to write, from an earlier life.
-    pub(crate) fn forget_extras(&self) -> Result<(), Error> {
-        self.remove(READY)?;
-        self.remove(BACKOFF)
-    }
-
-    fn remove(&self, name: &str) -> Result<(), Error> {
-        match unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(Error::io("remove", &self.path.join(name), errno)),
-        }
     }
 
     fn replace(&self, name: &str, text: &[u8], replaced: &mut Replaced) -> Result<(), Error> {
@@ -286,6 +245,24 @@ fn stat_text(machine: &Machine) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What there is to tell beside the record.
+fn embedded(machine: &Machine, cannot_start: Option<CannotStart>) -> Embedded {
+    let mut told = Embedded::new(label(machine.since()));
+    told.restarts = machine.restarts();
+    let notice = || machine.ready().map_or(Notice::Awaited, |at| Notice::Ready(label(at)));
+    told.readiness = machine.notifies().then(notice);
+    told.exit = machine.last_exit().map(|(exit, at)| (exit.last_exit(), label(at)));
+    told.cannot_start = cannot_start;
+    if let (crashes, Some(delay)) = machine.delay() {
+        told.backoff = Some(Backoff {
+            crashes: crashes.into(),
+            millis: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            until: label(machine.since().saturating_add(delay)),
+        });
+    }
+    told
 }
 
 fn record(machine: &Machine) -> RunitRecord {

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use svdevtree::{Exit, Group, Options, ServiceOptions, Signal, What};
-use svproto::{Op, Scale, Tai64n};
+use svproto::{
+    LastExit, Op, Scale, Tai64n,
+    embedded::{CannotStart, Embedded, Script},
+};
 
 use crate::{acting::until, snapshot::state, thread::Running, tree::Tree};
 
 #[test]
-fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
+fn readiness_is_what_the_service_says_and_is_published_with_its_record() {
     let tree = Tree::new();
     // Told in two writes, and only by a line end.
     let web = tree.service("web", "printf al >&4; read go < gate; echo most >&4; exec sleep 1000");
@@ -16,12 +19,13 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
     web.file("notification-fd", "4\n");
     let running = Running::start(Options::new());
     let id = running.add(&web, ServiceOptions::new());
-    let pid = running.started();
-    until("awaited", || (web.read("supervise/ready") == format!("awaited {pid}\n")).then_some(()));
+    running.started();
+    let told = |line: &str| web.read("supervise/embedded").contains(line).then_some(());
+    until("awaited", || told("\nready awaited\n"));
     until("the gate", || web.send_to("gate", "go\n").then_some(()));
     let ready = running.named("ready");
-    let text = web.read("supervise/ready");
-    let label = text.trim_end().strip_prefix(&format!("ready {pid} @")).unwrap();
+    let text = web.read("supervise/embedded");
+    let label = text.lines().find_map(|line| line.strip_prefix("ready @")).unwrap();
     let bytes: Vec<u8> =
         (0..12).map(|at| u8::from_str_radix(&label[2 * at..2 * at + 2], 16).unwrap()).collect();
     let label = Tai64n::from_bytes(bytes.try_into().unwrap()).unix(Scale::Fixed).unwrap();
@@ -31,10 +35,16 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_pid() {
     let status =
         || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.facts().unwrap();
     assert_eq!(status().state(), svclient::State::Ready);
+    // No time of any file has a part in it.
+    for name in ["supervise/ok", "supervise/embedded", "supervise/status"] {
+        let file = std::fs::File::options().read(true).write(true).open(web.0.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now()).unwrap();
+        assert_eq!(status().state(), svclient::State::Ready, "{name}");
+    }
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
     running.named("down");
     assert_eq!(status().readiness, svclient::Readiness::NotReported);
-    assert!(!web.0.join("supervise/ready").exists());
+    assert!(!web.read("supervise/embedded").contains("ready"));
     // The record is runit's as ever.
     assert_eq!(std::fs::read(web.0.join("supervise/status")).unwrap().len(), 20);
     running.stop();
@@ -170,12 +180,62 @@ fn delays_of_a_crash_loop_grow_and_are_published() {
             _ => None,
         });
         assert_eq!(backoff, (count, Duration::from_secs(seconds)));
-        let text = web.read("supervise/backoff");
-        assert!(text.starts_with(&format!("{count} {seconds}000 @40000000")), "{text}");
+        let text = web.read("supervise/embedded");
+        assert!(text.contains(&format!("\nbackoff {count} {seconds}000 @40000000")), "{text}");
         running.started();
     }
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
     running.named("down");
-    assert!(!web.0.join("supervise/backoff").exists());
+    assert!(!web.read("supervise/embedded").contains("backoff"));
     running.stop();
+}
+
+#[test]
+fn the_last_exit_the_restarts_and_what_cannot_be_started_are_published() {
+    let tree = Tree::new();
+    let web = tree.service("web", "read go < gate; exit 3");
+    nix::unistd::mkfifo(&web.0.join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let running = Running::start(Options::new());
+    let id = running.add(&web, ServiceOptions::new());
+    let embedded = || Embedded::from_bytes(web.read("supervise/embedded").as_bytes()).unwrap();
+    let facts =
+        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.facts().unwrap();
+    running.started();
+    until("the first record", || (embedded().belongs_to(&facts())).then_some(()));
+    assert_eq!((embedded().restarts, embedded().exit), (0, None));
+    until("the gate", || web.send_to("gate", "go\n").then_some(()));
+    running.started();
+    let exit = LastExit::Exited { code: 3 };
+    until("a second run", || {
+        (embedded().restarts == 1 && embedded().belongs_to(&facts())).then_some(())
+    });
+    assert_eq!(embedded().exit.map(|(exit, _)| exit), Some(exit));
+    assert_eq!(facts().last_exit, exit);
+    // A script that is missing from now on.
+    std::fs::rename(web.0.join("run"), web.0.join("gone")).unwrap();
+    running.handle.ask(id, svdevtree::Part::Main, Op::Kill).unwrap();
+    running.named("cannot-start");
+    let cannot = CannotStart { script: Script::Run, errno: nix::libc::ENOENT.unsigned_abs() };
+    until("why", || (embedded().cannot_start == Some(cannot)).then_some(()));
+    let text = web.read("supervise/embedded");
+    assert!(
+        text.contains("\ncannot-start run 2\n") && text.contains("\nexit code 111 @"),
+        "{text}"
+    );
+    std::fs::rename(web.0.join("gone"), web.0.join("run")).unwrap();
+    running.started();
+    until("another run", || embedded().cannot_start.is_none().then_some(()));
+    running.stop();
+    // What another supervisor writes afterwards has nothing of it.
+    let later = svproto::runit::RunitRecord::new(svproto::runit::RunitFields {
+        since: Tai64n::from_unix(svproto::UnixTime::new(2_000_000_000, 0).unwrap(), Scale::Fixed)
+            .unwrap(),
+        pid: svproto::Pid::new(4711),
+        paused: false,
+        want_up: true,
+        got_term: false,
+        phase: svproto::Phase::Up,
+    });
+    std::fs::write(web.0.join("supervise/status"), later.as_bytes()).unwrap();
+    assert!(!embedded().belongs_to(&later.facts()));
 }

@@ -212,8 +212,8 @@ fn doubles_do_what_their_names_say() {
     let services = kit.start_all(specs, soon()).unwrap();
     let is_ready = |name: &str| {
         let dir = &services.iter().find(|it| it.name() == name).unwrap();
-        let text = fs::read_to_string(dir.dir().join(svdevtree::READY)).unwrap_or_default();
-        text.starts_with("ready")
+        let text = fs::read_to_string(dir.dir().join(svdevtree::EMBEDDED)).unwrap_or_default();
+        text.contains("\nready @")
     };
     until("ready", || (is_ready("late") && is_ready("flooding")).then_some(()));
     assert!(!is_ready("never"));

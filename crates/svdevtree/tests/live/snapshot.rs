@@ -73,8 +73,8 @@ impl Snapshot {
         let mut files = BTreeMap::new();
         for sub in ["supervise", "log/supervise"] {
             for name in names(&dir.0.join(sub)) {
-                // Written and renamed while we look.
-                if name.rsplit('.').next() != Some("new") {
+                // Written and renamed while we look; what the embedded one adds.
+                if name.rsplit('.').next() != Some("new") && name != "embedded" {
                     let path = format!("{sub}/{name}");
                     files.insert(path.clone(), describe(dir, &path));
                 }

@@ -17,6 +17,7 @@ use svproto::{
     files,
     goal::{Goal, Pursuit, Why},
     runit::{RunitFields, RunitRecord},
+    embedded::Embedded,
     s6::{
         self,
         event::Event,
@@ -229,6 +230,15 @@ fn messages(bytes: &[u8]) -> usize {
     }
     for state in State::ALL {
         let _ = write!(sink, "{state}");
+    }
+    if let Some(embedded) = Embedded::from_bytes(bytes) {
+        let _ = write!(sink, "{embedded}");
+        for dialect in Dialect::ALL {
+            if let Ok(record) = Record::from_bytes(dialect, bytes) {
+                let facts = embedded.add_to(record.facts());
+                sink.0 = sink.0.wrapping_add(usize::from(embedded.is_ahead_of(&facts)));
+            }
+        }
     }
     let exit = LastExit::from_wait_status(number(bytes) as u16);
     for why in [Why::Unsupervised, Why::GivenUp { exit }, Why::WantedUpAgain, Why::NoReadiness] {

@@ -26,8 +26,8 @@ const SERVICE: &[Reason] = &[
     ("openat", "supervise/status", "the record"),
     (
         "openat",
-        "supervise/ready",
-        "readiness, which the embedded supervisor keeps beside runit's record",
+        "supervise/embedded",
+        "what the embedded supervisor tells beside runit's record; under runsv it is not there",
     ),
     ("openat", "supervise/control", "the request; opened for it alone"),
     ("openat", "notification-fd", "does the service tell when it is ready?"),

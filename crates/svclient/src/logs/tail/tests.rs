@@ -44,6 +44,7 @@ fn rest(tail: &mut Tail) -> Vec<String> {
             Some((_, LogItem::Line(line))) => all.push(String::from_utf8(line).unwrap()),
             Some((_, LogItem::Lost)) => all.push("<lost>".into()),
             Some((_, LogItem::NotText(_))) => all.push("<packed>".into()),
+            Some((_, LogItem::Cut { left_out })) => all.push(format!("<{left_out} more>")),
             None => return all,
         }
     }
@@ -136,7 +137,7 @@ fn what_is_older_is_left_out_and_lines_without_a_stamp_go_with_the_one_before() 
 }
 
 #[test]
-fn a_line_without_an_end_comes_in_pieces_and_packed_files_are_named() {
+fn a_long_line_is_cut_and_packed_files_are_named() {
     let log = Log::new();
     log.write(&Log::rotated(10), b"\x1f\x8b\x08\x00 something\n");
     log.write("current", &vec![b'x'; LONGEST + 10]);
@@ -145,6 +146,114 @@ fn a_line_without_an_end_comes_in_pieces_and_packed_files_are_named() {
     let lines = rest(&mut tail);
     assert_eq!(lines[0], "<packed>");
     assert_eq!(lines[1].len(), LONGEST);
-    assert!(lines[2].ends_with("@400000000000002300000000 no stamp"));
-    assert_eq!(lines[3], "next");
+    assert_eq!(lines[2..], ["<45 more>", "next"]);
+    // As long as may be, it is whole.
+    log.write("current", &vec![b'y'; LONGEST - 1]);
+    log.write("current", b"\nlast\n");
+    assert_eq!(rest(&mut tail)[1..], ["last"]);
+}
+
+#[test]
+fn a_file_without_line_ends_is_told_once_and_costs_no_more_than_its_bound() {
+    let log = Log::new();
+    log.write("current", b"");
+    let mut tail = log.tail(From::Start);
+    log.write("current", &vec![b'x'; 3 * LONGEST]);
+    assert_eq!(rest(&mut tail)[1..], [format!("<{} more>", 2 * LONGEST)]);
+    log.write("current", &vec![b'x'; 3 * LONGEST]);
+    assert_eq!(rest(&mut tail), [""; 0]);
+    log.write("current", b"\nnext\n");
+    assert_eq!(rest(&mut tail), ["next"]);
+}
+
+/// A terabyte, read in the time of a test: what is behind the hole is found all the same.
+#[test]
+fn a_hole_of_a_terabyte_is_stepped_over() {
+    for from in [From::Start, From::Last(3), From::Last(1), From::Time(UnixTime::EPOCH)] {
+        let log = Log::new();
+        let path = log.0.path().join("current");
+        log.write("current", b"@400000000000002300000000 first\n");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let _scale = LogDir::open(log.0.path()).unwrap();
+        let lines = rest(&mut log.tail(from));
+        assert!(lines.last().unwrap().ends_with("more>"), "{from:?}: {:?}", lines.last());
+        log.write("current", b"\nbehind\n");
+        assert_eq!(rest(&mut log.tail(from)).last().unwrap(), "behind", "{from:?}");
+    }
+}
+
+#[test]
+fn what_has_no_line_end_for_long_is_left_near_its_end() {
+    let log = Log::new();
+    for _ in 0..40 {
+        log.write("current", &vec![b'x'; 1 << 20]);
+    }
+    log.write("current", b"\nlast\n");
+    let lines = rest(&mut log.tail(From::Start));
+    assert_eq!(lines[1..], [format!("<{} more>", (40 << 20) - LONGEST), "last".into()]);
+    assert_eq!(rest(&mut log.tail(From::Last(1))), ["last"]);
+    assert!(rest(&mut log.tail(From::Last(2)))[0].ends_with("more>"));
+}
+
+#[test]
+fn what_comes_later_is_left_for_later() {
+    let log = Log::new();
+    log.write(&Log::rotated(10), b"one\n");
+    log.write("current", b"two\nthr");
+    let mut tail = log.tail(From::Start);
+    tail.stop_at_present().unwrap();
+    log.write("current", b"ee\nfour\n");
+    assert_eq!(rest(&mut tail), ["one", "two"]);
+    log.rotate(20);
+    log.write("current", b"five\n");
+    assert_eq!(rest(&mut tail), [""; 0]);
+    tail.go_on();
+    assert_eq!(rest(&mut tail), ["three", "four", "five"]);
+    tail.stop_at_present().unwrap();
+    log.write("current", b"half");
+    log.rotate(30);
+    fs::remove_file(log.0.path().join(Log::rotated(30))).unwrap();
+    assert_eq!(rest(&mut tail), [""; 0]);
+}
+
+#[test]
+fn a_line_without_an_end_can_be_had_at_last() {
+    let log = Log::new();
+    log.write("current", b"one\nhalf");
+    let mut tail = log.tail(From::Start);
+    tail.stop_at_present().unwrap();
+    assert_eq!(rest(&mut tail), ["one"]);
+    tail.finish();
+    assert_eq!(rest(&mut tail), ["half"]);
+}
+
+/// A logger that does nothing but rotate, as svlogd: `current` has no name for a moment.
+#[test]
+fn a_log_is_found_in_the_middle_of_any_rotation() {
+    let log = Log::new();
+    log.write("current", b"");
+    let path = log.0.path().to_owned();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = std::sync::Arc::clone(&stop);
+    let rotating = std::thread::spawn(move || {
+        let mut old = VecDeque::new();
+        for second in (0..=255).cycle() {
+            if stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                break;
+            }
+            let rotated = path.join(Log::rotated(second));
+            fs::rename(path.join("current"), &rotated).unwrap();
+            std::thread::yield_now();
+            fs::write(path.join("current"), "").unwrap();
+            old.push_back(rotated);
+            if old.len() > 3 {
+                fs::remove_file(old.pop_front().unwrap()).unwrap();
+            }
+        }
+    });
+    let missed = (0..3000).filter(|_| LogDir::new(log.0.path(), Scale::Fixed).is_err()).count();
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    rotating.join().unwrap();
+    assert_eq!(missed, 0);
 }

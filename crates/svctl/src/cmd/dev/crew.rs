@@ -17,7 +17,7 @@ use std::{
 use svcmgr::{Error, Goal, Op, Outcome, Request, ScanDir, Service, pursue};
 
 use super::stage::Stage;
-use crate::exit::Exit;
+use crate::{cmd::act::deadline, exit::Exit};
 
 /// What the crew tells.
 pub(super) enum Said {
@@ -212,7 +212,7 @@ fn stop(level: &[Job], teller: &Teller) {
         let Ok(service) = Service::open(&job.dir) else { continue };
         let left = job.kill_after.saturating_sub(begun.elapsed());
         let request = Request::down().kill_after(left);
-        let deadline = Instant::now() + left + Duration::from_secs(5);
+        let deadline = deadline(left.saturating_add(Duration::from_secs(5)));
         match pursue(&[service], &request, deadline).map(|mut all| all.pop()) {
             Ok(Some(Ok(Outcome::Reached { took, .. }))) if took > left => {
                 let text = format!("had to be killed after {} s", job.kill_after.as_secs());

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -17,6 +16,7 @@ use svcmgr::{
     devtree::{DevTree, TreeError},
 };
 
+use super::scribe;
 use crate::{
     args::Dev,
     cmd::build,
@@ -146,19 +146,16 @@ fn take(tree: &mut DevTree, deadline: Instant) -> Result<(), TreeError> {
     }
 }
 
-/// What services write goes to files that the view reads, and nothing else keeps a log here.
+/// What services write goes to the scribe, and nothing else keeps a log here.
 fn redirect(
     definitions: &mut Definitions,
     logs: &Path,
     output: &mut Output,
 ) -> std::io::Result<()> {
     for (name, service) in &mut definitions.service {
-        let dir = logs.join(name);
-        fs::create_dir_all(&dir)?;
-        let current = dir.join("current");
-        fs::write(&current, "")?;
+        let pipe = scribe::prepare(&logs.join(name))?;
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
-            service.stdout = Some(Stream::File(current));
+            service.stdout = Some(Stream::File(pipe));
             if service.stderr.is_none() {
                 service.stderr = Some(Stream::Stdout);
             }

@@ -10,7 +10,10 @@ use anstyle::{AnsiColor, Style};
 use svcmgr::{News, Service, State, WatchEvent};
 use unicode_width::UnicodeWidthStr;
 
-use super::stage::{Cast, Stage};
+use super::{
+    scribe::What,
+    stage::{Cast, Stage},
+};
 use crate::{
     cmd::screen::{Size, cut, height, padded},
     json::{self, Row},
@@ -30,6 +33,8 @@ pub(super) struct View {
     changed: bool,
     painted: Instant,
     seen: BTreeMap<String, Seen>,
+    /// Changes that were not shown.
+    skipped: u64,
 }
 
 /// What was seen of a service.
@@ -53,16 +58,14 @@ impl View {
         let live = !output.json && !output.quiet && std::io::stdout().is_terminal();
         let (table, changed) = (live.then(Vec::new), true);
         let (size, seen) = (Size::now(std::io::stdout()), BTreeMap::new());
-        Self { names, width, table, size, changed, painted: Instant::now(), seen }
+        Self { names, width, table, size, changed, painted: Instant::now(), seen, skipped: 0 }
     }
 
     pub(super) fn begins(&self, stage: &Stage, output: &mut Output) {
         let scan = stage.tree.scan_dir();
         let dir = printable(&scan.dir().display().to_string());
-        output.message(&format!(
-            "{} services; elsewhere: svctl --dir {dir} status",
-            self.names.len()
-        ));
+        let services = text::counted(self.names.len(), "service");
+        output.message(&format!("{services}; elsewhere: svctl --dir {dir} status"));
     }
 
     /// When it is worth a call again.
@@ -73,17 +76,39 @@ impl View {
         }
     }
 
-    pub(super) fn log(&mut self, cast: &Cast, at: usize, text: &[u8], output: &mut Output) {
-        let (name, line) = (&*cast.name, String::from_utf8_lossy(text));
+    pub(super) fn log(&mut self, cast: &Cast, at: usize, what: &What, output: &mut Output) {
+        let name = &*cast.name;
+        if let What::Unkept(why) = what {
+            self.say(&format!("{name}: {why}"), output);
+            return;
+        }
         if output.json {
             let log = cast.log.path().to_string_lossy();
-            let log = Some(&*log);
-            output.json(&json::Logged { service: name, url: None, log, at: None, line });
+            match what {
+                What::Line(text) | What::Cut(text) => {
+                    let (log, line) = (Some(&*log), String::from_utf8_lossy(text));
+                    output.json(&json::Logged { service: name, url: None, log, at: None, line });
+                }
+                What::Skipped(lines) => {
+                    output.json(&json::Skipped { service: Some(name), skipped: *lines });
+                }
+                What::Unkept(_) => (),
+            }
             return;
         }
         if output.quiet {
             return;
         }
+        let line = match what {
+            What::Line(text) => String::from_utf8_lossy(text),
+            What::Cut(text) => {
+                let text = String::from_utf8_lossy(text);
+                let log = cast.log.path().display();
+                format!("{text} ... (a long line; the rest of it is in {log})").into()
+            }
+            What::Skipped(lines) => skipped(*lines).into(),
+            What::Unkept(_) => return,
+        };
         let pad = self.width.saturating_sub(name.width());
         let front = format!("{name}{:pad$} |", "");
         let front = if output.has_color() {
@@ -123,6 +148,10 @@ impl View {
             self.seen.remove(&name);
         }
         self.changed = true;
+        if output.is_behind() {
+            self.skipped += 1;
+            return;
+        }
         if output.json {
             output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
             return;
@@ -168,6 +197,15 @@ impl View {
 
     /// Paints the table again, if something has changed or time has passed.
     pub(super) fn refresh(&mut self, output: &mut Output) {
+        if output.is_behind() {
+            return;
+        }
+        let unseen = std::mem::take(&mut self.skipped);
+        if unseen > 0 && output.json {
+            output.json(&json::Skipped { service: None, skipped: unseen });
+        } else if unseen > 0 && !output.quiet {
+            self.line(&skipped(unseen), output);
+        }
         let Some(lines) = &self.table else {
             output.flush();
             return;
@@ -256,6 +294,12 @@ impl View {
         self.table = Some(Vec::new());
         self.changed = true;
     }
+}
+
+/// In the place of lines that nobody could have read.
+fn skipped(lines: u64) -> String {
+    let ending = if lines == 1 { "" } else { "s" };
+    format!("... {} line{ending} skipped", text::count(lines))
 }
 
 const COLORS: [AnsiColor; 6] = [

@@ -10,8 +10,13 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     process::{Child, ChildStdout, Command, Stdio},
     thread::JoinHandle,
+    time::Duration,
 };
 
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 use serde_json::{Map, Value};
 use svcmgr::{LogFrom, UnixTime};
 
@@ -68,6 +73,9 @@ const UNIT_FIELDS: [&str; 8] = [
     "_SYSTEMD_UNIT",
 ];
 
+/// It leaves out what is longer than 4096 bytes, so no entry is as long.
+const LONGEST: usize = 16 * 1024 * 1024;
+
 /// No more of what it complains of is kept.
 const COMPLAINTS: u64 = 4096;
 
@@ -110,6 +118,20 @@ impl Journal {
         self.entries.pop_front()
     }
 
+    /// Whether it says something, or ends, within this time.
+    pub(super) fn says_something(&self, within: Duration) -> io::Result<bool> {
+        if !self.entries.is_empty() || self.ended {
+            return Ok(true);
+        }
+        let mut fds = [PollFd::new(self.out.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(within).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// The next entry, waited for; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
         while self.entries.is_empty() && !self.ended {
@@ -127,6 +149,9 @@ impl Journal {
             Err(error) => return Err(error),
         };
         self.ended = len == 0;
+        if self.buffer.len() > LONGEST {
+            return Err(io::Error::other("it prints a line that has no end"));
+        }
         self.buffer.extend(piece.get(..len).unwrap_or_default());
         let whole = self.buffer.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.buffer.drain(..whole).collect();

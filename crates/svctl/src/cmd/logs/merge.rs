@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
+    time::Duration,
 };
 
 use svcmgr::{LogFrom, LogItem, LogLine, Logs, UnixTime};
@@ -31,7 +32,38 @@ pub(super) struct Merge<'a> {
     pub(super) journal: Option<Journal>,
     line: Option<LogLine>,
     entry: Option<Entry>,
+    /// The journal goes first where both have something.
+    journal_first: bool,
+    patience: Patience,
+    finished: bool,
+    /// What was printed is with its reader, as long as the journal says nothing.
+    flushed: bool,
 }
+
+/// Whether directories wait for the journal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    /// It has said nothing for so long that they go first.
+    Gone,
+    /// They have nothing more.
+    Over,
+}
+
+/// What there is of the past.
+pub(super) enum Past {
+    Record(Record),
+    /// From now on the journal is waited for last; told once.
+    Silence,
+    /// The journal is waited for.
+    Pause,
+    /// After silence: directories have no more, and now the journal is waited for; told once.
+    Directories,
+    End,
+}
+
+/// So long for the first word of the journal, while directories have lines to print.
+const SILENCE: Duration = Duration::from_secs(3);
 
 impl<'a> Merge<'a> {
     pub(super) fn new(sources: &'a [Source], from: LogFrom) -> Result<Self, Failure> {
@@ -45,30 +77,85 @@ impl<'a> Merge<'a> {
                 of_unit.insert(&*source.name, at);
             }
         }
-        Ok(Self { logs, of_log, of_unit, journal: None, line: None, entry: None })
+        Ok(Self {
+            logs,
+            of_log,
+            of_unit,
+            journal: None,
+            line: None,
+            entry: None,
+            journal_first: false,
+            patience: Patience::Waits,
+            finished: false,
+            flushed: false,
+        })
     }
 
-    /// The earliest of what there is already. The journal is waited for, as it ends.
-    pub(super) fn next_past(&mut self) -> Result<Option<Record>, Failure> {
+    /// What is written from now on is not of the past.
+    pub(super) fn stop_at_present(&mut self) -> Result<(), Failure> {
+        Ok(self.logs.stop_at_present()?)
+    }
+
+    /// What was written since then is next.
+    pub(super) fn go_on(&mut self) {
+        self.logs.go_on();
+    }
+
+    /// The earliest of what there is already. The journal is waited for, as it ends; but if it is
+    /// silent, other logs are not kept waiting by it. `goes_on` for lines whose end may come.
+    pub(super) fn next_past(&mut self, goes_on: bool) -> Result<Past, Failure> {
         if self.line.is_none() {
             self.line = self.logs.next_now()?;
+            if self.line.is_none() && !goes_on && !std::mem::replace(&mut self.finished, true) {
+                self.logs.finish();
+                self.line = self.logs.next_now()?;
+            }
         }
         if let Some(journal) = self.journal.as_mut().filter(|_| self.entry.is_none()) {
-            self.entry = journal.next()?;
+            match (self.line.is_some(), self.patience) {
+                (true, Patience::Waits) if !journal.says_something(SILENCE)? => {
+                    self.patience = Patience::Gone;
+                    return Ok(Past::Silence);
+                }
+                (false, Patience::Waits | Patience::Over)
+                    if !self.flushed && !journal.says_something(Duration::ZERO)? =>
+                {
+                    self.flushed = true;
+                    return Ok(Past::Pause);
+                }
+                (false, Patience::Gone) => {
+                    self.patience = Patience::Over;
+                    return Ok(Past::Directories);
+                }
+                _ => (),
+            }
+            if self.patience != Patience::Gone {
+                self.entry = journal.next()?;
+                self.flushed = false;
+            }
         }
         let entry_first = match (&self.line, &self.entry) {
             // A line without any time stands where it stood: before all that has one.
             (Some(line), Some(entry)) => entry.at < line.at,
             (line, _) => line.is_none(),
         };
-        if entry_first {
-            return Ok(self.entry.take().map(|entry| self.of_entry(entry)));
-        }
-        Ok(self.line.take().map(|line| self.of_line(line)))
+        let record = if entry_first {
+            self.entry.take().map(|entry| self.of_entry(entry))
+        } else {
+            self.line.take().map(|line| self.of_line(line))
+        };
+        Ok(record.map_or(Past::End, Past::Record))
     }
 
     /// What has come, as it came.
     pub(super) fn next_now(&mut self) -> Result<Option<Record>, Failure> {
+        self.journal_first = !self.journal_first;
+        if self.journal_first {
+            let entry = self.journal.as_mut().and_then(Journal::next_now);
+            if let Some(entry) = entry {
+                return Ok(Some(self.of_entry(entry)));
+            }
+        }
         if let Some(line) = self.logs.next_now()? {
             return Ok(Some(self.of_line(line)));
         }

@@ -9,6 +9,7 @@ use super::{Source, merge::Record};
 use crate::{
     json, name,
     output::{Output, printable},
+    text::count,
 };
 
 pub(super) struct Printer<'a> {
@@ -48,6 +49,14 @@ impl<'a> Printer<'a> {
             LogItem::NotText(file) => {
                 let file = name::shown(&file.to_string_lossy(), Some(file));
                 output.message(&format!("{file}: is packed, so its lines are left out"));
+                return;
+            }
+            LogItem::Cut { left_out } => {
+                let path = printable(path.unwrap_or_default());
+                let left_out = count(*left_out);
+                output.message(&format!(
+                    "{path}: the line before this is too long, {left_out} bytes of it are left out"
+                ));
                 return;
             }
             _ => {

@@ -282,13 +282,13 @@ fn delays_of_a_crash_loop_double_and_end_with_a_calm_life_or_a_request() {
     for (crashes, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
         let delay = Duration::from_secs(delay);
         let rest = Action::Set(Timer::Rest, delay);
-        let actions = [Action::Unset(Timer::Kill), Action::Publish, Action::Delay, rest];
+        let actions = [Action::Unset(Timer::Kill), Action::Publish, rest];
         check(&mut machine, now, CRASHED, &actions);
         assert_eq!(machine.delay(), (crashes, Some(delay)));
         now += 5000;
         machine.step(Event::Due(Timer::Rest), at(now));
         machine.step(NO_SCRIPT, at(now));
-        check(&mut machine, now, Event::Started(pid()), &[Action::Publish, Action::Delay]);
+        check(&mut machine, now, Event::Started(pid()), &[Action::Publish]);
         assert_eq!(machine.delay(), (crashes, None));
         now += 2000;
     }
@@ -305,7 +305,7 @@ fn delays_of_a_crash_loop_double_and_end_with_a_calm_life_or_a_request() {
 fn readiness_is_of_one_process_and_told_once() {
     let policy = Policy { notifies: true, ..Policy::RUNIT };
     let mut machine = after(Part::Main, policy, &up());
-    check(&mut machine, 8, Event::Notified, &[Action::Readiness]);
+    check(&mut machine, 8, Event::Notified, &[Action::Publish, Action::Ready]);
     check(&mut machine, 9, Event::Notified, &[]);
     assert_eq!(machine.ready(), Some(at(8).wall));
     machine.step(CRASHED, at(2000));
@@ -395,12 +395,14 @@ impl World {
                     assert_eq!(machine.phase, Phase::Down, "{context}");
                     self.ended = true;
                 }
-                Action::Publish | Action::Readiness | Action::Delay => (),
+                Action::Publish | Action::Ready => (),
             }
         }
         let shown = |machine: &Machine| {
             let flags = (machine.paused, machine.got_term, machine.want == Want::Up);
-            (machine.phase, machine.pid, machine.since, flags)
+            let readiness = (machine.notifies(), machine.ready());
+            let beside = (readiness, machine.restarts(), machine.last_exit(), machine.delay());
+            (machine.phase, machine.pid, machine.since, flags, beside)
         };
         if shown(&before) != shown(machine) {
             assert!(actions.contains(&Action::Publish), "a change is published: {context}");
@@ -440,6 +442,7 @@ impl World {
         let calm = at(self.now).steady.saturating_sub(machine.begun);
         (machine.since, machine.crashes) = (UnixTime::EPOCH, machine.crashes.min(3));
         machine.ready = machine.ready.map(|_| UnixTime::EPOCH);
+        (machine.starts, machine.last_exit) = (0, None);
         (machine.begun, machine.rest_until) = (Duration::ZERO, Duration::ZERO);
         let life = (calm >= SECOND, calm >= CALM);
         format!("{machine:?} {resting} {life:?} {} {} {}", self.rest, self.kill, self.ended)

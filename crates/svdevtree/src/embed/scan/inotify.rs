@@ -28,6 +28,9 @@ const NAMES: WatchMask = WatchMask::CREATE
     .union(WatchMask::MOVE_SELF)
     .union(WatchMask::ONLYDIR);
 
+/// As many as empty the kernel's queue, if nobody fills it meanwhile.
+const READS: usize = 256;
+
 impl Changes {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let inotify = Inotify::init().map_err(|error| Error::io("watch", path, error))?;
@@ -47,10 +50,14 @@ impl Changes {
         None
     }
 
-    /// Reads all news; the directory is listed anyway, so what they say does not matter.
+    /// Reads news, in a storm not all; the directory is listed anyway, so what they say does not matter.
     pub(crate) fn drain(&mut self) {
         let mut buffer = [0; 4096];
-        while self.inotify.read_events(&mut buffer).is_ok_and(|mut news| news.next().is_some()) {}
+        for _ in 0..READS {
+            if !self.inotify.read_events(&mut buffer).is_ok_and(|mut news| news.next().is_some()) {
+                break;
+            }
+        }
     }
 
     /// Watches the directory that the path leads to now.

@@ -1,0 +1,183 @@
+//! An open file of a log, read line by line with a bound for each: a file may have no line ends, may be
+//! a terabyte of nothing, and may grow faster than it is read.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+};
+
+use super::{Identity, LONGEST, Place};
+
+/// What has no line end within so many bytes is not searched for one to its end: what follows is found
+/// from the back.
+pub(super) const LINE: u64 = 16 * 1024 * 1024;
+
+/// So far from the end.
+const BACK: u64 = 1024 * 1024;
+
+/// So many holes of a line are stepped over.
+const HOLES: usize = 16;
+
+/// What is read of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// A line without its end, or as much of a long one as is given out.
+    Line(Vec<u8>),
+    /// So many bytes of that line follow, and are not given out.
+    Cut(u64),
+}
+
+/// An open file.
+pub(super) struct Reading {
+    source: BufReader<File>,
+    pub(super) identity: Identity,
+    pub(super) place: Place,
+    /// Where the next byte is.
+    position: u64,
+    /// What was read of a line that is not complete.
+    partial: Vec<u8>,
+    /// The rest of the line is not given out.
+    rest: Option<Rest>,
+}
+
+/// What is left out of a long line.
+#[derive(Default)]
+struct Rest {
+    bytes: u64,
+    /// Read, as holes are not.
+    read: u64,
+    holes: usize,
+    told: bool,
+}
+
+impl Reading {
+    /// From where the file stands.
+    pub(super) fn new(mut file: File, identity: Identity, place: Place) -> io::Result<Self> {
+        let position = file.stream_position()?;
+        let (source, partial) = (BufReader::new(file), Vec::new());
+        Ok(Self { source, identity, place, position, partial, rest: None })
+    }
+
+    /// The next piece; `None` at the end of the file, or where `end` is.
+    pub(super) fn read(&mut self, end: u64) -> io::Result<Option<Piece>> {
+        loop {
+            if self.rest.is_none() {
+                return self.read_line(end);
+            }
+            if let Some(piece) = self.leave_out(end)? {
+                return Ok(Some(piece));
+            }
+            if self.rest.is_some() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The beginning of the line is not here, so its rest is nothing.
+    pub(super) fn leave_out_the_line(&mut self) {
+        self.rest = Some(Rest::default());
+    }
+
+    /// Whether there is something that was not read yet.
+    pub(super) fn has_more(&mut self) -> io::Result<bool> {
+        Ok(!self.source.fill_buf()?.is_empty())
+    }
+
+    /// What there is of a line that has no end.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.partial)
+    }
+
+    fn read_line(&mut self, end: u64) -> io::Result<Option<Piece>> {
+        let room = LONGEST.saturating_sub(self.partial.len()) as u64;
+        let room = room.min(end.saturating_sub(self.position));
+        let read = (&mut self.source).take(room).read_until(b'\n', &mut self.partial)?;
+        self.position += read as u64;
+        if self.partial.last() == Some(&b'\n') {
+            self.partial.pop();
+        } else if self.partial.len() < LONGEST {
+            return Ok(None);
+        } else {
+            self.rest = Some(Rest::default());
+        }
+        Ok(Some(Piece::Line(std::mem::take(&mut self.partial))))
+    }
+
+    /// Goes to the end of the line; tells once how much that was.
+    fn leave_out(&mut self, end: u64) -> io::Result<Option<Piece>> {
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        loop {
+            if rest.read > LINE && step_over(&mut self.source, rest, &mut self.position, end)? {
+                break;
+            }
+            let room = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+            let bytes = self.source.fill_buf()?;
+            let bytes = bytes.get(..room.min(bytes.len())).unwrap_or(bytes);
+            if bytes.is_empty() {
+                let is_news = rest.bytes > 0 && !std::mem::replace(&mut rest.told, true);
+                return Ok(is_news.then_some(Piece::Cut(rest.bytes)));
+            }
+            let found = bytes.iter().position(|byte| *byte == b'\n');
+            let (len, count) = found.map_or((bytes.len(), bytes.len()), |at| (at, at + 1));
+            self.source.consume(count);
+            self.position += count as u64;
+            rest.bytes += len as u64;
+            rest.read += len as u64;
+            if found.is_some() {
+                break;
+            }
+        }
+        let rest = self.rest.take().filter(|rest| rest.bytes > 0 && !rest.told);
+        Ok(rest.map(|rest| Piece::Cut(rest.bytes)))
+    }
+}
+
+/// Goes on behind a hole, or near the end; whether that is where a line begins.
+fn step_over(
+    source: &mut BufReader<File>,
+    rest: &mut Rest,
+    position: &mut u64,
+    end: u64,
+) -> io::Result<bool> {
+    let len = source.get_ref().metadata()?.len().min(end);
+    let data = after_hole(source.get_ref(), *position).unwrap_or(len).min(len);
+    rest.read = 0;
+    let is_hole = data > *position && rest.holes < HOLES;
+    let begun = *position;
+    let (found, to) = if is_hole {
+        rest.holes += 1;
+        (None, data)
+    } else {
+        let start = len.saturating_sub(BACK).max(begun);
+        source.seek(SeekFrom::Start(start))?;
+        let mut back = Vec::new();
+        source.take(len.saturating_sub(start)).read_to_end(&mut back)?;
+        let found = back.iter().position(|byte| *byte == b'\n').map(|at| start + at as u64);
+        (found, found.map_or_else(|| len.max(begun), |at| at + 1))
+    };
+    rest.bytes += found.unwrap_or(to).saturating_sub(begun);
+    *position = to;
+    source.seek(SeekFrom::Start(to))?;
+    Ok(found.is_some())
+}
+
+/// Where the next data is, if there is a hole here and the system tells.
+#[cfg(target_os = "linux")]
+fn after_hole(file: &File, position: u64) -> Option<u64> {
+    use nix::{
+        errno::Errno,
+        unistd::{Whence, lseek},
+    };
+    let from = i64::try_from(position).ok()?;
+    match lseek(file, from, Whence::SeekData) {
+        Ok(data) => u64::try_from(data).ok(),
+        // Nothing but a hole up to the end.
+        Err(Errno::ENXIO) => None,
+        Err(_) => Some(position),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn after_hole(_file: &File, position: u64) -> Option<u64> {
+    Some(position)
+}
