@@ -150,6 +150,8 @@ pub struct Logs {
     last: (usize, usize),
     /// What is there is given out, in the order of its times, and nothing else.
     is_past: bool,
+    /// Much was read of a log, and no line was found yet.
+    unfinished: bool,
 }
 
 impl Logs {
@@ -164,7 +166,7 @@ impl Logs {
     pub fn new() -> Result<Self, Error> {
         let changes = Changes::new()
             .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
-        Ok(Self { changes, tails: Vec::new(), last: (0, 0), is_past: false })
+        Ok(Self { changes, tails: Vec::new(), last: (0, 0), is_past: false, unfinished: false })
     }
 
     /// Adds a log.
@@ -193,8 +195,15 @@ impl Logs {
     ///
     /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read.
     pub fn next_now(&mut self) -> Result<Option<LogLine>, Error> {
+        self.unfinished = false;
         for (_, tail) in &mut self.tails {
-            tail.fill()?;
+            // What is there is in order only if the next line of each is known.
+            while !tail.fill()? {
+                if !self.is_past {
+                    self.unfinished = true;
+                    break;
+                }
+            }
         }
         let heads = self.tails.iter().enumerate();
         let heads = heads.filter_map(|(at, (_, tail))| Some((tail.next()?.0, at)));
@@ -245,6 +254,7 @@ impl Logs {
                 return Ok(None);
             }
             let pause = self.changes.look_every().and_then(|pause| now.checked_add(pause));
+            let pause = if self.unfinished { Some(now) } else { pause };
             let until = deadline.into_iter().chain(pause).min();
             let timeout = until.map_or(nix::poll::PollTimeout::NONE, |until| {
                 node::round_up(until.saturating_duration_since(now))
@@ -262,6 +272,9 @@ impl Logs {
     /// When to look again even if the descriptor says nothing; `None` where it tells everything.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
+        if self.unfinished {
+            return Some(Instant::now());
+        }
         self.changes.look_every().and_then(|pause| Instant::now().checked_add(pause))
     }
 

@@ -116,7 +116,8 @@ impl Plan {
     }
 
     /// Asks the services level by level, all of a level at once, and waits for each level before the
-    /// next. The steps come in the order of the plan. Services that the plan does not name are left
+    /// next. A level whose turn comes after the deadline is not asked ([`Outcome::NotAsked`]). The
+    /// steps come in the order of the plan. Services that the plan does not name are left
     /// alone; of several with one name, the first is meant.
     ///
     /// # Errors
@@ -139,6 +140,14 @@ impl Plan {
         for level in &self.levels {
             if failed && on_failure == OnFailure::Stop {
                 let left = level.iter().map(|name| Step { name: name.clone(), result: None });
+                steps.extend(left);
+                continue;
+            }
+            if !steps.is_empty() && Instant::now() >= deadline {
+                failed = true;
+                let left = level
+                    .iter()
+                    .map(|name| Step { name: name.clone(), result: Some(Ok(Outcome::NotAsked)) });
                 steps.extend(left);
                 continue;
             }

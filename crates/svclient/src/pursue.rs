@@ -204,7 +204,7 @@ pub(crate) fn pursue_in<B: Supervised>(
     let mut queue: VecDeque<(usize, &B)> = services.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
     let mut keys: BTreeMap<WatchKey, usize> = BTreeMap::new();
-    let last = deadline.checked_add(GRACE).unwrap_or(deadline);
+    let last = at_the_latest(deadline);
     loop {
         // All baselines are taken before the first request is sent: services may know each other.
         let room = limit.saturating_sub(under_way.len()).min(queue.len());
@@ -271,6 +271,11 @@ pub(crate) fn pursue_in<B: Supervised>(
 /// Who gives no time at all wants everything looked at and asked once. What takes longer than this
 /// breaks the promise of a deadline.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// When to stop, whatever there is still to be looked at: news that never end are no reason to go on.
+pub(crate) fn at_the_latest(deadline: Instant) -> Instant {
+    deadline.checked_add(GRACE).unwrap_or(deadline)
+}
 
 /// Files the results of those that are done and ends their watch.
 fn take_done<B>(

@@ -373,24 +373,27 @@ impl WatchSet {
     fn collect(&mut self) -> Result<(), Error> {
         let mut heard: BTreeMap<Who, BTreeSet<Place>> = BTreeMap::new();
         let mut overflow = false;
-        let dirs = &mut self.dirs;
+        // In a storm a directory says the same thousands of times, and may say it to thousands.
+        let (mut news, mut ended) = (BTreeSet::new(), BTreeSet::new());
         let mut hear = |hint| match hint {
-            Hint::In(id, place) => {
-                for &who in dirs.get(&id).into_iter().flatten() {
-                    // Services work in their directories; what they write there is their own.
-                    if !(place == Place::Entry && matches!(who, Who::Service(_))) {
-                        heard.entry(who.whom()).or_default().insert(place);
-                    }
-                }
-            }
-            Hint::Gone(id) => {
-                for who in dirs.remove(&id).into_iter().flatten() {
-                    heard.entry(who.whom()).or_default().insert(Place::Gone);
-                }
-            }
+            Hint::In(id, place) => drop(news.insert((id, place))),
+            Hint::Gone(id) => drop(ended.insert(id)),
             Hint::Overflow => overflow = true,
         };
         self.changes.drain(&mut hear).map_err(failure)?;
+        for (id, place) in news {
+            for &who in self.dirs.get(&id).into_iter().flatten() {
+                // Services work in their directories; what they write there is their own.
+                if !(place == Place::Entry && matches!(who, Who::Service(_))) {
+                    heard.entry(who.whom()).or_default().insert(place);
+                }
+            }
+        }
+        for id in ended {
+            for who in self.dirs.remove(&id).into_iter().flatten() {
+                heard.entry(who.whom()).or_default().insert(Place::Gone);
+            }
+        }
         let now = Instant::now();
         for key in self.bells.take() {
             heard.entry(Who::Service(key)).or_default();

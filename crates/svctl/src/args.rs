@@ -15,6 +15,7 @@ pub(crate) use self::{
 
 mod build;
 mod later;
+mod means;
 mod value;
 mod verbs;
 
@@ -35,7 +36,14 @@ pub(crate) struct Args {
     pub(crate) global: Global,
 }
 
-/// Options of every command.
+impl Args {
+    /// The parser of everything.
+    pub(crate) fn parser() -> clap::Command {
+        means::without_what_means_nothing(<Self as clap::CommandFactory>::command())
+    }
+}
+
+/// Options of every command that has a use for them.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Global {
@@ -119,13 +127,14 @@ pub(crate) enum Command {
     /// Supervise one service directory until told to end, as runsv does
     Supervise {
         /// The service directory
-        #[arg(value_name = "DIR")]
+        // Not of the same name to the parser as the option for all commands.
+        #[arg(id = "service_dir", value_name = "DIR")]
         dir: PathBuf,
     },
     /// Supervise a scan directory and follow what comes and goes there, as runsvdir does
     Scan {
         /// The scan directory
-        #[arg(value_name = "DIR")]
+        #[arg(id = "scan_dir", value_name = "DIR")]
         dir: PathBuf,
     },
     /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input

@@ -7,6 +7,7 @@ mod complete;
 mod decode;
 mod dev;
 mod enable;
+mod guard;
 mod logs;
 mod progress;
 mod report;

@@ -6,7 +6,7 @@ mod markdown;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::{
     Man,
     roff::{Roff, bold, roman},
@@ -53,7 +53,7 @@ const EXAMPLES: [(&str, &str); 5] = [
 ];
 
 fn pages() -> BTreeMap<String, String> {
-    let mut parser = Args::command().disable_help_subcommand(true);
+    let mut parser = Args::parser().disable_help_subcommand(true);
     parser.build();
     let mut pages = BTreeMap::from([("svctl.1".to_owned(), page(&parser, "svctl"))]);
     for command in parser.get_subcommands().filter(|command| !command.is_hide_set()) {

@@ -285,7 +285,8 @@ impl Kit {
                 let changed = event.observation.ok();
                 let news = running(changed.as_ref()) != running(seen.as_ref());
                 seen = changed.or(seen);
-                if news {
+                // Changes that never end are no reason not to look at the time.
+                if news || Instant::now() >= pause {
                     break;
                 }
             }

@@ -37,6 +37,9 @@ pub(super) struct Tail {
     present: Option<Present>,
 }
 
+/// So many bytes are read before others have their turn.
+const AT_ONCE: u64 = 256 * 1024;
+
 /// What there was of a log at a moment.
 struct Present {
     files: BTreeSet<Identity>,
@@ -107,10 +110,15 @@ impl Tail {
         }
     }
 
-    /// Sees to it that the next line is at hand, if there is one.
-    pub(super) fn fill(&mut self) -> Result<(), Error> {
+    /// Sees to it that the next line is at hand, if there is one. `false` if much was read and there is
+    /// no line yet: another call goes on.
+    pub(super) fn fill(&mut self) -> Result<bool, Error> {
+        let mut budget = AT_ONCE;
         while self.ready.is_empty() && self.awake {
-            if self.file.is_none() {
+            if budget == 0 {
+                return Ok(false);
+            }
+            let Some(begun) = self.file.as_ref().map(Reading::position) else {
                 // Before there is a first file.
                 let files = list(&self.dir)?;
                 if files.first().is_some_and(|first| self.is_future(first)) {
@@ -120,16 +128,19 @@ impl Tail {
                 self.begin_with(&files, 0)?;
                 // None there, or renamed at this moment.
                 self.awake = self.file.is_some() || !files.is_empty();
-            } else if let Some(piece) = self.read()? {
-                match piece {
-                    Piece::Line(line) => self.offer(&line),
-                    Piece::Cut(left_out) => self.cut(left_out),
-                }
-            } else {
-                self.at_the_end()?;
+                continue;
+            };
+            let piece = self.read(begun.saturating_add(budget))?;
+            let position = self.file.as_ref().map_or(begun, Reading::position);
+            budget = budget.saturating_sub(position.saturating_sub(begun).max(1));
+            match piece {
+                Some(Piece::Line(line)) => self.offer(&line),
+                Some(Piece::Cut(left_out)) => self.cut(left_out),
+                None if budget == 0 => (),
+                None => self.at_the_end()?,
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// From now on only what there is by now is read, until [`Tail::go_on`].
@@ -203,10 +214,10 @@ impl Tail {
     }
 
     /// What comes next in the open file; `None` at the end.
-    fn read(&mut self) -> Result<Option<Piece>, Error> {
+    fn read(&mut self, enough: u64) -> Result<Option<Piece>, Error> {
         let end = self.end();
         let Some(file) = &mut self.file else { return Ok(None) };
-        file.read(end).map_err(|source| Error::os("read", &self.dir, "read", source))
+        file.read(end, enough).map_err(|source| Error::os("read", &self.dir, "read", source))
     }
 
     /// The file that was read is at its end: it grows, or another follows.

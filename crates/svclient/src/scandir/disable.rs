@@ -12,7 +12,9 @@ use std::{
 use svproto::{Dialect, Op, files, scan::ScanOp};
 
 use super::{ScanDir, Scanner};
-use crate::{Error, Liveness, Observation, Service, WatchKey, WatchSet, node};
+use crate::{
+    Error, Liveness, Observation, Service, WatchKey, WatchSet, node, pursue::at_the_latest,
+};
 
 /// What disabling a service came to. Its link is gone, whatever else is said here.
 #[derive(Debug)]
@@ -161,6 +163,9 @@ impl End {
         // A supervisor may have come or gone since the first look.
         while let Some(event) = self.watch.next_now()? {
             self.seen.insert(event.key, event.observation);
+            if Instant::now() >= deadline {
+                break;
+            }
         }
         let asked: Vec<_> = self.to_be_asked(scanner).map(|(key, _)| key).collect();
         for (key, part) in self.parts {
@@ -178,6 +183,9 @@ impl End {
                             return Err(error);
                         }
                         self.seen.insert(event.key, event.observation);
+                        if is_held(&self.seen, key) && Instant::now() >= at_the_latest(deadline) {
+                            return Ok(Ended::NotYet { service: part });
+                        }
                     }
                     None => return Ok(Ended::NotYet { service: part }),
                 }

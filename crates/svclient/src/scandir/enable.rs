@@ -12,7 +12,7 @@ use std::{
 use svproto::{Reading, scan::ScanOp};
 
 use super::{ScanDir, Scanner, leads_to};
-use crate::{Error, Observation, Service, WatchSet, node};
+use crate::{Error, Observation, Service, WatchSet, node, pursue::at_the_latest};
 
 /// What enabling a service came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,14 +116,19 @@ impl ScanDir {
         let origin = self.link(name, target)?;
         let linked = Instant::now();
         let scanner = scanner.tell(&self.dir, ScanOp::Rescan, deadline)?;
+        let mut is_late = false;
         let is_supervised = loop {
             match &seen {
                 Ok(observation) if is_supervised(observation) => break true,
                 Err(Error::NotFound { .. }) => break false,
+                _ if is_late => break false,
                 _ => (),
             }
             match watch.next_before(Some(deadline))? {
-                Some(event) => seen = event.observation,
+                Some(event) => {
+                    seen = event.observation;
+                    is_late = Instant::now() >= at_the_latest(deadline);
+                }
                 None => break false,
             }
         };

@@ -4,11 +4,11 @@
 use std::{ffi::OsString, ops::Deref};
 
 use clap::{
-    ArgMatches, Args as _, Command as Parser, CommandFactory, Error, FromArgMatches, Subcommand,
+    ArgMatches, Args as _, Command as Parser, Error, FromArgMatches, Subcommand,
     builder::Resettable,
 };
 
-use super::{Args, Command, Global};
+use super::{Args, Command, Global, means::check};
 use crate::name::from_url;
 
 /// Arguments of a command whose options are made when it is the one that was typed.
@@ -57,7 +57,7 @@ fn augment<T: clap::Args>(parser: Parser) -> Parser {
 pub(crate) fn parse() -> Result<Args, Error> {
     let words: Vec<OsString> = std::env::args_os().map(from_url).collect();
     match parse_one(&words) {
-        Some(args) => Ok(args),
+        Some(args) => check(args),
         // Help, mistakes, and what is rare.
         None => Args::try_parse_from_all(words),
     }
@@ -79,9 +79,10 @@ fn parse_one(words: &[OsString]) -> Option<Args> {
 }
 
 impl Args {
-    fn try_parse_from_all(words: Vec<OsString>) -> Result<Self, Error> {
-        let mut matches = Self::command().try_get_matches_from(words)?;
-        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Self::command()))
+    pub(super) fn try_parse_from_all(words: Vec<OsString>) -> Result<Self, Error> {
+        let mut matches = Self::parser().try_get_matches_from(words)?;
+        let args = Self::from_arg_matches_mut(&mut matches);
+        args.map_err(|error| error.format(&mut Self::parser())).and_then(check)
     }
 }
 

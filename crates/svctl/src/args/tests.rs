@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn the_command_line_is_consistent() {
-    Args::command().debug_assert();
+    Args::parser().debug_assert();
 }
 
 #[test]

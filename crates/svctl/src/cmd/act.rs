@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Goal, Op, Request};
+use svcmgr::{Bulk, Error, Goal, Op, Outcome, Request};
 
 use super::{
+    guard::Guard,
     progress::Progress,
     report::{Asked, Done, report, report_any},
     send,
@@ -62,18 +63,22 @@ pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> E
 }
 
 pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
-    let (targets, deadline) = match prepare(global, &wait.named, &wait.timeout, output) {
-        Ok((targets, _, deadline)) => (targets, deadline),
-        Err(NoTargets(exit)) => return exit,
-    };
+    let Prepared { targets, deadline, guard, .. } =
+        match prepare(global, &wait.named, &wait.timeout, output) {
+            Ok(prepared) => prepared,
+            Err(NoTargets(exit)) => return exit,
+        };
     let found = usable(&targets);
+    guard.found(found.iter().map(|found| found.name().to_owned()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
     let asked = Asked { goal: wait.goal, word: None, at: now() };
     let bulk = if wait.any { bulk.any() } else { bulk };
-    let results =
-        bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, _| progress.done(at));
-    drop(progress);
+    let results = bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, result| {
+        progress.done(at);
+        guard.done(at, outcome(result));
+    });
+    drop((guard, progress));
     match results {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
@@ -101,16 +106,18 @@ fn carry_out(
     if waiting.no_wait {
         return without_waiting(global, named, deed, output);
     }
-    let (targets, timeout, deadline) = match prepare(global, named, &waiting.timeout, output) {
-        Ok(prepared) => prepared,
-        Err(NoTargets(exit)) => return exit,
-    };
+    let Prepared { targets, timeout, deadline, guard } =
+        match prepare(global, named, &waiting.timeout, output) {
+            Ok(prepared) => prepared,
+            Err(NoTargets(exit)) => return exit,
+        };
     if waiting.kill_after.is_some_and(|after| after >= timeout) {
         output.message("--kill-after must be shorter than --timeout, or nothing is ever killed");
         return Exit::Usage;
     }
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
+    guard.found(found.iter().map(|found| found.name().to_owned()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
     let bulk = match limit {
@@ -118,8 +125,11 @@ fn carry_out(
         None => bulk,
     };
     let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
-    let results = bulk.pursue_telling(&request, deadline, |at, _| progress.done(at));
-    drop(progress);
+    let results = bulk.pursue_telling(&request, deadline, |at, result| {
+        progress.done(at);
+        guard.done(at, outcome(result));
+    });
+    drop((guard, progress));
     match results {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
@@ -148,18 +158,38 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
 }
 
 /// The services, for how long to wait, and until when: to find them takes of that time.
+struct Prepared {
+    targets: Vec<Target>,
+    timeout: Duration,
+    deadline: Instant,
+    guard: Guard,
+}
+
 fn prepare(
     global: &Global,
     named: &Named,
     wait: &Timeout,
     output: &mut Output,
-) -> Result<(Vec<Target>, Duration, Instant), NoTargets> {
+) -> Result<Prepared, NoTargets> {
     let timeout = timeout(wait).map_err(|why| {
         output.message(&why);
         NoTargets(Exit::Usage)
     })?;
     let deadline = deadline(timeout);
-    Ok((names::find(global, &named.services, output)?, timeout, deadline))
+    let typed = named.services.iter().map(|name| name.to_string_lossy().into_owned());
+    let guard = Guard::until(deadline, typed, output);
+    let targets = names::find(global, &named.services, output)?;
+    Ok(Prepared { targets, timeout, deadline, guard })
+}
+
+/// In a word of the JSON.
+const fn outcome(result: &Result<Outcome, Error>) -> &'static str {
+    match result {
+        Ok(Outcome::Reached { .. }) => "reached",
+        Ok(Outcome::Never { .. }) => "never",
+        Ok(_) => "deadline",
+        Err(_) => "error",
+    }
 }
 
 /// Those that could be opened.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use svcmgr::{Dialect, ScanDir, State, systemd::Bus};
 
 use crate::{
@@ -75,7 +75,7 @@ pub(crate) fn complete(words: &[OsString]) -> Exit {
 
 /// The parser with the options of every command, which are made only when they are asked for.
 fn whole() -> Command {
-    let mut parser = Args::command().disable_help_subcommand(true);
+    let mut parser = Args::parser().disable_help_subcommand(true);
     parser.build();
     parser
 }
@@ -109,7 +109,12 @@ fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
         }
         return found;
     } else if text.starts_with('-') {
-        options().filter(|arg| !arg.is_hide_set()).filter_map(option).collect()
+        // What means nothing to the command is hidden there.
+        let hidden = |arg: &&Arg| {
+            let own = line.command.get_arguments().find(|own| own.get_id() == arg.get_id());
+            own.unwrap_or(*arg).is_hide_set()
+        };
+        options().filter(|arg| !hidden(arg)).filter_map(option).collect()
     } else if line.subcommand {
         match line.command.get_positionals().next() {
             Some(arg) if line.command.get_name() != "enable" && is_services(arg) => {

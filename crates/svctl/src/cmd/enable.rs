@@ -5,7 +5,10 @@ use std::{path::Path, time::Instant};
 
 use svcmgr::{Disabled, Enabled, Ended, Error, Link, Noticed, ScanDir, Scanner};
 
-use super::act::{deadline, timeout};
+use super::{
+    act::{deadline, timeout},
+    guard::Guard,
+};
 use crate::{
     args::{self, Global},
     exit::Exit,
@@ -49,17 +52,21 @@ fn each(
             return Exit::Usage;
         }
     };
+    let deadline = deadline(timeout);
+    let typed = args.services.iter().map(|name| name.to_string_lossy().into_owned());
+    let guard = Guard::until(deadline, typed, output);
     let scan = match names::scan_dir(global, output) {
         Ok(scan) => scan,
         Err(NoTargets(exit)) => return exit,
     };
-    let deadline = deadline(timeout);
     let mut exit = Exit::Done;
     let mut results = Vec::new();
-    for name in &args.services {
+    for (at, name) in args.services.iter().enumerate() {
         let text = name.to_string_lossy();
         let shown = name::shown(&text, Some(Path::new(name)));
-        match act(&scan, name, deadline) {
+        let result = act(&scan, name, deadline);
+        guard.done(at, result.as_ref().map_or("error", |told| told.outcome));
+        match result {
             Ok(told) => {
                 exit = exit.max(told.exit);
                 let line = format!("{shown}: {}", told.words);

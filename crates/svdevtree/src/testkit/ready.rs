@@ -65,8 +65,11 @@ impl Ready {
             Self::Supervised | Self::Up => true,
             Self::Fd(_) => is_recorded_ready(seen),
             Self::Tcp(addr) => connect(*addr, deadline).is_some(),
-            Self::Http { addr, path } => connect(*addr, deadline)
-                .is_some_and(|stream| answers(stream, path).unwrap_or(false)),
+            Self::Http { addr, path } => {
+                let until = deadline.min(Instant::now() + ANSWER);
+                connect(*addr, deadline)
+                    .is_some_and(|stream| answers(stream, path, until).unwrap_or(false))
+            }
             // The tree runs it.
             Self::Command(_) => false,
         }
@@ -110,14 +113,25 @@ fn connect(addr: SocketAddr, deadline: Instant) -> Option<TcpStream> {
 }
 
 /// `HTTP/1.1 204 ...`: three digits after the first space.
-fn answers(mut stream: TcpStream, path: &str) -> std::io::Result<bool> {
+fn answers(mut stream: TcpStream, path: &str, until: Instant) -> std::io::Result<bool> {
     let host = stream.peer_addr()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    let mut line = Vec::new();
-    stream.take(64).read_to_end(&mut line).or_else(|error| {
-        // It may keep the connection open behind an answer.
-        if line.is_empty() { Err(error) } else { Ok(0) }
-    })?;
+    let (mut line, mut piece) = (Vec::new(), [0; 64]);
+    // A server may take its time for every byte.
+    while line.len() < piece.len() {
+        let left = until.saturating_duration_since(Instant::now());
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => line.extend(piece.iter().take(count)),
+            Err(error) if line.is_empty() => return Err(error),
+            // It may keep the connection open behind an answer.
+            Err(_) => break,
+        }
+        if Instant::now() >= until {
+            break;
+        }
+    }
     Ok(is_good(&line))
 }
 
@@ -147,6 +161,26 @@ mod tests {
         ] {
             assert_eq!(is_good(answer.as_bytes()), good, "{answer:?}");
         }
+    }
+
+    /// A byte now and then, for ever.
+    #[test]
+    fn a_server_that_drips_is_not_waited_for_beyond_the_deadline() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = std::thread::Builder::new();
+        let server = server.spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            while stream.write_all(b"x").is_ok() {
+                std::thread::park_timeout(Duration::from_millis(80));
+            }
+        });
+        let begun = Instant::now();
+        let ready = Ready::http(addr.port(), "/");
+        assert!(!ready.holds(None, begun + Duration::from_millis(100)));
+        // All 64 bytes would have taken longer than that.
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        server.unwrap().join().unwrap();
     }
 
     #[test]

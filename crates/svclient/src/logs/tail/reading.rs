@@ -58,19 +58,24 @@ impl Reading {
         Ok(Self { source, identity, place, position, partial, rest: None })
     }
 
-    /// The next piece; `None` at the end of the file, or where `end` is.
-    pub(super) fn read(&mut self, end: u64) -> io::Result<Option<Piece>> {
+    /// The next piece; `None` at the end of the file, or where `end` is, or once `enough` was read.
+    pub(super) fn read(&mut self, end: u64, enough: u64) -> io::Result<Option<Piece>> {
         loop {
             if self.rest.is_none() {
                 return self.read_line(end);
             }
-            if let Some(piece) = self.leave_out(end)? {
+            if let Some(piece) = self.leave_out(end, enough)? {
                 return Ok(Some(piece));
             }
             if self.rest.is_some() {
                 return Ok(None);
             }
         }
+    }
+
+    /// Where the next byte is.
+    pub(super) const fn position(&self) -> u64 {
+        self.position
     }
 
     /// The beginning of the line is not here, so its rest is nothing.
@@ -104,9 +109,12 @@ impl Reading {
     }
 
     /// Goes to the end of the line; tells once how much that was.
-    fn leave_out(&mut self, end: u64) -> io::Result<Option<Piece>> {
+    fn leave_out(&mut self, end: u64, enough: u64) -> io::Result<Option<Piece>> {
         let Some(rest) = &mut self.rest else { return Ok(None) };
         loop {
+            if self.position >= enough {
+                return Ok(None);
+            }
             if rest.read > LINE && step_over(&mut self.source, rest, &mut self.position, end)? {
                 break;
             }

@@ -39,7 +39,7 @@ fn rest(tail: &mut Tail) -> Vec<String> {
     tail.wake();
     let mut all = Vec::new();
     loop {
-        tail.fill().unwrap();
+        while !tail.fill().unwrap() {}
         match tail.take() {
             Some((_, LogItem::Line(line))) => all.push(String::from_utf8(line).unwrap()),
             Some((_, LogItem::Lost)) => all.push("<lost>".into()),

@@ -1,0 +1,150 @@
+//! A deadline that is kept even if the system does not come back: a directory on a server that is gone holds
+//! whoever looks into it for minutes or for ever, and nothing but the end of the process ends that.
+//!
+//! A thread waits beside the work. When the deadline is over and the work is held by the system (and not
+//! merely slow on a busy machine), it says so for each service that is not done, and ends the process.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    exit::Exit,
+    json::{self, Row},
+    name,
+    output::{Output, complain, printable},
+};
+
+/// Kept until the work is done.
+pub(crate) struct Guard(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was typed, until it is known what that means; and what came of each.
+    services: Vec<(String, Option<&'static str>)>,
+    over: bool,
+}
+
+/// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its deadline.
+const GRACE: Duration = Duration::from_millis(150);
+
+/// Between two looks whether busy work is held after all.
+const AGAIN: Duration = Duration::from_millis(10);
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guard {
+    /// Watches over the work of this thread. Without a thread to be had, nobody does.
+    pub(crate) fn until(
+        deadline: Instant,
+        typed: impl IntoIterator<Item = String>,
+        output: &Output,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        shared.state().services = typed.into_iter().map(|name| (name, None)).collect();
+        let (its, json, work) = (Arc::clone(&shared), output.json, work());
+        let watch = move || watch(&its, deadline, json, &work);
+        let _watched = std::thread::Builder::new().name("deadline".into()).spawn(watch);
+        Self(shared)
+    }
+
+    /// These are what is worked on.
+    pub(crate) fn found(&self, names: impl IntoIterator<Item = String>) {
+        self.0.state().services = names.into_iter().map(|name| (name, None)).collect();
+    }
+
+    /// This came of one of them.
+    pub(crate) fn done(&self, at: usize, outcome: &'static str) {
+        if let Some((_, done)) = self.0.state().services.get_mut(at) {
+            *done = Some(outcome);
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.state().over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+fn watch(shared: &Shared, deadline: Instant, json: bool, work: &str) {
+    let mut until = deadline.checked_add(GRACE).unwrap_or(deadline);
+    let mut state = shared.state();
+    while !state.over {
+        let now = Instant::now();
+        if now < until {
+            let waited = shared.changed.wait_timeout(state, until - now);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        } else if is_held(work) {
+            tell(&state.services, json);
+            std::process::exit(Exit::Deadline as i32);
+        } else {
+            until = now + AGAIN;
+        }
+    }
+}
+
+fn tell(services: &[(String, Option<&'static str>)], json: bool) {
+    const WHY: &str = "the deadline passed, and its directory does not answer";
+    if json {
+        let rows: Vec<_> = services.iter().map(|(name, _)| Row::named(name)).collect();
+        let result = |(row, (_, done)): (_, &(String, Option<&'static str>))| json::Result {
+            row,
+            outcome: done.unwrap_or("deadline"),
+            took: None,
+            why: done.is_none().then(|| WHY.to_owned()),
+        };
+        let all: Vec<_> = rows.iter().zip(services).map(result).collect();
+        let text = serde_json::to_string(&all).unwrap_or_default() + "\n";
+        // Nobody is left to tell that it cannot be printed.
+        let _printed = nix::unistd::write(std::io::stdout(), text.as_bytes());
+        return;
+    }
+    for (name, done) in services {
+        let name = printable(&name::shown(name, None));
+        match done {
+            Some(outcome) => complain(&format!("svctl: {name}: {outcome} before that")),
+            None => complain(&format!("svctl: {name}: {WHY}")),
+        }
+    }
+    if services.is_empty() {
+        complain("svctl: the deadline passed, and the scan directory does not answer");
+    }
+}
+
+/// How the system knows this thread.
+#[cfg(target_os = "linux")]
+fn work() -> String {
+    format!("/proc/self/task/{}/stat", nix::unistd::gettid())
+}
+
+/// Whether that thread waits in the kernel: who computes, or waits for a processor, does not.
+#[cfg(target_os = "linux")]
+fn is_held(work: &str) -> bool {
+    let state = std::fs::read_to_string(work).ok();
+    let state = state.as_deref().and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+    state.is_none_or(|state| state != 'R')
+}
+
+#[cfg(not(target_os = "linux"))]
+fn work() -> String {
+    String::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_held(_work: &str) -> bool {
+    true
+}
