@@ -1,5 +1,6 @@
 //! `cargo xtask check`: what must hold before a change is merged, other than the tests.
 
+mod api;
 mod lints;
 mod msrv;
 mod nopanic;
@@ -39,6 +40,8 @@ pub(crate) enum Part {
     Msrv,
     /// svctl as it is given out is small enough
     Size,
+    /// What programs can name, as `docs/api` lists it
+    Api,
 }
 
 /// The task: these parts, or all of them.
@@ -56,6 +59,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
             Part::Nopanic => nopanic::run(&workspace, &mut report),
             Part::Msrv => msrv::run(&workspace, &mut report),
             Part::Size => report.step("size of svctl", dist::check),
+            Part::Api => api::run(&workspace, &mut report),
         }
     }
     report.finish()

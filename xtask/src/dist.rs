@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest that it may be, in bytes.
-pub(crate) const LARGEST: u64 = 4_000_000;
+pub(crate) const LARGEST: u64 = 6_000_000;
 
 /// The task.
 pub(crate) fn run() -> Result<(), Failure> {

@@ -23,10 +23,15 @@ pub(crate) fn component(subcommand: &str, component: &str) -> Result<(), String>
     rustup(&["component", "add", component])
 }
 
-/// Makes sure that the compiler of this version can be run with `rustup run VERSION`.
-pub(crate) fn version(version: &str) -> Result<(), String> {
+/// Whether the compiler of this version can be run with `rustup run VERSION`.
+pub(crate) fn is_installed(version: &str) -> bool {
     let listed = command::capture(Command::new("rustup").args(["toolchain", "list"]));
-    if listed.is_ok_and(|it| it.ok && it.text.lines().any(|line| names(line, version))) {
+    listed.is_ok_and(|it| it.ok && it.text.lines().any(|line| names(line, version)))
+}
+
+/// Makes sure that it can.
+pub(crate) fn version(version: &str) -> Result<(), String> {
+    if is_installed(version) {
         return Ok(());
     }
     rustup(&["toolchain", "install", version, "--profile", "minimal", "--no-self-update"])

@@ -22,6 +22,7 @@ pub(crate) struct Member {
     /// `None` when it promises no compiler version.
     pub(crate) rust_version: Option<String>,
     pub(crate) publishable: bool,
+    pub(crate) has_library: bool,
     /// Without `default`.
     pub(crate) features: Vec<String>,
     /// For any platform, without those for tests.
@@ -62,6 +63,7 @@ fn member(package: &Package) -> Member {
         dir: package.manifest_path.parent().map(PathBuf::from).unwrap_or_default(),
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
         publishable: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+        has_library: package.targets.iter().any(cargo_metadata::Target::is_lib),
         features: package.features.keys().filter(|it| *it != "default").cloned().collect(),
         dependencies: dependencies
             .filter(|it| it.kind != DependencyKind::Development)

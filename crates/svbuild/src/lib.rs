@@ -33,6 +33,10 @@
 //! | quote a word for one reader               | [`quote`]                                         |
 //!
 //! It reads no status and starts no process, and only what is below `write` writes.
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;

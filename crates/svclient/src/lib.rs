@@ -34,6 +34,10 @@
 //!
 //! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
 //! who waits for it), D-Bus, printing.
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bulk;

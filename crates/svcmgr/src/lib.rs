@@ -60,7 +60,12 @@
 //! together.
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
+//!
+//! Words are used as in the [`glossary`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
 
 #[doc(inline)]
 pub use svclient::*;

@@ -27,6 +27,9 @@ mod verbs;
 ///
 /// Exit codes: 0 done, 1 a negative answer, 99 the deadline passed, 100 usage, 102 not supervised,
 /// 111 the system refused. With several services: the highest.
+///
+/// A WORD that is no command runs the program svctl-WORD from PATH, with what follows; its exit code
+/// is svctl's. Only absolute entries of PATH count, and as root only those where nobody else may write.
 #[derive(Debug, Parser)]
 #[command(name = "svctl", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Args {

@@ -4,6 +4,7 @@ mod args;
 mod cmd;
 mod events;
 mod exit;
+mod external;
 mod json;
 #[cfg(test)]
 mod man;
@@ -16,6 +17,8 @@ mod text;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+
 /// musl's own maps and unmaps a page at a time: `svctl status` of one service takes a third less with
 /// this one.
 #[cfg(target_env = "musl")]
@@ -26,6 +29,11 @@ fn main() -> ExitCode {
     let args = match args::parse() {
         Ok(args) => args,
         Err(error) => {
+            if error.kind() == ErrorKind::InvalidSubcommand
+                && let Some(exit) = external::run(std::env::args_os())
+            {
+                return exit.into();
+            }
             let exit = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Done };
             if error.use_stderr() {
                 // It repeats what was typed.

@@ -17,7 +17,11 @@ mod svctl;
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::unix::{fs::symlink, net::UnixListener},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, symlink},
+        net::UnixListener,
+        process::ExitStatusExt,
+    },
     path::Path,
     process::Stdio,
 };
@@ -576,4 +580,62 @@ fn a_followed_log_goes_on_through_rotation() {
     drop(lines);
     append("current", "nobody reads\n");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A program of this name in a directory of its own, which only root can write to if root makes it.
+fn outside(name: &str, script: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join(name);
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+#[test]
+fn a_word_that_is_no_command_runs_a_program_of_that_name() {
+    let dir = outside("svctl-hello", "printf '%s|' \"$@\"; echo told >&2; exit 42");
+    let run = |words: &[&str], path: &Path| {
+        let output = command(words).env("PATH", path).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let words = ["hello", "--json", "a b", "", "--", "-x"];
+    let expected = (Some(42), "--json|a b||--|-x|".to_owned(), "told\n".to_owned());
+    assert_eq!(run(&words, dir.path()), expected);
+    // A command comes first, an option is no word, and a path is no name.
+    let taken = outside("svctl-status", "echo taken");
+    assert!(!run(&["status"], taken.path()).1.contains("taken"));
+    for words in [&["hullo"][..], &["../hello"], &["--hello"], &["--json", "hello"]] {
+        let (code, out, err) = run(words, dir.path());
+        assert_eq!((code, &*out), (Some(100), ""), "{words:?}: {err}");
+    }
+    // Not from the working directory.
+    let mut relative = command(["hello"]);
+    let output = relative.env("PATH", ":.:bin/..").current_dir(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(100));
+    // A signal is passed on as an end by a signal.
+    let killed = outside("svctl-dies", "kill -9 $$");
+    let output = command(["dies"]).env("PATH", killed.path()).output().unwrap();
+    assert_eq!(output.status.signal(), Some(9));
+    assert!(run_help().contains("svctl-WORD"));
+}
+
+fn run_help() -> String {
+    run(["--help"]).out
+}
+
+#[test]
+fn root_runs_no_program_that_others_may_have_put_there() {
+    let dir = outside("svctl-hello", "echo taken");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let output = command(["hello"]).env("PATH", dir.path()).output().unwrap();
+    if fs::metadata(dir.path()).unwrap().uid() != 0 {
+        // What is on the PATH of a user is that user's own affair.
+        assert_eq!(output.stdout, b"taken\n");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(111));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("is not run as root: others than root may write to"), "{told}");
+    assert!(output.stdout.is_empty());
 }

@@ -69,6 +69,10 @@
 //!
 //! Where it runs: tested on Linux. For macOS and the BSDs it is type-checked only; there a scan directory
 //! is listed every five seconds.
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod embed;

@@ -28,6 +28,10 @@
 //! | `serde` | `Serialize` and `Deserialize` for the plain data types |
 //!
 //! Not here: systemd (it has no bytes of this kind), files, waiting.
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -25,6 +25,10 @@
 //! | feature          | adds                                                              |
 //! |------------------|-------------------------------------------------------------------|
 //! | `tokio`          | the connections run on tokio's reactor; nothing to call            |
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
