@@ -87,6 +87,18 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
         // Whatever it has become, the view looks at it again.
         heard(&resized);
         scribe.hear();
+        let turn = Instant::now() + TURN;
+        while let Some(event) = watch.next_now()? {
+            if asked == Asked::Nothing && event.news == News::Unsupervised {
+                worst = worst.max(Exit::Unsupervised);
+            }
+            view.event(&event, output);
+            if Instant::now() >= turn {
+                break;
+            }
+        }
+        more = Instant::now() >= turn;
+        // What became of services is told before what that means for all of them.
         for said in crew.heard() {
             match said {
                 Said::Ready { took } => view.ready(took, output),
@@ -106,17 +118,6 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                 }
             }
         }
-        let turn = Instant::now() + TURN;
-        while let Some(event) = watch.next_now()? {
-            if asked == Asked::Nothing && event.news == News::Unsupervised {
-                worst = worst.max(Exit::Unsupervised);
-            }
-            view.event(&event, output);
-            if Instant::now() >= turn {
-                break;
-            }
-        }
-        more = Instant::now() >= turn;
         more |= show(&scribe, &stage, &mut view, TURN, output);
         view.refresh(output);
         if Instant::now() >= next_check {
