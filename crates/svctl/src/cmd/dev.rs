@@ -87,6 +87,8 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
         // Whatever it has become, the view looks at it again.
         heard(&resized);
         scribe.hear();
+        // What became of services is told before what that means for all of them.
+        let all_said = crew.heard();
         let turn = Instant::now() + TURN;
         while let Some(event) = watch.next_now()? {
             if asked == Asked::Nothing && event.news == News::Unsupervised {
@@ -98,8 +100,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
             }
         }
         more = Instant::now() >= turn;
-        // What became of services is told before what that means for all of them.
-        for said in crew.heard() {
+        for said in all_said {
             match said {
                 Said::Ready { took } => view.ready(took, output),
                 Said::Failed { name, why, exit } => {

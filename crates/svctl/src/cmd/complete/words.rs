@@ -171,7 +171,7 @@ mod tests {
         reads("svctl up ab'c", &["svctl", "up"], "abc", 2, Within::Single);
         reads("svctl up 'ab'c", &["svctl", "up"], "abc", 0, Within::Nothing);
         reads("svctl up systemd:we", &["svctl", "up"], "systemd:we", 8, Within::Nothing);
-        reads("svctl up --suite=r", &["svctl", "up"], "--suite=r", 10, Within::Nothing);
+        reads("svctl up --suite=r", &["svctl", "up"], "--suite=r", 8, Within::Nothing);
         reads("svctl up \"\" x", &["svctl", "up", ""], "x", 0, Within::Nothing);
         reads("false; svctl st", &["svctl"], "st", 0, Within::Nothing);
     }
