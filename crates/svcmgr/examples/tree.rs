@@ -9,11 +9,13 @@ use std::{
 
 use svcmgr::{
     Request,
-    devtree::{Definition, DevTree},
+    devtree::{Definition, DevTree, become_keeper_if_asked},
     pursue,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // First of all: the tree's keeper is this program, executed once more.
+    become_keeper_if_asked();
     let soon = || Instant::now() + Duration::from_secs(20);
     // `DevTree::named("blog")` would be there the next time.
     let mut tree = DevTree::temporary()?;

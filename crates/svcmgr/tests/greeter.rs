@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use svcmgr::testkit::{Kit, Ready, Spec};
 
+// Once in a test program.
+svcmgr::devtree::testkit!();
+
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }

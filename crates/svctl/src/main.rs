@@ -26,6 +26,7 @@ use clap::error::ErrorKind;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
+    svcmgr::devtree::become_keeper_if_asked();
     let args = match args::parse() {
         Ok(args) => args,
         Err(error) => {

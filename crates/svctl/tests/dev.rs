@@ -91,8 +91,12 @@ struct Running {
 impl Running {
     fn start(stage: &Stage, more: &[&str]) -> Self {
         let mut command = command(stage.args());
-        let mut child =
-            command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(more);
+        Self::start_as(command)
+    }
+
+    fn start_as(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (say, lines) = std::sync::mpsc::channel();
         let readers: [Box<dyn Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -213,6 +217,146 @@ fn what_ignores_its_end_is_killed_when_its_time_is_over_or_at_once() {
     running.until("killing");
     running.end();
     nobody_is_left(&stage.path("tree"));
+}
+
+/// `ign` takes all of its time, and `plain` none of it.
+#[test]
+fn only_who_had_to_be_killed_is_accused() {
+    let stage = Stage::new(
+        r#"[service.ign]
+        exec = ["sh", "-c", "trap '' TERM; echo ignores; while :; do sleep 0.1; done"]
+        stop = { kill_after = "300ms" }
+        [service.plain]
+        exec = ["sleep", "1000"]
+        stop = { kill_after = "300ms" }
+        [service.slow]
+        exec = ["sh", "-c", "trap 'sleep 1; exit' TERM; echo slow; while :; do sleep 0.1; done"]"#,
+    );
+    let running = Running::start(&stage, &[]);
+    // In whatever order.
+    let mut lines = Vec::new();
+    let awaited = ["ign   | ignores", "slow  | slow", "all services are up"];
+    while !awaited.iter().all(|it| lines.iter().any(|line: &String| line.contains(it))) {
+        lines.extend(running.until(""));
+    }
+    running.signal(Signal::SIGTERM);
+    let (code, lines) = running.end();
+    assert_eq!(code, Some(99), "{lines:#?}");
+    let accused: Vec<_> = lines.iter().filter(|line| line.contains("had to be killed")).collect();
+    assert_eq!(accused, ["svctl: ign: had to be killed after 300ms"]);
+    nobody_is_left(&stage.path("tree"));
+}
+
+/// Every file below, with a slash behind directories.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn nothing_of_it_stays_on_the_disk() {
+    let stage = Stage::new("[service.web]\nexec = [\"sleep\", \"1000\"]\n");
+    let temporary = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = command(["dev".into(), stage.path("svcmgr.toml").into_os_string()]);
+        command.env("TMPDIR", temporary.path()).env_remove("XDG_RUNTIME_DIR");
+        let running = Running::start_as(command);
+        running.until("all services are up");
+        assert!(files(temporary.path()).len() > 10);
+        running
+    };
+    let is_empty = || fs::read_dir(temporary.path()).unwrap().count() == 0;
+    let until_empty = || {
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !is_empty() {
+            assert!(Instant::now() < limit, "{:#?}", files(temporary.path()));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    // Ctrl-C: not a moment later.
+    let running = start();
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().0, Some(0));
+    assert!(is_empty(), "{:#?}", files(temporary.path()));
+    // The program is killed, and then program and keeper.
+    let running = start();
+    running.signal(Signal::SIGKILL);
+    running.end();
+    until_empty();
+    let running = start();
+    let keepers = parts(&running, &["svdevtree-keeper"]);
+    running.signal(Signal::SIGSTOP);
+    kill(keepers[0], Signal::SIGKILL).unwrap();
+    running.signal(Signal::SIGKILL);
+    running.end();
+    until_empty();
+    // All that could remove it: the next start does.
+    let running = start();
+    let all = parts(&running, &["svdevtree-keeper", "svdevtree-guard", "svdevtree-engine"]);
+    assert_eq!(all.len(), 3);
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        running.signal(signal);
+        for &pid in &all {
+            kill(pid, signal).unwrap();
+        }
+    }
+    running.end();
+    assert!(!is_empty());
+    let running = start();
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end().0, Some(0));
+    assert!(is_empty(), "{:#?}", files(temporary.path()));
+
+    // A directory that was named stays, and what is not ours in it.
+    fs::create_dir(stage.path("tree")).unwrap();
+    let running = Running::start(&stage, &[]);
+    running.until("all services are up");
+    fs::write(stage.path("tree/letter"), "").unwrap();
+    running.signal(Signal::SIGINT);
+    running.end();
+    assert_eq!(files(&stage.path("tree")), [stage.path("tree/letter")]);
+}
+
+/// The processes of its tree that are executed under these names.
+fn parts(running: &Running, names: &[&str]) -> Vec<Pid> {
+    let mut line = vec![running.child.id().to_string()];
+    let mut found = Vec::new();
+    // Each is the only child of the one before.
+    while let Some(pid) = line.pop() {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        for child in children.unwrap_or_default().split_ascii_whitespace() {
+            let words = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            let name = words.split(|&byte| byte == 0).next().unwrap_or_default();
+            if names.iter().any(|it| it.as_bytes() == name) {
+                found.push(Pid::from_raw(child.parse().unwrap()));
+            }
+            line.push(child.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn without_proc_it_says_what_is_missing() {
+    if !nix::unistd::geteuid().is_root() {
+        // Only root mounts.
+        return;
+    }
+    let stage = Stage::new("[service.web]\nexec = [\"sleep\", \"1000\"]\n");
+    fs::create_dir(stage.path("root")).unwrap();
+    // In a mount namespace of its own, which goes with it.
+    let script = format!(
+        "mount --make-rprivate / && mount --rbind / {root} && mount -t tmpfs none {root}/proc && \
+         exec chroot {root} {PROGRAM} {}",
+        stage.args().join(" "),
+        root = stage.path("root").display(),
+    );
+    let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap();
+    let run = Run::of(output);
+    assert_eq!(run.code, 111, "{run:?}");
+    assert!(run.err.contains("nothing is mounted on /proc"), "{run:?}");
+    assert!(run.err.contains("hint: mount it: mount -t proc proc /proc"), "{run:?}");
+    assert!(!stage.path("tree").exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! |--------------|------------------------------------------------------------|
 //! | `machine.rs` | what becomes of one process: a table, without files and clock |
 //! | `duty.rs`    | one service directory: service, logger, the pipe between them |
+//! | `seat.rs`    | service or logger: machine, files, process, timers         |
 //! | `publish.rs` | runit's files in `supervise`                               |
 //! | `replace.rs` | replacing a small file whole, and soon                     |
 //! | `spawn.rs` `limit.rs` | starting scripts; the limit on open files         |
@@ -27,6 +28,7 @@ mod publish;
 mod reap;
 mod replace;
 mod scan;
+mod seat;
 mod spawn;
 
 pub use self::{

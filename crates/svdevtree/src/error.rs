@@ -24,6 +24,14 @@ pub enum Error {
         /// What it must be, with its article.
         expected: &'static str,
     },
+    /// Another user may have made it what it is, to have something done elsewhere.
+    #[error("cannot use {}: {why}", path.display())]
+    Distrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -61,6 +69,8 @@ pub enum ErrorKind {
     Held,
     /// A file is of another type than the protocol knows.
     WrongType,
+    /// Another user may have made it what it is.
+    Distrusted,
     /// There is nothing at the path.
     NotFound,
     /// A right is missing.
@@ -82,6 +92,7 @@ impl Error {
         match self {
             Self::Held { .. } => ErrorKind::Held,
             Self::WrongType { .. } => ErrorKind::WrongType,
+            Self::Distrusted { .. } => ErrorKind::Distrusted,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 io::ErrorKind::PermissionDenied => ErrorKind::Denied,
@@ -98,6 +109,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Held { .. } => Some("one supervisor at a time: end the other one first"),
+            Self::Distrusted { .. } => {
+                Some("make the link as root, or as the user of the supervisor")
+            }
             Self::WrongType { path, .. }
                 if path.parent().is_some_and(|it| it.ends_with("supervise")) =>
             {

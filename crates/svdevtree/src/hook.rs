@@ -1,89 +1,149 @@
-//! How a library comes to a process of its own: the program is executed once more, and a constructor
-//! that the linker put into it turns that process into a keeper before its `main`.
+//! How a library comes to a process of its own: the program is executed once more under the name of a
+//! part, and the first line of its `main` makes it that part.
 //!
-//! In any other process the constructor looks for one environment variable and notes that it was there.
-//! The variables are taken out of the environment at once, so nothing that a keeper starts sees them.
+//! Nothing of this crate runs before `main`, but in a test that asked for it with [`testkit!`](crate::testkit!):
+//! a test harness has a `main` that is nobody's to write a line into.
 //!
-//! The only unsafe code of the crate is in this file: the entry that the macro makes, and taking variables
-//! out of the environment.
+//! | a process becomes a part only if       | by                                              |
+//! |----------------------------------------|-------------------------------------------------|
+//! | its program asked for it               | the call                                        |
+//! | it was executed under a part's name    | the first of its arguments; the environment is not read |
+//! | it has no more rights than who executed it | `AT_SECURE`, `issetugid`: setuid, setgid, file capabilities |
+//! | its parent tells it to                 | standard input is a socket of the parent's: `SO_PEERCRED` |
+//!
+//! The only unsafe code of the crate is in this file: asking the system for the last two, where no crate does.
 
 use std::{
-    collections::BTreeMap,
     env,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::tree::keep;
+use crate::{
+    NoKeeper,
+    tree::keep::{self, Part},
+};
 
-/// What the process is to be: `keeper` or `engine`.
-pub(crate) const ROLE: &str = "SVDEVTREE_ROLE";
-/// What goes with it.
-const DETAILS: [&str; 5] = ["BASE", "PARENT", "ENGINE", "GRACE", "KEEPER"];
+/// Whether this program has the call, and the call was reached.
+static CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the constructor is in this program and has run.
-static RAN: AtomicBool = AtomicBool::new(false);
-
-/// What a process was told to be.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) role: OsString,
-    details: BTreeMap<&'static str, OsString>,
-}
-
-impl Task {
-    pub(crate) fn detail(&self, name: &'static str) -> Option<&OsString> {
-        self.details.get(name)
-    }
-}
-
-/// The name of the variable with a detail.
-pub(crate) fn variable(detail: &str) -> String {
-    format!("SVDEVTREE_{detail}")
-}
-
-// An entry in a section of the linker's. Nothing that it calls needs what std sets up before `main`: the
-// arguments, above all.
-ctor::declarative::ctor! {
-    #[ctor(unsafe)]
-    fn svdevtree_before_main() {
-        RAN.store(true, Ordering::Relaxed);
-        if let Some(task) = take_task() {
-            std::process::exit(keep::main(&task));
-        }
-    }
-}
-
-/// Reads the variables and removes them. `None` where they are not to be trusted.
-#[expect(unsafe_code, reason = "the environment is changed before there is a second thread")]
-fn take_task() -> Option<Task> {
-    let role = env::var_os(ROLE)?;
+/// Becomes the keeper of a tree, or another process of it, if this process was started for that, and does
+/// not return then. In every other process it returns at once and has done nothing.
+///
+/// A program that starts a [`DevTree`](crate::DevTree) calls this first of all in `main`: before it starts
+/// a thread, opens a file or reads its arguments.
+///
+/// ```
+/// // fn main() {
+/// svdevtree::become_keeper_if_asked();
+/// ```
+///
+/// A program with elevated rights (setuid, setgid, file capabilities) never becomes a keeper.
+pub fn become_keeper_if_asked() {
+    CALLED.store(true, Ordering::Relaxed);
+    let Some(part) = first_argument().as_deref().and_then(Part::from_name) else { return };
     if is_elevated() {
-        return None;
+        return;
     }
-    let details: BTreeMap<_, _> =
-        DETAILS.into_iter().filter_map(|name| Some((name, env::var_os(variable(name))?))).collect();
-    let names = details.keys().map(|name| variable(name)).chain([ROLE.to_owned()]);
-    for name in names.collect::<Vec<_>>() {
-        // SAFETY: called by the constructor alone, in a process that was just executed: nothing has
-        // started a thread that could read the environment meanwhile.
-        unsafe { env::remove_var(name) };
-    }
-    Some(Task { role, details })
+    std::process::exit(keep::main(part));
 }
 
-/// Whether it runs with more rights than whoever started it: their environment tells it nothing.
+/// For `#[test]`s that use [`Kit`](crate::testkit::Kit) or [`DevTree`](crate::DevTree): once for each test
+/// program, in its first file. In a unit test below `#[cfg(test)]`.
+///
+/// ```
+/// svdevtree::testkit!();
+/// ```
+///
+/// It puts a constructor into the test program, which calls
+/// [`become_keeper_if_asked`](crate::become_keeper_if_asked) before the harness begins. A program with a `main` of its
+/// own calls that itself instead.
+#[macro_export]
+macro_rules! testkit {
+    () => {
+        const _: () = {
+            $crate::__private::constructor! {
+                #[ctor(unsafe)]
+                fn svdevtree_before_main() {
+                    $crate::become_keeper_if_asked();
+                }
+            }
+        };
+    };
+}
+
+/// The name under which this process was executed.
+fn first_argument() -> Option<OsString> {
+    // In a constructor of a program that is linked with musl, std has no arguments yet.
+    env::args_os().next().or_else(first_argument_of_system)
+}
+
+#[cfg(target_os = "linux")]
+fn first_argument_of_system() -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let words = std::fs::read("/proc/self/cmdline").ok()?;
+    words.split(|&byte| byte == 0).next().map(|word| OsString::from_vec(word.to_vec()))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn first_argument_of_system() -> Option<OsString> {
+    None
+}
+
+/// Whether this process has more rights than whoever executed it: what they say counts for nothing then.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "neither std nor nix asks the system for it")]
 fn is_elevated() -> bool {
-    use rustix::process::{getegid, geteuid, getgid, getuid};
-    getuid() != geteuid() || getgid() != getegid()
+    // SAFETY: it takes a number, reads what the kernel has told this process at its start, and gives a number.
+    unsafe { nix::libc::getauxval(nix::libc::AT_SECURE) != 0 }
 }
 
-/// The program whose constructor makes a keeper: this one; `None` if it cannot be it.
-pub(crate) fn program() -> Option<PathBuf> {
-    (RAN.load(Ordering::Relaxed) && !is_elevated() && is_in_executable()).then(own_image)
+/// Whether this process has more rights than whoever executed it: what they say counts for nothing then.
+#[cfg(not(target_os = "linux"))]
+#[expect(unsafe_code, reason = "neither std nor nix asks the system for it")]
+fn is_elevated() -> bool {
+    // SAFETY: it takes nothing and gives a number.
+    unsafe { nix::libc::issetugid() != 0 }
 }
 
+/// The user at the other end of a socket.
+#[cfg(not(target_os = "linux"))]
+#[expect(unsafe_code, reason = "std does not ask the system for it yet")]
+pub(crate) fn peer(stream: &std::os::unix::net::UnixStream) -> std::io::Result<u32> {
+    use std::os::fd::AsRawFd as _;
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the descriptor is open, and both pointers are to numbers of the right type.
+    let got = unsafe { nix::libc::getpeereid(stream.as_raw_fd(), &raw mut user, &raw mut group) };
+    if got == 0 { Ok(user) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// The program that becomes a keeper: this one.
+pub(crate) fn program() -> Result<PathBuf, NoKeeper> {
+    if !CALLED.load(Ordering::Relaxed) {
+        return Err(NoKeeper::NotCalled);
+    }
+    if is_elevated() {
+        return Err(NoKeeper::Elevated);
+    }
+    has_processes()?;
+    if is_in_executable() { Ok(own_image()) } else { Err(NoKeeper::Library) }
+}
+
+/// Whether processes can be listed here, and this program be found.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_processes() -> Result<(), NoKeeper> {
+    use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+    let is_mounted = statfs("/proc").is_ok_and(|it| it.filesystem_type() == PROC_SUPER_MAGIC);
+    if is_mounted { Ok(()) } else { Err(NoKeeper::NoProc) }
+}
+
+/// They are not listed here.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "on Linux they are listed")]
+pub(crate) const fn has_processes() -> Result<(), NoKeeper> {
+    Ok(())
+}
 /// This program, also when its file was replaced or removed meanwhile.
 #[cfg(target_os = "linux")]
 pub(crate) fn own_image() -> PathBuf {
@@ -127,16 +187,21 @@ const fn is_in_executable() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
+    crate::testkit!();
+
     #[test]
-    fn a_test_program_can_be_executed_again_as_a_keeper() {
-        assert_eq!(program(), Some(own_image()));
+    fn a_test_program_that_asked_can_be_executed_again_as_a_keeper() {
+        assert_eq!(program(), Ok(own_image()));
     }
 
     #[test]
-    fn a_detail_has_a_variable_of_its_own() {
-        assert_eq!(variable("BASE"), "SVDEVTREE_BASE");
-        assert_ne!(variable("BASE"), ROLE);
+    fn only_names_of_parts_are_heeded() {
+        for name in ["svdevtree", "svctl", "", "svdevtree-keeper ", "/bin/svdevtree-keeper"] {
+            assert!(Part::from_name(OsStr::new(name)).is_none(), "{name}");
+        }
     }
 }

@@ -63,9 +63,9 @@
 //!
 //! At rest it sleeps in one `poll` without a timeout.
 //!
-//! That is the supervisor. A [`DevTree`], and so a kit, starts a process of its own: this program, executed
-//! once more. For that the crate has a constructor, which runs before `main` in every program that links it,
-//! looks for the environment variable `SVDEVTREE_ROLE`, and does nothing without it.
+//! That is the supervisor. A [`DevTree`], and so a kit, starts processes of its own: this program, executed
+//! once more. For that the program's `main` begins with [`become_keeper_if_asked`], and a test program has
+//! [`testkit!`](crate::testkit!) in it. No code of this crate runs before `main` without that macro.
 //!
 //! Where it runs: tested on Linux. For macOS and the BSDs it is type-checked only; there a scan directory
 //! is listed every five seconds.
@@ -81,6 +81,13 @@ mod hook;
 mod signal;
 pub mod testkit;
 mod tree;
+mod trusted;
+
+/// For the macro.
+#[doc(hidden)]
+pub mod __private {
+    pub use ctor::declarative::ctor as constructor;
+}
 
 pub use self::{
     embed::{
@@ -88,6 +95,10 @@ pub use self::{
         ServiceOptions, Stdin, Supervisor, What, scan, supervise,
     },
     error::{Error, ErrorKind},
+    hook::become_keeper_if_asked,
     signal::{Signal, UnknownSignal},
-    tree::{Definition, DevTree, Engine, Started, Stopped, TreeError, TreeErrorKind, TreeService},
+    tree::{
+        Definition, DevTree, Engine, NoKeeper, Started, Stopped, TreeError, TreeErrorKind,
+        TreeService,
+    },
 };

@@ -5,6 +5,8 @@
 //! use std::{io::Read as _, net::TcpStream, time::{Duration, Instant}};
 //! use svdevtree::testkit::{Kit, Ready, Spec};
 //!
+//! svdevtree::testkit!(); // once in a test program
+//!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let soon = || Instant::now() + Duration::from_secs(20);
 //! let mut kit = Kit::new()?;
@@ -58,7 +60,7 @@
 //! # In parallel
 //!
 //! Kits share nothing: each has a directory, an engine and ports of its own, under `cargo test` and under
-//! `cargo nextest`. A kit is two processes besides its services, keeper and engine; other engines than the
+//! `cargo nextest`. A kit is three processes besides its services, keeper, guard and engine; other engines than the
 //! embedded add a supervisor for each service.
 //!
 //! # Doubles

@@ -30,14 +30,15 @@ use std::{
 use svclient::{Disabled, Enabled, Op, Request, ScanDir, Scanner, Service, pursue};
 use svproto::goal::Goal;
 
+use self::{
+    base::Fate,
+    owner::{Owner, Place, timed},
+    wire::Message,
+};
 pub use self::{
     definition::Definition,
     engine::Engine,
-    error::{TreeError, TreeErrorKind},
-};
-use self::{
-    owner::{Owner, Place, timed},
-    wire::Message,
+    error::{NoKeeper, TreeError, TreeErrorKind},
 };
 
 /// A tree of services for development and tests.
@@ -69,9 +70,10 @@ use self::{
 ///
 /// # The keeper
 ///
-/// [`start`](Self::start) starts this program once more; a constructor that this crate has put into it
-/// turns that process into a keeper before `main`, and the keeper starts the engine. It ends every
-/// process of the tree when the `DevTree` is dropped, or the program ends in whatever way.
+/// [`start`](Self::start) starts this program once more; the first line of its `main`,
+/// [`become_keeper_if_asked`](crate::become_keeper_if_asked), turns that process into a keeper, and the keeper starts a
+/// guard and that the engine. The keeper ends every process of the tree when the `DevTree` is dropped, or the
+/// program ends in whatever way; the guard does when the keeper is killed.
 ///
 /// | what                                            | by                                         | where |
 /// |-------------------------------------------------|--------------------------------------------|-------|
@@ -100,8 +102,8 @@ pub struct DevTree {
     program: Option<PathBuf>,
     owner: Option<Owner>,
     started: bool,
-    /// Its directory goes with it, so there is a keeper from the beginning.
-    temporary: bool,
+    /// A temporary one has a keeper from the beginning.
+    fate: Fate,
 }
 
 /// Whether something had to be done.
@@ -147,7 +149,7 @@ impl DevTree {
     pub fn at(base: impl AsRef<Path>) -> Self {
         let base = base.as_ref();
         let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
-        Self::new(base, None, false)
+        Self::new(base, None, Fate::Stays)
     }
 
     /// A tree of this name of this user: in `XDG_RUNTIME_DIR` if there is one, else in the temporary
@@ -177,12 +179,23 @@ impl DevTree {
         let parent =
             std::path::absolute(parent).map_err(|error| TreeError::io("find", parent, error))?;
         let owner = Owner::start(Place::In(&parent), None, Instant::now() + OPENING)?;
-        Ok(Self::new(owner.base().to_owned(), Some(owner), true))
+        Ok(Self::new(owner.base().to_owned(), Some(owner), Fate::Temporary))
     }
 
-    const fn new(base: PathBuf, owner: Option<Owner>, temporary: bool) -> Self {
+    const fn new(base: PathBuf, owner: Option<Owner>, fate: Fate) -> Self {
         let (engine, program) = (Engine::Embedded, None);
-        Self { base, engine, grace: GRACE, program, owner, started: false, temporary }
+        Self { base, engine, grace: GRACE, program, owner, started: false, fate }
+    }
+
+    /// What is in the tree goes when the `DevTree` is dropped or the program ends in whatever way, as that of
+    /// a temporary one; so does the directory of a [named](Self::named) tree. What an earlier program has
+    /// left in it goes before. Of no effect on a tree that has a keeper.
+    #[must_use]
+    pub fn removed_at_end(mut self) -> Self {
+        if self.fate == Fate::Stays {
+            self.fate = Fate::Goes;
+        }
+        self
     }
 
     /// What is to supervise; from the next start on.
@@ -200,8 +213,8 @@ impl DevTree {
         self
     }
 
-    /// A program that links this crate, `svctl` for one, to be the keeper; for what is no program of its
-    /// own, such as a plug-in. Of no effect on a tree that has a keeper.
+    /// A program that calls [`become_keeper_if_asked`](crate::become_keeper_if_asked), `svctl` for one, to be the keeper;
+    /// for what is no program of its own, such as a plug-in. Of no effect on a tree that has a keeper.
     #[must_use]
     pub fn keeper(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
@@ -286,7 +299,7 @@ impl DevTree {
         // A keeper that was killed is let go of by that.
         let _trouble_is_over = self.check();
         if self.owner.is_none() {
-            let place = Place::Base(&self.base);
+            let place = Place::Base(&self.base, self.fate);
             self.owner = Some(Owner::start(place, self.program.as_deref(), deadline)?);
         }
         Ok(())
@@ -362,7 +375,7 @@ impl DevTree {
                 }
             }
         }
-        if !self.temporary {
+        if self.fate != Fate::Temporary {
             self.release()?;
         }
         Ok(Stopped { killed, took: begun.elapsed() })

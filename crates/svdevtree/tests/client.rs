@@ -10,6 +10,9 @@ use std::{
 use svclient::{Outcome, Request, ScanDir, pursue};
 use svdevtree::testkit::{Kit, double};
 
+// Once in a test program.
+svdevtree::testkit!();
+
 /// The client to be tested: stops everything in a scan directory, and names what did not stop.
 fn stop_all(scan_dir: &Path, patience: Duration) -> Result<Vec<String>, svclient::Error> {
     let services = ScanDir::new(scan_dir).services()?;

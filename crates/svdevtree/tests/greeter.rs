@@ -10,6 +10,9 @@ use std::{
 
 use svdevtree::testkit::{Kit, KitError, Ready, Spec};
 
+// Once in a test program.
+svdevtree::testkit!();
+
 /// In a package that has the server as a binary: `env!("CARGO_BIN_EXE_greeter")`. Cargo puts examples
 /// beside the directory of the tests.
 fn greeter() -> PathBuf {

@@ -12,10 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use nix::{
-    sys::{signal::Signal, stat::SFlag},
-    unistd,
-};
+use nix::{sys::signal::Signal, unistd};
 use svproto::{
     Dialect, Op, Phase,
     embedded::{CannotStart, Script},
@@ -28,9 +25,10 @@ use super::{
     limit::Limit,
     machine::{Action, Event as Input, Machine, Now, Part, Policy, Timer, Want},
     options::{Group, Options, ServiceOptions, Settings},
-    publish::{self, Place},
+    publish::Place,
     reap::Process,
     replace::Replaced,
+    seat::Seat,
     spawn::{Failure, Launch},
 };
 use crate::Error;
@@ -72,17 +70,6 @@ impl Office {
             self.untold.push(Event { service, dir: Arc::clone(dir), part, at, what });
         }
     }
-}
-
-/// One of the two, and what belongs to it.
-#[derive(Debug)]
-struct Seat {
-    machine: Machine,
-    place: Place,
-    process: Option<Process>,
-    /// When the timers ring, on the steady clock.
-    rest: Option<Duration>,
-    kill: Option<Duration>,
 }
 
 /// A service directory under supervision.
@@ -129,8 +116,7 @@ impl Duty {
         let real = dir.canonicalize().map_err(|error| Error::io("find", &dir, error))?;
         let now = office.clock.now();
         let mut main = Place::claim(&real)?;
-        let has_log = main.stat("log").is_some_and(|stat| publish::is(&stat, SFlag::S_IFDIR));
-        let log = has_log.then(|| Place::claim(&real.join("log"))).transpose()?;
+        let log = main.claim_log()?;
         let settings = options.settle(&main);
         let want = |place: &Place| if place.has("down") { Want::Down } else { Want::Up };
         let machine = Machine::new(Part::Main, settings.policy, want(&main), now);
@@ -218,9 +204,9 @@ impl Duty {
 
     /// When to be called although no descriptor has anything, on the steady clock.
     pub(crate) fn due(&self) -> Option<Duration> {
-        let main = [self.main.rest, self.main.kill].into_iter().flatten();
-        let log = self.log.as_ref().and_then(|seat| seat.rest);
-        main.chain(log).min()
+        let main = [self.main.rest, self.main.kill, self.main.rewrite];
+        let log = self.log.as_ref().map(|seat| [seat.rest, seat.rewrite]);
+        main.into_iter().chain(log.into_iter().flatten()).flatten().min()
     }
 
     /// A descriptor has something.
@@ -252,6 +238,8 @@ impl Duty {
             if seat.kill.take_if(|at| *at <= now).is_some() {
                 self.feed(part, Input::Due(Timer::Kill), office);
             }
+            let Some(seat) = self.seat_mut(part) else { continue };
+            seat.rewrite_if_due(now, &mut office.replaced);
         }
     }
 
@@ -355,7 +343,7 @@ impl Duty {
         office: &mut Office,
     ) {
         match action {
-            Action::Publish => self.write(part, Place::publish, office),
+            Action::Publish => self.publish(part, office),
             Action::Ready => {
                 if let Some(pid) = self.main.machine.pid() {
                     self.tell(part, What::Ready { pid: pid.get() }, office);
@@ -390,14 +378,10 @@ impl Duty {
         }
     }
 
-    fn write(
-        &mut self,
-        part: Part,
-        write: impl FnOnce(&mut Place, &Machine, &mut Replaced) -> Result<(), Error>,
-        office: &mut Office,
-    ) {
+    fn publish(&mut self, part: Part, office: &mut Office) {
+        let now = office.clock.now().steady;
         let Some(seat) = self.seat_mut(part) else { return };
-        if let Err(error) = write(&mut seat.place, &seat.machine, &mut office.replaced) {
+        if let Some(error) = seat.publish(now, &mut office.replaced) {
             self.trouble(part, error, office);
         }
     }
@@ -576,19 +560,6 @@ impl Duty {
         match part {
             Part::Main => Some(&mut self.main),
             Part::Log => self.log.as_mut(),
-        }
-    }
-}
-
-impl Seat {
-    const fn new(machine: Machine, place: Place) -> Self {
-        Self { machine, place, process: None, rest: None, kill: None }
-    }
-
-    const fn timer(&mut self, timer: Timer) -> &mut Option<Duration> {
-        match timer {
-            Timer::Rest => &mut self.rest,
-            Timer::Kill => &mut self.kill,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a supervisor keeps in a service directory: runit's files, with its types, modes and text.
 //!
-//! Everything goes through one descriptor of the directory, so a link that leads elsewhere later does
-//! not move what is written.
+//! Everything goes through one descriptor of the service directory and one of `supervise`, so a link that
+//! leads elsewhere later does not move what is written. Both may belong to a user with fewer rights, who
+//! plants and swaps what he likes: no link in `supervise` is followed, what is opened is looked at before it
+//! is used, and what is written is new. `supervise` and `log` themselves may be links that root or this
+//! user made.
 //!
 //! Source: system calls of `runsv` 2.1.2, in this order: `supervise`, `lock`, `control`, the record,
 //! `ok`. Files are written under a `.new` name and renamed.
@@ -13,8 +16,8 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, readlinkat},
-    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat},
+    fcntl::{AtFlags, Flock, FlockArg, OFlag, openat},
+    sys::stat::{FileStat, Mode, SFlag, fstat, fstatat},
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime,
@@ -27,7 +30,10 @@ use super::{
     machine::{Machine, Want},
     replace::{Replaced, Replacing, beside},
 };
-use crate::Error;
+use crate::{
+    Error,
+    trusted::{self, Distrust, Make, Reached, is},
+};
 
 /// What this supervisor tells beside runit's record, for clients: [`svproto::embedded`].
 pub const EMBEDDED: &str = files::EMBEDDED;
@@ -45,6 +51,7 @@ enum PidFile {
 pub(crate) struct Place {
     path: PathBuf,
     dir: OwnedFd,
+    supervise: OwnedFd,
     control: Option<OwnedFd>,
     ok: Option<OwnedFd>,
     /// What the file `pid` says.
@@ -61,25 +68,35 @@ pub(crate) struct Place {
 impl Place {
     /// Makes `supervise` if need be, also behind a dangling link, and takes the lock.
     pub(crate) fn claim(path: &Path) -> Result<Self, Error> {
-        let dir = open_dir(path)?;
-        if let Err(errno) = mkdirat(&dir, files::SUPERVISE, Mode::S_IRWXU) {
-            let at = || path.join(files::SUPERVISE);
-            if errno != Errno::EEXIST {
-                return Err(Error::io("make", &at(), errno));
+        Self::claim_at(open_dir(path)?, path)
+    }
+
+    /// The logger's place; `None` without a directory `log`.
+    pub(crate) fn claim_log(&self) -> Result<Option<Self>, Error> {
+        match trusted::enter(self.dir(), files::LOG, Make::Nothing) {
+            Ok(Reached { dir, .. }) => Self::claim_at(dir, &self.path.join(files::LOG)).map(Some),
+            Err(Distrust::Io { source, .. })
+                if matches!(
+                    source.raw_os_error(),
+                    Some(nix::libc::ENOENT | nix::libc::ENOTDIR)
+                ) =>
+            {
+                Ok(None)
             }
-            if let Ok(target) = readlinkat(&dir, files::SUPERVISE) {
-                // One level, as runsv: a missing parent shows when the lock is opened.
-                let made = mkdirat(&dir, Path::new(&target), Mode::S_IRWXU);
-                made.or_else(|errno| match errno {
-                    Errno::EEXIST | Errno::ENOENT => Ok(()),
-                    errno => Err(Error::io("make", &path.join(target), errno)),
-                })?;
-            }
+            Err(error) => Err(distrusted(&self.path, error)),
         }
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NONBLOCK;
+    }
+
+    fn claim_at(dir: OwnedFd, path: &Path) -> Result<Self, Error> {
+        // One level, as runsv: a missing parent is an error.
+        let supervise = trusted::enter(dir.as_fd(), files::SUPERVISE, Make::Last)
+            .map_err(|error| distrusted(path, error))?
+            .dir;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | GUARDED;
         let at = path.join(files::LOCK);
-        let lock = openat(&dir, files::LOCK, flags | OFlag::O_CLOEXEC, mode(0o600))
+        let lock = openat(&supervise, inside(files::LOCK), flags, mode(0o600))
             .map_err(|errno| Error::io("open", &at, errno))?;
+        check(&lock, SFlag::S_IFREG, "a regular file of one name", &at)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
             if errno == Errno::EWOULDBLOCK {
                 return Error::Held { dir: path.to_owned(), lock: at };
@@ -89,7 +106,18 @@ impl Place {
         let path = path.to_owned();
         let (replacing, pid) = (Replacing::where_is(&*lock), PidFile::Unwritten);
         let (control, ok, told, cannot_start) = (None, None, None, None);
-        Ok(Self { path, dir, _lock: lock, control, ok, pid, told, cannot_start, replacing })
+        Ok(Self {
+            path,
+            dir,
+            supervise,
+            _lock: lock,
+            control,
+            ok,
+            pid,
+            told,
+            cannot_start,
+            replacing,
+        })
     }
 
     /// Listens to requests.
@@ -111,19 +139,22 @@ impl Place {
             Ok(()) | Err(Errno::EEXIST) => (),
             Err(errno) => return Err(Error::io("make", &path, errno)),
         }
-        let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let opened = openat(&self.dir, name, flags, Mode::empty());
-        let fifo = opened.map_err(|errno| Error::io("open", &path, errno))?;
-        let stat = fstat(&fifo).map_err(|errno| Error::io("look at", &path, errno))?;
-        if is(&stat, SFlag::S_IFIFO) {
-            return Ok(fifo);
+        // Something else than a FIFO might do something only because it is opened.
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        let stat = fstatat(&self.supervise, inside(name), flags)
+            .map_err(|errno| Error::io("look at", &path, errno))?;
+        if !is(&stat, SFlag::S_IFIFO) {
+            return Err(Error::WrongType { path, expected: "a FIFO" });
         }
-        Err(Error::WrongType { path, expected: "a FIFO" })
+        let opened = openat(&self.supervise, inside(name), access | GUARDED, Mode::empty());
+        let fifo = opened.map_err(|errno| Error::io("open", &path, errno))?;
+        check(&fifo, SFlag::S_IFIFO, "a FIFO of one name", &path)?;
+        Ok(fifo)
     }
 
     #[cfg(not(target_vendor = "apple"))]
     fn make_fifo(&self, name: &str) -> nix::Result<()> {
-        nix::unistd::mkfifoat(&self.dir, name, mode(0o600))
+        nix::unistd::mkfifoat(&self.supervise, inside(name), mode(0o600))
     }
 
     /// There it goes by the path.
@@ -163,18 +194,23 @@ impl Place {
 
     /// Whether there is such a file that may be read, which is what `runsv` asks of `finish`.
     pub(crate) fn can_read(&self, name: &str) -> bool {
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        openat(&self.dir, name, flags, Mode::empty()).is_ok()
+        self.open_file(name, OFlag::empty()).is_some()
+    }
+
+    /// A regular file, for reading. Another one is not opened: a FIFO would be emptied, and some devices do
+    /// something.
+    fn open_file(&self, name: &str, more: OFlag) -> Option<OwnedFd> {
+        self.stat(name).filter(|stat| is(stat, SFlag::S_IFREG))?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = openat(&self.dir, name, flags | more, Mode::empty()).ok()?;
+        // It may have been exchanged since.
+        let stat = fstat(&file).ok()?;
+        is(&stat, SFlag::S_IFREG).then_some(file)
     }
 
     /// A small file's text; `None` without one, and for what is no regular file.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
-        let file = openat(&self.dir, name, flags, Mode::empty()).ok()?;
-        if !fstat(&file).is_ok_and(|stat| is(&stat, SFlag::S_IFREG)) {
-            return None;
-        }
+        let file = self.open_file(name, OFlag::O_NOFOLLOW)?;
         let mut text = [0; 64];
         let read = nix::unistd::read(&file, &mut text).ok()?;
         String::from_utf8(text.get(..read)?.to_vec()).ok()
@@ -209,7 +245,7 @@ impl Place {
 
     fn replace(&self, name: &str, text: &[u8], replaced: &mut Replaced) -> Result<(), Error> {
         self.replacing
-            .replace(self.dir.as_fd(), name, text, replaced)
+            .replace(self.supervise.as_fd(), inside(name), text, replaced)
             .map_err(|(doing, errno)| Error::io(doing, &self.path.join(beside(name)), errno))
     }
 }
@@ -282,9 +318,30 @@ fn label(time: UnixTime) -> Tai64n {
     label(time).or_else(|| label(UnixTime::EPOCH)).unwrap_or(Tai64n { secs: 0, nanos: 0 })
 }
 
-/// Whether a file is of this type.
-pub(crate) fn is(stat: &FileStat, kind: SFlag) -> bool {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == kind
+/// A file that somebody else may have put there: no link is followed, nobody is waited for, and no
+/// terminal becomes this process's.
+const GUARDED: OFlag =
+    OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
+
+/// The name in `supervise`.
+fn inside(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, name)| name)
+}
+
+/// Whether an open file is what is to be there. One with a second name is somebody else's, linked hither.
+fn check(file: &OwnedFd, kind: SFlag, expected: &'static str, path: &Path) -> Result<(), Error> {
+    let stat = fstat(file).map_err(|errno| Error::io("look at", path, errno))?;
+    if is(&stat, kind) && stat.st_nlink <= 1 {
+        return Ok(());
+    }
+    Err(Error::WrongType { path: path.to_owned(), expected })
+}
+
+fn distrusted(dir: &Path, error: Distrust) -> Error {
+    match error {
+        Distrust::Refused { at, why } => Error::Distrusted { path: dir.join(at), why },
+        Distrust::Io { at, doing, source } => Error::io(doing, &dir.join(at), source),
+    }
 }
 
 const fn mode(bits: nix::libc::mode_t) -> Mode {

@@ -23,7 +23,7 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, openat, renameat},
     sys::stat::Mode,
-    unistd::write,
+    unistd::{UnlinkatFlags, unlinkat, write},
 };
 
 /// How files are replaced where they are.
@@ -82,18 +82,22 @@ impl Replacing {
         replaced: &mut Replaced,
     ) -> Result<(), (&'static str, Errno)> {
         let new = beside(name);
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
-        let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
-        let file = openat(dir, &*new, flags | OFlag::O_CLOEXEC, readable)
-            .map_err(|errno| ("open", errno))?;
+        let file = make(dir, &new).map_err(|errno| ("open", errno))?;
         self.allocate(&file, text.len());
-        match write(&file, text) {
-            Ok(written) if written == text.len() => (),
-            Ok(_) => return Err(("write", Errno::ENOSPC)),
-            Err(errno) => return Err(("write", errno)),
+        let written = match write(&file, text) {
+            Ok(written) if written == text.len() => Ok(()),
+            Ok(_) => Err(("write", Errno::ENOSPC)),
+            Err(errno) => Err(("write", errno)),
+        };
+        let renamed = written.and_then(|()| {
+            self.keep(dir, name, replaced);
+            renameat(dir, &*new, dir, name).map_err(|errno| ("rename", errno))
+        });
+        if renamed.is_err() {
+            // What is full is not to be kept full by it.
+            let _gone = unlinkat(dir, &*new, UnlinkatFlags::NoRemoveDir);
         }
-        self.keep(dir, name, replaced);
-        renameat(dir, &*new, dir, name).map_err(|errno| ("rename", errno))
+        renamed
     }
 
     #[cfg(target_os = "linux")]
@@ -125,6 +129,24 @@ impl Replacing {
     #[cfg(not(target_os = "linux"))]
     #[expect(clippy::unused_self, reason = "it is for ext4")]
     const fn keep(self, _: BorrowedFd<'_>, _: &str, _: &mut Replaced) {}
+}
+
+/// A file that was not there. What is there under its name is of an earlier life or planted: it is neither
+/// followed nor written to, and its name is taken away.
+fn make(dir: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+    let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
+    let make = || openat(dir, name, flags | OFlag::O_CLOEXEC, readable);
+    match make() {
+        Err(Errno::EEXIST) => {
+            match unlinkat(dir, name, UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => (),
+                Err(errno) => return Err(errno),
+            }
+            make()
+        }
+        made => made,
+    }
 }
 
 /// The name under which a text is written first.

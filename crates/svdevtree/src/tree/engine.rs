@@ -12,8 +12,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use super::base;
-use crate::{Event, Options, Part, What, hook::Task};
+use super::{base, wire::Message};
+use crate::{Event, Options, Part, What};
 
 /// What supervises the services of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// What it gets when its keeper was killed: as much as it can do by itself.
+    /// What it gets when its guard was killed: as much as it can do by itself.
     const fn last_signal(self) -> Signal {
         match self {
             // SIGTERM to each `runsv`, and then it ends.
@@ -95,26 +95,20 @@ impl Engine {
     }
 }
 
-/// The engine's process: what the keeper executed becomes the engine.
-pub(super) fn main(task: &Task) -> i32 {
-    let Some(engine) = task.detail("ENGINE").and_then(|name| Engine::from_name(name)) else {
-        return 100;
-    };
-    let Some(base) = task.detail("BASE") else { return 100 };
-    let enabled = Path::new(base).join(base::ENABLED);
-    let keeper = task.detail("KEEPER").and_then(|pid| pid.to_str()?.parse().ok());
-    end_with_keeper(engine.last_signal());
-    if keeper != Some(nix::unistd::getppid().as_raw()) {
-        // It was killed before the signal was asked for.
-        return 111;
-    }
+/// The engine's process, below its guard; `order` is `engine NAME BASE MILLISECONDS`.
+pub(super) fn main(order: &Message) -> i32 {
+    let engine = Engine::from_name(order.field(1)).filter(|_| order.verb() == b"engine");
+    let Some(engine) = engine else { return 100 };
+    let base = Path::new(order.field(2));
+    let enabled = base.join(base::ENABLED);
+    end_with_parent(engine.last_signal());
     if let Some(program) = engine.program() {
         let mut command = Command::new(program);
         let error = command.arg(&enabled).current_dir(base).exec();
         say(&format!("cannot execute {program}: {error}"));
         return 111;
     }
-    let grace = task.detail("GRACE").and_then(|grace| grace.to_str()?.parse().ok());
+    let grace = order.number(3);
     let mut options = Options::new().observer(tell);
     if let Some(grace) = grace {
         options = options.kill_after(Duration::from_millis(grace));
@@ -128,14 +122,15 @@ pub(super) fn main(task: &Task) -> i32 {
     }
 }
 
+/// This process gets the signal when its parent ends.
 #[cfg(target_os = "linux")]
-fn end_with_keeper(signal: Signal) {
+pub(super) fn end_with_parent(signal: Signal) {
     let signal = rustix::process::Signal::from_named_raw(signal as i32);
     let _on_no_linux_refused = rustix::process::set_parent_process_death_signal(signal);
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn end_with_keeper(_: Signal) {}
+pub(super) const fn end_with_parent(_: Signal) {}
 
 /// For the engine's log: what went wrong and what was done, a line each.
 fn tell(event: &Event) {

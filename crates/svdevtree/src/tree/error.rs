@@ -46,8 +46,11 @@ pub enum TreeError {
         pids: Vec<u32>,
     },
     /// This program cannot be executed once more as the keeper of a tree.
-    #[error("cannot start the keeper of a tree: this program has no place for it")]
-    NoKeeper,
+    #[error("cannot start the keeper of a tree: {why}")]
+    NoKeeper {
+        /// Why not.
+        why: NoKeeper,
+    },
     /// The engine is not installed.
     #[error("cannot start {program}: there is none on PATH")]
     NoProgram {
@@ -109,6 +112,43 @@ pub enum TreeError {
     Client(#[from] svclient::Error),
 }
 
+/// Why a program cannot be executed once more as the keeper of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoKeeper {
+    /// Its `main` has not called [`become_keeper_if_asked`](crate::become_keeper_if_asked), and its tests
+    /// have no [`testkit!`](crate::testkit!).
+    #[error("this program does not begin with `svdevtree::become_keeper_if_asked()`")]
+    NotCalled,
+    /// It is setuid or setgid, or has file capabilities.
+    #[error("this program runs with more rights than whoever started it")]
+    Elevated,
+    /// The code is in a library that the program has loaded, a plug-in for one.
+    #[error(
+        "svdevtree is in a library that this program has loaded, and not in the program itself"
+    )]
+    Library,
+    /// Processes cannot be listed, nor ended.
+    #[error("nothing is mounted on /proc, without which processes cannot be found and ended")]
+    NoProc,
+}
+
+impl NoKeeper {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::NotCalled => {
+                "make `svdevtree::become_keeper_if_asked();` the first line of its `main`; in tests, write \
+                 `svdevtree::testkit!();` once"
+            }
+            Self::Elevated => "trees are for programs without elevated rights",
+            Self::Library => {
+                "name a program that begins with that line, svctl for one, with DevTree::keeper"
+            }
+            Self::NoProc => "mount it: mount -t proc proc /proc",
+        }
+    }
+}
+
 /// [`TreeError`] without its details, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -143,7 +183,7 @@ impl TreeError {
             Self::Held { .. } | Self::Supervised { .. } => TreeErrorKind::Held,
             Self::NotATree { .. } => TreeErrorKind::NotATree,
             Self::Survivors { .. } => TreeErrorKind::Survivors,
-            Self::NoKeeper | Self::NoProgram { .. } => TreeErrorKind::Missing,
+            Self::NoKeeper { .. } | Self::NoProgram { .. } => TreeErrorKind::Missing,
             Self::EngineEnded { .. } | Self::KeeperKilled { .. } => TreeErrorKind::Gone,
             Self::NotStarted { .. } => TreeErrorKind::NotStarted,
             Self::Deadline { .. } => TreeErrorKind::Deadline,
@@ -162,9 +202,7 @@ impl TreeError {
             }
             Self::Supervised { .. } => "end the supervisor that holds it",
             Self::Survivors { .. } => "they belong to another user, or hang in the kernel",
-            Self::NoKeeper => {
-                "name a program that links this crate, svctl for one, with DevTree::keeper"
-            }
+            Self::NoKeeper { why } => why.hint(),
             Self::NoProgram { .. } => "install it, or take the embedded engine",
             Self::EngineEnded { .. } | Self::KeeperKilled { .. } => "start the tree again",
             Self::Client(error) => return error.hint(),

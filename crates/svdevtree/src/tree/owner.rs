@@ -3,21 +3,16 @@
 use std::{
     ffi::OsStr,
     io,
-    os::{
-        fd::OwnedFd,
-        unix::{
-            net::UnixStream,
-            process::{CommandExt as _, ExitStatusExt as _},
-        },
-    },
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
 use super::{
-    base,
+    base::{self, Fate},
     error::TreeError,
+    keep::{self, Part},
     processes,
     wire::{Heard, Message, Wire},
 };
@@ -32,8 +27,8 @@ const NO_KEEPER: Duration = Duration::from_secs(2);
 /// What a keeper is to keep.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place<'a> {
-    /// This directory, which stays.
-    Base(&'a Path),
+    /// This directory.
+    Base(&'a Path, Fate),
     /// A fresh directory in this one, which goes when the owner does.
     In(&'a Path),
 }
@@ -42,7 +37,7 @@ pub(super) enum Place<'a> {
 #[derive(Debug)]
 pub(super) struct Owner {
     base: PathBuf,
-    temporary: bool,
+    fate: Fate,
     /// The keeper has said that it has the tree. Until then nothing in it is ours to end.
     kept: bool,
     child: Child,
@@ -59,32 +54,29 @@ impl Owner {
         program: Option<&Path>,
         deadline: Instant,
     ) -> Result<Self, TreeError> {
-        let (Place::Base(path) | Place::In(path)) = place;
+        let (path, fate) = match place {
+            Place::Base(path, fate) => (path, fate),
+            Place::In(path) => (path, Fate::Temporary),
+        };
         let program = match program {
-            Some(program) => program.to_owned(),
-            None => hook::program().ok_or(TreeError::NoKeeper)?,
+            Some(program) => {
+                hook::has_processes().map_err(|why| TreeError::NoKeeper { why })?;
+                program.to_owned()
+            }
+            None => hook::program().map_err(|why| TreeError::NoKeeper { why })?,
         };
         let fail = |error| TreeError::io("start the keeper of", path, error);
-        let (ours, theirs) = UnixStream::pair().map_err(fail)?;
-        let detail = hook::variable(match place {
-            Place::Base(_) => "BASE",
-            Place::In(_) => "PARENT",
-        });
-        let child = Command::new(&program)
-            .arg0("svdevtree-keeper")
-            .env(hook::ROLE, "keeper")
-            .env(detail, path)
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(fail)?;
-        let temporary = matches!(place, Place::In(_));
-        let (base, wire) = (path.to_owned(), Some(Wire::new(ours)));
-        let mut owner = Self { base, temporary: false, kept: false, child, wire, ended: None };
-        let answer = owner.hear(&["kept"], deadline, "get hold of")?;
+        let (child, wire) = keep::execute_as(&program, Part::Keeper, |command| {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            Ok(())
+        })
+        .map_err(fail)?;
+        let (base, wire) = (path.to_owned(), Some(wire));
+        let mut owner = Self { base, fate: Fate::Stays, kept: false, child, wire, ended: None };
+        let order = Message::new("keep").with(path).with(fate.name());
+        let answer = owner.ask(&order, &["kept"], deadline, "get hold of")?;
         owner.base = answer.field(1).into();
-        (owner.temporary, owner.kept) = (temporary, true);
+        (owner.fate, owner.kept) = (fate, true);
         Ok(owner)
     }
 
@@ -194,9 +186,7 @@ impl Owner {
         // Only with its lock: another program may have started the tree anew.
         let Ok(_lock) = base::lock(&self.base) else { return Vec::new() };
         let left = processes::end_marked(&self.base, Instant::now() + PATIENCE);
-        if self.temporary {
-            let _removed_already = std::fs::remove_dir_all(&self.base);
-        }
+        let _removed_already = base::remove(&self.base, self.fate);
         left
     }
 }

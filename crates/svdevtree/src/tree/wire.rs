@@ -4,13 +4,16 @@
 //! NUL, each ended by NUL. The first field is the verb.
 
 use std::{
+    ffi::OsStr,
+    fs::File,
     io::{self, Read as _, Write as _},
     net::Shutdown,
-    os::unix::{ffi::OsStrExt as _, net::UnixStream},
+    os::{
+        fd::AsFd as _,
+        unix::{ffi::OsStrExt as _, net::UnixStream},
+    },
     time::{Duration, Instant},
 };
-
-use std::ffi::OsStr;
 
 /// More than this is no message.
 const LONGEST: usize = 1 << 20;
@@ -59,6 +62,23 @@ pub(super) struct Wire {
     read: Vec<u8>,
 }
 
+/// How long a parent may take to say what is to be done.
+const FIRST_WORD: Duration = Duration::from_secs(10);
+
+/// Whether the socket was made by the parent, which is of this user.
+#[cfg(target_os = "linux")]
+fn is_of_parent(stream: &UnixStream) -> io::Result<bool> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    let is_parent = rustix::process::getppid() == Some(peer.pid);
+    Ok(is_parent && peer.uid == rustix::process::geteuid())
+}
+
+/// Whether the socket was made by this user; whose process it is, only Linux says.
+#[cfg(not(target_os = "linux"))]
+fn is_of_parent(stream: &UnixStream) -> io::Result<bool> {
+    Ok(crate::hook::peer(stream)? == nix::unistd::geteuid().as_raw())
+}
+
 /// What came.
 #[derive(Debug)]
 pub(super) enum Heard {
@@ -70,6 +90,23 @@ pub(super) enum Heard {
 }
 
 impl Wire {
+    /// The socket that is standard input, if its other end is the parent's; moved away from there, so that
+    /// nothing inherits it. With what the parent says first.
+    pub(super) fn from_parent() -> io::Result<(Self, Message)> {
+        let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        // What is no socket was not set up by an owner.
+        stream.peer_addr()?;
+        if !is_of_parent(&stream)? {
+            return Err(io::Error::other("it is not the parent's"));
+        }
+        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+        let mut wire = Self::new(stream);
+        match wire.hear_before(Instant::now() + FIRST_WORD)? {
+            Heard::Message(message) => Ok((wire, message)),
+            Heard::Nothing | Heard::End => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     pub(super) const fn new(stream: UnixStream) -> Self {
         Self { stream, read: Vec::new() }
     }

@@ -31,6 +31,12 @@ fn act() {
     std::process::exit(ended.map_or(111, |ended| i32::from(ended.code())));
 }
 
+/// This test binary, or another build of it, which is to be attacked for comparison.
+pub fn exe() -> PathBuf {
+    let named = std::env::var_os("SVDEVTREE_TEST_EXE").map(PathBuf::from);
+    named.unwrap_or_else(|| std::env::current_exe().unwrap())
+}
+
 /// Who supervises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
@@ -48,7 +54,7 @@ impl Who {
                 let role = if self == Self::Embedded { "supervise" } else { "scan" };
                 let mut at = std::ffi::OsString::from(format!("{DIR}="));
                 at.push(dir);
-                let exe = std::env::current_exe().unwrap();
+                let exe = exe();
                 let test = ["--exact", "acting::act", "--nocapture", "--test-threads=1"];
                 let mut words: Vec<_> =
                     vec!["env".into(), format!("{ROLE}={role}").into(), at, exe.into()];

@@ -104,7 +104,9 @@ fn an_engine_that_is_killed_takes_everything_with_it() {
     let mut victim = Victim::start("stay");
     victim.until_ready();
     kill(victim.named("svdevtree-engine"), Signal::SIGKILL).unwrap();
-    until("only the victim and its keeper", || (processes(&victim.token).len() == 2).then_some(()));
+    until("only the victim, keeper and guard", || {
+        (processes(&victim.token).len() == 3).then_some(())
+    });
     victim.kill();
     assert_eq!(victim.wait().signal(), Some(9));
     victim.until_nothing_is_left();
@@ -147,18 +149,82 @@ fn a_second_program_is_refused_and_told_who_has_the_tree() {
     tree.stop(soon()).unwrap();
 }
 
+/// In both orders, with the keeper's whole session, and at any moment of the start.
+#[test]
+fn a_program_and_its_keeper_that_are_killed_at_once_leave_nothing() {
+    let threads: Vec<_> = (0..3_u64)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                for round in 0..34_u64 {
+                    let mut victim = Victim::start("stay");
+                    if round % 3 == 0 {
+                        let said = victim.hear();
+                        assert!(said.starts_with("kit "), "{said}");
+                        // No event to wait for: the moment is to be any.
+                        std::thread::sleep(Duration::from_micros((thread * 34 + round) * 700));
+                    } else {
+                        victim.until_ready();
+                    }
+                    let keeper = victim.named("svdevtree-keeper");
+                    match round % 4 {
+                        0 => {
+                            victim.kill();
+                            kill(keeper, Signal::SIGKILL).unwrap();
+                        }
+                        1 => {
+                            kill(keeper, Signal::SIGKILL).unwrap();
+                            victim.kill();
+                        }
+                        2 => {
+                            // Neither hears of the other.
+                            kill(keeper, Signal::SIGSTOP).unwrap();
+                            victim.kill();
+                            kill(keeper, Signal::SIGKILL).unwrap();
+                        }
+                        _ => {
+                            victim.kill_group();
+                            nix::sys::signal::killpg(keeper, Signal::SIGKILL).unwrap();
+                        }
+                    }
+                    victim.wait();
+                    victim.until_nothing_is_left();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// The other two: the keeper ends what the guard had.
+#[test]
+fn a_guard_that_is_killed_takes_everything_with_it() {
+    let mut victim = Victim::start("stay");
+    victim.until_ready();
+    kill(victim.named("svdevtree-guard"), Signal::SIGKILL).unwrap();
+    until("only the victim and its keeper", || (processes(&victim.token).len() == 2).then_some(()));
+    victim.kill();
+    victim.wait();
+    victim.until_nothing_is_left();
+}
+
 #[test]
 fn what_a_crash_has_left_is_ended_before_a_tree_starts_again() {
     let place = tempfile::tempdir().unwrap();
     let base = place.path().join("tree");
     let mut victim = Victim::with_tree("stay", &base);
     victim.until_ready();
-    // All three at once, as the kernel does when it is out of memory.
-    let (keeper, engine) = (victim.named("svdevtree-keeper"), victim.named("svdevtree-engine"));
-    kill(engine, Signal::SIGSTOP).unwrap();
-    kill(keeper, Signal::SIGKILL).unwrap();
+    // All four at once, as the kernel does when it is out of memory.
+    let all =
+        ["svdevtree-keeper", "svdevtree-guard", "svdevtree-engine"].map(|it| victim.named(it));
+    for pid in all {
+        kill(pid, Signal::SIGSTOP).unwrap();
+    }
     victim.kill();
-    kill(engine, Signal::SIGKILL).unwrap();
+    for pid in all {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
     victim.wait();
     until("services alone", || (processes(&victim.token).len() == 3).then_some(()));
 

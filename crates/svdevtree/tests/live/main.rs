@@ -15,6 +15,8 @@
 #[allow(unused_macros, reason = "one of several users")]
 mod supervised;
 
+svdevtree::testkit!();
+
 mod acting;
 mod snapshot;
 mod tree;
@@ -26,11 +28,14 @@ mod runit {
     mod scenario;
 }
 
+mod asked;
 mod beyond;
 mod endings;
 mod first;
+mod full;
 mod kit;
 mod many;
+mod planted;
 mod scanning;
 mod thread;
 mod trees;

@@ -1,6 +1,7 @@
 //! Starting and stopping services by need, on a thread beside the view.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Read as _, Write as _},
     os::fd::{AsFd, BorrowedFd},
     os::unix::net::UnixStream,
@@ -17,7 +18,7 @@ use std::{
 use svcmgr::{Error, Goal, Op, Outcome, Request, ScanDir, Service, pursue};
 
 use super::stage::Stage;
-use crate::{cmd::act::deadline, exit::Exit};
+use crate::{cmd::act::deadline, exit::Exit, text};
 
 /// What the crew tells.
 pub(super) enum Said {
@@ -49,6 +50,9 @@ struct Job {
 
 /// A level that takes longer than this to get ready holds the next ones up no more.
 const READY: Duration = Duration::from_secs(60);
+
+/// How long a service may take that got SIGKILL.
+const AFTER_KILL: Duration = Duration::from_secs(5);
 
 impl Crew {
     /// Enables the services, each level when the one before is up.
@@ -202,26 +206,38 @@ fn judge(job: &Job, result: Result<Outcome, Error>, teller: &Teller) -> bool {
     false
 }
 
+/// All of a level at once. Each has its own time, so those with the same are asked together, and nobody's
+/// time is counted against another.
 fn stop(level: &[Job], teller: &Teller) {
+    let mut by_time: BTreeMap<Duration, Vec<&Job>> = BTreeMap::new();
     for job in level {
-        // All are told first, then waited for one by one: each has its own time.
-        let _told = Service::open(&job.dir).and_then(|service| service.send(Op::Down));
+        by_time.entry(job.kill_after).or_default().push(job);
     }
-    let begun = Instant::now();
-    for job in level {
-        let Ok(service) = Service::open(&job.dir) else { continue };
-        let left = job.kill_after.saturating_sub(begun.elapsed());
-        let request = Request::down().kill_after(left);
-        let deadline = deadline(left.saturating_add(Duration::from_secs(5)));
-        match pursue(&[service], &request, deadline).map(|mut all| all.pop()) {
-            Ok(Some(Ok(Outcome::Reached { took, .. }))) if took > left => {
-                let text = format!("had to be killed after {} s", job.kill_after.as_secs());
+    thread::scope(|scope| {
+        for (kill_after, jobs) in by_time {
+            scope.spawn(move || stop_together(&jobs, kill_after, teller));
+        }
+    });
+}
+
+fn stop_together(jobs: &[&Job], kill_after: Duration, teller: &Teller) {
+    // What was never started has no supervisor, and is down.
+    let opened = jobs.iter().filter_map(|&job| Some((job, Service::open(&job.dir).ok()?)));
+    let (jobs, services): (Vec<&Job>, Vec<Service>) = opened.unzip();
+    let deadline = deadline(kill_after.saturating_add(AFTER_KILL));
+    let Ok(outcomes) = pursue(&services, &Request::down().kill_after(kill_after), deadline) else {
+        return;
+    };
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(Outcome::Reached { took, .. }) if took >= kill_after => {
+                let text =
+                    format!("had to be killed after {}", text::span(kill_after.as_secs_f64()));
                 teller.failed(&job.name, text, Exit::Deadline);
             }
-            Ok(Some(Ok(Outcome::Reached { .. } | Outcome::Never { .. })) | None) => (),
-            Ok(Some(Ok(_))) => teller.failed(&job.name, "does not end", Exit::Deadline),
-            // One that was never started, or has lost its supervisor, is down.
-            Ok(Some(Err(_))) | Err(_) => (),
+            // One that has lost its supervisor is down.
+            Ok(Outcome::Reached { .. } | Outcome::Never { .. }) | Err(_) => (),
+            Ok(_) => teller.failed(&job.name, "does not end", Exit::Deadline),
         }
     }
 }

@@ -63,7 +63,8 @@ impl Stage {
         let mut tree = match &args.tree {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&args.file)),
-        };
+        }
+        .removed_at_end();
         // Before anything in it is touched: it may be another program's, and at work.
         let deadline = Instant::now() + STARTING;
         take(&mut tree, deadline).map_err(|error| refused(&error, output))?;
@@ -76,17 +77,8 @@ impl Stage {
         for gap in plan.gaps.iter().filter(|gap| gap.key != "after") {
             output.message(&printable(&format!("not here: {gap}")));
         }
-        // What an earlier run has left enabled is not to be started as it was.
         let services = tree.services_dir();
-        let begin = |tree: &mut DevTree| -> Result<(), TreeError> {
-            for service in tree.services()? {
-                if service.enabled {
-                    tree.disable(service.service.name(), deadline)?;
-                }
-            }
-            tree.start(deadline).map(drop)
-        };
-        begin(&mut tree).map_err(|error| refused(&error, output))?;
+        tree.start(deadline).map_err(|error| refused(&error, output))?;
         plan.write(&services).map_err(|error| build::refused(&error, output))?;
         Self::of(tree, &definitions, &logs, output)
     }
