@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use svproto::{DecodeError, Op, Unsupported, files};
+use svproto::{DecodeError, Op, Unsupported, files, op::Refusal};
 
 use crate::node;
 
@@ -248,6 +248,10 @@ impl Error {
             Self::NotSupervised { .. } => Some(
                 "start a supervisor there, or link the directory into the scan directory".into(),
             ),
+            Self::Unsupported {
+                source: Unsupported { reason: Refusal::VersionUnknown { .. }, .. },
+                ..
+            } => Some("name the version of the suite that runs there".into()),
             Self::Unsupported { .. } => None,
             Self::NotTakingRequests { .. } => {
                 Some("the supervisor may be stopped (SIGSTOP) or wedged; nothing was sent".into())

@@ -60,6 +60,7 @@ mod signal;
 mod stream;
 mod supervised;
 mod threads;
+mod versions;
 mod watch;
 
 pub use bulk::Bulk;
@@ -81,6 +82,7 @@ pub use stream::async_io;
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use stream::tokio;
 pub use supervised::{Group, Subscription, Supervised};
+pub use versions::{FoundVersion, Versions};
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{

@@ -55,6 +55,20 @@ pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Liveness, Error> {
     }
 }
 
+/// The supervisor's process, where the lock that it holds tells.
+pub(crate) fn supervisor(home: &Home, dialect: Dialect) -> Option<Pid> {
+    let liveness = match dialect {
+        Dialect::S6 => probe_lock(home).ok()?,
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => {
+            proc_locks::find(&node::stat(home.at(files::LOCK)).ok()??)
+        }
+    };
+    match liveness {
+        Liveness::Alive { supervisor } => supervisor,
+        Liveness::Dead | Liveness::Unknown => None,
+    }
+}
+
 /// Whether `supervise/ok` has a reader.
 pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
     match node::open_fifo(home.at(files::OK)) {

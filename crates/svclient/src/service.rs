@@ -152,6 +152,12 @@ impl Service {
         Self { version: Some(version), ..self }
     }
 
+    /// Whether [`Service::of_version`] named a version.
+    #[must_use]
+    pub const fn has_version(&self) -> bool {
+        self.version.is_some()
+    }
+
     /// What to call it in messages: the last component of its path, unless [`Service::named`].
     #[must_use]
     pub fn name(&self) -> &str {

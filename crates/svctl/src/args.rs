@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use svcmgr::{Dialect, Goal, State, UnixTime};
+use svcmgr::{Dialect, Goal, Op, State, UnixTime, Version, proto::version::NoVersion};
 
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
@@ -53,9 +53,10 @@ pub(crate) struct Global {
     /// The scan directory; else $SVDIR, else the first of the usual places that is in use
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// The suite that supervises, instead of finding out
-    #[arg(long, global = true, value_name = "SUITE", value_parser = parse_dialect)]
-    pub(crate) suite: Option<Dialect>,
+    /// The suite that supervises, instead of finding out; with its version, as in s6=2.15.1, where a
+    /// request depends on it
+    #[arg(long, global = true, value_name = "SUITE", value_parser = parse_suite)]
+    pub(crate) suite: Option<Whose>,
     /// Units of the system's systemd: all of its services beside those of the scan directory, and
     /// names that are in no scan directory
     #[arg(long, global = true)]
@@ -105,6 +106,8 @@ pub(crate) enum Command {
     Reload(Later<Send>),
     #[command(flatten)]
     Signal(Signal),
+    /// Send any request of the table of suites (svctl-dialects), in the suite's own letters
+    Send(Later<SendAny>),
     /// Stop services and end their supervisors, and wait until they are gone
     Exit(Later<Exit>),
     /// Wait until services are as named; asks for nothing
@@ -211,6 +214,27 @@ pub(crate) struct Named {
 pub(crate) struct Send {
     #[command(flatten)]
     pub(crate) named: Named,
+}
+
+/// Arguments of `send`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendAny {
+    /// What to send: a word of the table, or several with commas, which the supervisor reads at once
+    #[arg(value_name = "REQUEST", value_parser = parse_ops)]
+    pub(crate) ops: Ops,
+    #[command(flatten)]
+    pub(crate) named: Named,
+}
+
+/// Requests in one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ops(pub(crate) Vec<Op>);
+
+/// A suite, and the version of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whose {
+    pub(crate) dialect: Dialect,
+    pub(crate) version: Option<Version>,
 }
 
 /// How long to wait.
@@ -366,6 +390,34 @@ pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
 /// The goals without a time.
 pub(crate) const GOALS: [&str; 7] =
     ["up", "ready", "down", "finished", "restarted", "gone", "as-wanted"];
+
+fn parse_suite(text: &str) -> Result<Whose, String> {
+    let (name, version) = match text.split_once('=') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let dialect = parse_dialect(name)?;
+    let version = version.map(|text| text.parse().map_err(|why: NoVersion| why.to_string()));
+    Ok(Whose { dialect, version: version.transpose()? })
+}
+
+fn parse_ops(text: &str) -> Result<Ops, String> {
+    let known = |word: &str| {
+        let found = Op::all().find(|op| op.name() == word);
+        found.ok_or_else(|| {
+            let words: Vec<_> = Op::all().map(Op::name).collect();
+            format!("requests are {}", words.join(", "))
+        })
+    };
+    let ops = text.split(',').map(known).collect::<Result<Vec<_>, _>>()?;
+    match ops.last() {
+        // By itself it would do nothing: each write begins with the service and its process.
+        Some(last @ (Op::ToMain | Op::ToLog | Op::ToProcess | Op::ToGroup)) => {
+            Err(format!("`{last}` says to whom the next request goes; name that, too: {text},hup"))
+        }
+        _ => Ok(Ops(ops)),
+    }
+}
 
 fn parse_dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|error: svcmgr::proto::dialect::UnknownDialect| error.to_string())

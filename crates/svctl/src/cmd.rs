@@ -34,9 +34,12 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Down(act) => act::run(global, act, act::DOWN, &mut output),
         Command::Once(act) => act::run(global, act, act::ONCE, &mut output),
         Command::Restart(act) => act::run(global, act, act::RESTART, &mut output),
-        Command::Reload(args) => send::run(global, &args.named, send::reload, &mut output),
+        Command::Reload(args) => send::run(global, &args.named, &send::Ask::Reload, &mut output),
         Command::Signal(signal) => {
-            send::run(global, &signal.send.named, |_| signal.op, &mut output)
+            send::run(global, &signal.send.named, &send::Ask::These(&[signal.op]), &mut output)
+        }
+        Command::Send(args) => {
+            send::run(global, &args.named, &send::Ask::These(&args.ops.0), &mut output)
         }
         Command::Exit(args) => act::exit(global, args, &mut output),
         Command::Wait(args) => act::wait(global, args, &mut output),
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {
-            decode::run(file, dialect.or(global.suite), &mut output)
+            decode::run(file, dialect.or(global.suite.map(|whose| whose.dialect)), &mut output)
         }
     };
     output.finish(exit)

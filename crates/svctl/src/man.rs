@@ -141,8 +141,8 @@ fn dialects() -> String {
     page.control("SH", ["DESCRIPTION"]);
     page.text([roman(
         "A request is a byte, or two, in supervise/control. What a suite has no byte for is refused, and \
-         nothing similar is sent instead. Some letters need a version of their suite that is not known to \
-         have them unless it is named.",
+         nothing similar is sent instead. Some letters need a version of their suite: svctl finds it out, \
+         or is told with --suite. svctl send takes every word.",
     )]);
     for (column, dialect) in Dialect::ALL.into_iter().enumerate() {
         page.control("SH", [dialect.name().to_uppercase().as_str()]);

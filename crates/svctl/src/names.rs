@@ -13,7 +13,11 @@ use svcmgr::{
     systemd::{Bus, unit_in},
 };
 
-use crate::{args::Global, exit::Exit, output::Output};
+use crate::{
+    args::{Global, Whose},
+    exit::Exit,
+    output::Output,
+};
 
 /// A service as the user named it, or why it cannot be used.
 pub(crate) struct Target {
@@ -47,8 +51,8 @@ pub(crate) fn find(
         None => seen.insert(PathBuf::from(&target.name)),
     });
     for target in &targets {
-        if let Some(dialect) = global.suite {
-            doubt(target, dialect, output);
+        if let Some(whose) = global.suite {
+            doubt(target, whose.dialect, output);
         } else if global.verbose {
             explain(target, output);
         }
@@ -251,7 +255,7 @@ impl<'a> Finder<'a> {
     fn target(&self, service: Service) -> Target {
         let (name, path) = (service.name().to_owned(), service.dir().to_owned());
         let service = match self.global.suite {
-            Some(dialect) => with_dialect(&path, dialect, &name),
+            Some(whose) => of_suite(&path, whose, &name),
             None => Ok(service),
         };
         Target { name, path: Some(path), found: service.map(found) }
@@ -260,7 +264,7 @@ impl<'a> Finder<'a> {
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
         let name = name.to_string_lossy().into_owned();
         let service = match self.global.suite {
-            Some(dialect) => with_dialect(&path, dialect, &name),
+            Some(whose) => of_suite(&path, whose, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
         };
         Target { name, path: Some(path), found: service.map(found) }
@@ -278,8 +282,12 @@ fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoT
     })
 }
 
-fn with_dialect(path: &Path, dialect: Dialect, name: &str) -> Result<Service, Error> {
-    Service::with_dialect(path, dialect).map(|service| service.named(name))
+fn of_suite(path: &Path, whose: Whose, name: &str) -> Result<Service, Error> {
+    let service = Service::with_dialect(path, whose.dialect)?.named(name);
+    Ok(match whose.version {
+        Some(version) => service.of_version(version),
+        None => service,
+    })
 }
 
 fn explain(target: &Target, output: &mut Output) {

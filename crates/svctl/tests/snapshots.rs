@@ -106,7 +106,11 @@ fn actions() {
     for line in ["down web", "down web", "up web", "restart web", "down web", "once web"] {
         session.types(line);
     }
-    for line in ["pause web", "cont web", "hup web", "reload web", "abort web", "winch web"] {
+    for line in ["pause web", "cont web", "hup web"] {
+        session.types(line);
+    }
+    session.types("wait --for down web");
+    for line in ["reload web", "send alarm web", "send term web", "abort web", "winch web"] {
         session.types(line);
     }
     for line in ["up --no-wait web", "-q up web", "up web --for up-for=100ms", "exit web"] {

@@ -252,6 +252,12 @@ impl Op {
         }
     }
 
+    /// Whether only some versions of this dialect have it.
+    #[must_use]
+    pub fn depends_on_version(self, dialect: Dialect) -> bool {
+        SINCE.iter().any(|since| since.dialect == dialect && since.op == self)
+    }
+
     /// Whether every version of every dialect is asked for it with the same bytes: who sends them
     /// need not know whose the directory is.
     #[must_use]

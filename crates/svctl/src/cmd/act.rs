@@ -57,7 +57,7 @@ pub(crate) fn run(global: &Global, act: &Act, deed: Deed, output: &mut Output) -
 
 pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> Exit {
     if exit.when_ended {
-        return send::run(global, &exit.named, |_| Op::Exit, output);
+        return send::run(global, &exit.named, &send::Ask::These(&[Op::Exit]), output);
     }
     carry_out(global, &exit.named, &exit.waiting, None, EXIT, output)
 }

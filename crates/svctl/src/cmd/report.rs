@@ -2,7 +2,7 @@
 
 mod say;
 
-use svcmgr::{Error, Goal, Outcome, Service, Supervised, UnixTime, Why};
+use svcmgr::{Error, Goal, Outcome, Service, Supervised, UnixTime, Why, proto::cause::Cause};
 
 use crate::{
     exit::Exit,
@@ -15,6 +15,8 @@ use crate::{
 pub(crate) enum Done {
     /// The request of this name.
     Sent(&'static str),
+    /// The request of this name was not sent: there is no process to do anything about.
+    NotUp(&'static str),
     Waited(Outcome),
 }
 
@@ -137,6 +139,11 @@ fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) 
         // How it stands right after; a request may not be read yet.
         Done::Sent(op) => {
             return unwaited(service, "sent", None, &format!("sent `{op}`"), Exit::Done);
+        }
+        Done::NotUp(op) => {
+            let why = Cause::NotUp.about("").to_string();
+            let words = format!("{why}, so `{op}` was not sent");
+            return unwaited(service, "never", Some(&why), &words, Exit::Negative);
         }
         Done::Waited(Outcome::NotAsked) => {
             let why = "the deadline passed before its turn, and nothing was asked";

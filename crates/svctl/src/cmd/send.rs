@@ -1,6 +1,11 @@
-//! Sending one request to every named service, without waiting for what comes of it.
+//! Sending requests to every named service, without waiting for what comes of them.
 
-use svcmgr::{Goal, Op, Supervised};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use svcmgr::{Dialect, Error, Goal, Op, Service, Supervised, Versions};
 
 use super::{
     act::usable,
@@ -14,28 +19,109 @@ use crate::{
     output::Output,
 };
 
-/// Sends what `op` says for each.
-pub(crate) fn run(
-    global: &Global,
-    named: &Named,
-    op: impl Fn(&dyn Supervised) -> Op,
-    output: &mut Output,
-) -> Exit {
+/// What to send.
+pub(crate) enum Ask<'a> {
+    /// Each of these, in one write.
+    These(&'a [Op]),
+    /// What "read your configuration again" is for the service.
+    Reload,
+}
+
+impl Ask<'_> {
+    /// What may depend on the version of the suite.
+    fn depends_on(&self) -> &[Op] {
+        match self {
+            Self::These(ops) => ops,
+            Self::Reload => &[Op::Reload],
+        }
+    }
+}
+
+/// Sends it.
+pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Output) -> Exit {
     let targets = match names::find(global, &named.services, output) {
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let found = usable(&targets);
-    let send = |found: &Found| {
-        let op = op(&**found);
-        found.send(op).map(|()| Done::Sent(op.name()))
-    };
-    let results = found.iter().map(send).collect();
+    let mut versions = Versions::new();
+    let known: Vec<Found> = usable(&targets)
+        .into_iter()
+        .map(|found| of_version(found, ask.depends_on(), &mut versions, output))
+        .collect();
+    let results = known.iter().map(|found| send(found, ask)).collect();
     report(targets, results, Asked { goal: Goal::Known, word: None, at: now() }, output)
+}
+
+fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
+    let reload = [reload(&**found)];
+    let (ops, word) = match ask {
+        Ask::These(ops) => (*ops, None),
+        Ask::Reload => (&reload[..], Some("reload")),
+    };
+    let Some(&first) = ops.last() else { return Ok(Done::Sent("")) };
+    // What only signals has nothing to do where no process is. An error shows when it is sent.
+    let word = word.unwrap_or(first.name());
+    if ops.iter().all(|op| only_signals(*op))
+        && let Some(service) = found.directory()
+        && service
+            .status()
+            .is_ok_and(|seen| seen.reading.facts().is_some_and(|it| it.pid.is_none()))
+        && ops.iter().all(|op| found.accepts(*op))
+    {
+        return Ok(Done::NotUp(word));
+    }
+    match (ops, found.directory()) {
+        ([op], _) => found.send(*op)?,
+        (ops, Some(service)) => service.send_all_before(ops, Instant::now() + AT_ONCE)?,
+        // Elsewhere there is no one write of several.
+        (ops, None) => ops.iter().try_for_each(|op| found.send(*op))?,
+    }
+    Ok(Done::Sent(first.name()))
+}
+
+/// How long a full FIFO is waited for.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What does nothing but to send a signal that a service is to act upon.
+const fn only_signals(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Hup
+            | Op::Alarm
+            | Op::Interrupt
+            | Op::Quit
+            | Op::Usr1
+            | Op::Usr2
+            | Op::Abort
+            | Op::Winch
+            | Op::Reload
+    )
 }
 
 /// What "read your configuration again" is: the request of that name where there is one, else
 /// SIGHUP, as for `sv reload`.
-pub(crate) fn reload(service: &dyn Supervised) -> Op {
-    if service.accepts(Op::Reload) { Op::Reload } else { Op::Hup }
+fn reload(service: &dyn Supervised) -> Op {
+    if service.accepts(Op::Reload) || names_a_signal(service) { Op::Reload } else { Op::Hup }
+}
+
+/// Whether somebody wrote down which signal it is. A suite that does not read it would send another,
+/// of which the service may die: it is asked all the same, and refuses.
+fn names_a_signal(service: &dyn Supervised) -> bool {
+    let s6 = service.directory().filter(|it| it.dialect() == Some(Dialect::S6));
+    s6.is_some_and(|service| service.dir().join("reload-signal").symlink_metadata().is_ok())
+}
+
+/// The same service, whose version is known where one of the requests depends on it and it can be
+/// found out.
+fn of_version(found: Found, ops: &[Op], versions: &mut Versions, output: &mut Output) -> Found {
+    let depends = |service: &&Service| {
+        let Some(dialect) = service.dialect() else { return false };
+        ops.iter().any(|op| op.depends_on_version(dialect)) && !service.has_version()
+    };
+    let Some(service) = found.directory().filter(depends) else { return found };
+    let Some(known) = versions.of(service) else { return found };
+    if output.verbose {
+        output.message(&format!("{}: {known}", found.name()));
+    }
+    Arc::new(service.clone().of_version(known.version))
 }

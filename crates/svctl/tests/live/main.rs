@@ -18,6 +18,7 @@ mod supervised;
 mod here;
 mod native;
 mod own;
+mod requests;
 mod schema;
 mod sentences;
 mod sessions;
@@ -54,4 +55,24 @@ say_to_all! {
     names_patterns_and_the_scan_directory_are_understood
     another_user_is_told_what_he_may_not_do
     decode_reads_the_record_where_it_lies
+}
+
+/// The same, of a module of its own.
+mod asked {
+    macro_rules! say_requests {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::requests, runit Runit $($sentence)*);
+            of_suite!(crate::requests, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::requests, encore Encore $($sentence)*);
+            of_suite!(crate::requests, s6 S6 $($sentence)*);
+            of_suite!(crate::requests, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_requests! {
+        what_depends_on_the_version_asks_which_it_is
+        reload_is_the_signal_that_the_service_names_or_none
+        a_signal_to_what_is_down_is_no_success
+        every_request_of_the_table_can_be_sent
+    }
 }

@@ -1,0 +1,149 @@
+//! Requests of every kind: what depends on the version of a suite, what needs a process, all of them.
+
+use std::{fs, process::Command};
+
+use svcmgr::{Dialect, Op, Version};
+
+use crate::{
+    sentences::{act, until, until_state},
+    supervised::{Suite, Supervised},
+};
+
+/// Writes down each signal that it gets.
+const WRITES_DOWN: &str = "for name in HUP USR1 USR2 QUIT; do trap \"echo $name >>got\" $name; done\n\
+                           : >ready\nwhile :; do sleep 0.02; done";
+
+/// What the package manager says, which is not what svctl asks.
+fn packaged(package: &str) -> Option<Version> {
+    let asked = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output();
+    let told = String::from_utf8(asked.ok()?.stdout).ok()?;
+    told.parse().ok()
+}
+
+fn version(suite: Suite) -> Option<Version> {
+    matches!(suite, Suite::S6 | Suite::Daemontools).then(|| packaged(suite.name())).flatten()
+}
+
+fn dialect(suite: Suite) -> Dialect {
+    suite.name().parse().unwrap()
+}
+
+fn writing_down(suite: Suite, also: &[(&str, &str)]) -> Supervised {
+    let mut supervised = Supervised::prepare(suite, WRITES_DOWN);
+    for (name, content) in also {
+        supervised.file(name, content);
+    }
+    supervised.supervise();
+    until(&supervised, |row| row["state"] == "up" && supervised.dir().join("ready").exists());
+    supervised
+}
+
+fn got(supervised: &Supervised) -> String {
+    fs::read_to_string(supervised.dir().join("got")).unwrap_or_default()
+}
+
+/// `family.md` 33: nobody has to say which daemontools it is.
+pub fn what_depends_on_the_version_asks_which_it_is(suite: Suite) {
+    let supervised = writing_down(suite, &[]);
+    let answer = Op::Usr1.control_bytes(dialect(suite), version(suite));
+    let said = act(&supervised, &["usr1", "-v"]);
+    assert_eq!(said.code, i32::from(answer.is_err()), "{said:?}");
+    match answer {
+        Ok(_) => drop(until(&supervised, |_| got(&supervised) == "USR1\n")),
+        Err(why) => assert!(said.err.contains(&why.to_string()), "{why}: {said:?}"),
+    }
+    if suite == Suite::Daemontools {
+        assert!(said.err.contains("by dpkg, package daemontools"), "{said:?}");
+        assert!(said.err.contains("(pid "), "{said:?}");
+    }
+    // The user's word is taken before that of anything else.
+    let word = format!("--suite={}=0.76-8", suite.name());
+    let told = act(&supervised, &["quit", &word]);
+    assert_eq!(told.code, i32::from(suite == Suite::Daemontools), "{told:?}");
+    assert_eq!(told.err.contains("only from 0.76-9 on"), suite == Suite::Daemontools, "{told:?}");
+    let none = act(&supervised, &["quit", &format!("--suite={}=new", suite.name())]);
+    assert!(none.code == 100 && none.err.contains("not a version"), "{none:?}");
+}
+
+/// `family.md` 32: what `s6-svc -l` does, where there is one.
+pub fn reload_is_the_signal_that_the_service_names_or_none(suite: Suite) {
+    let supervised = writing_down(suite, &[("reload-signal", "USR1\n")]);
+    let reloads = version(suite) >= Some(Version([2, 15, 1, 0])) && suite == Suite::S6;
+    let said = act(&supervised, &["reload"]);
+    if suite != Suite::S6 {
+        // It means nothing to them.
+        assert_eq!(said.code, 0, "{said:?}");
+        until(&supervised, |_| got(&supervised) == "HUP\n");
+    } else if reloads {
+        assert_eq!(said.code, 0, "{said:?}");
+        until(&supervised, |_| got(&supervised) == "USR1\n");
+    } else {
+        // SIGHUP may end what reloads by another signal.
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.err.contains("s6 has `reload` only from 2.15.1 on"), "{said:?}");
+        assert_eq!(got(&supervised), "");
+        fs::remove_file(supervised.dir().join("reload-signal")).unwrap();
+        assert_eq!(act(&supervised, &["reload"]).code, 0);
+        until(&supervised, |_| got(&supervised) == "HUP\n");
+    }
+}
+
+/// `daemons.md` 13.
+pub fn a_signal_to_what_is_down_is_no_success(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, WRITES_DOWN);
+    supervised.file("down", "");
+    supervised.supervise();
+    until_state(&supervised, "down");
+    for word in ["reload", "hup"] {
+        let said = act(&supervised, &[word]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.err.contains(&format!("it is not up, so `{word}` was not sent")), "{said:?}");
+        let row = act(&supervised, &[word, "--json"]).json()[0].take();
+        assert_eq!((&row["outcome"], &row["state"]), (&"never".into(), &"down".into()));
+    }
+    // These are about what is to be, and no signal alone.
+    assert_eq!(act(&supervised, &["down"]).code, 0);
+    assert_eq!(act(&supervised, &["up"]).code, 0);
+}
+
+/// `family.md` 22: the table of the README, one request after the other.
+pub fn every_request_of_the_table_can_be_sent(suite: Suite) {
+    let supervised = Supervised::start(
+        suite,
+        "trap : HUP ALRM INT QUIT USR1 USR2 ABRT WINCH\nwhile :; do : >ready; sleep 0.02; done",
+    );
+    let ready = supervised.dir().join("ready");
+    let listens = || {
+        let _none_yet = fs::remove_file(&ready);
+        until(&supervised, |row| row["state"] == "up" && ready.exists());
+    };
+    listens();
+    let ends = |op: &Op| matches!(op, Op::Exit | Op::StopExit);
+    for op in Op::all().filter(|op| !ends(op)).chain(Op::all().filter(ends)) {
+        let answer = op.control_bytes(dialect(suite), version(suite));
+        let word = match op {
+            Op::ToMain | Op::ToLog | Op::ToProcess | Op::ToGroup => format!("{op},cont"),
+            _ => op.to_string(),
+        };
+        let said = act(&supervised, &["send", &word]);
+        assert_eq!(said.code, i32::from(answer.is_err()), "{word}: {said:?}");
+        match answer {
+            Ok(_) => assert!(said.out.contains(": sent `"), "{said:?}"),
+            Err(why) => assert!(said.err.contains(&why.to_string()), "{why}: {said:?}"),
+        }
+        if ends(&op) && answer.is_ok() {
+            break;
+        }
+        if op == Op::GroupPause && answer.is_ok() {
+            // Only the next of the table ends it for what the process has started.
+            continue;
+        }
+        // Whatever it did, the next needs a process.
+        assert_eq!(act(&supervised, &["send", "cont,up"]).code, 0);
+        listens();
+    }
+    let alone = act(&supervised, &["send", "to-log"]);
+    assert!(alone.code == 100 && alone.err.contains("to-log,hup"), "{alone:?}");
+    let unknown = act(&supervised, &["send", "stay"]);
+    assert!(unknown.code == 100 && unknown.err.contains("stay-down"), "{unknown:?}");
+}
