@@ -112,6 +112,15 @@ pub enum Error {
         /// The entry of the scan directory that leads to it.
         link: PathBuf,
     },
+    /// Somebody who is neither the caller nor root may change a scan directory, or one above it, and so
+    /// decide what is started, and by whom.
+    #[error("cannot use {}: {who} may change it", path.display())]
+    Untrusted {
+        /// The directory, or the link on the way to it.
+        path: PathBuf,
+        /// Who, as in "user 1000".
+        who: String,
+    },
     /// An entry of a scan directory is no link, so it is not for the library to remove.
     #[error("cannot disable {}: it is {found}, not a symbolic link", path.display())]
     NotALink {
@@ -188,6 +197,8 @@ pub enum ErrorKind {
     EnabledAs,
     /// An entry of a scan directory is no link.
     NotALink,
+    /// Somebody else may change a scan directory.
+    Untrusted,
     /// A right is missing.
     Denied,
     /// The operating system refused for another reason.
@@ -222,6 +233,7 @@ impl Error {
             Self::NameTaken { .. } => ErrorKind::NameTaken,
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
             Self::NotALink { .. } => ErrorKind::NotALink,
+            Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Other { kind, .. } => *kind,
             Self::Io { .. } => ErrorKind::Io,
@@ -274,6 +286,9 @@ impl Error {
             Self::EnabledAs { .. } => {
                 Some("to a scanner two links to one directory are one service".into())
             }
+            Self::Untrusted { .. } => Some(
+                "do it as the user that it belongs to, or take the right to write there from others first".into(),
+            ),
             Self::NotALink { .. } => Some(
                 "only links are removed; a service directory that stands in the scan directory \
                  itself is kept down by a file named down"

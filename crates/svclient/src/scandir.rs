@@ -3,6 +3,7 @@
 
 mod disable;
 mod enable;
+mod ground;
 mod scanner;
 mod survey;
 

@@ -4,14 +4,13 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use svproto::{Dialect, Op, files, scan::ScanOp};
 
-use super::{ScanDir, Scanner};
+use super::{ScanDir, Scanner, ground::Ground};
 use crate::{
     Error, Liveness, Observation, Service, WatchKey, WatchSet, node, pursue::at_the_latest,
 };
@@ -56,7 +55,7 @@ pub enum Ended {
 impl ScanDir {
     /// Removes the link of a service from this scan directory, ends the service, its logger and
     /// their supervisors, and waits until no supervisor is left or `deadline` passes. Nothing but a
-    /// symbolic link is ever removed.
+    /// symbolic link is ever removed, and it is the one that was looked at.
     ///
     /// | suite | what ends them |
     /// |---|---|
@@ -75,12 +74,15 @@ impl ScanDir {
     /// # Errors
     ///
     /// Before anything is changed: [`Error::BadName`], [`Error::NotFound`], [`Error::NotALink`],
+    /// [`Error::Untrusted`] where somebody else may change the scan directory or one above it,
     /// [`Error::Denied`] where this user may not watch or ask the service, tell the scanner or
     /// remove the link. What fails afterwards is in [`Disabled`], for the link is gone then.
     pub fn disable(&self, name: impl AsRef<OsStr>, deadline: Instant) -> Result<Disabled, Error> {
         let name = name.as_ref();
-        let link = self.entry(name)?;
-        let target = self.dir.join(target_of(&link)?);
+        super::require_entry(name)?;
+        let ground = Ground::reach(&self.dir)?;
+        let link = ground.link(name)?;
+        let target = self.dir.join(&link.to);
         let end = match Service::open(&target) {
             Ok(service) => Some(End::begin(service.named(name.to_string_lossy()))?),
             Err(Error::NotFound { .. } | Error::NotAService { .. } | Error::WrongType { .. }) => {
@@ -97,8 +99,7 @@ impl ScanDir {
             end.may_be_asked(scanner.scanner())?;
         }
 
-        fs::remove_file(&link)
-            .map_err(|source| Error::os("remove a link from", &self.dir, "write", source))?;
+        ground.remove(name, &link)?;
         let unlinked = Instant::now();
         // One that does not read will not do it; then the supervisors are asked, without delay.
         let scanner = scanner.tell(&self.dir, ScanOp::RescanAndPrune, unlinked);
@@ -111,20 +112,6 @@ impl ScanDir {
         };
         Ok(Disabled { service, scanner, ended, took: unlinked.elapsed() })
     }
-}
-
-/// Where a link leads, by its own word.
-fn target_of(link: &Path) -> Result<PathBuf, Error> {
-    let look = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::NotFound { path: link.to_owned() },
-        _ => Error::os("read the link", link, "search", source),
-    };
-    let found = link.symlink_metadata().map_err(look)?;
-    if !found.file_type().is_symlink() {
-        let found = node::stat(link)?.map_or("no link", |stat| node::what(&stat));
-        return Err(Error::NotALink { path: link.to_owned(), found });
-    }
-    fs::read_link(link).map_err(look)
 }
 
 /// The end of a service and its logger, watched from before it is asked for.
@@ -213,7 +200,7 @@ fn is_held(seen: &BTreeMap<WatchKey, Result<Observation, Error>>, key: WatchKey)
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use nix::sys::stat::Mode;
 

@@ -4,14 +4,13 @@
 use std::{
     ffi::OsStr,
     io,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use svproto::{Reading, scan::ScanOp};
 
-use super::{ScanDir, Scanner, leads_to};
+use super::{ScanDir, Scanner, ground::Ground, leads_to};
 use crate::{Error, Observation, Service, WatchSet, node, pursue::at_the_latest};
 
 /// What enabling a service came to.
@@ -84,8 +83,9 @@ impl ScanDir {
     /// # Errors
     ///
     /// Before anything is changed: the errors of [`Service::open`], [`Error::BadName`],
-    /// [`Error::NameTaken`], [`Error::EnabledAs`], [`Error::Denied`] where this user may not watch
-    /// the service, tell the scanner or make the link.
+    /// [`Error::NameTaken`], [`Error::EnabledAs`], [`Error::Untrusted`] where somebody who is neither the
+    /// caller nor root may change the scan directory or one above it, [`Error::Denied`] where this user
+    /// may not watch the service, tell the scanner or make the link.
     ///
     /// With the link in place, so that the same call goes on from there:
     /// [`Error::ScannerNotTakingRequests`], and, once the deadline has passed, what stands in the
@@ -110,10 +110,11 @@ impl ScanDir {
     ) -> Result<Enabled, Error> {
         let link = self.entry(name)?;
         let scanner = self.open_scanner()?;
+        let ground = Ground::reach(&self.dir)?;
         let mut watch = WatchSet::new()?;
         let (_, mut seen) = watch.add_and_look(service)?;
 
-        let origin = self.link(name, target)?;
+        let origin = self.link(&ground, name, target)?;
         let linked = Instant::now();
         let scanner = scanner.tell(&self.dir, ScanOp::Rescan, deadline)?;
         let mut is_late = false;
@@ -142,7 +143,7 @@ impl ScanDir {
     }
 
     /// Makes the link, unless it is there.
-    fn link(&self, name: &OsStr, target: &Path) -> Result<Link, Error> {
+    fn link(&self, ground: &Ground, name: &OsStr, target: &Path) -> Result<Link, Error> {
         let link = self.dir.join(name);
         let Some(stat) = node::stat(target)? else {
             return Err(Error::NotFound { path: target.to_owned() });
@@ -156,7 +157,7 @@ impl ScanDir {
             return Err(Error::EnabledAs { dir: target.to_owned(), link: other });
         }
         // The call itself does not show half a link and replaces nothing, as renaming one would.
-        match symlink(target, &link) {
+        match ground.make(name, target) {
             Ok(()) => Ok(Link::Made),
             // Somebody else was quicker.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => {

@@ -274,3 +274,28 @@ fn a_process_that_its_user_stops_is_ended() {
     let owner = format!("{THIEF}:{THIEF}");
     assert_eq!(told(&build(&definition, &out, &["--owner", &owner]).output().unwrap()).0, Some(0));
 }
+
+/// A link that root makes in a scan directory is a program that root starts.
+#[test]
+fn nobody_leads_root_s_link_into_another_scan_directory() {
+    if !arena::is_root() {
+        return;
+    }
+    let tree = arena::tree();
+    let home = dir(&tree.path().join("home"), THIEF);
+    let web = dir(&home.join("web"), THIEF);
+    file(&web.join("run"), "#!/bin/sh\n", 0o755);
+    let scan = dir(&tree.path().join("scan"), 0);
+    symlink("/nowhere", scan.join("other")).unwrap();
+    let before = arena::inventory(&scan);
+    symlink(&scan, home.join("scan")).unwrap();
+    std::os::unix::fs::lchown(home.join("scan"), Some(THIEF), Some(THIEF)).unwrap();
+    for (verb, name) in [("enable", web.as_path()), ("disable", Path::new("other"))] {
+        let mut command = Command::new(program());
+        command.arg(verb).arg(name).arg("--dir").arg(home.join("scan")).args(["--timeout", "0.1"]);
+        let (code, _, err) = told(&command.output().unwrap());
+        assert_eq!(code, Some(1), "{verb}: {err}");
+        assert!(err.contains("user 4711 may change it"), "{err}");
+        assert_eq!(arena::inventory(&scan), before);
+    }
+}
