@@ -141,7 +141,7 @@ fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) 
             return unwaited(service, "sent", None, &format!("sent `{op}`"), Exit::Done);
         }
         Done::NotUp(op) => {
-            let why = Cause::NotUp.about("").to_string();
+            let why = Cause::NotUp.about("it").to_string();
             let words = format!("{why}, so `{op}` was not sent");
             return unwaited(service, "never", Some(&why), &words, Exit::Negative);
         }
