@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::fs::CWD;
-use svclient::{Dialect, Outcome, Phase, Request, Service, pursue};
+use svclient::{Dialect, Phase, Request, Service, pursue};
 use svproto::Record;
 
 use crate::{
@@ -79,7 +79,7 @@ fn by_library(service: &Service) -> Fallible<(u128, u128)> {
     let outcomes = pursue(std::slice::from_ref(service), &Request::up(), begin + PATIENCE)?;
     let returned = begin.elapsed().as_nanos();
     match outcomes.into_iter().next() {
-        Some(Ok(Outcome::Reached { took, .. })) => Ok((took.as_nanos(), returned)),
+        Some(Ok(outcome)) if outcome.is_reached() => Ok((outcome.took().as_nanos(), returned)),
         other => Err(format!("up: {other:?}").into()),
     }
 }

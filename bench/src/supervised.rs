@@ -103,7 +103,7 @@ fn start(command: &mut Command) -> Fallible<Child> {
 pub(crate) fn reached(services: &[Service], request: &Request) -> Fallible {
     for done in pursue(services, request, Instant::now() + PATIENCE)? {
         match done? {
-            Outcome::Reached { .. } => {}
+            outcome if outcome.is_reached() => {}
             other => return Err(format!("not reached: {other:?}").into()),
         }
     }
@@ -132,7 +132,7 @@ impl Drop for Fleet {
         let gone = each.then(|| pursue(&self.services, &request, Instant::now() + PATIENCE));
         if let Some(Ok(outcomes)) = gone {
             let left = self.services.iter().zip(outcomes);
-            for (service, _) in left.filter(|(_, it)| !matches!(it, Ok(Outcome::Reached { .. }))) {
+            for (service, _) in left.filter(|(_, it)| !it.as_ref().is_ok_and(Outcome::is_reached)) {
                 // What its supervisor would leave behind is still the process that it told of.
                 if let Some(pid) = process(service) {
                     kill(pid, Signal::KILL);

@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svproto::Op;
-
 use crate::{
-    Error, Observation, Outcome, Request, Supervised, WatchSet,
+    Error, Intent, Name, Observation, Outcome, Pending, Request, Supervised, WatchSet,
     pursue::{Enough, Prober, Terms, pursue_in},
-    supervised::together,
+    supervised::{ask_together, together},
     threads::each,
 };
 
@@ -98,7 +96,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// # Errors
     ///
     /// [`Error::Io`] if the notification mechanism fails. Each service has its own result beside:
-    /// the errors of [`Supervised::send`], [`WatchSet::add`] and [`Supervised::status`].
+    /// the errors of [`Supervised::request`], [`WatchSet::add`] and [`Supervised::status`].
     pub fn pursue(
         &self,
         request: &Request,
@@ -141,7 +139,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         }
         let mut results = BTreeMap::new();
         for (group, members) in groups {
-            let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
+            let names: Vec<Name<'_>> = members.iter().map(|(_, name)| *name).collect();
             results.extend(members.iter().map(|(at, _)| *at).zip(group.statuses(&names)));
         }
         let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
@@ -150,9 +148,14 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         results.into_values().collect()
     }
 
-    /// Delivers a request to each of them, at once or not at all.
+    /// Delivers a request to each of them, at once or not at all, and waits for nothing. Services
+    /// with the same [`Supervised::group`] are asked together.
     #[must_use]
-    pub fn send(&self, op: Op) -> Vec<Result<(), Error>> {
-        each(self.services, self.parallel, |service| Some(service.send(op)))
+    pub fn request(&self, intent: Intent) -> Vec<Result<Pending, Error>> {
+        let mut results = ask_together(self.services.iter().enumerate(), intent);
+        let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
+        let alone: Vec<_> = self.services.iter().enumerate().filter(is_alone).collect();
+        results.extend(each(&alone, self.parallel, |(at, it)| Some((*at, it.request(&intent)))));
+        results.into_values().collect()
     }
 }

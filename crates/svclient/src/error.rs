@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
-use svproto::{DecodeError, Op, Unsupported, files, op::Refusal};
+use svproto::{DecodeError, Unsupported, files, op::Refusal};
 
-use crate::node;
+use crate::{Intent, node};
 
 /// Why an operation on a service failed.
 ///
@@ -53,10 +53,10 @@ pub enum Error {
         source: DecodeError,
     },
     /// Nobody reads the control FIFO.
-    #[error("cannot send `{op}` to {}: no supervisor is running there", dir.display())]
+    #[error("cannot send `{intent}` to {}: no supervisor is running there", dir.display())]
     NotSupervised {
-        /// The request that was not delivered.
-        op: Op,
+        /// What was asked for, and was not delivered.
+        intent: Intent,
         /// The service directory.
         dir: PathBuf,
     },
@@ -69,10 +69,10 @@ pub enum Error {
         source: Unsupported,
     },
     /// The control FIFO stayed full: a supervisor exists and does not read.
-    #[error("cannot send `{op}` to {}: its supervisor is not taking requests", dir.display())]
+    #[error("cannot send `{intent}` to {}: its supervisor is not taking requests", dir.display())]
     NotTakingRequests {
-        /// The request that was not delivered.
-        op: Op,
+        /// What was asked for, and was not delivered.
+        intent: Intent,
         /// The service directory.
         dir: PathBuf,
     },
@@ -187,8 +187,12 @@ pub enum ErrorKind {
     NotSupervised,
     /// The dialect has no such request.
     Unsupported,
-    /// The supervisor, or the scanner, is not taking requests.
-    NotTakingRequests,
+    /// The supervisor, or the scanner, is not taking requests now; a later try may succeed.
+    Busy,
+    /// There was no answer in time.
+    NoAnswer,
+    /// The way to the supervisor was lost, and what became of the request is not known.
+    Lost,
     /// No scanner would look at such a name.
     BadName,
     /// Something else has that name in the scan directory.
@@ -203,16 +207,37 @@ pub enum ErrorKind {
     Denied,
     /// The operating system refused for another reason.
     Io,
+    /// The supervisor refused for another reason.
+    Other,
 }
 
 impl Error {
     /// The same for who asked for this, which is several requests.
-    pub(crate) fn of(self, op: Op) -> Self {
+    pub(crate) fn of(self, intent: Intent) -> Self {
         match self {
-            Self::NotSupervised { dir, .. } => Self::NotSupervised { op, dir },
-            Self::NotTakingRequests { dir, .. } => Self::NotTakingRequests { op, dir },
+            Self::NotSupervised { dir, .. } => Self::NotSupervised { intent, dir },
+            Self::NotTakingRequests { dir, .. } => Self::NotTakingRequests { intent, dir },
             other => other,
         }
+    }
+
+    /// What a supervisor of another kind answered, for authors of a [`crate::Supervised`]: the service, the
+    /// verb that follows "cannot", what kind of error it is, and why.
+    ///
+    /// ```
+    /// use svclient::{Error, ErrorKind};
+    ///
+    /// let error = Error::other("web", "start", ErrorKind::Busy, "it is being updated");
+    /// assert_eq!(error.to_string(), "cannot start web");
+    /// ```
+    pub fn other(
+        name: impl fmt::Display,
+        doing: impl Into<String>,
+        kind: ErrorKind,
+        why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let (name, doing, source) = (name.to_string(), doing.into(), why.into());
+        Self::Other { doing, name, kind, hint: None, source }
     }
 
     /// What kind of error it is.
@@ -227,7 +252,7 @@ impl Error {
             Self::NotSupervised { .. } => ErrorKind::NotSupervised,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::NotTakingRequests { .. } | Self::ScannerNotTakingRequests { .. } => {
-                ErrorKind::NotTakingRequests
+                ErrorKind::Busy
             }
             Self::BadName { .. } => ErrorKind::BadName,
             Self::NameTaken { .. } => ErrorKind::NameTaken,

@@ -46,18 +46,22 @@ mod check;
 mod detect;
 mod error;
 mod home;
+mod intent;
 mod liveness;
 mod logs;
+mod name;
 mod node;
 mod odd;
 mod open;
 mod order;
+mod pending;
 mod pursue;
 mod scandir;
 mod service;
 mod signal;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod stream;
+mod suite;
 mod supervised;
 mod threads;
 mod versions;
@@ -66,12 +70,15 @@ mod watch;
 pub use bulk::Bulk;
 pub use check::CheckRule;
 pub use error::{Error, ErrorKind};
+pub use intent::{Intent, Support};
 pub use liveness::Liveness;
 pub use logs::{From as LogFrom, LogDir, LogItem, LogKey, LogLine, Logs};
+pub use name::Name;
 pub use odd::{CrashLoop, Oddities};
 pub use open::{is_path, open};
 pub use order::{OnFailure, Plan, PlanError, Step};
-pub use pursue::{Outcome, Request, pursue};
+pub use pending::{Pending, Settled, Told};
+pub use pursue::{Outcome, OutcomeKind, Request, pursue};
 pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner, Survey};
 pub use service::{Normally, Observation, Service, restart_ops};
 pub use signal::signal_name;
@@ -81,14 +88,15 @@ pub use stream::async_io;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use stream::tokio;
+pub use suite::Suite;
 pub use supervised::{Group, Subscription, Supervised};
 pub use versions::{FoundVersion, Versions};
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{
-    Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State, UnixTime,
-    Version, Want,
-    goal::{Goal, Why},
+    Cause, Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State,
+    UnixTime, UnknownWord, Version, Want,
+    goal::Goal,
     s6::{event::Event, tally::Death},
     scan::ScanOp,
 };

@@ -18,7 +18,7 @@ pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
         let scan = ScanDir::find().ok_or_else(|| Error::NoScanDir { name: name.to_owned() })?;
         scan.dir().join(name)
     };
-    Ok(Arc::new(Service::open(path)?.named(name.to_string_lossy())))
+    Ok(Arc::new(Service::open(path)?.named(name)))
 }
 
 /// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of `sv`.
@@ -47,7 +47,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         std::fs::create_dir(tree.path().join("supervise")).unwrap();
         let service = open(tree.path()).unwrap();
-        assert_eq!(service.name(), tree.path().to_string_lossy());
+        assert_eq!(service.name(), crate::Name::new(tree.path()));
         assert_eq!(service.directory().unwrap().dir(), tree.path());
         let nowhere = open("./no-such-service").err().unwrap();
         assert_eq!(nowhere.kind(), crate::ErrorKind::NotFound);

@@ -131,7 +131,7 @@ impl Plan {
         deadline: Instant,
         on_failure: OnFailure,
     ) -> Result<Vec<Step>, Error> {
-        let of = |name: &String| services.iter().find(|service| service.name() == name);
+        let of = |name: &String| services.iter().find(|service| service.name() == name.as_str());
         if let Some(name) = self.levels.iter().flatten().find(|name| of(name).is_none()) {
             return Err(Error::NotFound { path: name.into() });
         }
@@ -145,15 +145,16 @@ impl Plan {
             }
             if !steps.is_empty() && Instant::now() >= deadline {
                 failed = true;
-                let left = level
-                    .iter()
-                    .map(|name| Step { name: name.clone(), result: Some(Ok(Outcome::NotAsked)) });
+                let left = level.iter().map(|name| Step {
+                    name: name.clone(),
+                    result: Some(Ok(Outcome::not_asked())),
+                });
                 steps.extend(left);
                 continue;
             }
             let of_level: Vec<B> = level.iter().filter_map(of).cloned().collect();
             for (name, result) in level.iter().zip(pursue(&of_level, request, deadline)?) {
-                failed |= !matches!(result, Ok(Outcome::Reached { .. }));
+                failed |= !result.as_ref().is_ok_and(Outcome::is_reached);
                 steps.push(Step { name: name.clone(), result: Some(result) });
             }
         }

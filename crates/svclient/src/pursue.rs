@@ -3,6 +3,8 @@
 //! The baseline is taken and the watch armed before anything is sent, so the change that the
 //! request causes cannot be missed, and one that was under way is not taken for it.
 
+mod outcome;
+mod request;
 mod wait;
 mod world;
 
@@ -11,152 +13,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svproto::{
-    Op,
-    goal::{Goal, Why},
-};
-
 pub(crate) use self::wait::Prober;
+pub use self::{
+    outcome::{Outcome, OutcomeKind},
+    request::Request,
+};
 use self::{
     wait::Wait,
     world::{Heard, World},
 };
-use crate::{Bulk, CheckRule, Error, Observation, Supervised, WatchKey};
-
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The goal is reached.
-    Reached {
-        /// How the service stands.
-        observation: Observation,
-        /// Time from the request.
-        took: Duration,
-    },
-    /// The goal will not be reached.
-    Never {
-        /// Why not.
-        why: Why,
-        /// How the service stands.
-        observation: Observation,
-        /// Time from the request.
-        took: Duration,
-    },
-    /// The deadline passed.
-    Deadline {
-        /// How the service stands.
-        observation: Observation,
-        /// Whether the supervisor is known to have read the request.
-        acknowledged: bool,
-        /// Time from the request.
-        took: Duration,
-    },
-    /// The deadline passed before it was its turn ([`Bulk::limit`]); nothing was asked.
-    NotAsked,
-}
-
-/// What to ask of a service, when that is done, and what to do if it is not done in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Request {
-    ask: Ask,
-    goal: Goal,
-    kill_after: Option<Duration>,
-    check: Option<CheckRule>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    Nothing,
-    Op(Op),
-    Restart,
-}
-
-impl Request {
-    /// Any operation, done when `goal` is reached.
-    pub const fn new(op: Op, goal: Goal) -> Self {
-        Self { ask: Ask::Op(op), goal, kill_after: None, check: None }
-    }
-
-    /// Want up; done when a process is there that will stay.
-    pub const fn up() -> Self {
-        Self::new(Op::Up, Goal::Up)
-    }
-
-    /// Want down; done when no process is left, `finish` included.
-    pub const fn down() -> Self {
-        Self::new(Op::Down, Goal::Down)
-    }
-
-    /// One run and no other; done when it has begun.
-    pub const fn once() -> Self {
-        Self::new(Op::Once, Goal::Up)
-    }
-
-    /// Ends the process, if there is one, and wants the service up; done when a process is there
-    /// that was started after the request. A service that is down is started.
-    pub const fn restart() -> Self {
-        Self { ask: Ask::Restart, ..Self::wait(Goal::Restarted) }
-    }
-
-    /// Nothing is asked; done when it is so.
-    pub const fn wait(goal: Goal) -> Self {
-        Self { ask: Ask::Nothing, goal, kill_after: None, check: None }
-    }
-
-    /// What `sv check` waits for: by the rule of one version or another, and with the `check`
-    /// script of a service directory under runit. See [`CheckRule`].
-    pub const fn check(rule: CheckRule) -> Self {
-        let goal = match rule {
-            CheckRule::Runit2_1 => Goal::Known,
-            CheckRule::Runit2_3 => Goal::AsWanted,
-        };
-        Self { check: Some(rule), ..Self::wait(goal) }
-    }
-
-    /// The same request, done at another goal: ready, say, or up for a while. After a restart that
-    /// is asked of the new process.
-    ///
-    /// [`Goal::Ready`] is what the service says of itself; where it says nothing, what
-    /// [`Bulk::ready_when`] asks, and else, under runit, the `check` script of its directory.
-    pub const fn until(self, goal: Goal) -> Self {
-        Self { goal, ..self }
-    }
-
-    /// The same request; a process that is still there after so long gets SIGKILL.
-    pub const fn kill_after(self, after: Duration) -> Self {
-        Self { kill_after: Some(after), ..self }
-    }
-
-    /// The operation whose wish the record must show before it can have been read.
-    const fn wish(&self) -> Option<Op> {
-        match self.ask {
-            Ask::Nothing => None,
-            Ask::Op(op) => Some(op),
-            Ask::Restart => Some(Op::Up),
-        }
-    }
-
-    /// What to wait for first, and what after that.
-    const fn goals(&self) -> (Goal, Option<Goal>) {
-        match (self.ask, self.goal) {
-            (Ask::Restart, Goal::Up | Goal::Restarted) => (Goal::Restarted, None),
-            (Ask::Restart, goal @ (Goal::Ready | Goal::UpFor(_) | Goal::AsWanted)) => {
-                (Goal::Restarted, Some(goal))
-            }
-            (_, goal) => (goal, None),
-        }
-    }
-
-    /// Sends it, at once or not at all.
-    fn send(&self, service: &dyn Supervised) -> Result<(), Error> {
-        match self.ask {
-            Ask::Nothing => Ok(()),
-            Ask::Op(op) => service.send(op),
-            Ask::Restart => service.restart(),
-        }
-    }
-}
+use crate::{Bulk, Error, Supervised, WatchKey, supervised::ask_together};
 
 /// Asks every service and waits until each has reached the goal of the request, or cannot, or
 /// `deadline` has passed: [`Bulk::pursue`] with nothing set.
@@ -220,16 +86,27 @@ pub(crate) fn pursue_in<B: Supervised>(
             under_way.insert(at, (service, wait));
             begun.push(at);
         }
+        // Those who are asked in one go are asked first; each of the others then.
+        let waiting = begun.iter().filter_map(|at| {
+            let (service, wait) = under_way.get(at)?;
+            (!wait.is_done()).then_some((*at, *service))
+        });
+        let mut answers = match request.intent().filter(|_| world.now() < last) {
+            Some(intent) => ask_together(waiting, intent),
+            None => BTreeMap::new(),
+        };
         for at in begun {
             let Some((service, wait)) = under_way.get_mut(&at) else { continue };
-            if request.ask != Ask::Nothing && world.now() >= last {
+            let asked = answers.remove(&at);
+            if asked.is_none() && request.intent().is_some() && world.now() >= last {
                 wait.leave_unasked();
             } else {
-                wait.ask(world, *service, request);
+                wait.ask(world, *service, request, asked);
+                keys.extend(wait.bell().map(|key| (key, at)));
             }
         }
         take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
-        let reached = |result: &Option<_>| matches!(result, Some(Ok(Outcome::Reached { .. })));
+        let reached = |result: &Option<Result<Outcome, _>>| matches!(result, Some(Ok(outcome)) if outcome.is_reached());
         if enough == Enough::One && results.iter().any(reached) {
             break;
         }
@@ -239,19 +116,24 @@ pub(crate) fn pursue_in<B: Supervised>(
             }
             continue;
         };
-        if let Some(Heard { key, failed, observation }) = world.next_before(until)? {
-            let wait = keys.get(&key).and_then(|at| under_way.get_mut(at));
-            if let Some((_, wait)) = wait {
+        let heard = world.next_before(until)?;
+        let key = heard.as_ref().map(Heard::key);
+        let place = key.and_then(|key| keys.get(&key)).and_then(|at| under_way.get_mut(at));
+        match (heard, place) {
+            (Some(Heard::Seen { failed, observation, .. }), Some((_, wait))) => {
                 wait.hear(failed);
                 wait.take(world, observation);
             }
+            (Some(Heard::Rang(_)), Some((service, wait))) => wait.settle(world, *service, request),
+            _ => (),
         }
         let now = world.now();
         if now >= deadline {
             break;
         }
-        for (service, wait) in under_way.values_mut() {
+        for (at, (service, wait)) in &mut under_way {
             wait.go_on(world, *service, request, prober, now);
+            keys.extend(wait.bell().map(|key| (key, *at)));
             if world.now() >= last {
                 break;
             }
@@ -265,7 +147,7 @@ pub(crate) fn pursue_in<B: Supervised>(
             *place = Some(result);
         }
     }
-    Ok(results.into_iter().map(|result| result.unwrap_or(Ok(Outcome::NotAsked))).collect())
+    Ok(results.into_iter().map(|result| result.unwrap_or(Ok(Outcome::not_asked()))).collect())
 }
 
 /// Who gives no time at all wants everything looked at and asked once. What takes longer than this
@@ -290,6 +172,10 @@ fn take_done<B>(
         under_way.iter().filter(|(_, (_, wait))| wait.is_done()).map(|(&at, _)| at).collect();
     for at in done {
         let Some((_, wait)) = under_way.remove(&at) else { continue };
+        if let Some(bell) = wait.bell() {
+            keys.remove(&bell);
+            world.mute(bell);
+        }
         if let Some(key) = wait.key() {
             keys.remove(&key);
             // While others wait, nothing more need be heard of this one.

@@ -3,7 +3,7 @@
 mod glance;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::{Instant, SystemTime},
@@ -18,7 +18,7 @@ use svproto::{
 };
 
 use crate::{
-    Error, Liveness, detect,
+    Error, Intent, Liveness, Name, detect,
     home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     home: Home,
-    name: String,
+    name: OsString,
     dialect: Option<Dialect>,
     /// The caller named the dialect, so the directory is not asked again.
     believed: bool,
@@ -142,7 +142,7 @@ impl Service {
 
     /// The same service under the name that a user typed.
     #[must_use]
-    pub fn named(self, name: impl Into<String>) -> Self {
+    pub fn named(self, name: impl Into<OsString>) -> Self {
         Self { name: name.into(), ..self }
     }
 
@@ -160,8 +160,8 @@ impl Service {
 
     /// What to call it in messages: the last component of its path, unless [`Service::named`].
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(&self) -> Name<'_> {
+        Name::new(&self.name)
     }
 
     /// The service directory, as given; for one behind a descriptor, the path that led to it.
@@ -219,7 +219,9 @@ impl Service {
     #[must_use]
     pub fn log(&self) -> Option<Self> {
         let stat = node::stat(self.home.at(files::LOG)).ok().flatten()?;
-        let name = format!("{}/{}", self.name, files::LOG);
+        let mut name = self.name.clone();
+        name.push("/");
+        name.push(files::LOG);
         if !node::is_dir(&stat) {
             return None;
         }
@@ -426,7 +428,7 @@ impl Service {
         match node::write_fifo(fifo, path, bytes, deadline)? {
             Written::All => Ok(()),
             Written::NoReader => Err(self.not_supervised(first)),
-            Written::Full => Err(Error::NotTakingRequests { op: first, dir: dir() }),
+            Written::Full => Err(Error::NotTakingRequests { intent: first.into(), dir: dir() }),
         }
     }
 
@@ -438,12 +440,24 @@ impl Service {
     /// As [`Service::send`].
     pub fn restart(&self) -> Result<(), Error> {
         let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
-        self.deliver(ops, None).map_err(|error| error.of(Op::Restart))
+        self.deliver(ops, None).map_err(|error| error.of(Intent::Restart))
+    }
+
+    /// Lets the service read its configuration again: by the request of that name where its suite
+    /// and version have one, else by SIGHUP.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn reload(&self) -> Result<(), Error> {
+        let has_own = |dialect| Op::Reload.control_bytes(dialect, self.version).is_ok();
+        let op = if self.dialect_now().is_some_and(has_own) { Op::Reload } else { Op::Hup };
+        self.deliver(&[op], None).map_err(|error| error.of(Intent::Reload))
     }
 
     fn not_supervised(&self, op: Op) -> Error {
         match require_directory(&self.home) {
-            Ok(()) => Error::NotSupervised { op, dir: self.dir().to_owned() },
+            Ok(()) => Error::NotSupervised { intent: op.into(), dir: self.dir().to_owned() },
             Err(error) => error,
         }
     }
@@ -566,7 +580,7 @@ pub const fn restart_ops(dialect: Dialect) -> &'static [Op] {
         // or wanted down.
         Dialect::Daemontools | Dialect::Encore | Dialect::Runit => &[Op::Term, Op::Cont, Op::Up],
         // Its own `down-signal` instead of SIGTERM.
-        Dialect::S6 => &[Op::Restart, Op::Cont, Op::Up],
+        Dialect::S6 => &[Op::TryRestart, Op::Cont, Op::Up],
     }
 }
 
@@ -588,6 +602,6 @@ fn require_directory(home: &Home) -> Result<(), Error> {
     }
 }
 
-fn name_of(dir: &Path) -> String {
-    dir.file_name().unwrap_or_else(|| OsStr::new(dir)).to_string_lossy().into_owned()
+fn name_of(dir: &Path) -> OsString {
+    dir.file_name().unwrap_or_else(|| OsStr::new(dir)).to_owned()
 }

@@ -1,27 +1,25 @@
 //! The seam: whatever supervises a service. Service directories, systemd's units and supervisors of
 //! your own have one face, and everything that acts on many services takes any of them.
 
-use std::{collections::BTreeMap, sync::Arc, task::Waker, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker, time::Duration};
 
-use svproto::Op;
+use svproto::{Op, op::Refusal};
 
-use crate::{Error, Observation, Oddities, Service};
+use crate::{Error, Intent, Name, Observation, Oddities, Pending, Service, Suite, Support};
 
 /// One supervised service, of whatever kind.
 ///
-/// A request returns when it is delivered, not when it is carried out; [`crate::Bulk::pursue`] waits
-/// for that. What it cannot do it refuses ([`crate::ErrorKind::Unsupported`]); it never does
-/// something similar instead.
+/// What it cannot be asked it refuses ([`crate::ErrorKind::Unsupported`]); it never does something
+/// similar instead.
 pub trait Supervised: Send + Sync {
-    /// What to call the service in messages.
-    fn name(&self) -> &str;
+    /// What to call the service.
+    fn name(&self) -> Name<'_>;
 
-    /// The word for its kind, as in the `suite` of `svctl --json`: `runit`, `systemd`. `None`
-    /// while that is not known.
-    fn suite(&self) -> Option<&str>;
+    /// Whose rules it obeys; `None` while that is not known.
+    fn suite(&self) -> Option<Suite>;
 
-    /// Whether there is such a request, by what is known and without trying.
-    fn accepts(&self, op: Op) -> bool;
+    /// Whether it can be asked for this, by what is known and without trying.
+    fn support(&self, intent: &Intent) -> Support;
 
     /// How the service stands. Being down or unsupervised is not an error.
     ///
@@ -30,28 +28,14 @@ pub trait Supervised: Send + Sync {
     /// If that cannot be found out.
     fn status(&self) -> Result<Observation, Error>;
 
-    /// Delivers a request, at once or not at all.
+    /// Delivers a request, at once or not at all. It returns when the request is delivered, not when
+    /// it is carried out: what becomes of it the [`Pending`] tells, or looks do.
+    /// [`crate::Bulk::pursue`] waits for either.
     ///
     /// # Errors
     ///
-    /// If it was not delivered. [`crate::ErrorKind::NotTakingRequests`] means that a later try may
-    /// succeed.
-    fn send(&self, op: Op) -> Result<(), Error>;
-
-    /// Ends the process, if there is one, and wants the service up.
-    ///
-    /// # Errors
-    ///
-    /// As [`Supervised::send`].
-    fn restart(&self) -> Result<(), Error> {
-        self.send(Op::Restart)
-    }
-
-    /// Whether a request that was delivered has been read, so that every status from then on is an
-    /// answer to it. A service directory's supervisor may read it later, or never.
-    fn acknowledges(&self) -> bool {
-        false
-    }
+    /// If it was not delivered. [`crate::ErrorKind::Busy`] means that a later try may succeed.
+    fn request(&self, intent: &Intent) -> Result<Pending, Error>;
 
     /// How somebody who has looked at the service learns that it is worth another look.
     ///
@@ -92,21 +76,37 @@ pub trait Supervised: Send + Sync {
 }
 
 /// Answers for many services at once: a bus that takes all questions before it gives the first
-/// answer.
+/// answer. All services that it is asked about gave it as their [`Supervised::group`]; results come
+/// in their order, one each.
 pub trait Group: Send + Sync {
-    /// How each of them stands, in their order, one result each. All of them gave this group as
-    /// theirs.
-    fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>>;
+    /// How each of them stands.
+    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, Error>>;
 
-    /// As [`Supervised::subscribe`] of each, in their order, one result each; each has a waker of its
-    /// own. `None`, as here, where each is to be asked alone.
-    fn subscribe(&self, _members: Vec<(&str, Waker)>) -> Option<Vec<Result<Subscription, Error>>> {
+    /// As [`Supervised::subscribe`] of each; each has a waker of its own. `None`, as here, where each
+    /// is to be asked alone.
+    fn subscribe(
+        &self,
+        _members: Vec<(Name<'_>, Waker)>,
+    ) -> Option<Vec<Result<Subscription, Error>>> {
+        None
+    }
+
+    /// As [`Supervised::request`] of each. `None`, as here, where each is to be asked alone.
+    ///
+    /// It returns once all requests are on their way, and need not have sent the last: a manager may
+    /// bear so many at a time, and then the group sends the others as the first are done. Each
+    /// [`Pending`] tells of its own end when that comes.
+    fn requests(
+        &self,
+        _names: &[Name<'_>],
+        _intent: &Intent,
+    ) -> Option<Vec<Result<Pending, Error>>> {
         None
     }
 }
 
 /// Who answers, and for whom: keys and names.
-pub(crate) type Together<'a, K> = (Arc<dyn Group>, Vec<(K, &'a str)>);
+pub(crate) type Together<'a, K> = (Arc<dyn Group>, Vec<(K, Name<'a>)>);
 
 /// Those for whom somebody answers in one go, by who that is.
 pub(crate) fn together<'a, K, B: Supervised + ?Sized + 'a>(
@@ -122,42 +122,102 @@ pub(crate) fn together<'a, K, B: Supervised + ?Sized + 'a>(
     groups.into_values().collect()
 }
 
+/// Asks for the same of all for whom somebody answers in one go; the others are left out.
+pub(crate) fn ask_together<'a, K: Ord, B: Supervised + ?Sized + 'a>(
+    members: impl IntoIterator<Item = (K, &'a B)>,
+    intent: Intent,
+) -> BTreeMap<K, Result<Pending, Error>> {
+    let mut answers = BTreeMap::new();
+    for (group, members) in together(members) {
+        let names: Vec<Name<'_>> = members.iter().map(|(_, name)| *name).collect();
+        if let Some(results) = group.requests(&names, &intent) {
+            answers.extend(members.into_iter().map(|(key, _)| key).zip(results));
+        }
+    }
+    answers
+}
+
 /// How changes of a service are learned.
-#[non_exhaustive]
-pub enum Subscription {
-    /// It is this service directory: a set watches and reads it itself, by the one descriptor that
-    /// serves all directories. The waker is not used.
+pub struct Subscription(pub(crate) How);
+
+pub(crate) enum How {
     Directory(Service),
-    /// The waker is called after every change, until this value is dropped.
-    Wakes(Box<dyn Send + Sync>),
-    /// Nobody tells; it must be looked at so often.
+    Wakes(Option<Box<dyn Send + Sync>>),
     Every(Duration),
 }
 
+impl Subscription {
+    /// It is this service directory: a set watches and reads it itself, by the one descriptor that
+    /// serves all directories. The waker is not used.
+    #[must_use]
+    pub const fn directory(service: Service) -> Self {
+        Self(How::Directory(service))
+    }
+
+    /// The waker is called after every change, and there is nothing to end.
+    #[must_use]
+    pub const fn wakes() -> Self {
+        Self(How::Wakes(None))
+    }
+
+    /// The waker is called after every change, until `guard` is dropped.
+    #[must_use]
+    pub fn wakes_while(guard: impl Send + Sync + 'static) -> Self {
+        Self(How::Wakes(Some(Box::new(guard))))
+    }
+
+    /// Nobody tells; it must be looked at so often.
+    #[must_use]
+    pub const fn every(pause: Duration) -> Self {
+        Self(How::Every(pause))
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            How::Directory(service) => f.debug_tuple("Directory").field(service).finish(),
+            How::Wakes(_) => f.write_str("Wakes"),
+            How::Every(pause) => f.debug_tuple("Every").field(pause).finish(),
+        }
+    }
+}
+
 impl Supervised for Service {
-    fn name(&self) -> &str {
+    fn name(&self) -> Name<'_> {
         Self::name(self)
     }
 
-    fn suite(&self) -> Option<&str> {
-        self.dialect().map(svproto::Dialect::name)
+    fn suite(&self) -> Option<Suite> {
+        self.dialect().map(Suite::from)
     }
 
     /// By the dialect, and by the version where [`Service::of_version`] named one.
-    fn accepts(&self, op: Op) -> bool {
-        self.dialect().is_some_and(|dialect| op.control_bytes(dialect, self.version()).is_ok())
+    fn support(&self, intent: &Intent) -> Support {
+        let Some(dialect) = self.dialect() else { return Support::NotKnown };
+        // Every dialect has the others; SIGHUP is the last resort of a reload.
+        let Intent::Op(op) = *intent else { return Support::Yes };
+        match op.control_bytes(dialect, self.version()).map_err(|why| why.reason) {
+            Ok(_) => Support::Yes,
+            Err(Refusal::VersionUnknown { .. }) => Support::NotKnown,
+            Err(_) => Support::No,
+        }
     }
 
     fn status(&self) -> Result<Observation, Error> {
         Self::status(self)
     }
 
-    fn send(&self, op: Op) -> Result<(), Error> {
-        Self::send(self, op)
-    }
-
-    fn restart(&self) -> Result<(), Error> {
-        Self::restart(self)
+    fn request(&self, intent: &Intent) -> Result<Pending, Error> {
+        let delivered = match *intent {
+            Intent::Up => self.send(Op::Up),
+            Intent::Down => self.send(Op::Down),
+            Intent::Once => self.send(Op::Once),
+            Intent::Restart => self.restart(),
+            Intent::Reload => self.reload(),
+            Intent::Op(op) => self.send(op),
+        };
+        delivered.map(|()| Pending::delivered())
     }
 
     /// By the death tally of s6.
@@ -176,41 +236,33 @@ impl Supervised for Service {
         Some(self)
     }
 
-    /// Always [`Subscription::Directory`].
+    /// Always [`Subscription::directory`].
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-        Ok(Subscription::Directory(self.clone()))
+        Ok(Subscription::directory(self.clone()))
     }
 }
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<B: Supervised + ?Sized> Supervised for $pointer {
-            fn name(&self) -> &str {
+            fn name(&self) -> Name<'_> {
                 (**self).name()
             }
 
-            fn suite(&self) -> Option<&str> {
+            fn suite(&self) -> Option<Suite> {
                 (**self).suite()
             }
 
-            fn accepts(&self, op: Op) -> bool {
-                (**self).accepts(op)
+            fn support(&self, intent: &Intent) -> Support {
+                (**self).support(intent)
             }
 
             fn status(&self) -> Result<Observation, Error> {
                 (**self).status()
             }
 
-            fn send(&self, op: Op) -> Result<(), Error> {
-                (**self).send(op)
-            }
-
-            fn restart(&self) -> Result<(), Error> {
-                (**self).restart()
-            }
-
-            fn acknowledges(&self) -> bool {
-                (**self).acknowledges()
+            fn request(&self, intent: &Intent) -> Result<Pending, Error> {
+                (**self).request(intent)
             }
 
             fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {

@@ -17,6 +17,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    task::Waker,
     thread,
     time::{Duration, Instant},
 };
@@ -35,9 +36,10 @@ use self::{
     subject::Subject,
 };
 use crate::{
-    Error, Observation, Service, Subscription, Supervised,
+    Error, Name, Observation, Service, Subscription, Supervised,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
+    supervised::How,
 };
 
 /// A service in a [`WatchSet`].
@@ -111,7 +113,7 @@ pub struct WatchEvent {
 impl WatchEvent {
     /// The name of the service.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> Name<'_> {
         self.service().name()
     }
 
@@ -147,6 +149,10 @@ pub struct WatchSet {
     due: BTreeSet<(Instant, WatchKey)>,
     /// What members ring that are no directories.
     bells: Bells,
+    /// Bells of no member, for a caller in this crate.
+    others: BTreeSet<WatchKey>,
+    /// Those of them that rang.
+    pub(crate) rung: VecDeque<WatchKey>,
     next_key: u64,
     given_out: u64,
     looked: Instant,
@@ -198,6 +204,8 @@ impl WatchSet {
             queue: VecDeque::new(),
             due: BTreeSet::new(),
             bells: Bells::default(),
+            others: BTreeSet::new(),
+            rung: VecDeque::new(),
             next_key: 0,
             given_out: 0,
             looked: Instant::now(),
@@ -261,7 +269,7 @@ impl WatchSet {
         service: impl Supervised + 'static,
         subscription: Subscription,
     ) -> Result<WatchKey, Error> {
-        if matches!(subscription, Subscription::Wakes(_)) {
+        if matches!(subscription.0, How::Wakes(_)) {
             self.hear_bells()?;
         }
         self.members.insert(key, Box::new(Member::new(service, subscription)));
@@ -270,6 +278,20 @@ impl WatchSet {
             return Err(error);
         }
         Ok(key)
+    }
+
+    /// A bell of its own: whoever waits for news is woken by it, too, and finds its key in `rung`.
+    pub(crate) fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.hear_bells()?;
+        let key = self.next_key();
+        self.others.insert(key);
+        Ok((key, self.bells.bell(key)))
+    }
+
+    /// Takes such a bell down.
+    pub(crate) fn mute(&mut self, key: WatchKey) {
+        self.others.remove(&key);
+        self.rung.retain(|rung| *rung != key);
     }
 
     /// Makes the one descriptor tell of bells, too.
@@ -308,7 +330,7 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
-        while self.queue.is_empty() {
+        while self.queue.is_empty() && self.rung.is_empty() {
             let now = Instant::now();
             let due = self.due().into_iter().chain(deadline).min();
             let timeout = due.map_or(PollTimeout::NONE, |due| {
@@ -396,6 +418,10 @@ impl WatchSet {
         }
         let now = Instant::now();
         for key in self.bells.take() {
+            if self.others.contains(&key) {
+                self.rung.push_back(key);
+                continue;
+            }
             heard.entry(Who::Service(key)).or_default();
         }
         for (_, key) in self.due.iter().take_while(|(at, _)| *at <= now) {
@@ -714,10 +740,10 @@ mod tests {
         time::Duration,
     };
 
-    use svproto::{Dialect, Op, Reading, Record};
+    use svproto::{Dialect, Reading, Record};
 
     use super::*;
-    use crate::Liveness;
+    use crate::{Intent, Liveness, Pending, Suite, Support};
 
     /// A supervisor of somebody's own: supervised or not, and it may tell of that.
     #[derive(Clone, Default)]
@@ -745,16 +771,16 @@ mod tests {
     }
 
     impl Supervised for Own {
-        fn name(&self) -> &'static str {
-            "own"
+        fn name(&self) -> Name<'_> {
+            Name::new("own")
         }
 
-        fn suite(&self) -> Option<&'static str> {
-            Some("own")
+        fn suite(&self) -> Option<Suite> {
+            Some(Suite::Own("own"))
         }
 
-        fn accepts(&self, _op: Op) -> bool {
-            false
+        fn support(&self, _intent: &Intent) -> Support {
+            Support::No
         }
 
         fn status(&self) -> Result<Observation, Error> {
@@ -766,16 +792,16 @@ mod tests {
             Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
         }
 
-        fn send(&self, _op: Op) -> Result<(), Error> {
+        fn request(&self, _intent: &Intent) -> Result<Pending, Error> {
             unreachable!("nobody asks")
         }
 
         fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
             if let Some(every) = self.every {
-                return Ok(Subscription::Every(every));
+                return Ok(Subscription::every(every));
             }
             *self.told.lock().unwrap() = Some(waker);
-            Ok(Subscription::Wakes(Box::new(Unsubscribe(Arc::clone(&self.told)))))
+            Ok(Subscription::wakes_while(Unsubscribe(Arc::clone(&self.told))))
         }
     }
 
@@ -802,7 +828,10 @@ mod tests {
         let elsewhere = own.clone();
         thread::spawn(move || elsewhere.turn(true));
         let event = next(&mut watch);
-        assert_eq!((event.key, event.news, event.name()), (key, News::Supervised, "own"));
+        assert_eq!(
+            (event.key, event.news, event.name()),
+            (key, News::Supervised, Name::new("own"))
+        );
         // A ring that brings nothing new.
         own.turn(true);
         std::fs::write(tree.path().join("down"), "").unwrap();

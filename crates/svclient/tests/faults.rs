@@ -44,8 +44,9 @@ use nix::{
     unistd::mkfifo,
 };
 use svclient::{
-    Dialect, Error, ErrorKind, Facts, Goal, Liveness, News, Observation, Op, Outcome, Phase, Pid,
-    Reading, Request, ScanDir, Service, State, UnixTime, Version, Want, WatchSet, pursue,
+    Dialect, Error, ErrorKind, Facts, Goal, Liveness, Name, News, Observation, Op, Outcome,
+    OutcomeKind, Phase, Pid, Reading, Request, ScanDir, Service, State, UnixTime, Version, Want,
+    WatchSet, pursue,
 };
 use svproto::{
     Scale, Tai64n,
@@ -545,7 +546,7 @@ fn f11_a_service_keeps_the_name_it_was_given() {
         let link = fake.tree.path().join("link");
         symlink(fake.dir(), &link).unwrap();
         let (direct, linked) = (fake.open(), Service::open(&link).unwrap());
-        assert_eq!((direct.name(), linked.name()), ("web", "link"));
+        assert_eq!((direct.name(), linked.name()), (Name::new("web"), Name::new("link")));
         assert_eq!(direct.status().unwrap(), linked.status().unwrap());
         linked.send(Op::Hup).unwrap();
         assert_eq!(fake.taken(), b"h");
@@ -584,13 +585,13 @@ fn f15_a_full_control_fifo_is_waited_for_until_the_deadline() {
         let service = fake.open();
         let full = fake.fill(0);
         let error = service.send(Op::Down).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+        assert_eq!(error.kind(), ErrorKind::Busy);
         let patience = Duration::from_millis(30);
         let asked = Instant::now();
         let error = service.send_before(Op::Down, asked + patience).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+        assert_eq!(error.kind(), ErrorKind::Busy);
         let error = pursue_one(&service, &Request::down(), asked + 2 * patience).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+        assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(asked.elapsed() >= 2 * patience);
         assert!(asked.elapsed() < PATIENCE / 3, "blocked");
         assert_eq!(fake.taken().len(), full, "something was sent");
@@ -608,7 +609,7 @@ fn f16_a_request_of_several_bytes_is_written_whole_or_not_at_all() {
         for left in 1..ops.len() {
             let filled = fake.fill(left);
             let error = service.send_all_before(&ops, Instant::now()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotTakingRequests, "{left} bytes left");
+            assert_eq!(error.kind(), ErrorKind::Busy, "{left} bytes left");
             let error = service.send(Op::StopExit).map(|()| left).or_else(|error| match error {
                 Error::NotTakingRequests { .. } => Ok(0),
                 other => Err(other),
@@ -664,7 +665,7 @@ fn f19_a_request_to_a_starting_supervisor_is_waited_for() {
             fake.publish(&up(dialect));
             fake.answer();
             let outcome = outcome.join().unwrap();
-            assert!(matches!(outcome, Ok(Outcome::Reached { .. })), "{dialect}: {outcome:?}");
+            assert!(outcome.as_ref().is_ok_and(Outcome::is_reached), "{dialect}: {outcome:?}");
         });
     }
 }
@@ -776,7 +777,7 @@ fn f26_a_stamp_in_the_future_is_kept_and_has_no_age() {
         let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1)));
         let soon = Instant::now() + Duration::from_millis(20);
         let outcome = pursue_one(&fake.open(), &up_for, soon).unwrap();
-        assert!(matches!(outcome, Outcome::Deadline { .. }), "{outcome:?}");
+        assert!(outcome.kind() == OutcomeKind::Deadline, "{outcome:?}");
     }
 }
 
@@ -825,7 +826,7 @@ fn f29_a_phase_that_is_not_known_is_unknown_and_kept() {
     for request in [Request::up(), Request::down()] {
         let soon = Instant::now() + Duration::from_millis(20);
         let outcome = pursue_one(&fake.open(), &request, soon).unwrap();
-        assert!(matches!(outcome, Outcome::Deadline { .. }), "{outcome:?}");
+        assert!(outcome.kind() == OutcomeKind::Deadline, "{outcome:?}");
     }
 }
 
@@ -867,7 +868,7 @@ fn f34_a_process_that_the_supervisor_thinks_dead_is_not_down() {
     assert_eq!((status.phase, status.pid), (Phase::Down, Pid::new(4711)));
     let soon = Instant::now() + Duration::from_millis(20);
     let outcome = pursue_one(&fake.open(), &Request::down(), soon).unwrap();
-    assert!(matches!(outcome, Outcome::Deadline { .. }), "{outcome:?}");
+    assert!(outcome.kind() == OutcomeKind::Deadline, "{outcome:?}");
 }
 
 /// encore writes in place. A half-written record that outlasts two readings (its writer lost the
@@ -1026,7 +1027,7 @@ fn f45_without_an_instance_of_inotify_services_are_looked_at() {
         watch.add(nowhere).unwrap();
         let soon = Instant::now() + Duration::from_millis(300);
         let outcomes = pursue(&[fake.open()], &Request::down(), soon).unwrap();
-        assert!(matches!(outcomes[0], Ok(Outcome::Deadline { .. })), "{outcomes:?}");
+        assert!(outcomes[0].as_ref().unwrap().kind() == OutcomeKind::Deadline, "{outcomes:?}");
         assert_eq!(fake.taken(), b"d");
     });
 }
@@ -1085,9 +1086,15 @@ fn f53_what_a_version_does_not_have_is_refused_and_not_sent() {
 #[test]
 fn f54_a_byte_of_another_family_is_never_sent() {
     for (dialect, foreign) in [
-        (Dialect::Daemontools, &[Op::Restart, Op::NoRestart, Op::Reload, Op::Abort, Op::ToLog][..]),
-        (Dialect::Encore, &[Op::Restart, Op::NoRestart, Op::Reload, Op::Abort]),
-        (Dialect::Runit, &[Op::Restart, Op::NoRestart, Op::Reload, Op::Abort, Op::Exit, Op::ToLog]),
+        (
+            Dialect::Daemontools,
+            &[Op::TryRestart, Op::NoRestart, Op::Reload, Op::Abort, Op::ToLog][..],
+        ),
+        (Dialect::Encore, &[Op::TryRestart, Op::NoRestart, Op::Reload, Op::Abort]),
+        (
+            Dialect::Runit,
+            &[Op::TryRestart, Op::NoRestart, Op::Reload, Op::Abort, Op::Exit, Op::ToLog],
+        ),
     ] {
         let fake = Fake::alive(dialect);
         for &op in foreign {

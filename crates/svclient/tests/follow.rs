@@ -12,7 +12,7 @@ use std::{
 };
 
 use nix::sys::stat::Mode;
-use svclient::{News, ScanDir, Service, WatchSet};
+use svclient::{Name, News, ScanDir, Service, WatchSet};
 use tempfile::{TempDir, tempdir};
 
 fn service(dir: &Path) {
@@ -49,10 +49,10 @@ fn expect(watch: &mut WatchSet, name: &str, news: News) {
     let deadline = Instant::now() + Duration::from_secs(10);
     let mut seen = Vec::new();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if (event.name(), event.news) == (name, news) {
+        if (event.name(), event.news) == (Name::new(name), news) {
             return;
         }
-        seen.push((event.name().to_owned(), event.news));
+        seen.push((event.name().to_string(), event.news));
     }
     panic!("not seen in time; seen {seen:?}");
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Goal, Outcome, Request, ScanDir};
+use svcmgr::{Bulk, Goal, Request, ScanDir};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args_os().skip(1);
@@ -25,14 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = Request::restart().until(Goal::Ready).kill_after(Duration::from_secs(10));
     let outcomes = bulk.pursue(&request, Instant::now() + Duration::from_secs(60))?;
     for (service, outcome) in services.iter().zip(outcomes) {
-        let word = match outcome {
-            Ok(Outcome::Reached { .. }) => "restarted and ready".to_owned(),
-            Ok(Outcome::Never { why, .. }) => why.to_string(),
-            Ok(Outcome::Deadline { .. }) => "not in time".to_owned(),
-            Ok(Outcome::NotAsked) => "not asked".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        println!("{}: {word}", service.name());
+        match outcome {
+            Ok(outcome) => println!("{}: {outcome}", service.name()),
+            Err(error) => println!("{}: {error}", service.name()),
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ fn main() -> Result<(), Error> {
         // Where a logger writes is on its command line, and in no file.
         for log in service.logs() {
             logs.add(&log, LogFrom::Start)?;
-            names.push(service.name().to_owned());
+            names.push(service.name().to_string());
         }
     }
     for _ in 0..count {

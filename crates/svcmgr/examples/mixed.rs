@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Error, Outcome, Request, Supervised, WatchSet};
+use svcmgr::{Bulk, Error, Request, Suite, Supervised, WatchSet};
 
 fn main() -> Result<(), Error> {
     let services: Vec<Arc<dyn Supervised>> =
@@ -19,8 +19,8 @@ fn main() -> Result<(), Error> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let outcomes = Bulk::new(&services).pursue(&Request::restart(), deadline)?;
     for (service, outcome) in services.iter().zip(outcomes) {
-        let done = matches!(outcome?, Outcome::Reached { .. });
-        let suite = service.suite().unwrap_or("nobody");
+        let done = outcome?.is_reached();
+        let suite = service.suite().map_or("nobody", Suite::name);
         println!(
             "{} ({suite}): {}",
             service.name(),

@@ -10,8 +10,9 @@ use std::{
 };
 
 use svcmgr::{
-    Bulk, Error, ErrorKind, Facts, LastExit, Liveness, Observation, Op, Outcome, Phase, Pid,
-    Readiness, Reading, Request, Stage, Subscription, Supervised, UnixTime, Want, WatchSet,
+    Error, ErrorKind, Facts, Intent, LastExit, Liveness, Name, Observation, Pending, Phase, Pid,
+    Readiness, Reading, Request, Stage, Subscription, Suite, Supervised, Support, UnixTime, Want,
+    WatchSet,
 };
 
 /// A command that runs or does not.
@@ -27,25 +28,24 @@ struct State {
 }
 
 impl Runner {
-    fn refuse(&self, op: Op, kind: ErrorKind, source: impl Into<Sorry>) -> Error {
-        let doing = format!("send `{op}` to");
-        Error::Other { doing, name: self.name().into(), kind, hint: None, source: source.into() }
+    fn refuse(&self, intent: Intent, kind: ErrorKind, why: impl Into<Sorry>) -> Error {
+        Error::other(self.name(), format!("send `{intent}` to"), kind, why)
     }
 }
 
 type Sorry = Box<dyn std::error::Error + Send + Sync>;
 
 impl Supervised for Runner {
-    fn name(&self) -> &str {
-        self.argv.first().map_or("nothing", String::as_str)
+    fn name(&self) -> Name<'_> {
+        Name::new(self.argv.first().map_or("nothing", String::as_str))
     }
 
-    fn suite(&self) -> Option<&str> {
-        Some("runner")
+    fn suite(&self) -> Option<Suite> {
+        Some(Suite::Own("runner"))
     }
 
-    fn accepts(&self, op: Op) -> bool {
-        matches!(op, Op::Up | Op::Down)
+    fn support(&self, intent: &Intent) -> Support {
+        if matches!(intent, Intent::Up | Intent::Down) { Support::Yes } else { Support::No }
     }
 
     fn status(&self) -> Result<Observation, Error> {
@@ -71,29 +71,31 @@ impl Supervised for Runner {
         Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
     }
 
-    fn send(&self, op: Op) -> Result<(), Error> {
+    fn request(&self, intent: &Intent) -> Result<Pending, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match (op, &mut state.child) {
-            (Op::Up, None) => {
+        match (*intent, &mut state.child) {
+            (Intent::Up, None) => {
                 let (program, args) = self.argv.split_first().ok_or_else(|| {
-                    self.refuse(op, ErrorKind::NotFound, "there is no command to run")
+                    self.refuse(*intent, ErrorKind::NotFound, "there is no command to run")
                 })?;
                 let child = Command::new(program).args(args).spawn();
-                let child = child.map_err(|error| self.refuse(op, ErrorKind::Io, error))?;
+                let child = child.map_err(|error| self.refuse(*intent, ErrorKind::Io, error))?;
                 (state.child, state.since) = (Some(child), now());
-                Ok(())
             }
-            (Op::Down, Some(child)) => {
-                child.kill().map_err(|error| self.refuse(op, ErrorKind::Io, error))
+            (Intent::Down, Some(child)) => {
+                child.kill().map_err(|error| self.refuse(*intent, ErrorKind::Io, error))?;
             }
-            (Op::Up | Op::Down, _) => Ok(()),
-            _ => Err(self.refuse(op, ErrorKind::Unsupported, "a runner knows up and down")),
+            (Intent::Up | Intent::Down, _) => (),
+            _ => {
+                return Err(self.refuse(*intent, ErrorKind::Unsupported, "it knows up and down"));
+            }
         }
+        Ok(Pending::delivered())
     }
 
     /// Nobody tells of a child's end. Who has a thread or a connection that does calls the waker.
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-        Ok(Subscription::Every(Duration::from_millis(20)))
+        Ok(Subscription::every(Duration::from_millis(20)))
     }
 }
 
@@ -112,10 +114,7 @@ fn main() -> Result<(), Error> {
 
     let deadline = Instant::now() + Duration::from_secs(10);
     for request in [Request::up(), Request::down()] {
-        for outcome in Bulk::new(std::slice::from_ref(&runner)).pursue(&request, deadline)? {
-            let reached = matches!(outcome?, Outcome::Reached { .. });
-            println!("{}: {}", runner.name(), if reached { "done" } else { "not done" });
-        }
+        println!("{}: {}", runner.name(), request.pursue(&runner, deadline)?);
         while let Some(event) = watch.next_now()? {
             println!("{}: {}", event.name(), event.news.name());
         }

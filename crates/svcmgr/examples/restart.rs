@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use svcmgr::{Error, Outcome, Request, Service, pursue};
+use svcmgr::{Error, Request, Service};
 
 fn main() -> Result<(), Error> {
     let services: Vec<Service> =
@@ -12,22 +12,11 @@ fn main() -> Result<(), Error> {
     // SIGTERM first; SIGKILL for what is still there after five seconds.
     let request = Request::restart().kill_after(Duration::from_secs(5));
     let deadline = Instant::now() + Duration::from_secs(30);
-    for (service, result) in services.iter().zip(pursue(&services, &request, deadline)?) {
-        let line = match result {
-            Ok(Outcome::Reached { observation, took }) => {
-                let pid = observation.reading.facts().and_then(|status| status.pid);
-                let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
-                format!("restarted as {pid} after {} ms", took.as_millis())
-            }
-            Ok(Outcome::Never { why, .. }) => why.to_string(),
-            Ok(Outcome::Deadline { acknowledged: true, .. }) => "still stopping".to_owned(),
-            Ok(Outcome::NotAsked) => "not asked".to_owned(),
-            Ok(Outcome::Deadline { .. }) => {
-                "not restarted, and no sign that the request was read".to_owned()
-            }
-            Err(error) => error.to_string(),
-        };
-        println!("{}: {line}", service.name());
+    for (service, outcome) in request.pursue_all(&services, deadline)? {
+        match outcome {
+            Ok(outcome) => println!("{}: {outcome}", service.name()),
+            Err(error) => println!("{}: {error}", service.name()),
+        }
     }
     Ok(())
 }

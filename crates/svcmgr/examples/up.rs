@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, Goal, Outcome, Request, Service, pursue};
+use svcmgr::{Error, Goal, Request, Service};
 
 fn main() -> Result<ExitCode, Error> {
     let dir = std::env::args_os().nth(1).unwrap_or_else(|| "/etc/service/web".into());
@@ -16,28 +16,7 @@ fn main() -> Result<ExitCode, Error> {
     // second in which daemontools, having started one, does not look whether it is still there.
     let request = Request::up().until(Goal::UpFor(Duration::from_millis(1500)));
     let deadline = Instant::now() + Duration::from_secs(4);
-    let mut code = ExitCode::FAILURE;
-    for outcome in pursue(&[web], &request, deadline)? {
-        match outcome? {
-            Outcome::Reached { observation, .. } => {
-                let pid = observation.reading.facts().and_then(|status| status.pid);
-                println!(
-                    "up, and stays up{}",
-                    pid.map_or(String::new(), |pid| format!(" (pid {pid})"))
-                );
-                code = ExitCode::SUCCESS;
-            }
-            Outcome::Never { why, .. } => println!("it will not: {why}"),
-            Outcome::Deadline { observation, acknowledged, .. } => {
-                let state = observation.reading.facts().map(|status| status.state().name());
-                let heard = if acknowledged { "heard" } else { "perhaps not heard" };
-                println!(
-                    "not in time: {}, the request was {heard}",
-                    state.unwrap_or("unsupervised")
-                );
-            }
-            Outcome::NotAsked => println!("it was never asked"),
-        }
-    }
-    Ok(code)
+    let outcome = request.pursue(&web, deadline)?;
+    println!("{}: {outcome}", web.name());
+    Ok(if outcome.is_reached() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

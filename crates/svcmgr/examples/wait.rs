@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use svcmgr::{Error, Goal, Outcome, Request, ScanDir, pursue};
+use svcmgr::{Error, Goal, Request, ScanDir};
 
 fn main() -> Result<(), Error> {
     let mut args = std::env::args_os().skip(1);
@@ -13,15 +13,8 @@ fn main() -> Result<(), Error> {
     let services = ScanDir::new(dir).services()?;
     let deadline = Instant::now() + Duration::from_secs(seconds);
     // One watch for all: a thousand services cost no thread and no timer.
-    let outcomes = pursue(&services, &Request::wait(Goal::Up), deadline)?;
-    for (service, outcome) in services.iter().zip(outcomes) {
-        match outcome? {
-            Outcome::Reached { .. } => println!("{}: up", service.name()),
-            Outcome::Never { why, .. } => println!("{}: {why}", service.name()),
-            Outcome::Deadline { .. } | Outcome::NotAsked => {
-                println!("{}: not in time", service.name());
-            }
-        }
+    for (service, outcome) in Request::wait(Goal::Up).pursue_all(&services, deadline)? {
+        println!("{}: {}", service.name(), outcome?);
     }
     Ok(())
 }

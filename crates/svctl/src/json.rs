@@ -114,18 +114,21 @@ impl<'a> Row<'a> {
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
         let (path, url) = in_both_ways(directory.map(Service::dir));
         let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
-        let name =
-            directory.map_or_else(|| service.name().into(), |it| name_of(it.name(), it.dir()));
-        let typed = service.name();
-        let as_it_is = typed == name && name::is_plain(typed);
+        let typed = service.name().to_string_lossy();
+        let name = match (&typed, directory) {
+            (Cow::Borrowed(typed), Some(it)) => name_of(typed, it.dir()),
+            (Cow::Owned(typed), Some(it)) => name_of(typed, it.dir()).into_owned().into(),
+            (typed, None) => typed.clone(),
+        };
+        let as_it_is = typed == name && name::is_plain(&typed);
         Self {
-            shown: (!as_it_is).then(|| name::shown(typed, directory.map(Service::dir))),
+            shown: (!as_it_is).then(|| name::shown(&typed, directory.map(Service::dir))),
             service: name,
             path,
             url,
             suite: match observation.dialect {
                 Some(dialect) => Some(dialect.name().into()),
-                None => service.suite().map(Cow::from),
+                None => service.suite().map(|suite| suite.name().into()),
             },
             supervised: observation.liveness.is_alive(),
             state: state_word(&observation.reading),
@@ -151,22 +154,27 @@ impl<'a> Row<'a> {
         match service.status() {
             Ok(observation) => Self { error: error_text, ..Self::new(service, &observation) },
             Err(_) => Self {
-                suite: service.suite().map(Cow::from),
-                ..Self::failed(service.name(), service.directory().map(Service::dir), error)
+                suite: service.suite().map(|suite| suite.name().into()),
+                ..Self::failed(
+                    &service.name().to_string_lossy(),
+                    service.directory().map(Service::dir),
+                    error,
+                )
             },
         }
     }
 
     /// A service that could not be looked at.
-    pub(crate) fn failed(name: &'a str, path: Option<&'a Path>, error: &Error) -> Self {
+    pub(crate) fn failed(name: &str, path: Option<&'a Path>, error: &Error) -> Self {
         let (in_text, url) = in_both_ways(path);
+        let service = path.map_or_else(|| name.into(), |path| name_of(name, path));
         Self {
-            service: path.map_or_else(|| name.into(), |path| name_of(name, path)),
+            service: service.into_owned().into(),
             shown: Some(name::shown(name, path)),
             path: in_text,
             url,
             error: Some(message(error)),
-            ..Self::named(name)
+            ..Self::named("")
         }
     }
 

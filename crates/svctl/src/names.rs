@@ -153,7 +153,7 @@ impl<'a> Finder<'a> {
         if !name.contains(['*', '?', '[']) {
             let found = bus.unit(name).map(|unit| Arc::new(unit) as Found);
             let found = found.map_err(Error::from);
-            let name = found.as_ref().map_or(name, |unit| unit.name()).to_owned();
+            let name = found.as_ref().map_or_else(|_| name.into(), |unit| unit.name().to_string());
             targets.push(Target { name, path: None, found });
             return Ok(());
         }
@@ -240,7 +240,9 @@ impl<'a> Finder<'a> {
             NoTargets(Exit::Usage)
         })?;
         let services = services(scan_dir, output)?;
-        let matching = services.into_iter().filter(|service| matcher.matches(service.name()));
+        let matching = services
+            .into_iter()
+            .filter(|service| matcher.matches(&service.name().to_string_lossy()));
         let before = targets.len();
         targets.extend(matching.map(|service| self.target(service)));
         if targets.len() == before {
@@ -253,7 +255,8 @@ impl<'a> Finder<'a> {
 
     /// A service that was found by listing.
     fn target(&self, service: Service) -> Target {
-        let (name, path) = (service.name().to_owned(), service.dir().to_owned());
+        let name = service.name().to_string_lossy().into_owned();
+        let path = service.dir().to_owned();
         let service = match self.global.suite {
             Some(whose) => of_suite(&path, whose, &name),
             None => Ok(service),

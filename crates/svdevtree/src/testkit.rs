@@ -81,7 +81,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svclient::{Observation, Outcome, Phase, Pid, Reading, Request, Service, WatchSet, pursue};
+use svclient::{Observation, Phase, Pid, Reading, Request, Service, WatchSet};
 
 pub use self::{
     error::{KitError, KitErrorKind},
@@ -351,21 +351,14 @@ impl Kit {
         doing: &'static str,
         deadline: Instant,
     ) -> Result<(), KitError> {
-        let outcomes =
-            pursue(&[self.service(name)?], request, deadline).map_err(crate::TreeError::from)?;
-        match outcomes.into_iter().next() {
-            Some(Ok(Outcome::Reached { .. } | Outcome::NotAsked)) | None => Ok(()),
-            Some(Err(error)) => Err(KitError::Tree(error.into())),
-            Some(Ok(Outcome::Never { why, .. })) => {
-                let (name, log) = (name.to_owned(), self.tail(name));
-                Err(KitError::NotReached { doing, name, why: why.to_string(), log })
-            }
-            Some(Ok(Outcome::Deadline { .. })) => {
-                let (name, log) = (name.to_owned(), self.tail(name));
-                let why = "the deadline has passed".to_owned();
-                Err(KitError::NotReached { doing, name, why, log })
-            }
+        let outcome = request.pursue(&self.service(name)?, deadline);
+        let outcome = outcome.map_err(|error| KitError::Tree(error.into()))?;
+        if outcome.is_reached() {
+            return Ok(());
         }
+        let why = outcome.reason().unwrap_or_else(|| "the deadline has passed".to_owned());
+        let (name, log) = (name.to_owned(), self.tail(name));
+        Err(KitError::NotReached { doing, name, why, log })
     }
 
     fn died(&self, name: &str, watch: &mut WatchSet) -> KitError {

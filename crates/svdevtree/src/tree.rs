@@ -425,7 +425,7 @@ impl DevTree {
         };
         let scan_dir = self.scan_dir();
         let is_enabled = |service: &Service| {
-            let link = scan_dir.dir().join(service.name());
+            let link = scan_dir.dir().join(service.name().as_os_str());
             let (link, dir) = (fs::canonicalize(link), fs::canonicalize(service.dir()));
             matches!((link, dir), (Ok(link), Ok(dir)) if link == dir)
         };

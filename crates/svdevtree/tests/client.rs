@@ -17,9 +17,9 @@ svdevtree::testkit!();
 fn stop_all(scan_dir: &Path, patience: Duration) -> Result<Vec<String>, svclient::Error> {
     let services = ScanDir::new(scan_dir).services()?;
     let outcomes = pursue(&services, &Request::down(), Instant::now() + patience)?;
-    let stays = |outcome: &Result<Outcome, _>| !matches!(outcome, Ok(Outcome::Reached { .. }));
+    let stays = |outcome: &Result<Outcome, _>| !outcome.as_ref().is_ok_and(Outcome::is_reached);
     let named = services.iter().zip(&outcomes).filter(|(_, outcome)| stays(outcome));
-    Ok(named.map(|(service, _)| service.name().to_owned()).collect())
+    Ok(named.map(|(service, _)| service.name().to_string()).collect())
 }
 
 fn soon() -> Instant {

@@ -4,9 +4,9 @@
 //! counts is the record, never the time that has passed: a supervisor may accept a request and be
 //! deaf for a second, or ignore it.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 
-use crate::{Facts, LastExit, Op, Phase, Readiness, Reading, Stage, State, UnixTime, Want};
+use crate::{Cause, Facts, Op, Phase, Readiness, Reading, Stage, State, UnixTime, Want};
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,57 +45,7 @@ pub enum Verdict {
     /// Reached.
     Reached,
     /// It will not be reached.
-    Never(Why),
-}
-
-/// Why a goal is out of reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Why {
-    /// No supervisor holds the directory.
-    Unsupervised,
-    /// It is down and the supervisor no longer wants it up: `finish` refused another start, the
-    /// last run is over, or somebody asked for down.
-    GivenUp {
-        /// How the last run ended, where the dialect says.
-        exit: LastExit,
-    },
-    /// It is down, and its `finish` exited with 125: it is not to be started again. Who waits must
-    /// be told of it ([`Pursuit::refused`]): no record shows it.
-    Refused {
-        /// How the last run ended, where the dialect says.
-        exit: LastExit,
-    },
-    /// It was to go down, and now it is wanted up again.
-    WantedUpAgain,
-    /// The service does not report readiness.
-    NoReadiness,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsupervised => f.write_str("no supervisor is running there"),
-            Self::GivenUp { exit } => {
-                ended(f, *exit)?;
-                f.write_str(" and is no longer wanted up")
-            }
-            Self::Refused { exit } => {
-                ended(f, *exit)?;
-                f.write_str(", and its finish script refused another start (exit 125)")
-            }
-            Self::WantedUpAgain => f.write_str("is wanted up again"),
-            Self::NoReadiness => f.write_str("does not report readiness"),
-        }
-    }
-}
-
-fn ended(f: &mut fmt::Formatter<'_>, exit: LastExit) -> fmt::Result {
-    match exit {
-        LastExit::Exited { code } => write!(f, "exited with {code}"),
-        LastExit::Signaled { signal, .. } => write!(f, "killed by signal {signal}"),
-        _ => f.write_str("is down"),
-    }
+    Never(Cause),
 }
 
 /// One wait for one service.
@@ -199,7 +149,7 @@ impl Pursuit {
     pub fn observe(&mut self, reading: &Reading, now: UnixTime) -> Verdict {
         let status = match reading {
             Reading::Unsupervised if self.goal == Goal::Gone => return Verdict::Reached,
-            Reading::Unsupervised => return Verdict::Never(Why::Unsupervised),
+            Reading::Unsupervised => return Verdict::Never(Cause::Unsupervised),
             Reading::NotYet => return Verdict::Pending { look_again: None },
             Reading::Record(status) => status,
         };
@@ -234,7 +184,7 @@ impl Pursuit {
             },
             Goal::Ready => match status.readiness {
                 Readiness::Ready { .. } => Verdict::Reached,
-                Readiness::NotReported if is_up(status) => Verdict::Never(Why::NoReadiness),
+                Readiness::NotReported if is_up(status) => Verdict::Never(Cause::NoReadiness),
                 _ => self.reached_or(false, status),
             },
             Goal::Restarted => {
@@ -301,7 +251,7 @@ impl Pursuit {
             }
         }
         Some(match self.wish {
-            Wish::Down => Verdict::Never(Why::WantedUpAgain),
+            Wish::Down => Verdict::Never(Cause::WantedUpAgain),
             Wish::Up => self.without_a_wish(status),
             Wish::Once | Wish::None => Verdict::Pending { look_again: None },
         })
@@ -320,9 +270,9 @@ impl Pursuit {
         }
     }
 
-    const fn given_up(&self, status: &Facts) -> Why {
+    const fn given_up(&self, status: &Facts) -> Cause {
         let exit = status.last_exit;
-        if self.refused { Why::Refused { exit } } else { Why::GivenUp { exit } }
+        if self.refused { Cause::Refused { exit } } else { Cause::GivenUp { exit } }
     }
 
     /// Wanted up once, and no longer.

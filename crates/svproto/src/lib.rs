@@ -57,6 +57,7 @@ pub mod stamp;
 pub mod tai;
 pub mod track;
 pub mod version;
+pub mod word;
 
 mod bytes;
 
@@ -68,3 +69,4 @@ pub use op::{Op, Unsupported};
 pub use record::Record;
 pub use tai::{Scale, Tai64n, UnixTime};
 pub use version::Version;
+pub use word::UnknownWord;

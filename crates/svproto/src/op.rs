@@ -47,8 +47,9 @@ pub enum Op {
     Abort,
     /// SIGWINCH.
     Winch,
-    /// The service's `down-signal`, wants unchanged: ends it, and starts it again if wanted up.
-    Restart,
+    /// The service's `down-signal`, wants unchanged: a process that is there ends, and another is started if one is
+    /// wanted. What is down stays down.
+    TryRestart,
     /// The service's `reload-signal`.
     Reload,
     /// This run is the last; nothing is sent to it.
@@ -111,7 +112,7 @@ pub const TABLE: [Row; 30] = [
     Row { op: Op::Kill,          name: "kill",            bytes: [b"k",  b"k",  b"k",  b"k"] },
     Row { op: Op::Abort,         name: "abort",           bytes: [NO,    NO,    NO,    b"b"] },
     Row { op: Op::Winch,         name: "winch",           bytes: [NO,    b"w",  NO,    b"y"] },
-    Row { op: Op::Restart,       name: "restart",         bytes: [NO,    NO,    NO,    b"r"] },
+    Row { op: Op::TryRestart,    name: "try-restart",     bytes: [NO,    NO,    NO,    b"r"] },
     Row { op: Op::Reload,        name: "reload",          bytes: [NO,    NO,    NO,    b"l"] },
     Row { op: Op::NoRestart,     name: "no-restart",      bytes: [NO,    NO,    NO,    b"O"] },
     Row { op: Op::StayDown,      name: "stay-down",       bytes: [NO,    NO,    NO,    b"D"] },

@@ -7,7 +7,7 @@ use std::{
     task::Waker,
 };
 
-use svclient::{Group, Observation, Subscription};
+use svclient::{Group, Name, Observation, Subscription};
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, UnitStatus,
@@ -117,14 +117,20 @@ async fn rung(
     Ok(listening)
 }
 
+/// A unit's name is text; what is none is the name of no unit, and is refused as such.
+fn text(name: Name<'_>) -> &str {
+    name.to_str().unwrap_or_default()
+}
+
 impl Group for AllUnits {
     fn subscribe(
         &self,
-        members: Vec<(&str, Waker)>,
+        members: Vec<(Name<'_>, Waker)>,
     ) -> Option<Vec<Result<Subscription, svclient::Error>>> {
         let bus = self.0.upgrade().map(Bus::again)?;
-        let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-        let named = |(name, waker): (&str, Waker)| Some((UnitName::new(name).ok()?, waker));
+        let names: Vec<&str> = members.iter().map(|(name, _)| text(*name)).collect();
+        let named =
+            |(name, waker): (Name<'_>, Waker)| Some((UnitName::new(text(name)).ok()?, waker));
         // The names are those of units, so they are valid; alone each would say what is wrong.
         let units: Vec<_> = members.into_iter().map(named).collect::<Option<_>>()?;
         let rung = rung(&bus, units);
@@ -134,7 +140,7 @@ impl Group for AllUnits {
                 .iter()
                 .zip(all)
                 .map(|(name, one)| match one {
-                    Ok(listening) => Ok(Subscription::Wakes(Box::new(listening))),
+                    Ok(listening) => Ok(Subscription::wakes_while(listening)),
                     Err(why) => Err(supervised::error(why, name)),
                 })
                 .collect(),
@@ -145,7 +151,8 @@ impl Group for AllUnits {
         })
     }
 
-    fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, svclient::Error>> {
+    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, svclient::Error>> {
+        let names: Vec<&str> = names.iter().copied().map(text).collect();
         let Some(bus) = self.0.upgrade().map(Bus::again) else {
             let gone = |name: &&str| {
                 let subject = (*name).to_owned();
@@ -175,6 +182,6 @@ impl Group for AllUnits {
             },
             Err(error) => Err(supervised::error(error, name)),
         };
-        units.into_iter().zip(names).map(answer).collect()
+        units.into_iter().zip(&names).map(answer).collect()
     }
 }

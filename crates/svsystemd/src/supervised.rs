@@ -1,13 +1,17 @@
 //! [`Unit`] as an [`svclient::Supervised`]: units beside service directories.
 
-use std::{sync::Arc, task::Waker};
+use std::{borrow::Cow, sync::Arc, task::Waker};
 
 use svclient::{
-    CrashLoop, Group, Liveness, Normally, Observation, Oddities, Subscription, Supervised,
+    CrashLoop, Group, Intent, Liveness, Name, Normally, Observation, Oddities, Pending,
+    Subscription, Suite, Supervised, Support, Told,
 };
-use svproto::{Op, Reading};
+use svproto::{Cause, LastExit, Op, Reading};
 
-use crate::{Action, Error, ErrorKind, Load, Unit, UnitStatus, wire::slot::block_on};
+use crate::{
+    Action, Error, ErrorKind, Job, JobResult, Load, Outcome, ServiceResult, Unit, UnitStatus,
+    wire::slot::block_on,
+};
 
 /// What an operation of the family is under systemd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +20,25 @@ enum Request {
     Stop,
     Once,
     NoRestart,
+    Restart,
     TryRestart,
     Reload,
     Pause,
     Cont,
     Signal(i32),
+}
+
+/// `None` for what systemd does not have.
+const fn request_of(intent: Intent) -> Option<Request> {
+    match intent {
+        Intent::Up => Some(Request::Start),
+        Intent::Down => Some(Request::Stop),
+        Intent::Once => Some(Request::Once),
+        Intent::Restart => Some(Request::Restart),
+        Intent::Reload => Some(Request::Reload),
+        Intent::Op(op) => request(op),
+        _ => None,
+    }
 }
 
 /// `None` for what systemd does not have: a supervisor per service that could be ended, process
@@ -32,7 +50,7 @@ const fn request(op: Op) -> Option<Request> {
         Op::Down => Request::Stop,
         Op::Once => Request::Once,
         Op::NoRestart => Request::NoRestart,
-        Op::Restart => Request::TryRestart,
+        Op::TryRestart => Request::TryRestart,
         Op::Reload => Request::Reload,
         Op::Pause => Request::Pause,
         Op::Cont => Request::Cont,
@@ -51,44 +69,111 @@ const fn request(op: Op) -> Option<Request> {
 }
 
 impl Unit {
-    fn carry_out(&self, request: Request) -> Result<(), Error> {
-        match request {
-            Request::Start => self.start().wait().map(drop),
-            Request::Stop => self.stop().wait().map(drop),
-            Request::Once => self.once().wait().map(drop),
-            Request::NoRestart => self.no_restart().wait(),
-            Request::TryRestart => self.try_restart().wait().map(drop),
-            Request::Reload => self.reload().wait().map(drop),
-            Request::Pause => self.pause().wait(),
-            Request::Cont => self.cont().wait(),
-            Request::Signal(signal) => self.kill(signal).wait(),
-        }
+    fn carry_out(&self, request: Request) -> Result<Pending, Error> {
+        let job = match request {
+            Request::Start => self.start(),
+            Request::Stop => self.stop(),
+            Request::Once => self.once(),
+            Request::Restart => self.restart(),
+            Request::TryRestart => self.try_restart(),
+            Request::Reload => self.reload(),
+            // The manager has replied, and it is done.
+            Request::NoRestart => return self.no_restart().wait().map(|()| Pending::read()),
+            Request::Pause => return self.pause().wait().map(|()| Pending::read()),
+            Request::Cont => return self.cont().wait().map(|()| Pending::read()),
+            Request::Signal(signal) => {
+                return self.kill(signal).wait().map(|()| Pending::read());
+            }
+        };
+        Ok(pending(job.wait()?))
     }
 }
 
+/// What the manager says of a job once it is over.
+pub(crate) fn pending(job: Job) -> Pending {
+    let name = job.unit().name().to_string();
+    Pending::telling(async move {
+        let outcome = job.outcome().await.map_err(|why| error(why, &name))?;
+        Ok(told(&outcome))
+    })
+}
+
+/// What an outcome is in the words of all supervisors.
+pub(crate) fn told(outcome: &Outcome) -> Told {
+    let unit = outcome.status();
+    let told = match outcome {
+        Outcome::Missed { .. } if unit.is_condition_unmet() => Told::skipped(Cause::Condition),
+        Outcome::Missed { job, .. } => match cause(job, unit) {
+            (cause, Some(says)) => Told::never(cause).because(says),
+            (cause, None) => Told::never(cause),
+        },
+        Outcome::Reached { .. } | Outcome::Deadline { .. } => Told::reached(),
+    };
+    let word: Cow<'static, str> = outcome.job().map_or("", JobResult::name).to_owned().into();
+    told.with_status(observation(unit)).with_word(word)
+}
+
+/// Why a unit is not as its job was to make it, and in words if there is more to say than the cause
+/// alone does. Pure.
+fn cause(job: &JobResult, unit: &UnitStatus) -> (Cause, Option<String>) {
+    let cause = match job {
+        JobResult::Dependency => Cause::Dependency,
+        JobResult::Timeout => Cause::TimedOut,
+        JobResult::Canceled => Cause::Canceled,
+        JobResult::Assert => Cause::Assertion,
+        JobResult::Missed => Cause::NotKnown,
+        JobResult::Frozen => Cause::Frozen,
+        JobResult::Invalid => Cause::NotUp,
+        JobResult::Concurrency => Cause::TooMany,
+        JobResult::Done | JobResult::Failed => match (unit.result(), unit.status.last_exit) {
+            (ServiceResult::StartLimitHit, _) => Cause::StartLimit,
+            (ServiceResult::Timeout, _) => Cause::StartTimeout,
+            (ServiceResult::OomKill, _) => Cause::OutOfMemory,
+            (ServiceResult::Watchdog, _) => Cause::Watchdog,
+            (ServiceResult::Resources, _) => Cause::Resources,
+            (_, LastExit::Exited { code }) => {
+                return (Cause::Exited, Some(Cause::Exited.about(&code.to_string()).to_string()));
+            }
+            (_, LastExit::Signaled { signal, core }) => {
+                let cause = if core { Cause::CoreDump } else { Cause::Killed };
+                let signal = svclient::signal_name(signal)
+                    .map_or_else(|| format!("signal {signal}"), str::to_owned);
+                return (cause, Some(cause.about(&signal).to_string()));
+            }
+            (result, _) => {
+                return (Cause::Other, Some(Cause::Other.about(result.name()).to_string()));
+            }
+        },
+        _ => Cause::Impossible,
+    };
+    (cause, None)
+}
+
 impl Supervised for Unit {
-    fn name(&self) -> &str {
-        Self::name(self).as_str()
+    fn name(&self) -> Name<'_> {
+        Name::new(Self::name(self).as_str())
     }
 
-    fn suite(&self) -> Option<&'static str> {
-        Some("systemd")
+    fn suite(&self) -> Option<Suite> {
+        Some(Suite::Systemd)
     }
 
-    fn accepts(&self, op: Op) -> bool {
-        request(op).is_some()
+    fn support(&self, intent: &Intent) -> Support {
+        if request_of(*intent).is_some() { Support::Yes } else { Support::No }
     }
 
     fn status(&self) -> Result<Observation, svclient::Error> {
         let status = Self::status(self).wait();
-        status.map(|status| observation(&status)).map_err(|why| error(why, Supervised::name(self)))
+        status
+            .map(|status| observation(&status))
+            .map_err(|why| error(why, Self::name(self).as_str()))
     }
 
-    fn send(&self, op: Op) -> Result<(), svclient::Error> {
-        let name = Supervised::name(self);
-        let Some(request) = request(op) else {
+    fn request(&self, intent: &Intent) -> Result<Pending, svclient::Error> {
+        let name = Self::name(self).as_str();
+        let Some(request) = request_of(*intent) else {
             let unsupported = Error::Unsupported {
-                action: Action::Other(op.name()),
+                action: Action::Other(intent.name()),
                 subject: name.to_owned(),
                 why: "systemd has no such request",
             };
@@ -97,18 +182,8 @@ impl Supervised for Unit {
         self.carry_out(request).map_err(|why| error(why, name))
     }
 
-    fn restart(&self) -> Result<(), svclient::Error> {
-        let asked = Self::restart(self).wait();
-        asked.map(drop).map_err(|why| error(why, Supervised::name(self)))
-    }
-
-    fn acknowledges(&self) -> bool {
-        // The manager has replied, and the job is in its queue or over.
-        true
-    }
-
     fn subscribe(&self, waker: Waker) -> Result<Subscription, svclient::Error> {
-        let name = Supervised::name(self);
+        let name = Self::name(self).as_str();
         let failure = |why| error(why, name);
         let deadline = std::time::Instant::now().checked_add(crate::Bus::PATIENCE);
         let ring = async {
@@ -117,7 +192,7 @@ impl Supervised for Unit {
             self.bus().router().ring(id, waker).await
         };
         match block_on(ring, deadline) {
-            Some(listening) => Ok(Subscription::Wakes(Box::new(listening.map_err(failure)?))),
+            Some(listening) => Ok(Subscription::wakes_while(listening.map_err(failure)?)),
             None => Err(failure(Error::NoReply {
                 action: Action::Watch,
                 subject: name.to_owned(),
@@ -129,7 +204,7 @@ impl Supervised for Unit {
     /// Those that systemd made by itself, since the unit was last started by hand.
     fn restarts(&self) -> Result<Option<u64>, svclient::Error> {
         let status = Self::status(self).wait();
-        let status = status.map_err(|why| error(why, Supervised::name(self)))?;
+        let status = status.map_err(|why| error(why, Self::name(self).as_str()))?;
         Ok(Some(status.restarts()))
     }
 
@@ -221,7 +296,11 @@ fn kind(kind: ErrorKind) -> svclient::ErrorKind {
         ErrorKind::NoManager => Theirs::NotSupervised,
         ErrorKind::BadUnit => Theirs::NotAService,
         ErrorKind::Exists => Theirs::NameTaken,
-        _ => Theirs::Io,
+        ErrorKind::NoReply => Theirs::NoAnswer,
+        ErrorKind::Lost => Theirs::Lost,
+        ErrorKind::Busy => Theirs::Busy,
+        ErrorKind::Io => Theirs::Io,
+        _ => Theirs::Other,
     }
 }
 
@@ -247,7 +326,7 @@ mod tests {
             Op::GroupCont,
             Op::GroupKill,
         ] {
-            assert!(refused.contains(&op), "{op}");
+            assert!(refused.contains(&op) && request_of(Intent::Op(op)).is_none(), "{op}");
         }
         for op in [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Kill, Op::Reload] {
             assert!(request(op).is_some(), "{op}");

@@ -5,16 +5,21 @@ use std::{
     cell::Cell,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard},
-    task::Waker,
+    task::{Poll, Wake, Waker},
+    time::Duration,
 };
 
 use nix::errno::Errno;
 use svproto::{
-    Facts, LastExit, Phase, Pid, Readiness, Reading, Stage, UnixTime, Want, s6::event::Event,
+    Cause, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Stage, UnixTime, Want, goal::Goal,
+    s6::event::Event,
 };
 
 use super::{world::Added, *};
-use crate::{ErrorKind, Liveness, Subscription};
+use crate::{
+    Bulk, CheckRule, ErrorKind, Intent, Liveness, Name, Observation, Pending, Subscription, Suite,
+    Support, Told,
+};
 
 /// What happens to a service at a time, in milliseconds of the script.
 #[derive(Clone, Copy)]
@@ -25,6 +30,15 @@ enum Turn {
     Letter(Event),
     /// Its directory vanishes.
     Vanishes,
+    /// Its supervisor says what became of the request.
+    Speaks,
+}
+
+/// What a supervisor will say, and who is woken then.
+struct Word {
+    told: Option<Told>,
+    waker: Option<Waker>,
+    is_due: bool,
 }
 
 #[derive(Default)]
@@ -47,6 +61,9 @@ struct Role {
     tells: bool,
     /// What it was asked it has read, and what it says at once is its answer.
     acknowledges: bool,
+    /// After so long its supervisor says what became of a request.
+    tells_of: Option<(u64, Told)>,
+    word: Option<Arc<Mutex<Word>>>,
 }
 
 /// The scripted service.
@@ -68,7 +85,10 @@ impl Scripted {
         let role = &mut script.services[self.at];
         if role.full > 0 {
             role.full -= 1;
-            return Err(Error::NotTakingRequests { op: Op::Up, dir: self.name.clone().into() });
+            return Err(Error::NotTakingRequests {
+                intent: Intent::Up,
+                dir: self.name.clone().into(),
+            });
         }
         if let (true, Some((_, _, Turn::Is(now)))) = (
             role.acknowledges,
@@ -85,43 +105,45 @@ impl Scripted {
 }
 
 impl Supervised for Scripted {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> Name<'_> {
+        Name::new(&self.name)
     }
 
-    fn suite(&self) -> Option<&str> {
-        Some("scripted")
+    fn suite(&self) -> Option<Suite> {
+        Some(Suite::Own("scripted"))
     }
 
-    fn accepts(&self, _op: Op) -> bool {
-        true
+    fn support(&self, _intent: &Intent) -> Support {
+        Support::Yes
     }
 
     fn status(&self) -> Result<Observation, Error> {
         let now = self.script().services[self.at].now;
-        now.map_err(|kind| Error::Other {
-            doing: "look at".into(),
-            name: self.name.clone(),
-            kind,
-            hint: None,
-            source: "the script says so".into(),
-        })
+        now.map_err(|kind| Error::other(&self.name, "look at", kind, "the script says so"))
     }
 
-    fn send(&self, op: Op) -> Result<(), Error> {
-        self.take(op.name())
-    }
-
-    fn restart(&self) -> Result<(), Error> {
-        self.take("restart")
-    }
-
-    fn acknowledges(&self) -> bool {
-        self.script().services[self.at].acknowledges
+    fn request(&self, intent: &Intent) -> Result<Pending, Error> {
+        self.take(intent.name())?;
+        let mut script = self.script();
+        let clock = script.clock;
+        let role = &mut script.services[self.at];
+        let Some((after, told)) = role.tells_of.take() else {
+            return Ok(if role.acknowledges { Pending::read() } else { Pending::delivered() });
+        };
+        let word = Arc::new(Mutex::new(Word { told: Some(told), waker: None, is_due: false }));
+        role.turns.push((clock + after, Turn::Speaks));
+        role.turns.sort_by_key(|(at, _)| *at);
+        role.word = Some(Arc::clone(&word));
+        Ok(Pending::telling(std::future::poll_fn(move |cx| {
+            let mut word = word.lock().unwrap();
+            word.waker = Some(cx.waker().clone());
+            let told = if word.is_due { word.told.take() } else { None };
+            told.map_or(Poll::Pending, |told| Poll::Ready(Ok(told)))
+        })))
     }
 
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-        Ok(Subscription::Every(Duration::MAX))
+        Ok(Subscription::every(Duration::MAX))
     }
 }
 
@@ -131,6 +153,16 @@ struct Theatre {
     start: Instant,
     keys: Vec<Option<usize>>,
     most: usize,
+    bells: usize,
+    rung: Arc<Mutex<Vec<WatchKey>>>,
+}
+
+struct Bell(WatchKey, Arc<Mutex<Vec<WatchKey>>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
 }
 
 impl World<Scripted> for Theatre {
@@ -156,6 +188,14 @@ impl World<Scripted> for Theatre {
         self.keys[at] = None;
     }
 
+    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.bells += 1;
+        let key = WatchKey::nth(1_000_000 + self.bells);
+        Ok((key, Waker::from(Arc::new(Bell(key, Arc::clone(&self.rung))))))
+    }
+
+    fn mute(&mut self, _key: WatchKey) {}
+
     fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
         let mut script = self.script.lock().unwrap();
         let until = u64::try_from((until - self.start).as_millis()).unwrap();
@@ -170,13 +210,22 @@ impl World<Scripted> for Theatre {
         let (_, turn) = role.turns.remove(0);
         let mut failed = None;
         match turn {
+            Turn::Speaks => {
+                if let Some(word) = &role.word {
+                    let mut word = word.lock().unwrap();
+                    word.is_due = true;
+                    word.waker.take().unwrap().wake();
+                }
+                drop(script);
+                return Ok(self.rung.lock().unwrap().pop().map(Heard::Rang));
+            }
             Turn::Is(observation) => role.now = Ok(observation),
             Turn::Letter(letter) => failed = Some(letter),
             Turn::Vanishes => role.now = Err(ErrorKind::NotFound),
         }
         let observation = role.now.map_err(|_| Error::NotFound { path: "gone".into() });
         let key = self.keys.iter().position(|watched| *watched == Some(at)).map(WatchKey::nth);
-        Ok(key.map(|key| Heard { key, failed, observation }))
+        Ok(key.map(|key| Heard::Seen { key, failed, observation }))
     }
 
     fn now(&self) -> Instant {
@@ -230,6 +279,8 @@ fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
         watchable: true,
         tells: false,
         acknowledges: false,
+        tells_of: None,
+        word: None,
     }
 }
 
@@ -247,7 +298,8 @@ impl Play {
             .map(|at| Scripted { script: Arc::clone(&script), at, name: format!("service-{at}") })
             .collect();
         let start = Instant::now();
-        let theatre = Theatre { script, start, keys: vec![], most: 0 };
+        let theatre =
+            Theatre { script, start, keys: vec![], most: 0, bells: 0, rung: Arc::default() };
         Self { theatre, services, enough: Enough::All }
     }
 
@@ -268,7 +320,7 @@ impl Play {
         let mut told = Vec::new();
         let results =
             pursue_in(&mut self.theatre, services, &terms, &mut |at, _| told.push(at)).unwrap();
-        let asked = |at: &usize| !matches!(results[*at], Ok(Outcome::NotAsked));
+        let asked = |at: &usize| !is_kind(&results[*at], OutcomeKind::NotAsked);
         told.sort_unstable();
         assert_eq!(told, (0..results.len()).filter(asked).collect::<Vec<_>>(), "told of each once");
         results
@@ -279,12 +331,17 @@ impl Play {
     }
 }
 
+fn is_kind(result: &Result<Outcome, Error>, kind: OutcomeKind) -> bool {
+    result.as_ref().is_ok_and(|outcome| outcome.kind() == kind)
+}
+
 #[track_caller]
 fn reached(result: &Result<Outcome, Error>) -> (u64, u64) {
     match result {
-        Ok(Outcome::Reached { observation, took }) => {
-            let pid = observation.reading.facts().unwrap().pid.map_or(0, |pid| pid.get().into());
-            (pid, u64::try_from(took.as_millis()).unwrap())
+        Ok(outcome) if outcome.is_reached() => {
+            let facts = outcome.status().unwrap().reading.facts().unwrap();
+            let took = u64::try_from(outcome.took().as_millis()).unwrap();
+            (facts.pid.map_or(0, |pid| pid.get().into()), took)
         }
         other => panic!("{other:?}"),
     }
@@ -325,7 +382,7 @@ fn a_fifo_that_stays_full_is_an_error_at_the_deadline_and_delays_nobody() {
     let quick = role(down(0), &[("up", 10, Turn::Is(up(8, 10)))]);
     let mut play = Play::new(vec![wedged, quick]);
     let results = play.run(&Request::up(), 300);
-    assert_eq!(results[0].as_ref().unwrap_err().kind(), ErrorKind::NotTakingRequests);
+    assert_eq!(results[0].as_ref().unwrap_err().kind(), ErrorKind::Busy);
     assert_eq!(reached(&results[1]), (8, 10));
 }
 
@@ -338,7 +395,7 @@ fn the_deadline_tells_whether_the_request_was_read() {
     let acknowledged: Vec<bool> = results
         .iter()
         .map(|result| match result {
-            Ok(Outcome::Deadline { acknowledged, .. }) => *acknowledged,
+            Ok(outcome) if outcome.kind() == OutcomeKind::Deadline => outcome.was_read(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -373,7 +430,7 @@ fn a_question_for_all_time_is_asked_once() {
     });
     let mut play = Play::new(vec![role(up(5, 0), &[])]);
     let results = play.run_with(&Request::wait(Goal::Ready), &prober, 1, 100);
-    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })), "{results:?}");
+    assert!(is_kind(&results[0], OutcomeKind::Deadline), "{results:?}");
     drop(prober);
     assert_eq!(count.get(), 1);
 }
@@ -392,7 +449,7 @@ fn after_the_deadline_nobody_has_a_turn() {
     let mut play = Play::new(vec![role(up(1, 0), &[]), role(up(2, 0), &[])]);
     let results = play.run_with(&Request::up(), &Prober::none(), 1, 0);
     assert_eq!(reached(&results[0]), (1, 0));
-    assert!(matches!(results[1], Ok(Outcome::NotAsked)), "{results:?}");
+    assert!(is_kind(&results[1], OutcomeKind::NotAsked), "{results:?}");
     assert_eq!(play.asked(), [(0, 0, "up")]);
 }
 
@@ -415,7 +472,7 @@ fn the_first_of_them_is_enough_where_any_will_do() {
     let mut play = Play::new(vec![slow, quick]);
     play.enough = Enough::One;
     let results = play.run(&Request::up(), 1000);
-    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })), "{results:?}");
+    assert!(is_kind(&results[0], OutcomeKind::Deadline), "{results:?}");
     assert_eq!(reached(&results[1]), (8, 10));
 }
 
@@ -425,8 +482,8 @@ fn who_never_had_a_turn_was_not_asked() {
     let next = role(up(2, 0), &[]);
     let mut play = Play::new(vec![stuck, next]);
     let results = play.run_with(&Request::restart(), &Prober::none(), 1, 300);
-    assert!(matches!(results[0], Ok(Outcome::Deadline { .. })));
-    assert!(matches!(results[1], Ok(Outcome::NotAsked)));
+    assert!(is_kind(&results[0], OutcomeKind::Deadline));
+    assert!(is_kind(&results[1], OutcomeKind::NotAsked));
     assert_eq!(play.asked(), [(0, 0, "restart")]);
 }
 
@@ -447,7 +504,7 @@ fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
     let count = Cell::new(0);
     let prober = Prober::asking(Duration::from_millis(50), |service, observation| {
         let pid = observation.reading.facts().unwrap().pid.unwrap().get();
-        asked_about.lock().unwrap().push((service.name().to_owned(), pid));
+        asked_about.lock().unwrap().push((service.name().to_string(), pid));
         count.set(count.get() + 1);
         count.get() == 5
     });
@@ -463,7 +520,7 @@ fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
 #[test]
 fn without_a_probe_readiness_that_nobody_reports_is_never_reached() {
     let results = Play::new(vec![role(up(7, 0), &[])]).run(&Request::wait(Goal::Ready), 1000);
-    assert!(matches!(results[0], Ok(Outcome::Never { why: Why::NoReadiness, .. })));
+    assert!(results[0].as_ref().unwrap().why() == Some(Cause::NoReadiness));
 }
 
 #[test]
@@ -502,7 +559,7 @@ fn the_rules_of_checking_differ_for_what_does_not_stand_as_it_is_wanted() {
     let ending = seen(status(Phase::Up, 5, Want::Down, 0));
     let passes = |rule, stands| {
         let mut play = Play::new(vec![role(stands, &[])]);
-        matches!(play.run(&Request::check(rule), 100)[0], Ok(Outcome::Reached { .. }))
+        play.run(&Request::check(rule), 100)[0].as_ref().unwrap().is_reached()
     };
     for stands in [starting, ending] {
         assert!(passes(CheckRule::Runit2_1, stands));
@@ -527,15 +584,15 @@ fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
         Play::new(vec![Role { tells: true, ..told }, Role { tells: true, ..lost }, plain]);
     // A process that ends before it is ready.
     let results = play.run(&Request::up().until(Goal::UpFor(Duration::from_secs(5))), 3000);
-    let never: Vec<(Why, u128)> = results
+    let never: Vec<(Cause, u128)> = results
         .iter()
         .map(|result| match result {
-            Ok(Outcome::Never { why, took, .. }) => (*why, took.as_millis()),
+            Ok(outcome) => (outcome.why().unwrap(), outcome.took().as_millis()),
             other => panic!("{other:?}"),
         })
         .collect();
-    let given_up = Why::GivenUp { exit };
-    assert_eq!(never, [(Why::Refused { exit }, 31), (given_up, 1030), (given_up, 30)]);
+    let given_up = Cause::GivenUp { exit };
+    assert_eq!(never, [(Cause::Refused { exit }, 31), (given_up, 1030), (given_up, 30)]);
 }
 
 #[test]
@@ -550,7 +607,7 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
             .map(|status| status.unwrap().reading.facts().unwrap().pid.unwrap().get())
             .collect();
         assert_eq!(pids, (1..=200).collect::<Vec<u32>>());
-        assert_eq!(bulk.send(Op::Usr1).iter().flatten().count(), 200);
+        assert_eq!(bulk.request(Intent::Op(Op::Usr1)).iter().flatten().count(), 200);
     }
     assert_eq!(play.asked().len(), 600);
 }
@@ -572,8 +629,56 @@ fn what_a_backend_says_after_it_has_acknowledged_is_the_answer() {
     ]);
     let outcomes = play.run(&Request::up(), 1_000);
     let [failed, started, unread] = outcomes.as_slice() else { panic!("{outcomes:?}") };
-    assert!(matches!(failed, Ok(Outcome::Never { why: Why::GivenUp { .. }, .. })), "{failed:?}");
-    assert!(matches!(started, Ok(Outcome::Reached { .. })), "{started:?}");
+    let why = failed.as_ref().unwrap().why();
+    assert!(matches!(why, Some(Cause::GivenUp { .. })), "{failed:?}");
+    assert!(started.as_ref().unwrap().is_reached(), "{started:?}");
     // Without that it could still be the old want.
-    assert!(matches!(unread, Ok(Outcome::Deadline { acknowledged: false, .. })), "{unread:?}");
+    assert!(
+        is_kind(unread, OutcomeKind::Deadline) && !unread.as_ref().unwrap().was_read(),
+        "{unread:?}"
+    );
+}
+
+/// A unit: what is seen of it decides nothing while its job runs, and what the job says does.
+#[test]
+fn where_the_supervisor_says_what_became_of_a_request_that_decides() {
+    let telling = |after, told, seen| {
+        let answers = [("up", 5, Turn::Is(seen)), ("restart", 5, Turn::Is(seen))];
+        Role { tells_of: Some((after, told)), ..role(down(1), &answers) }
+    };
+    let over = seen(status(Phase::Down, 0, Want::Down, 5));
+    let failed = Cause::Exited;
+    let mut play = Play::new(vec![
+        // A one-shot that ran and is down again.
+        telling(40, Told::reached().with_word("done"), over),
+        // It seems to be up, and what runs before it fails.
+        telling(30, Told::never(failed).with_word("failed").because("exited with 3"), up(3, 5)),
+        telling(10, Told::skipped(Cause::Condition), down(1)),
+        telling(2_000, Told::reached(), up(4, 5)),
+    ]);
+    let outcomes = play.run(&Request::up(), 1_000);
+    let outcomes: Vec<&Outcome> = outcomes.iter().map(|it| it.as_ref().unwrap()).collect();
+    let kinds: Vec<_> = outcomes.iter().map(|it| (it.kind(), it.took().as_millis())).collect();
+    let expected = [
+        (OutcomeKind::Reached, 40),
+        (OutcomeKind::Never, 30),
+        (OutcomeKind::Skipped, 10),
+        (OutcomeKind::Deadline, 1_000),
+    ];
+    assert_eq!(kinds, expected);
+    let words: Vec<_> = outcomes.iter().map(|it| (it.word(), it.why(), it.changed())).collect();
+    assert_eq!(words[0], (Some("done"), None, Some(true)));
+    assert_eq!(words[1], (Some("failed"), Some(failed), Some(true)));
+    assert_eq!(words[2], (None, Some(Cause::Condition), Some(false)));
+    assert_eq!(outcomes[1].to_string(), "exited with 3");
+    assert!(outcomes[3].was_read());
+}
+
+#[test]
+fn more_than_the_supervisor_says_is_waited_for_after_its_word() {
+    let answers = [("restart", 5, Turn::Is(up(3, 5))), ("restart", 300, Turn::Is(up(4, 300)))];
+    let telling = Role { tells_of: Some((20, Told::reached())), ..role(up(2, 1), &answers) };
+    let mut play = Play::new(vec![telling]);
+    let outcomes = play.run(&Request::restart().until(Goal::UpFor(Duration::from_secs(1))), 5_000);
+    assert_eq!(reached(&outcomes[0]), (4, 1_300));
 }

@@ -1,10 +1,13 @@
 //! One service of a call: asking it, judging what is seen of it, and what is due by the clock.
 
-use std::time::{Duration, Instant};
+use std::{
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
 
 use svproto::{
-    Dialect, Op, Phase, Pid, Readiness,
-    goal::{Goal, Pursuit, Verdict, Why},
+    Cause, Dialect, Op, Phase, Pid, Readiness,
+    goal::{Goal, Pursuit, Verdict},
     s6::event::Event,
 };
 
@@ -13,8 +16,9 @@ use super::{
     world::{Added, World},
 };
 use crate::{
-    Error, Observation, Service, Supervised, WatchKey,
+    Error, Intent, Observation, Pending, Service, Settled, Supervised, WatchKey,
     check::{self, Script},
+    pending::End,
 };
 
 /// One service of a call.
@@ -22,6 +26,8 @@ pub(super) struct Wait {
     /// `None` for a service that cannot be watched.
     key: Option<WatchKey>,
     state: State,
+    /// The bell that is still to be taken down.
+    rung: Option<WatchKey>,
 }
 
 enum State {
@@ -31,6 +37,8 @@ enum State {
 
 struct Waiting {
     pursuit: Pursuit,
+    /// Something was asked.
+    asks: bool,
     /// What to wait for after this.
     then: Option<Goal>,
     begun: Instant,
@@ -38,6 +46,8 @@ struct Waiting {
     /// How it stood before it was asked.
     baseline: Observation,
     last: Observation,
+    /// What the supervisor will say of the request, and the bell that it rings when it does.
+    pending: Option<(Pending, WatchKey, Waker)>,
     /// The request could not be delivered yet.
     ask_again: Option<Instant>,
     refused: Option<Error>,
@@ -123,7 +133,9 @@ impl Wait {
         };
         let last = match baseline {
             Ok(last) => last,
-            Err(error) => return Self { key, state: State::Done(Box::new(Err(error))) },
+            Err(error) => {
+                return Self { key, state: State::Done(Box::new(Err(error))), rung: None };
+            }
         };
         let (mut goal, mut then) = request.goals();
         let probe = Probe::wanted(request, prober, directory.as_ref(), &last);
@@ -138,12 +150,14 @@ impl Wait {
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
         let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
         let waiting = Waiting {
-            pursuit: Pursuit::new(goal, request.wish(), last.reading),
+            pursuit: Pursuit::new(goal, wish(request), last.reading),
+            asks: request.intent().is_some(),
             then,
             begun: world.now(),
             asked: world.now(),
             baseline: last,
             last,
+            pending: None,
             ask_again: None,
             refused: None,
             look_again: None,
@@ -152,7 +166,7 @@ impl Wait {
             finish: if hears { Finish::Listening(None) } else { Finish::Unheard },
             probe,
         };
-        Self { key, state: State::Waiting(Box::new(waiting)) }
+        Self { key, state: State::Waiting(Box::new(waiting)), rung: None }
     }
 
     /// Its number in the watch.
@@ -172,29 +186,47 @@ impl Wait {
         dues.into_iter().chain([probe]).flatten().min()
     }
 
-    /// Sends the request, or notes that it must be tried again.
+    /// The bell that its supervisor rings.
+    pub(super) fn bell(&self) -> Option<WatchKey> {
+        match &self.state {
+            State::Waiting(waiting) => waiting.pending.as_ref().map(|(_, bell, _)| *bell),
+            State::Done(_) => self.rung,
+        }
+    }
+
+    /// Sends the request, unless somebody has sent it together with others (`asked`), or notes that
+    /// it must be tried again.
     pub(super) fn ask<B: Supervised>(
         &mut self,
-        world: &impl World<B>,
+        world: &mut impl World<B>,
         service: &B,
         request: &Request,
+        asked: Option<Result<Pending, Error>>,
     ) {
         let State::Waiting(waiting) = &mut self.state else { return };
         let now = world.now();
         waiting.ask_again = None;
-        match request.send(service) {
-            Ok(()) => {
+        match asked.unwrap_or_else(|| request.send(service)) {
+            Ok(pending) => {
                 waiting.refused = None;
                 waiting.asked = now;
-                waiting.kill_at = request.kill_after.and_then(|after| now.checked_add(after));
-                if service.acknowledges() {
+                let is_read = pending.is_read() && request.intent().is_some();
+                waiting.kill_at = request.kills_after().and_then(|after| now.checked_add(after));
+                if pending.tells() {
+                    waiting.pursuit.acknowledge();
+                    match world.bell() {
+                        Ok((bell, waker)) => waiting.pending = Some((pending, bell, waker)),
+                        Err(error) => return self.end(Err(error)),
+                    }
+                    return self.settle(world, service, request);
+                }
+                if is_read {
                     // What was seen before is no answer, and whatever is seen from now on is.
                     waiting.pursuit.acknowledge();
-                    self.take(world, service.status());
-                    return;
+                    return self.take(world, service.status());
                 }
                 // Somebody took it, so what was seen before is not how it stands.
-                let stale = !waiting.last.reading.is_supervised() && request.wish().is_some();
+                let stale = !waiting.last.reading.is_supervised() && wish(request).is_some();
                 if stale || self.key.is_none() {
                     waiting.look_again = Some(now + LOOK_AGAIN);
                 }
@@ -202,7 +234,7 @@ impl Wait {
                     self.judge(world);
                 }
             }
-            Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
+            Err(error) if error.kind() == crate::ErrorKind::Busy => {
                 waiting.refused = Some(error);
                 waiting.ask_again = Some(now + ASK_AGAIN);
             }
@@ -218,8 +250,46 @@ impl Wait {
     /// The deadline has passed before it was its turn.
     pub(super) fn leave_unasked(&mut self) {
         if !self.is_done() {
-            self.end(Ok(Outcome::NotAsked));
+            self.end(Ok(Outcome::not_asked()));
         }
+    }
+
+    /// Asks what the supervisor says of the request. Once it has spoken, that decides; until then
+    /// nothing that is seen does.
+    pub(super) fn settle<B: Supervised>(
+        &mut self,
+        world: &mut impl World<B>,
+        service: &B,
+        request: &Request,
+    ) {
+        let State::Waiting(waiting) = &mut self.state else { return };
+        let Some((pending, bell, waker)) = &mut waiting.pending else { return };
+        let Poll::Ready(settled) = pending.poll_settled(&mut Context::from_waker(waker)) else {
+            return;
+        };
+        world.mute(*bell);
+        waiting.pending = None;
+        let told = match settled {
+            Settled::Silent => return self.take(world, service.status()),
+            Settled::Told(Err(error)) => return self.end(Err(error)),
+            Settled::Told(Ok(told)) => told,
+        };
+        match told.seen.map_or_else(|| service.status(), Ok) {
+            Ok(seen) => waiting.last = seen,
+            // A unit that is gone is down; how it stood last is all there is to say.
+            Err(_) if told.end == End::Reached && request.is_done_when_told() => (),
+            Err(error) => return self.end(Err(error)),
+        }
+        if told.end == End::Reached && (!request.is_done_when_told() || waiting.probe.is_some()) {
+            // So much is done, and more was asked for.
+            if let Some(goal) = waiting.then.take() {
+                waiting.pursuit = Pursuit::new(goal, None, waiting.last.reading);
+            }
+            return self.judge(world);
+        }
+        let took = world.now().saturating_duration_since(waiting.asked);
+        let outcome = Outcome::told(told, waiting.last, took);
+        self.end(Ok(outcome));
     }
 
     /// Takes what an event directory told.
@@ -239,8 +309,9 @@ impl Wait {
             match observation {
                 Ok(observation) => {
                     waiting.last = observation;
-                    // Before the request is delivered nothing is an answer to it.
-                    if waiting.refused.is_none() {
+                    // Before the request is delivered nothing is an answer to it, and where the
+                    // supervisor will say what became of it, that is.
+                    if waiting.refused.is_none() && waiting.pending.is_none() {
                         self.judge(world);
                     }
                 }
@@ -252,7 +323,7 @@ impl Wait {
     /// Does what is due.
     pub(super) fn go_on<B: Supervised>(
         &mut self,
-        world: &impl World<B>,
+        world: &mut impl World<B>,
         service: &B,
         request: &Request,
         prober: &Prober<'_>,
@@ -261,8 +332,7 @@ impl Wait {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let State::Waiting(waiting) = &mut self.state else { return };
         if is_due(waiting.ask_again) {
-            self.ask(world, service, request);
-            return;
+            return self.ask(world, service, request, None);
         }
         if is_due(waiting.look_again) {
             waiting.look_again = self.key.is_none().then(|| now + LOOK_AGAIN);
@@ -273,9 +343,9 @@ impl Wait {
             waiting.kill_at = None;
             // Only `run`: runit answers a kill during `finish` by running `finish` once more.
             if runs(&waiting.last) && waiting.is_to_end(request) {
-                match service.send(Op::Kill) {
-                    Ok(()) => (),
-                    Err(error) if error.kind() == crate::ErrorKind::NotTakingRequests => {
+                match service.request(&Intent::Op(Op::Kill)) {
+                    Ok(_) => (),
+                    Err(error) if error.kind() == crate::ErrorKind::Busy => {
                         waiting.kill_at = Some(now + ASK_AGAIN);
                     }
                     Err(error) => self.end(Err(error)),
@@ -290,7 +360,7 @@ impl Wait {
         if let Some(probe) = waiting.probe.as_mut().filter(|probe| is_due(probe.at)) {
             let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
             match probe.go_on(service, &observation, prober, now) {
-                Ok(true) => self.end(Ok(Outcome::Reached { observation, took })),
+                Ok(true) => self.end(Ok(Outcome::of(Some(End::Reached), observation, took))),
                 Ok(false) => (),
                 Err(error) => self.end(Err(error)),
             }
@@ -313,12 +383,12 @@ impl Wait {
                 {
                     probe.begin(now, process(&observation));
                 } else {
-                    self.end(Ok(Outcome::Reached { observation, took }));
+                    self.end(Ok(Outcome::of(Some(End::Reached), observation, took)));
                 }
                 return;
             }
             Verdict::Never(why) => {
-                if let (Why::GivenUp { .. }, Finish::Listening(until)) = (why, waiting.finish) {
+                if let (Cause::GivenUp { .. }, Finish::Listening(until)) = (why, waiting.finish) {
                     let until = until.unwrap_or(now + HEARING);
                     if now < until {
                         waiting.finish = Finish::Listening(Some(until));
@@ -326,7 +396,7 @@ impl Wait {
                         return;
                     }
                 }
-                self.end(Ok(Outcome::Never { why, observation, took }));
+                self.end(Ok(Outcome::of(Some(End::Never(why)), observation, took)));
                 return;
             }
             Verdict::Pending { look_again } => {
@@ -343,6 +413,10 @@ impl Wait {
     }
 
     fn end(&mut self, result: Result<Outcome, Error>) {
+        let State::Waiting(waiting) = &self.state else { return };
+        self.rung = waiting.pending.as_ref().map(|(_, bell, _)| *bell);
+        let before = waiting.asks.then_some(&waiting.baseline);
+        let result = result.map(|outcome| outcome.changed_from(before));
         self.state = State::Done(Box::new(result));
     }
 
@@ -350,14 +424,15 @@ impl Wait {
     pub(super) fn finish(self, now: Instant) -> Result<Outcome, Error> {
         match self.state {
             State::Done(result) => *result,
-            State::Waiting(waiting) => match waiting.refused {
-                Some(refused) => Err(refused),
-                None => Ok(Outcome::Deadline {
-                    observation: waiting.last,
-                    acknowledged: waiting.pursuit.is_acknowledged(),
-                    took: now.saturating_duration_since(waiting.asked),
-                }),
-            },
+            State::Waiting(waiting) => {
+                if let Some(refused) = waiting.refused {
+                    return Err(refused);
+                }
+                let took = now.saturating_duration_since(waiting.asked);
+                let outcome = Outcome::of(None, waiting.last, took);
+                let before = waiting.asks.then_some(&waiting.baseline);
+                Ok(outcome.read(waiting.pursuit.is_acknowledged()).changed_from(before))
+            }
         }
     }
 }
@@ -370,7 +445,7 @@ impl Waiting {
             let status = seen.reading.facts()?;
             Some((status.pid, status.since))
         };
-        matches!(request.goal, Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
+        matches!(request.goal(), Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
     }
 }
 
@@ -384,13 +459,13 @@ impl Probe {
     ) -> Option<Self> {
         let readiness = baseline.reading.facts().map(|status| status.readiness);
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
-        let asks_ready = request.goal == Goal::Ready && is_silent;
+        let asks_ready = request.goal() == Goal::Ready && is_silent;
         let script = |service: &&Service| {
             service.dialect() == Some(Dialect::Runit) && check::has_script(service.home())
         };
         let what = if asks_ready && prober.ask.is_some() {
             What::Closure
-        } else if asks_ready || request.check.is_some() {
+        } else if asks_ready || request.check_rule().is_some() {
             What::Script(directory.filter(script)?.clone())
         } else {
             return None;
@@ -434,6 +509,11 @@ impl Probe {
         self.at = now.checked_add(again);
         Ok(answer == Some(true))
     }
+}
+
+/// The operation whose wish the record must show before it can have been read.
+fn wish(request: &Request) -> Option<Op> {
+    request.intent().and_then(Intent::wish)
 }
 
 /// The process that is there, be it that of `finish`, about which `sv` asks as well.

@@ -1,6 +1,9 @@
 //! What a wait needs of the world: the time, and news. A script plays it in the tests.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    task::Waker,
+    time::{Instant, SystemTime},
+};
 
 use svproto::{Dialect, UnixTime, s6::event::Event};
 
@@ -18,6 +21,10 @@ pub(crate) trait World<B> {
     /// Ends a watch.
     fn remove(&mut self, key: WatchKey);
 
+    /// A bell: [`Heard::Rang`] once it is called, from any thread.
+    fn bell(&mut self) -> Result<(WatchKey, Waker), Error>;
+    /// Takes a bell down.
+    fn mute(&mut self, key: WatchKey);
     /// The next news; `None` if nothing was heard until then.
     fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error>;
 
@@ -36,12 +43,26 @@ pub(crate) struct Added {
     pub(crate) directory: Option<Service>,
 }
 
-/// News about a service.
-pub(crate) struct Heard {
-    pub(crate) key: WatchKey,
-    /// What an event directory told of the last run.
-    pub(crate) failed: Option<Event>,
-    pub(crate) observation: Result<Observation, Error>,
+/// News.
+pub(crate) enum Heard {
+    /// About a service.
+    Seen {
+        key: WatchKey,
+        /// What an event directory told of the last run.
+        failed: Option<Event>,
+        observation: Result<Observation, Error>,
+    },
+    /// A bell was called.
+    Rang(WatchKey),
+}
+
+impl Heard {
+    /// Of whom.
+    pub(crate) const fn key(&self) -> WatchKey {
+        match self {
+            Self::Seen { key, .. } | Self::Rang(key) => *key,
+        }
+    }
 }
 
 impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
@@ -61,16 +82,25 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
         Self::remove(self, key);
     }
 
+    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
+        Self::bell(self)
+    }
+
+    fn mute(&mut self, key: WatchKey) {
+        Self::mute(self, key);
+    }
+
     fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
-        let event = Self::next_before(self, Some(until))?;
-        Ok(event.map(|event| Heard {
-            key: event.key,
-            failed: match event.news {
+        let event = if self.rung.is_empty() { Self::next_before(self, Some(until))? } else { None };
+        if let Some(event) = event {
+            let failed = match event.news {
                 News::Heard(letter) => Some(letter),
                 _ => None,
-            },
-            observation: event.observation,
-        }))
+            };
+            let (key, observation) = (event.key, event.observation);
+            return Ok(Some(Heard::Seen { key, failed, observation }));
+        }
+        Ok(self.rung.pop_front().map(Heard::Rang))
     }
 
     fn now(&self) -> Instant {

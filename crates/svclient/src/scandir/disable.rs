@@ -84,7 +84,7 @@ impl ScanDir {
         let link = ground.link(name)?;
         let target = self.dir.join(&link.to);
         let end = match Service::open(&target) {
-            Ok(service) => Some(End::begin(service.named(name.to_string_lossy()))?),
+            Ok(service) => Some(End::begin(service.named(name))?),
             Err(Error::NotFound { .. } | Error::NotAService { .. } | Error::WrongType { .. }) => {
                 None
             }

@@ -97,7 +97,7 @@ impl Survey {
             }
             match Service::open(service.dir()) {
                 Ok(plain) => {
-                    let plain = plain.named(service.name());
+                    let plain = plain.named(service.name().as_os_str());
                     Some(tell(&plain, plain.status()))
                 }
                 Err(error) => other(name, error),

@@ -1,6 +1,11 @@
 //! The first look at a directory: whose it is shows on the way, so nothing is asked twice.
 
-use std::{ffi::OsStr, os::fd::OwnedFd, path::Path, sync::Arc};
+use std::{
+    ffi::{OsStr, OsString},
+    os::fd::OwnedFd,
+    path::Path,
+    sync::Arc,
+};
 
 use svproto::{Dialect, Reading, files};
 
@@ -16,7 +21,7 @@ impl Service {
     /// A handle that goes from entry to entry of an open directory: it is to [`Service::enter`] one.
     pub(crate) fn in_open(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
         let home = Home::below(opened, parent);
-        Self { home, name: String::new(), dialect: None, believed: false, version: None }
+        Self { home, name: OsString::new(), dialect: None, believed: false, version: None }
     }
 
     /// Goes to an entry, of which nothing is known then. Nothing is allocated for it: that would take
@@ -25,7 +30,7 @@ impl Service {
         self.home.enter(entry);
         self.dialect = None;
         self.name.clear();
-        self.name.push_str(&entry.to_string_lossy());
+        self.name.push(entry);
     }
 
     /// How an entry stands, and whose it is; `None` for all that is less plain.

@@ -60,7 +60,7 @@ impl WatchSet {
         let Some(service) = of_s6 else {
             return Err(Error::Other {
                 doing: "listen to".into(),
-                name: service.name().into(),
+                name: service.name().to_string(),
                 kind: ErrorKind::Unsupported,
                 hint: None,
                 source: "only s6 tells its transitions".into(),

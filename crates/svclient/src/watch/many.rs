@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WatchKey, WatchSet};
 use crate::{
-    Error, Observation, Subscription, Supervised,
+    Error, Name, Observation, Subscription, Supervised,
     supervised::{Together, together},
 };
 
@@ -66,7 +66,7 @@ impl WatchSet {
         });
         let mut seen = BTreeMap::new();
         for (group, members) in several(others) {
-            let names: Vec<&str> = members.iter().map(|(_, name)| *name).collect();
+            let names: Vec<Name<'_>> = members.iter().map(|(_, name)| *name).collect();
             let answers = group.statuses(&names);
             seen.extend(members.iter().zip(answers).filter_map(|((key, _), answer)| {
                 let member = self.members.get(key)?;
@@ -91,10 +91,10 @@ mod tests {
         task::Waker,
     };
 
-    use svproto::{Dialect, Op, Reading, Record};
+    use svproto::{Dialect, Reading, Record};
 
     use super::*;
-    use crate::{Group, Liveness, News};
+    use crate::{Group, Intent, Liveness, News, Pending, Suite, Support};
 
     /// What was asked of a manager, and who is to be woken.
     #[derive(Default)]
@@ -128,24 +128,22 @@ mod tests {
         Observation { reading, liveness, normally: None, dialect: None, notifies: None }
     }
 
+    fn joined(names: &[Name<'_>]) -> String {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
     fn failure(name: &str) -> Error {
-        Error::Other {
-            doing: "look at".into(),
-            name: name.into(),
-            kind: crate::ErrorKind::NotFound,
-            hint: None,
-            source: "there is none".into(),
-        }
+        Error::other(name, "look at", crate::ErrorKind::NotFound, "there is none")
     }
 
     impl Group for Manager {
-        fn statuses(&self, names: &[&str]) -> Vec<Result<Observation, Error>> {
-            self.note(format!("statuses {}", names.join(" ")));
+        fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, Error>> {
+            self.note(format!("statuses {}", joined(names)));
             if let Some(restless) = self.restless {
                 self.ring(restless);
             }
-            let one = |name: &&str| match *name {
-                "missing" => Err(failure(name)),
+            let one = |name: &Name<'_>| match name.to_str() {
+                Some("missing") => Err(failure("missing")),
                 _ => Ok(observation()),
             };
             names.iter().map(one).collect()
@@ -153,16 +151,16 @@ mod tests {
 
         fn subscribe(
             &self,
-            members: Vec<(&str, Waker)>,
+            members: Vec<(Name<'_>, Waker)>,
         ) -> Option<Vec<Result<Subscription, Error>>> {
             let names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-            self.note(format!("subscribe {}", names.join(" ")));
-            let one = |(name, waker): (&str, Waker)| {
+            self.note(format!("subscribe {}", joined(&names)));
+            let one = |(name, waker): (Name<'_>, Waker)| {
                 if name == "deaf" {
-                    return Err(failure(name));
+                    return Err(failure("deaf"));
                 }
-                self.wakers.lock().unwrap().push((name.to_owned(), waker));
-                Ok(Subscription::Wakes(Box::new(())))
+                self.wakers.lock().unwrap().push((name.to_string(), waker));
+                Ok(Subscription::wakes())
             };
             Some(members.into_iter().map(one).collect())
         }
@@ -171,16 +169,16 @@ mod tests {
     struct Managed(&'static str, Option<Arc<Manager>>);
 
     impl Supervised for Managed {
-        fn name(&self) -> &str {
-            self.0
+        fn name(&self) -> Name<'_> {
+            Name::new(self.0)
         }
 
-        fn suite(&self) -> Option<&str> {
+        fn suite(&self) -> Option<Suite> {
             None
         }
 
-        fn accepts(&self, _op: Op) -> bool {
-            false
+        fn support(&self, _intent: &Intent) -> Support {
+            Support::No
         }
 
         fn status(&self) -> Result<Observation, Error> {
@@ -190,12 +188,12 @@ mod tests {
             Ok(observation())
         }
 
-        fn send(&self, _op: Op) -> Result<(), Error> {
+        fn request(&self, _intent: &Intent) -> Result<Pending, Error> {
             unreachable!("nobody asks")
         }
 
         fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-            Ok(Subscription::Wakes(Box::new(())))
+            Ok(Subscription::wakes())
         }
 
         fn group(&self) -> Option<Arc<dyn Group>> {
@@ -205,7 +203,7 @@ mod tests {
 
     fn snapshots(watch: &mut WatchSet) -> Vec<(String, News, bool)> {
         std::iter::from_fn(|| watch.next_now().unwrap())
-            .map(|event| (event.name().to_owned(), event.news, event.observation.is_ok()))
+            .map(|event| (event.name().to_string(), event.news, event.observation.is_ok()))
             .collect()
     }
 

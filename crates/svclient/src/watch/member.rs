@@ -17,6 +17,7 @@ use crate::{
     Error, Liveness, Normally, Observation, Service, Subscription, Supervised,
     changes::{DirId, Place},
     node,
+    supervised::How,
 };
 
 /// What the service directory, its `supervise` and its `event` are, whatever they are called, and
@@ -69,10 +70,10 @@ pub(super) struct Member {
 impl Member {
     /// A service that was not looked at yet, and how its changes are learned.
     pub(super) fn new(service: impl Supervised + 'static, subscription: Subscription) -> Self {
-        let (subject, every, guard) = match subscription {
-            Subscription::Directory(service) => (Subject::Directory(Arc::new(service)), None, None),
-            Subscription::Wakes(guard) => (Subject::Other(Arc::new(service)), None, Some(guard)),
-            Subscription::Every(pause) => (Subject::Other(Arc::new(service)), Some(pause), None),
+        let (subject, every, guard) = match subscription.0 {
+            How::Directory(service) => (Subject::Directory(Arc::new(service)), None, None),
+            How::Wakes(guard) => (Subject::Other(Arc::new(service)), None, guard),
+            How::Every(pause) => (Subject::Other(Arc::new(service)), Some(pause), None),
         };
         Self {
             listener: None,

@@ -28,9 +28,9 @@ use nix::{
     unistd::{gettid, mkfifo},
 };
 use svclient::{
-    Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Observation, Op, Outcome,
-    Pid, Readiness, Reading, Request, ScanDir, Service, State, UnixTime, Version, Want, WatchEvent,
-    WatchSet, Why, pursue, signal_name,
+    Cause, Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Observation, Op,
+    Outcome, OutcomeKind, Pid, Readiness, Reading, Request, ScanDir, Service, State, UnixTime,
+    Version, Want, WatchEvent, WatchSet, pursue, signal_name,
 };
 use svproto::{
     Scale, Tai64n,
@@ -145,24 +145,23 @@ fn ask(service: &Service, request: &Request, deadline: Instant) -> Result<Outcom
 #[track_caller]
 fn reached(outcome: Result<Outcome, Error>) -> Observation {
     match outcome {
-        Ok(Outcome::Reached { observation, .. }) => observation,
+        Ok(outcome) if outcome.is_reached() => *outcome.status().unwrap(),
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn never(outcome: Result<Outcome, Error>) -> Why {
-    match outcome {
-        Ok(Outcome::Never { why, .. }) => why,
-        other => panic!("{other:?}"),
-    }
+fn never(outcome: Result<Outcome, Error>) -> Cause {
+    outcome.unwrap().why().unwrap()
 }
 
 /// The deadline passed: how the service stood, and whether the request was seen to be read.
 #[track_caller]
 fn passed(outcome: Result<Outcome, Error>) -> (Observation, bool) {
     match outcome {
-        Ok(Outcome::Deadline { observation, acknowledged, .. }) => (observation, acknowledged),
+        Ok(outcome) if outcome.kind() == OutcomeKind::Deadline => {
+            (*outcome.status().unwrap(), outcome.was_read())
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -311,7 +310,7 @@ pub fn f13_a_wait_ends_with_the_supervisor(suite: Suite) {
         status_where(&mut watch(&supervised), |status| status.want == Some(Want::Down));
         supervised.signal(Signal::SIGKILL);
         let killed = Instant::now();
-        assert_eq!(never(outcome.join().unwrap()), Why::Unsupervised);
+        assert_eq!(never(outcome.join().unwrap()), Cause::Unsupervised);
         assert!(killed.elapsed() < PATIENCE / 3);
     });
 }
@@ -339,12 +338,12 @@ pub fn f15_a_full_control_fifo_takes_the_request_once_it_drains(suite: Suite) {
     supervised.signal(Signal::SIGSTOP);
     let service = open(&supervised);
     let full = (0..100_000).find_map(|_| service.send(Op::Hup).err()).unwrap();
-    assert_eq!(full.kind(), ErrorKind::NotTakingRequests);
+    assert_eq!(full.kind(), ErrorKind::Busy);
     thread::scope(|scope| {
         let sent = scope.spawn(|| service.send_before(Op::Down, deadline()));
         let asked = scope.spawn(|| ask(&service, &Request::down(), deadline()));
         let refused = ask(&service, &Request::down(), soon(50)).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::NotTakingRequests);
+        assert_eq!(refused.kind(), ErrorKind::Busy);
         assert!(!sent.is_finished() && !asked.is_finished());
         supervised.signal(Signal::SIGCONT);
         sent.join().unwrap().unwrap();
@@ -646,7 +645,7 @@ pub fn f48_a_service_that_never_says_ready_is_not_waited_for(suite: Suite) {
     assert_eq!(up.readiness, Readiness::NotReported);
     let asked = Instant::now();
     let ready = Request::up().until(Goal::Ready);
-    assert_eq!(never(ask(&open(&supervised), &ready, deadline())), Why::NoReadiness);
+    assert_eq!(never(ask(&open(&supervised), &ready, deadline())), Cause::NoReadiness);
     assert!(asked.elapsed() < PATIENCE / 3);
 }
 
@@ -717,7 +716,7 @@ pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
         // It was woken when this thread was, and sleeps again once it has looked.
         poll_until(|| sleeps(waiting));
         theirs.send(Op::Up).unwrap();
-        assert_eq!(never(outcome.join().unwrap()), Why::WantedUpAgain);
+        assert_eq!(never(outcome.join().unwrap()), Cause::WantedUpAgain);
     });
     reached(ask(&theirs, &Request::down().kill_after(Duration::ZERO), deadline()));
     let long = Request::up().until(Goal::UpFor(PATIENCE * 2));
@@ -725,7 +724,7 @@ pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
         let outcome = scope.spawn(|| ask(&mine, &long, deadline()));
         until(&mut watch(&supervised), State::Up);
         theirs.send_all_before(&[Op::Down, Op::Kill], deadline()).unwrap();
-        assert!(matches!(never(outcome.join().unwrap()), Why::GivenUp { .. }));
+        assert!(matches!(never(outcome.join().unwrap()), Cause::GivenUp { .. }));
     });
 }
 
@@ -948,7 +947,7 @@ pub fn f49_a_permanent_failure_ends_the_wait_with_its_exit(suite: Suite) {
         wait_for(&supervised, State::Down);
         let asked = Instant::now();
         let why = never(ask(&open(&supervised), &Request::up().until(goal), deadline()));
-        assert_eq!(why, Why::Refused { exit: LastExit::Exited { code: 3 } });
+        assert_eq!(why, Cause::Refused { exit: LastExit::Exited { code: 3 } });
         assert!(asked.elapsed() < PATIENCE / 3);
     }
 }

@@ -13,8 +13,8 @@ use std::{
 
 use nix::{libc, sys::stat::Mode, unistd::mkfifo};
 use svclient::{
-    Bulk, Error, ErrorKind, Goal, Liveness, News, Observation, Op, Outcome, Reading, Request,
-    ScanDir, Service, State, Subscription, Supervised, WatchSet,
+    Bulk, Error, ErrorKind, Goal, Intent, Liveness, Name, News, Observation, Op, Outcome, Pending,
+    Reading, Request, ScanDir, Service, State, Subscription, Supervised, Support, WatchSet,
 };
 
 use crate::{
@@ -25,25 +25,25 @@ use crate::{
 const SLEEP: &str = "exec sleep 1000";
 
 /// A supervisor of somebody's own: what is asked of it is so a moment later.
-struct Own(Mutex<Option<Op>>);
+struct Own(Mutex<Option<Intent>>);
 
 impl Supervised for Own {
-    fn name(&self) -> &'static str {
-        "own"
+    fn name(&self) -> Name<'_> {
+        Name::new("own")
     }
 
-    fn suite(&self) -> Option<&'static str> {
-        Some("own")
+    fn suite(&self) -> Option<svclient::Suite> {
+        Some(svclient::Suite::Own("own"))
     }
 
-    fn accepts(&self, op: Op) -> bool {
-        matches!(op, Op::Up | Op::Down)
+    fn support(&self, intent: &Intent) -> Support {
+        if matches!(intent, Intent::Up | Intent::Down) { Support::Yes } else { Support::No }
     }
 
     fn status(&self) -> Result<Observation, Error> {
         let mut bytes = [0; 20];
         (bytes[0], bytes[17]) = (0x40, b'd');
-        if *self.0.lock().unwrap() == Some(Op::Up) {
+        if *self.0.lock().unwrap() == Some(Intent::Up) {
             (bytes[12], bytes[17], bytes[19]) = (42, b'u', 1);
         }
         let record = svproto::Record::from_bytes(svproto::Dialect::Runit, &bytes).unwrap();
@@ -51,18 +51,17 @@ impl Supervised for Own {
         Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
     }
 
-    fn send(&self, op: Op) -> Result<(), Error> {
-        if !self.accepts(op) {
-            let (doing, kind) = (format!("send `{op}` to"), ErrorKind::Unsupported);
-            let source = "it knows up and down".into();
-            return Err(Error::Other { doing, name: "own".into(), kind, hint: None, source });
+    fn request(&self, intent: &Intent) -> Result<Pending, Error> {
+        if !self.support(intent).is_yes() {
+            let doing = format!("send `{intent}` to");
+            return Err(Error::other("own", doing, ErrorKind::Unsupported, "it knows up and down"));
         }
-        *self.0.lock().unwrap() = Some(op);
-        Ok(())
+        *self.0.lock().unwrap() = Some(*intent);
+        Ok(Pending::delivered())
     }
 
     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-        Ok(Subscription::Every(Duration::from_millis(10)))
+        Ok(Subscription::every(Duration::from_millis(10)))
     }
 }
 
@@ -90,7 +89,7 @@ fn services_of_every_kind_go_together() {
     let bulk = Bulk::new(&services).parallel(NonZeroUsize::new(2).unwrap());
     for (request, state) in [(Request::up(), State::Up), (Request::down(), State::Down)] {
         for outcome in bulk.pursue(&request, deadline()).unwrap() {
-            assert!(matches!(outcome, Ok(Outcome::Reached { .. })), "{outcome:?}");
+            assert!(outcome.as_ref().is_ok_and(Outcome::is_reached), "{outcome:?}");
         }
         for (service, status) in services.iter().zip(bulk.statuses()) {
             let reading = status.unwrap().reading;
@@ -98,7 +97,7 @@ fn services_of_every_kind_go_together() {
         }
     }
     // One that cannot is one result, and not the only one.
-    let sent = bulk.send(Op::Hup);
+    let sent = bulk.request(Op::Hup.into());
     let (own, others) = sent.split_last().unwrap();
     assert!(others.iter().all(Result::is_ok), "{others:?}");
     assert_eq!(own.as_ref().unwrap_err().kind(), ErrorKind::Unsupported);
@@ -111,7 +110,7 @@ fn a_rolling_restart_has_one_service_down_at_a_time() {
     let one = Bulk::new(services).limit(NonZeroUsize::MIN);
     for request in [Request::up(), Request::restart(), Request::down().until(Goal::Down)] {
         for outcome in one.pursue(&request, deadline()).unwrap() {
-            assert!(matches!(outcome, Ok(Outcome::Reached { .. })), "{outcome:?}");
+            assert!(outcome.as_ref().is_ok_and(Outcome::is_reached), "{outcome:?}");
         }
     }
 }
@@ -183,7 +182,7 @@ fn a_survey_finds_what_every_service_says_of_itself() {
     let named = ["torn", "nosuch", "empty", "00"].map(OsString::from).to_vec();
     let said = scan_dir.survey_of(named).unwrap().look_or(
         NonZeroUsize::MIN,
-        |service, _| service.name().to_owned(),
+        |service, _| service.name().to_string(),
         |name, error| Some(format!("{}: {:?}", name.display(), error.kind())),
     );
     assert_eq!(said, ["torn", "nosuch: NotFound", "empty: NotAService", "00"]);

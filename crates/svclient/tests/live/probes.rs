@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svclient::{Bulk, CheckRule, Goal, Op, Outcome, Request, State, Why, pursue};
+use svclient::{Bulk, Cause, CheckRule, Goal, Op, Outcome, OutcomeKind, Request, State, pursue};
 
 use crate::{
     supervised::{Suite, Supervised},
@@ -35,7 +35,7 @@ fn sv_check(supervised: &Supervised) -> bool {
 /// Whether we are, by the same rule.
 fn check(supervised: &Supervised, rule: CheckRule) -> bool {
     let soon = Instant::now() + Duration::from_secs(1);
-    matches!(outcome(supervised, &Request::check(rule), soon), Outcome::Reached { .. })
+    outcome(supervised, &Request::check(rule), soon).is_reached()
 }
 
 pub fn a_check_script_is_run_as_sv_runs_it(suite: Suite) {
@@ -108,13 +108,13 @@ pub fn ready_is_what_the_check_script_says(suite: Suite) {
     wait_for(&supervised, State::Down);
     let soon = Instant::now() + Duration::from_millis(300);
     let not_yet = outcome(&supervised, &Request::up().until(Goal::Ready), soon);
-    assert!(matches!(not_yet, Outcome::Deadline { .. }), "{not_yet:?}");
+    assert!(not_yet.kind() == OutcomeKind::Deadline, "{not_yet:?}");
     supervised.file("is-ready", "");
     let ready = outcome(&supervised, &Request::up().until(Goal::Ready), deadline());
-    assert!(matches!(ready, Outcome::Reached { .. }), "{ready:?}");
+    assert!(ready.is_reached(), "{ready:?}");
     fs::remove_file(supervised.dir().join("check")).unwrap();
     let never = outcome(&supervised, &Request::wait(Goal::Ready), deadline());
-    assert!(matches!(never, Outcome::Never { why: Why::NoReadiness, .. }), "{never:?}");
+    assert_eq!(never.why(), Some(Cause::NoReadiness), "{never:?}");
 }
 
 pub fn a_closure_says_when_a_silent_service_is_ready(suite: Suite) {
@@ -128,7 +128,7 @@ pub fn a_closure_says_when_a_silent_service_is_ready(suite: Suite) {
         .ready_when(Duration::from_millis(1), |_, _| started.exists())
         .pursue(&Request::up().until(Goal::Ready), deadline())
         .unwrap();
-    assert!(matches!(outcomes[0], Ok(Outcome::Reached { .. })), "{outcomes:?}");
+    assert!(outcomes[0].as_ref().is_ok_and(Outcome::is_reached), "{outcomes:?}");
     assert!(started.exists());
     services[0].send(Op::Down).unwrap();
 }

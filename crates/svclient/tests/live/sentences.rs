@@ -9,8 +9,9 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Event, Facts, Goal, LastExit, News, Observation, OnFailure, Op, Outcome,
-    Plan, Reading, Request, Service, State, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
+    Dialect, ErrorKind, Event, Facts, Goal, LastExit, Name, News, Observation, OnFailure, Op,
+    Outcome, OutcomeKind, Plan, Reading, Request, Service, State, Step, Want, WatchEvent, WatchKey,
+    WatchSet, pursue,
 };
 
 use crate::{
@@ -67,11 +68,10 @@ fn request(service: &Service, request: &Request) -> Outcome {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "it takes what a call gave")]
 fn reached(outcome: Outcome) -> Observation {
-    match outcome {
-        Outcome::Reached { observation, .. } => observation,
-        other => panic!("{other:?}"),
-    }
+    assert!(outcome.is_reached(), "{outcome:?}");
+    *outcome.status().unwrap()
 }
 
 #[track_caller]
@@ -102,10 +102,8 @@ pub fn a_service_that_ignores_term_is_wanted_down_and_still_there(suite: Suite) 
     let up = wait_until_deaf(&wait_for(&supervised, State::Up));
     let outcome =
         ask_until(&open(&supervised), Op::Down, Goal::Down, Instant::now() + ACKNOWLEDGED_BY);
-    let Outcome::Deadline { observation, acknowledged: true, .. } = outcome else {
-        panic!("{outcome:?}")
-    };
-    let status = status(&observation);
+    assert!(outcome.kind() == OutcomeKind::Deadline && outcome.was_read(), "{outcome:?}");
+    let status = status(outcome.status().unwrap());
     assert_eq!((status.pid, status.want), (up.pid, Some(Want::Down)));
     // s6 writes the same record for "told to end" and for "this is the last run".
     let word = if suite == Suite::S6 { State::Up } else { State::Stopping };
@@ -378,7 +376,7 @@ pub fn a_full_fifo_delays_nobody_else(suite: Suite) {
     let mut results = pursue(&both, &Request::down(), limit).unwrap();
     reached(results.remove(1).unwrap());
     let error = results.remove(0).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+    assert_eq!(error.kind(), ErrorKind::Busy);
     stuck.signal(Signal::SIGCONT);
 }
 
@@ -432,7 +430,7 @@ pub fn a_request_to_a_stopped_supervisor_ends_at_the_deadline(suite: Suite) {
     supervised.signal(Signal::SIGSTOP);
     let patience = Instant::now() + Duration::from_millis(200);
     let outcome = ask_until(&open(&supervised), Op::Down, Goal::Down, patience);
-    assert!(matches!(outcome, Outcome::Deadline { acknowledged: false, .. }), "{outcome:?}");
+    assert!(outcome.kind() == OutcomeKind::Deadline && !outcome.was_read(), "{outcome:?}");
     supervised.signal(Signal::SIGCONT);
     wait_for(&supervised, State::Down);
 }
@@ -443,11 +441,11 @@ pub fn a_full_control_fifo_is_an_error_and_no_hang(suite: Suite) {
     supervised.signal(Signal::SIGSTOP);
     let service = open(&supervised);
     let full = (0..100_000).find_map(|_| service.send(Op::Hup).err()).unwrap();
-    assert_eq!(full.kind(), ErrorKind::NotTakingRequests, "{full}");
+    assert_eq!(full.kind(), ErrorKind::Busy, "{full}");
     let patience = Duration::from_millis(100);
     let asked = Instant::now();
     let error = service.send_before(Op::Hup, asked + patience).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotTakingRequests);
+    assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(asked.elapsed() >= patience);
     supervised.signal(Signal::SIGCONT);
     service.send_before(Op::Down, deadline()).unwrap();
@@ -578,7 +576,7 @@ pub fn services_that_come_and_go_in_a_scan_directory_are_followed(suite: Suite) 
     let mut next = |news: News| {
         let event = watch.next_before(Some(deadline())).unwrap().unwrap();
         assert_eq!(event.news, news, "{event:?}");
-        event.name().to_owned()
+        event.name().to_string()
     };
     assert_eq!(next(News::Snapshot), "web");
     symlink(supervised.dir(), scan.join("again")).unwrap();
@@ -713,7 +711,9 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
     let plan = Plan::new([("b", vec!["a"]), ("a", vec![])]).unwrap();
     let since = |steps: &[Step]| -> Vec<_> {
         let outcome = |step: &Step| match &step.result {
-            Some(Ok(Outcome::Reached { observation, .. })) => status(observation).since.unwrap(),
+            Some(Ok(outcome)) if outcome.is_reached() => {
+                status(outcome.status().unwrap()).since.unwrap()
+            }
             other => panic!("{other:?}"),
         };
         steps.iter().map(|step| (step.name.clone(), outcome(step))).collect()
@@ -818,7 +818,7 @@ pub fn a_directory_behind_a_descriptor_is_the_same_service(suite: Suite) {
     let up = wait_for(&supervised, State::Up);
     fs::create_dir(supervised.dir().join("log")).unwrap();
     let held = Service::from_fd(fs::File::open(supervised.dir()).unwrap()).unwrap();
-    assert_eq!((held.dir(), held.name()), (&*supervised.dir(), "web"));
+    assert_eq!((held.dir(), held.name()), (&*supervised.dir(), Name::new("web")));
     assert_eq!(held.dialect(), open(&supervised).dialect());
     let moved = supervised.scan_dir().join("elsewhere");
     fs::rename(supervised.dir(), &moved).unwrap();
@@ -826,7 +826,10 @@ pub fn a_directory_behind_a_descriptor_is_the_same_service(suite: Suite) {
     let again = status(&reached(request(&held, &Request::restart())));
     assert_ne!(again.pid, up.pid);
     let log = held.log().unwrap();
-    assert_eq!((log.name(), log.status().unwrap().reading), ("web/log", Reading::Unsupervised));
+    assert_eq!(
+        (log.name(), log.status().unwrap().reading),
+        (Name::new("web/log"), Reading::Unsupervised)
+    );
     assert_eq!(log.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
     fs::rename(&moved, supervised.dir()).unwrap();
     let file = fs::File::open(supervised.dir().join("run")).unwrap();

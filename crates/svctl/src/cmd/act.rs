@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Error, Goal, Op, Outcome, Request};
+use svcmgr::{Bulk, Error, Goal, Op, Outcome, OutcomeKind, Request};
 
 use super::{
     guard::Guard,
@@ -26,30 +26,17 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Deed {
     pub(crate) word: &'static str,
-    /// What is sent where nobody waits.
-    pub(crate) op: Op,
     pub(crate) request: Request,
-    /// What is waited for.
-    pub(crate) goal: Goal,
 }
 
-pub(crate) const UP: Deed = Deed { word: "up", op: Op::Up, request: Request::up(), goal: Goal::Up };
-pub(crate) const DOWN: Deed =
-    Deed { word: "down", op: Op::Down, request: Request::down(), goal: Goal::Down };
-pub(crate) const ONCE: Deed =
-    Deed { word: "once", op: Op::Once, request: Request::once(), goal: Goal::Up };
-pub(crate) const RESTART: Deed =
-    Deed { word: "restart", op: Op::Restart, request: Request::restart(), goal: Goal::Restarted };
-const EXIT: Deed = Deed {
-    word: "exit",
-    op: Op::StopExit,
-    request: Request::new(Op::StopExit, Goal::Gone),
-    goal: Goal::Gone,
-};
+pub(crate) const UP: Deed = Deed { word: "up", request: Request::up() };
+pub(crate) const DOWN: Deed = Deed { word: "down", request: Request::down() };
+pub(crate) const ONCE: Deed = Deed { word: "once", request: Request::once() };
+pub(crate) const RESTART: Deed = Deed { word: "restart", request: Request::restart() };
 
 pub(crate) fn run(global: &Global, act: &Act, deed: Deed, output: &mut Output) -> Exit {
     let deed = match act.goal {
-        Some(goal) => Deed { request: deed.request.until(goal), goal, ..deed },
+        Some(goal) => Deed { request: deed.request.until(goal), ..deed },
         None => deed,
     };
     carry_out(global, &act.named, &act.waiting, act.limit, deed, output)
@@ -59,7 +46,8 @@ pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> E
     if exit.when_ended {
         return send::run(global, &exit.named, &send::Ask::These(&[Op::Exit]), output);
     }
-    carry_out(global, &exit.named, &exit.waiting, None, EXIT, output)
+    let deed = Deed { word: "exit", request: Request::new(Op::StopExit, Goal::Gone) };
+    carry_out(global, &exit.named, &exit.waiting, None, deed, output)
 }
 
 pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
@@ -69,7 +57,7 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
             Err(NoTargets(exit)) => return exit,
         };
     let found = usable(&targets);
-    guard.found(found.iter().map(|found| found.name().to_owned()));
+    guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
     let asked = Asked { goal: wait.goal, word: None, at: now() };
@@ -117,14 +105,14 @@ fn carry_out(
     }
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
-    guard.found(found.iter().map(|found| found.name().to_owned()));
+    guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
     let bulk = match limit {
         Some(limit) => bulk.limit(limit),
         None => bulk,
     };
-    let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
+    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: now() };
     let results = bulk.pursue_telling(&request, deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));
@@ -147,13 +135,9 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let asked = Asked { goal: deed.goal, word: Some(deed.word), at: now() };
-    let send = |found: &Found| match deed.op {
-        Op::Restart => found.restart(),
-        op => found.send(op),
-    };
-    let results =
-        usable(&targets).iter().map(|found| send(found).map(|()| Done::Sent(deed.word))).collect();
+    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: now() };
+    let send = |found: &Found| deed.request.send(found).map(|_| Done::Sent(deed.word));
+    let results = usable(&targets).iter().map(send).collect();
     report(targets, results, asked, output)
 }
 
@@ -183,11 +167,11 @@ fn prepare(
 }
 
 /// In a word of the JSON.
-const fn outcome(result: &Result<Outcome, Error>) -> &'static str {
+fn outcome(result: &Result<Outcome, Error>) -> &'static str {
     match result {
-        Ok(Outcome::Reached { .. }) => "reached",
-        Ok(Outcome::Never { .. }) => "never",
-        Ok(_) => "deadline",
+        Ok(outcome) if outcome.is_reached() => "reached",
+        Ok(outcome) if outcome.kind() == OutcomeKind::NotAsked => "deadline",
+        Ok(outcome) => outcome.kind().name(),
         Err(_) => "error",
     }
 }

@@ -119,7 +119,7 @@ fn sources(
             }
         };
         let Some(service) = found.directory() else {
-            sources.push(Source::unit(found.name()));
+            sources.push(Source::unit(&found.name().to_string_lossy()));
             continue;
         };
         let logs = service.logs();

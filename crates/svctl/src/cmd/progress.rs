@@ -36,7 +36,9 @@ impl Progress {
         }
         let names: Vec<String> = found
             .iter()
-            .map(|found| name::shown(found.name(), found.directory().map(Service::dir)))
+            .map(|found| {
+                name::shown(&found.name().to_string_lossy(), found.directory().map(Service::dir))
+            })
             .collect();
         let left = Arc::new(Mutex::new((0..names.len()).collect()));
         let (over, ended) = mpsc::channel();

@@ -2,7 +2,7 @@
 
 mod say;
 
-use svcmgr::{Error, Goal, Outcome, Service, Supervised, UnixTime, Why, proto::cause::Cause};
+use svcmgr::{Cause, Error, Goal, Outcome, OutcomeKind, Service, Supervised, UnixTime};
 
 use crate::{
     exit::Exit,
@@ -141,30 +141,38 @@ fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) 
             return unwaited(service, "sent", None, &format!("sent `{op}`"), Exit::Done);
         }
         Done::NotUp(op) => {
-            let why = Cause::NotUp.about("it").to_string();
+            let why = format!("it {}", Cause::NotUp);
             let words = format!("{why}, so `{op}` was not sent");
             return unwaited(service, "never", Some(&why), &words, Exit::Negative);
         }
-        Done::Waited(Outcome::NotAsked) => {
-            let why = "the deadline passed before its turn, and nothing was asked";
-            return unwaited(service, "deadline", Some(why), why, Exit::Deadline);
-        }
-        Done::Waited(Outcome::Reached { observation, took }) => {
-            let (row, took) = (look(observation), took.as_secs_f64());
-            let words = say::reached(&row, goal, took, asked_ago());
-            (row, "reached", took, None, words, Exit::Done)
-        }
-        Done::Waited(Outcome::Never { why, observation, took }) => {
-            let exit = if *why == Why::Unsupervised { Exit::Unsupervised } else { Exit::Negative };
-            let (row, why, took) = (look(observation), why.to_string(), took.as_secs_f64());
-            let words = say::never(&row, goal, &why, took);
-            (row, "never", took, Some(why), words, exit)
-        }
-        Done::Waited(Outcome::Deadline { observation, acknowledged, took }) => {
-            let (row, took) = (look(observation), took.as_secs_f64());
-            let words =
-                say::overdue(&row, goal, word.map(|word| (word, *acknowledged)), asked_ago());
-            (row, "deadline", took, Some(overdue(word, *acknowledged)), words, Exit::Deadline)
+        Done::Waited(outcome) => {
+            let Some(observation) = outcome.status() else {
+                let why = "the deadline passed before its turn, and nothing was asked";
+                return unwaited(service, "deadline", Some(why), why, Exit::Deadline);
+            };
+            let (row, took) = (look(observation), outcome.took().as_secs_f64());
+            match (outcome.why(), outcome.reason()) {
+                (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Skipped => {
+                    let words = format!("skipped: {why}");
+                    let exit = if cause == Cause::Condition { Exit::Done } else { Exit::Negative };
+                    (row, "skipped", took, Some(why), words, exit)
+                }
+                (Some(cause), Some(why)) => {
+                    let is_alone = cause == Cause::Unsupervised;
+                    let exit = if is_alone { Exit::Unsupervised } else { Exit::Negative };
+                    let words = say::never(&row, goal, &why, took);
+                    (row, "never", took, Some(why), words, exit)
+                }
+                _ if outcome.is_reached() => {
+                    let words = say::reached(&row, goal, took, asked_ago());
+                    (row, "reached", took, None, words, Exit::Done)
+                }
+                _ => {
+                    let read = outcome.was_read();
+                    let words = say::overdue(&row, goal, word.map(|it| (it, read)), asked_ago());
+                    (row, "deadline", took, Some(overdue(word, read)), words, Exit::Deadline)
+                }
+            }
         }
     };
     Told { row, outcome, took: Some(took), why, words, exit, error: None }
@@ -198,7 +206,7 @@ fn unwaited(
         }
         Err(error) => {
             let path = service.directory().map(Service::dir);
-            Told::failed(Row::failed(service.name(), path, &error), error)
+            Told::failed(Row::failed(&service.name().to_string_lossy(), path, &error), error)
         }
     }
 }

@@ -66,15 +66,17 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
         && service
             .status()
             .is_ok_and(|seen| seen.reading.facts().is_some_and(|it| it.pid.is_none()))
-        && ops.iter().all(|op| found.accepts(*op))
+        && ops.iter().all(|op| found.support(&(*op).into()).is_yes())
     {
         return Ok(Done::NotUp(word));
     }
     match (ops, found.directory()) {
-        ([op], _) => found.send(*op)?,
+        ([op], _) => drop(found.request(&(*op).into())?),
         (ops, Some(service)) => service.send_all_before(ops, Instant::now() + AT_ONCE)?,
         // Elsewhere there is no one write of several.
-        (ops, None) => ops.iter().try_for_each(|op| found.send(*op))?,
+        (ops, None) => {
+            ops.iter().try_for_each(|op| found.request(&(*op).into()).map(drop))?;
+        }
     }
     Ok(Done::Sent(first.name()))
 }
@@ -101,7 +103,11 @@ const fn only_signals(op: Op) -> bool {
 /// What "read your configuration again" is: the request of that name where there is one, else
 /// SIGHUP, as for `sv reload`.
 fn reload(service: &dyn Supervised) -> Op {
-    if service.accepts(Op::Reload) || names_a_signal(service) { Op::Reload } else { Op::Hup }
+    if service.support(&Op::Reload.into()).is_yes() || names_a_signal(service) {
+        Op::Reload
+    } else {
+        Op::Hup
+    }
 }
 
 /// Whether somebody wrote down which signal it is. A suite that does not read it would send another,

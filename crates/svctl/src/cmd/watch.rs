@@ -93,7 +93,10 @@ fn tell(event: &WatchEvent, output: &mut Output) {
     let service = event.service();
     let row = match &event.observation {
         Ok(observation) => Row::new(service, observation),
-        Err(error) => Row::failed(service.name(), service.directory().map(Service::dir), error),
+        Err(error) => {
+            let path = service.directory().map(Service::dir);
+            Row::failed(&service.name().to_string_lossy(), path, error)
+        }
     };
     if output.json {
         output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });

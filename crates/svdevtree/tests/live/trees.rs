@@ -106,7 +106,7 @@ fn begins_serves_and_ends(engine: Engine) {
     until("worker", || running(&worker));
     let names = |enabled: bool| {
         let all = tree.services().unwrap().into_iter().filter(|it| it.enabled == enabled);
-        all.map(|it| it.service.name().to_owned()).collect::<Vec<_>>()
+        all.map(|it| it.service.name().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(true), ["web", "worker"]);
     until("four", || (place.processes().len() == 4).then_some(()));

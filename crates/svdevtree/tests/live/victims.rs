@@ -100,11 +100,11 @@ fn with_tree(role: &str, base: &Path) {
         }
     }
     for service in tree.services().unwrap() {
-        tree.enable(service.service.name(), soon()).unwrap();
+        tree.enable(&service.service.name().to_string(), soon()).unwrap();
     }
     tree.start(soon()).unwrap();
     for service in tree.services().unwrap() {
-        tree.enable(service.service.name(), soon()).unwrap();
+        tree.enable(&service.service.name().to_string(), soon()).unwrap();
         until("a process", || running(&service.service));
     }
     say("ready");

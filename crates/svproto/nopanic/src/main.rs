@@ -15,7 +15,7 @@ use svproto::{
     daemontools::DaemontoolsRecord,
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
-    goal::{Goal, Pursuit, Why},
+    goal::{Goal, Pursuit},
     runit::{RunitFields, RunitRecord},
     embedded::Embedded,
     s6::{
@@ -241,7 +241,7 @@ fn messages(bytes: &[u8]) -> usize {
         }
     }
     let exit = LastExit::from_wait_status(number(bytes) as u16);
-    for why in [Why::Unsupervised, Why::GivenUp { exit }, Why::WantedUpAgain, Why::NoReadiness] {
+    for why in [cause::Cause::Unsupervised, cause::Cause::GivenUp { exit }, cause::Cause::WantedUpAgain, cause::Cause::NoReadiness] {
         let _ = write!(sink, "{why}");
     }
     sink.0

@@ -1,7 +1,7 @@
 //! Waits, told as sequences of readings.
 
 use super::*;
-use crate::{Dialect, Pid, Record};
+use crate::{Dialect, LastExit, Pid, Record};
 
 const NOW: UnixTime = UnixTime::EPOCH;
 const PENDING: Verdict = Verdict::Pending { look_again: None };
@@ -129,7 +129,7 @@ fn down_is_out_of_reach_once_somebody_else_wants_it_up() {
         &[
             (runit(1, 9, b'u', 1), PENDING),
             (got_term(runit(1, 9, b'd', 1)), PENDING),
-            (got_term(runit(1, 9, b'u', 1)), Verdict::Never(Why::WantedUpAgain)),
+            (got_term(runit(1, 9, b'u', 1)), Verdict::Never(Cause::WantedUpAgain)),
         ],
     );
 }
@@ -150,13 +150,13 @@ fn an_older_request_that_is_read_late_is_not_the_last_word() {
     // Nobody reads on: it was the last word.
     let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
     assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(101)), look_again);
-    let given_up = Verdict::Never(Why::GivenUp { exit: LastExit::NotReported });
+    let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
     assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(104)), given_up);
 }
 
 #[test]
 fn up_is_out_of_reach_once_the_supervisor_gave_up() {
-    let given_up = Verdict::Never(Why::GivenUp { exit: LastExit::NotReported });
+    let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
     check(
         Goal::Up,
         Some(Op::Up),
@@ -233,7 +233,7 @@ fn finished_is_reached_by_the_end_or_by_the_next_run() {
 #[test]
 fn the_end_of_the_supervisor_ends_every_wait() {
     for goal in [Goal::Up, Goal::Ready, Goal::Down, Goal::Finished, Goal::Restarted] {
-        let gone = Verdict::Never(Why::Unsupervised);
+        let gone = Verdict::Never(Cause::Unsupervised);
         check(goal, None, &[(Reading::NotYet, PENDING), (Reading::Unsupervised, gone)]);
     }
     check(
@@ -259,7 +259,7 @@ fn up_for_a_while_says_when_to_look_again() {
 
 #[test]
 fn ready_is_refused_where_nobody_reports_it() {
-    check(Goal::Ready, None, &[(runit(1, 9, b'u', 1), Verdict::Never(Why::NoReadiness))]);
+    check(Goal::Ready, None, &[(runit(1, 9, b'u', 1), Verdict::Never(Cause::NoReadiness))]);
     let Reading::Record(status) = runit(1, 9, b'u', 1) else { unreachable!() };
     let with = |readiness| Reading::Record(Facts { readiness, ..status });
     check(
@@ -301,11 +301,11 @@ fn a_run_that_nobody_saw_was_one() {
     let look_again = Some(at(23));
     assert_eq!(pursuit.observe(&after, at(20)), Verdict::Pending { look_again });
     let exit = LastExit::NotReported;
-    assert_eq!(pursuit.observe(&after, at(23)), Verdict::Never(Why::GivenUp { exit }));
+    assert_eq!(pursuit.observe(&after, at(23)), Verdict::Never(Cause::GivenUp { exit }));
     // Who was told of the refusal need not wait.
     let mut told = Pursuit::new(Goal::Up, Some(Op::Up), before);
     told.refused();
-    assert_eq!(told.observe(&after, at(20)), Verdict::Never(Why::Refused { exit }));
+    assert_eq!(told.observe(&after, at(20)), Verdict::Never(Cause::Refused { exit }));
 }
 
 /// `once` while `finish` runs: the service goes down without another run.
@@ -318,7 +318,7 @@ fn the_end_of_finish_is_not_the_run_that_was_asked_for() {
     let look_again = Some(at(6));
     assert_eq!(pursuit.observe(&down, at(3)), Verdict::Pending { look_again });
     let exit = LastExit::NotReported;
-    assert_eq!(pursuit.observe(&down, at(6)), Verdict::Never(Why::GivenUp { exit }));
+    assert_eq!(pursuit.observe(&down, at(6)), Verdict::Never(Cause::GivenUp { exit }));
     // Or it is read only after `finish`, in the pause before the next start.
     let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish);
     assert_eq!(pursuit.observe(&runit(2, 0, b'u', 0), at(3)), PENDING);
@@ -375,5 +375,5 @@ fn a_request_that_was_acknowledged_is_not_awaited() {
     assert_eq!(pursuit.observe(&down, now), PENDING);
     pursuit.acknowledge();
     assert!(pursuit.is_acknowledged());
-    assert!(matches!(pursuit.observe(&down, now), Verdict::Never(Why::GivenUp { .. })));
+    assert!(matches!(pursuit.observe(&down, now), Verdict::Never(Cause::GivenUp { .. })));
 }

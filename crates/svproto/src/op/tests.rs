@@ -77,5 +77,5 @@ fn what_is_common_is_asked_of_every_version_of_everybody_alike() {
         let alike = first.is_some() && others.iter().all(|bytes| *bytes == first);
         assert_eq!(op.is_common(), alike, "{op}");
     }
-    assert!(Op::Up.is_common() && !Op::Exit.is_common() && !Op::Restart.is_common());
+    assert!(Op::Up.is_common() && !Op::Exit.is_common() && !Op::TryRestart.is_common());
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use svclient::{
-    Bulk, Goal, LastExit, News, Normally, Op, Outcome, Request, State, Supervised, Want,
-    WatchEvent, WatchSet, Why,
+    Bulk, Cause, Goal, LastExit, Name, News, Normally, Op, Outcome, OutcomeKind, Request, State,
+    Suite, Supervised, Support, Want, WatchEvent, WatchSet,
 };
 use svsystemd::Unit;
 
@@ -25,10 +25,8 @@ fn pursue(unit: &Unit, request: &Request) -> Outcome {
 
 #[track_caller]
 fn reached(outcome: &Outcome) -> svclient::Facts {
-    match outcome {
-        Outcome::Reached { observation, .. } => *observation.reading.facts().unwrap(),
-        other => panic!("{other:?}"),
-    }
+    assert!(outcome.is_reached(), "{outcome:?}");
+    *outcome.status().unwrap().reading.facts().unwrap()
 }
 
 #[track_caller]
@@ -55,7 +53,7 @@ pub fn up_down_restart_and_once_are_pursued(manager: Manager) {
     let after = reached(&pursue(&it.unit, &Request::new(Op::Kill, Goal::Restarted)));
     assert!(after.pid != again.pid && after.since > again.since);
     let paused = {
-        it.unit.send(Op::Pause).unwrap();
+        it.unit.request(&Op::Pause.into()).unwrap();
         Supervised::status(&it.unit).unwrap().reading.facts().unwrap().state()
     };
     assert_eq!(paused, State::Paused);
@@ -76,10 +74,9 @@ pub fn what_will_not_be_reached_is_told_at_once(manager: Manager) {
         let it = Fixture::new(manager, service);
         for request in [Request::up(), Request::restart()] {
             let outcome = pursue(&it.unit, &request);
-            let Outcome::Never { why: Why::GivenUp { exit: seen }, .. } = &outcome else {
-                panic!("{service}: {outcome:?}")
-            };
-            assert_eq!(*seen, exit, "{service}");
+            assert_eq!(outcome.why(), Some(Cause::Exited), "{service}: {outcome:?}");
+            let facts = outcome.status().unwrap().reading.facts().unwrap();
+            assert_eq!(facts.last_exit, exit, "{service}: {outcome:?}");
         }
     };
     check("ExecStart=/nonexistent\n", LastExit::Exited { code: 203 });
@@ -87,10 +84,11 @@ pub fn what_will_not_be_reached_is_told_at_once(manager: Manager) {
     check("Type=notify\nExecStart=/bin/sh -c 'exit 4'\n", LastExit::Exited { code: 4 });
     let it = Fixture::with(manager, "ConditionPathExists=/nonexistent\n", SLEEP);
     let outcome = pursue(&it.unit, &Request::up());
-    assert!(matches!(outcome, Outcome::Never { why: Why::GivenUp { .. }, .. }), "{outcome:?}");
+    assert_eq!(outcome.kind(), OutcomeKind::Skipped, "{outcome:?}");
+    assert_eq!(outcome.why(), Some(Cause::Condition), "{outcome:?}");
     let it = Fixture::new(manager, SLEEP);
     let outcome = pursue(&it.unit, &Request::up().until(Goal::Ready));
-    assert!(matches!(outcome, Outcome::Never { why: Why::NoReadiness, .. }), "{outcome:?}");
+    assert_eq!(outcome.why(), Some(Cause::NoReadiness), "{outcome:?}");
     let missing = it.bus.unit("svt-nowhere").unwrap();
     let error =
         Bulk::new(&[missing]).pursue(&Request::up(), deadline()).unwrap().remove(0).unwrap_err();
@@ -119,12 +117,10 @@ pub fn a_service_that_ignores_term_is_killed_when_asked_to(manager: Manager) {
     wait_for(&it.tmp.path().join("run.deaf"));
     let soon = Instant::now() + Duration::from_millis(300);
     let outcome = Bulk::new(std::slice::from_ref(&it.unit)).pursue(&Request::down(), soon);
-    let Outcome::Deadline { observation, acknowledged: true, .. } =
-        outcome.unwrap().remove(0).unwrap()
-    else {
-        panic!("it ignores SIGTERM")
-    };
-    let status = observation.reading.facts().unwrap();
+    let outcome = outcome.unwrap().remove(0).unwrap();
+    assert_eq!(outcome.kind(), OutcomeKind::Deadline, "it ignores SIGTERM");
+    assert!(outcome.was_read());
+    let status = outcome.status().unwrap().reading.facts().unwrap();
     assert_eq!((status.state(), status.want), (State::Stopping, Some(Want::Down)));
     let down = pursue(&it.unit, &Request::down().kill_after(Duration::from_millis(100)));
     assert_eq!(reached(&down).pid, None);
@@ -144,16 +140,16 @@ pub fn units_and_service_directories_share_a_watch(manager: Manager) {
     );
     it.start();
     let up = until(&mut watch, State::Up);
-    assert_eq!((up.key, up.name()), (key, it.name()));
+    assert_eq!((up.key, up.name().to_str()), (key, Some(it.name())));
     std::fs::write(tree.path().join("down"), "").unwrap();
     let event = watch.next_before(Some(deadline())).unwrap().unwrap();
     assert_eq!(event.key, dir);
     // SIGSTOP is signalled by nobody, and told all the same if it goes through us.
-    it.unit.send(Op::Pause).unwrap();
+    it.unit.request(&Op::Pause.into()).unwrap();
     until(&mut watch, State::Paused);
-    it.unit.send(Op::Cont).unwrap();
+    it.unit.request(&Op::Cont.into()).unwrap();
     until(&mut watch, State::Up);
-    it.unit.send(Op::Kill).unwrap();
+    it.unit.request(&Op::Kill.into()).unwrap();
     until(&mut watch, State::Failed);
     assert!(watch.due().is_none(), "nothing is polled");
 }
@@ -195,7 +191,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
         let first = watch.next_now().unwrap().unwrap();
         assert_eq!(
             (first.key, first.news, first.name()),
-            (*key, News::Snapshot, unit.name().as_str())
+            (*key, News::Snapshot, Name::new(unit.name().as_str()))
         );
         let alone = Supervised::status(unit).map_err(|why| why.kind());
         assert_eq!(first.observation.map_err(|why| why.kind()), alone);
@@ -268,15 +264,17 @@ pub fn what_there_is_not_is_refused_and_nothing_else_done(manager: Manager) {
     let it = Fixture::new(manager, SLEEP);
     let up = it.start();
     for op in Op::all() {
-        if it.unit.accepts(op) {
+        if it.unit.support(&op.into()).is_yes() {
             continue;
         }
-        let error = it.unit.send(op).unwrap_err();
+        let error = it.unit.request(&op.into()).unwrap_err();
         assert_eq!(error.kind(), svclient::ErrorKind::Unsupported, "{op}");
     }
-    assert!(!it.unit.accepts(Op::Exit) && !it.unit.accepts(Op::StopExit));
+    for op in [Op::Exit, Op::StopExit] {
+        assert_eq!(it.unit.support(&op.into()), Support::No);
+    }
     assert_eq!(it.status().status, up.status);
-    assert_eq!(it.unit.suite(), Some("systemd"));
+    assert_eq!(it.unit.suite(), Some(Suite::Systemd));
     let observation = Supervised::status(&it.unit).unwrap();
     assert_eq!((observation.normally, observation.dialect), (None, None));
     it.unit.mask().wait().unwrap();

@@ -192,9 +192,9 @@ fn start(scan: &ScanDir, level: &[Job], teller: &Teller) -> bool {
 
 fn judge(job: &Job, result: Result<Outcome, Error>, teller: &Teller) -> bool {
     match result {
-        Ok(Outcome::Reached { .. }) => return true,
-        Ok(Outcome::Never { why, .. }) => {
-            teller.failed(&job.name, why.to_string(), Exit::Negative);
+        Ok(outcome) if outcome.is_reached() => return true,
+        Ok(outcome) if outcome.why().is_some() => {
+            teller.failed(&job.name, outcome.to_string(), Exit::Negative);
         }
         Ok(_) => {
             let goal = if job.goal == Some(Goal::Ready) { "ready" } else { "up" };
@@ -230,13 +230,14 @@ fn stop_together(jobs: &[&Job], kill_after: Duration, teller: &Teller) {
     };
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
         match outcome {
-            Ok(Outcome::Reached { took, .. }) if took >= kill_after => {
+            Ok(outcome) if outcome.is_reached() && outcome.took() >= kill_after => {
                 let text =
                     format!("had to be killed after {}", text::span(kill_after.as_secs_f64()));
                 teller.failed(&job.name, text, Exit::Deadline);
             }
             // One that has lost its supervisor is down.
-            Ok(Outcome::Reached { .. } | Outcome::Never { .. }) | Err(_) => (),
+            Err(_) => (),
+            Ok(outcome) if outcome.is_reached() || outcome.why().is_some() => (),
             Ok(_) => teller.failed(&job.name, "does not end", Exit::Deadline),
         }
     }

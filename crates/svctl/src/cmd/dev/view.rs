@@ -125,9 +125,9 @@ impl View {
         let Some(service) = event.directory() else { return };
         let row = match &event.observation {
             Ok(observation) => Row::new(event.service(), observation),
-            Err(error) => Row::failed(event.name(), Some(service.dir()), error),
+            Err(error) => Row::failed(&event.name().to_string_lossy(), Some(service.dir()), error),
         };
-        let name = event.name().to_owned();
+        let name = event.name().to_string_lossy().into_owned();
         let seen = self.seen.entry(name.clone()).or_insert_with(|| Seen {
             directory: service.clone(),
             pid: None,

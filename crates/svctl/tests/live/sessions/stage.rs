@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Goal, Outcome, Request, ScanDir, Service, pursue};
+use svcmgr::{Goal, Request, ScanDir, Service};
 use tempfile::TempDir;
 
 use crate::{
@@ -192,11 +192,10 @@ impl Stage {
             let reached = |service: &Service, goal| {
                 let request = Request::wait(goal);
                 loop {
-                    match pursue(std::slice::from_ref(service), &request, limit).unwrap().remove(0)
-                    {
-                        Ok(Outcome::Reached { .. }) => break,
+                    match request.pursue(service, limit) {
+                        Ok(outcome) if outcome.is_reached() => break,
                         // A logger's supervisor may still be on its way.
-                        Ok(Outcome::Never { .. }) if Instant::now() < limit => (),
+                        Ok(outcome) if outcome.why().is_some() && Instant::now() < limit => (),
                         other => panic!("{name}: {other:?}"),
                     }
                     std::thread::sleep(Duration::from_millis(2));

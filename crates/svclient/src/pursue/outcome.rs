@@ -1,0 +1,210 @@
+//! What came of a request.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use svproto::Cause;
+
+use crate::{
+    Observation,
+    pending::{End, Told},
+};
+
+/// What came of a request to one service.
+///
+/// `Display` is a clause that follows its name: "web: up (pid 4711) after 0.5 s".
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    end: Option<End>,
+    observation: Option<Observation>,
+    took: Duration,
+    is_read: bool,
+    changed: Option<bool>,
+    word: Option<Cow<'static, str>>,
+    says: Option<String>,
+}
+
+/// [`Outcome`] in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutcomeKind {
+    /// The goal is reached.
+    Reached,
+    /// The goal is reached, and nothing has changed since before the request.
+    Already,
+    /// Nothing was done, and that is as it should be: a condition of the service does not hold.
+    Skipped,
+    /// The goal will not be reached.
+    Never,
+    /// The deadline passed.
+    Deadline,
+    /// The deadline passed before it was its turn ([`crate::Bulk::limit`]); nothing was asked.
+    NotAsked,
+}
+
+impl OutcomeKind {
+    /// The word for it, as in the `outcome` of `svctl --json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::Already => "already",
+            Self::Skipped => "skipped",
+            Self::Never => "never",
+            Self::Deadline => "deadline",
+            Self::NotAsked => "not-asked",
+        }
+    }
+}
+
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Outcome {
+    pub(super) fn of(end: Option<End>, observation: Observation, took: Duration) -> Self {
+        let (is_read, changed) = (true, None);
+        Self { end, observation: Some(observation), took, is_read, changed, word: None, says: None }
+    }
+
+    pub(super) fn told(told: Told, observation: Observation, took: Duration) -> Self {
+        let Told { end, word, says, .. } = told;
+        Self { word, says, ..Self::of(Some(end), observation, took) }
+    }
+
+    pub(crate) fn not_asked() -> Self {
+        let (end, observation, took) = (None, None, Duration::ZERO);
+        Self { end, observation, took, is_read: false, changed: None, word: None, says: None }
+    }
+
+    pub(super) fn read(self, is_read: bool) -> Self {
+        Self { is_read, ..self }
+    }
+
+    pub(super) fn changed_from(self, before: Option<&Observation>) -> Self {
+        let changed = match (before, &self.observation) {
+            (Some(before), Some(after)) => Some(differ(before, after)),
+            _ => None,
+        };
+        Self { changed, ..self }
+    }
+
+    /// In one word.
+    #[must_use]
+    pub const fn kind(&self) -> OutcomeKind {
+        match (self.end, self.changed) {
+            (Some(End::Reached), Some(false)) => OutcomeKind::Already,
+            (Some(End::Reached), _) => OutcomeKind::Reached,
+            (Some(End::Skipped(_)), _) => OutcomeKind::Skipped,
+            (Some(End::Never(_)), _) => OutcomeKind::Never,
+            (None, _) if self.observation.is_none() => OutcomeKind::NotAsked,
+            (None, _) => OutcomeKind::Deadline,
+        }
+    }
+
+    /// Whether the goal is reached.
+    #[must_use]
+    pub const fn is_reached(&self) -> bool {
+        matches!(self.end, Some(End::Reached))
+    }
+
+    /// Why the goal will not be reached, or why nothing was done.
+    #[must_use]
+    pub const fn why(&self) -> Option<Cause> {
+        match self.end {
+            Some(End::Skipped(cause) | End::Never(cause)) => Some(cause),
+            Some(End::Reached) | None => None,
+        }
+    }
+
+    /// The same in words, with what its supervisor says besides: a clause that follows the name.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.says.clone().or_else(|| self.why().map(|why| why.to_string()))
+    }
+
+    /// The supervisor's own word for what became of the request; `None` where it has none.
+    #[must_use]
+    pub fn word(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
+    /// How the service stood last; `None` if nothing was asked.
+    #[must_use]
+    pub const fn status(&self) -> Option<&Observation> {
+        self.observation.as_ref()
+    }
+
+    /// Whether something has changed since before the request: another process, another wish.
+    /// `None` where nothing was asked for, or that is not known.
+    #[must_use]
+    pub const fn changed(&self) -> Option<bool> {
+        self.changed
+    }
+
+    /// Whether the supervisor is known to have read the request.
+    #[must_use]
+    pub const fn was_read(&self) -> bool {
+        self.is_read
+    }
+
+    /// Time from the request.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let took = self.took.as_secs_f64();
+        let state = || self.observation.as_ref().map_or(Standing(&NOBODY), Standing);
+        match self.kind() {
+            OutcomeKind::Reached => write!(f, "{} after {took:.1} s", state()),
+            OutcomeKind::Already => write!(f, "already {}", state()),
+            OutcomeKind::Skipped => write!(f, "skipped: {}", self.reason().unwrap_or_default()),
+            OutcomeKind::Never => f.write_str(&self.reason().unwrap_or_default()),
+            OutcomeKind::Deadline if self.is_read => {
+                write!(f, "not done after {took:.1} s, now {}", state())
+            }
+            OutcomeKind::Deadline => write!(
+                f,
+                "no sign after {took:.1} s that its supervisor has read the request, now {}",
+                state()
+            ),
+            OutcomeKind::NotAsked => f.write_str("not asked before the deadline"),
+        }
+    }
+}
+
+/// How a service stands: `up (pid 4711)`.
+struct Standing<'a>(&'a Observation);
+
+const NOBODY: Observation = Observation {
+    reading: svproto::Reading::Unsupervised,
+    liveness: crate::Liveness::Unknown,
+    normally: None,
+    dialect: None,
+    notifies: None,
+};
+
+impl fmt::Display for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(facts) = self.0.reading.facts() else { return f.write_str("unsupervised") };
+        write!(f, "{}", facts.state())?;
+        match facts.pid {
+            Some(pid) => write!(f, " (pid {pid})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether another process runs, another thing is wanted, or it is paused and was not.
+fn differ(before: &Observation, after: &Observation) -> bool {
+    let told = |seen: &Observation| {
+        let of = |it: &svproto::Facts| (it.phase, it.want, it.pid, it.since, it.paused);
+        (seen.reading.is_supervised(), seen.reading.facts().map(of))
+    };
+    told(before) != told(after)
+}
