@@ -46,7 +46,22 @@ enum Task {
         /// Go on when a supervisor is missing and cannot be installed; its tests count as skipped
         #[arg(long)]
         allow_skips: bool,
+        /// Beside so many processes that do nothing but compute
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        load: usize,
+        /// So many times in a row; says how many runs failed
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        repeat: usize,
+        /// Of these packages alone; takes a NAME
+        #[arg(short, long = "package", value_name = "PACKAGE", requires = "names")]
+        packages: Vec<String>,
+        /// Only tests with one of these in their names, each as a process of its own [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
     },
+    /// What `test --load` starts: computes until its parent ends
+    #[command(hide = true)]
+    Load { parent: u32 },
     /// Run the tests against real supervisors
     Integration {
         /// Which suites [default: all]
@@ -95,7 +110,13 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Xtask::parse().task {
         Task::Setup => setup::run(),
-        Task::Test { allow_skips } => test::run(allow_skips),
+        Task::Test { allow_skips, load, repeat, packages, names } => {
+            test::run(allow_skips, load, &test::Which { names, packages }, repeat)
+        }
+        Task::Load { parent } => {
+            test::load::compute(parent);
+            Ok(())
+        }
         Task::Integration { suites, roots } => integration::run(&suites, &roots),
         Task::Check { parts } => check::run(&parts),
         Task::Tidy => tidy::run(),

@@ -1,7 +1,13 @@
 //! `cargo xtask test`: every test, with supervisors to run against, and one line that says it all.
 
+mod given_out;
+pub(crate) mod load;
+mod repeat;
 pub(crate) mod session;
 mod tally;
+mod thirty_two;
+
+use std::time::Instant;
 
 use crate::{
     command::{self, cargo},
@@ -11,10 +17,51 @@ use crate::{
     systemd,
 };
 
+use load::Load;
 use session::{Scope, Session, Skips};
 
-/// The task.
-pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
+/// Which tests; all, if none is named.
+pub(crate) struct Which {
+    /// Parts of names.
+    pub(crate) names: Vec<String>,
+    /// Where to look for them; everywhere, if none is named.
+    pub(crate) packages: Vec<String>,
+}
+
+/// The task: these tests, so many times, beside so many processes that compute.
+pub(crate) fn run(
+    allow_skips: bool,
+    load: usize,
+    which: &Which,
+    times: usize,
+) -> Result<(), Failure> {
+    if !which.names.is_empty() {
+        // Built before anything is loaded.
+        let tests = repeat::Tests::build(&which.names, &which.packages)?;
+        let _load = Load::start(load)?;
+        return tests.run(times);
+    }
+    let _load = Load::start(load)?;
+    let mut failed = 0;
+    for time in 1..=times {
+        let started = Instant::now();
+        let done = all(allow_skips);
+        if times == 1 {
+            return done;
+        }
+        failed += usize::from(done.is_err());
+        if let Err(Failure::Because(text)) = &done {
+            eprintln!("xtask: {text}");
+        }
+        let how = if done.is_ok() { "passed" } else { "failed" };
+        println!("xtask: run {time} of {times} {how} after {} s", started.elapsed().as_secs());
+    }
+    println!("xtask: {times} runs, {failed} failed, beside {load} that compute");
+    if failed == 0 { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Every test once.
+fn all(allow_skips: bool) -> Result<(), Failure> {
     let skips = if allow_skips { Skips::Allowed } else { Skips::Refused };
     match setup::ensure(&Suite::ALL) {
         Err(Failure::Because(text)) if allow_skips => {
@@ -41,6 +88,9 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
     let tests: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
     } else {
+        println!(
+            "xtask: without cargo-nextest; `cargo install --locked cargo-nextest` makes it quicker"
+        );
         // Naming the kinds of targets leaves out the doctests, which follow.
         let kinds = ["--lib", "--bins", "--tests", "--examples"];
         &[&["test", "--workspace", "--all-features", "--no-fail-fast"][..], &kinds].concat()
@@ -53,6 +103,8 @@ pub(crate) fn run(allow_skips: bool) -> Result<(), Failure> {
         "--no-fail-fast",
         "--doc",
     ]))?;
+    given_out::run(&mut session)?;
+    thirty_two::run(&mut session)?;
     if machine {
         systemd::live::run(&mut session, None)?;
     }

@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "../../svclient/tests/live/skips.rs"]
+mod skips;
+
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -205,7 +208,7 @@ fn a_first_write_that_fails_at_any_step_leaves_nothing_or_all() {
 #[test]
 fn a_process_that_is_killed_at_a_step() {
     let Some(at) = std::env::var("SVBUILD_KILL_AT").ok().and_then(|text| text.parse().ok()) else {
-        return;
+        return skips::no_test("svbuild: a_process_that_is_killed_at_a_step");
     };
     let out = PathBuf::from(std::env::var_os("SVBUILD_OUT").unwrap());
     let mut step = 0;

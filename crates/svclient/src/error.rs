@@ -373,11 +373,9 @@ impl Error {
 fn watch_limit(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
         nix::libc::ENOSPC => Some("this user has as many watches as fs.inotify.max_user_watches"),
-        // One number for two limits: the process's own, and inotify's.
-        nix::libc::EMFILE => Some(
-            "this process has as many open files as it may (ulimit -n), \
-             or this user as many instances as fs.inotify.max_user_instances",
-        ),
+        // The other limit with this number, `fs.inotify.max_user_instances`, is no error: see `Changes`.
+        nix::libc::EMFILE => Some("this process has as many open files as it may (ulimit -n)"),
+        nix::libc::ENFILE => Some("the system has as many open files as it may (fs.file-max)"),
         _ => None,
     }
 }

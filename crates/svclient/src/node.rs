@@ -20,6 +20,8 @@ use nix::{
 };
 use svproto::Record;
 
+use svproto::UnixTime;
+
 use crate::{Error, home::At};
 
 /// What became of opening a FIFO for writing.
@@ -230,6 +232,13 @@ pub(crate) type Identity = (nix::libc::dev_t, nix::libc::ino_t);
 /// The identity of a file that was looked at.
 pub(crate) fn identity(stat: &FileStat) -> Identity {
     (stat.st_dev, stat.st_ino)
+}
+
+/// When a file's content last changed. `None` for what is no time.
+pub(crate) fn changed(stat: &FileStat) -> Option<UnixTime> {
+    #[allow(clippy::useless_conversion, reason = "32 bits on some systems, 64 on others")]
+    let secs = i64::from(stat.st_mtime);
+    UnixTime::new(secs, u32::try_from(stat.st_mtime_nsec).ok()?)
 }
 
 /// Whether a file exists, for evidence: what may not be seen counts as absent here, and the

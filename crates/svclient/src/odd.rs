@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use nix::sys::stat::FileStat;
 use svproto::{Dialect, Facts, Phase, Reading, UnixTime, files};
 
 use crate::{Observation, Service, node};
@@ -53,7 +52,7 @@ impl Service {
             Reading::Record(status) => status,
             Reading::Unsupervised => {
                 let record = node::stat(self.home().at(files::STATUS)).ok().flatten();
-                let stale_since = record.as_ref().and_then(changed);
+                let stale_since = record.as_ref().and_then(node::changed);
                 return Oddities { stale_since, ..Oddities::default() };
             }
             Reading::NotYet => return Oddities::default(),
@@ -88,7 +87,7 @@ impl Service {
     fn is_definition_newer(&self, dialect: Option<Dialect>, since: UnixTime) -> Option<bool> {
         let newer = |name| {
             let found = node::stat(self.home().at(name)).ok().flatten();
-            found.as_ref().and_then(changed).map(|changed| changed > since)
+            found.as_ref().and_then(node::changed).map(|changed| changed > since)
         };
         match newer("run")? {
             false if dialect == Some(Dialect::S6) => {
@@ -97,11 +96,6 @@ impl Service {
             newer => Some(newer),
         }
     }
-}
-
-/// When the content last changed.
-fn changed(file: &FileStat) -> Option<UnixTime> {
-    UnixTime::new(file.st_mtime, u32::try_from(file.st_mtime_nsec).ok()?)
 }
 
 fn now() -> UnixTime {

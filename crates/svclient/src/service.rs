@@ -201,7 +201,8 @@ impl Service {
         let found = node::stat(self.home.at(files::STATUS)).ok().flatten();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        found.is_some_and(|found| now.abs_diff(found.st_mtime) <= 2)
+        let changed = found.as_ref().and_then(node::changed);
+        changed.is_some_and(|changed| now.abs_diff(changed.secs()) <= 2)
     }
 
     /// Whose bytes it spoke when that was last asked.

@@ -13,6 +13,9 @@
     reason = "tests"
 )]
 
+#[path = "live/skips.rs"]
+mod skips;
+
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -22,7 +25,7 @@ use std::{
         fd::AsFd,
         unix::{
             ffi::OsStrExt,
-            fs::{FileExt, MetadataExt, OpenOptionsExt, symlink},
+            fs::{FileExt, OpenOptionsExt, symlink},
             net::UnixListener,
             process::CommandExt,
         },
@@ -30,6 +33,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
+        LazyLock,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -263,10 +267,6 @@ fn not_found(result: Result<impl std::fmt::Debug, Error>, at: &Path) {
     }
 }
 
-fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
 #[test]
 fn f01_a_path_that_leads_nowhere_is_named() {
     let tree = tempfile::tempdir().unwrap();
@@ -337,6 +337,12 @@ fn f03_a_file_in_place_of_the_supervise_directory_is_of_the_wrong_type() {
     }
 }
 
+/// Whether this is root. If not, that is noted once, for all tests that leave a device out.
+fn makes_devices() -> bool {
+    static MAKES: LazyLock<bool> = LazyLock::new(|| skips::is_root("faults, devices"));
+    *MAKES
+}
+
 /// Puts one thing of each kind that is neither a FIFO nor a regular file where `path` was.
 fn each_wrong_kind(path: &Path, mut check: impl FnMut(&'static str)) {
     fs::remove_file(path).unwrap();
@@ -351,7 +357,7 @@ fn each_wrong_kind(path: &Path, mut check: impl FnMut(&'static str)) {
     check("a socket");
     drop(socket);
     fs::remove_file(path).unwrap();
-    if is_root() {
+    if makes_devices() {
         // What /dev/null is.
         mknod(path, SFlag::S_IFCHR, Mode::S_IRUSR | Mode::S_IWUSR, makedev(1, 3)).unwrap();
         check("a device");
@@ -958,11 +964,7 @@ fn f44_a_record_is_followed_through_every_replacement() {
 
 #[test]
 fn f45_lost_events_make_everything_be_looked_at_again() {
-    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
-    let limit: usize = limit.trim().parse().unwrap();
-    if limit > 100_000 {
-        return;
-    }
+    let Some(limit) = skips::overflow("faults") else { return };
     let [busy, quiet] = [Dialect::Runit, Dialect::Daemontools].map(Fake::alive);
     let mut watch = WatchSet::new().unwrap();
     let keys = [&busy, &quiet].map(|fake| watch.add(fake.open()).unwrap());
@@ -995,7 +997,7 @@ fn as_user(uid: u32, test: &str, check: impl FnOnce()) {
     const MARK: &str = "SVCLIENT_FAULTS_AS_USER";
     if std::env::var_os(MARK).is_some() {
         check();
-    } else if is_root() {
+    } else if skips::is_root("faults") {
         let mut child = Command::new("/proc/self/exe");
         child.args(["--exact", test, "--nocapture"]).env(MARK, "").uid(uid).gid(uid);
         let output = child.output().unwrap();

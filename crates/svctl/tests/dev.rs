@@ -12,6 +12,8 @@
 
 #[path = "live/schema.rs"]
 mod schema;
+#[path = "../../svclient/tests/live/skips.rs"]
+mod skips;
 #[path = "live/svctl.rs"]
 mod svctl;
 
@@ -28,7 +30,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use svctl::{PROGRAM, Run, command, run};
+use svctl::{Run, command, program, run};
 use tempfile::TempDir;
 
 const TWO: &str = r#"
@@ -68,7 +70,7 @@ impl Stage {
     /// For a shell. In its place, not below it: a dash that gets Ctrl-C as well ends with 130,
     /// whatever the program ended with.
     fn typed(&self) -> String {
-        format!("exec {PROGRAM} {}", self.args().join(" "))
+        format!("exec {} {}", program().display(), self.args().join(" "))
     }
 
     /// Lets `base` become ready. Opening waits until it reads.
@@ -338,8 +340,8 @@ fn parts(running: &Running, names: &[&str]) -> Vec<Pid> {
 
 #[test]
 fn without_proc_it_says_what_is_missing() {
-    if !nix::unistd::geteuid().is_root() {
-        // Only root mounts.
+    // Only root mounts.
+    if !skips::is_root("svctl") {
         return;
     }
     let stage = Stage::new("[service.web]\nexec = [\"sleep\", \"1000\"]\n");
@@ -347,9 +349,10 @@ fn without_proc_it_says_what_is_missing() {
     // In a mount namespace of its own, which goes with it.
     let script = format!(
         "mount --make-rprivate / && mount --rbind / {root} && mount -t tmpfs none {root}/proc && \
-         exec chroot {root} {PROGRAM} {}",
+         exec chroot {root} {program} {}",
         stage.args().join(" "),
         root = stage.path("root").display(),
+        program = program().display(),
     );
     let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap();
     let run = Run::of(output);
@@ -397,7 +400,7 @@ fn a_killed_program_leaves_nothing_behind_and_the_tree_usable() {
 #[test]
 fn json_is_what_the_schema_says() {
     let stage = Stage::new(TWO);
-    let mut child = Command::new(PROGRAM)
+    let mut child = Command::new(program())
         .args(stage.args())
         .arg("--json")
         .stdout(Stdio::piped())

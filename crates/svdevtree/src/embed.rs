@@ -78,6 +78,8 @@ pub struct Supervisor {
     inbox: Inbox,
     signals: Option<Signals>,
     stopping: Option<Stopping>,
+    /// It was told that no more service fits.
+    told_full: bool,
 }
 
 /// What is left of stopping.
@@ -114,7 +116,8 @@ impl Supervisor {
         let inbox = Inbox::new()?;
         let office = Office::new(options);
         let (duties, scans) = (BTreeMap::new(), Vec::new());
-        Ok(Self { office, duties, scans, last_id: 0, inbox, signals: None, stopping: None })
+        let (signals, stopping) = (None, None);
+        Ok(Self { office, duties, scans, last_id: 0, inbox, signals, stopping, told_full: false })
     }
 
     /// For asking from another thread.
@@ -135,7 +138,7 @@ impl Supervisor {
         dir: impl AsRef<Path>,
         options: ServiceOptions,
     ) -> Result<ServiceId, Error> {
-        self.take_on(dir.as_ref().into(), options)
+        self.take_on(&dir.as_ref().into(), options)
     }
 
     /// Supervises what is in a scan directory, and follows what comes and goes there, as `runsvdir`
@@ -244,14 +247,18 @@ impl Supervisor {
         Ok(())
     }
 
-    fn take_on(&mut self, dir: Arc<Path>, options: ServiceOptions) -> Result<ServiceId, Error> {
+    fn take_on(&mut self, dir: &Arc<Path>, options: ServiceOptions) -> Result<ServiceId, Error> {
         self.refuse_while_stopping("supervise another service")?;
-        if self.office.options.raise_limits {
-            // Seven at most for a service with a logger, and some for the rest.
-            self.office.limit.make_room(self.duties.len() * 8 + 64);
-        }
+        let services = self.duties.len();
+        let full = |limit| Error::Full { dir: dir.to_path_buf(), more: 0, services, limit };
+        let room = self.office.limit.keep_room().map_err(full)?;
         let id = ServiceId(self.last_id + 1);
-        let mut duty = Duty::open(id, dir, options, &self.office)?;
+        let opened = Duty::open(id, Arc::clone(dir), options, &self.office);
+        let mut duty = opened.map_err(|error| match room {
+            Some(_) if error.lacks_descriptors() => full(limit::most()),
+            _ => error,
+        })?;
+        drop(room);
         self.last_id += 1;
         duty.begin(&mut self.office);
         self.duties.insert(id, duty);
@@ -364,6 +371,7 @@ impl Supervisor {
     }
 
     fn carry_out(&mut self, at: usize, steps: impl IntoIterator<Item = Step>) {
+        let mut full = None;
         for step in steps {
             match step {
                 Step::Leave(id) => {
@@ -371,14 +379,29 @@ impl Supervisor {
                         duty.ask(Part::Main, Op::StopExit, &mut self.office);
                     }
                 }
+                Step::Take(identity, _) if full.is_some() => {
+                    let now = self.office.clock.now().steady;
+                    let Some(scan) = self.scans.get_mut(at) else { return };
+                    scan.refused(identity, now);
+                    if let Some((_, Error::Full { more, .. })) = &mut full {
+                        *more += 1;
+                    }
+                }
                 Step::Take(identity, dir) => {
                     let configure = self.office.options.configure.as_mut();
                     let options = configure.map(|configure| configure(&dir)).unwrap_or_default();
-                    let taken = self.take_on(Arc::clone(&dir), options);
+                    let taken = self.take_on(&dir, options);
                     let now = self.office.clock.now().steady;
                     let Some(scan) = self.scans.get_mut(at) else { return };
                     match taken {
-                        Ok(id) => scan.taken(identity, id),
+                        Ok(id) => {
+                            scan.taken(identity, id);
+                            self.told_full = false;
+                        }
+                        Err(error @ Error::Full { .. }) => {
+                            scan.refused(identity, now);
+                            full = Some((dir, error));
+                        }
                         Err(error) => {
                             scan.refused(identity, now);
                             let error = Arc::new(error);
@@ -387,6 +410,11 @@ impl Supervisor {
                     }
                 }
             }
+        }
+        // Once for all of them; they are tried again, and again in vain.
+        if let Some((dir, error)) = full.filter(|_| !std::mem::replace(&mut self.told_full, true)) {
+            let error = Arc::new(error);
+            self.office.tell(None, &dir, Part::Main, What::Refused { error });
         }
     }
 

@@ -50,6 +50,32 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// No more service fits into the limit on open files; those that are there go on.
+    #[error(
+        "cannot supervise {}{}: {services} services fit into {limit} open files",
+        dir.display(),
+        others(*more)
+    )]
+    Full {
+        /// The service directory.
+        dir: PathBuf,
+        /// How many others wait for room as well.
+        more: usize,
+        /// How many are supervised.
+        services: usize,
+        /// How many files this process may have open.
+        limit: u64,
+    },
+    /// A limit on inotify is met, so the directory is listed every few seconds instead.
+    #[error("cannot watch {}, which is listed every 5 seconds instead", path.display())]
+    Unwatched {
+        /// The scan directory.
+        path: PathBuf,
+        /// The limit.
+        limit: WatchLimit,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The supervisor has been told to stop, or has ended.
     #[error("cannot {doing}: the supervisor is stopping")]
     Stopping {
@@ -59,6 +85,16 @@ pub enum Error {
     /// No such service, or it is gone.
     #[error("cannot ask a service that is gone")]
     Gone,
+}
+
+/// What Linux grants a user of inotify, all containers of a host together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WatchLimit {
+    /// `fs.inotify.max_user_instances`.
+    Instances,
+    /// `fs.inotify.max_user_watches`.
+    Watches,
 }
 
 /// [`Error`] without its details, to branch on.
@@ -79,6 +115,10 @@ pub enum ErrorKind {
     Io,
     /// The operating system lacks something.
     System,
+    /// No more service fits into the limit on open files.
+    Full,
+    /// A limit on inotify is met.
+    Unwatched,
     /// The supervisor is stopping or has ended.
     Stopping,
     /// No such service, or it is gone.
@@ -99,6 +139,8 @@ impl Error {
                 _ => ErrorKind::Io,
             },
             Self::System { .. } => ErrorKind::System,
+            Self::Full { .. } => ErrorKind::Full,
+            Self::Unwatched { .. } => ErrorKind::Unwatched,
             Self::Stopping { .. } => ErrorKind::Stopping,
             Self::Gone => ErrorKind::Gone,
         }
@@ -125,11 +167,18 @@ impl Error {
                 _ if source.raw_os_error() == Some(nix::libc::ENOEXEC) => {
                     Some("a script starts with a line such as #!/bin/sh")
                 }
-                _ => None,
+                _ => limit(source),
             },
-            Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::EMFILE) => {
-                Some("this process has as many open files as it may (ulimit -n)")
+            Self::Full { .. } => {
+                Some("raise the hard limit of what starts the supervisor: ulimit -Hn, LimitNOFILE=")
             }
+            Self::Unwatched { limit: WatchLimit::Instances, .. } => {
+                Some("this user has as many inotify instances as fs.inotify.max_user_instances")
+            }
+            Self::Unwatched { limit: WatchLimit::Watches, .. } => {
+                Some("this user has as many inotify watches as fs.inotify.max_user_watches")
+            }
+            Self::Io { source, .. } | Self::System { source, .. } => limit(source),
             _ => None,
         }
     }
@@ -143,11 +192,38 @@ impl Error {
         code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0)
     }
 
+    pub(crate) fn lacks_descriptors(&self) -> bool {
+        let (Self::Io { source, .. } | Self::System { source, .. }) = self else { return false };
+        source.raw_os_error() == Some(nix::libc::EMFILE)
+    }
+
     pub(crate) fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { doing, path: path.to_owned(), source: source.into() }
     }
 
     pub(crate) fn system(doing: &'static str, source: impl Into<io::Error>) -> Self {
         Self::System { doing, source: source.into() }
+    }
+}
+
+/// Of "cannot supervise WEB and 3 others".
+fn others(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        more => format!(" and {more} others"),
+    }
+}
+
+/// Which limit was met.
+fn limit(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        nix::libc::EMFILE => Some("this process has as many open files as it may (ulimit -n)"),
+        nix::libc::ENFILE => Some("the system has as many open files as it may (fs.file-max)"),
+        nix::libc::EAGAIN => Some(
+            "as many processes as there may be: of this user (ulimit -u), \
+             in this control group (pids.max) or in all (kernel.pid_max)",
+        ),
+        _ => None,
     }
 }

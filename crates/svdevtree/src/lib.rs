@@ -94,7 +94,7 @@ pub use self::{
         EMBEDDED, Ended, Event, Exit, Group, Handle, LONGEST_DELAY, Options, Part, ServiceId,
         ServiceOptions, Stdin, Supervisor, What, scan, supervise,
     },
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,
     signal::{Signal, UnknownSignal},
     tree::{

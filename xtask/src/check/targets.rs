@@ -21,11 +21,13 @@ const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
 
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 9] = [
     Row { target: "thumbv7m-none-eabi", crates: &["svproto"], options: &[] },
     Row { target: "thumbv7m-none-eabi", crates: &["svproto"], options: SERDE },
     Row { target: "x86_64-unknown-linux-musl", crates: PORTABLE, options: ALL },
     Row { target: "aarch64-unknown-linux-gnu", crates: PORTABLE, options: ALL },
+    Row { target: "i686-unknown-linux-musl", crates: PORTABLE, options: ALL },
+    Row { target: "armv7-unknown-linux-musleabihf", crates: PORTABLE, options: ALL },
     Row { target: "x86_64-unknown-freebsd", crates: PORTABLE, options: TESTS },
     Row { target: "x86_64-apple-darwin", crates: PORTABLE, options: ALL },
     Row { target: "aarch64-apple-darwin", crates: PORTABLE, options: ALL },

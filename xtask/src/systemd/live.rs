@@ -43,6 +43,12 @@ pub(crate) fn run(session: &mut Session, root: Option<Root>) -> Result<(), Failu
 const AS_ROOT: &[&str] = &["systemd::", "--skip", "user::systemd::"];
 const AS_USER: &[&str] = &["user::systemd::"];
 
+/// Whether a test of this name is run in the machine, and with which words for the user.
+pub(crate) fn user_of(test: &str) -> Option<&'static [&'static str]> {
+    let user: &[&str] = if test.contains("user::systemd::") { &["--as-user"] } else { &[] };
+    test.split("::").any(|module| module == "systemd").then_some(user)
+}
+
 /// Whether the filter lets any test of this binary through.
 pub(crate) fn has_tests(binary: &Path, filter: &[&str]) -> Result<bool, Failure> {
     let mut list = Command::new(binary);

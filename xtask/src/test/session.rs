@@ -4,6 +4,9 @@
 //! `SV_SKIPS_FILE` names and returns, if `SV_ALLOW_SKIPS` is set; otherwise it fails. The line is
 //! one `write` to a file opened for appending, since tests run at the same time.
 //!
+//! A test that is the other half of another one, which starts it with a role, appends `no test: name`
+//! when it is started alone; it is taken from what passed.
+//!
 //! A live test that must run elsewhere, in a machine of its own, finds its suite in `SV_PUT_OFF` and
 //! appends a line `put off: suite` instead. Such a test counts where it is run, and only there; that
 //! it was run is checked.
@@ -50,6 +53,8 @@ pub(crate) struct Session {
 
 /// What a test writes that will be run elsewhere.
 const PUT_OFF: &str = "put off: ";
+/// What the other half of a test writes when it was started alone.
+const NO_TEST: &str = "no test: ";
 
 impl Session {
     pub(crate) fn new(skips: Skips, scope: Scope) -> Result<Self, Failure> {
@@ -79,6 +84,14 @@ impl Session {
         let put_off = self.put_off.take();
         self.run(command)?;
         self.put_off = put_off;
+        Ok(())
+    }
+
+    /// Runs some tests of a binary once more; its others are not "skipped".
+    pub(crate) fn run_some(&mut self, command: &mut Command) -> Result<(), Failure> {
+        let not_run = self.tally.not_run;
+        self.run_again(command)?;
+        self.tally.not_run = not_run;
         Ok(())
     }
 
@@ -117,8 +130,10 @@ impl Session {
         let path = self.skips_file.path();
         let skips = fs::read_to_string(path)
             .map_err(|why| Failure::cannot(format!("read {}", path.display()), why))?;
+        let (no_test, skips): (Vec<_>, Vec<_>) =
+            skips.lines().partition(|line| line.starts_with(NO_TEST));
         let (put_off, skips): (Vec<_>, Vec<_>) =
-            skips.lines().partition(|line| line.starts_with(PUT_OFF));
+            skips.into_iter().partition(|line| line.starts_with(PUT_OFF));
         for skip in skips.iter().copied().chain(self.left_out.iter().map(String::as_str)) {
             println!("skipped: {skip}");
         }
@@ -126,7 +141,8 @@ impl Session {
             let (many, ran) = (put_off.len(), self.run_elsewhere);
             return Err(Failure::Because(format!("{many} tests were put off, and {ran} were run")));
         }
-        let total = self.tally.without(put_off.len()).with_skips(skips.len(), self.scope);
+        let tally = self.tally.without(put_off.len() + no_test.len());
+        let total = tally.with_skips(skips.len(), self.scope);
         let total = total.and_skipped(self.left_out.len());
         if total.is_empty() {
             return Err(Failure::Because("no test ran: the filter matches none".to_owned()));

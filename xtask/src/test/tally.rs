@@ -33,9 +33,9 @@ impl Tally {
         }
     }
 
-    /// Without tests that only seemed to pass: they ran elsewhere, and were counted there.
-    pub(super) fn without(self, put_off: usize) -> Self {
-        Self { passed: self.passed.saturating_sub(put_off), ..self }
+    /// Without what only seemed to pass: it ran elsewhere, and was counted there, or is no test.
+    pub(super) fn without(self, count: usize) -> Self {
+        Self { passed: self.passed.saturating_sub(count), ..self }
     }
 
     /// The total: a live test that skips itself looks as if it had passed.

@@ -1,7 +1,10 @@
 //! What tests with real programs share: whether one is there, and words that are hard to quote.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
-use std::{io::Write, path::PathBuf};
+#[path = "../../../svclient/tests/live/skips.rs"]
+mod skips;
+
+use std::path::PathBuf;
 
 use proptest::prelude::*;
 
@@ -16,16 +19,8 @@ pub fn installed(program: &str) -> bool {
     if find(program).is_some() {
         return true;
     }
-    let line = format!("svbuild: no {program} in PATH\n");
-    assert!(
-        std::env::var_os("SV_ALLOW_SKIPS").is_some(),
-        "{line}  hint: `cargo xtask setup` installs it"
-    );
-    eprint!("skipped: {line}");
-    if let Some(file) = std::env::var_os("SV_SKIPS_FILE") {
-        let mut file = std::fs::File::options().append(true).open(file).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
+    let why = format!("no {program} in PATH");
+    skips::skip("svbuild", &why, "`cargo xtask setup` installs it");
     false
 }
 

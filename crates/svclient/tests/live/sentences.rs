@@ -758,7 +758,7 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
         noise ^= noise << 13;
         noise ^= noise >> 7;
         noise ^= noise << 17;
-        usize::try_from(noise >> 16).unwrap() % limit
+        usize::try_from((noise >> 16) % u64::try_from(limit).unwrap()).unwrap()
     };
     let ops = [Op::Up, Op::Down, Op::Once, Op::Pause, Op::Cont, Op::Term, Op::Kill, Op::Up];
     let count = std::env::var("SV_STORM").ok().and_then(|count| count.parse().ok());

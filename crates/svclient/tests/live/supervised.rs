@@ -1,11 +1,14 @@
 //! One real supervisor on a temporary service directory of its own; nothing outlives the value.
 
+#[path = "scripts.rs"]
+pub mod scripts;
+#[path = "skips.rs"]
+pub mod skips;
 #[path = "strays.rs"]
 pub mod strays;
 
 use std::{
     fs,
-    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -81,15 +84,12 @@ impl Suite {
         };
         let missing = [self.supervisor(), self.tool()[0]].into_iter().find(|name| !here(name));
         let Some(missing) = missing else { return true };
-        let line = format!("{}: no {missing} in PATH\n", self.name());
-        assert!(
-            self == Self::Encore || std::env::var_os("SV_ALLOW_SKIPS").is_some(),
-            "{line}  hint: `cargo xtask setup` installs it"
-        );
-        eprint!("skipped: {line}");
-        if let Some(file) = std::env::var_os("SV_SKIPS_FILE") {
-            let mut file = fs::File::options().append(true).open(file).unwrap();
-            file.write_all(line.as_bytes()).unwrap();
+        let why = format!("no {missing} in PATH");
+        let hint = "`cargo xtask setup` installs it";
+        if self == Self::Encore {
+            skips::leave_out(self.name(), &why);
+        } else {
+            skips::skip(self.name(), &why, hint);
         }
         false
     }
@@ -188,12 +188,7 @@ impl Supervised {
     }
 
     pub fn script(&self, name: &str, body: &str) {
-        let path = self.dir().join(name);
-        // Written elsewhere and renamed: no process may hold it open for writing when it is run.
-        let fresh = self.dir().join(".fresh");
-        fs::write(&fresh, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(fresh, path).unwrap();
+        scripts::write(&self.dir().join(name), &format!("#!/bin/sh\n{body}\n"));
     }
 
     pub fn file(&self, name: &str, content: &str) {

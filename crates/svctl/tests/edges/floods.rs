@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use crate::{
     scan::{SLEEP, Scan, make},
-    svctl::{PROGRAM, Run, command, run},
+    svctl::{Run, command, program as svctl, run},
 };
 
 /// More than this no signal may take; what is measured is in `docs/testing.md`.
@@ -431,7 +431,11 @@ fn a_deadline_is_kept_where_a_directory_hangs() {
         &["enable", "--dir", hung, web],
     ] {
         let mut program = Command::new("unshare");
-        program.args(["-m", "sh", "-c", MOUNT, "sh", PROGRAM]).args(line).args(["--timeout", "1s"]);
+        program
+            .args(["-m", "sh", "-c", MOUNT, "sh"])
+            .arg(svctl())
+            .args(line)
+            .args(["--timeout", "1s"]);
         let begun = Instant::now();
         let told = Run::of(program.env("HANGS", &hangs).stdin(Stdio::null()).output().unwrap());
         println!("{:?} for {line:?}", begun.elapsed());

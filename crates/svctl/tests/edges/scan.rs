@@ -1,10 +1,13 @@
 //! A scan directory under `svctl scan`, so that nothing has to be installed; gone when dropped.
 
+#[path = "../../../svclient/tests/live/scripts.rs"]
+mod scripts;
+
 use std::{
     ffi::OsStr,
     fs::{self, File},
     io::Read,
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -17,7 +20,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::svctl::{PROGRAM, Run, command};
+use crate::svctl::{Run, command, program};
 
 pub const SLEEP: &str = "exec sleep 1000";
 
@@ -52,7 +55,7 @@ impl Scan {
 
     /// Begins, and waits until every service is up.
     pub fn start(&mut self) {
-        let mut scanner = Command::new(PROGRAM);
+        let mut scanner = Command::new(program());
         scanner.arg("scan").arg(self.path()).stdin(Stdio::null()).stdout(Stdio::null());
         self.scanner = Some(scanner.spawn().unwrap());
         let count = fs::read_dir(self.path()).unwrap().count();
@@ -97,8 +100,7 @@ impl Drop for Scan {
 /// A service directory.
 pub fn make(dir: &Path, run: &str) {
     fs::create_dir_all(dir).unwrap();
-    fs::write(dir.join("run"), format!("#!/bin/sh\n{run}\n")).unwrap();
-    fs::set_permissions(dir.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+    scripts::write(&dir.join("run"), &format!("#!/bin/sh\n{run}\n"));
 }
 
 /// What a command shows on a terminal of so many columns, both streams in their order.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     native::{Native, stamp},
-    supervised::{PATIENCE, Suite, Supervised},
+    supervised::{PATIENCE, Suite, Supervised, skips},
     svctl::{Run, Watching, command, run},
 };
 
@@ -106,7 +106,7 @@ pub fn status_agrees_with_the_native_tool_when_paused(suite: Suite) {
 
 pub fn status_agrees_with_the_native_tool_while_finish_runs(suite: Suite) {
     if suite.is_daemontools() {
-        return; // It has no finish script.
+        return skips::no_test("daemontools has no finish script");
     }
     let mut supervised = Supervised::prepare(suite, "exit 5");
     supervised.script("finish", SLEEP);
@@ -412,8 +412,8 @@ pub fn names_patterns_and_the_scan_directory_are_understood(suite: Suite) {
 
 /// Nobody may look into `supervise`; then everybody may look and nobody may ask.
 pub fn another_user_is_told_what_he_may_not_do(suite: Suite) {
-    if !nix::unistd::geteuid().is_root() {
-        return; // Only root can become somebody else.
+    if !skips::is_root(suite.name()) {
+        return;
     }
     let supervised = Supervised::start(suite, SLEEP);
     until_state(&supervised, "up");

@@ -3,13 +3,19 @@
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use serde_json::Value;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_svctl");
+
+/// What is run: the program as it was built for the tests, or the one that `SV_PROGRAM` names.
+/// `cargo xtask test` says some of the tests to what is given out as well.
+pub fn program() -> PathBuf {
+    std::env::var_os("SV_PROGRAM").map_or_else(|| PROGRAM.into(), PathBuf::from)
+}
 
 /// What a run printed, and its exit code.
 #[derive(Debug)]
@@ -38,7 +44,7 @@ impl Run {
 
 /// A command without the environment's own ideas of where services are.
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     command.args(args).env_remove("SVDIR").env_remove("SVWAIT").stdin(Stdio::null());
     command
 }
@@ -56,7 +62,7 @@ pub struct Watching {
 
 impl Watching {
     pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
-        Self::of(PROGRAM.as_ref(), |command| command, args)
+        Self::of(&program(), |command| command, args)
     }
 
     /// As somebody else, say, who needs a copy of the program where he may reach it.

@@ -1,9 +1,11 @@
 //! A terminal of its own for each test: a tmux server behind a socket that nobody else knows, and nothing
 //! of the environment but where programs are.
 
+#[path = "../../../svclient/tests/live/skips.rs"]
+mod skips;
+
 use std::{
     fs,
-    io::Write,
     path::PathBuf,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -22,16 +24,8 @@ pub fn are_installed(programs: &[&str]) -> bool {
     let here =
         |program: &&&str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
     let Some(missing) = programs.iter().find(|program| !here(program)) else { return true };
-    let line = format!("terminal: no {missing} in PATH\n");
-    assert!(
-        std::env::var_os("SV_ALLOW_SKIPS").is_some(),
-        "{line}  hint: `cargo xtask setup` installs it"
-    );
-    eprint!("skipped: {line}");
-    if let Some(file) = std::env::var_os("SV_SKIPS_FILE") {
-        let mut file = fs::File::options().append(true).open(file).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
+    let why = format!("no {missing} in PATH");
+    skips::skip("terminal", &why, "`cargo xtask setup` installs it");
     false
 }
 

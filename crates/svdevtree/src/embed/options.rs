@@ -146,7 +146,6 @@ pub struct Options {
     pub(crate) configure: Option<Configure>,
     pub(crate) kill_after: Option<Duration>,
     pub(crate) stdin: Stdin,
-    pub(crate) raise_limits: bool,
 }
 
 /// What services read.

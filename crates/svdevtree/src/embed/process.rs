@@ -82,8 +82,8 @@ pub fn scan(dir: &Path, options: Options) -> Result<Ended, Error> {
 
 fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
     options.stdin = Stdin::Inherited;
-    options.raise_limits = true;
     let mut supervisor = Supervisor::new(options)?;
+    supervisor.office.limit.raise();
     supervisor.signals = Some(Signals::listen(role)?);
     Ok(supervisor)
 }

@@ -4,7 +4,8 @@
 //! and a new name changes nothing. Names with a dot in front and what is no directory are left alone.
 //! A directory without `run` is still being made, and awaited; a link that dangles is tried again.
 //!
-//! On other systems than Linux the directory is listed every five seconds, as `runsvdir` does.
+//! Where nothing tells, which is on other systems than Linux and while a limit on inotify is met, the
+//! directory is listed every five seconds, as `runsvdir` does.
 
 #[cfg(target_os = "linux")]
 #[path = "scan/inotify.rs"]
@@ -97,8 +98,8 @@ impl Scan {
     /// Takes in what was heard and compares the directory with what is supervised.
     pub(crate) fn look(&mut self, now: Duration) -> (Vec<Step>, Option<Error>) {
         self.changes.drain();
-        self.again = self.changes.period().map(|period| now.saturating_add(period));
         let trouble = self.changes.renew(&self.path).err();
+        self.again = self.changes.period().map(|period| now.saturating_add(period));
         let found = match self.list(now) {
             Ok(found) => found,
             Err(error) => {

@@ -18,7 +18,7 @@ use std::{
 use command_fds::{CommandFdExt as _, FdMapping};
 
 use super::{
-    limit::{Descriptors, Limit},
+    limit::Limit,
     options::{Group, Stdin},
     publish::Place,
     reap::Process,
@@ -62,9 +62,8 @@ impl Launch<'_> {
             if is_room { Failure::NoRoom(error) } else { Failure::Script(error) }
         };
         let group = self.group;
-        let descriptors =
-            if self.notify.is_some() { Descriptors::Extra } else { Descriptors::Standard };
-        let start = |mut command| Process::adopt(limit.start(descriptors, &mut command)?, group);
+        let number = self.notify.as_ref().map(|&(_, number)| number);
+        let start = |mut command| Process::adopt(limit.start(&mut command, number)?, group);
         self.command().and_then(start).map_err(fail)
     }
 
@@ -87,8 +86,8 @@ impl Launch<'_> {
             command.process_group(0);
         }
         if let Some((writer, number)) = self.notify {
-            // Whoever has that number in this process keeps it until the child is there, so that it
-            // cannot be a descriptor with which std hears how starting went.
+            // Whoever has that number in this process keeps it until the child is there (see `Limit`),
+            // so that it cannot be a descriptor with which std hears how starting went.
             let parent_fd = rustix::io::fcntl_dupfd_cloexec(&writer, number)?;
             let mapping = FdMapping { parent_fd, child_fd: number };
             command.fd_mappings(vec![mapping]).map_err(io::Error::other)?;

@@ -13,7 +13,7 @@ use nix::{
 };
 use svdevtree::{Options, ServiceOptions};
 
-use crate::supervised::PATIENCE;
+use crate::supervised::{PATIENCE, skips};
 
 const ROLE: &str = "SVDEVTREE_TEST_ROLE";
 const DIR: &str = "SVDEVTREE_TEST_DIR";
@@ -21,7 +21,9 @@ const DIR: &str = "SVDEVTREE_TEST_DIR";
 /// Not a test of its own: what the others start. Without a role it does nothing.
 #[test]
 fn act() {
-    let (Some(role), Some(dir)) = (std::env::var_os(ROLE), std::env::var_os(DIR)) else { return };
+    let (Some(role), Some(dir)) = (std::env::var_os(ROLE), std::env::var_os(DIR)) else {
+        return skips::no_test("svdevtree: acting::act");
+    };
     let dir = PathBuf::from(dir);
     let ended = match role.to_str() {
         Some("supervise") => svdevtree::supervise(&dir, Options::new(), ServiceOptions::new()),
@@ -35,6 +37,12 @@ fn act() {
 pub fn exe() -> PathBuf {
     let named = std::env::var_os("SVDEVTREE_TEST_EXE").map(PathBuf::from);
     named.unwrap_or_else(|| std::env::current_exe().unwrap())
+}
+
+/// `svctl` as it is given out, where the embedded supervisor is to be that: `cargo xtask test` says some
+/// of these tests to it as well.
+pub fn given_out() -> Option<PathBuf> {
+    std::env::var_os("SV_PROGRAM").map(PathBuf::from)
 }
 
 /// Who supervises.
@@ -52,6 +60,9 @@ impl Who {
             Self::Runsv => vec!["runsv".into(), dir.into()],
             Self::Embedded | Self::EmbeddedScanner => {
                 let role = if self == Self::Embedded { "supervise" } else { "scan" };
+                if let Some(svctl) = given_out() {
+                    return vec![svctl.into(), role.into(), dir.into()];
+                }
                 let mut at = std::ffi::OsString::from(format!("{DIR}="));
                 at.push(dir);
                 let exe = exe();
@@ -105,8 +116,8 @@ impl Acting {
     /// How it ended, which it must.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        // A thousand services take their time.
-        let deadline = Instant::now() + 4 * PATIENCE;
+        // A thousand services take their time on a busy machine.
+        let deadline = Instant::now() + 20 * PATIENCE;
         loop {
             if let Some(status) = self.try_wait() {
                 return status;
@@ -122,6 +133,20 @@ impl Drop for Acting {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Runs a test in a process of its own: it counts what is the whole process's, which `cargo test` shares
+/// among tests.
+#[track_caller]
+pub fn alone(test: &str, body: impl FnOnce()) {
+    const ALONE: &str = "SVDEVTREE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let output = again.args(["--exact", test, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains(" 1 passed"), "{output:#?}");
 }
 
 /// Looks until it is so.

@@ -115,11 +115,9 @@ fn a_notification_fd_of_any_number_reaches_the_service_and_nothing_else_does() {
 #[test]
 fn a_stop_signal_is_for_down_and_not_for_term() {
     let tree = Tree::new();
-    let web = tree.service(
-        "web",
-        "trap 'exit 3' INT; trap 'exit 4' TERM; echo >&4; while :; do read x <> hold; done",
-    );
-    nix::unistd::mkfifo(&web.0.join("hold"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // `wait` misses no signal; `read` does, between the look for one and the system call.
+    let run = "trap 'exit 3' INT; trap 'exit 4' TERM; sleep 1000 4>&- & echo >&4; wait";
+    let web = tree.service("web", run);
     web.file("down-signal", "int\n");
     web.file("notification-fd", "4");
     let running = Running::start(Options::new());

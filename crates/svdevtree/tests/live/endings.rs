@@ -13,6 +13,7 @@ use svdevtree::{DevTree, Started, TreeError};
 use crate::{
     acting::until,
     kit::soon,
+    supervised::skips,
     victims::{Victim, processes},
 };
 
@@ -256,7 +257,7 @@ fn is_ours(pid: i32, _base: &std::path::Path) -> bool {
 
 #[test]
 fn as_an_ordinary_user_all_is_the_same() {
-    if !nix::unistd::geteuid().is_root() {
+    if !skips::is_root("svdevtree") {
         return;
     }
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -276,7 +277,7 @@ fn as_an_ordinary_user_all_is_the_same() {
 
 #[test]
 fn every_engine_serves_an_ordinary_user() {
-    if !nix::unistd::geteuid().is_root() {
+    if !skips::is_root("svdevtree") {
         return;
     }
     let place = tempfile::tempdir().unwrap();
@@ -310,7 +311,7 @@ fn a_tree_is_in_the_runtime_directory_if_there_is_one() {
 
 #[test]
 fn a_process_that_is_not_ours_to_end_is_named() {
-    if !nix::unistd::geteuid().is_root() {
+    if !skips::is_root("svdevtree") {
         return;
     }
     let place = tempfile::tempdir().unwrap();

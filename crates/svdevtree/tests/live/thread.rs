@@ -17,7 +17,7 @@ use svdevtree::{
 use svproto::Op;
 
 use crate::{
-    acting::until,
+    acting::{alone, until},
     snapshot::{ids, names, state},
     supervised::PATIENCE,
     tree::{Dir, Tree},
@@ -164,36 +164,38 @@ fn no_signal_of_the_host_is_touched() {
 
 #[test]
 fn at_rest_the_thread_is_not_woken() {
-    let tree = Tree::new();
-    let scan = tree.path().join("scan");
-    fs::create_dir(&scan).unwrap();
-    let web = tree.service("scan/web", "exec sleep 1000");
-    web.script("log/run", "exec cat");
-    let running = Running::start(Options::new());
-    running.handle.follow(&scan).unwrap();
-    running.started();
-    let switches = || -> Vec<String> {
-        let tasks = names(std::path::Path::new("/proc/self/task"));
-        let counts = tasks.iter().filter_map(|task| {
-            let status = fs::read_to_string(format!("/proc/self/task/{task}/status")).ok()?;
-            let polls = fs::read_to_string(format!("/proc/self/task/{task}/syscall")).ok()?;
-            // Only the supervisor's thread waits in poll.
-            let polls = ["7 ", "271 ", "73 "].iter().any(|call| polls.starts_with(call));
-            let count = status.lines().find(|line| line.starts_with("voluntary"))?;
-            polls.then(|| format!("{task} {count}"))
+    alone("thread::at_rest_the_thread_is_not_woken", || {
+        let tree = Tree::new();
+        let scan = tree.path().join("scan");
+        fs::create_dir(&scan).unwrap();
+        let web = tree.service("scan/web", "exec sleep 1000");
+        web.script("log/run", "exec cat");
+        let running = Running::start(Options::new());
+        running.handle.follow(&scan).unwrap();
+        running.started();
+        let switches = || -> Vec<String> {
+            let tasks = names(std::path::Path::new("/proc/self/task"));
+            let counts = tasks.iter().filter_map(|task| {
+                let status = fs::read_to_string(format!("/proc/self/task/{task}/status")).ok()?;
+                let polls = fs::read_to_string(format!("/proc/self/task/{task}/syscall")).ok()?;
+                // Only the supervisor's thread waits in poll.
+                let polls = ["7 ", "271 ", "73 "].iter().any(|call| polls.starts_with(call));
+                let count = status.lines().find(|line| line.starts_with("voluntary"))?;
+                polls.then(|| format!("{task} {count}"))
+            });
+            counts.collect()
+        };
+        until("a thread that polls", || (!switches().is_empty()).then_some(()));
+        // The last of the start is over once nothing changes any more.
+        let at_rest = until("rest", || {
+            let before = switches();
+            thread::sleep(Duration::from_millis(200));
+            (switches() == before).then_some(before)
         });
-        counts.collect()
-    };
-    until("a thread that polls", || (!switches().is_empty()).then_some(()));
-    // The last of the start is over once nothing changes any more.
-    let at_rest = until("rest", || {
-        let before = switches();
-        thread::sleep(Duration::from_millis(200));
-        (switches() == before).then_some(before)
+        thread::sleep(Duration::from_secs(2));
+        assert_eq!(switches(), at_rest, "it woke up");
+        running.stop();
     });
-    thread::sleep(Duration::from_secs(2));
-    assert_eq!(switches(), at_rest, "it woke up");
-    running.stop();
 }
 
 #[test]
@@ -336,22 +338,24 @@ fn what_is_asked_while_a_control_script_runs_is_done_when_it_has_ended() {
 
 #[test]
 fn services_that_come_and_go_leave_no_descriptor() {
-    let tree = Tree::new();
-    let web = tree.service("web", "exec sleep 1000");
-    web.script("log/run", "exec cat");
-    web.script("finish", "exit 0");
-    web.file("notification-fd", "4");
-    let running = Running::start(Options::new());
-    let count = || names(std::path::Path::new("/proc/self/fd")).len();
-    let before = count();
-    for _ in 0..50 {
-        let id = running.add(&web, ServiceOptions::new());
-        running.handle.remove(id).unwrap();
-        running.named("gone");
-        assert!(running.handle.add(tree.path().join("none"), ServiceOptions::new()).is_err());
-    }
-    assert_eq!(count(), before);
-    running.stop();
+    alone("thread::services_that_come_and_go_leave_no_descriptor", || {
+        let tree = Tree::new();
+        let web = tree.service("web", "exec sleep 1000");
+        web.script("log/run", "exec cat");
+        web.script("finish", "exit 0");
+        web.file("notification-fd", "4");
+        let running = Running::start(Options::new());
+        let count = || names(std::path::Path::new("/proc/self/fd")).len();
+        let before = count();
+        for _ in 0..50 {
+            let id = running.add(&web, ServiceOptions::new());
+            running.handle.remove(id).unwrap();
+            running.named("gone");
+            assert!(running.handle.add(tree.path().join("none"), ServiceOptions::new()).is_err());
+        }
+        assert_eq!(count(), before);
+        running.stop();
+    });
 }
 
 #[test]

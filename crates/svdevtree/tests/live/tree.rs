@@ -10,7 +10,10 @@ use std::{
 use nix::{libc, unistd::Pid};
 use tempfile::TempDir;
 
-use crate::{acting::until, supervised::strays};
+use crate::{
+    acting::until,
+    supervised::{scripts, strays},
+};
 
 pub struct Tree(TempDir);
 
@@ -54,11 +57,7 @@ impl Dir {
     pub fn script(&self, name: &str, body: &str) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Renamed: no process may hold it open for writing when it is run.
-        let fresh = self.0.join(".fresh");
-        fs::write(&fresh, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(fresh, path).unwrap();
+        scripts::write(&path, &format!("#!/bin/sh\n{body}\n"));
     }
 
     pub fn file(&self, name: &str, content: &str) {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::{
     acting::until,
     kit::soon,
-    supervised::Suite,
+    supervised::{Suite, scripts},
     victims::{processes, running},
 };
 
@@ -160,8 +160,7 @@ fn ends_loggers_last(engine: Engine) {
     let script = |path: &str, text: &str| {
         let path = dir.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        scripts::write(&path, &format!("#!/bin/sh\n{text}\n"));
     };
     script("run", "trap 'echo last words; exit' TERM; echo hello; while :; do sleep 0.05; done");
     script("log/run", "exec cat >>../heard");
@@ -331,8 +330,7 @@ fn a_program_that_is_missing_is_named() {
     let error = tree.start(Instant::now() + Duration::from_millis(200)).unwrap_err();
     assert!(matches!(error.kind(), TreeErrorKind::Gone | TreeErrorKind::Deadline), "{error:?}");
     let program = place.dir.path().join("program");
-    fs::write(&program, format!("#!/bin/sh\nexec sleep 1000000.{}\n", place.token)).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    scripts::write(&program, &format!("#!/bin/sh\nexec sleep 1000000.{}\n", place.token));
     let mut tree = place.tree(Engine::Embedded).keeper(program);
     let error = tree.start(Instant::now() + Duration::from_millis(200)).unwrap_err();
     assert_eq!(error.kind(), TreeErrorKind::Deadline);

@@ -21,7 +21,11 @@ use svdevtree::{
 };
 use tempfile::TempDir;
 
-use crate::{acting::until, kit::soon, supervised::PATIENCE};
+use crate::{
+    acting::until,
+    kit::soon,
+    supervised::{PATIENCE, skips},
+};
 
 const ROLE: &str = "SVDEVTREE_TEST_VICTIM";
 const TOKEN: &str = "SVDEVTREE_TEST_TOKEN";
@@ -64,7 +68,7 @@ fn stubborn() -> Vec<Spec> {
 /// Not a test of its own: what the others start. Without a role it does nothing.
 #[test]
 fn be() {
-    let Ok(role) = std::env::var(ROLE) else { return };
+    let Ok(role) = std::env::var(ROLE) else { return skips::no_test("svdevtree: victims::be") };
     if let Some(base) = std::env::var_os(BASE) {
         return with_tree(&role, base.as_ref());
     }

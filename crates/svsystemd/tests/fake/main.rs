@@ -12,6 +12,8 @@
 
 mod direct;
 mod manager;
+#[path = "../../../svclient/tests/live/skips.rs"]
+mod skips;
 
 use std::time::{Duration, Instant};
 

@@ -94,7 +94,10 @@ pub fn a_crash_loop_is_never_called_down_or_failed(manager: Manager) {
 
 pub fn a_slow_stop_is_waited_for(manager: Manager) {
     let it = Fixture::new(manager, "ExecStart=@/run\n");
-    it.script("run", "trap 'sleep 1; exit 0' TERM\n: >$0.deaf\nwhile :; do sleep 0.05; done");
+    let gate = it.tmp.path().join("run.gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let run = "trap 'read go <$0.gate; exit 0' TERM\n: >$0.deaf\nwhile :; do sleep 0.05; done";
+    it.script("run", run);
     let before = it.start();
     let started = Instant::now();
     while !it.tmp.path().join("run.deaf").exists() {
@@ -105,6 +108,7 @@ pub fn a_slow_stop_is_waited_for(manager: Manager) {
     assert_eq!(seen.status.state(), State::Stopping);
     assert_eq!((seen.status.pid, seen.status.want), (before.status.pid, Some(Want::Down)));
     assert_eq!(it.native("SubState"), "stop-sigterm");
+    fs::write(gate, "go\n").unwrap();
     assert_eq!(reached(job).status.state(), State::Down);
 }
 

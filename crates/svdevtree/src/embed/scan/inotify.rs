@@ -1,7 +1,13 @@
 //! Linux: one inotify instance for a scan directory and for what is being made in it.
+//!
+//! Instances and watches are counted for each user, all containers of a host together. While there is
+//! none left, the directory is listed every few seconds, as `runsvdir` does, and each time one is
+//! tried for.
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     time::Duration,
@@ -9,11 +15,19 @@ use std::{
 
 use inotify::{Inotify, WatchDescriptor, WatchMask};
 
-use crate::Error;
+use crate::{Error, WatchLimit, embed::scan::AGAIN};
 
 /// News of a scan directory.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    /// `None` while a limit is met.
+    news: Option<News>,
+    /// That it is met was told.
+    told: bool,
+}
+
+#[derive(Debug)]
+struct News {
     inotify: Inotify,
     directory: WatchDescriptor,
     /// Directories without `run`.
@@ -32,49 +46,83 @@ const NAMES: WatchMask = WatchMask::CREATE
 const READS: usize = 256;
 
 impl Changes {
+    /// A limit that is met is no error here; [`Self::renew`] tells of it.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let inotify = Inotify::init().map_err(|error| Error::io("watch", path, error))?;
-        let directory = inotify.watches().add(path, NAMES);
-        let directory = directory.map_err(|error| Error::io("watch", path, error))?;
-        Ok(Self { inotify, directory, unfinished: BTreeMap::new() })
+        let news = match News::open(path) {
+            Err(Error::Unwatched { .. }) => None,
+            opened => Some(opened?),
+        };
+        Ok(Self { news, told: false })
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.inotify.as_fd())
+        self.news.as_ref().map(|news| news.inotify.as_fd())
     }
 
-    /// No need to look without news.
-    #[expect(clippy::unused_self, reason = "other systems have a period")]
-    pub(crate) const fn period(&self) -> Option<Duration> {
-        None
+    /// When to look without news.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        self.news.is_none().then_some(AGAIN)
     }
 
     /// Reads news, in a storm not all; the directory is listed anyway, so what they say does not matter.
     pub(crate) fn drain(&mut self) {
+        let Some(News { inotify, .. }) = &mut self.news else { return };
         let mut buffer = [0; 4096];
         for _ in 0..READS {
-            if !self.inotify.read_events(&mut buffer).is_ok_and(|mut news| news.next().is_some()) {
+            if !inotify.read_events(&mut buffer).is_ok_and(|mut news| news.next().is_some()) {
                 break;
             }
         }
     }
 
-    /// Watches the directory that the path leads to now.
+    /// Watches the directory that the path leads to now. Of a limit that is met it is told once.
     pub(crate) fn renew(&mut self, path: &Path) -> Result<(), Error> {
-        let watches = &mut self.inotify.watches();
-        let directory = watches.add(path, NAMES);
-        let directory = directory.map_err(|error| Error::io("watch", path, error))?;
-        let former = std::mem::replace(&mut self.directory, directory);
-        if former != self.directory {
-            // The kernel has ended it itself if that directory is gone.
-            let _gone = watches.remove(former);
+        let renewed = match &mut self.news {
+            Some(news) => news.renew(path),
+            None => News::open(path).map(|news| self.news = Some(news)),
+        };
+        match renewed {
+            Err(error @ Error::Unwatched { .. }) => {
+                self.news = None;
+                if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) }
+            }
+            renewed => {
+                self.told = false;
+                renewed
+            }
         }
-        Ok(())
     }
 
     /// News also of these, and no longer of others; `false` if one cannot be watched.
     pub(crate) fn await_run(&mut self, dirs: &[PathBuf]) -> bool {
+        self.news.as_mut().is_some_and(|news| news.await_run(dirs))
+    }
+}
+
+impl News {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let inotify = Inotify::init().map_err(|source| match source.raw_os_error() {
+            // One number for two limits: that on open files is met if nothing else can be opened.
+            Some(nix::libc::EMFILE) if File::open(path).is_ok() => {
+                Error::Unwatched { path: path.to_owned(), limit: WatchLimit::Instances, source }
+            }
+            _ => Error::io("watch", path, source),
+        })?;
+        let directory = watch(&inotify, path)?;
+        Ok(Self { inotify, directory, unfinished: BTreeMap::new() })
+    }
+
+    fn renew(&mut self, path: &Path) -> Result<(), Error> {
+        let directory = watch(&self.inotify, path)?;
+        let former = std::mem::replace(&mut self.directory, directory);
+        if former != self.directory {
+            // The kernel has ended it itself if that directory is gone.
+            let _gone = self.inotify.watches().remove(former);
+        }
+        Ok(())
+    }
+
+    fn await_run(&mut self, dirs: &[PathBuf]) -> bool {
         let watches = &mut self.inotify.watches();
         self.unfinished.retain(|dir, watch| {
             let keep = dirs.contains(dir);
@@ -91,4 +139,13 @@ impl Changes {
             Err(_) => false,
         })
     }
+}
+
+fn watch(inotify: &Inotify, path: &Path) -> Result<WatchDescriptor, Error> {
+    inotify.watches().add(path, NAMES).map_err(|source: io::Error| match source.raw_os_error() {
+        Some(nix::libc::ENOSPC) => {
+            Error::Unwatched { path: path.to_owned(), limit: WatchLimit::Watches, source }
+        }
+        _ => Error::io("watch", path, source),
+    })
 }

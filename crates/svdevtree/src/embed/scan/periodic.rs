@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::Error;
+use crate::{Error, embed::scan::AGAIN};
 
 /// News of a scan directory: none.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Changes {
     }
 
     pub(crate) const fn period(&self) -> Option<Duration> {
-        Some(Duration::from_secs(5))
+        Some(AGAIN)
     }
 
     pub(crate) const fn drain(&self) {}
