@@ -85,11 +85,23 @@ impl WatchSet {
     pub(super) fn hear_letters(&mut self, key: WatchKey) {
         let Some(member) = self.members.get_mut(&key) else { return };
         let Some(listener) = &mut member.listener else { return };
+        if self.queue.len() > AT_ONCE {
+            // They wait in the pipe until who asks has taken what there is.
+            member.letters_left = true;
+            return;
+        }
         let (events, more) = listener.drain();
         member.letters_left = more;
+        let subject = member.subject.clone();
+        let mut seen = None;
         for event in events {
-            let subject = member.subject.clone();
-            let (news, observation) = (News::Heard(event), subject.status());
+            // One look for all of them: the record tells of the last one anyway.
+            let observation = match seen {
+                Some(observation) => Ok(observation),
+                None => subject.status(),
+            };
+            seen = observation.as_ref().ok().copied();
+            let (news, subject) = (News::Heard(event), subject.clone());
             self.queue.push_back(Queued { key, subject, news, observation });
         }
     }
@@ -140,8 +152,9 @@ impl Listener {
     }
 }
 
-/// Letters of one service that are taken before others are looked at.
-const AT_ONCE: usize = 64;
+/// Letters of one service that are taken before others are looked at: a page of a pipe, for a page is
+/// free for others only when all of it was read.
+const AT_ONCE: usize = 4096;
 
 impl Drop for Listener {
     fn drop(&mut self) {
