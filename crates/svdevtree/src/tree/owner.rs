@@ -183,8 +183,12 @@ impl Owner {
         if !was_killed || !self.kept {
             return Vec::new();
         }
-        // Only with its lock: another program may have started the tree anew.
-        let Ok(_lock) = base::lock(&self.base) else { return Vec::new() };
+        // Only with its lock: another program may have started the tree anew. A temporary one is nobody else's;
+        // its guard may have the lock, and be ended in the midst of removing it.
+        let lock = base::lock(&self.base);
+        if lock.is_err() && self.fate != Fate::Temporary {
+            return Vec::new();
+        }
         let left = processes::end_marked(&self.base, Instant::now() + PATIENCE);
         let _removed_already = base::remove(&self.base, self.fate);
         left
