@@ -123,7 +123,7 @@ pub(crate) enum Command {
     /// Link service directories into the scan directory, and wait until they are supervised
     Enable(Later<Enable>),
     /// Take services out of the scan directory, end them and their supervisors, and wait
-    Disable(Later<Enable>),
+    Disable(Later<Disable>),
     /// Print what services have logged, in the order of its times
     Logs(Later<Logs>),
     /// Make service directories, or units of systemd, from a file of definitions
@@ -317,12 +317,29 @@ pub(crate) struct Check {
     pub(crate) max_restarts: Option<u64>,
 }
 
-/// Arguments of `enable` and `disable`.
+/// Arguments of `enable`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Enable {
-    /// Service directories to enable; names in the scan directory to disable
+    /// Service directories; a name that is none here is one of a suite's store: /etc/sv,
+    /// /etc/runit/sv, /etc/s6/sv
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
+    /// Its name in the scan directory, instead of that of its directory; for one service
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+}
+
+/// Arguments of `disable`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Disable {
+    /// Names in the scan directory, or the directories that were enabled
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// Send SIGKILL to what has not ended after so long
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub(crate) kill_after: Option<Duration>,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
 }

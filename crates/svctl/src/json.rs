@@ -282,7 +282,7 @@ pub(crate) struct Checked<'a> {
 pub(crate) struct Placed {
     pub(crate) service: String,
     pub(crate) scan_dir: String,
-    /// `enabled`, `disabled`, `deadline` or `error`.
+    /// `enabled`, `disabled`, `already` (it was not enabled), `deadline` or `error`.
     pub(crate) outcome: &'static str,
     /// Seconds from the link being there, or being gone.
     pub(crate) took: Option<f64>,

@@ -53,6 +53,31 @@ pub enum Ended {
 }
 
 impl ScanDir {
+    /// The name in this scan directory of what was enabled: of a path, that of the entry which leads
+    /// to the same directory, whatever it is called; of anything else, and of a path to which none
+    /// leads, the last of its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`] for a path without a name, and the errors of listing the scan directory.
+    pub fn name_of(&self, typed: impl AsRef<OsStr>) -> Result<std::ffi::OsString, Error> {
+        let typed = typed.as_ref();
+        if !crate::is_path(typed) {
+            return Ok(typed.to_owned());
+        }
+        let path = std::path::absolute(typed)
+            .map_err(|source| Error::os("find", std::path::Path::new(typed), "search", source))?;
+        let name = path.file_name().ok_or_else(|| Error::BadName { name: typed.into() })?;
+        let leads_there = |identity| super::leads_to(&self.dir.join(name)) == Some(identity);
+        match super::leads_to(&path) {
+            Some(identity) if !leads_there(identity) => {
+                let other = self.other_name(name, identity)?;
+                Ok(other.as_deref().and_then(std::path::Path::file_name).unwrap_or(name).to_owned())
+            }
+            _ => Ok(name.to_owned()),
+        }
+    }
+
     /// Removes the link of a service from this scan directory, ends the service, its logger and
     /// their supervisors, and waits until no supervisor is left or `deadline` passes. Nothing but a
     /// symbolic link is ever removed, and it is the one that was looked at.
@@ -78,6 +103,21 @@ impl ScanDir {
     /// [`Error::Denied`] where this user may not watch or ask the service, tell the scanner or
     /// remove the link. What fails afterwards is in [`Disabled`], for the link is gone then.
     pub fn disable(&self, name: impl AsRef<OsStr>, deadline: Instant) -> Result<Disabled, Error> {
+        self.disable_killing(name, deadline, None)
+    }
+
+    /// As [`ScanDir::disable`]; a service, and then its logger, that has not ended so long after it
+    /// was asked gets SIGKILL.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScanDir::disable`].
+    pub fn disable_killing(
+        &self,
+        name: impl AsRef<OsStr>,
+        deadline: Instant,
+        kill_after: Option<Duration>,
+    ) -> Result<Disabled, Error> {
         let name = name.as_ref();
         super::require_entry(name)?;
         let ground = Ground::reach(&self.dir)?;
@@ -107,7 +147,7 @@ impl ScanDir {
         let service = end.as_ref().map(|end| end.service.clone());
         let ended = match (end, kept) {
             (_, Some(link)) => Ok(Ended::Kept { link }),
-            (Some(end), None) => end.carry_out(told, deadline),
+            (Some(end), None) => end.carry_out(told, deadline, kill_after),
             (None, None) => Ok(Ended::NoService),
         };
         Ok(Disabled { service, scanner, ended, took: unlinked.elapsed() })
@@ -146,7 +186,12 @@ impl End {
     }
 
     /// Asks one after the other, and waits for each to be gone.
-    fn carry_out(mut self, scanner: Scanner, deadline: Instant) -> Result<Ended, Error> {
+    fn carry_out(
+        mut self,
+        scanner: Scanner,
+        deadline: Instant,
+        kill_after: Option<Duration>,
+    ) -> Result<Ended, Error> {
         // A supervisor may have come or gone since the first look.
         while let Some(event) = self.watch.next_now()? {
             self.seen.insert(event.key, event.observation);
@@ -163,8 +208,10 @@ impl End {
                     Err(error) => return Err(error),
                 }
             }
+            let mut kill_at = kill_after.and_then(|span| Instant::now().checked_add(span));
             while is_held(&self.seen, key) {
-                match self.watch.next_before(Some(deadline))? {
+                let until = kill_at.map_or(deadline, |kill_at| kill_at.min(deadline));
+                match self.watch.next_before(Some(until))? {
                     Some(event) => {
                         if let Err(error @ Error::NotFound { .. }) = event.observation {
                             return Err(error);
@@ -174,6 +221,11 @@ impl End {
                             return Ok(Ended::NotYet { service: part });
                         }
                     }
+                    None if until < deadline => match part.send_before(Op::Kill, deadline) {
+                        // Once is enough, and more would hit what comes after it.
+                        Ok(()) | Err(Error::NotSupervised { .. }) => kill_at = None,
+                        Err(error) => return Err(error),
+                    },
                     None => return Ok(Ended::NotYet { service: part }),
                 }
             }

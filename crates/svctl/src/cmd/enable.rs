@@ -1,9 +1,14 @@
 //! `svctl enable` and `svctl disable`: into the scan directory and out of it, and the wait until that
 //! is so.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
-use svcmgr::{Disabled, Enabled, Ended, Error, Link, Noticed, ScanDir, Scanner};
+use svcmgr::{
+    Disabled, Enabled, Ended, Error, ErrorKind, Link, Noticed, ScanDir, Scanner, is_path,
+};
 
 use super::{
     act::{deadline, timeout},
@@ -19,14 +24,50 @@ use crate::{
 };
 
 pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) -> Exit {
-    each(global, args, output, |scan, name, deadline| {
-        scan.enable(name, deadline).map(|enabled| enabled_told(&enabled))
+    if args.name.is_some() && args.services.len() > 1 {
+        output.message("--as names one service, and several were given");
+        return Exit::Usage;
+    }
+    each(global, &args.services, &args.timeout, output, |scan, typed, deadline| {
+        let dir = from_store(Path::new(typed), &STORES)?;
+        let enabled = match &args.name {
+            Some(name) => scan.enable_as(name, &dir, deadline),
+            None => scan.enable(&dir, deadline),
+        };
+        enabled.map(|enabled| enabled_told(&enabled))
     })
 }
 
-pub(crate) fn disable(global: &Global, args: &args::Enable, output: &mut Output) -> Exit {
-    each(global, args, output, |scan, name, deadline| {
-        scan.disable(name, deadline).map(disabled_told)
+/// Where suites keep service directories that are not enabled.
+const STORES: [&str; 3] = ["/etc/sv", "/etc/runit/sv", "/etc/s6/sv"];
+
+/// What was typed, if it is there; a name alone is also one of a store. The first store that has it
+/// is meant, in the order of [`STORES`], and says so by the link that is made.
+fn from_store(typed: &Path, stores: &[&str]) -> Result<PathBuf, Error> {
+    let is_name = typed.components().count() == 1 && !is_path(typed.as_os_str());
+    if !is_name || typed.symlink_metadata().is_ok() {
+        return Ok(typed.to_owned());
+    }
+    let mut places = stores.iter().map(|store| Path::new(store).join(typed));
+    places
+        .find(|dir| dir.is_dir())
+        .map_or_else(|| Err(Error::NotFound { path: typed.to_owned() }), Ok)
+}
+
+pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output) -> Exit {
+    each(global, &args.services, &args.timeout, output, |scan, typed, deadline| {
+        let name = scan.name_of(typed)?;
+        match scan.disable_killing(&name, deadline, args.kill_after) {
+            // There is nothing to take out: as asked.
+            Err(Error::NotFound { path }) if path == scan.dir().join(&name) => Ok(Told {
+                outcome: "already",
+                words: "was not enabled".to_owned(),
+                hint: None,
+                exit: Exit::Done,
+                took: 0.0,
+            }),
+            disabled => disabled.map(disabled_told),
+        }
     })
 }
 
@@ -41,11 +82,12 @@ struct Told {
 
 fn each(
     global: &Global,
-    args: &args::Enable,
+    services: &[std::ffi::OsString],
+    wait: &args::Timeout,
     output: &mut Output,
     act: impl Fn(&ScanDir, &std::ffi::OsStr, Instant) -> Result<Told, Error>,
 ) -> Exit {
-    let timeout = match timeout(&args.timeout) {
+    let timeout = match timeout(wait) {
         Ok(timeout) => timeout,
         Err(why) => {
             output.message(&why);
@@ -53,7 +95,7 @@ fn each(
         }
     };
     let deadline = deadline(timeout);
-    let typed = args.services.iter().map(|name| name.to_string_lossy().into_owned());
+    let typed = services.iter().map(|name| name.to_string_lossy().into_owned());
     let guard = Guard::until(deadline, typed, output);
     let scan = match names::scan_dir(global, output) {
         Ok(scan) => scan,
@@ -61,7 +103,7 @@ fn each(
     };
     let mut exit = Exit::Done;
     let mut results = Vec::new();
-    for (at, name) in args.services.iter().enumerate() {
+    for (at, name) in services.iter().enumerate() {
         let text = name.to_string_lossy();
         let shown = name::shown(&text, Some(Path::new(name)));
         let result = act(&scan, name, deadline);
@@ -99,6 +141,9 @@ fn each(
                     });
                 } else {
                     output.error(&error);
+                    if error.kind() == ErrorKind::NameTaken {
+                        output.message("hint: --as NAME enables it under another name");
+                    }
                 }
             }
         }
@@ -138,7 +183,10 @@ fn disabled_told(disabled: Disabled) -> Told {
         Ok(Ended::Gone) => ("disabled", format!("gone after {span}"), Exit::Done),
         Ok(Ended::NotYet { service }) => (
             "deadline",
-            format!("unlinked, and {} is still supervised after {span}", service.dir().display()),
+            format!(
+                "unlinked, and {} is still supervised after {span}: it was asked to end and has not",
+                service.dir().display()
+            ),
             Exit::Deadline,
         ),
         Ok(Ended::Kept { link }) => (
@@ -156,4 +204,26 @@ fn disabled_told(disabled: Disabled) -> Told {
         }
     };
     Told { outcome, words: printable(&words), hint: None, exit, took }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_directory_here_is_one_of_a_store() {
+        let tree = tempfile::tempdir().unwrap();
+        let stores = ["none", "sv", "s6"].map(|name| tree.path().join(name));
+        for store in &stores[1..] {
+            std::fs::create_dir_all(store.join("of-a-store")).unwrap();
+        }
+        let stores = stores.each_ref().map(|store| store.to_str().unwrap());
+        let found = |typed: &str| from_store(Path::new(typed), &stores);
+        assert_eq!(found("of-a-store").unwrap(), tree.path().join("sv/of-a-store"));
+        assert_eq!(found("./of-a-store").unwrap(), Path::new("./of-a-store"));
+        assert_eq!(found("/srv/of-a-store").unwrap(), Path::new("/srv/of-a-store"));
+        assert!(matches!(found("nowhere-to-be-found"), Err(Error::NotFound { .. })));
+        // What is here was meant by whoever stands here.
+        assert_eq!(found("src").unwrap(), Path::new("src"));
+    }
 }

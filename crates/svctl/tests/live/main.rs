@@ -48,6 +48,7 @@ say_to_all! {
     a_crash_loop_is_told_where_the_suite_counts
     what_did_not_stay_up_is_not_called_up
     services_are_enabled_and_disabled
+    what_enable_took_disable_takes
     status_shows_what_was_asked_for
     a_deadline_is_99_and_says_whether_the_request_was_read
     a_dead_supervisor_is_102_and_a_watch_says_so_at_once

@@ -305,8 +305,32 @@ pub fn services_are_enabled_and_disabled(suite: Suite) {
     assert_eq!(disabled["outcome"], "disabled", "{disabled}");
     assert!(!scan.join("web").is_symlink());
     assert_eq!(act(&supervised, &["status"]).code, 102);
+    // `family.md` 13: as idempotent as enable.
     let again = run(disable.iter().copied().chain(dir));
-    assert_eq!((again.code, &again.json()[0]["outcome"]), (111, &"error".into()));
+    assert_eq!((again.code, &again.json()[0]["outcome"]), (0, &"already".into()));
+}
+
+/// `family.md` 14, 15 and 17: by another name, out again by the path, and whether it obeys or not.
+pub fn what_enable_took_disable_takes(suite: Suite) {
+    let supervised = Supervised::start(suite, IGNORE_TERM);
+    until(&supervised, |_| supervised.dir().join("deaf").exists());
+    let scan = supervised.scan_dir().join("scan");
+    fs::create_dir_all(scan.join("web")).unwrap();
+    let (web, scan_dir) = (supervised.dir(), scan.as_os_str());
+    let asked = |words: &[&str]| {
+        let words = words.iter().map(|word| std::ffi::OsStr::new(*word));
+        run(words.chain([web.as_os_str(), "--dir".as_ref(), scan_dir]))
+    };
+    let taken = asked(&["enable"]);
+    assert!(taken.code == 1 && taken.err.contains("--as NAME"), "{taken:?}");
+    let enabled = asked(&["enable", "--as", "other"]);
+    assert_eq!(enabled.code, 0, "{enabled:?}");
+    assert!(scan.join("other").is_symlink());
+    let disabled = asked(&["disable", "--kill-after", "300ms", "--timeout", "15s"]);
+    assert_eq!(disabled.code, 0, "{disabled:?}");
+    assert!(disabled.out.contains("gone after"), "{disabled:?}");
+    assert!(!scan.join("other").is_symlink() && scan.join("web").is_dir());
+    assert_eq!(act(&supervised, &["status"]).code, 102);
 }
 
 pub fn status_shows_what_was_asked_for(suite: Suite) {
