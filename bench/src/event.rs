@@ -57,7 +57,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
     set.add(Service::open(&dir)?)?;
     let mut last = None;
     while let Some(event) = set.next_now()? {
-        last = Some(event.observation?.reading);
+        last = Some(event.observation?.reading());
     }
     let mut told = 0;
     thread::scope(|scope| {
@@ -73,7 +73,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
         let quiet = Duration::from_millis(500);
         while let Some(event) = set.next_before(Some(Instant::now() + quiet + interval))? {
             told += 1;
-            last = Some(event.observation?.reading);
+            last = Some(event.observation?.reading());
         }
         publishing.join().map_err(|_| "the publisher ended")??;
         Fallible::Ok(())
@@ -85,7 +85,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
 }
 
 fn reading(dir: &Path) -> Fallible<Reading> {
-    Ok(Service::open(dir)?.status()?.reading)
+    Ok(Service::open(dir)?.status()?.reading())
 }
 
 /// From the moment before a record is renamed into its place to its event in a thread that waits.

@@ -74,7 +74,7 @@ impl Fleet {
         for dir in dirs {
             loop {
                 let service = Service::open(dir)?;
-                if service.status()?.reading.is_supervised() {
+                if service.status()?.reading().is_supervised() {
                     self.services.push(service);
                     break;
                 }
@@ -112,7 +112,7 @@ pub(crate) fn reached(services: &[Service], request: &Request) -> Fallible {
 
 /// The process of a service that is up.
 pub(crate) fn process(service: &Service) -> Option<u32> {
-    let status = *service.status().ok()?.reading.facts()?;
+    let status = *service.status().ok()?.facts()?;
     status.pid.filter(|_| status.phase == Phase::Up).map(u32::from)
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
         let units: Vec<_> = units.iter().map(|unit| bus.named(unit.clone())).collect();
         for observation in Bulk::new(&units).statuses() {
             let observation = observation?;
-            let status = observation.reading.facts().ok_or("no status")?;
+            let status = observation.facts().ok_or("no status")?;
             status.pid.zip(status.since).ok_or("no process")?;
         }
         Ok(())

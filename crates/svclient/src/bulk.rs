@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Error, Intent, Name, Observation, Outcome, Pending, Request, Supervised, WatchSet,
+    Error, Intent, Name, Outcome, Pending, Request, Status, Supervised, WatchSet,
     pursue::{Enough, Prober, Terms, pursue_in},
     supervised::{ask_together, together},
     threads::each,
@@ -80,7 +80,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     pub fn ready_when(
         self,
         every: Duration,
-        ask: impl Fn(&dyn Supervised, &Observation) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Status) -> bool + 'a,
     ) -> Self {
         Self { prober: Prober::asking(every, ask), ..self }
     }
@@ -132,7 +132,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
     /// How each of them stands. Services with the same [`Supervised::group`] are asked together.
     #[must_use]
-    pub fn statuses(&self) -> Vec<Result<Observation, Error>> {
+    pub fn statuses(&self) -> Vec<Result<Status, Error>> {
         let groups = together(self.services.iter().enumerate());
         if groups.is_empty() {
             return each(self.services, self.parallel, |service| Some(service.status()));

@@ -59,6 +59,7 @@ mod pursue;
 mod scandir;
 mod service;
 mod signal;
+mod status;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod stream;
 mod suite;
@@ -80,8 +81,9 @@ pub use order::{OnFailure, Plan, PlanError, Step};
 pub use pending::{Pending, Settled, Told};
 pub use pursue::{Outcome, OutcomeKind, Request, pursue};
 pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner, Survey};
-pub use service::{Normally, Observation, Service, restart_ops};
+pub use service::{Normally, Service, restart_ops};
 pub use signal::signal_name;
+pub use status::Status;
 #[cfg(feature = "async-io")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async-io")))]
 pub use stream::async_io;

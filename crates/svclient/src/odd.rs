@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use svproto::{Dialect, Facts, Phase, Reading, UnixTime, files};
 
-use crate::{Observation, Service, node};
+use crate::{Service, Status, node};
 
 /// What is odd. Nothing, by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Oddities {
     /// It crashes again and again, where the suite tells: s6 by its death tally, systemd by
     /// `NRestarts`, the embedded supervisor by its growing delays.
@@ -21,7 +21,7 @@ pub struct Oddities {
 }
 
 /// A service that does not stay up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CrashLoop {
     /// How often it ended.
     pub ends: u64,
@@ -47,7 +47,7 @@ impl Service {
     /// has a process, and a reading of `supervise/death_tally` or `supervise/embedded` for one that
     /// started or ended in the last minute.
     #[must_use]
-    pub fn oddities(&self, seen: &Observation) -> Oddities {
+    pub fn oddities(&self, seen: &Status) -> Oddities {
         let status = match &seen.reading {
             Reading::Record(status) => status,
             Reading::Unsupervised => {
@@ -58,11 +58,11 @@ impl Service {
             Reading::NotYet => return Oddities::default(),
         };
         let crash_loop =
-            CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect, status)).flatten();
+            CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect(), status)).flatten();
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
-            .and_then(|since| self.is_definition_newer(seen.dialect, since));
+            .and_then(|since| self.is_definition_newer(seen.dialect(), since));
         Oddities { crash_loop, is_definition_newer, stale_since: None }
     }
 

@@ -17,7 +17,7 @@ use std::{
 
 use svproto::Cause;
 
-use crate::{Error, Observation};
+use crate::{Error, Status};
 
 /// A request that was delivered. Dropping it takes nothing back.
 ///
@@ -31,6 +31,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Told, Error>> + Send>>;
 
 /// What a supervisor says became of a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once for a request, and taken apart at once")]
 pub enum Settled {
     /// Nothing: looks at the service show it.
     Silent,
@@ -42,7 +43,7 @@ pub enum Settled {
 #[derive(Clone, Debug)]
 pub struct Told {
     pub(crate) end: End,
-    pub(crate) seen: Option<Observation>,
+    pub(crate) seen: Option<Status>,
     pub(crate) word: Option<Cow<'static, str>>,
     pub(crate) says: Option<String>,
 }
@@ -167,7 +168,7 @@ impl Told {
 
     /// How the service stood then. Without it the service is looked at once more.
     #[must_use]
-    pub fn with_status(self, seen: Observation) -> Self {
+    pub fn with_status(self, seen: Status) -> Self {
         Self { seen: Some(seen), ..self }
     }
 

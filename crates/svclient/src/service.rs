@@ -18,7 +18,7 @@ use svproto::{
 };
 
 use crate::{
-    Error, Intent, Liveness, Name, detect,
+    Error, Intent, Liveness, Name, Status, Suite, detect,
     home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
@@ -34,23 +34,6 @@ pub struct Service {
     /// The caller named the dialect, so the directory is not asked again.
     believed: bool,
     version: Option<Version>,
-}
-
-/// What one look at a service gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Observation {
-    /// The status, or that there is none.
-    pub reading: Reading,
-    /// Whether a supervisor holds the directory. If that is not known, the reading may be stale.
-    pub liveness: Liveness,
-    /// What the supervisor does when it starts; `None` where that is not known.
-    pub normally: Option<Normally>,
-    /// Whose bytes they are; `None` while nobody has supervised the directory.
-    pub dialect: Option<Dialect>,
-    /// Whether the service says when it is ready (s6: there is a `notification-fd` file, and it
-    /// holds a number; the embedded supervisor: it keeps `supervise/ready`); `None` without a status
-    /// and where there is no such thing.
-    pub notifies: Option<bool>,
 }
 
 /// What a supervisor does with the service when it starts: whether there is a `down` file.
@@ -239,11 +222,11 @@ impl Service {
     /// [`Error::Malformed`] for a record that no supervisor writes, [`Error::WrongType`],
     /// [`Error::Denied`], [`Error::NotFound`] once the directory is gone, [`Error::Io`]. Being
     /// down or unsupervised is not an error.
-    pub fn status(&self) -> Result<Observation, Error> {
+    pub fn status(&self) -> Result<Status, Error> {
         let dialect = self.dialect();
         let result = self.look(dialect);
         // What another suite that has taken over would look like to somebody who asks the first.
-        let dead = |seen: &Observation| seen.liveness == Liveness::Dead;
+        let dead = |seen: &Status| seen.liveness == Liveness::Dead;
         if matches!(result, Err(Error::Malformed { .. })) || result.as_ref().is_ok_and(dead) {
             let now = self.dialect_now();
             if now != dialect {
@@ -253,7 +236,7 @@ impl Service {
         result
     }
 
-    fn look(&self, mut dialect: Option<Dialect>) -> Result<Observation, Error> {
+    fn look(&self, mut dialect: Option<Dialect>) -> Result<Status, Error> {
         let liveness = match dialect {
             Some(dialect) => liveness::probe(&self.home, dialect)?,
             None => liveness::probe_ok(&self.home)?,
@@ -280,7 +263,7 @@ impl Service {
         reading: Reading,
         liveness: Liveness,
         dialect: Option<Dialect>,
-    ) -> Observation {
+    ) -> Status {
         let is_down = node::exists(&self.home.at(files::DOWN));
         let normally = if is_down { Normally::Down } else { Normally::Up };
         self.with_readiness(reading, liveness, dialect, normally)
@@ -293,7 +276,7 @@ impl Service {
         liveness: Liveness,
         dialect: Option<Dialect>,
         normally: Normally,
-    ) -> Observation {
+    ) -> Status {
         let (reading, notifies) = match (reading, dialect) {
             (Reading::Record(status), Some(Dialect::S6)) => {
                 let notifies = self.notifies();
@@ -309,7 +292,12 @@ impl Service {
             },
             (reading, _) => (reading, None),
         };
-        Observation { reading, liveness, normally: Some(normally), dialect, notifies }
+        Status {
+            normally: Some(normally),
+            suite: dialect.map(Suite::from),
+            notifies,
+            ..Status::new(reading, liveness)
+        }
     }
 
     /// The record that a supervisor published last, alone: whether that supervisor still lives is not

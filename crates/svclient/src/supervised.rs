@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker, time::Duration};
 
 use svproto::{Op, op::Refusal};
 
-use crate::{Error, Intent, Name, Observation, Oddities, Pending, Service, Suite, Support};
+use crate::{Error, Intent, Name, Oddities, Pending, Service, Status, Suite, Support};
 
 /// One supervised service, of whatever kind.
 ///
@@ -26,7 +26,7 @@ pub trait Supervised: Send + Sync {
     /// # Errors
     ///
     /// If that cannot be found out.
-    fn status(&self) -> Result<Observation, Error>;
+    fn status(&self) -> Result<Status, Error>;
 
     /// Delivers a request, at once or not at all. It returns when the request is delivered, not when
     /// it is carried out: what becomes of it the [`Pending`] tells, or looks do.
@@ -59,7 +59,7 @@ pub trait Supervised: Send + Sync {
 
     /// What is odd about a service that was seen like this. Asks only for what may be odd then; what
     /// cannot be found out is not known.
-    fn oddities(&self, _seen: &Observation) -> Oddities {
+    fn oddities(&self, _seen: &Status) -> Oddities {
         Oddities::default()
     }
 
@@ -80,7 +80,7 @@ pub trait Supervised: Send + Sync {
 /// in their order, one each.
 pub trait Group: Send + Sync {
     /// How each of them stands.
-    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, Error>>;
+    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>>;
 
     /// As [`Supervised::subscribe`] of each; each has a waker of its own. `None`, as here, where each
     /// is to be asked alone.
@@ -204,7 +204,7 @@ impl Supervised for Service {
         }
     }
 
-    fn status(&self) -> Result<Observation, Error> {
+    fn status(&self) -> Result<Status, Error> {
         Self::status(self)
     }
 
@@ -228,7 +228,7 @@ impl Supervised for Service {
         Ok(Some(self.deaths()?.len() as u64))
     }
 
-    fn oddities(&self, seen: &Observation) -> Oddities {
+    fn oddities(&self, seen: &Status) -> Oddities {
         Self::oddities(self, seen)
     }
 
@@ -257,7 +257,7 @@ macro_rules! forward {
                 (**self).support(intent)
             }
 
-            fn status(&self) -> Result<Observation, Error> {
+            fn status(&self) -> Result<Status, Error> {
                 (**self).status()
             }
 
@@ -273,7 +273,7 @@ macro_rules! forward {
                 (**self).restarts()
             }
 
-            fn oddities(&self, seen: &Observation) -> Oddities {
+            fn oddities(&self, seen: &Status) -> Oddities {
                 (**self).oddities(seen)
             }
 

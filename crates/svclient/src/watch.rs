@@ -36,7 +36,7 @@ use self::{
     subject::Subject,
 };
 use crate::{
-    Error, Name, Observation, Service, Subscription, Supervised,
+    Error, Name, Service, Status, Subscription, Supervised,
     changes::{Changes, Dir, DirId, Hint, Place},
     node,
     supervised::How,
@@ -106,7 +106,7 @@ pub struct WatchEvent {
     /// What happened.
     pub news: News,
     /// How the service stands, or why that cannot be said. After an error the watch goes on.
-    pub observation: Result<Observation, Error>,
+    pub observation: Result<Status, Error>,
     subject: Subject,
 }
 
@@ -163,7 +163,7 @@ struct Queued {
     key: WatchKey,
     subject: Subject,
     news: News,
-    observation: Result<Observation, Error>,
+    observation: Result<Status, Error>,
 }
 
 /// Who is told of changes in a directory.
@@ -249,7 +249,7 @@ impl WatchSet {
     pub(crate) fn add_and_look(
         &mut self,
         service: impl Supervised + 'static,
-    ) -> Result<(WatchKey, Result<Observation, Error>), Error> {
+    ) -> Result<(WatchKey, Result<Status, Error>), Error> {
         let key = self.add(service)?;
         // The first look at a service always makes an event, the last of the queue.
         match self.queue.pop_back() {
@@ -525,7 +525,7 @@ impl WatchSet {
     fn saw(
         &mut self,
         key: WatchKey,
-        result: Result<Observation, Error>,
+        result: Result<Status, Error>,
         heard: &BTreeSet<Place>,
         resync: bool,
     ) {
@@ -783,13 +783,13 @@ mod tests {
             Support::No
         }
 
-        fn status(&self) -> Result<Observation, Error> {
+        fn status(&self) -> Result<Status, Error> {
             let supervised = *self.supervised.lock().unwrap();
             let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
             let status = Reading::Record(record.facts());
             let reading = if supervised { status } else { Reading::Unsupervised };
             let liveness = Liveness::Unknown;
-            Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
+            Ok(Status::new(reading, liveness))
         }
 
         fn request(&self, _intent: &Intent) -> Result<Pending, Error> {

@@ -48,9 +48,9 @@ use nix::{
     unistd::mkfifo,
 };
 use svclient::{
-    Dialect, Error, ErrorKind, Facts, Goal, Liveness, Name, News, Observation, Op, Outcome,
-    OutcomeKind, Phase, Pid, Reading, Request, ScanDir, Service, State, UnixTime, Version, Want,
-    WatchSet, pursue,
+    Dialect, Error, ErrorKind, Facts, Goal, Liveness, Name, News, Op, Outcome, OutcomeKind, Phase,
+    Pid, Reading, Request, ScanDir, Service, State, Status, UnixTime, Version, Want, WatchSet,
+    pursue,
 };
 use svproto::{
     Scale, Tai64n,
@@ -138,7 +138,7 @@ impl Fake {
     #[track_caller]
     fn status(&self) -> Facts {
         let observation = self.open().status().unwrap();
-        assert_eq!(observation.dialect, Some(self.dialect));
+        assert_eq!(observation.suite(), Some(svclient::Suite::from(self.dialect)));
         status(&observation)
     }
 
@@ -231,8 +231,8 @@ fn up(dialect: Dialect) -> Vec<u8> {
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Facts {
-    *observation.reading.facts().unwrap()
+fn status(observation: &Status) -> Facts {
+    *observation.facts().unwrap()
 }
 
 fn deadline() -> Instant {
@@ -302,8 +302,8 @@ fn f02_a_directory_that_nobody_has_supervised_is_no_missing_one() {
     let believed = Dialect::ALL.map(|dialect| Service::with_dialect(dir, dialect).unwrap());
     for service in believed.iter().chain([&detected]) {
         let observation = service.status().unwrap();
-        assert_eq!(observation.reading, Reading::Unsupervised);
-        assert_eq!(observation.liveness, Liveness::Dead);
+        assert_eq!(observation.reading(), Reading::Unsupervised);
+        assert_eq!(observation.liveness(), Liveness::Dead);
         assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
         let outcome = pursue_one(service, &Request::up(), deadline());
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::NotSupervised);
@@ -643,19 +643,19 @@ fn f19_a_starting_supervisor_is_no_damaged_record() {
         fs::remove_file(fake.path(files::STATUS)).unwrap();
         // Takes requests before it answers.
         fake.take_requests();
-        assert_eq!(fake.believed().status().unwrap().reading, Reading::Unsupervised);
+        assert_eq!(fake.believed().status().unwrap().reading(), Reading::Unsupervised);
         fake.believed().send(Op::Up).unwrap();
         assert_eq!(fake.taken(), b"u");
         fake.answer();
         let observation = fake.believed().status().unwrap();
-        assert_eq!(observation.reading, Reading::NotYet);
-        assert_eq!(observation.liveness.is_alive(), Some(true));
-        assert_eq!(fake.open().status().unwrap().reading, Reading::NotYet);
+        assert_eq!(observation.reading(), Reading::NotYet);
+        assert_eq!(observation.liveness().is_alive(), Some(true));
+        assert_eq!(fake.open().status().unwrap().reading(), Reading::NotYet);
     }
     // It makes its record empty, and writes it later.
     let fake = Fake::alive(Dialect::Encore);
     fs::write(fake.path(files::STATUS), "").unwrap();
-    assert_eq!(fake.believed().status().unwrap().reading, Reading::NotYet);
+    assert_eq!(fake.believed().status().unwrap().reading(), Reading::NotYet);
 }
 
 /// The request was taken, so a supervisor is there: its answer is on the way.
@@ -754,7 +754,7 @@ fn a_record_alone_is_what_was_published_last_whoever_lives() {
         fake.publish(&bytes);
         let record = service.record().unwrap().unwrap();
         assert_eq!((record.dialect(), record.as_bytes()), (dialect, bytes.as_slice()));
-        assert_eq!(fake.open().status().unwrap().reading, Reading::Unsupervised);
+        assert_eq!(fake.open().status().unwrap().reading(), Reading::Unsupervised);
         fs::remove_file(fake.path(files::STATUS)).unwrap();
         assert_eq!(service.record().unwrap(), None);
         fs::remove_dir_all(fake.dir()).unwrap();
@@ -916,7 +916,7 @@ fn f37_a_record_that_is_rewritten_in_place_is_read_whole() {
     });
     let seen: Vec<_> = readings
         .into_iter()
-        .filter_map(|reading| reading.unwrap().reading.facts().map(|seen| (seen.since, seen.pid)))
+        .filter_map(|reading| reading.unwrap().facts().map(|seen| (seen.since, seen.pid)))
         .collect();
     assert!(seen.len() > READINGS / 2, "it is hardly ever read");
     let is_torn = |seen| !expected.contains(seen);
@@ -937,7 +937,7 @@ fn f41_a_record_that_was_not_published_is_not_read() {
         fs::write(fake.path("supervise/status.new"), &down).unwrap();
         assert_eq!(fake.status().state(), State::Up);
         fs::remove_file(fake.path(files::STATUS)).unwrap();
-        assert_eq!(fake.believed().status().unwrap().reading, Reading::NotYet);
+        assert_eq!(fake.believed().status().unwrap().reading(), Reading::NotYet);
     }
 }
 
@@ -953,7 +953,7 @@ fn f44_a_record_is_followed_through_every_replacement() {
             let seen = loop {
                 let event = watch.next_before(Some(deadline())).unwrap().unwrap();
                 // encore's may be caught empty.
-                if event.observation.as_ref().unwrap().reading != Reading::NotYet {
+                if event.observation.as_ref().unwrap().reading() != Reading::NotYet {
                     break event;
                 }
             };
@@ -1171,6 +1171,6 @@ fn f61_a_log_that_is_no_directory_is_no_service_of_its_own() {
         fs::create_dir(&log).unwrap();
         let log = fake.open().log().unwrap();
         assert_eq!(log.name(), "web/log");
-        assert_eq!(log.status().unwrap().reading, Reading::Unsupervised);
+        assert_eq!(log.status().unwrap().reading(), Reading::Unsupervised);
     }
 }

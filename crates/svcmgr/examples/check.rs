@@ -8,7 +8,7 @@ fn main() {
     for dir in std::env::args_os().skip(1) {
         let shown = dir.to_string_lossy();
         match Service::open(&dir).and_then(|service| Ok((service.status()?, service))) {
-            Ok((seen, service)) => println!("{shown}: {}", verdict(&service, &seen.reading)),
+            Ok((seen, service)) => println!("{shown}: {}", verdict(&service, &seen.reading())),
             Err(error) => {
                 println!("{shown}: {error}");
                 if let Some(hint) = error.hint() {

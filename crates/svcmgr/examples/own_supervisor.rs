@@ -10,9 +10,8 @@ use std::{
 };
 
 use svcmgr::{
-    Error, ErrorKind, Facts, Intent, LastExit, Liveness, Name, Observation, Pending, Phase, Pid,
-    Readiness, Reading, Request, Stage, Subscription, Suite, Supervised, Support, UnixTime, Want,
-    WatchSet,
+    Error, ErrorKind, Intent, Name, Pending, Pid, Request, Status, Subscription, Suite, Supervised,
+    Support, UnixTime, WatchSet,
 };
 
 /// A command that runs or does not.
@@ -48,27 +47,13 @@ impl Supervised for Runner {
         if matches!(intent, Intent::Up | Intent::Down) { Support::Yes } else { Support::No }
     }
 
-    fn status(&self) -> Result<Observation, Error> {
+    fn status(&self) -> Result<Status, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(state.child.as_mut().map(Child::try_wait), Some(Ok(Some(_)))) {
             (state.child, state.since) = (None, now());
         }
         let pid = state.child.as_ref().and_then(|child| Pid::new(child.id().into()));
-        let up = pid.is_some();
-        let status = Facts {
-            phase: if up { Phase::Up } else { Phase::Down },
-            stage: Stage::NotReported,
-            want: Some(if up { Want::Up } else { Want::Down }),
-            pid,
-            finish_pid: None,
-            paused: None,
-            got_term: None,
-            since: Some(state.since),
-            readiness: Readiness::NotReported,
-            last_exit: LastExit::NotReported,
-        };
-        let (reading, liveness) = (Reading::Record(status), Liveness::Alive { supervisor: None });
-        Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
+        Ok(pid.map_or(Status::down(state.since), |pid| Status::up(pid, state.since)))
     }
 
     fn request(&self, intent: &Intent) -> Result<Pending, Error> {

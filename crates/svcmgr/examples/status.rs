@@ -2,20 +2,16 @@
 //!
 //!     cargo run -p svcmgr --example status -- /etc/service
 
-use svcmgr::{Error, Reading, ScanDir};
+use svcmgr::{Error, ScanDir};
 
 fn main() -> Result<(), Error> {
     let dir = std::env::args_os().nth(1).unwrap_or_else(|| "/etc/service".into());
     for service in ScanDir::new(dir).services()? {
         // One that cannot be read hides no other.
         let line = match service.status() {
-            Ok(observation) => match observation.reading {
-                Reading::Record(status) => match status.pid {
-                    Some(pid) => format!("{} (pid {pid})", status.state()),
-                    None => status.state().to_string(),
-                },
-                Reading::NotYet => "starting its supervisor".to_owned(),
-                Reading::Unsupervised => "unsupervised".to_owned(),
+            Ok(status) => match status.pid() {
+                Some(pid) => format!("{} (pid {pid})", status.state()),
+                None => status.state().to_string(),
             },
             Err(error) => format!("{error} {}", error.hint().unwrap_or_default()),
         };

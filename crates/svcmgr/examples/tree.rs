@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         outcome?;
     }
     for service in services {
-        let state = service.status()?.reading.facts().map(|status| status.state().name());
+        let state = service.status()?.facts().map(|status| status.state().name());
         println!("{}: {}", service.name(), state.unwrap_or("unsupervised"));
     }
     let stopped = tree.stop(soon())?;

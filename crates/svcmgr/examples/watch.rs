@@ -15,13 +15,7 @@ fn main() -> Result<(), Error> {
     // One descriptor, no timer: between two changes this program does not run.
     for event in watch.take(count) {
         let event = event?;
-        let state = match &event.observation {
-            Ok(observation) => match observation.reading.facts() {
-                Some(status) => status.state().name(),
-                None => "unsupervised",
-            },
-            Err(_) => "unreadable",
-        };
+        let state = event.observation.as_ref().map_or("unreadable", |it| it.state().name());
         println!("{:>4} {} {}: {state}", event.seq, event.news.name(), event.name());
     }
     Ok(())

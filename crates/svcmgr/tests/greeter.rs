@@ -24,7 +24,7 @@ fn the_service_is_there_again_after_it_was_killed() {
         there.into_os_string(),
     ]));
     let service = kit.start(spec, soon()).unwrap();
-    let pid = || service.status().unwrap().reading.facts().unwrap().pid;
+    let pid = || service.status().unwrap().facts().unwrap().pid;
     let before = pid();
     service.send(svcmgr::Op::Kill).unwrap();
     kit.restart("greeter", soon()).unwrap();

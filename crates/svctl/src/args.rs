@@ -379,7 +379,7 @@ pub(crate) struct Logs {
 }
 
 fn parse_state(word: &str) -> Result<&'static str, String> {
-    let words = || State::ALL.into_iter().map(State::name).chain(["unsupervised"]);
+    let words = || State::ALL.into_iter().map(State::name);
     let known = words().find(|known| *known == word);
     known.ok_or_else(|| format!("states are {}", words().collect::<Vec<_>>().join(", ")))
 }

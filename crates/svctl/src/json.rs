@@ -8,7 +8,7 @@ use std::{borrow::Cow, path::Path, time::Duration};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use svcmgr::{
-    Error, Facts, LastExit, Normally, Observation, Readiness, Reading, Service, State, Supervised,
+    Error, Facts, LastExit, Normally, Readiness, Reading, Service, State, Status, Supervised,
     UnixTime, Want, is_path,
     proto::{Phase, Record, files},
     signal_name,
@@ -106,9 +106,9 @@ pub(crate) struct Log {
 
 impl<'a> Row<'a> {
     /// A service that was looked at.
-    pub(crate) fn new(service: &'a dyn Supervised, observation: &Observation) -> Self {
+    pub(crate) fn new(service: &'a dyn Supervised, observation: &Status) -> Self {
         let directory = service.directory();
-        let status = observation.reading.facts();
+        let status = observation.facts();
         // runit keeps its pause flag when the process is gone; what is down is not paused.
         let paused = status
             .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
@@ -126,12 +126,12 @@ impl<'a> Row<'a> {
             service: name,
             path,
             url,
-            suite: match observation.dialect {
+            suite: match observation.suite() {
                 Some(dialect) => Some(dialect.name().into()),
                 None => service.suite().map(|suite| suite.name().into()),
             },
-            supervised: observation.liveness.is_alive(),
-            state: state_word(&observation.reading),
+            supervised: observation.liveness().is_alive(),
+            state: state_word(&observation.reading()),
             want: status.and_then(want),
             pid: status.and_then(|status| status.pid).map(u32::from),
             finish_pid: status.and_then(|status| status.finish_pid).map(u32::from),
@@ -141,7 +141,7 @@ impl<'a> Row<'a> {
             ready: status.and_then(|status| status.readiness.is_ready()),
             ready_since: status.and_then(ready_since),
             paused,
-            normally: observation.normally.map(Normally::name),
+            normally: observation.normally().map(Normally::name),
             exit: status.and_then(|status| exit(status.last_exit)),
             log: directory.and_then(|it| log(it, observation)),
             error: None,
@@ -387,14 +387,14 @@ pub(crate) fn absolute(path: &Path) -> String {
 }
 
 /// The logger's state: in a directory of its own, or in the record of its service.
-fn log(service: &Service, observation: &Observation) -> Option<Log> {
+fn log(service: &Service, observation: &Status) -> Option<Log> {
     if let Some(log) = service.log() {
         // A logger that cannot be read says nothing about its service.
-        let reading = log.status().ok().map(|observation| observation.reading);
+        let reading = log.status().ok().map(|observation| observation.reading());
         let pid = reading.as_ref().and_then(Reading::facts).and_then(|status| status.pid);
         return Some(Log { state: reading.as_ref().and_then(state_word), pid: pid.map(u32::from) });
     }
-    if !observation.reading.is_supervised() {
+    if !observation.reading().is_supervised() {
         return None;
     }
     service.log_facts().ok().flatten().as_ref().map(Log::of)

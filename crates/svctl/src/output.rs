@@ -272,12 +272,18 @@ pub(crate) fn complain(line: &str) {
 pub(crate) fn painted(state: Option<State>, line: &str) -> String {
     let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let style = match state {
-        Some(State::Up | State::Ready) => color(AnsiColor::Green),
-        Some(State::Starting | State::Stopping | State::Finishing | State::Paused) => {
-            color(AnsiColor::Yellow)
-        }
-        Some(State::Down | State::Exited) => Style::new().dimmed(),
-        Some(State::Backoff | State::Failed | State::Unknown) | None => color(AnsiColor::Red),
+        Some(State::Up | State::Ready | State::Active) => color(AnsiColor::Green),
+        Some(
+            State::Starting
+            | State::Stopping
+            | State::Finishing
+            | State::Paused
+            | State::New
+            | State::Activating
+            | State::Deactivating,
+        ) => color(AnsiColor::Yellow),
+        Some(State::Down | State::Exited | State::Inactive) => Style::new().dimmed(),
+        _ => color(AnsiColor::Red),
     };
     format!("{style}{line}{style:#}")
 }

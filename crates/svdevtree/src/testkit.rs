@@ -20,7 +20,7 @@
 //! let worker = kit.start(spec, soon())?;
 //!
 //! // `worker` is a `svclient::Service`: ask it, watch it, wait for it.
-//! assert!(worker.status()?.reading.is_supervised());
+//! assert!(worker.status()?.reading().is_supervised());
 //! kit.restart("worker", soon())?;
 //! kit.stop("worker", soon())?;
 //! assert_eq!(kit.log("worker"), "");
@@ -81,7 +81,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svclient::{Observation, Phase, Pid, Reading, Request, Service, WatchSet};
+use svclient::{Phase, Pid, Reading, Request, Service, Status, WatchSet};
 
 pub use self::{
     error::{KitError, KitErrorKind},
@@ -309,11 +309,11 @@ impl Kit {
         &mut self,
         name: &str,
         ready: &Ready,
-        seen: Option<&Observation>,
+        seen: Option<&Status>,
         deadline: Instant,
     ) -> Result<bool, KitError> {
         if *ready == Ready::Supervised {
-            return Ok(seen.is_some_and(|it| it.reading.is_supervised()));
+            return Ok(seen.is_some_and(|it| it.reading().is_supervised()));
         }
         if running(seen).is_none() {
             return Ok(false);
@@ -408,8 +408,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const STARTING: Duration = Duration::from_secs(30);
 
 /// The process of `run`, if it has one.
-fn running(seen: Option<&Observation>) -> Option<Pid> {
-    match seen?.reading {
+fn running(seen: Option<&Status>) -> Option<Pid> {
+    match seen?.reading() {
         Reading::Record(status) if status.phase == Phase::Up => status.pid,
         _ => None,
     }

@@ -35,6 +35,6 @@ fn lamp(status: &Facts) -> &'static str {
         State::Up | State::Ready => "green",
         State::Starting | State::Stopping | State::Finishing | State::Paused => "yellow",
         State::Down | State::Exited => "off",
-        State::Backoff | State::Failed | State::Unknown => "red",
+        _ => "red",
     }
 }

@@ -267,7 +267,8 @@ impl Reading {
     }
 }
 
-/// A service in one word.
+/// A service in one word. More may come.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -294,11 +295,23 @@ pub enum State {
     Exited,
     /// The record holds a phase this version does not know, or one that contradicts itself.
     Unknown,
+    /// No supervisor holds it.
+    Unsupervised,
+    /// A supervisor holds it and has told nothing yet.
+    New,
+    /// Of a unit that is no service: it is on.
+    Active,
+    /// Of a unit that is no service: it is off.
+    Inactive,
+    /// Of a unit that is no service: it is on its way on.
+    Activating,
+    /// Of a unit that is no service: it is on its way off.
+    Deactivating,
 }
 
 impl State {
     /// Every state, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Down,
         Self::Starting,
         Self::Up,
@@ -310,6 +323,12 @@ impl State {
         Self::Failed,
         Self::Exited,
         Self::Unknown,
+        Self::Unsupervised,
+        Self::New,
+        Self::Active,
+        Self::Inactive,
+        Self::Activating,
+        Self::Deactivating,
     ];
 
     /// The word for it, as in every message and in JSON.
@@ -327,6 +346,12 @@ impl State {
             Self::Failed => "failed",
             Self::Exited => "exited",
             Self::Unknown => "unknown",
+            Self::Unsupervised => "unsupervised",
+            Self::New => "new",
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Activating => "activating",
+            Self::Deactivating => "deactivating",
         }
     }
 }
@@ -337,7 +362,88 @@ impl fmt::Display for State {
     }
 }
 
+impl core::str::FromStr for State {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = |state: &Self| state.name() == word;
+        Self::ALL.into_iter().find(named).ok_or(crate::UnknownWord::new("state"))
+    }
+}
+
+impl core::str::FromStr for Want {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "up" => Ok(Self::Up),
+            "down" => Ok(Self::Down),
+            "once" => Ok(Self::Once),
+            _ => Err(crate::UnknownWord::new("want")),
+        }
+    }
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name().unwrap_or("unknown"))
+    }
+}
+
 impl Facts {
+    /// Of this phase, and nothing else is known.
+    #[must_use]
+    pub const fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            stage: Stage::NotReported,
+            want: None,
+            pid: None,
+            finish_pid: None,
+            paused: None,
+            got_term: None,
+            since: None,
+            readiness: Readiness::NotReported,
+            last_exit: LastExit::NotReported,
+        }
+    }
+
+    /// The same with this want.
+    #[must_use]
+    pub const fn with_want(self, want: Want) -> Self {
+        Self { want: Some(want), ..self }
+    }
+
+    /// The same with this process of `run`.
+    #[must_use]
+    pub const fn with_pid(self, pid: Option<Pid>) -> Self {
+        Self { pid, ..self }
+    }
+
+    /// The same, so since then.
+    #[must_use]
+    pub const fn with_since(self, since: Option<UnixTime>) -> Self {
+        Self { since, ..self }
+    }
+
+    /// The same at this stage.
+    #[must_use]
+    pub const fn with_stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// The same with this readiness.
+    #[must_use]
+    pub const fn with_readiness(self, readiness: Readiness) -> Self {
+        Self { readiness, ..self }
+    }
+
+    /// The same after such an end.
+    #[must_use]
+    pub const fn with_last_exit(self, last_exit: LastExit) -> Self {
+        Self { last_exit, ..self }
+    }
+
     /// The one place that turns the independent facts into one word.
     ///
     /// Two choices deserve a reason. runit keeps its pause byte after `d` has sent SIGCONT, so a

@@ -260,7 +260,8 @@ impl Pursuit {
     /// For goals that need a process: reached, or out of reach once the supervisor will not start
     /// one any more.
     fn reached_or(&self, reached: bool, status: &Facts) -> Verdict {
-        let ended_for_good = is_down(status) && !matches!(status.want, Some(Want::Up));
+        let ended_for_good =
+            is_down(status) && !matches!(status.want, Some(Want::Up)) && self.is_an_end(status);
         if reached {
             Verdict::Reached
         } else if ended_for_good && self.has_begun(status) {
@@ -268,6 +269,14 @@ impl Pursuit {
         } else {
             Verdict::Pending { look_again: None }
         }
+    }
+
+    /// Whether "down" says that nothing more will come. Where the want is not told, it may merely be
+    /// how the wait began: then only another record, or the supervisor's own word, says so.
+    fn is_an_end(&self, status: &Facts) -> bool {
+        status.want.is_some()
+            || matches!(status.stage, Stage::Failed | Stage::Exited)
+            || self.baseline.facts().is_some_and(|base| base.since != status.since)
     }
 
     const fn given_up(&self, status: &Facts) -> Cause {

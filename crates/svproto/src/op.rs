@@ -288,5 +288,14 @@ impl fmt::Display for Op {
     }
 }
 
+impl core::str::FromStr for Op {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let row = TABLE.iter().find(|row| row.name == word);
+        row.map(|row| row.op).ok_or(crate::UnknownWord::new("request"))
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::{
     task::Waker,
 };
 
-use svclient::{Group, Name, Observation, Subscription};
+use svclient::{Group, Name, Status, Subscription};
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, UnitStatus,
@@ -151,7 +151,7 @@ impl Group for AllUnits {
         })
     }
 
-    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, svclient::Error>> {
+    fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, svclient::Error>> {
         let names: Vec<&str> = names.iter().copied().map(text).collect();
         let Some(bus) = self.0.upgrade().map(Bus::again) else {
             let gone = |name: &&str| {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use svclient::Observation;
+use svclient::Status;
 
 use crate::{
     Action, Asked, Error, Unit, UnitName, UnitState, UnitStatus,
@@ -172,7 +172,7 @@ impl Bus {
     pub(crate) fn observe<'a>(
         &'a self,
         units: &'a [UnitName],
-    ) -> Asked<'a, Vec<Result<Observation, Error>>> {
+    ) -> Asked<'a, Vec<Result<Status, Error>>> {
         self.ask(Action::Look, &Subject::Manager, crate::observe::observations(self, units))
     }
 

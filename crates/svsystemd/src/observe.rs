@@ -15,7 +15,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use svclient::Observation;
+use svclient::Status;
 
 use crate::{
     Bus, Error, Properties, UnitName, UnitStatus, Value, bulk,
@@ -72,7 +72,7 @@ struct Running {
 pub(crate) async fn observations(
     bus: &Bus,
     units: &[UnitName],
-) -> Result<Vec<Result<Observation, Error>>, Error> {
+) -> Result<Vec<Result<Status, Error>>, Error> {
     let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
     let seen = direct::ask(bus, units.len(), questions).await?;
     Ok(bulk::in_order(units, seen).map(|seen| Ok(supervised::observation(&seen?))).collect())

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, sync::Arc, task::Waker};
 
 use svclient::{
-    CrashLoop, Group, Intent, Liveness, Name, Normally, Observation, Oddities, Pending,
-    Subscription, Suite, Supervised, Support, Told,
+    CrashLoop, Group, Intent, Name, Normally, Oddities, Pending, Status, Subscription, Suite,
+    Supervised, Support, Told,
 };
-use svproto::{Cause, LastExit, Op, Reading};
+use svproto::{Cause, LastExit, Op};
 
 use crate::{
     Action, Error, ErrorKind, Job, JobResult, Load, Outcome, ServiceResult, Unit, UnitStatus,
@@ -162,7 +162,7 @@ impl Supervised for Unit {
         if request_of(*intent).is_some() { Support::Yes } else { Support::No }
     }
 
-    fn status(&self) -> Result<Observation, svclient::Error> {
+    fn status(&self) -> Result<Status, svclient::Error> {
         let status = Self::status(self).wait();
         status
             .map(|status| observation(&status))
@@ -209,9 +209,9 @@ impl Supervised for Unit {
     }
 
     /// One question to the manager.
-    fn oddities(&self, seen: &Observation) -> Oddities {
+    fn oddities(&self, seen: &Status) -> Oddities {
         let Ok(unit) = Self::status(self).wait() else { return Oddities::default() };
-        let is_young = seen.reading.facts().is_some_and(CrashLoop::may_be);
+        let is_young = seen.facts().is_some_and(CrashLoop::may_be);
         let loops = is_young && unit.restarts() >= CrashLoop::ENOUGH;
         Oddities {
             crash_loop: loops.then(|| CrashLoop { ends: unit.restarts(), within: None }),
@@ -226,7 +226,7 @@ impl Supervised for Unit {
 }
 
 /// The part of a status that is the same for all supervisors.
-pub(crate) fn observation(unit: &UnitStatus) -> Observation {
+pub(crate) fn observation(unit: &UnitStatus) -> Status {
     let normally = match unit.cached_file_state() {
         _ if unit.load == Load::Masked => Some(Normally::Down),
         "enabled" | "enabled-runtime" => Some(Normally::Up),
@@ -235,13 +235,11 @@ pub(crate) fn observation(unit: &UnitStatus) -> Observation {
         _ => None,
     };
     let readiness = unit.status.readiness;
-    Observation {
-        reading: Reading::Record(unit.status),
-        liveness: Liveness::Alive { supervisor: None },
-        normally,
-        dialect: None,
-        notifies: Some(readiness != svproto::Readiness::NotReported),
-    }
+    Status::of(unit.status)
+        .with_normally(normally)
+        .with_suite(Suite::Systemd)
+        .with_notifies(readiness != svproto::Readiness::NotReported)
+        .with_restarts(unit.restarts())
 }
 
 /// The same error in the words of `svclient`.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use svproto::Cause;
 
 use crate::{
-    Observation,
+    Status,
     pending::{End, Told},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Outcome {
     end: Option<End>,
-    observation: Option<Observation>,
+    observation: Option<Status>,
     took: Duration,
     is_read: bool,
     changed: Option<bool>,
@@ -63,12 +63,12 @@ impl fmt::Display for OutcomeKind {
 }
 
 impl Outcome {
-    pub(super) fn of(end: Option<End>, observation: Observation, took: Duration) -> Self {
+    pub(super) fn of(end: Option<End>, observation: Status, took: Duration) -> Self {
         let (is_read, changed) = (true, None);
         Self { end, observation: Some(observation), took, is_read, changed, word: None, says: None }
     }
 
-    pub(super) fn told(told: Told, observation: Observation, took: Duration) -> Self {
+    pub(super) fn told(told: Told, observation: Status, took: Duration) -> Self {
         let Told { end, word, says, .. } = told;
         Self { word, says, ..Self::of(Some(end), observation, took) }
     }
@@ -82,7 +82,7 @@ impl Outcome {
         Self { is_read, ..self }
     }
 
-    pub(super) fn changed_from(self, before: Option<&Observation>) -> Self {
+    pub(super) fn changed_from(self, before: Option<&Status>) -> Self {
         let changed = match (before, &self.observation) {
             (Some(before), Some(after)) => Some(differ(before, after)),
             _ => None,
@@ -132,7 +132,7 @@ impl Outcome {
 
     /// How the service stood last; `None` if nothing was asked.
     #[must_use]
-    pub const fn status(&self) -> Option<&Observation> {
+    pub const fn status(&self) -> Option<&Status> {
         self.observation.as_ref()
     }
 
@@ -159,7 +159,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = self.took.as_secs_f64();
-        let state = || self.observation.as_ref().map_or(Standing(&NOBODY), Standing);
+        let state = || Standing(self.observation.unwrap_or(Status::unsupervised()));
         match self.kind() {
             OutcomeKind::Reached => write!(f, "{} after {took:.1} s", state()),
             OutcomeKind::Already => write!(f, "already {}", state()),
@@ -179,21 +179,12 @@ impl fmt::Display for Outcome {
 }
 
 /// How a service stands: `up (pid 4711)`.
-struct Standing<'a>(&'a Observation);
+struct Standing(Status);
 
-const NOBODY: Observation = Observation {
-    reading: svproto::Reading::Unsupervised,
-    liveness: crate::Liveness::Unknown,
-    normally: None,
-    dialect: None,
-    notifies: None,
-};
-
-impl fmt::Display for Standing<'_> {
+impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(facts) = self.0.reading.facts() else { return f.write_str("unsupervised") };
-        write!(f, "{}", facts.state())?;
-        match facts.pid {
+        write!(f, "{}", self.0.state())?;
+        match self.0.pid() {
             Some(pid) => write!(f, " (pid {pid})"),
             None => Ok(()),
         }
@@ -201,8 +192,8 @@ impl fmt::Display for Standing<'_> {
 }
 
 /// Whether another process runs, another thing is wanted, or it is paused and was not.
-fn differ(before: &Observation, after: &Observation) -> bool {
-    let told = |seen: &Observation| {
+fn differ(before: &Status, after: &Status) -> bool {
+    let told = |seen: &Status| {
         let of = |it: &svproto::Facts| (it.phase, it.want, it.pid, it.since, it.paused);
         (seen.reading.is_supervised(), seen.reading.facts().map(of))
     };

@@ -17,7 +17,7 @@ use svproto::{
 
 use super::{world::Added, *};
 use crate::{
-    Bulk, CheckRule, ErrorKind, Intent, Liveness, Name, Observation, Pending, Subscription, Suite,
+    Bulk, CheckRule, ErrorKind, Intent, Liveness, Name, Pending, Status, Subscription, Suite,
     Support, Told,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Copy)]
 enum Turn {
     /// It stands like this.
-    Is(Observation),
+    Is(Status),
     /// s6 tells a letter.
     Letter(Event),
     /// Its directory vanishes.
@@ -49,7 +49,7 @@ struct Script {
 }
 
 struct Role {
-    now: Result<Observation, ErrorKind>,
+    now: Result<Status, ErrorKind>,
     /// Still to come, soonest first.
     turns: Vec<(u64, Turn)>,
     /// What a request brings about, after so many milliseconds.
@@ -117,7 +117,7 @@ impl Supervised for Scripted {
         Support::Yes
     }
 
-    fn status(&self) -> Result<Observation, Error> {
+    fn status(&self) -> Result<Status, Error> {
         let now = self.script().services[self.at].now;
         now.map_err(|kind| Error::other(&self.name, "look at", kind, "the script says so"))
     }
@@ -256,21 +256,21 @@ fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Facts {
     }
 }
 
-fn seen(status: Facts) -> Observation {
+fn seen(status: Facts) -> Status {
     let reading = Reading::Record(status);
     let liveness = Liveness::Alive { supervisor: None };
-    Observation { reading, liveness, normally: None, dialect: None, notifies: None }
+    Status::new(reading, liveness)
 }
 
-fn up(pid: u64, since: u64) -> Observation {
+fn up(pid: u64, since: u64) -> Status {
     seen(status(Phase::Up, pid, Want::Up, since))
 }
 
-fn down(since: u64) -> Observation {
+fn down(since: u64) -> Status {
     seen(status(Phase::Down, 0, Want::Down, since))
 }
 
-fn role(now: Observation, answers: &[(&'static str, u64, Turn)]) -> Role {
+fn role(now: Status, answers: &[(&'static str, u64, Turn)]) -> Role {
     Role {
         now: Ok(now),
         turns: vec![],

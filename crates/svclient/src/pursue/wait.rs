@@ -16,7 +16,7 @@ use super::{
     world::{Added, World},
 };
 use crate::{
-    Error, Intent, Observation, Pending, Service, Settled, Supervised, WatchKey,
+    Error, Intent, Pending, Service, Settled, Status, Supervised, WatchKey,
     check::{self, Script},
     pending::End,
 };
@@ -44,8 +44,8 @@ struct Waiting {
     begun: Instant,
     asked: Instant,
     /// How it stood before it was asked.
-    baseline: Observation,
-    last: Observation,
+    baseline: Status,
+    last: Status,
     /// What the supervisor will say of the request, and the bell that it rings when it does.
     pending: Option<(Pending, WatchKey, Waker)>,
     /// The request could not be delivered yet.
@@ -92,7 +92,7 @@ pub(crate) struct Prober<'a> {
     ask: Option<(Duration, Box<Ask<'a>>)>,
 }
 
-type Ask<'a> = dyn Fn(&dyn Supervised, &Observation) -> bool + 'a;
+type Ask<'a> = dyn Fn(&dyn Supervised, &Status) -> bool + 'a;
 
 impl<'a> Prober<'a> {
     pub(crate) const fn none() -> Self {
@@ -101,7 +101,7 @@ impl<'a> Prober<'a> {
 
     pub(crate) fn asking(
         every: Duration,
-        ask: impl Fn(&dyn Supervised, &Observation) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Status) -> bool + 'a,
     ) -> Self {
         Self { ask: Some((every, Box::new(ask))) }
     }
@@ -303,7 +303,7 @@ impl Wait {
     pub(super) fn take<B: Supervised>(
         &mut self,
         world: &impl World<B>,
-        observation: Result<Observation, Error>,
+        observation: Result<Status, Error>,
     ) {
         if let State::Waiting(waiting) = &mut self.state {
             match observation {
@@ -441,7 +441,7 @@ impl Waiting {
     /// Whether the process that is there is one that the request was to end: any, if none is to be
     /// left; else the one that was there before, and not the one that has followed it.
     fn is_to_end(&self, request: &Request) -> bool {
-        let run = |seen: &Observation| {
+        let run = |seen: &Status| {
             let status = seen.reading.facts()?;
             Some((status.pid, status.since))
         };
@@ -455,7 +455,7 @@ impl Probe {
         request: &Request,
         prober: &Prober<'_>,
         directory: Option<&Service>,
-        baseline: &Observation,
+        baseline: &Status,
     ) -> Option<Self> {
         let readiness = baseline.reading.facts().map(|status| status.readiness);
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
@@ -484,7 +484,7 @@ impl Probe {
     fn go_on(
         &mut self,
         service: &dyn Supervised,
-        observation: &Observation,
+        observation: &Status,
         prober: &Prober<'_>,
         now: Instant,
     ) -> Result<bool, Error> {
@@ -517,16 +517,16 @@ fn wish(request: &Request) -> Option<Op> {
 }
 
 /// The process that is there, be it that of `finish`, about which `sv` asks as well.
-fn process(observation: &Observation) -> Option<Pid> {
+fn process(observation: &Status) -> Option<Pid> {
     observation.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
 }
 
 /// Whether there is something to ask about.
-fn has_process(observation: &Observation) -> bool {
+fn has_process(observation: &Status) -> bool {
     runs(observation) || process(observation).is_some()
 }
 
 /// Whether there is a process of `run`.
-fn runs(observation: &Observation) -> bool {
+fn runs(observation: &Status) -> bool {
     observation.reading.facts().is_some_and(|status| status.phase == Phase::Up)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use svproto::{Dialect, UnixTime, s6::event::Event};
 
-use crate::{Error, News, Observation, Service, Supervised, WatchKey, WatchSet};
+use crate::{Error, News, Service, Status, Supervised, WatchKey, WatchSet};
 
 /// The world.
 pub(crate) trait World<B> {
@@ -38,7 +38,7 @@ pub(crate) trait World<B> {
 /// A service under watch.
 pub(crate) struct Added {
     pub(crate) key: WatchKey,
-    pub(crate) baseline: Result<Observation, Error>,
+    pub(crate) baseline: Result<Status, Error>,
     /// The service directory, if it is one.
     pub(crate) directory: Option<Service>,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Heard {
         key: WatchKey,
         /// What an event directory told of the last run.
         failed: Option<Event>,
-        observation: Result<Observation, Error>,
+        observation: Result<Status, Error>,
     },
     /// A bell was called.
     Rang(WatchKey),

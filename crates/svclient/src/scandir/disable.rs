@@ -11,9 +11,7 @@ use std::{
 use svproto::{Dialect, Op, files, scan::ScanOp};
 
 use super::{ScanDir, Scanner, ground::Ground};
-use crate::{
-    Error, Liveness, Observation, Service, WatchKey, WatchSet, node, pursue::at_the_latest,
-};
+use crate::{Error, Liveness, Service, Status, WatchKey, WatchSet, node, pursue::at_the_latest};
 
 /// What disabling a service came to. Its link is gone, whatever else is said here.
 #[derive(Debug)]
@@ -160,7 +158,7 @@ struct End {
     service: Service,
     /// Who must be gone, in this order.
     parts: Vec<(WatchKey, Service)>,
-    seen: BTreeMap<WatchKey, Result<Observation, Error>>,
+    seen: BTreeMap<WatchKey, Result<Status, Error>>,
 }
 
 impl End {
@@ -246,8 +244,8 @@ impl End {
 }
 
 /// Whether a supervisor holds it, or may do so for all that is known.
-fn is_held(seen: &BTreeMap<WatchKey, Result<Observation, Error>>, key: WatchKey) -> bool {
-    !matches!(seen.get(&key), Some(Ok(Observation { liveness: Liveness::Dead, .. })))
+fn is_held(seen: &BTreeMap<WatchKey, Result<Status, Error>>, key: WatchKey) -> bool {
+    !matches!(seen.get(&key), Some(Ok(Status { liveness: Liveness::Dead, .. })))
 }
 
 #[cfg(test)]

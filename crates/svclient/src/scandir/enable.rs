@@ -11,7 +11,7 @@ use std::{
 use svproto::{Reading, scan::ScanOp};
 
 use super::{ScanDir, Scanner, ground::Ground, leads_to};
-use crate::{Error, Observation, Service, WatchSet, node, pursue::at_the_latest};
+use crate::{Error, Service, Status, WatchSet, node, pursue::at_the_latest};
 
 /// What enabling a service came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +45,13 @@ pub enum Noticed {
     /// scan directory's: [`Enabled::took`] is next to nothing then.
     Supervised {
         /// How the service stands.
-        observation: Observation,
+        observation: Status,
     },
     /// None does yet, or this user may not ask. The link stays: a scanner that runs, or will, may
     /// find it later.
     NotYet {
         /// How the service stands.
-        observation: Observation,
+        observation: Status,
     },
 }
 
@@ -173,7 +173,7 @@ impl ScanDir {
 }
 
 /// A record is waited for, too: until it is there, what is asked of the supervisor may be lost.
-fn is_supervised(observation: &Observation) -> bool {
+fn is_supervised(observation: &Status) -> bool {
     observation.liveness.is_alive() == Some(true)
         && matches!(observation.reading, Reading::Record(_))
 }

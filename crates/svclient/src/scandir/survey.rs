@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, Observation, Service, threads};
+use crate::{Error, Service, Status, threads};
 
 /// A scan directory that was listed and is open, so that its services are looked at from there. One
 /// look at each finds out both whose it is and how it stands, with fewer system calls and shorter
@@ -61,7 +61,7 @@ impl Survey {
     pub fn look<T: Send>(
         &self,
         threads: NonZeroUsize,
-        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+        tell: impl Fn(&Service, Result<Status, Error>) -> T + Sync,
     ) -> Vec<T> {
         self.look_or(threads, tell, |_, _| None)
     }
@@ -71,7 +71,7 @@ impl Survey {
     pub fn look_or<T: Send>(
         &self,
         threads: NonZeroUsize,
-        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+        tell: impl Fn(&Service, Result<Status, Error>) -> T + Sync,
         other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
     ) -> Vec<T> {
         let mut all = Vec::with_capacity(self.len());
@@ -84,7 +84,7 @@ impl Survey {
     pub fn look_each<T: Send>(
         &self,
         threads: NonZeroUsize,
-        tell: impl Fn(&Service, Result<Observation, Error>) -> T + Sync,
+        tell: impl Fn(&Service, Result<Status, Error>) -> T + Sync,
         other: impl Fn(&OsStr, Error) -> Option<T> + Sync,
         take: impl FnMut(T) + Send,
     ) {

@@ -9,7 +9,7 @@ use std::{
 
 use svproto::{Dialect, Reading, files};
 
-use super::{Normally, Observation, Service};
+use super::{Normally, Service, Status};
 use crate::{
     Liveness, detect,
     home::Home,
@@ -37,25 +37,21 @@ impl Service {
     ///
     /// [`Service::open`] and [`Service::status`] come to the same with more system calls, each of
     /// which goes all the way from the root.
-    pub(crate) fn glance(&mut self) -> Option<Observation> {
+    pub(crate) fn glance(&mut self) -> Option<Status> {
         let seen = self.first_look()?;
-        self.dialect = seen.dialect;
+        self.dialect = seen.dialect();
         Some(seen)
     }
 
     /// The same for a service that was opened before, by whomever it was supervised then; `None` for
     /// all that is less plain, and where the caller has said whose it is.
-    pub(crate) fn glance_again(&self) -> Option<Observation> {
+    pub(crate) fn glance_again(&self) -> Option<Status> {
         if self.believed { None } else { self.first_look() }
     }
 
     /// How a service stands whose record was replaced by a supervisor that is known to live; `None` for
     /// all that is less plain.
-    pub(crate) fn next_record(
-        &self,
-        liveness: Liveness,
-        normally: Normally,
-    ) -> Option<Observation> {
+    pub(crate) fn next_record(&self, liveness: Liveness, normally: Normally) -> Option<Status> {
         let dialect = self.dialect?;
         let record = self.read_record(dialect).ok()??;
         let reading = Reading::Record(record.facts());
@@ -63,7 +59,7 @@ impl Service {
     }
 
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.
-    fn first_look(&self) -> Option<Observation> {
+    fn first_look(&self) -> Option<Status> {
         // Liveness comes before the record, as always: the other way round, a record of before would
         // seem to be that of a supervisor who has just come.
         let (liveness, of_s6) = match node::open_fifo(self.home.at(files::OK)).ok()? {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WatchKey, WatchSet};
 use crate::{
-    Error, Name, Observation, Subscription, Supervised,
+    Error, Name, Status, Subscription, Supervised,
     supervised::{Together, together},
 };
 
@@ -59,7 +59,7 @@ impl WatchSet {
     pub(super) fn ask_together(
         &self,
         keys: impl Iterator<Item = WatchKey>,
-    ) -> BTreeMap<WatchKey, Result<Observation, Error>> {
+    ) -> BTreeMap<WatchKey, Result<Status, Error>> {
         let others = keys.filter_map(|key| {
             let subject = &self.members.get(&key)?.subject;
             subject.directory().is_none().then(|| (key, subject.service()))
@@ -121,11 +121,11 @@ mod tests {
         }
     }
 
-    fn observation() -> Observation {
+    fn observation() -> Status {
         let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
         let reading = Reading::Record(record.facts());
         let liveness = Liveness::Alive { supervisor: None };
-        Observation { reading, liveness, normally: None, dialect: None, notifies: None }
+        Status::new(reading, liveness)
     }
 
     fn joined(names: &[Name<'_>]) -> String {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     impl Group for Manager {
-        fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Observation, Error>> {
+        fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>> {
             self.note(format!("statuses {}", joined(names)));
             if let Some(restless) = self.restless {
                 self.ring(restless);
@@ -181,7 +181,7 @@ mod tests {
             Support::No
         }
 
-        fn status(&self) -> Result<Observation, Error> {
+        fn status(&self) -> Result<Status, Error> {
             if let Some(manager) = &self.1 {
                 manager.note(format!("status {}", self.0));
             }

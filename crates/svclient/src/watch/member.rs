@@ -14,7 +14,7 @@ use svproto::{
 
 use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck, subject::Subject};
 use crate::{
-    Error, Liveness, Normally, Observation, Service, Subscription, Supervised,
+    Error, Liveness, Normally, Service, Status, Subscription, Supervised,
     changes::{DirId, Place},
     node,
     supervised::How,
@@ -94,7 +94,7 @@ impl Member {
 
     /// Looks at the service. Another suite may have taken over since the last look: while nobody
     /// supervised it, or so quickly that only its record shows it.
-    pub(super) fn read(&mut self, heard: &BTreeSet<Place>) -> Result<Observation, Error> {
+    pub(super) fn read(&mut self, heard: &BTreeSet<Place>) -> Result<Status, Error> {
         if let Some(observation) = self.read_record(heard) {
             return Ok(observation);
         }
@@ -117,7 +117,7 @@ impl Member {
     /// Reads the record alone, if that is what was replaced and nothing else was heard: its supervisor
     /// lived when it was published, and has not closed its lock since. Of the thirteen calls of
     /// an event seven are left.
-    fn read_record(&self, heard: &BTreeSet<Place>) -> Option<Observation> {
+    fn read_record(&self, heard: &BTreeSet<Place>) -> Option<Status> {
         let is_settled = self.told && self.failed.is_none() && self.recheck.is_none();
         let is_all = heard.len() == 1 && heard.contains(&Place::Status);
         let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true))?;
@@ -127,11 +127,11 @@ impl Member {
 
     /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
     /// there no more does prove something.
-    pub(super) fn known_dead(&self, observation: Observation) -> Observation {
+    pub(super) fn known_dead(&self, observation: Status) -> Status {
         match (self.liveness, observation.liveness) {
             (Some(Liveness::Alive { supervisor: Some(_) } | Liveness::Dead), Liveness::Unknown) => {
                 let (reading, liveness) = (Reading::Unsupervised, Liveness::Dead);
-                Observation { reading, liveness, ..observation }
+                Status { reading, liveness, ..observation }
             }
             _ => observation,
         }
@@ -148,7 +148,7 @@ impl Member {
     /// The next look, if what is seen contradicts what was heard, or still does.
     pub(super) fn contradiction(
         &mut self,
-        observation: &Observation,
+        observation: &Status,
         heard: &BTreeSet<Place>,
     ) -> Option<Recheck> {
         let before = self.recheck.take();
@@ -166,11 +166,7 @@ impl Member {
     }
 
     /// What a look has shown that was not told yet.
-    pub(super) fn news(
-        &mut self,
-        result: &Result<Observation, Error>,
-        resync: bool,
-    ) -> Option<News> {
+    pub(super) fn news(&mut self, result: &Result<Status, Error>, resync: bool) -> Option<News> {
         let first = !self.told;
         let news = match result {
             Ok(observation) => {

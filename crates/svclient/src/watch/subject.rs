@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use svproto::Dialect;
 
-use crate::{Error, Observation, Service, Supervised};
+use crate::{Error, Service, Status, Supervised};
 
 /// A member's service. Directories are known as such: a set watches and reads them itself.
 #[derive(Clone)]
@@ -37,10 +37,10 @@ impl Subject {
     }
 
     /// Finds out in one look whose a directory is and how it stands, if it is plainly supervised.
-    pub(super) fn glance(&mut self) -> Option<Observation> {
+    pub(super) fn glance(&mut self) -> Option<Status> {
         let Self::Directory(service) = self else { return None };
         let seen = service.glance_again()?;
-        Self::believe(service, seen.dialect);
+        Self::believe(service, seen.dialect());
         Some(seen)
     }
 
@@ -51,7 +51,7 @@ impl Subject {
         }
     }
 
-    pub(super) fn status(&self) -> Result<Observation, Error> {
+    pub(super) fn status(&self) -> Result<Status, Error> {
         self.service().status()
     }
 }

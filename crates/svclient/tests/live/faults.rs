@@ -28,8 +28,8 @@ use nix::{
     unistd::{gettid, mkfifo},
 };
 use svclient::{
-    Cause, Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Observation, Op,
-    Outcome, OutcomeKind, Pid, Readiness, Reading, Request, ScanDir, Service, State, UnixTime,
+    Cause, Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Op, Outcome,
+    OutcomeKind, Pid, Readiness, Reading, Request, ScanDir, Service, State, Status, UnixTime,
     Version, Want, WatchEvent, WatchSet, pursue, signal_name,
 };
 use svproto::{
@@ -113,7 +113,7 @@ fn soon(millis: u64) -> Instant {
 #[track_caller]
 fn status_where(watch: &mut WatchSet, done: impl Fn(&Facts) -> bool) -> Facts {
     let holds = |event: &WatchEvent| {
-        event.observation.as_ref().is_ok_and(|seen| seen.reading.facts().is_some_and(&done))
+        event.observation.as_ref().is_ok_and(|seen| seen.facts().is_some_and(&done))
     };
     status(&event(watch, holds).observation.unwrap())
 }
@@ -134,8 +134,8 @@ fn until_gone(watch: &mut WatchSet) {
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Facts {
-    *observation.reading.facts().unwrap()
+fn status(observation: &Status) -> Facts {
+    *observation.facts().unwrap()
 }
 
 fn ask(service: &Service, request: &Request, deadline: Instant) -> Result<Outcome, Error> {
@@ -143,7 +143,7 @@ fn ask(service: &Service, request: &Request, deadline: Instant) -> Result<Outcom
 }
 
 #[track_caller]
-fn reached(outcome: Result<Outcome, Error>) -> Observation {
+fn reached(outcome: Result<Outcome, Error>) -> Status {
     match outcome {
         Ok(outcome) if outcome.is_reached() => *outcome.status().unwrap(),
         other => panic!("{other:?}"),
@@ -157,7 +157,7 @@ fn never(outcome: Result<Outcome, Error>) -> Cause {
 
 /// The deadline passed: how the service stood, and whether the request was seen to be read.
 #[track_caller]
-fn passed(outcome: Result<Outcome, Error>) -> (Observation, bool) {
+fn passed(outcome: Result<Outcome, Error>) -> (Status, bool) {
     match outcome {
         Ok(outcome) if outcome.kind() == OutcomeKind::Deadline => {
             (*outcome.status().unwrap(), outcome.was_read())
@@ -246,7 +246,7 @@ pub fn f04_a_dangling_supervise_link_is_nobodys_and_then_followed(suite: Suite) 
     let target = supervised.scan_dir().join("target");
     symlink(&target, supervised.dir().join("supervise")).unwrap();
     let service = open(&supervised);
-    assert_eq!(service.status().unwrap().reading, Reading::Unsupervised);
+    assert_eq!(service.status().unwrap().reading(), Reading::Unsupervised);
     assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
     let mut watch = watch(&supervised);
     assert_eq!(watch.next_now().unwrap().unwrap().news, News::Snapshot);
@@ -289,7 +289,7 @@ pub fn f12_what_a_dead_supervisor_left_is_nobodys_at_once(suite: Suite) {
     let asked = Instant::now();
     let observation = service.status().unwrap();
     assert_eq!(
-        (observation.reading, observation.liveness),
+        (observation.reading(), observation.liveness()),
         (Reading::Unsupervised, Liveness::Dead)
     );
     assert_eq!(
@@ -322,7 +322,7 @@ pub fn f14_a_stopped_supervisor_does_not_acknowledge_and_catches_up(suite: Suite
     supervised.signal(Signal::SIGSTOP);
     let service = open(&supervised);
     let observation = service.status().unwrap();
-    assert_eq!(observation.liveness.is_alive(), Some(true));
+    assert_eq!(observation.liveness().is_alive(), Some(true));
     assert_eq!(status(&observation), up);
     let asked = Instant::now();
     let limit = Duration::from_millis(100);
@@ -375,7 +375,7 @@ pub fn f18_the_next_supervisor_takes_the_next_request(suite: Suite) {
     let service = open(&supervised);
     let control = supervised.dir().join("supervise/control");
     let inode = fs::metadata(&control).unwrap().ino();
-    let supervisor = |service: &Service| match service.status().unwrap().liveness {
+    let supervisor = |service: &Service| match service.status().unwrap().liveness() {
         Liveness::Alive { supervisor } => supervisor,
         other => panic!("{other:?}"),
     };
@@ -422,13 +422,13 @@ pub fn f21_a_service_stays_down_after_its_supervisor_only_if_normally_down(suite
             supervised.file("down", "");
         }
         let gone = reached(ask(&open(&supervised), &exit, deadline()));
-        assert_eq!(gone.reading, Reading::Unsupervised);
+        assert_eq!(gone.reading(), Reading::Unsupervised);
         until_gone(&mut watch);
         supervised.supervise();
         event(&mut watch, |event| event.news == News::Supervised);
         // In either case the first record of this supervisor may be the one left by the last.
         wait_for(&supervised, state);
-        assert_eq!(open(&supervised).status().unwrap().normally, Some(normally));
+        assert_eq!(open(&supervised).status().unwrap().normally(), Some(normally));
     }
 }
 
@@ -455,13 +455,13 @@ pub fn f35_what_runsv_left_after_exit_and_kill_is_nobodys(suite: Suite) {
     let service = open(&supervised);
     let exit = Request::new(Op::StopExit, Goal::Gone).kill_after(Duration::from_millis(50));
     let gone = reached(ask(&service, &exit, deadline()));
-    assert_eq!(gone.reading, Reading::Unsupervised);
+    assert_eq!(gone.reading(), Reading::Unsupervised);
     // runsv does not wait for what it has killed.
     ends(up.pid.unwrap());
     let left = fs::read(supervised.dir().join("supervise/status")).unwrap();
     assert_eq!(left[12..16], up.pid.unwrap().get().to_le_bytes(), "the record is not stale");
     assert_eq!(left[19], 1, "the record is not stale");
-    assert_eq!(service.status().unwrap().reading, Reading::Unsupervised);
+    assert_eq!(service.status().unwrap().reading(), Reading::Unsupervised);
 }
 
 pub fn f36_a_crash_loop_is_seen_by_its_stamps_and_never_up_for_long(suite: Suite) {
@@ -514,20 +514,20 @@ pub fn f39_a_record_that_may_be_read_is_told_though_nobody_may_be_asked(suite: S
     };
     let service = Service::open(&dir).unwrap();
     let observation = service.status().unwrap();
-    let read = observation.reading.facts().map(Facts::state);
+    let read = observation.facts().map(Facts::state);
     match (dir.join("dead").exists(), suite) {
         // Its lock may be asked about by everybody.
         (false, Suite::S6) => {
-            assert_eq!((observation.liveness.is_alive(), read), (Some(true), Some(State::Up)));
+            assert_eq!((observation.liveness().is_alive(), read), (Some(true), Some(State::Up)));
         }
-        (true, Suite::S6) => assert_eq!(observation.reading, Reading::Unsupervised),
+        (true, Suite::S6) => assert_eq!(observation.reading(), Reading::Unsupervised),
         // Alive if the table of locks shows it; else it is not known, and never "dead".
         (false, _) => {
-            assert_ne!(observation.liveness, Liveness::Dead);
+            assert_ne!(observation.liveness(), Liveness::Dead);
             assert_eq!(read, Some(State::Up));
         }
         (true, _) => {
-            assert_eq!((observation.liveness, read), (Liveness::Unknown, Some(State::Up)));
+            assert_eq!((observation.liveness(), read), (Liveness::Unknown, Some(State::Up)));
         }
     }
     denied(service.send(Op::Down), &dir.join("supervise/control"));
@@ -656,9 +656,7 @@ pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(s
     fs::set_permissions(run, fs::Permissions::from_mode(0o644)).unwrap();
     supervised.supervise();
     let mut watch = watch(&supervised);
-    event(&mut watch, |event| {
-        event.observation.as_ref().is_ok_and(|seen| seen.reading.facts().is_some())
-    });
+    event(&mut watch, |event| event.observation.as_ref().is_ok_and(|seen| seen.facts().is_some()));
     let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1200)));
     let (observation, _) = passed(ask(&open(&supervised), &up_for, soon(2000)));
     assert_eq!(status(&observation).want, Some(Want::Up));
@@ -698,7 +696,7 @@ pub fn f62_a_logger_that_ignores_its_end_can_be_ended(suite: Suite) {
     assert_eq!(status(&log.status().unwrap()).state(), State::Up);
     log.send(Op::Term).unwrap();
     until_gone(&mut watch);
-    assert_eq!(log.status().unwrap().reading, Reading::Unsupervised);
+    assert_eq!(log.status().unwrap().reading(), Reading::Unsupervised);
 }
 
 /// A want that turns, and turns back before anybody looks, leaves no trace in a record; so the first
@@ -751,7 +749,7 @@ impl Locked {
         self.0.dir().join("supervise/status")
     }
 
-    fn read(&self, record: &[u8]) -> Result<Observation, Error> {
+    fn read(&self, record: &[u8]) -> Result<Status, Error> {
         let fresh = self.0.dir().join("fresh");
         fs::write(&fresh, record).unwrap();
         fs::rename(fresh, self.record()).unwrap();
@@ -793,8 +791,8 @@ pub fn f19_a_supervisor_without_a_record_has_not_said_yet(suite: Suite) {
     until(&mut watch, State::Down);
     fs::remove_file(locked.record()).unwrap();
     let observation = open(&locked.0).status().unwrap();
-    assert_eq!(observation.reading, Reading::NotYet);
-    assert_eq!(observation.liveness, Liveness::Alive { supervisor: pid_of(&locked.0) });
+    assert_eq!(observation.reading(), Reading::NotYet);
+    assert_eq!(observation.liveness(), Liveness::Alive { supervisor: pid_of(&locked.0) });
     // It writes one at its next change, which is what is waited for.
     reached(ask(&open(&locked.0), &Request::up(), deadline()));
     until(&mut watch, State::Up);

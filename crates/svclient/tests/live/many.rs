@@ -13,8 +13,8 @@ use std::{
 
 use nix::{libc, sys::stat::Mode, unistd::mkfifo};
 use svclient::{
-    Bulk, Error, ErrorKind, Goal, Intent, Liveness, Name, News, Observation, Op, Outcome, Pending,
-    Reading, Request, ScanDir, Service, State, Subscription, Supervised, Support, WatchSet,
+    Bulk, Error, ErrorKind, Goal, Intent, Liveness, Name, News, Op, Outcome, Pending, Request,
+    ScanDir, Service, State, Status, Subscription, Supervised, Support, WatchSet,
 };
 
 use crate::{
@@ -40,15 +40,14 @@ impl Supervised for Own {
         if matches!(intent, Intent::Up | Intent::Down) { Support::Yes } else { Support::No }
     }
 
-    fn status(&self) -> Result<Observation, Error> {
+    fn status(&self) -> Result<Status, Error> {
         let mut bytes = [0; 20];
         (bytes[0], bytes[17]) = (0x40, b'd');
         if *self.0.lock().unwrap() == Some(Intent::Up) {
             (bytes[12], bytes[17], bytes[19]) = (42, b'u', 1);
         }
         let record = svproto::Record::from_bytes(svproto::Dialect::Runit, &bytes).unwrap();
-        let (reading, liveness) = (Reading::Record(record.facts()), Liveness::Unknown);
-        Ok(Observation { reading, liveness, normally: None, dialect: None, notifies: None })
+        Ok(Status::of(record.facts()))
     }
 
     fn request(&self, intent: &Intent) -> Result<Pending, Error> {
@@ -92,7 +91,7 @@ fn services_of_every_kind_go_together() {
             assert!(outcome.as_ref().is_ok_and(Outcome::is_reached), "{outcome:?}");
         }
         for (service, status) in services.iter().zip(bulk.statuses()) {
-            let reading = status.unwrap().reading;
+            let reading = status.unwrap().reading();
             assert_eq!(reading.facts().unwrap().state(), state, "{}", service.name());
         }
     }
@@ -168,7 +167,7 @@ fn a_survey_finds_what_every_service_says_of_itself() {
     let (_supervised, street) = street();
     let _answers = answering(&street.path().join("torn"));
     let scan_dir = ScanDir::new(street.path());
-    let say = |service: &Service, status: Result<Observation, Error>| {
+    let say = |service: &Service, status: Result<Status, Error>| {
         let log = service.log().map(|log| log.status().unwrap());
         (service.clone(), service.dialect(), log, status.map_err(|error| error.to_string()))
     };
@@ -207,7 +206,7 @@ fn a_survey_is_not_misled_by_the_files_of_another_suite() {
     mkfifo(&supervise.join("ok"), Mode::S_IRWXU).unwrap();
     let scan_dir = ScanDir::new(street.path());
     let survey = || {
-        let tell = |_: &Service, status: Result<Observation, Error>| status.unwrap();
+        let tell = |_: &Service, status: Result<Status, Error>| status.unwrap();
         scan_dir.survey().unwrap().look(NonZeroUsize::MIN, tell).remove(0)
     };
     let one_by_one = || Service::open(&web).unwrap().status().unwrap();
@@ -215,14 +214,14 @@ fn a_survey_is_not_misled_by_the_files_of_another_suite() {
     let mut record = [0; 20];
     (record[0], record[12], record[17], record[19]) = (0x40, 42, b'u', 1);
     fs::write(supervise.join("status"), record).unwrap();
-    assert_eq!((survey(), survey().liveness), (one_by_one(), Liveness::Dead));
+    assert_eq!((survey(), survey().liveness()), (one_by_one(), Liveness::Dead));
     // The same, and somebody at `ok`: `stat` is not needed to know runit's running service.
     let _answers = answering(&web);
-    assert_eq!(survey().dialect, Some(svclient::Dialect::Runit));
+    assert_eq!(survey().suite(), Some(svclient::Suite::Runit));
     // s6's record beside an `ok` that is read: somebody else's.
     fs::create_dir(web.join("event")).unwrap();
     let mut record = [0; 35];
     record[0] = 0x40;
     fs::write(supervise.join("status"), record).unwrap();
-    assert_eq!((survey(), survey().liveness), (one_by_one(), Liveness::Dead));
+    assert_eq!((survey(), survey().liveness()), (one_by_one(), Liveness::Dead));
 }

@@ -192,7 +192,7 @@ fn wait_for(dir: &Path) {
     watch.add(Service::open(dir).unwrap()).unwrap();
     let deadline = deadline();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if event.observation.is_ok_and(|seen| seen.reading.facts().is_some()) {
+        if event.observation.is_ok_and(|seen| seen.facts().is_some()) {
             return;
         }
     }
@@ -210,11 +210,11 @@ fn soon() -> Instant {
 #[track_caller]
 fn assert_supervised(enabled: &Enabled) {
     let Noticed::Supervised { observation } = &enabled.noticed else { panic!("{enabled:?}") };
-    assert!(observation.reading.facts().is_some(), "{enabled:?}");
+    assert!(observation.facts().is_some(), "{enabled:?}");
 }
 
 fn is_supervised(dir: &Path) -> bool {
-    Service::open(dir).unwrap().status().unwrap().reading.is_supervised()
+    Service::open(dir).unwrap().status().unwrap().reading().is_supervised()
 }
 
 #[track_caller]
@@ -271,7 +271,7 @@ fn without_a_scanner_a_link_waits_for_one(suite: Suite) {
     let enabled = scan_dir.enable(&web, soon()).unwrap();
     assert_eq!((enabled.link, enabled.scanner), (Link::Made, Scanner::LooksByItself));
     assert!(matches!(enabled.noticed, Noticed::NotYet { observation }
-        if !observation.reading.is_supervised()));
+        if !observation.reading().is_supervised()));
     assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
 
     // Nobody supervises it, so there is nobody to wait for.
@@ -324,7 +324,7 @@ fn a_service_that_does_not_end_is_told_at_the_deadline(suite: Suite) {
     watch.add(service).unwrap();
     let deadline = deadline();
     let is_last = |event: &svclient::WatchEvent| {
-        event.observation.as_ref().is_ok_and(|seen| !seen.reading.is_supervised())
+        event.observation.as_ref().is_ok_and(|seen| !seen.reading().is_supervised())
     };
     while !is_last(&watch.next_before(Some(deadline)).unwrap().unwrap()) {}
 }

@@ -9,9 +9,8 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    Dialect, ErrorKind, Event, Facts, Goal, LastExit, Name, News, Observation, OnFailure, Op,
-    Outcome, OutcomeKind, Plan, Reading, Request, Service, State, Step, Want, WatchEvent, WatchKey,
-    WatchSet, pursue,
+    ErrorKind, Event, Facts, Goal, LastExit, Name, News, OnFailure, Op, Outcome, OutcomeKind, Plan,
+    Reading, Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
 };
 
 use crate::{
@@ -69,14 +68,14 @@ fn request(service: &Service, request: &Request) -> Outcome {
 
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "it takes what a call gave")]
-fn reached(outcome: Outcome) -> Observation {
+fn reached(outcome: Outcome) -> Status {
     assert!(outcome.is_reached(), "{outcome:?}");
     *outcome.status().unwrap()
 }
 
 #[track_caller]
-fn status(observation: &Observation) -> Facts {
-    *observation.reading.facts().unwrap()
+fn status(observation: &Status) -> Facts {
+    *observation.facts().unwrap()
 }
 
 pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
@@ -94,7 +93,7 @@ pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
     down.supervise();
     let status = wait_for(&down, State::Down);
     assert_eq!((status.pid, status.want), (None, Some(Want::Down)));
-    assert_eq!(open(&down).status().unwrap().normally, Some(svclient::Normally::Down));
+    assert_eq!(open(&down).status().unwrap().normally(), Some(svclient::Normally::Down));
 }
 
 pub fn a_service_that_ignores_term_is_wanted_down_and_still_there(suite: Suite) {
@@ -203,9 +202,9 @@ pub fn a_watch_sees_both_ends_and_says_each_thing_once(suite: Suite) {
     let mut next = |state: State| {
         event(&mut watch, |event| {
             let observation = event.observation.as_ref().unwrap();
-            assert_ne!(readings.last(), Some(&observation.reading), "said twice");
-            readings.push(observation.reading);
-            observation.reading.facts().is_some_and(|status| status.state() == state)
+            assert_ne!(readings.last(), Some(&observation.reading()), "said twice");
+            readings.push(observation.reading());
+            observation.facts().is_some_and(|status| status.state() == state)
         })
     };
     let up = next(State::Up);
@@ -224,10 +223,10 @@ pub fn a_killed_supervisor_is_reported_at_once(suite: Suite) {
     until(&mut watch, State::Up);
     supervised.signal(Signal::SIGKILL);
     let event = event(&mut watch, |event| event.news == News::Unsupervised);
-    assert_eq!(event.observation.unwrap().reading, Reading::Unsupervised);
+    assert_eq!(event.observation.unwrap().reading(), Reading::Unsupervised);
     // The record is still there and looks alive; nobody stands behind it.
     let service = open(&supervised);
-    assert_eq!(service.status().unwrap().reading, Reading::Unsupervised);
+    assert_eq!(service.status().unwrap().reading(), Reading::Unsupervised);
     assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
 }
 
@@ -254,7 +253,7 @@ pub fn a_supervisor_with_nothing_to_start_is_noticed(suite: Suite) {
     let mut watch = watch(&supervised);
     let first = watch.next_before(Some(deadline())).unwrap().unwrap();
     assert_eq!(first.news, News::Snapshot);
-    assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+    assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
     supervised.supervise();
     let event = event(&mut watch, |event| status_of(event).is_some());
     assert_eq!(event.news, News::Supervised);
@@ -507,8 +506,8 @@ pub fn leftovers_of_a_dead_supervisor_are_unsupervised(suite: Suite) {
     event(&mut watch, |event| event.news == News::Unsupervised);
     let service = open(&supervised);
     let observation = service.status().unwrap();
-    assert_eq!(observation.reading, Reading::Unsupervised);
-    assert_eq!(observation.dialect.unwrap().name(), suite.name());
+    assert_eq!(observation.reading(), Reading::Unsupervised);
+    assert_eq!(observation.suite().unwrap().name(), suite.name());
     for op in [Op::Up, Op::Down, Op::StopExit] {
         assert_eq!(service.send(op).unwrap_err().kind(), ErrorKind::NotSupervised);
     }
@@ -544,7 +543,8 @@ pub fn another_suite_that_takes_over_is_recognized(suite: Suite) {
         let event = event(&mut watch, |event| {
             let observation = event.observation.as_ref();
             observation.is_ok_and(|o| {
-                o.reading.is_supervised() && o.dialect.map(Dialect::name) == Some(other.name())
+                o.reading().is_supervised()
+                    && o.suite().map(svclient::Suite::name) == Some(other.name())
             })
         });
         assert_eq!(status_of(&event).unwrap().state(), State::Down);
@@ -679,7 +679,7 @@ pub fn a_logger_has_a_service_of_its_own(suite: Suite) {
         assert!(until(&mut watch, State::Up).pid.is_some());
     } else {
         let first = watch.next_before(Some(deadline())).unwrap().unwrap();
-        assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+        assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
     }
 }
 
@@ -727,7 +727,9 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
     assert!(down[0].0 == "b" && down[1].0 == "a" && down[0].1 < down[1].1, "{down:?}");
     all[0].signal(Signal::SIGKILL);
     let mut watch = watch(&all[0]);
-    event(&mut watch, |event| event.observation.as_ref().is_ok_and(|o| !o.reading.is_supervised()));
+    event(&mut watch, |event| {
+        event.observation.as_ref().is_ok_and(|o| !o.reading().is_supervised())
+    });
     let steps = carry_out(&plan, &Request::up(), &services);
     assert!(matches!(steps[0].result, Some(Err(svclient::Error::NotSupervised { .. }))));
     assert!(steps[1].result.is_none());
@@ -742,13 +744,13 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
     let supervised: Vec<_> = (0..places).map(|_| Supervised::start(suite, SLEEP)).collect();
     let services: Vec<Service> = supervised.iter().map(open_when_up).collect();
     let mut watch = WatchSet::new().unwrap();
-    let mut last: BTreeMap<WatchKey, Observation> = BTreeMap::new();
+    let mut last: BTreeMap<WatchKey, Status> = BTreeMap::new();
     let keys: Vec<_> = services.iter().map(|service| watch.add(service.clone()).unwrap()).collect();
     let mut note = |event: WatchEvent| {
         let now = event.observation.unwrap();
         if let Some(before) = last.insert(event.key, now) {
-            assert_ne!(before.reading, now.reading, "{:?}", event.news);
-            let since = |seen: Observation| seen.reading.facts().unwrap().since;
+            assert_ne!(before.reading(), now.reading(), "{:?}", event.news);
+            let since = |seen: Status| seen.facts().unwrap().since;
             assert!(since(now) >= since(before), "{now:?} after {before:?}");
         }
     };
@@ -784,7 +786,7 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
         }
     }
     for (key, service) in keys.iter().zip(&services) {
-        assert_eq!(last[key].reading, service.status().unwrap().reading);
+        assert_eq!(last[key].reading(), service.status().unwrap().reading());
     }
 }
 
@@ -827,7 +829,7 @@ pub fn a_directory_behind_a_descriptor_is_the_same_service(suite: Suite) {
     assert_ne!(again.pid, up.pid);
     let log = held.log().unwrap();
     assert_eq!(
-        (log.name(), log.status().unwrap().reading),
+        (log.name(), log.status().unwrap().reading()),
         (Name::new("web/log"), Reading::Unsupervised)
     );
     assert_eq!(log.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
@@ -888,7 +890,7 @@ pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     symlink(run.join("web"), supervised.dir().join("supervise")).unwrap();
     let mut watch = watch(&supervised);
     let first = watch.next_before(Some(deadline())).unwrap().unwrap();
-    assert_eq!(first.observation.unwrap().reading, Reading::Unsupervised);
+    assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
     assert_eq!(open(&supervised).send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
     // The way there is made step by step, and nothing that is to be told happens on it.
     fs::create_dir(run.parent().unwrap()).unwrap();
@@ -946,7 +948,7 @@ pub fn a_handle_outlives_a_change_of_suite(_: Suite) {
     supervised.supervise();
     event(&mut watch, |event| status_of(event).is_some_and(|status| status.state() == State::Up));
     let seen = held.status().unwrap();
-    assert_eq!((seen.dialect, seen.liveness.is_alive()), (Some(Dialect::S6), Some(true)));
+    assert_eq!((seen.suite(), seen.liveness().is_alive()), (Some(svclient::Suite::S6), Some(true)));
     // runit has no such request.
     held.send(Op::NoRestart).unwrap();
 }

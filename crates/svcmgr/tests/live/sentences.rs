@@ -44,7 +44,7 @@ pub fn run<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>) -> St
 
 fn status(supervised: &Supervised) -> Option<Facts> {
     let service = Service::open(supervised.dir()).unwrap();
-    service.status().unwrap().reading.facts().copied()
+    service.status().unwrap().facts().copied()
 }
 
 fn up(supervised: &Supervised) -> Facts {

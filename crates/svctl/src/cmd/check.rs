@@ -3,7 +3,7 @@
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
 //! named must be up.
 
-use svcmgr::{Observation, Readiness, State, Supervised, Want};
+use svcmgr::{Readiness, State, Status, Supervised, Want};
 
 use crate::{
     args::{self, Global},
@@ -81,11 +81,11 @@ fn look(target: Target, check: &args::Check) -> Found {
 
 fn complaints(
     service: &dyn Supervised,
-    observation: &Observation,
+    observation: &Status,
     row: &Row<'_>,
     check: &args::Check,
 ) -> Vec<String> {
-    let Some(status) = observation.reading.facts() else {
+    let Some(status) = observation.facts() else {
         let why = row.state.unwrap_or("has no status yet");
         return vec![why.to_owned()];
     };

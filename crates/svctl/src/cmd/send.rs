@@ -63,9 +63,7 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
     let word = word.unwrap_or(first.name());
     if ops.iter().all(|op| only_signals(*op))
         && let Some(service) = found.directory()
-        && service
-            .status()
-            .is_ok_and(|seen| seen.reading.facts().is_some_and(|it| it.pid.is_none()))
+        && service.status().is_ok_and(|seen| seen.facts().is_some_and(|it| it.pid.is_none()))
         && ops.iter().all(|op| found.support(&(*op).into()).is_yes())
     {
         return Ok(Done::NotUp(word));

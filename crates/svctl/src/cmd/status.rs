@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
 
-use svcmgr::{Bulk, Error, Facts, Observation, Reading, Service, State, Supervised, Want};
+use svcmgr::{Bulk, Error, Facts, Reading, Service, State, Status, Supervised, Want};
 
 use crate::{
     args::{self, Global},
@@ -180,7 +180,7 @@ struct Mark {
 }
 
 impl Looked {
-    fn of(found: &dyn Supervised, seen: Result<Observation, Error>, how: &How<'_>) -> Self {
+    fn of(found: &dyn Supervised, seen: Result<Status, Error>, how: &How<'_>) -> Self {
         match seen {
             Ok(seen) => {
                 let odd = odd(found, &seen, how.depth);
@@ -243,8 +243,8 @@ impl Depth {
         }
     }
 
-    fn asks(self, found: &dyn Supervised, seen: &Observation) -> bool {
-        let state = seen.reading.facts().map(Facts::state);
+    fn asks(self, found: &dyn Supervised, seen: &Status) -> bool {
+        let state = seen.facts().map(Facts::state);
         match self {
             Self::All => true,
             Self::Directories if found.directory().is_some() => true,
@@ -257,7 +257,7 @@ impl Depth {
 const STUCK: Duration = Duration::from_secs(60);
 
 /// What is odd about a service, in words; `None` if it was not asked.
-fn odd(found: &dyn Supervised, seen: &Observation, depth: Depth) -> Option<Vec<Odd>> {
+fn odd(found: &dyn Supervised, seen: &Status, depth: Depth) -> Option<Vec<Odd>> {
     let mut all = Vec::new();
     let mut say = |kind, says| all.push(Odd { kind, says });
     let asks = depth.asks(found, seen);
@@ -286,7 +286,7 @@ fn odd(found: &dyn Supervised, seen: &Observation, depth: Depth) -> Option<Vec<O
             say("stale", format!("stale record, {ago} old"));
         }
     }
-    if let Reading::Record(status) = &seen.reading
+    if let Reading::Record(status) = &seen.reading()
         && status.want == Some(Want::Up)
         && status.pid.or(status.finish_pid).is_none()
         && let Some(ago) = status.since.map(|since| since.elapsed(now()))

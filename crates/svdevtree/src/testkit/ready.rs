@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svclient::Observation;
+use svclient::Status;
 
 /// When a service counts as ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Ready {
     }
 
     /// Whether it is so now, of a service that has a process.
-    pub(super) fn holds(&self, seen: Option<&Observation>, deadline: Instant) -> bool {
+    pub(super) fn holds(&self, seen: Option<&Status>, deadline: Instant) -> bool {
         match self {
             Self::Supervised | Self::Up => true,
             Self::Fd(_) => is_recorded_ready(seen),
@@ -93,8 +93,8 @@ impl fmt::Display for Ready {
 }
 
 /// What the engine says of it.
-fn is_recorded_ready(seen: Option<&Observation>) -> bool {
-    let status = seen.and_then(|seen| seen.reading.facts());
+fn is_recorded_ready(seen: Option<&Status>) -> bool {
+    let status = seen.and_then(|seen| seen.facts());
     status.is_some_and(|status| status.readiness.is_ready() == Some(true))
 }
 

@@ -314,7 +314,7 @@ pub(super) fn still_supervised(base: &Path) -> Option<PathBuf> {
     let dirs = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut services = dirs.filter_map(|dir| Service::open(dir).ok());
     let is_alive =
-        |service: &Service| service.status().is_ok_and(|it| it.liveness.is_alive() == Some(true));
+        |service: &Service| service.status().is_ok_and(|it| it.liveness().is_alive() == Some(true));
     services
         .find(|service| is_alive(service) || service.log().is_some_and(|log| is_alive(&log)))
         .map(|service| service.dir().to_owned())

@@ -32,8 +32,7 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_record() {
     let at = ready.at.duration_since(std::time::UNIX_EPOCH).unwrap();
     assert!(label.secs().abs_diff(at.as_secs().try_into().unwrap()) <= 1, "{label:?} {at:?}");
     // And a client sees it beside the record.
-    let status =
-        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.facts().unwrap();
+    let status = || *svclient::Service::open(&web.0).unwrap().status().unwrap().facts().unwrap();
     assert_eq!(status().state(), svclient::State::Ready);
     // No time of any file has a part in it.
     for name in ["supervise/ok", "supervise/embedded", "supervise/status"] {
@@ -196,8 +195,7 @@ fn the_last_exit_the_restarts_and_what_cannot_be_started_are_published() {
     let running = Running::start(Options::new());
     let id = running.add(&web, ServiceOptions::new());
     let embedded = || Embedded::from_bytes(web.read("supervise/embedded").as_bytes()).unwrap();
-    let facts =
-        || *svclient::Service::open(&web.0).unwrap().status().unwrap().reading.facts().unwrap();
+    let facts = || *svclient::Service::open(&web.0).unwrap().status().unwrap().facts().unwrap();
     running.started();
     until("the first record", || (embedded().belongs_to(&facts())).then_some(()));
     assert_eq!((embedded().restarts, embedded().exit), (0, None));

@@ -39,7 +39,7 @@ fn with_small_disk(options: &'static str, test: fn(&Path)) {
 
 fn is_right(service: &Service, phase: Phase) -> bool {
     let observation = service.status().unwrap();
-    let status = observation.reading.facts().copied();
+    let status = observation.facts().copied();
     status.is_some_and(|status| status.phase == phase && status.pid.is_none())
 }
 
@@ -57,7 +57,7 @@ fn is_right_again(place: &Path, fill: fn(&Path) -> Option<File>, empty: fn(&Path
     let service = Service::open(&dir).unwrap();
     until("run", || {
         supervisor.turn(Some(Duration::from_millis(10))).unwrap();
-        service.status().unwrap().reading.facts().and_then(|status| status.pid)
+        service.status().unwrap().facts().and_then(|status| status.pid)
     });
 
     let kept = fill(place);

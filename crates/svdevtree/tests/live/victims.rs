@@ -136,7 +136,7 @@ fn with_tree(role: &str, base: &Path) {
 
 pub fn running(service: &svclient::Service) -> Option<u32> {
     let observation = service.status().ok()?;
-    let status = observation.reading.facts()?;
+    let status = observation.facts()?;
     (status.phase == svclient::Phase::Up).then_some(status.pid?.get())
 }
 

@@ -78,22 +78,13 @@ fn what_no_process_can_have_is_no_pid() {
 }
 
 #[test]
-fn state_names_are_ten_words_and_unknown() {
-    let names = State::ALL.map(State::name);
-    assert_eq!(
-        names,
-        [
-            "down",
-            "starting",
-            "up",
-            "ready",
-            "paused",
-            "stopping",
-            "finishing",
-            "backoff",
-            "failed",
-            "exited",
-            "unknown"
-        ]
-    );
+fn every_state_is_read_as_it_is_written() {
+    for state in State::ALL {
+        assert_eq!(state.name().parse(), Ok(state));
+    }
+    assert!("running".parse::<State>().is_err());
+    for want in [Want::Up, Want::Down, Want::Once] {
+        assert_eq!(want.name().unwrap().parse(), Ok(want));
+    }
+    assert!(crate::Op::all().all(|op| op.name().parse() == Ok(op)));
 }

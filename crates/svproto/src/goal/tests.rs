@@ -377,3 +377,20 @@ fn a_request_that_was_acknowledged_is_not_awaited() {
     assert!(pursuit.is_acknowledged());
     assert!(matches!(pursuit.observe(&down, now), Verdict::Never(Cause::GivenUp { .. })));
 }
+
+/// A supervisor need not tell what is wanted. That a service is still down then is no answer yet.
+#[test]
+fn without_a_want_down_is_no_answer_until_something_has_happened() {
+    let at = |secs| UnixTime::new(secs, 0);
+    let facts = |phase, pid, secs| {
+        Reading::Record(Facts::new(phase).with_pid(Pid::new(pid)).with_since(at(secs)))
+    };
+    let down = facts(Phase::Down, 0, 10);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down);
+    assert_eq!(pursuit.observe(&down, NOW), PENDING);
+    assert_eq!(pursuit.observe(&facts(Phase::Up, 7, 11), NOW), Verdict::Reached);
+    let mut pursuit = Pursuit::new(Goal::UpFor(Duration::from_secs(9)), Some(Op::Up), down);
+    assert_eq!(pursuit.observe(&down, NOW), PENDING);
+    let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
+    assert_eq!(pursuit.observe(&facts(Phase::Down, 0, 12), NOW), given_up);
+}

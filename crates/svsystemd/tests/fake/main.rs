@@ -248,7 +248,7 @@ fn the_end_of_a_job_is_a_reason_to_look() {
     fake.turn("active", "running");
     fake.job_removed(OWNER, "done");
     let event = set.next_before(Some(deadline())).unwrap().unwrap();
-    assert_eq!(event.observation.unwrap().reading.facts().unwrap().state(), State::Up);
+    assert_eq!(event.observation.unwrap().facts().unwrap().state(), State::Up);
     // What others say is none.
     fake.turn("failed", "failed");
     fake.job_removed(":1.666", "done");
@@ -261,7 +261,7 @@ fn answers_that_contradict_the_list_are_not_believed() {
     use svclient::Bulk;
     let (fake, unit) = start();
     let units = [unit];
-    let look = || Bulk::new(&units).statuses().remove(0).unwrap().reading.facts().copied().unwrap();
+    let look = || Bulk::new(&units).statuses().remove(0).unwrap().facts().copied().unwrap();
     fake.list("active", "running");
     fake.word("ControlGroup", "");
     fake.word("UnitFileState", "enabled");

@@ -1,6 +1,6 @@
 //! Many units at once: what is told of each is what it tells alone.
 
-use svclient::{Bulk, ErrorKind, Observation, State, Supervised, Want};
+use svclient::{Bulk, ErrorKind, State, Status, Supervised, Want};
 use svsystemd::{Bus, Load, Unit};
 
 use crate::{
@@ -14,8 +14,8 @@ const MANY: usize = 40;
 /// Each alone, and all of them three times: fresh, remembered, and remembered before the manager has
 /// read its files again. Once as they are, by the bus, and once as many.
 #[track_caller]
-fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Observation, ErrorKind>> {
-    let kind = |seen: Result<Observation, svclient::Error>| seen.map_err(|why| why.kind());
+fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Status, ErrorKind>> {
+    let kind = |seen: Result<Status, svclient::Error>| seen.map_err(|why| why.kind());
     let alone: Vec<_> = units.iter().map(|it| kind(Supervised::status(it))).collect();
     let together = |bus: &Bus, units: &[Unit]| -> Vec<_> {
         let units: Vec<_> = units.iter().map(|it| bus.named(it.name().clone())).collect();
@@ -38,8 +38,8 @@ fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Observation, ErrorKind>
     alone
 }
 
-fn state(seen: &Result<Observation, ErrorKind>) -> State {
-    seen.as_ref().unwrap().reading.facts().unwrap().state()
+fn state(seen: &Result<Status, ErrorKind>) -> State {
+    seen.as_ref().unwrap().facts().unwrap().state()
 }
 
 /// A unit of each kind, and how it stands.
@@ -127,7 +127,7 @@ pub fn each_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
     for ((it, expected), seen) in fixtures.iter().zip(&alone) {
         assert_eq!(state(seen), *expected, "{}", it.name());
     }
-    let of_once = alone[11].as_ref().unwrap().reading.facts().unwrap();
+    let of_once = alone[11].as_ref().unwrap().facts().unwrap();
     assert_eq!(of_once.want, Some(Want::Once));
     assert_eq!(*alone[16].as_ref().unwrap_err(), ErrorKind::NotFound);
 
@@ -166,7 +166,7 @@ pub fn what_changes_between_two_batches_is_told(manager: Manager) {
     it.start();
     let units = [it.unit.clone()];
     let look = || Bulk::new(&units).statuses().remove(0).unwrap();
-    let status = |seen: &Observation| *seen.reading.facts().unwrap();
+    let status = |seen: &Status| *seen.facts().unwrap();
     let alone = || Supervised::status(&it.unit).unwrap();
     let first = look();
     assert_eq!((first, status(&first).want), (alone(), Some(Want::Up)));
@@ -196,7 +196,7 @@ pub fn a_frozen_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
     let it = Fixture::new(manager, SLEEP);
     it.start();
     let units = [it.unit.clone()];
-    let of = |seen: &[Result<Observation, ErrorKind>]| state(&seen[0]);
+    let of = |seen: &[Result<Status, ErrorKind>]| state(&seen[0]);
     assert_eq!(of(&agree(manager, &units)), State::Up);
     it.unit.freeze().wait().unwrap();
     assert_eq!(of(&agree(manager, &units)), State::Paused);

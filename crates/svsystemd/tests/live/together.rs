@@ -26,7 +26,7 @@ fn pursue(unit: &Unit, request: &Request) -> Outcome {
 #[track_caller]
 fn reached(outcome: &Outcome) -> svclient::Facts {
     assert!(outcome.is_reached(), "{outcome:?}");
-    *outcome.status().unwrap().reading.facts().unwrap()
+    *outcome.status().unwrap().facts().unwrap()
 }
 
 #[track_caller]
@@ -34,7 +34,7 @@ fn until(watch: &mut WatchSet, state: State) -> WatchEvent {
     let deadline = deadline();
     let mut seen = Vec::new();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        let status = event.observation.as_ref().ok().and_then(|it| it.reading.facts().copied());
+        let status = event.observation.as_ref().ok().and_then(|it| it.facts().copied());
         if status.is_some_and(|status| status.state() == state) {
             return event;
         }
@@ -54,7 +54,7 @@ pub fn up_down_restart_and_once_are_pursued(manager: Manager) {
     assert!(after.pid != again.pid && after.since > again.since);
     let paused = {
         it.unit.request(&Op::Pause.into()).unwrap();
-        Supervised::status(&it.unit).unwrap().reading.facts().unwrap().state()
+        Supervised::status(&it.unit).unwrap().facts().unwrap().state()
     };
     assert_eq!(paused, State::Paused);
     let again = reached(&pursue(&it.unit, &Request::restart()));
@@ -75,7 +75,7 @@ pub fn what_will_not_be_reached_is_told_at_once(manager: Manager) {
         for request in [Request::up(), Request::restart()] {
             let outcome = pursue(&it.unit, &request);
             assert_eq!(outcome.why(), Some(Cause::Exited), "{service}: {outcome:?}");
-            let facts = outcome.status().unwrap().reading.facts().unwrap();
+            let facts = outcome.status().unwrap().facts().unwrap();
             assert_eq!(facts.last_exit, exit, "{service}: {outcome:?}");
         }
     };
@@ -120,7 +120,7 @@ pub fn a_service_that_ignores_term_is_killed_when_asked_to(manager: Manager) {
     let outcome = outcome.unwrap().remove(0).unwrap();
     assert_eq!(outcome.kind(), OutcomeKind::Deadline, "it ignores SIGTERM");
     assert!(outcome.was_read());
-    let status = outcome.status().unwrap().reading.facts().unwrap();
+    let status = outcome.status().unwrap().facts().unwrap();
     assert_eq!((status.state(), status.want), (State::Stopping, Some(Want::Down)));
     let down = pursue(&it.unit, &Request::down().kill_after(Duration::from_millis(100)));
     assert_eq!(reached(&down).pid, None);
@@ -233,12 +233,9 @@ pub fn hundreds_of_units_are_asked_in_one_go(manager: Manager) {
     }
     for (at, it) in all[200..].iter().enumerate() {
         let expected = if at < 5 { State::Up } else { State::Down };
-        let status = it.as_ref().unwrap().reading.facts().unwrap();
+        let status = it.as_ref().unwrap().facts().unwrap();
         assert_eq!(status.state(), expected);
-        assert_eq!(
-            *status,
-            *Supervised::status(&units[200 + at]).unwrap().reading.facts().unwrap()
-        );
+        assert_eq!(*status, *Supervised::status(&units[200 + at]).unwrap().facts().unwrap());
     }
     // More at once than a bus allows.
     let there: Vec<Unit> = units.iter().skip(200).cycle().take(300).cloned().collect();
@@ -276,8 +273,8 @@ pub fn what_there_is_not_is_refused_and_nothing_else_done(manager: Manager) {
     assert_eq!(it.status().status, up.status);
     assert_eq!(it.unit.suite(), Some(Suite::Systemd));
     let observation = Supervised::status(&it.unit).unwrap();
-    assert_eq!((observation.normally, observation.dialect), (None, None));
+    assert_eq!((observation.normally(), observation.suite()), (None, None));
     it.unit.mask().wait().unwrap();
-    assert_eq!(Supervised::status(&it.unit).unwrap().normally, Some(Normally::Down));
+    assert_eq!(Supervised::status(&it.unit).unwrap().normally(), Some(Normally::Down));
     it.unit.unmask().wait().unwrap();
 }

@@ -176,7 +176,7 @@ impl Stage {
         let there = |name: &str| {
             let service = scan.service(name).ok()?;
             let seen = service.status().ok()?;
-            seen.reading.facts().is_some().then_some((service, seen.notifies == Some(true)))
+            seen.facts().is_some().then_some((service, seen.notifies() == Some(true)))
         };
         for name in services {
             let (service, notifies) = loop {

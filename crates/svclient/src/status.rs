@@ -1,0 +1,263 @@
+//! What one look at a service shows, of whatever kind it is.
+
+use std::time::{Duration, SystemTime};
+
+use svproto::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Reading, State, UnixTime, Want};
+
+use crate::{Liveness, Normally, Oddities, Suite};
+
+/// How a service stands: what one look at it showed. More facts may come.
+///
+/// ```
+/// use svclient::{Pid, State, Status, UnixTime};
+///
+/// let pid = Pid::new(4711).unwrap();
+/// let up = Status::up(pid, UnixTime::EPOCH);
+/// assert_eq!((up.state(), up.pid()), (State::Up, Some(pid)));
+/// assert_eq!(Status::unsupervised().state().to_string(), "unsupervised");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Status {
+    pub(crate) reading: Reading,
+    pub(crate) liveness: Liveness,
+    pub(crate) normally: Option<Normally>,
+    pub(crate) suite: Option<Suite>,
+    pub(crate) notifies: Option<bool>,
+    /// A word that the facts do not give.
+    pub(crate) state: Option<State>,
+    pub(crate) restarts: Option<u64>,
+    pub(crate) odd: Oddities,
+}
+
+impl Status {
+    /// A service that no supervisor holds.
+    #[must_use]
+    pub const fn unsupervised() -> Self {
+        Self::new(Reading::Unsupervised, Liveness::Dead)
+    }
+
+    /// One whose supervisor has told nothing yet.
+    #[must_use]
+    pub const fn untold() -> Self {
+        Self::new(Reading::NotYet, Liveness::Alive { supervisor: None })
+    }
+
+    /// One that stands as these facts say.
+    #[must_use]
+    pub const fn of(facts: Facts) -> Self {
+        Self::new(Reading::Record(facts), Liveness::Alive { supervisor: None })
+    }
+
+    /// One that is up, and wanted up.
+    #[must_use]
+    pub const fn up(pid: Pid, since: UnixTime) -> Self {
+        Self::of(
+            Facts::new(Phase::Up).with_pid(Some(pid)).with_since(Some(since)).with_want(Want::Up),
+        )
+    }
+
+    /// One that is down, and wanted down.
+    #[must_use]
+    pub const fn down(since: UnixTime) -> Self {
+        Self::of(Facts::new(Phase::Down).with_since(Some(since)).with_want(Want::Down))
+    }
+
+    pub(crate) const fn new(reading: Reading, liveness: Liveness) -> Self {
+        let odd = Oddities { crash_loop: None, is_definition_newer: None, stale_since: None };
+        let (state, restarts) = (None, None);
+        let (normally, suite, notifies) = (None, None, None);
+        Self { reading, liveness, normally, suite, notifies, state, restarts, odd }
+    }
+
+    /// The same, with what the supervisor does with it when it starts.
+    #[must_use]
+    pub const fn with_normally(self, normally: Option<Normally>) -> Self {
+        Self { normally, ..self }
+    }
+
+    /// The same, obeying the rules of this suite.
+    #[must_use]
+    pub const fn with_suite(self, suite: Suite) -> Self {
+        Self { suite: Some(suite), ..self }
+    }
+
+    /// The same, of a service that says itself when it is ready, or does not.
+    #[must_use]
+    pub const fn with_notifies(self, notifies: bool) -> Self {
+        Self { notifies: Some(notifies), ..self }
+    }
+
+    /// The same under another word, for what is no service: a target is `active`.
+    #[must_use]
+    pub const fn with_state(self, state: State) -> Self {
+        Self { state: Some(state), ..self }
+    }
+
+    /// The same, restarted so often by its supervisor.
+    #[must_use]
+    pub const fn with_restarts(self, restarts: u64) -> Self {
+        Self { restarts: Some(restarts), ..self }
+    }
+
+    /// The same, with what is odd about it.
+    #[must_use]
+    pub const fn with_odd(self, odd: Oddities) -> Self {
+        Self { odd, ..self }
+    }
+
+    /// The one word for it, always.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match (self.state, &self.reading) {
+            (Some(state), _) => state,
+            (None, Reading::Unsupervised) => State::Unsupervised,
+            (None, Reading::NotYet) => State::New,
+            (None, Reading::Record(facts)) => facts.state(),
+        }
+    }
+
+    /// What was asked for; `None` where that is not told.
+    #[must_use]
+    pub const fn want(&self) -> Option<Want> {
+        match self.facts() {
+            Some(facts) => facts.want,
+            None => None,
+        }
+    }
+
+    /// Its process; `None` while there is none. Never that of `finish`.
+    #[must_use]
+    pub const fn pid(&self) -> Option<Pid> {
+        match self.facts() {
+            Some(facts) => facts.pid,
+            None => None,
+        }
+    }
+
+    /// When its process last started or died.
+    #[must_use]
+    pub const fn since(&self) -> Option<UnixTime> {
+        match self.facts() {
+            Some(facts) => facts.since,
+            None => None,
+        }
+    }
+
+    /// For how long its process has been there; `None` without one.
+    #[must_use]
+    pub fn uptime(&self) -> Option<Duration> {
+        self.pid()?;
+        Some(self.since()?.elapsed(now()))
+    }
+
+    /// Whether it said that it is ready; `None` where that is not told.
+    #[must_use]
+    pub const fn ready(&self) -> Option<bool> {
+        match self.facts() {
+            Some(facts) => facts.readiness.is_ready(),
+            None => None,
+        }
+    }
+
+    /// When it became ready, while it is.
+    #[must_use]
+    pub const fn ready_since(&self) -> Option<UnixTime> {
+        match self.facts() {
+            Some(Facts { readiness: Readiness::Ready { since }, .. }) => *since,
+            _ => None,
+        }
+    }
+
+    /// How its last run ended; `None` where that is not told, or it has not ended yet.
+    #[must_use]
+    pub const fn exit(&self) -> Option<LastExit> {
+        match self.facts() {
+            Some(Facts { last_exit: LastExit::NotReported | LastExit::NotStarted, .. }) | None => {
+                None
+            }
+            Some(facts) => Some(facts.last_exit),
+        }
+    }
+
+    /// How often its supervisor started it again by itself, where a look tells that.
+    #[must_use]
+    pub const fn restarts(&self) -> Option<u64> {
+        self.restarts
+    }
+
+    /// What its supervisor does with it when it starts; `None` where that is not known.
+    #[must_use]
+    pub const fn normally(&self) -> Option<Normally> {
+        self.normally
+    }
+
+    /// Whether a supervisor holds it; `None` where this user may not ask. Then the facts may be stale.
+    #[must_use]
+    pub const fn supervised(&self) -> Option<bool> {
+        self.liveness.is_alive()
+    }
+
+    /// The same, with the supervisor's process where that is told.
+    #[must_use]
+    pub const fn liveness(&self) -> Liveness {
+        self.liveness
+    }
+
+    /// Whose rules it obeys; `None` while nobody has supervised it.
+    #[must_use]
+    pub const fn suite(&self) -> Option<Suite> {
+        self.suite
+    }
+
+    /// Whether it is one that says when it is ready (s6: there is a `notification-fd` file, and it
+    /// holds a number); `None` where that is not known.
+    #[must_use]
+    pub const fn notifies(&self) -> Option<bool> {
+        self.notifies
+    }
+
+    /// What is odd about it, as far as the look tells. [`crate::Supervised::oddities`] asks for more.
+    #[must_use]
+    pub const fn odd(&self) -> &Oddities {
+        &self.odd
+    }
+
+    /// What its record says, in the words of the record; `None` without one.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&Facts> {
+        self.reading.facts()
+    }
+
+    /// The same as the waits of svproto take it.
+    #[must_use]
+    pub const fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.suite.and_then(Suite::dialect)
+    }
+}
+
+fn now() -> UnixTime {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_has_one_word_whatever_was_seen() {
+        assert_eq!(Status::unsupervised().state(), State::Unsupervised);
+        assert_eq!(Status::untold().state(), State::New);
+        let since = UnixTime::EPOCH;
+        assert_eq!(Status::down(since).state(), State::Down);
+        let up = Status::up(Pid::new(1).unwrap(), since);
+        assert_eq!((up.state(), up.want(), up.ready()), (State::Up, Some(Want::Up), None));
+        assert_eq!(up.with_state(State::Active).state(), State::Active);
+        assert!(up.uptime().is_some() && Status::down(since).uptime().is_none());
+    }
+}
