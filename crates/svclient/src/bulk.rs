@@ -152,7 +152,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// with the same [`Supervised::group`] are asked together.
     #[must_use]
     pub fn request(&self, intent: Intent) -> Vec<Result<Pending, Error>> {
-        let mut results = ask_together(self.services.iter().enumerate(), intent);
+        let mut results = ask_together(self.services.iter().enumerate(), intent, None);
         let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
         let alone: Vec<_> = self.services.iter().enumerate().filter(is_alone).collect();
         results.extend(each(&alone, self.parallel, |(at, it)| Some((*at, it.request(&intent)))));

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use svproto::Cause;
@@ -46,6 +46,8 @@ pub struct Told {
     pub(crate) seen: Option<Status>,
     pub(crate) word: Option<Cow<'static, str>>,
     pub(crate) says: Option<String>,
+    pub(crate) changed: Option<bool>,
+    pub(crate) took: Option<Duration>,
 }
 
 /// How a request ended.
@@ -54,6 +56,12 @@ pub(crate) enum End {
     Reached,
     Skipped(Cause),
     Never(Cause),
+    /// The deadline passed. Whether the supervisor had taken it on.
+    Late {
+        is_read: bool,
+    },
+    /// The deadline passed before it was asked.
+    NotAsked,
 }
 
 impl Pending {
@@ -162,14 +170,39 @@ impl Told {
         Self::of(End::Never(cause))
     }
 
+    /// The deadline passed first. `is_read`: whether the supervisor had taken the request on.
+    #[must_use]
+    pub const fn late(is_read: bool) -> Self {
+        Self::of(End::Late { is_read })
+    }
+
+    /// The deadline passed before it was its turn: nothing was asked.
+    #[must_use]
+    pub const fn not_asked() -> Self {
+        Self::of(End::NotAsked)
+    }
+
     const fn of(end: End) -> Self {
-        Self { end, seen: None, word: None, says: None }
+        Self { end, seen: None, word: None, says: None, changed: None, took: None }
     }
 
     /// How the service stood then. Without it the service is looked at once more.
     #[must_use]
     pub fn with_status(self, seen: Status) -> Self {
         Self { seen: Some(seen), ..self }
+    }
+
+    /// Whether something was started, stopped or reloaded for it. Without it the looks before and
+    /// after are compared, if there were any.
+    #[must_use]
+    pub fn with_change(self, changed: bool) -> Self {
+        Self { changed: Some(changed), ..self }
+    }
+
+    /// How long it took, where the supervisor knows better than its caller.
+    #[must_use]
+    pub fn after(self, took: Duration) -> Self {
+        Self { took: Some(took), ..self }
     }
 
     /// The supervisor's own word, as in the `result` of `svctl --json`: `dependency`.
@@ -188,8 +221,6 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

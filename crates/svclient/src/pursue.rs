@@ -58,6 +58,9 @@ pub(crate) enum Enough {
 /// Told of each service that is done.
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, &Result<Outcome, Error>);
 
+/// After the deadline, until what is told of it must have come.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
 /// The same in any world.
 pub(crate) fn pursue_in<B: Supervised>(
     world: &mut impl World<B>,
@@ -74,7 +77,20 @@ pub(crate) fn pursue_in<B: Supervised>(
     loop {
         // All baselines are taken before the first request is sent: services may know each other.
         let room = limit.saturating_sub(under_way.len()).min(queue.len());
-        let next: Vec<_> = queue.drain(..room).collect();
+        let mut next: Vec<_> = queue.drain(..room).collect();
+        // Who tells what becomes of the whole request need not be looked at before or meanwhile.
+        let told = request.intent().filter(|_| request.is_done_when_told());
+        if let Some(intent) = told.filter(|_| request.kills_after().is_none()) {
+            let mut told = ask_together(next.iter().copied(), intent, Some(deadline));
+            for (at, service) in &next {
+                if let Some(asked) = told.remove(at) {
+                    let wait = Wait::told(world, *service, asked);
+                    keys.extend(wait.bell().map(|key| (key, *at)));
+                    under_way.insert(*at, (*service, wait));
+                }
+            }
+            next.retain(|(at, _)| !under_way.contains_key(at));
+        }
         let mut begun = Vec::with_capacity(next.len());
         for (at, service) in next {
             // To look at many takes time, too. Who was not looked at by then is not asked.
@@ -92,7 +108,7 @@ pub(crate) fn pursue_in<B: Supervised>(
             (!wait.is_done()).then_some((*at, *service))
         });
         let mut answers = match request.intent().filter(|_| world.now() < last) {
-            Some(intent) => ask_together(waiting, intent),
+            Some(intent) => ask_together(waiting, intent, Some(deadline)),
             None => BTreeMap::new(),
         };
         for at in begun {
@@ -110,6 +126,9 @@ pub(crate) fn pursue_in<B: Supervised>(
         if enough == Enough::One && results.iter().any(reached) {
             break;
         }
+        // Who tells of the deadline does so a moment after it.
+        let tells = under_way.values().any(|(_, wait)| wait.tells());
+        let deadline = if tells { deadline + LAST_WORD } else { deadline };
         let Some(until) = next_look(&under_way, deadline) else {
             if queue.is_empty() || world.now() >= deadline {
                 break;

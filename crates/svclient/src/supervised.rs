@@ -1,7 +1,13 @@
 //! The seam: whatever supervises a service. Service directories, systemd's units and supervisors of
 //! your own have one face, and everything that acts on many services takes any of them.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use svproto::{Op, op::Refusal};
 
@@ -95,11 +101,14 @@ pub trait Group: Send + Sync {
     ///
     /// It returns once all requests are on their way, and need not have sent the last: a manager may
     /// bear so many at a time, and then the group sends the others as the first are done. Each
-    /// [`Pending`] tells of its own end when that comes.
+    /// [`Pending`] tells of its own end when that comes; when `deadline` passes it tells that
+    /// ([`crate::Told::late`]), and what was not sent by then never is. Without a deadline nobody may
+    /// wait, so it returns once all are delivered.
     fn requests(
         &self,
         _names: &[Name<'_>],
         _intent: &Intent,
+        _deadline: Option<Instant>,
     ) -> Option<Vec<Result<Pending, Error>>> {
         None
     }
@@ -126,11 +135,12 @@ pub(crate) fn together<'a, K, B: Supervised + ?Sized + 'a>(
 pub(crate) fn ask_together<'a, K: Ord, B: Supervised + ?Sized + 'a>(
     members: impl IntoIterator<Item = (K, &'a B)>,
     intent: Intent,
+    deadline: Option<Instant>,
 ) -> BTreeMap<K, Result<Pending, Error>> {
     let mut answers = BTreeMap::new();
     for (group, members) in together(members) {
         let names: Vec<Name<'_>> = members.iter().map(|(_, name)| *name).collect();
-        if let Some(results) = group.requests(&names, &intent) {
+        if let Some(results) = group.requests(&names, &intent, deadline) {
             answers.extend(members.into_iter().map(|(key, _)| key).zip(results));
         }
     }

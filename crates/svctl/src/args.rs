@@ -9,6 +9,7 @@ use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
     later::{Later, parse},
+    units::{Escape, NamedUnits, Units},
     value::parse_duration,
     verbs::Signal,
 };
@@ -16,6 +17,7 @@ pub(crate) use self::{
 mod build;
 mod later;
 mod means;
+mod units;
 mod value;
 mod verbs;
 
@@ -102,8 +104,9 @@ pub(crate) enum Command {
     Once(Later<Act>),
     /// End the process, start another, and wait until it is there; starts what is down
     Restart(Later<Act>),
-    /// Let services read their configuration again: SIGHUP, or what their suite knows for it
-    Reload(Later<Send>),
+    /// Let services read their configuration again: SIGHUP, or what their suite knows for it; and wait
+    /// until units have done so
+    Reload(Later<Reload>),
     #[command(flatten)]
     Signal(Signal),
     /// Send any request of the table of suites (svctl-dialects), in the suite's own letters
@@ -120,10 +123,21 @@ pub(crate) enum Command {
     },
     /// Say whether services are healthy, for scripts and containers; all without a name
     Check(Later<Check>),
-    /// Link service directories into the scan directory, and wait until they are supervised
+    /// Link service directories into the scan directory, and wait until they are supervised; let units
+    /// be started by themselves
     Enable(Later<Enable>),
     /// Take services out of the scan directory, end them and their supervisors, and wait
     Disable(Later<Disable>),
+    /// Make units impossible to start (systemd)
+    Mask(Later<NamedUnits>),
+    /// Take that back (systemd)
+    Unmask(Later<NamedUnits>),
+    /// Let the service manager read all unit files again (systemd)
+    DaemonReload,
+    /// Forget that units failed, and how often they were started (systemd)
+    ResetFailed(Later<Units>),
+    /// Print texts as parts of names of units (systemd)
+    Escape(Later<Escape>),
     /// Print what services have logged, in the order of its times
     Logs(Later<Logs>),
     /// Make service directories, or units of systemd, from a file of definitions
@@ -237,6 +251,18 @@ pub(crate) struct Whose {
     pub(crate) version: Option<Version>,
 }
 
+/// Arguments of `reload`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+    /// Return once the request is delivered
+    #[arg(long, conflicts_with = "timeout")]
+    pub(crate) no_wait: bool,
+}
+
 /// How long to wait.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Timeout {
@@ -321,7 +347,7 @@ pub(crate) struct Check {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Enable {
     /// Service directories; a name that is none here is one of a suite's store: /etc/sv,
-    /// /etc/runit/sv, /etc/s6/sv
+    /// /etc/runit/sv, /etc/s6/sv; or units
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
     /// Its name in the scan directory, instead of that of its directory; for one service

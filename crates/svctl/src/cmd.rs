@@ -16,6 +16,7 @@ mod screen;
 mod send;
 mod status;
 mod supervise;
+mod units;
 mod watch;
 
 use crate::{
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Down(act) => act::run(global, act, act::DOWN, &mut output),
         Command::Once(act) => act::run(global, act, act::ONCE, &mut output),
         Command::Restart(act) => act::run(global, act, act::RESTART, &mut output),
-        Command::Reload(args) => send::run(global, &args.named, &send::Ask::Reload, &mut output),
+        Command::Reload(args) => send::reload_all(global, args, &mut output),
         Command::Signal(signal) => {
             send::run(global, &signal.send.named, &send::Ask::These(&[signal.op]), &mut output)
         }
@@ -46,6 +47,11 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Check(args) => check::run(global, args, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
+        Command::Mask(args) => units::change(global, &args.units, units::MASK, &mut output),
+        Command::Unmask(args) => units::change(global, &args.units, units::UNMASK, &mut output),
+        Command::DaemonReload => units::daemon_reload(global, &mut output),
+        Command::ResetFailed(args) => units::reset_failed(global, args, &mut output),
+        Command::Escape(args) => units::escapes(args, &mut output),
         Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words),

@@ -289,6 +289,16 @@ pub(crate) struct Placed {
     pub(crate) why: Option<String>,
 }
 
+/// What came of a change to the files of a unit.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnitFiles<'a> {
+    pub(crate) service: &'a str,
+    /// `enabled`, `disabled`, `masked`, `unmasked`, `reset`, `never` or `error`.
+    pub(crate) outcome: &'static str,
+    pub(crate) changed: Option<bool>,
+    pub(crate) why: Option<&'a str>,
+}
+
 /// A line of a log.
 #[derive(Debug, Serialize)]
 pub(crate) struct Logged<'a> {

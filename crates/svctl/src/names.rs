@@ -10,7 +10,7 @@ use std::{
 
 use svcmgr::{
     Dialect, Error, ScanDir, Service, Supervised, Survey, is_path,
-    systemd::{Bus, unit_in},
+    systemd::{Bus, escape, escape_path, is_type, unit_in},
 };
 
 use crate::{
@@ -81,6 +81,41 @@ pub(crate) fn survey(
         output.error(&error);
         NoTargets(Exit::from(&error))
     })
+}
+
+/// What to say of an instance whose text was not escaped: `web@/var/lib/app.service`. `None` for
+/// what is none, and for a path that leads somewhere.
+fn instance_hint(name: &str) -> Option<String> {
+    let (template, rest) = name.split_once('@').filter(|(template, _)| !template.contains('/'))?;
+    let (instance, kind) = rest.rsplit_once('.').filter(|(text, _)| text.contains('/'))?;
+    if !is_type(kind) || Path::new(name).symlink_metadata().is_ok() {
+        return None;
+    }
+    let as_text = format!("{template}@{}.{kind}", escape(instance));
+    let as_path = escape_path(instance).map(|path| format!("{template}@{path}.{kind}"));
+    let as_path = as_path.map(|path| format!(", and as a path '{path}'")).unwrap_or_default();
+    Some(format!(
+        "cannot use {name} as the name of a unit: a name has no `/`\n  hint: escaped it is \
+         '{as_text}'{as_path}; `svctl escape` makes such names"
+    ))
+}
+
+/// The manager whose units are meant.
+pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets> {
+    let bus = if global.user { Bus::user() } else { Bus::system() };
+    bus.wait().map_err(|why| {
+        let error = Error::from(why);
+        output.error(&error);
+        NoTargets(Exit::from(&error))
+    })
+}
+
+/// Whether every one of these names is that of a unit.
+pub(crate) fn all_units(global: &Global, names: &[OsString]) -> bool {
+    let is_unit = |name: &OsString| {
+        unit_in(name).is_some() || ((global.system || global.user) && !is_path(name))
+    };
+    !names.is_empty() && names.iter().all(is_unit)
 }
 
 /// Whether a word can only mean an entry of the scan directory: no path, URL, unit, logger or pattern.
@@ -215,6 +250,10 @@ impl<'a> Finder<'a> {
         }
         if let Some(unit) = unit_in(name) {
             return self.units(unit, targets, output);
+        }
+        if let Some(hint) = name.to_str().and_then(instance_hint) {
+            output.message(&hint);
+            return Err(NoTargets(Exit::Usage));
         }
         if is_path(name) {
             targets.push(self.open(Path::new(name).to_owned(), name));

@@ -78,7 +78,10 @@ pub enum Answer {
         status: Box<UnitStatus>,
     },
     /// The deadline passed before it was its turn: nothing was asked.
-    NotAsked,
+    NotAsked {
+        /// How the unit stood, as far as it was told.
+        status: Box<UnitStatus>,
+    },
 }
 
 /// Requests to many units that are under way. Dropped, no more is asked; what was asked goes on.
@@ -191,6 +194,15 @@ impl Requests {
             }
             let waited = self.board.news.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until the manager has taken on every request, or refused it, or the deadline of the
+    /// requests has passed.
+    pub fn delivered(&self) {
+        let mut state = lock(&self.board.state);
+        while state.ledger.is_under_way() {
+            state = self.board.news.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

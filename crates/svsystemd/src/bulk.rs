@@ -5,9 +5,10 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Weak},
     task::Waker,
+    time::Instant,
 };
 
-use svclient::{Group, Name, Status, Subscription};
+use svclient::{Group, Intent, Name, Pending, Status, Subscription};
 
 use crate::{
     Action, Bus, Error, Properties, UnitName, UnitStatus,
@@ -149,6 +150,29 @@ impl Group for AllUnits {
                 names.iter().map(|name| Err(supervised::shared_error(&why, name))).collect()
             }
         })
+    }
+
+    fn requests(
+        &self,
+        names: &[Name<'_>],
+        intent: &Intent,
+        deadline: Option<Instant>,
+    ) -> Option<Vec<Result<Pending, svclient::Error>>> {
+        let action = supervised::action_of(*intent)?;
+        let bus = self.0.upgrade().map(Bus::again)?;
+        // The names are those of units, so they are valid; alone each would say what is wrong.
+        let units: Vec<UnitName> =
+            names.iter().map(|name| UnitName::new(text(*name))).collect::<Result<_, _>>().ok()?;
+        let requests = Arc::new(bus.request_all(action, &units, deadline));
+        if deadline.is_none() {
+            requests.delivered();
+        }
+        let of = |(at, unit): (usize, &UnitName)| match requests.poll(at, Waker::noop()) {
+            Some(Err(why)) => Err(supervised::error(why, unit.as_str())),
+            Some(Ok(answer)) => Ok(supervised::answered(answer)),
+            None => Ok(supervised::pending(&requests, at, unit.as_str())),
+        };
+        Some(units.iter().enumerate().map(of).collect())
     }
 
     fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, svclient::Error>> {

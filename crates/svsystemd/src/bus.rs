@@ -203,8 +203,9 @@ impl Bus {
     pub fn loaded<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitName>> {
         self.ask(Action::Look, &Subject::Manager, async move {
             let listed = self.list_by_patterns(patterns).await?;
-            let mut names: Vec<_> =
-                listed.iter().filter_map(|row| UnitName::new(&row.name).ok()).collect();
+            // Units that others only mention are loaded as well, and there is nothing behind them.
+            let there = listed.iter().filter(|row| !row.is_nothing());
+            let mut names: Vec<_> = there.filter_map(|row| UnitName::new(&row.name).ok()).collect();
             names.sort_unstable();
             Ok(names)
         })
@@ -243,6 +244,34 @@ impl Bus {
     /// Unmasks units, and reloads the manager once.
     pub fn unmask<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
         self.change_files(Action::Unmask, units)
+    }
+
+    /// Enables, disables, masks or unmasks each of these units, by `action`; one that cannot be hides
+    /// no other. The manager is reloaded once, if anything changed.
+    pub fn change_each<'a>(
+        &'a self,
+        action: Action,
+        units: &'a [UnitName],
+    ) -> Asked<'a, Vec<Result<Vec<FileChange>, Error>>> {
+        self.ask(action, &Subject::Manager, async move {
+            let mut all = Vec::with_capacity(units.len());
+            for unit in units {
+                let (subject, one) = (unit.into(), std::slice::from_ref(unit));
+                all.push(self.change_unit_files(action, &subject, one).await);
+            }
+            if all.iter().flatten().any(|changes| !changes.is_empty()) {
+                self.reload_now().await?;
+            }
+            Ok(all)
+        })
+    }
+
+    /// Forgets of all units that they failed.
+    pub fn reset_failed(&self) -> Asked<'_, ()> {
+        let (action, subject) = (Action::ResetFailed, Subject::Manager);
+        self.ask(action, &Subject::Manager, async move {
+            self.manager(action, &subject, "ResetFailed", &()).await
+        })
     }
 
     fn change_files<'a>(

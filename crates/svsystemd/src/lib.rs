@@ -67,7 +67,7 @@ pub use error::{Error, ErrorKind, Reason};
 pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};
 pub use job::{Job, JobResult, Outcome};
 pub use listed::UnitState;
-pub use names::{UnitName, escape, unescape};
+pub use names::{UnitName, escape, escape_path, is_type, unescape};
 pub use open::{open, unit_in};
 pub use proxy::FileChange;
 pub use status::{Load, ServiceResult, UnitStatus};

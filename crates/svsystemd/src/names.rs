@@ -189,6 +189,26 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// A path as a part of a name, as `systemd-escape --path` makes it: without the `/` in front, at the
+/// end and one after the other; the root is `-`. `None` for a path with `..`, and for none at all.
+#[must_use]
+pub fn escape_path(path: &str) -> Option<String> {
+    if path.is_empty() {
+        return None;
+    }
+    let steps: Vec<&str> = path.split('/').filter(|step| !matches!(*step, "" | ".")).collect();
+    if steps.contains(&"..") {
+        return None;
+    }
+    if steps.is_empty() { Some("-".to_owned()) } else { Some(escape(&steps.join("/"))) }
+}
+
+/// Whether this is what a name may end in, as in `service`.
+#[must_use]
+pub fn is_type(word: &str) -> bool {
+    TYPES.contains(&word)
+}
+
 /// The text behind an escaped part of a name; `None` if it is not of that form.
 #[must_use]
 pub fn unescape(part: &str) -> Option<String> {
@@ -269,6 +289,20 @@ mod tests {
         assert_eq!(unescape(r"\xz"), None);
         assert_eq!(unescape(r"\xff"), None);
         assert!(UnitName::escape("").is_err());
+    }
+
+    #[test]
+    fn a_path_is_escaped_as_systemd_escape_does_it() {
+        for (path, part) in [
+            ("/var/lib/my-app", r"var-lib-my\x2dapp"),
+            ("//a///b/", "a-b"),
+            ("/", "-"),
+            ("/./.hidden", r"\x2ehidden"),
+        ] {
+            assert_eq!(escape_path(path).as_deref(), Some(part), "{path}");
+        }
+        assert_eq!((escape_path("/a/../b"), escape_path("")), (None, None));
+        assert!(is_type("service") && is_type("mount") && !is_type("d"));
     }
 
     #[test]

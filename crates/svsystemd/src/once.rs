@@ -15,6 +15,12 @@ const FILE: &str = "zz-once.conf";
 const TEXT: &str = "# Written by svsystemd: this run is the last. `start` removes it.\n\
                     [Service]\nRestart=no\n";
 
+/// Says of a unit that the drop-in is in force.
+pub(crate) fn note(unit: &mut Properties) {
+    let path = Value::Text(format!("/{FILE}"));
+    unit.0.insert("DropInPaths".to_owned(), Value::List(vec![path]));
+}
+
 /// Whether the drop-in is in force.
 pub(crate) fn is_set(unit: &Properties) -> bool {
     let paths = unit.get("DropInPaths").map(Value::fields).unwrap_or_default();

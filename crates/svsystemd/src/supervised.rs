@@ -1,16 +1,19 @@
 //! [`Unit`] as an [`svclient::Supervised`]: units beside service directories.
 
-use std::{borrow::Cow, sync::Arc, task::Waker};
+use std::{
+    future::{poll_fn, ready},
+    sync::Arc,
+    task::{Poll, Waker},
+};
 
 use svclient::{
     CrashLoop, Group, Intent, Name, Normally, Oddities, Pending, Status, Subscription, Suite,
     Supervised, Support, Told,
 };
-use svproto::{Cause, LastExit, Op};
+use svproto::{Cause, Op};
 
 use crate::{
-    Action, Error, ErrorKind, Job, JobResult, Load, Outcome, ServiceResult, Unit, UnitStatus,
-    wire::slot::block_on,
+    Action, Answer, Error, ErrorKind, Load, Requests, Unit, UnitStatus, wire::slot::block_on,
 };
 
 /// What an operation of the family is under systemd.
@@ -68,85 +71,90 @@ const fn request(op: Op) -> Option<Request> {
     })
 }
 
-impl Unit {
-    fn carry_out(&self, request: Request) -> Result<Pending, Error> {
-        let job = match request {
-            Request::Start => self.start(),
-            Request::Stop => self.stop(),
-            Request::Once => self.once(),
-            Request::Restart => self.restart(),
-            Request::TryRestart => self.try_restart(),
-            Request::Reload => self.reload(),
-            // The manager has replied, and it is done.
-            Request::NoRestart => return self.no_restart().wait().map(|()| Pending::read()),
-            Request::Pause => return self.pause().wait().map(|()| Pending::read()),
-            Request::Cont => return self.cont().wait().map(|()| Pending::read()),
-            Request::Signal(signal) => {
-                return self.kill(signal).wait().map(|()| Pending::read());
-            }
-        };
-        Ok(pending(job.wait()?))
-    }
-}
-
-/// What the manager says of a job once it is over.
-pub(crate) fn pending(job: Job) -> Pending {
-    let name = job.unit().name().to_string();
-    Pending::telling(async move {
-        let outcome = job.outcome().await.map_err(|why| error(why, &name))?;
-        Ok(told(&outcome))
+/// What is asked for as a job: the manager tells what becomes of it.
+const fn job_of(request: Request) -> Option<Action> {
+    Some(match request {
+        Request::Start => Action::Start,
+        Request::Stop => Action::Stop,
+        Request::Once => Action::Once,
+        Request::Restart => Action::Restart,
+        Request::TryRestart => Action::TryRestart,
+        Request::Reload => Action::Reload,
+        Request::NoRestart | Request::Pause | Request::Cont | Request::Signal(_) => return None,
     })
 }
 
-/// What an outcome is in the words of all supervisors.
-pub(crate) fn told(outcome: &Outcome) -> Told {
-    let unit = outcome.status();
-    let told = match outcome {
-        Outcome::Missed { .. } if unit.is_condition_unmet() => Told::skipped(Cause::Condition),
-        Outcome::Missed { job, .. } => match cause(job, unit) {
-            (cause, Some(says)) => Told::never(cause).because(says),
-            (cause, None) => Told::never(cause),
-        },
-        Outcome::Reached { .. } | Outcome::Deadline { .. } => Told::reached(),
-    };
-    let word: Cow<'static, str> = outcome.job().map_or("", JobResult::name).to_owned().into();
-    told.with_status(observation(unit)).with_word(word)
+/// The same for what every supervisor can be asked.
+pub(crate) fn action_of(intent: Intent) -> Option<Action> {
+    request_of(intent).and_then(job_of)
 }
 
-/// Why a unit is not as its job was to make it, and in words if there is more to say than the cause
-/// alone does. Pure.
-fn cause(job: &JobResult, unit: &UnitStatus) -> (Cause, Option<String>) {
-    let cause = match job {
-        JobResult::Dependency => Cause::Dependency,
-        JobResult::Timeout => Cause::TimedOut,
-        JobResult::Canceled => Cause::Canceled,
-        JobResult::Assert => Cause::Assertion,
-        JobResult::Missed => Cause::NotKnown,
-        JobResult::Frozen => Cause::Frozen,
-        JobResult::Invalid => Cause::NotUp,
-        JobResult::Concurrency => Cause::TooMany,
-        JobResult::Done | JobResult::Failed => match (unit.result(), unit.status.last_exit) {
-            (ServiceResult::StartLimitHit, _) => Cause::StartLimit,
-            (ServiceResult::Timeout, _) => Cause::StartTimeout,
-            (ServiceResult::OomKill, _) => Cause::OutOfMemory,
-            (ServiceResult::Watchdog, _) => Cause::Watchdog,
-            (ServiceResult::Resources, _) => Cause::Resources,
-            (_, LastExit::Exited { code }) => {
-                return (Cause::Exited, Some(Cause::Exited.about(&code.to_string()).to_string()));
+impl Unit {
+    fn carry_out(&self, request: Request) -> Result<Pending, svclient::Error> {
+        let name = Self::name(self).as_str();
+        let done = match request {
+            // The manager has replied, and it is done.
+            Request::NoRestart => self.no_restart().wait(),
+            Request::Pause => self.pause().wait(),
+            Request::Cont => self.cont().wait(),
+            Request::Signal(signal) => self.kill(signal).wait(),
+            _ => {
+                let action = job_of(request).unwrap_or(Action::Start);
+                let units = std::slice::from_ref(Self::name(self));
+                let requests = self.bus().request_all(action, units, None);
+                requests.delivered();
+                // A refusal is told at once.
+                return match requests.poll(0, Waker::noop()) {
+                    Some(Ok(answer)) => Ok(answered(answer)),
+                    Some(Err(why)) => Err(error(why, name)),
+                    None => Ok(pending(&Arc::new(requests), 0, name)),
+                };
             }
-            (_, LastExit::Signaled { signal, core }) => {
-                let cause = if core { Cause::CoreDump } else { Cause::Killed };
-                let signal = svclient::signal_name(signal)
-                    .map_or_else(|| format!("signal {signal}"), str::to_owned);
-                return (cause, Some(cause.about(&signal).to_string()));
-            }
-            (result, _) => {
-                return (Cause::Other, Some(Cause::Other.about(result.name()).to_string()));
-            }
-        },
-        _ => Cause::Impossible,
+        };
+        done.map(|()| Pending::read()).map_err(|why| error(why, name))
+    }
+}
+
+/// What the manager says of the request to one unit of many.
+pub(crate) fn pending(requests: &Arc<Requests>, at: usize, name: &str) -> Pending {
+    let (requests, name) = (Arc::clone(requests), name.to_owned());
+    Pending::telling(poll_fn(move |cx| match requests.poll(at, cx.waker()) {
+        Some(answer) => Poll::Ready(answer.map(told).map_err(|why| error(why, &name))),
+        None => Poll::Pending,
+    }))
+}
+
+/// What the manager has said already.
+pub(crate) fn answered(answer: Answer) -> Pending {
+    Pending::telling(ready(Ok(told(answer))))
+}
+
+/// An answer in the words of all supervisors.
+fn told(answer: Answer) -> Told {
+    let became = match answer {
+        Answer::Became(became) => *became,
+        Answer::Deadline { taken, status } => {
+            return Told::late(taken).with_status(observation(&status));
+        }
+        Answer::NotAsked { status } => {
+            return Told::not_asked().with_status(observation(&status));
+        }
     };
-    (cause, None)
+    let told = match became.cause {
+        Some(cause) if became.is_skipped() => Told::skipped(cause),
+        _ if became.reached => Told::reached(),
+        cause => Told::never(cause.unwrap_or(Cause::Other)),
+    };
+    let told = told.with_status(observation(&became.status)).after(became.took);
+    let told = told.with_change(became.changed);
+    let told = match became.sentence() {
+        Some(sentence) => told.because(sentence),
+        None => told,
+    };
+    match became.result {
+        Some(result) => told.with_word(result.name().to_owned()),
+        None => told,
+    }
 }
 
 impl Supervised for Unit {
@@ -179,7 +187,7 @@ impl Supervised for Unit {
             };
             return Err(error(unsupported, name));
         };
-        self.carry_out(request).map_err(|why| error(why, name))
+        self.carry_out(request)
     }
 
     fn subscribe(&self, waker: Waker) -> Result<Subscription, svclient::Error> {

@@ -69,13 +69,29 @@ impl Outcome {
     }
 
     pub(super) fn told(told: Told, observation: Status, took: Duration) -> Self {
-        let Told { end, word, says, .. } = told;
-        Self { word, says, ..Self::of(Some(end), observation, took) }
+        let Told { end, word, says, changed, took: theirs, .. } = told;
+        let (end, is_read) = match end {
+            End::Late { is_read } => (None, is_read),
+            End::NotAsked => return Self::not_asked(),
+            end => (Some(end), true),
+        };
+        let took = theirs.unwrap_or(took);
+        Self { is_read, changed, word, says, ..Self::of(end, observation, took) }
     }
 
     pub(crate) fn not_asked() -> Self {
         let (end, observation, took) = (None, None, Duration::ZERO);
         Self { end, observation, took, is_read: false, changed: None, word: None, says: None }
+    }
+
+    /// The deadline passed before it was its turn; how the service stood, where that is known.
+    pub(super) fn unasked(seen: Option<Status>) -> Self {
+        Self { end: Some(End::NotAsked), observation: seen, ..Self::not_asked() }
+    }
+
+    /// The deadline passed, and even that was not told.
+    pub(super) fn unheard(took: Duration) -> Self {
+        Self { took, end: Some(End::Late { is_read: false }), ..Self::not_asked() }
     }
 
     pub(super) fn read(self, is_read: bool) -> Self {
@@ -84,6 +100,7 @@ impl Outcome {
 
     pub(super) fn changed_from(self, before: Option<&Status>) -> Self {
         let changed = match (before, &self.observation) {
+            _ if self.changed.is_some() => self.changed,
             (Some(before), Some(after)) => Some(differ(before, after)),
             _ => None,
         };
@@ -98,6 +115,8 @@ impl Outcome {
             (Some(End::Reached), _) => OutcomeKind::Reached,
             (Some(End::Skipped(_)), _) => OutcomeKind::Skipped,
             (Some(End::Never(_)), _) => OutcomeKind::Never,
+            (Some(End::NotAsked), _) => OutcomeKind::NotAsked,
+            (Some(End::Late { .. }), _) => OutcomeKind::Deadline,
             (None, _) if self.observation.is_none() => OutcomeKind::NotAsked,
             (None, _) => OutcomeKind::Deadline,
         }
@@ -114,7 +133,7 @@ impl Outcome {
     pub const fn why(&self) -> Option<Cause> {
         match self.end {
             Some(End::Skipped(cause) | End::Never(cause)) => Some(cause),
-            Some(End::Reached) | None => None,
+            Some(End::Reached | End::Late { .. } | End::NotAsked) | None => None,
         }
     }
 

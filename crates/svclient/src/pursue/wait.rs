@@ -31,8 +31,17 @@ pub(super) struct Wait {
 }
 
 enum State {
+    /// Its supervisor tells what becomes of the request, and that decides.
+    Telling(Box<Telling>),
     Waiting(Box<Waiting>),
     Done(Box<Result<Outcome, Error>>),
+}
+
+struct Telling {
+    pending: Pending,
+    bell: WatchKey,
+    waker: Waker,
+    asked: Instant,
 }
 
 struct Waiting {
@@ -169,6 +178,51 @@ impl Wait {
         Self { key, state: State::Waiting(Box::new(waiting)), rung: None }
     }
 
+    /// Waits for what the supervisor tells, and looks at nothing.
+    pub(super) fn told<B: Supervised>(
+        world: &mut impl World<B>,
+        service: &B,
+        asked: Result<Pending, Error>,
+    ) -> Self {
+        let done = |result| Self { key: None, state: State::Done(Box::new(result)), rung: None };
+        let (pending, bell) = match asked.and_then(|pending| Ok((pending, world.bell()?))) {
+            Ok(it) => it,
+            Err(error) => return done(Err(error)),
+        };
+        let (bell, waker) = bell;
+        let telling = Telling { pending, bell, waker, asked: world.now() };
+        let mut wait = Self { key: None, state: State::Telling(Box::new(telling)), rung: None };
+        wait.hear_word(world, service);
+        wait
+    }
+
+    /// Whether its supervisor tells what becomes of the request, and has not done so yet.
+    pub(super) fn tells(&self) -> bool {
+        matches!(self.state, State::Telling(_))
+    }
+
+    /// Takes what the supervisor has told.
+    fn hear_word<B: Supervised>(&mut self, world: &impl World<B>, service: &B) {
+        let State::Telling(telling) = &mut self.state else { return };
+        let mut cx = Context::from_waker(&telling.waker);
+        let Poll::Ready(settled) = telling.pending.poll_settled(&mut cx) else { return };
+        let took = world.now().saturating_duration_since(telling.asked);
+        let result = match settled {
+            Settled::Told(Err(error)) => Err(error),
+            Settled::Told(Ok(told)) if told.end == End::NotAsked => Ok(Outcome::unasked(told.seen)),
+            Settled::Told(Ok(told)) => match told.seen.map_or_else(|| service.status(), Ok) {
+                Ok(seen) => Ok(Outcome::told(told, seen, took)),
+                Err(error) => Err(error),
+            },
+            // It promised to tell.
+            Settled::Silent => {
+                service.status().map(|seen| Outcome::of(Some(End::Reached), seen, took))
+            }
+        };
+        self.rung = Some(telling.bell);
+        self.state = State::Done(Box::new(result));
+    }
+
     /// Its number in the watch.
     pub(super) fn key(&self) -> Option<WatchKey> {
         self.key
@@ -190,6 +244,7 @@ impl Wait {
     pub(super) fn bell(&self) -> Option<WatchKey> {
         match &self.state {
             State::Waiting(waiting) => waiting.pending.as_ref().map(|(_, bell, _)| *bell),
+            State::Telling(telling) => Some(telling.bell),
             State::Done(_) => self.rung,
         }
     }
@@ -262,6 +317,9 @@ impl Wait {
         service: &B,
         request: &Request,
     ) {
+        if self.tells() {
+            return self.hear_word(world, service);
+        }
         let State::Waiting(waiting) = &mut self.state else { return };
         let Some((pending, bell, waker)) = &mut waiting.pending else { return };
         let Poll::Ready(settled) = pending.poll_settled(&mut Context::from_waker(waker)) else {
@@ -274,7 +332,9 @@ impl Wait {
             Settled::Told(Err(error)) => return self.end(Err(error)),
             Settled::Told(Ok(told)) => told,
         };
-        match told.seen.map_or_else(|| service.status(), Ok) {
+        let is_more = told.end == End::Reached && !request.is_done_when_told();
+        // What was told may be older than what was seen since.
+        match told.seen.filter(|_| !is_more).map_or_else(|| service.status(), Ok) {
             Ok(seen) => waiting.last = seen,
             // A unit that is gone is down; how it stood last is all there is to say.
             Err(_) if told.end == End::Reached && request.is_done_when_told() => (),
@@ -282,7 +342,8 @@ impl Wait {
         }
         if told.end == End::Reached && (!request.is_done_when_told() || waiting.probe.is_some()) {
             // So much is done, and more was asked for.
-            if let Some(goal) = waiting.then.take() {
+            let down = Some(Goal::Down).filter(|_| request.goal() == Goal::Down);
+            if let Some(goal) = waiting.then.take().or(down) {
                 waiting.pursuit = Pursuit::new(goal, None, waiting.last.reading);
             }
             return self.judge(world);
@@ -424,6 +485,9 @@ impl Wait {
     pub(super) fn finish(self, now: Instant) -> Result<Outcome, Error> {
         match self.state {
             State::Done(result) => *result,
+            State::Telling(telling) => {
+                Ok(Outcome::unheard(now.saturating_duration_since(telling.asked)))
+            }
             State::Waiting(waiting) => {
                 if let Some(refused) = waiting.refused {
                     return Err(refused);

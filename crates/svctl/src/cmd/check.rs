@@ -90,7 +90,9 @@ fn complaints(
         return vec![why.to_owned()];
     };
     let mut complaints = Vec::new();
-    let is_up = matches!(status.state(), State::Up | State::Ready);
+    // It has done what it had to, and its supervisor takes it for up from then on (systemd).
+    let is_held = status.state() == State::Exited && status.want == Some(Want::Up);
+    let is_up = is_held || matches!(status.state(), State::Up | State::Ready);
     // Nobody asked for it by name, and nobody wants it up.
     let may_be_down = check.services.is_empty()
         && status.want != Some(Want::Up)

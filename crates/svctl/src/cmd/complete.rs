@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn commands_options_and_their_values() {
         completes("st", &["status"]);
-        completes("res", &["restart"]);
+        completes("res", &["restart", "reset-failed"]);
         completes("__", &[]);
         completes("--sui", &["--suite"]);
         completes("--suite ", &["daemontools", "encore", "runit", "s6"]);

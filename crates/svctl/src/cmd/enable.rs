@@ -13,6 +13,7 @@ use svcmgr::{
 use super::{
     act::{deadline, timeout},
     guard::Guard,
+    units,
 };
 use crate::{
     args::{self, Global},
@@ -24,6 +25,9 @@ use crate::{
 };
 
 pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) -> Exit {
+    if names::all_units(global, &args.services) {
+        return units::change(global, &args.services, units::ENABLE, output);
+    }
     if args.name.is_some() && args.services.len() > 1 {
         output.message("--as names one service, and several were given");
         return Exit::Usage;
@@ -55,6 +59,9 @@ fn from_store(typed: &Path, stores: &[&str]) -> Result<PathBuf, Error> {
 }
 
 pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output) -> Exit {
+    if names::all_units(global, &args.services) {
+        return units::change(global, &args.services, units::DISABLE, output);
+    }
     each(global, &args.services, &args.timeout, output, |scan, typed, deadline| {
         let name = scan.name_of(typed)?;
         match scan.disable_killing(&name, deadline, args.kill_after) {

@@ -9,6 +9,7 @@ use crate::{
     json::{self, Row},
     names::Target,
     output::{Output, message},
+    text,
 };
 
 /// What came of a request to one service.
@@ -152,10 +153,18 @@ fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) 
                 return unwaited(service, "deadline", Some(why), why, Exit::Deadline);
             };
             let (row, took) = (look(observation), outcome.took().as_secs_f64());
+            if outcome.kind() == OutcomeKind::NotAsked {
+                // To look at many takes time, and the time is over.
+                let why = "the deadline passed before its turn, and nothing was asked".to_owned();
+                let (words, why, error) = (why.clone(), Some(why), None);
+                let (outcome, exit) = ("deadline", Exit::Deadline);
+                return Told { row, outcome, took: None, why, words, exit, error };
+            }
             match (outcome.why(), outcome.reason()) {
                 (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Skipped => {
                     let words = format!("skipped: {why}");
-                    let exit = if cause == Cause::Condition { Exit::Done } else { Exit::Negative };
+                    let is_well = cause.severity() == svcmgr::proto::cause::Severity::Note;
+                    let exit = if is_well { Exit::Done } else { Exit::Negative };
                     (row, "skipped", took, Some(why), words, exit)
                 }
                 (Some(cause), Some(why)) => {
@@ -163,6 +172,19 @@ fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) 
                     let exit = if is_alone { Exit::Unsupervised } else { Exit::Negative };
                     let words = say::never(&row, goal, &why, took);
                     (row, "never", took, Some(why), words, exit)
+                }
+                _ if outcome.is_reached() && word == Some("reload") => {
+                    let words = match outcome.word() {
+                        Some(_) => format!("reloaded after {}", text::time(took)),
+                        // Nobody tells whether it was read.
+                        None => "sent `reload`".to_owned(),
+                    };
+                    (row, "reached", took, None, words, Exit::Done)
+                }
+                (None, Some(how)) if outcome.is_reached() => {
+                    // Its supervisor knows more than a look shows.
+                    let words = format!("{how} (after {})", text::time(took));
+                    (row, "reached", took, None, words, Exit::Done)
                 }
                 _ if outcome.is_reached() => {
                     let words = say::reached(&row, goal, took, asked_ago());

@@ -1,18 +1,21 @@
-//! Sending requests to every named service, without waiting for what comes of them.
+//! Sending requests to every named service, without waiting for what comes of them; but for the reload
+//! of units, which tell when it is done.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use svcmgr::{Dialect, Error, Goal, Op, Service, Supervised, Versions};
+use svcmgr::{
+    Bulk, Dialect, Error, Goal, Op, Outcome, Request, Service, Suite, Supervised, Versions,
+};
 
 use super::{
-    act::usable,
+    act::{self, usable},
     report::{Asked, Done, report},
 };
 use crate::{
-    args::{Global, Named},
+    args::{self, Global, Named},
     exit::Exit,
     json::now,
     names::{self, Found, NoTargets},
@@ -23,18 +26,36 @@ use crate::{
 pub(crate) enum Ask<'a> {
     /// Each of these, in one write.
     These(&'a [Op]),
-    /// What "read your configuration again" is for the service.
-    Reload,
+    /// What "read your configuration again" is for the service; until then units, which tell when it
+    /// is done, are waited for.
+    Reload(Option<Instant>),
 }
 
 impl Ask<'_> {
+    /// The word of a request that may be waited for.
+    fn word(&self) -> Option<&'static str> {
+        matches!(self, Self::Reload(Some(_))).then_some("reload")
+    }
+
     /// What may depend on the version of the suite.
     fn depends_on(&self) -> &[Op] {
         match self {
             Self::These(ops) => ops,
-            Self::Reload => &[Op::Reload],
+            Self::Reload(_) => &[Op::Reload],
         }
     }
+}
+
+/// Lets services read their configuration again.
+pub(crate) fn reload_all(global: &Global, args: &args::Reload, output: &mut Output) -> Exit {
+    let deadline = match act::timeout(&args.timeout) {
+        Ok(timeout) => (!args.no_wait).then(|| act::deadline(timeout)),
+        Err(why) => {
+            output.message(&why);
+            return Exit::Usage;
+        }
+    };
+    run(global, &args.named, &Ask::Reload(deadline), output)
 }
 
 /// Sends it.
@@ -48,15 +69,38 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
         .into_iter()
         .map(|found| of_version(found, ask.depends_on(), &mut versions, output))
         .collect();
-    let results = known.iter().map(|found| send(found, ask)).collect();
-    report(targets, results, Asked { goal: Goal::Known, word: None, at: now() }, output)
+    let asked = Asked { goal: Goal::Known, word: ask.word(), at: now() };
+    let mut told = match reload_units(&known, ask) {
+        Ok(told) => told.into_iter(),
+        Err(error) => {
+            output.error(&error);
+            return Exit::from(&error);
+        }
+    };
+    let one = |found: &Found| match told.next().flatten() {
+        Some(told) => told.map(Done::Waited),
+        None => send(found, ask),
+    };
+    let results = known.iter().map(one).collect();
+    report(targets, results, asked, output)
 }
+
+/// Reloads units and waits until they have done so; `None` for all others.
+fn reload_units(known: &[Found], ask: &Ask<'_>) -> Result<Vec<Option<Waited>>, Error> {
+    let Ask::Reload(Some(deadline)) = ask else { return Ok(known.iter().map(|_| None).collect()) };
+    let is_unit = |found: &&Found| found.suite() == Some(Suite::Systemd);
+    let units: Vec<Found> = known.iter().filter(is_unit).cloned().collect();
+    let mut outcomes = Bulk::new(&units).pursue(&Request::reload(), *deadline)?.into_iter();
+    Ok(known.iter().map(|found| is_unit(&found).then(|| outcomes.next()).flatten()).collect())
+}
+
+type Waited = Result<Outcome, Error>;
 
 fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
     let reload = [reload(&**found)];
     let (ops, word) = match ask {
         Ask::These(ops) => (*ops, None),
-        Ask::Reload => (&reload[..], Some("reload")),
+        Ask::Reload(_) => (&reload[..], Some("reload")),
     };
     let Some(&first) = ops.last() else { return Ok(Done::Sent("")) };
     // What only signals has nothing to do where no process is. An error shows when it is sent.

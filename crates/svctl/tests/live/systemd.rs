@@ -1,5 +1,7 @@
 //! Units beside service directories, under the systemd of a throw-away machine.
 
+mod outcomes;
+
 use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
@@ -202,6 +204,56 @@ fn what_is_odd_about_a_unit_is_said() {
     unit.svctl(&["up"]);
     assert_eq!(kinds(), [""; 0]);
     assert_eq!(unit.svctl(&["check", "--max-restarts", "0"]).code, 0);
+}
+
+#[test]
+fn units_have_verbs_of_their_own() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new(
+        "verbs",
+        "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target",
+    );
+    let told = |args: &[&str]| {
+        let run = unit.svctl(args);
+        let row = run.json()[0].take();
+        crate::schema::check(&row);
+        (run.code, row["outcome"].as_str().unwrap().to_owned(), row["changed"].as_bool())
+    };
+    for (verb, word) in [("enable", "enabled"), ("disable", "disabled")] {
+        assert_eq!(told(&[verb, "--json"]), (0, word.to_owned(), Some(true)));
+        assert_eq!(told(&[verb, "--json"]), (0, word.to_owned(), Some(false)));
+    }
+    assert_eq!(unit.svctl(&["up"]).code, 0);
+    // Active (exited) is well.
+    assert_eq!(unit.svctl(&["check"]).code, 0);
+    assert_eq!(run(["daemon-reload"]).code, 0);
+    assert_eq!(told(&["reset-failed", "--json"]).0, 0);
+    assert_eq!(run(["reset-failed"]).code, 0);
+    let static_unit = Unit::new("static", SLEEP);
+    let refused = static_unit.svctl(&["enable"]);
+    assert!(refused.code == 1 && refused.err.contains("[Install]"), "{refused:?}");
+    // Units that others only mention are no rows.
+    let mentions = Unit::new("mentions", &format!("{SLEEP}\n[Unit]\nAfter=svctl-nowhere.service"));
+    assert_eq!(mentions.svctl(&["up"]).code, 0);
+    let all = run(["--dir", "/run", "--system", "status", "svctl-*.service", "--json"]);
+    assert_eq!(all.code, 0, "{all:?}");
+    assert!(!all.out.contains("svctl-nowhere"), "{all:?}");
+}
+
+#[test]
+fn a_name_that_is_not_escaped_gets_a_hint() {
+    let run = run(["up", "tpl@/var/lib/my-app.service"]);
+    assert_eq!(run.code, 100, "{run:?}");
+    for name in [r"tpl@-var-lib-my\x2dapp.service", r"tpl@var-lib-my\x2dapp.service"] {
+        assert!(run.err.contains(name), "{run:?}");
+    }
+    let escaped = |args: &[&str]| crate::svctl::run(["escape"].iter().chain(args)).out;
+    assert_eq!(escaped(&["--path", "/var/lib/my-app"]), "var-lib-my\\x2dapp\n");
+    let whole = escaped(&["--template", "tpl@.service", "a b"]);
+    assert_eq!(whole, "tpl@a\\x20b.service\n");
+    assert_eq!(escaped(&["--unescape", r"tpl@a\x20b.service"]), "a b\n");
 }
 
 #[test]

@@ -255,6 +255,11 @@ impl Ledger {
         }
     }
 
+    /// Whether a request was not sent yet, or has no reply.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.members.iter().any(|it| matches!(it.stage, Stage::Queued | Stage::Asked))
+    }
+
     /// Those of which nothing was told yet.
     pub(crate) fn open(&self) -> Vec<usize> {
         self.members().filter(|(_, it)| it.stage != Stage::Told).map(|(at, _)| at).collect()

@@ -218,6 +218,7 @@ impl Work {
                 Err(why) => self.refused(way, at, why),
             }
         }
+        self.board.news.notify_all();
     }
 
     /// The manager took on no job.
@@ -272,7 +273,10 @@ impl Work {
         }
         // At the deadline the verdict stands without what it would have asked.
         let _late = block_on(self.complete(way, &mut ended), self.deadline);
-        for it in ended {
+        for mut it in ended {
+            if self.action == Action::Once {
+                once::note(&mut it.known);
+            }
             if it.may_loop(self.action) {
                 settling.push((Instant::now() + SETTLE, it));
             } else {
@@ -408,7 +412,11 @@ impl Work {
                     let (taken, status) = (stage != Stage::Asked, Box::new(status));
                     self.board.answer(at, Ok(Answer::Deadline { taken, status }));
                 }
-                Stage::Queued => self.board.answer(at, Ok(Answer::NotAsked)),
+                Stage::Queued => {
+                    let status = UnitStatus::new(known, None, MainProcess::Unseen);
+                    let status = Box::new(status);
+                    self.board.answer(at, Ok(Answer::NotAsked { status }));
+                }
                 Stage::Told => (),
             }
         }

@@ -243,7 +243,7 @@ pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) 
         let answers = request(&bus, Action::Start, &many.names, begun + Duration::from_secs(1));
         let took = begun.elapsed();
         let asked = answers.iter().filter(|it| matches!(it, Answer::Deadline { .. })).count();
-        let not_asked = answers.iter().filter(|it| matches!(it, Answer::NotAsked)).count();
+        let not_asked = answers.iter().filter(|it| matches!(it, Answer::NotAsked { .. })).count();
         assert_eq!(asked + not_asked, 600, "{prefix}");
         eprintln!("{prefix}: {asked} of 600 asked, over after {took:?}");
     }

@@ -70,18 +70,26 @@ pub fn up_down_restart_and_once_are_pursued(manager: Manager) {
 
 pub fn what_will_not_be_reached_is_told_at_once(manager: Manager) {
     let started = Instant::now();
-    let check = |service: &str, exit: LastExit| {
+    let check = |service: &str, cause: Cause, exit: LastExit| {
         let it = Fixture::new(manager, service);
         for request in [Request::up(), Request::restart()] {
             let outcome = pursue(&it.unit, &request);
-            assert_eq!(outcome.why(), Some(Cause::Exited), "{service}: {outcome:?}");
+            assert_eq!(outcome.why(), Some(cause), "{service}: {outcome:?}");
             let facts = outcome.status().unwrap().facts().unwrap();
             assert_eq!(facts.last_exit, exit, "{service}: {outcome:?}");
         }
     };
-    check("ExecStart=/nonexistent\n", LastExit::Exited { code: 203 });
-    check("Type=oneshot\nExecStart=/bin/sh -c 'exit 3'\n", LastExit::Exited { code: 3 });
-    check("Type=notify\nExecStart=/bin/sh -c 'exit 4'\n", LastExit::Exited { code: 4 });
+    check("ExecStart=/nonexistent\n", Cause::NotExecuted, LastExit::Exited { code: 203 });
+    check(
+        "Type=oneshot\nExecStart=/bin/sh -c 'exit 3'\n",
+        Cause::Exited,
+        LastExit::Exited { code: 3 },
+    );
+    check(
+        "Type=notify\nExecStart=/bin/sh -c 'exit 4'\n",
+        Cause::Exited,
+        LastExit::Exited { code: 4 },
+    );
     let it = Fixture::with(manager, "ConditionPathExists=/nonexistent\n", SLEEP);
     let outcome = pursue(&it.unit, &Request::up());
     assert_eq!(outcome.kind(), OutcomeKind::Skipped, "{outcome:?}");

@@ -1,0 +1,39 @@
+//! Arguments of the commands that are about systemd's units alone.
+
+use std::ffi::OsString;
+
+/// Units; none where all are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Units {
+    /// Units; all that failed without a name
+    #[arg(value_name = "UNIT")]
+    pub(crate) units: Vec<OsString>,
+}
+
+/// Units that must be named.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NamedUnits {
+    /// Units
+    #[arg(required = true, value_name = "UNIT")]
+    pub(crate) units: Vec<OsString>,
+}
+
+/// Arguments of `escape`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Escape {
+    /// Texts, or with --unescape parts of names
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) texts: Vec<String>,
+    /// They are paths: no `/` in front and at the end
+    #[arg(short, long)]
+    pub(crate) path: bool,
+    /// Print whole names: instances of this template
+    #[arg(long, value_name = "UNIT", conflicts_with_all = ["suffix", "unescape"])]
+    pub(crate) template: Option<String>,
+    /// Print whole names: with this ending, as in service or mount
+    #[arg(long, value_name = "TYPE", conflicts_with = "unescape")]
+    pub(crate) suffix: Option<String>,
+    /// The other way round
+    #[arg(short, long)]
+    pub(crate) unescape: bool,
+}
