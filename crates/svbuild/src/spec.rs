@@ -351,6 +351,22 @@ impl Service {
     }
 }
 
+/// By name, in their order.
+impl IntoIterator for Definitions {
+    type Item = (String, Service);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Service>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.service.into_iter()
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, Service)> for Definitions {
+    fn from_iter<I: IntoIterator<Item = (N, Service)>>(services: I) -> Self {
+        Self { service: services.into_iter().map(|(name, it)| (name.into(), it)).collect() }
+    }
+}
+
 impl Definitions {
     /// Adds a service.
     #[must_use]

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // `DevTree::named("blog")` would be there the next time.
     let mut tree = DevTree::temporary()?;
     for name in ["db", "web"] {
-        tree.add(&Definition::new(name, ["sh", "-c", "echo hello; exec sleep 1000"]))?;
+        tree.add(Definition::new(name, ["sh", "-c", "echo hello; exec sleep 1000"]))?;
     }
     tree.start(soon())?;
     for name in ["db", "web"] {

@@ -165,32 +165,55 @@ impl Kit {
         Ok(number)
     }
 
-    /// Starts a service and waits until it is ready. One of the same name is changed and started again.
+    /// Starts a service and waits until it is ready: a [`Spec`], or a name and a [`svbuild::Service`]. One of the same name is changed and started again.
     ///
     /// # Errors
     ///
     /// [`KitError::Died`] if it ends before it is ready, [`KitError::NotReady`] at the deadline; both have
     /// the last lines of its log. [`KitError::Tree`] for what stands in the way of starting it.
-    pub fn start(&mut self, spec: Spec, deadline: Instant) -> Result<Service, KitError> {
+    pub fn start(&mut self, spec: impl Into<Spec>, deadline: Instant) -> Result<Service, KitError> {
+        let spec = spec.into();
         let name = spec.name().to_owned();
         self.enable(spec, deadline)?;
         self.wait_ready(&name, deadline)
     }
 
-    /// Starts services at once and waits until all are ready. They come back in the order of `specs`.
+    /// Starts services and waits until all are ready. They come back in the order of `specs`. One that is
+    /// to start after others of them (`after`) is started when those are ready; the others start at once.
+    /// [`svbuild::Definitions`] are services, too: a test starts what production runs.
     ///
     /// # Errors
     ///
     /// As [`Kit::start`], for the first one in the order of `specs` of which it is true.
-    pub fn start_all(
+    pub fn start_all<S: Into<Spec>>(
         &mut self,
-        specs: impl IntoIterator<Item = Spec>,
+        specs: impl IntoIterator<Item = S>,
         deadline: Instant,
     ) -> Result<Vec<Service>, KitError> {
-        let mut names = Vec::new();
-        for spec in specs {
-            names.push(spec.name().to_owned());
-            self.enable(spec, deadline)?;
+        let mut waiting: Vec<Spec> = specs.into_iter().map(Into::into).collect();
+        let names: Vec<String> = waiting.iter().map(|spec| spec.name().to_owned()).collect();
+        while !waiting.is_empty() {
+            let is_left = |name: &String| waiting.iter().any(|spec| spec.name() == name);
+            let waits =
+                |spec: &Spec| spec.after().iter().any(|it| it != spec.name() && is_left(it));
+            let (later, mut now): (Vec<Spec>, Vec<Spec>) = waiting.iter().cloned().partition(waits);
+            if now.is_empty() {
+                // A circle: definitions that were checked have none. One begins.
+                now = later;
+                waiting = Vec::new();
+            } else {
+                waiting = later;
+            }
+            for spec in &now {
+                for name in spec.after() {
+                    if self.specs.contains_key(name) {
+                        self.wait_ready(name, deadline)?;
+                    }
+                }
+            }
+            for spec in now {
+                self.enable(spec, deadline)?;
+            }
         }
         names.iter().map(|name| self.wait_ready(name, deadline)).collect()
     }
@@ -258,7 +281,7 @@ impl Kit {
     /// As [`Kit::start`].
     pub fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
         let service = self.service(name)?;
-        let ready = self.specs.get(name).map_or(Ready::Up, |spec| spec.criterion().clone());
+        let ready = self.specs.get(name).map_or(Ok(Ready::Up), Spec::criterion)?;
         let mut watch = WatchSet::new().map_err(crate::TreeError::from)?;
         watch.add(service.clone()).map_err(crate::TreeError::from)?;
         let (mut first, mut seen) = (None, None);
@@ -329,11 +352,11 @@ impl Kit {
     fn enable(&mut self, spec: Spec, deadline: Instant) -> Result<(), KitError> {
         let name = spec.name().to_owned();
         let hears = matches!(self.tree.chosen_engine(), Engine::Embedded | Engine::S6Svscan);
-        if matches!(spec.criterion(), Ready::Fd(_)) && !hears {
+        if matches!(spec.criterion()?, Ready::Fd(_)) && !hears {
             return Err(KitError::NoReadiness { name, engine: self.tree.chosen_engine() });
         }
         let is_new = !self.specs.contains_key(&name);
-        self.tree.add(&spec.definition())?;
+        self.tree.add(spec.definition())?;
         self.specs.insert(name.clone(), spec);
         if is_new {
             self.tree.enable(&name, deadline)?;

@@ -4,7 +4,7 @@
 //! | file            | for                                                     |
 //! |-----------------|---------------------------------------------------------|
 //! | `base.rs`       | the directories                                         |
-//! | `definition.rs` | a service directory from a program and its surroundings |
+//! | `definition.rs` | a service directory from a definition |
 //! | `engine.rs`     | engines, and the process that becomes one               |
 //! | `keep.rs`, `keep/` | the keeper's process                                   |
 //! | `owner.rs` `wire.rs` | asking it                                          |
@@ -49,7 +49,7 @@ pub use self::{
 ///
 /// let soon = || Instant::now() + Duration::from_secs(10);
 /// let mut tree = DevTree::named("blog");
-/// tree.add(&Definition::new("web", ["python3", "-m", "http.server", "8080"]))?;
+/// tree.add(Definition::new("web", ["python3", "-m", "http.server", "8080"]))?;
 /// tree.start(soon())?;
 /// tree.enable("web", soon())?;
 /// println!("sv status {}", tree.services_dir().join("web").display());
@@ -271,13 +271,14 @@ impl DevTree {
     ///
     /// # Errors
     ///
-    /// [`TreeError::BadDefinition`], before anything is written; [`TreeError::Io`]; those of
+    /// [`TreeError::BadDefinition`] and [`TreeError::Unbuildable`], before anything is written; [`TreeError::Io`]; those of
     /// [`ensure`](Self::ensure).
-    pub fn add(&mut self, definition: &Definition) -> Result<Service, TreeError> {
+    pub fn add(&mut self, definition: impl Into<Definition>) -> Result<Service, TreeError> {
+        let definition = definition.into();
         self.ensure()?;
         let (services, log) = (self.services_dir(), self.log(definition.name()));
         let owner = &mut self.owner;
-        let dir = definition.write(&services, &log, &mut |from, to| match owner {
+        let dir = definition.write(self.engine, &services, &log, &mut |from, to| match owner {
             Some(owner) => {
                 let install = Message::new("install").with(from).with(to);
                 owner.ask(&install, &["installed"], Instant::now() + OPENING, "write in").map(drop)

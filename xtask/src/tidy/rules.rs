@@ -45,7 +45,7 @@ pub(super) static TABLE: [Rule; 10] = [
     Rule {
         name: "svdevtree",
         arrows: &["svclient", "svbuild", "svproto"],
-        ceiling: Some(21),
+        ceiling: Some(33),
         words: &SVDEVTREE,
         ..FREE
     },

@@ -1,16 +1,26 @@
 //! What a test says of a service.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+};
 
-use super::{EXIT, Ready};
+use svbuild::{Service, spec};
+
+use super::{EXIT, KitError, Ready};
 use crate::{Definition, Engine};
 
 /// A service of a test: a [`Definition`], and when it counts as ready.
+///
+/// [`Kit::start`](super::Kit::start) takes whatever becomes one: this, a [`Definition`], or a name and a
+/// [`svbuild::Service`], as production has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Spec {
     definition: Definition,
-    ready: Ready,
+    /// `None`: as the definition says.
+    ready: Option<Ready>,
 }
 
 impl Spec {
@@ -23,9 +33,9 @@ impl Spec {
         Definition::new(name, argv).into()
     }
 
-    /// When it counts as ready.
+    /// When it counts as ready, instead of what its definition says (`ready`), or of having a process.
     pub fn ready(mut self, ready: Ready) -> Self {
-        self.ready = ready;
+        self.ready = Some(ready);
         self
     }
 
@@ -35,7 +45,7 @@ impl Spec {
     }
 
     /// As [`Definition::env`].
-    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+    pub fn env(self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
         Self { definition: self.definition.env(name, value), ..self }
     }
 
@@ -65,32 +75,76 @@ impl Spec {
         self.definition.name()
     }
 
-    pub(super) const fn criterion(&self) -> &Ready {
-        &self.ready
+    /// What is to be started before it.
+    pub(super) fn after(&self) -> &[String] {
+        self.definition.after()
+    }
+
+    /// When it counts as ready.
+    pub(super) fn criterion(&self) -> Result<Ready, KitError> {
+        if let Some(ready) = &self.ready {
+            return Ok(ready.clone());
+        }
+        Ok(match self.definition.readiness() {
+            None => Ready::Up,
+            Some(spec::Ready::Fd(number)) => Ready::Fd(*number),
+            Some(spec::Ready::Tcp(place)) => Ready::Tcp(addr(place)?),
+            Some(spec::Ready::Http(url)) => {
+                let rest = url.strip_prefix("http://").unwrap_or(url);
+                let end = rest.find('/').unwrap_or(rest.len());
+                let (place, path) = rest.split_at(end);
+                let path = if path.is_empty() { "/" } else { path };
+                // Without a port it is that of HTTP.
+                let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+                let place = if has_port { place.to_owned() } else { format!("{place}:80") };
+                Ready::Http { addr: addr(&place)?, path: path.to_owned() }
+            }
+            Some(spec::Ready::Command(argv)) => {
+                Ready::command(argv.iter().map(|word| word.as_os_str().to_owned()))
+            }
+        })
     }
 
     /// Whether the kit hears how it ended.
     pub(super) fn tells_exit(&self, engine: Engine) -> bool {
-        engine != Engine::Svscan && !self.definition.has_file("finish")
+        engine != Engine::Svscan && !self.definition.has_finish()
     }
 
     /// With the files that the kit needs.
     pub(super) fn definition(&self) -> Definition {
         let mut definition = self.definition.clone();
-        if let Ready::Fd(number) = self.ready {
+        if let Some(Ready::Fd(number)) = self.ready {
             definition = definition.file(svproto::files::NOTIFICATION_FD, format!("{number}\n"));
         }
-        if !definition.has_file("finish") {
-            let finish =
-                format!("#!/bin/sh\necho \"$1 $2\" >.{EXIT}.new && mv .{EXIT}.new {EXIT}\n");
-            definition = definition.script("finish", finish);
-        }
-        definition
+        let finish = format!("#!/bin/sh\necho \"$1 $2\" >.{EXIT}.new && mv .{EXIT}.new {EXIT}\n");
+        definition.script_otherwise("finish", finish)
     }
+}
+
+/// The address that `HOST:PORT` stands for.
+fn addr(place: &str) -> Result<SocketAddr, KitError> {
+    let all = place.to_socket_addrs().map_err(|error| KitError::io("find", place, error))?;
+    // A server of a test listens on 127.0.0.1 as a rule, where `localhost` may be ::1 as well.
+    let all: Vec<_> = all.collect();
+    let first = all.iter().find(|addr| addr.is_ipv4()).or(all.first());
+    first.copied().ok_or_else(|| KitError::io("find", place, std::io::ErrorKind::NotFound.into()))
 }
 
 impl From<Definition> for Spec {
     fn from(definition: Definition) -> Self {
-        Self { definition, ready: Ready::Up }
+        Self { definition, ready: None }
+    }
+}
+
+/// A copy.
+impl From<&Definition> for Spec {
+    fn from(definition: &Definition) -> Self {
+        definition.clone().into()
+    }
+}
+
+impl<N: Into<String>> From<(N, Service)> for Spec {
+    fn from(named: (N, Service)) -> Self {
+        Definition::from(named).into()
     }
 }

@@ -1,4 +1,4 @@
-//! A service as a program with its surroundings, and the service directory made of it.
+//! A service of a tree: a definition of `svbuild` under its name, and the service directory made of it.
 
 use std::{
     collections::BTreeMap,
@@ -12,34 +12,67 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::error::TreeError;
+use svbuild::{
+    Definitions, Language, Options, Service, Target,
+    plan::{Entry, Unit},
+    spec::{Ready, Restart, Stream, Word},
+};
+use svproto::files::{Kind, TABLE};
 
-/// What to run: argv byte for byte, never a shell line.
+use super::{engine::Engine, error::TreeError};
+
+/// A service of a tree: [`svbuild::Service`], as a file of definitions has it, and its name.
 ///
-/// For what a definition does not say, put files beside it: `finish`, `down`, `timeout-kill`,
-/// `control/t`, ... ([`Definition::file`], [`Definition::script`]). Or write a service directory into
-/// [`DevTree::services_dir`](super::DevTree::services_dir) by other means: definitions of the crate
-/// `svbuild` go there with `definitions.render(target, options)?.write(&tree.services_dir())?`.
+/// It is rendered for the engine's suite as `svctl build` does it for the production. What it writes goes to
+/// the tree's log of it instead of a logger (`log`), and to start it after others (`after`) is the caller's affair.
+/// For what a definition does not say, put files beside it ([`Definition::file`], [`Definition::script`]).
+///
+/// ```
+/// use svdevtree::Definition;
+///
+/// let text = "[service.web]\nexec = ['/srv/web/server', '--port', '8080']\numask = '022'\n";
+/// let mut definitions = svbuild::Definitions::from_toml(text).unwrap();
+/// let web = definitions.service.remove("web").unwrap();
+/// let web: Definition = ("web", web).into();
+/// assert_eq!(web.name(), "web");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Definition {
     name: String,
-    argv: Vec<OsString>,
-    env: BTreeMap<OsString, Option<OsString>>,
-    cwd: Option<PathBuf>,
+    service: Service,
+    unset: Vec<OsString>,
     files: BTreeMap<PathBuf, (Vec<u8>, u32)>,
+    /// Files for what nothing else is there.
+    otherwise: BTreeMap<PathBuf, (Vec<u8>, u32)>,
+}
+
+impl<N: Into<String>> From<(N, Service)> for Definition {
+    fn from((name, service): (N, Service)) -> Self {
+        let (files, otherwise) = (BTreeMap::new(), BTreeMap::new());
+        Self { name: name.into(), service, unset: Vec::new(), files, otherwise }
+    }
+}
+
+/// A copy.
+impl From<&Definition> for Definition {
+    fn from(definition: &Definition) -> Self {
+        definition.clone()
+    }
 }
 
 impl Definition {
     /// A service of this name, and the words that run it. The first is looked for in `PATH`, or is a
     /// path; a relative one counts from the directory in which this program runs.
-    pub fn new<Word: Into<OsString>>(
+    pub fn new<W: Into<OsString>>(
         name: impl Into<String>,
-        argv: impl IntoIterator<Item = Word>,
+        argv: impl IntoIterator<Item = W>,
     ) -> Self {
-        let argv = argv.into_iter().map(Into::into).collect();
-        let (env, cwd, files) = (BTreeMap::new(), None, BTreeMap::new());
-        Self { name: name.into(), argv, env, cwd, files }
+        let mut argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
+        if let Some(program) = argv.first_mut().filter(|it| it.as_bytes().contains(&b'/')) {
+            *program = absolute(program);
+        }
+        (name, Service::new(argv)).into()
     }
 
     /// Its name, which is that of its directory.
@@ -50,42 +83,63 @@ impl Definition {
 
     /// One more word.
     pub fn arg(mut self, word: impl Into<OsString>) -> Self {
-        self.argv.push(word.into());
+        self.service.exec.push(word.into().into());
         self
     }
 
     /// A variable of its environment; the others are those of this program.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.env.insert(name.into(), Some(value.into()));
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
+        self.service.env.insert(name.into(), value.into().into());
         self
     }
 
     /// A variable that is not to be in its environment.
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.env.insert(name.into(), None);
+        self.unset.push(name.into());
         self
     }
 
-    /// Where it runs; by default in its service directory.
+    /// Where it runs; by default in its service directory. A relative path counts from the directory in
+    /// which this program runs.
     pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.cwd = Some(dir.into());
+        self.service.cwd = Some(absolute(dir.into().as_os_str()).into());
         self
     }
 
-    /// A file in the service directory, of mode 0600.
+    /// A file in the service directory, of mode 0600; takes the place of one that the definition makes.
     pub fn file(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.into(), (content.into(), 0o600));
         self
     }
 
-    /// A file in the service directory that can be executed, of mode 0700.
+    /// The same for one that can be executed, of mode 0700.
     pub fn script(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.into(), (content.into(), EXECUTABLE));
         self
     }
 
-    pub(crate) fn has_file(&self, path: &str) -> bool {
-        self.files.contains_key(Path::new(path))
+    /// A script where neither the definition nor a file of it makes one.
+    pub(crate) fn script_otherwise(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.otherwise.insert(path.into(), (content.into(), EXECUTABLE));
+        self
+    }
+
+    /// Whether something of its own is run after each end.
+    pub(crate) fn has_finish(&self) -> bool {
+        let service = &self.service;
+        self.files.contains_key(Path::new("finish"))
+            || !service.finish.is_empty()
+            || service.restart != Restart::default()
+    }
+
+    /// How it is known that it is ready, where the definition says so.
+    pub(crate) const fn readiness(&self) -> Option<&Ready> {
+        self.service.ready.as_ref()
+    }
+
+    /// What is to be started before it.
+    pub(crate) fn after(&self) -> &[String] {
+        &self.service.after
     }
 
     fn bad(&self, why: &'static str) -> TreeError {
@@ -96,6 +150,7 @@ impl Definition {
     /// executed is put in place by `install`, which gets a file and a path for a copy of it.
     pub(super) fn write(
         &self,
+        engine: Engine,
         services: &Path,
         log: &Path,
         install: &mut dyn FnMut(&Path, &Path) -> Result<(), TreeError>,
@@ -106,80 +161,91 @@ impl Definition {
         if !is_name {
             return Err(self.bad("a name is no path and does not begin with a dot"));
         }
-        let run = self.run(log)?;
+        let mut entries = self.render(engine, log)?;
         let plain =
             |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
         if !self.files.keys().all(|path| plain(path) && !path.as_os_str().is_empty()) {
             return Err(self.bad("a file of it is not in its directory"));
         }
+        for (path, file) in &self.otherwise {
+            entries.entry(path.clone()).or_insert_with(|| file.clone());
+        }
+        entries.extend(self.files.clone());
+        let run = entries.remove(Path::new("run"));
         let dir = services.join(&self.name);
         make_dir(&dir)?;
-        for (path, (content, mode)) in &self.files {
+        for (path, (content, mode)) in &entries {
             let path = dir.join(path);
             if let Some(parent) = path.parent() {
                 make_dir(parent)?;
             }
             put(&path, content, *mode, install)?;
         }
-        put(&dir.join("run"), &run, EXECUTABLE, install)?;
+        // What an earlier definition had made and this one does not.
+        for known in TABLE.iter().filter(|known| known.made_with.is_none() && known.path != "run") {
+            if known.kind != Kind::Directory && !entries.contains_key(Path::new(known.path)) {
+                let path = dir.join(known.path);
+                if path.symlink_metadata().is_ok_and(|data| data.is_file()) {
+                    fs::remove_file(&path)
+                        .map_err(|error| TreeError::io("remove", &path, error))?;
+                }
+            }
+        }
+        if let Some((content, _)) = run {
+            put(&dir.join("run"), &content, EXECUTABLE, install)?;
+        }
         Ok(dir)
     }
 
-    /// Words quoted for sh; what they mean there is what they were.
-    fn run(&self, log: &Path) -> Result<Vec<u8>, TreeError> {
-        let quote = |word: &OsStr| {
-            shlex::bytes::try_quote(word.as_bytes())
-                .map(std::borrow::Cow::into_owned)
-                .map_err(|_| self.bad("there is a NUL in it"))
+    /// The files of its directory, with their modes.
+    fn render(
+        &self,
+        engine: Engine,
+        log: &Path,
+    ) -> Result<BTreeMap<PathBuf, (Vec<u8>, u32)>, TreeError> {
+        let mut service = self.service.clone();
+        (service.log, service.after) = (None, Vec::new());
+        if matches!(service.stdout, None | Some(Stream::Inherit)) {
+            service.stdout = Some(Stream::File(log.to_owned()));
+        }
+        if matches!(service.stderr, None | Some(Stream::Inherit)) {
+            service.stderr = Some(Stream::Stdout);
+        }
+        if !self.unset.is_empty() {
+            let mut words = vec![Word::from("env")];
+            words
+                .extend(self.unset.iter().flat_map(|name| [Word::from("-u"), name.clone().into()]));
+            words.append(&mut service.exec);
+            service.exec = words;
+        }
+        let target = match engine {
+            Engine::Embedded => Target::Embedded,
+            Engine::Runsvdir => Target::Runit,
+            Engine::Svscan => Target::Daemontools,
+            Engine::S6Svscan => Target::S6,
         };
-        let mut run = b"#!/bin/sh\nexec >>".to_vec();
-        run.extend(quote(log.as_os_str())?);
-        run.extend(b" 2>&1\n");
-        for (name, value) in &self.env {
-            if !is_variable(name) {
-                return Err(self.bad("a name of a variable has letters, digits and _ only"));
-            }
-            match value {
-                Some(value) => {
-                    run.extend([b"export ", name.as_bytes(), b"="].concat());
-                    run.extend(quote(value)?);
+        let options = Options { language: Language::Sh, ..Options::default() };
+        let plan = Definitions::default().with(&self.name, service).render(target, options);
+        let fail = |source| TreeError::Unbuildable { name: self.name.clone(), source };
+        let mut files = BTreeMap::new();
+        for unit in plan.map_err(fail)?.units.into_values() {
+            let Unit::Directory(entries) = unit else { continue };
+            files.extend(entries.into_iter().filter_map(|(path, entry)| match entry {
+                Entry::File(file) => {
+                    let mode = if file.mode & 0o100 == 0 { 0o600 } else { EXECUTABLE };
+                    Some((path, (file.bytes, mode)))
                 }
-                None => run.extend([b"unset ", name.as_bytes()].concat()),
-            }
-            run.push(b'\n');
+                // Made for what is in it.
+                Entry::Directory { .. } | Entry::Link(_) => None,
+            }));
         }
-        if let Some(cwd) = &self.cwd {
-            let cwd = absolute(cwd.as_os_str());
-            run.extend(b"cd ");
-            run.extend(quote(&cwd)?);
-            run.extend(b" || exit 111\n");
-        }
-        run.extend(b"exec");
-        let (program, words) =
-            self.argv.split_first().ok_or_else(|| self.bad("it runs nothing"))?;
-        if program.is_empty() || program.as_bytes().starts_with(b"-") {
-            return Err(self.bad("its first word is no program"));
-        }
-        let program =
-            if program.as_bytes().contains(&b'/') { absolute(program) } else { program.clone() };
-        for word in std::iter::once(&program).chain(words) {
-            run.push(b' ');
-            run.extend(quote(word)?);
-        }
-        run.push(b'\n');
-        Ok(run)
+        Ok(files)
     }
 }
 
 /// The path from the root, as this program sees it.
 fn absolute(path: &OsStr) -> OsString {
     std::path::absolute(path).map_or_else(|_| path.to_owned(), PathBuf::into_os_string)
-}
-
-fn is_variable(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    bytes.iter().all(is_word) && bytes.first().is_some_and(|first| !first.is_ascii_digit())
 }
 
 fn make_dir(dir: &Path) -> Result<(), TreeError> {
@@ -234,8 +300,20 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn text(definition: &Definition) -> String {
-        String::from_utf8(definition.run(Path::new("/logs/web")).unwrap()).unwrap()
+    /// The files that are written for a service.
+    fn written(definition: &Definition, engine: Engine) -> BTreeMap<String, String> {
+        let place = tempfile::tempdir().unwrap();
+        let copy = &mut |from: &Path, to: &Path| {
+            fs::copy(from, to).map(drop).map_err(|error| TreeError::io("write", to, error))
+        };
+        let dir = definition.write(engine, place.path(), Path::new("/logs/web"), copy).unwrap();
+        let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+        let text = |path: PathBuf| fs::read_to_string(path).unwrap();
+        entries.map(|it| (it.file_name().into_string().unwrap(), text(it.path()))).collect()
+    }
+
+    fn run(definition: &Definition) -> String {
+        written(definition, Engine::Embedded).remove("run").unwrap()
     }
 
     #[test]
@@ -244,16 +322,57 @@ mod tests {
             .env("PORT", "80 80")
             .env_remove("HOME")
             .cwd("/srv/www");
-        let expected = "#!/bin/sh\nexec >>/logs/web 2>&1\nunset HOME\nexport PORT='80 80'\n\
-                        cd /srv/www || exit 111\nexec server --root '/my site' \"it's\" '$HOME'\n";
-        assert_eq!(text(&definition), expected);
+        let run = run(&definition);
+        for part in
+            ["/logs/web", "PORT='80 80'", "cd /srv/www", "env -u HOME server --root '/my site'"]
+        {
+            assert!(run.contains(part), "{part}: {run}");
+        }
+        assert!(run.trim_end().ends_with("'$HOME'"), "{run}");
     }
 
     #[test]
     fn a_path_that_is_relative_counts_from_here() {
         let here = std::env::current_dir().unwrap();
         let expected = format!("exec {}/bin/server\n", here.display());
-        assert!(text(&Definition::new("web", ["bin/server"])).ends_with(&expected));
+        let run = run(&Definition::new("web", ["bin/server"]));
+        assert!(run.ends_with(&expected), "{run}");
+    }
+
+    #[test]
+    fn a_definition_is_rendered_for_the_suite_of_each_engine() {
+        let text = "[service.web]\nexec = ['/bin/server']\numask = '027'\nready.fd = 4\nafter = ['db']\n\
+                    stop.kill_after = '2s'\nlog = {}\n[service.db]\nexec = ['/bin/db']\n";
+        let definitions = Definitions::from_toml(text).unwrap();
+        let web = definitions.service.get("web").unwrap().clone();
+        for engine in [Engine::Embedded, Engine::S6Svscan] {
+            let files = written(&("web", web.clone()).into(), engine);
+            assert!(files.get("run").unwrap().contains("umask 027"), "{files:?}");
+            assert_eq!(files.get("notification-fd").map(String::as_str), Some("4\n"));
+            assert_eq!(files.get("timeout-kill").map(String::as_str), Some("2000\n"));
+        }
+        // What a suite cannot do is refused, as `svctl build` refuses it.
+        let refused = Definition::from(("web", web)).render(Engine::Svscan, Path::new("/log"));
+        let error = refused.unwrap_err();
+        assert!(matches!(error, TreeError::Unbuildable { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_an_earlier_definition_had_made_goes() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |definition: &Definition| {
+            let copy = &mut |from: &Path, to: &Path| {
+                fs::copy(from, to).map(drop).map_err(|error| TreeError::io("write", to, error))
+            };
+            definition.write(Engine::Embedded, place.path(), Path::new("/log"), copy).unwrap()
+        };
+        let web = || Service::new(["/bin/server"]);
+        let dir = write(&("web", web().down().finish(["/bin/true"])).into());
+        fs::write(dir.join("of-its-own"), "").unwrap();
+        assert!(dir.join("down").exists() && dir.join("finish").exists());
+        write(&("web", web()).into());
+        assert!(!dir.join("down").exists() && !dir.join("finish").exists());
+        assert!(dir.join("run").exists() && dir.join("of-its-own").exists());
     }
 
     #[test]
@@ -274,9 +393,15 @@ mod tests {
             good().file("", ""),
         ];
         for definition in bad {
-            let error =
-                definition.write(place.path(), Path::new("/log"), &mut |_, _| Ok(())).unwrap_err();
-            assert!(matches!(error, TreeError::BadDefinition { .. }), "{definition:?}: {error}");
+            let engine = Engine::Embedded;
+            let write =
+                definition.write(engine, place.path(), Path::new("/log"), &mut |_, _| Ok(()));
+            let error = write.unwrap_err();
+            assert_eq!(
+                error.kind(),
+                super::super::TreeErrorKind::BadDefinition,
+                "{definition:?}: {error}"
+            );
         }
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }

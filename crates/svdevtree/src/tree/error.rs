@@ -97,6 +97,14 @@ pub enum TreeError {
         /// What is wrong.
         why: &'static str,
     },
+    /// A definition that the engine's suite cannot carry out, or that says what none may.
+    #[error("cannot define `{name}`")]
+    Unbuildable {
+        /// The service.
+        name: String,
+        /// What is wrong, or what the suite cannot express.
+        source: svbuild::Error,
+    },
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -187,7 +195,7 @@ impl TreeError {
             Self::EngineEnded { .. } | Self::KeeperKilled { .. } => TreeErrorKind::Gone,
             Self::NotStarted { .. } => TreeErrorKind::NotStarted,
             Self::Deadline { .. } => TreeErrorKind::Deadline,
-            Self::BadDefinition { .. } => TreeErrorKind::BadDefinition,
+            Self::BadDefinition { .. } | Self::Unbuildable { .. } => TreeErrorKind::BadDefinition,
             Self::Io { .. } => TreeErrorKind::Io,
             Self::Client(_) => TreeErrorKind::Client,
         }

@@ -11,6 +11,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use svbuild::Definitions;
 use svclient::{Request, pursue};
 use svdevtree::{
     Engine, TreeError,
@@ -313,4 +314,51 @@ fn an_engine_that_cannot_hear_is_not_asked() {
     let error = kit.start(shell("web", "exec sleep 1000").ready(Ready::fd(3)), soon()).unwrap_err();
     assert_eq!(error.kind(), KitErrorKind::NoReadiness);
     assert!(error.hint().is_some());
+}
+
+/// What production builds from a file, word for word.
+const DEFINITIONS: &str = r#"
+[service.web]
+exec = ["/bin/sh", "-c", "umask > \"$NOTES/web\"; cat \"$NOTES/db\" >> \"$NOTES/web\"; echo >&3; exec sleep 1000"]
+umask = "027"
+after = ["db"]
+ready = { fd = 3 }
+log = { max_files = 3 }
+[service.db]
+exec = ["/bin/sh", "-c", "sleep 0.2; echo db > \"$NOTES/db\"; exec sleep 1000"]
+ready = { command = ["/bin/sh", "-c", "test -s \"$NOTES/db\""] }
+"#;
+
+#[test]
+fn a_test_runs_what_production_runs() {
+    let mut kit = Kit::new().unwrap();
+    let notes = kit.dir();
+    // The only thing that a test has to say besides: where its own files are.
+    let definitions = Definitions::from_toml(DEFINITIONS).unwrap().into_iter();
+    let notes_of = |(name, mut service): (String, svbuild::Service)| {
+        service = service.env("NOTES", notes.clone());
+        if name == "db" {
+            let seen = format!("test -s {}/db", notes.display());
+            service.ready = Some(svbuild::spec::Ready::Command(
+                ["/bin/sh", "-c", &seen].map(Into::into).into(),
+            ));
+        }
+        (name, service)
+    };
+    let services = kit.start_all(definitions.map(notes_of), soon()).unwrap();
+    let names: Vec<_> = services.iter().map(svclient::Service::name).collect();
+    assert_eq!(names, ["db", "web"]);
+    // It waited for db, and has the mask and the readiness of its definition.
+    assert_eq!(fs::read_to_string(notes.join("web")).unwrap(), "0027\ndb\n");
+    let web = kit.service("web").unwrap().status().unwrap();
+    assert_eq!(web.reading.facts().unwrap().readiness.is_ready(), Some(true));
+    // One alone, by its name.
+    let once = svbuild::Service::new(["/bin/sh", "-c", "echo said; exec sleep 1000"]);
+    kit.start(("alone", once), soon()).unwrap();
+    until("its word", || (kit.log("alone") == "said\n").then_some(()));
+    // What the suite cannot do is refused as for production.
+    let root = svbuild::Service::new(["/bin/true"]).root("/srv");
+    let refused = kit.start(("jailed", root), soon()).unwrap_err();
+    let why = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
+    assert!(refused.to_string().contains("jailed") && why.contains("root"), "{refused}: {why}");
 }

@@ -84,8 +84,8 @@ fn begins_serves_and_ends(engine: Engine) {
     let place = Place::new();
     let mut tree = place.tree(engine);
     assert_eq!(tree.services().unwrap(), []);
-    tree.add(&place.definition("web")).unwrap();
-    tree.add(&place.definition("worker")).unwrap();
+    tree.add(place.definition("web")).unwrap();
+    tree.add(place.definition("worker")).unwrap();
 
     // Enabled before there is an engine: it starts with it.
     let enabled = tree.enable("web", soon()).unwrap();
@@ -243,7 +243,7 @@ fn what_does_not_end_in_time_is_killed_and_counted() {
     let place = Place::new();
     let mut tree = place.tree(Engine::Embedded).grace(Duration::from_millis(100));
     let script = format!("trap '' TERM; exec sleep 1000000.{}", place.token);
-    tree.add(&Definition::new("deaf", ["/bin/sh", "-c", &script])).unwrap();
+    tree.add(Definition::new("deaf", ["/bin/sh", "-c", &script])).unwrap();
     tree.enable("deaf", soon()).unwrap();
     tree.start(soon()).unwrap();
     until("deaf", || {
@@ -261,7 +261,7 @@ fn a_tree_that_another_supervisor_has_is_refused() {
     }
     let place = Place::new();
     let mut tree = place.tree(Engine::Embedded);
-    let service = tree.add(&place.definition("web")).unwrap();
+    let service = tree.add(place.definition("web")).unwrap();
     let mut runsv = Command::new("runsv").arg(service.dir()).spawn().unwrap();
     until("runsv", || running(&service));
     let error = tree.start(soon()).unwrap_err();
@@ -288,7 +288,7 @@ fn a_tree_that_another_supervisor_has_is_refused() {
 fn an_engine_that_ends_by_itself_is_told_and_started_again() {
     let place = Place::new();
     let mut tree = place.tree(Engine::Embedded);
-    let web = tree.add(&place.definition("web")).unwrap();
+    let web = tree.add(place.definition("web")).unwrap();
     tree.enable("web", soon()).unwrap();
     tree.start(soon()).unwrap();
     until("web", || running(&web));
@@ -363,7 +363,7 @@ fn of_many_that_start_a_tree_at_once_one_has_it() {
 fn another_program_may_be_the_keeper() {
     let place = Place::new();
     let mut tree = place.tree(Engine::Embedded).keeper(std::env::current_exe().unwrap());
-    let web = tree.add(&place.definition("web")).unwrap();
+    let web = tree.add(place.definition("web")).unwrap();
     tree.enable("web", soon()).unwrap();
     tree.start(soon()).unwrap();
     until("web", || running(&web));
@@ -380,7 +380,7 @@ fn what_forks_faster_than_it_is_listed_ends_too() {
     let file = place.dir.path().join("line");
     fs::write(&file, script).unwrap();
     let begin = format!("sh {} & exec sleep 1000000.{}", file.display(), place.token);
-    tree.add(&Definition::new("line", ["/bin/sh", "-c", &begin])).unwrap();
+    tree.add(Definition::new("line", ["/bin/sh", "-c", &begin])).unwrap();
     tree.enable("line", soon()).unwrap();
     tree.start(soon()).unwrap();
     until("a line", || (place.processes().len() >= 2).then_some(()));
@@ -397,7 +397,7 @@ fn a_temporary_tree_may_be_stopped_and_started() {
     let mut tree = DevTree::temporary_in(place.dir.path()).unwrap();
     let mode = fs::metadata(tree.base()).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode, 0o700);
-    let web = tree.add(&place.definition("web")).unwrap();
+    let web = tree.add(place.definition("web")).unwrap();
     for _ in 0..2 {
         tree.start(soon()).unwrap();
         tree.enable("web", soon()).unwrap();

@@ -95,12 +95,12 @@ fn with_tree(role: &str, base: &Path) {
         let words = [base.parent().unwrap().join("suid"), "--reuid".into(), "0".into()];
         let sleep = ["sleep".to_owned(), format!("1000000.{}", token())];
         let words = words.into_iter().map(PathBuf::into_os_string).chain(sleep.map(Into::into));
-        tree.add(&Definition::new("root", words)).unwrap();
+        tree.add(Definition::new("root", words)).unwrap();
     } else {
         for spec in stubborn() {
             let name = spec.name().to_owned();
             let sleep = format!("1000000.{}", token());
-            tree.add(&Definition::new(name, ["sleep", &sleep])).unwrap();
+            tree.add(Definition::new(name, ["sleep", &sleep])).unwrap();
         }
     }
     for service in tree.services().unwrap() {
