@@ -174,7 +174,7 @@ pub fn definition(data: &[u8]) {
     let again = definitions.to_toml().map(|text| Definitions::from_toml(&text));
     assert_eq!(again.as_ref().ok().and_then(|it| it.as_ref().ok()), Some(&definitions));
     for target in Target::ALL {
-        let lossy = Options { lossy: Lossy::Commented, ..Options::default() };
+        let lossy = Options::new().lossy(Lossy::Commented);
         let strict = definitions.render(target, Options::default());
         match definitions.render(target, lossy) {
             Ok(plan) => match strict {

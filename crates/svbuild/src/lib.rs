@@ -56,4 +56,4 @@ pub use render::{Lossy, Options};
 pub use script::Language;
 pub use spec::{Definitions, Service};
 pub use target::Target;
-pub use write::{Step, Writing, Written};
+pub use write::{WriteReport, WriteStep, Writing};

@@ -14,7 +14,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-pub use diff::{Change, Diff, Difference, What};
+pub use diff::{Change, ChangeKind, Diff, Difference};
 /// What is on disk, for whoever writes there.
 pub(crate) mod disk {
     pub(crate) use super::{
@@ -49,12 +49,12 @@ pub enum Unit {
     /// A single file.
     File(File),
     /// A directory with these entries, by their paths in it.
-    Directory(BTreeMap<PathBuf, Entry>),
+    Directory(BTreeMap<PathBuf, PlanEntry>),
 }
 
 /// An entry of a service directory. Directories above it are made with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum PlanEntry {
     /// A file.
     File(File),
     /// A symbolic link to this.
@@ -145,11 +145,11 @@ impl fmt::Display for Plan {
                     for (path, entry) in entries {
                         let path = Path::new(name).join(path);
                         match entry {
-                            Entry::File(file) => show(f, &path, file)?,
-                            Entry::Link(to) => {
+                            PlanEntry::File(file) => show(f, &path, file)?,
+                            PlanEntry::Link(to) => {
                                 writeln!(f, "{} -> {}", path.display(), to.display())?;
                             }
-                            Entry::Directory { mode } => {
+                            PlanEntry::Directory { mode } => {
                                 writeln!(f, "{}/ {mode:04o}", path.display())?;
                             }
                         }

@@ -27,11 +27,44 @@ use crate::{
 
 /// How to render.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Options {
     /// The language of scripts for s6; the others have `sh`.
     pub language: Language,
     /// What becomes of what the target cannot express.
     pub lossy: Lossy,
+}
+
+impl Options {
+    /// Scripts for s6 in execline, and nothing left out.
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Lossy, Options, Service, Target};
+    ///
+    /// let jailed = Definitions::default().with("web", Service::new(["/bin/web"]).root("/srv"));
+    /// assert!(jailed.render(Target::Embedded, Options::new()).is_err());
+    /// let plan = jailed.render(Target::Embedded, Options::new().lossy(Lossy::Commented))?;
+    /// assert_eq!(plan.gaps[0].key, "root");
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { language: Language::Execline, lossy: Lossy::Refused }
+    }
+
+    /// Sets the language of scripts for s6.
+    #[must_use]
+    pub const fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// Sets what becomes of what the target cannot express.
+    #[must_use]
+    pub const fn lossy(mut self, lossy: Lossy) -> Self {
+        self.lossy = lossy;
+        self
+    }
 }
 
 /// What becomes of what a target cannot express.

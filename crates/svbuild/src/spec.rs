@@ -17,9 +17,10 @@ pub use check::Invalid;
 pub(crate) use check::host_and_port;
 pub use keys::{KEYS, Key, table};
 pub use parse::{Finding, Findings, Span};
-pub use value::{Id, Mode, Signal, Size, Stream, Time, Word};
+pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
 
 /// The services of a file, by name.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definitions {
@@ -43,6 +44,7 @@ macro_rules! setters {
 }
 
 /// One service. The fields are the keys of the file; [`KEYS`] says what each means.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Service {
@@ -98,7 +100,7 @@ pub struct Service {
     pub stderr: Option<Stream>,
     /// `ready`: how it is known that the service is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready: Option<Ready>,
+    pub ready: Option<ReadyCheck>,
     /// `stop`: how it is told to end.
     #[serde(skip_serializing_if = "is_default")]
     pub stop: Stop,
@@ -127,6 +129,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// `io_priority = { class = "best-effort", level = 4 }`.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IoPriority {
@@ -150,6 +153,7 @@ pub enum IoClass {
 }
 
 /// `limits = { … }`: soft limits, as `chpst`, `softlimit` and `s6-softlimit` set them.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -189,9 +193,10 @@ pub struct Limits {
 }
 
 /// `ready = { … }`, with one of these.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ready {
+pub enum ReadyCheck {
     /// `fd`: the service writes a line to this descriptor.
     Fd(u32),
     /// `tcp`: `HOST:PORT` takes a connection.
@@ -203,6 +208,7 @@ pub enum Ready {
 }
 
 /// `stop = { … }`.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stop {
@@ -215,6 +221,7 @@ pub struct Stop {
 }
 
 /// `restart = "…"`.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
@@ -228,6 +235,7 @@ pub enum Restart {
 }
 
 /// `log = { … }`.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
@@ -261,6 +269,7 @@ pub struct Log {
 }
 
 /// `timestamp = "…"`.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timestamp {
@@ -273,8 +282,115 @@ pub enum Timestamp {
     Iso8601,
 }
 
+impl IoPriority {
+    /// This class, at its usual level.
+    #[must_use]
+    pub const fn new(class: IoClass) -> Self {
+        Self { class, level: None }
+    }
+
+    /// Sets the level: 0, the first served, to 7.
+    #[must_use]
+    pub const fn level(mut self, level: u8) -> Self {
+        self.level = Some(level);
+        self
+    }
+}
+
+impl Limits {
+    /// No limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets `data`, `stack`, `locked_memory` and `address_space` in one.
+        memory: Size => |it, size| it.memory = Some(size);
+        /// Sets the address space.
+        address_space: Size => |it, size| it.address_space = Some(size);
+        /// Sets the data segment.
+        data: Size => |it, size| it.data = Some(size);
+        /// Sets the stack.
+        stack: Size => |it, size| it.stack = Some(size);
+        /// Sets memory that cannot be swapped out.
+        locked_memory: Size => |it, size| it.locked_memory = Some(size);
+        /// Sets resident memory.
+        rss: Size => |it, size| it.rss = Some(size);
+        /// Sets the size of files that are written.
+        file_size: Size => |it, size| it.file_size = Some(size);
+        /// Sets the size of cores.
+        core: Size => |it, size| it.core = Some(size);
+        /// Sets the number of open descriptors.
+        files: u32 => |it, number| it.files = Some(number);
+        /// Sets the number of processes of the user.
+        processes: u32 => |it, number| it.processes = Some(number);
+        /// Sets the time on a processor, in whole seconds.
+        cpu: Time => |it, time| it.cpu = Some(time);
+    }
+}
+
+impl Stop {
+    /// By SIGTERM, and never by SIGKILL.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets the signal.
+        signal: Signal => |it, signal| it.signal = Some(signal);
+        /// Sets after how long SIGKILL follows.
+        kill_after: Time => |it, time| it.kill_after = Some(time);
+    }
+}
+
+impl Log {
+    /// A logger as its suite has it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets the log directory.
+        dir: impl Into<PathBuf> => |it, path| it.dir = Some(path.into());
+        /// Sets the size of a file.
+        max_size: Size => |it, size| it.max_size = Some(size);
+        /// Sets how many old files are kept.
+        max_files: u32 => |it, number| it.max_files = Some(number);
+        /// Sets what stands before each line.
+        timestamp: Timestamp => |it, stamp| it.timestamp = stamp;
+        /// Adds a pattern with `-` or `+` in front.
+        filter: impl Into<String> => |it, pattern| it.filter.push(pattern.into());
+        /// Sets whom it runs as.
+        user: impl Into<Id> => |it, id| it.user = Some(id.into());
+        /// Sets its primary group.
+        group: impl Into<Id> => |it, id| it.group = Some(id.into());
+        /// Sets the mode of the directory.
+        mode: u16 => |it, bits| it.mode = Some(Mode(bits));
+    }
+
+    /// Sets the program that each old file goes through.
+    #[must_use]
+    pub fn processor<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.processor = argv.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
 impl Service {
     /// A service that runs this program with these arguments.
+    ///
+    /// ```
+    /// use svbuild::{Service, spec::{Limits, Stop}};
+    ///
+    /// let web = Service::new(["/usr/bin/web", "--port", "8080"])
+    ///     .limits(Limits::new().files(1024))
+    ///     .stop(Stop::new().kill_after("10s".parse()?));
+    /// assert!(web.check("web").is_empty());
+    /// # Ok::<(), svbuild::spec::BadValue>(())
+    /// ```
     pub fn new<W: Into<Word>>(exec: impl IntoIterator<Item = W>) -> Self {
         Self { exec: exec.into_iter().map(Into::into).collect(), ..Self::default() }
     }
@@ -309,7 +425,7 @@ impl Service {
         /// Sets where standard error goes.
         stderr: Stream => |it, stream| it.stderr = Some(stream);
         /// Sets how readiness is known.
-        ready: Ready => |it, ready| it.ready = Some(ready);
+        ready: ReadyCheck => |it, ready| it.ready = Some(ready);
         /// Sets how it is told to end.
         stop: Stop => |it, stop| it.stop = stop;
         /// Sets after which ends it is started again.

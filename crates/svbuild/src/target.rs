@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 use svproto::Dialect;
 
-pub use table::{CAPABILITIES, Row, Support, capabilities};
+pub use table::{CAPABILITIES, Capability, Support, capabilities};
 
 /// For whom a definition is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,14 +74,17 @@ impl From<Dialect> for Target {
     }
 }
 
+/// A name that is no target's. `Display` names those that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a target; known are {}", Target::ALL.map(Target::name).join(", "))]
+pub struct UnknownTarget;
+
 impl FromStr for Target {
-    type Err = String;
+    type Err = UnknownTarget;
 
     /// Takes [`Target::name`], and what [`Dialect`] takes.
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, UnknownTarget> {
         let named = Self::ALL.into_iter().find(|target| target.name() == name);
-        named.or_else(|| name.parse().ok().map(Dialect::into)).ok_or_else(|| {
-            format!("not a target; known are {}", Self::ALL.map(Self::name).join(", "))
-        })
+        named.or_else(|| name.parse().ok().map(Dialect::into)).ok_or(UnknownTarget)
     }
 }

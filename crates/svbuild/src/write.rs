@@ -51,7 +51,7 @@ use crate::{
 /// One operation on the disk, told before it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Step {
+pub struct WriteStep {
     /// The verb, as in "cannot write".
     pub doing: &'static str,
     /// What it is done to.
@@ -60,7 +60,7 @@ pub struct Step {
 
 /// What a write has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WriteReport {
     /// What was different, and is not any more.
     pub diff: Diff,
     /// What was left of a write that did not come to its end, and was brought to one.
@@ -84,7 +84,7 @@ impl Plan {
     /// [`Error::WrongType`], [`Error::TooLarge`], [`Error::OutsideName`], [`Error::Busy`], [`Error::Io`].
     ///
     /// Each unit is as it was or as it is to be; units before it in the plan may be done.
-    pub fn write(&self, dir: &Path) -> Result<Written, Error> {
+    pub fn write(&self, dir: &Path) -> Result<WriteReport, Error> {
         self.begin(dir)?.finish()
     }
 
@@ -106,8 +106,8 @@ impl Plan {
     pub fn write_observed(
         &self,
         dir: &Path,
-        observer: &mut dyn FnMut(&Step) -> io::Result<()>,
-    ) -> Result<Written, Error> {
+        observer: &mut dyn FnMut(&WriteStep) -> io::Result<()>,
+    ) -> Result<WriteReport, Error> {
         Writing::begin(self, dir, Disk::observed(observer))?.finish()
     }
 }
@@ -119,7 +119,7 @@ pub struct Writing<'a> {
     plan: &'a Plan,
     dir: Place,
     disk: Disk<'a>,
-    written: Written,
+    written: WriteReport,
     _alone: Alone,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Writing<'a> {
         plan.check_names()?;
         let dir = disk.reach(dir)?;
         let alone = Alone::in_dir(&dir)?;
-        let mut written = Written::default();
+        let mut written = WriteReport::default();
         for name in plan.units.keys().chain(&plan.removals) {
             if disk.recover(&dir, name)? {
                 written.recovered.push(dir.path().join(name));
@@ -155,7 +155,7 @@ impl<'a> Writing<'a> {
     /// # Errors
     ///
     /// As [`Plan::write`].
-    pub fn finish(mut self) -> Result<Written, Error> {
+    pub fn finish(mut self) -> Result<WriteReport, Error> {
         for (name, unit) in &self.plan.units {
             self.disk.unit(&self.dir, name, unit)?;
         }

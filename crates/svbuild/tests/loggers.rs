@@ -14,7 +14,7 @@ use std::{
 use proptest::prelude::*;
 use svbuild::{
     Definitions, Language, Options, Service, Target,
-    plan::{Entry, Unit},
+    plan::{PlanEntry, Unit},
     spec::{Log, Size, Timestamp},
 };
 use tempfile::TempDir;
@@ -33,10 +33,10 @@ const LOGGERS: [(Target, Language, &str); 4] = [
 fn feed(target: Target, language: Language, log: Log, input: &[u8]) -> TempDir {
     let tree = tempfile::tempdir().unwrap();
     let definitions = Definitions::default().with("web", Service::new(["/bin/true"]).log(log));
-    let plan = definitions.render(target, Options { language, ..Options::default() }).unwrap();
+    let plan = definitions.render(target, Options::new().language(language)).unwrap();
     let Unit::Directory(entries) = &plan.units["web"] else { unreachable!() };
     for (path, entry) in entries.iter().filter(|(path, _)| path.starts_with("log")) {
-        let Entry::File(file) = entry else { unreachable!() };
+        let PlanEntry::File(file) = entry else { unreachable!() };
         let path = tree.path().join(path.strip_prefix("log").unwrap());
         fs::write(&path, &file.bytes).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(file.mode)).unwrap();
@@ -96,7 +96,7 @@ proptest! {
             if !installed(program) {
                 continue;
             }
-            let log = Log { filter: filter.clone(), timestamp, ..Log::default() };
+            let log = filter.iter().fold(Log::new().timestamp(timestamp), Log::filter);
             let tree = feed(target, language, log, input.as_bytes());
             let said = current(tree.path());
             let text = |line: &str| match timestamp {
@@ -120,7 +120,7 @@ fn as_many_old_files_are_kept_as_asked() {
     let input = format!("{}\n", "x".repeat(99)).repeat(2000);
     for (target, language, program) in LOGGERS {
         if installed(program) {
-            let log = Log { max_size: Some(Size(8192)), max_files: Some(3), ..Log::default() };
+            let log = Log::new().max_size(Size(8192)).max_files(3);
             let tree = feed(target, language, log, input.as_bytes());
             assert_eq!(old_files(tree.path()).len(), 3, "{target}");
         }
@@ -134,11 +134,7 @@ fn old_files_go_through_the_processor_word_for_word() {
         if !installed(program) {
             continue;
         }
-        let log = Log {
-            max_size: Some(Size(8192)),
-            processor: vec!["/usr/bin/tr".into(), "x".into(), "'\" $y".into()],
-            ..Log::default()
-        };
+        let log = Log::new().max_size(Size(8192)).processor(["/usr/bin/tr", "x", "'\" $y"]);
         let tree = feed(target, language, log, input.as_bytes());
         let done = old_files(tree.path()).into_iter().filter(|name| {
             let text = fs::read_to_string(tree.path().join("main").join(name)).unwrap();
@@ -154,7 +150,7 @@ fn a_time_for_people_is_utc() {
         if target == Target::Daemontools || !installed(program) {
             continue;
         }
-        let log = Log { timestamp: Timestamp::Iso8601, ..Log::default() };
+        let log = Log::new().timestamp(Timestamp::Iso8601);
         let tree = feed(target, language, log, b"text\n");
         let said = current(tree.path());
         let now = Command::new("date").args(["-u", "+%Y-%m-%d"]).output().unwrap().stdout;

@@ -14,7 +14,7 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        IoClass, IoPriority, KEYS, Limits, Log, Ready, Restart, Size, Stop, Stream, Timestamp,
+        IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Timestamp,
         table,
     },
     target::{CAPABILITIES, Support, capabilities},
@@ -22,7 +22,7 @@ use svbuild::{
 
 mod programs;
 
-const LOSSY: Options = Options { language: svbuild::Language::Execline, lossy: Lossy::Commented };
+const LOSSY: Options = Options::new().lossy(Lossy::Commented);
 
 fn base() -> Service {
     Service::new(["/bin/true"])
@@ -43,7 +43,10 @@ fn limited(change: impl FnOnce(&mut Limits)) -> Service {
 /// For each key services that ask for it, each with one that is the same but for the key.
 fn asking() -> Vec<(&'static str, Service, Service)> {
     let size = Some(Size(1 << 20));
-    let io = |class, level| base().io_priority(IoPriority { class, level });
+    let io = |class, level: Option<u8>| {
+        let io = IoPriority::new(class);
+        base().io_priority(level.map_or(io, |level| io.level(level)))
+    };
     let known = || base().user(1).group(2);
     vec![
         ("exec", Service::new(["/bin/false"]), base()),
@@ -77,16 +80,12 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("stdin", base().stdin(Stream::Inherit), base()),
         ("stdout", base().stdout(Stream::Null), base()),
         ("stderr", base().stderr(Stream::Inherit), base()),
-        ("ready.fd", base().ready(Ready::Fd(3)), base()),
-        ("ready.tcp", base().ready(Ready::Tcp("h:1".into())), base()),
-        ("ready.http", base().ready(Ready::Http("http://h/".into())), base()),
-        ("ready.command", base().ready(Ready::Command(vec!["/bin/true".into()])), base()),
-        ("stop.signal", base().stop(Stop { signal: "INT".parse().ok(), kill_after: None }), base()),
-        (
-            "stop.kill_after",
-            base().stop(Stop { signal: None, kill_after: "1s".parse().ok() }),
-            base(),
-        ),
+        ("ready.fd", base().ready(ReadyCheck::Fd(3)), base()),
+        ("ready.tcp", base().ready(ReadyCheck::Tcp("h:1".into())), base()),
+        ("ready.http", base().ready(ReadyCheck::Http("http://h/".into())), base()),
+        ("ready.command", base().ready(ReadyCheck::Command(vec!["/bin/true".into()])), base()),
+        ("stop.signal", base().stop(Stop::new().signal("INT".parse().unwrap())), base()),
+        ("stop.kill_after", base().stop(Stop::new().kill_after("1s".parse().unwrap())), base()),
         ("finish", base().finish(["/bin/true"]), base()),
         ("restart", base().restart(Restart::OnFailure), base()),
         ("restart", base().restart(Restart::Never), base()),
@@ -179,7 +178,7 @@ fn what_is_left_out_is_a_comment_too() {
                 let file = match &plan.units.get("web").or(plan.units.get("web.service")).unwrap() {
                     Unit::File(file) => file.clone(),
                     Unit::Directory(entries) => match &entries[Path::new("run")] {
-                        svbuild::plan::Entry::File(file) => file.clone(),
+                        svbuild::plan::PlanEntry::File(file) => file.clone(),
                         _ => unreachable!(),
                     },
                 };

@@ -15,7 +15,7 @@ use std::{
 use proptest::prelude::*;
 use svbuild::{
     Definitions, Language, Options, Plan, Service, Target,
-    plan::{Entry, Unit},
+    plan::{PlanEntry, Unit},
     quote,
     spec::{Limits, Size},
 };
@@ -197,7 +197,7 @@ proptest! {
         let tell = "printf '%s\\0' \"$@\" \"$PWD\" --environment--; exec env -0";
         let mut exec: Vec<Vec<u8>> = vec![b"/bin/sh".into(), b"-c".into(), tell.into(), b"sh".into()];
         exec.extend(argv.iter().cloned());
-        let limits = Limits { core: Some(Size(0)), ..Limits::default() };
+        let limits = Limits::new().core(Size(0));
         let exec = exec.iter().map(|word| OsStr::from_bytes(word));
         let mut service = Service::new(exec).cwd(&cwd).nice(1).limits(limits);
         for (at, value) in values.iter().enumerate() {
@@ -211,7 +211,7 @@ proptest! {
             if !installed(program) {
                 continue;
             }
-            let plan = definitions.render(target, Options { language, ..Options::default() }).unwrap();
+            let plan = definitions.render(target, Options::new().language(language)).unwrap();
             let scripts = tree.path().join(format!("{target}-{language:?}"));
             put(&plan, &scripts);
             let (mut arrived, environment) = seen(&scripts);
@@ -239,7 +239,7 @@ proptest! {
             if target == Target::Daemontools || !installed(program) {
                 continue;
             }
-            let plan = definitions.render(target, Options { language, ..Options::default() }).unwrap();
+            let plan = definitions.render(target, Options::new().language(language)).unwrap();
             let scripts = tree.path().join(format!("{target}-{language:?}"));
             put(&plan, &scripts);
             for theirs in [&["3", "0"][..], &["256", "15", "web", "4711"]] {
@@ -258,9 +258,9 @@ fn put(plan: &Plan, scripts: &Path) {
     fs::create_dir(scripts).unwrap();
     for (path, entry) in entries {
         match entry {
-            Entry::Directory { .. } => fs::create_dir(scripts.join(path)).unwrap(),
-            Entry::Link(_) => unreachable!(),
-            Entry::File(file) => {
+            PlanEntry::Directory { .. } => fs::create_dir(scripts.join(path)).unwrap(),
+            PlanEntry::Link(_) => unreachable!(),
+            PlanEntry::File(file) => {
                 let path = scripts.join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, &file.bytes).unwrap();

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
-    spec::{IoClass, IoPriority, Limits, Log, Ready, Restart, Size, Stop, Stream, Time},
+    spec::{IoClass, IoPriority, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Time},
 };
 
 mod programs;
@@ -147,26 +147,30 @@ fn everything() -> Service {
         .also_group("adm")
         .umask(0)
         .nice(5)
-        .io_priority(IoPriority { class: IoClass::BestEffort, level: Some(6) })
-        .limits(Limits {
-            memory: Some(Size(1 << 30)),
-            rss: Some(Size(1 << 30)),
-            file_size: Some(Size(1 << 20)),
-            core: Some(Size(0)),
-            files: Some(512),
-            processes: Some(1000),
-            cpu: "1h".parse().ok(),
-            ..Limits::default()
-        })
+        .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
+        .limits(
+            Limits::new()
+                .memory(Size(1 << 30))
+                .rss(Size(1 << 30))
+                .file_size(Size(1 << 20))
+                .core(Size(0))
+                .files(512)
+                .processes(1000)
+                .cpu("1h".parse().unwrap()),
+        )
         .session()
         .stdin(Stream::Null)
         .stdout(Stream::File("/tmp/out %i".into()))
         .stderr(Stream::Stdout)
-        .stop(Stop { signal: "INT".parse().ok(), kill_after: "1m 500ms".parse::<Time>().ok() })
+        .stop(
+            Stop::new()
+                .signal("INT".parse().unwrap())
+                .kill_after("1m 500ms".parse::<Time>().unwrap()),
+        )
         .finish(["/bin/echo", "$EXIT_CODE", "%n"])
         .restart(Restart::OnFailure)
         .after("db")
-        .log(Log { max_size: Some(Size(1 << 20)), max_files: Some(4), ..Log::default() })
+        .log(Log::new().max_size(Size(1 << 20)).max_files(4))
 }
 
 #[test]
@@ -176,10 +180,10 @@ fn systemd_has_nothing_against_everything() {
     }
     let ready = [
         None,
-        Some(Ready::Fd(3)),
-        Some(Ready::Tcp("[::1]:80".into())),
-        Some(Ready::Http("http://[::1]:80/a?b=%20$c".into())),
-        Some(Ready::Command(vec!["/bin/test".into(), "-e".into(), "/a b".into()])),
+        Some(ReadyCheck::Fd(3)),
+        Some(ReadyCheck::Tcp("[::1]:80".into())),
+        Some(ReadyCheck::Http("http://[::1]:80/a?b=%20$c".into())),
+        Some(ReadyCheck::Command(vec!["/bin/test".into(), "-e".into(), "/a b".into()])),
     ];
     for ready in ready {
         let mut service = everything();
@@ -201,7 +205,7 @@ fn systemd_has_nothing_against_everything() {
 #[test]
 fn the_whole_unit() {
     let mut service = everything();
-    service.ready = Some(Ready::Fd(3));
+    service.ready = Some(ReadyCheck::Fd(3));
     let definitions =
         Definitions::default().with("web", service).with("db", Service::new(["/bin/true"]));
     let plan = definitions.render_one("web", Target::Systemd, Options::default()).unwrap();
@@ -215,7 +219,7 @@ fn what_it_cannot_express_is_left_out_with_a_comment_if_asked() {
     let Err(Error::Gaps(gaps)) = render(service.clone()) else { panic!("refused") };
     let keys: Vec<_> = gaps.iter().map(|gap| gap.key.as_str()).collect();
     assert_eq!(keys, ["env_dir", "stdin"]);
-    let lossy = Options { lossy: Lossy::Commented, ..Options::default() };
+    let lossy = Options::new().lossy(Lossy::Commented);
     let plan = Definitions::default().with("web", service).render(Target::Systemd, lossy).unwrap();
     let text = String::from_utf8(text(&plan)).unwrap();
     assert_eq!(plan.gaps, gaps);

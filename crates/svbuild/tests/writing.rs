@@ -23,19 +23,19 @@ use std::{
 use nix::sys::signal::{Signal, raise};
 use svbuild::{
     Definitions, ErrorKind, Options, Plan, Service, Target,
-    plan::What,
-    spec::{Log, Ready, Stop},
+    plan::ChangeKind,
+    spec::{Log, ReadyCheck, Stop},
 };
 
 /// With variables, a control script, a finish script, a readiness check.
 fn old() -> Plan {
-    let stop = Stop { signal: "INT".parse().ok(), kill_after: None };
+    let stop = Stop::new().signal("INT".parse().unwrap());
     let service = Service::new(["/bin/old"])
         .env("A", "old")
         .env("GONE", "old")
         .stop(stop)
         .finish(["/bin/old-finish"])
-        .ready(Ready::Command(vec!["/bin/old-check".into()]));
+        .ready(ReadyCheck::Command(vec!["/bin/old-check".into()]));
     plan(service)
 }
 
@@ -44,8 +44,8 @@ fn new() -> Plan {
     let service = Service::new(["/bin/new"])
         .env("A", "new")
         .env("COME", "new")
-        .ready(Ready::Command(vec!["/bin/new-check".into()]))
-        .log(Log { dir: Some("/var/log/new".into()), ..Log::default() })
+        .ready(ReadyCheck::Command(vec!["/bin/new-check".into()]))
+        .log(Log::new().dir("/var/log/new"))
         .down();
     plan(service)
 }
@@ -313,7 +313,7 @@ fn a_removed_unit_takes_along_what_was_written_and_no_more() {
     let gone = Plan::default().without("web").without("never");
     let diff = gone.diff(&out).unwrap();
     assert!(
-        diff.changes.iter().all(|change| change.what == What::Remove && !change.foreign),
+        diff.changes.iter().all(|change| change.what == ChangeKind::Remove && !change.foreign),
         "{diff}"
     );
     gone.write(&out).unwrap();
@@ -462,9 +462,9 @@ fn what_is_no_small_file_is_refused_and_not_read() {
 
 #[test]
 fn no_name_leads_elsewhere() {
-    use svbuild::plan::{Entry, Unit};
+    use svbuild::plan::{PlanEntry, Unit};
     let (tree, out) = tree();
-    let entry = || Entry::Link("/nowhere".into());
+    let entry = || PlanEntry::Link("/nowhere".into());
     let named = |name: &str, entries: &str| {
         let mut plan = Plan::default();
         let entries = BTreeMap::from([(PathBuf::from(entries), entry())]);

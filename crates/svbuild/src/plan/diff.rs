@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Entry, File, Manifest, Plan, Unit, lines, printable,
+    File, Manifest, Plan, PlanEntry, Unit, lines, printable,
     seen::{Seen, file_list, same},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub struct Change {
     /// The path below the directory.
     pub path: PathBuf,
     /// What would be done.
-    pub what: What,
+    pub what: ChangeKind,
     /// Somebody else made or changed what would be lost.
     pub foreign: bool,
     /// The old and the new, for `Display`.
@@ -38,7 +38,7 @@ pub struct Change {
 
 /// What would be done to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ChangeKind {
     /// It is made.
     Make,
     /// It is changed.
@@ -51,9 +51,9 @@ pub enum What {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// What is there.
-    pub old: Option<Entry>,
+    pub old: Option<PlanEntry>,
     /// What is to be there.
-    pub new: Option<Entry>,
+    pub new: Option<PlanEntry>,
 }
 
 impl Diff {
@@ -91,7 +91,8 @@ impl Plan {
         for (name, unit) in &self.units {
             match unit {
                 Unit::File(file) => {
-                    let new = BTreeMap::from([(PathBuf::from(name), Entry::File(file.clone()))]);
+                    let new =
+                        BTreeMap::from([(PathBuf::from(name), PlanEntry::File(file.clone()))]);
                     let single = dir.map(Single);
                     let list = dir.map(file_list).transpose()?.unwrap_or_default();
                     let none = BTreeSet::new();
@@ -127,12 +128,12 @@ pub(crate) fn unit_is_usable(dir: &Place, name: &str) -> Result<Option<Place>, E
 
 /// Where entries are found.
 trait Entries {
-    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error>;
+    fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error>;
     fn caller(&self) -> Caller;
 }
 
 impl Entries for Seen<'_> {
-    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
+    fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
         Seen::entry(self, path)
     }
 
@@ -145,7 +146,7 @@ impl Entries for Seen<'_> {
 struct Single<'a>(&'a Place);
 
 impl Entries for Single<'_> {
-    fn entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
+    fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
         let Some(looked) = self.0.look(path)? else { return Ok(None) };
         super::seen::entry(self.0, path.as_os_str(), &looked).map(Some)
     }
@@ -172,13 +173,14 @@ fn removal(dir: &Place, name: &str, changes: &mut Vec<Change>) -> Result<(), Err
 fn compare(
     entries: Option<&impl Entries>,
     shown: &Path,
-    new: &BTreeMap<PathBuf, Entry>,
+    new: &BTreeMap<PathBuf, PlanEntry>,
     list: &Manifest,
     gone: &BTreeSet<PathBuf>,
     changes: &mut Vec<Change>,
 ) -> Result<(), Error> {
     let there = |path: &Path| entries.map(|it| it.entry(path)).transpose().map(Option::flatten);
-    let is_same = |old: &Entry, new: &Entry| entries.is_some_and(|it| same(old, new, it.caller()));
+    let is_same =
+        |old: &PlanEntry, new: &PlanEntry| entries.is_some_and(|it| same(old, new, it.caller()));
     let mut found: Vec<Change> = Vec::new();
     for (path, entry) in new {
         let old = there(path)?;
@@ -189,7 +191,7 @@ fn compare(
         let foreign = old
             .as_ref()
             .is_some_and(|old| list.wrote(path, old) != Some(true) || Manifest::alike(old, entry));
-        let what = if old.is_some() { What::Alter } else { What::Make };
+        let what = if old.is_some() { ChangeKind::Alter } else { ChangeKind::Make };
         let difference = Difference { old, new: Some(entry.clone()) };
         found.push(Change { path: shown.join(path), what, foreign, difference });
     }
@@ -197,7 +199,12 @@ fn compare(
         let Some(old) = there(path)? else { continue };
         let foreign = list.wrote(path, &old) != Some(true);
         let difference = Difference { old: Some(old), new: None };
-        found.push(Change { path: shown.join(path), what: What::Remove, foreign, difference });
+        found.push(Change {
+            path: shown.join(path),
+            what: ChangeKind::Remove,
+            foreign,
+            difference,
+        });
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     changes.append(&mut found);
@@ -209,9 +216,9 @@ impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for change in &self.changes {
             let what = match change.what {
-                What::Make => "new",
-                What::Alter => "changed",
-                What::Remove => "removed",
+                ChangeKind::Make => "new",
+                ChangeKind::Alter => "changed",
+                ChangeKind::Remove => "removed",
             };
             let foreign = if change.foreign { ", which somebody else made or changed" } else { "" };
             writeln!(f, "{what}: {}{foreign}", printable(change.path.as_os_str().as_bytes()))?;
@@ -220,7 +227,7 @@ impl fmt::Display for Diff {
                 (Some(old), Some(new)) => Manifest::alike(old, new),
                 _ => false,
             };
-            let shown = |entry: &Entry| shown(entry, is_only_owned);
+            let shown = |entry: &PlanEntry| shown(entry, is_only_owned);
             let (old, new) = (old.as_ref().map(shown), new.as_ref().map(shown));
             let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             // What is the same at both ends is left out.
@@ -241,18 +248,18 @@ impl fmt::Display for Diff {
     }
 }
 
-fn shown(entry: &Entry, is_only_owned: bool) -> Vec<String> {
+fn shown(entry: &PlanEntry, is_only_owned: bool) -> Vec<String> {
     match entry {
-        Entry::File(File { owner: Some(owner), .. }) if is_only_owned => {
+        PlanEntry::File(File { owner: Some(owner), .. }) if is_only_owned => {
             vec![format!("(owner {}:{})", owner.uid, owner.gid)]
         }
-        Entry::File(_) if is_only_owned => vec!["(owner: whoever builds)".to_owned()],
-        Entry::File(file) => {
+        PlanEntry::File(_) if is_only_owned => vec!["(owner: whoever builds)".to_owned()],
+        PlanEntry::File(file) => {
             let mut text = vec![format!("(mode {:04o})", file.mode)];
             text.extend(lines(&file.bytes));
             text
         }
-        Entry::Link(to) => vec![format!("(link to {})", printable(to.as_os_str().as_bytes()))],
-        Entry::Directory { mode } => vec![format!("(directory, mode {mode:04o})")],
+        PlanEntry::Link(to) => vec![format!("(link to {})", printable(to.as_os_str().as_bytes()))],
+        PlanEntry::Directory { mode } => vec![format!("(directory, mode {mode:04o})")],
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Entry;
+use super::PlanEntry;
 
 /// The list, in a service directory.
 pub(crate) const MANIFEST: &str = ".svbuild";
@@ -18,7 +18,7 @@ pub(crate) struct Manifest(pub(crate) BTreeMap<PathBuf, String>);
 
 impl Manifest {
     /// What is written down of these entries.
-    pub(crate) fn of(entries: &BTreeMap<PathBuf, Entry>) -> Self {
+    pub(crate) fn of(entries: &BTreeMap<PathBuf, PlanEntry>) -> Self {
         Self(entries.iter().map(|(path, entry)| (path.clone(), mark(entry))).collect())
     }
 
@@ -48,24 +48,24 @@ impl Manifest {
     }
 
     /// Whether two entries differ in nothing that is written down.
-    pub(crate) fn alike(a: &Entry, b: &Entry) -> bool {
+    pub(crate) fn alike(a: &PlanEntry, b: &PlanEntry) -> bool {
         mark(a) == mark(b)
     }
 
     /// Whether what is there is what was written. Unknown for what was never written.
-    pub(crate) fn wrote(&self, path: &Path, there: &Entry) -> Option<bool> {
+    pub(crate) fn wrote(&self, path: &Path, there: &PlanEntry) -> Option<bool> {
         self.0.get(path).map(|written| *written == mark(there))
     }
 }
 
 /// Tells a change by somebody else from none; it protects against nobody.
-fn mark(entry: &Entry) -> String {
+fn mark(entry: &PlanEntry) -> String {
     match entry {
-        Entry::File(file) => {
+        PlanEntry::File(file) => {
             format!("{:04o} {} {:016x}", file.mode, file.bytes.len(), fnv(&file.bytes))
         }
-        Entry::Link(to) => format!("link {:016x}", fnv(to.as_os_str().as_encoded_bytes())),
-        Entry::Directory { mode } => format!("{mode:04o} directory"),
+        PlanEntry::Link(to) => format!("link {:016x}", fnv(to.as_os_str().as_encoded_bytes())),
+        PlanEntry::Directory { mode } => format!("{mode:04o} directory"),
     }
 }
 

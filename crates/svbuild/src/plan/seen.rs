@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Entry, File, MANIFEST, Manifest, Owner, WORK};
+use super::{File, MANIFEST, Manifest, Owner, PlanEntry, WORK};
 use crate::{
     error::Error,
     place::{Caller, Kind, Looked, Place, wrong},
@@ -24,11 +24,11 @@ impl<'a> Seen<'a> {
 
     /// What is at a path in it. No link is followed, neither at the end nor on the way, but for the one
     /// that a change in progress has made.
-    pub(crate) fn entry(&self, path: &Path) -> Result<Option<Entry>, Error> {
+    pub(crate) fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
         self.find(self.place, Path::new(""), path)
     }
 
-    fn find(&self, here: &Place, done: &Path, rest: &Path) -> Result<Option<Entry>, Error> {
+    fn find(&self, here: &Place, done: &Path, rest: &Path) -> Result<Option<PlanEntry>, Error> {
         let mut parts = rest.components();
         let Some(Component::Normal(name)) = parts.next() else { return Ok(None) };
         let (slot, rest) = (done.join(name), parts.as_path());
@@ -65,9 +65,9 @@ pub(crate) fn file_list(dir: &Place) -> Result<Manifest, Error> {
 }
 
 /// What is no list of ours is none: it says what may be removed.
-fn believed(entry: &Entry, caller: Caller) -> Manifest {
+fn believed(entry: &PlanEntry, caller: Caller) -> Manifest {
     match entry {
-        Entry::File(file) if is_ours(file, caller) && file.mode & 0o022 == 0 => {
+        PlanEntry::File(file) if is_ours(file, caller) && file.mode & 0o022 == 0 => {
             Manifest::parse(&file.bytes)
         }
         _ => Manifest::default(),
@@ -75,17 +75,17 @@ fn believed(entry: &Entry, caller: Caller) -> Manifest {
 }
 
 /// An entry of a directory.
-pub(crate) fn entry(dir: &Place, name: &OsStr, looked: &Looked) -> Result<Entry, Error> {
+pub(crate) fn entry(dir: &Place, name: &OsStr, looked: &Looked) -> Result<PlanEntry, Error> {
     let path = dir.path().join(name);
     Ok(match looked.kind {
-        Kind::Link => Entry::Link(dir.link(name)?),
-        Kind::Directory => Entry::Directory { mode: looked.mode },
+        Kind::Link => PlanEntry::Link(dir.link(name)?),
+        Kind::Directory => PlanEntry::Directory { mode: looked.mode },
         Kind::File => {
             let Some((bytes, looked)) = dir.read(name)? else {
                 return Err(Error::io("read", &path)(std::io::ErrorKind::NotFound.into()));
             };
             let owner = Some(Owner { uid: looked.uid, gid: looked.gid });
-            Entry::File(File { bytes, mode: looked.mode, owner })
+            PlanEntry::File(File { bytes, mode: looked.mode, owner })
         }
         other => return Err(wrong(&path, "a file", other)),
     })
@@ -93,9 +93,9 @@ pub(crate) fn entry(dir: &Place, name: &OsStr, looked: &Looked) -> Result<Entry,
 
 /// Whether what is there is what is to be there. A file of somebody else, who may change it at any time,
 /// is not.
-pub(crate) fn same(old: &Entry, new: &Entry, caller: Caller) -> bool {
+pub(crate) fn same(old: &PlanEntry, new: &PlanEntry, caller: Caller) -> bool {
     match (old, new) {
-        (Entry::File(old), Entry::File(new)) => {
+        (PlanEntry::File(old), PlanEntry::File(new)) => {
             old.bytes == new.bytes && old.mode == new.mode && is_ours(old, caller)
         }
         _ => old == new,

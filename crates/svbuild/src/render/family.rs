@@ -9,9 +9,9 @@ use std::{
 use super::{Job, env::Variables};
 use crate::{
     error::Error,
-    plan::{Entry, File, Unit},
+    plan::{File, PlanEntry, Unit},
     script::{Arg, Give, Language, Pass, Script, Step, argv},
-    spec::{IoClass, Limits, Ready, Restart, Service, Stream, Word},
+    spec::{IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
 };
 
 /// Everybody may read and run it.
@@ -21,17 +21,17 @@ const PRIVATE: u32 = 0o700;
 
 /// The entries of a service directory that is being made.
 #[derive(Default)]
-pub(super) struct Entries(BTreeMap<PathBuf, Entry>);
+pub(super) struct Entries(BTreeMap<PathBuf, PlanEntry>);
 
 impl Entries {
     pub(super) fn file(&mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) {
-        self.0.insert(path.into(), Entry::File(File::new(mode, bytes)));
+        self.0.insert(path.into(), PlanEntry::File(File::new(mode, bytes)));
     }
 
     /// The variables that are files.
     pub(super) fn variables(&mut self, variables: &Variables) {
         if !variables.files.is_empty() {
-            self.0.insert("env".into(), Entry::Directory { mode: 0o700 });
+            self.0.insert("env".into(), PlanEntry::Directory { mode: 0o700 });
         }
         for (name, content) in &variables.files {
             self.file(&format!("env/{name}"), 0o600, content.clone());
@@ -199,15 +199,15 @@ pub(super) fn finish(
 /// The program that asks whether the service is ready, where one is to ask.
 pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
     match service.ready.as_ref()? {
-        Ready::Fd(_) => None,
-        Ready::Tcp(place) => {
+        ReadyCheck::Fd(_) => None,
+        ReadyCheck::Tcp(place) => {
             let (host, port) = crate::spec::host_and_port(place)?;
             Some(argv!["nc", "-z", "-w", "1", "--", host, port.to_string()])
         }
-        Ready::Http(url) => {
+        ReadyCheck::Http(url) => {
             Some(argv!["curl", "-gfsS", "-o", "/dev/null", "-m", "10", "--", url.as_str()])
         }
-        Ready::Command(argv) => Some(words(argv)),
+        ReadyCheck::Command(argv) => Some(words(argv)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Give, Language, Step, argv},
-    spec::{Ready, Signal},
+    spec::{ReadyCheck, Signal},
 };
 
 /// The descriptor that `s6-notifyoncheck` writes to.
@@ -68,7 +68,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
 /// The files that the embedded supervisor reads as well.
 pub(super) fn supervisor_files(job: &Job<'_>, entries: &mut Entries) {
     let service = job.service;
-    if let Some(Ready::Fd(fd)) = service.ready {
+    if let Some(ReadyCheck::Fd(fd)) = service.ready {
         entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{fd}\n"));
     }
     if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {

@@ -13,7 +13,7 @@ use crate::{
     plan::{File, Unit},
     quote::systemd as quote,
     script::{Arg, comment_line},
-    spec::{Id, IoClass, Ready, Restart, Signal, Size, Stream},
+    spec::{Id, IoClass, ReadyCheck, Restart, Signal, Size, Stream},
 };
 
 /// Names of signals to numbers for finish programs; `sh` knows none of its own. Linux, but for
@@ -147,7 +147,7 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     // The program is checked as if it stood first, wherever it stands.
     let program = job.service.exec.first().map(|word| quote::program(word.as_bytes()));
     program.transpose().map_err(job.unquotable("exec"))?;
-    if let Some(Ready::Fd(fd)) = job.service.ready {
+    if let Some(ReadyCheck::Fd(fd)) = job.service.ready {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
         let wrap = format!("exec {fd}> >(read -r _ && exec systemd-notify --ready); exec \"$@\"");

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Definitions, Id, IoClass, Log, Ready, Service, Size, Stream, Word};
+use super::{Definitions, Id, IoClass, Log, ReadyCheck, Service, Size, Stream, Word};
 
 /// Something that a definition may not say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -213,7 +213,9 @@ impl Check<'_> {
         for (name, id) in ids.chain(groups.iter().map(|id| ("groups", id))) {
             if let Id::Name(text) = id {
                 let parsed = text.parse::<Id>();
-                self.that(parsed.is_ok(), &key(name), || parsed.err().unwrap_or_default());
+                self.that(parsed.is_ok(), &key(name), || {
+                    parsed.err().map(|why| why.to_string()).unwrap_or_default()
+                });
             }
         }
         self.that(group.is_none() || user.is_some(), &key("group"), || "needs `user`".into());
@@ -275,25 +277,25 @@ impl Check<'_> {
         }
     }
 
-    fn ready(&mut self, ready: Option<&Ready>) {
+    fn ready(&mut self, ready: Option<&ReadyCheck>) {
         match ready {
             None => (),
-            Some(Ready::Fd(fd)) => self.that((3..=255).contains(fd), "ready.fd", || {
+            Some(ReadyCheck::Fd(fd)) => self.that((3..=255).contains(fd), "ready.fd", || {
                 "must be 3 to 255: 0 to 2 are the standard streams".into()
             }),
-            Some(Ready::Tcp(place)) => {
+            Some(ReadyCheck::Tcp(place)) => {
                 self.that(host_and_port(place).is_some(), "ready.tcp", || {
                     "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
                 });
             }
-            Some(Ready::Http(url)) => {
+            Some(ReadyCheck::Http(url)) => {
                 let scheme = url.starts_with("http://") || url.starts_with("https://");
                 let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
                 self.that(scheme && plain, "ready.http", || {
                     "must be a URL that begins with http:// or https://, without blanks".into()
                 });
             }
-            Some(Ready::Command(argv)) => {
+            Some(ReadyCheck::Command(argv)) => {
                 self.that(!argv.is_empty(), "ready.command", || "must name a program".into());
                 self.argv("ready.command", argv);
             }

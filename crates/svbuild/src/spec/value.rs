@@ -11,6 +11,12 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::Visitor, ser};
 
+/// A text that does not stand for the value that it is read as. `Display` says what is wrong, and what
+/// would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadValue(pub(crate) String);
+
 /// Bytes without NUL: an argument, or the value of a variable. In TOML a string, hence UTF-8; by
 /// way of the builder any bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,13 +84,13 @@ impl<'de> Deserialize<'de> for Word {
 pub struct Size(pub u64);
 
 impl FromStr for Size {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         let why = || {
-            format!(
+            BadValue(format!(
                 "`{text}` is no size; write bytes as in 4096, or 512K, 10M, 2G (powers of 1024)"
-            )
+            ))
         };
         let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
         let shift = match text.strip_prefix(digits) {
@@ -120,7 +126,7 @@ struct TextOr<T> {
     integer: fn(u64) -> Option<T>,
 }
 
-impl<T: FromStr<Err = String>> Visitor<'_> for TextOr<T> {
+impl<T: FromStr<Err = BadValue>> Visitor<'_> for TextOr<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,11 +179,12 @@ shown!(Size);
 pub struct Time(pub Duration);
 
 impl FromStr for Time {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let why =
-            |error| format!("`{text}` is no time ({error}); write it as in 10s, 500ms, 1m 30s");
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let why = |error| {
+            BadValue(format!("`{text}` is no time ({error}); write it as in 10s, 500ms, 1m 30s"))
+        };
         humantime::parse_duration(text).map(Self).map_err(why)
     }
 }
@@ -196,14 +203,15 @@ shown!(Time);
 pub struct Mode(pub u16);
 
 impl FromStr for Mode {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         let digits = (1..=5).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit());
         let bits = digits.then(|| u16::from_str_radix(text, 8).ok()).flatten();
         let bits = bits.filter(|bits| *bits <= 0o7777);
-        bits.map(Self)
-            .ok_or_else(|| format!("`{text}` is no mode; write it in octal, as in \"022\""))
+        bits.map(Self).ok_or_else(|| {
+            BadValue(format!("`{text}` is no mode; write it in octal, as in \"022\""))
+        })
     }
 }
 
@@ -226,9 +234,9 @@ pub enum Id {
 }
 
 impl FromStr for Id {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         // What every suite, `chown` and a unit file take alike, and what reads as a name in all.
         let first = |c: char| c.is_ascii_alphabetic() || c == '_';
         let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -236,12 +244,12 @@ impl FromStr for Id {
             return Ok(Self::Name(text.to_owned()));
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("`{text}` is no name; write a number without quotes"));
+            return Err(BadValue(format!("`{text}` is no name; write a number without quotes")));
         }
-        Err(format!(
+        Err(BadValue(format!(
             "`{text}` is no name of a user or a group; letters, digits, `_`, `-`, `.`, at most 31, \
              a letter or `_` first"
-        ))
+        )))
     }
 }
 
@@ -296,23 +304,34 @@ pub enum Stream {
 }
 
 impl FromStr for Stream {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         match text {
             "inherit" => Ok(Self::Inherit),
             "null" => Ok(Self::Null),
             "stdout" => Ok(Self::Stdout),
             path if path.starts_with('/') => Ok(Self::File(path.into())),
-            _ => Err(format!(
+            _ => Err(BadValue(format!(
                 "`{text}` is no place for a stream; write \"inherit\", \"null\", \"stdout\" (for \
                  stderr) or an absolute path"
-            )),
+            ))),
         }
     }
 }
 
 text!(Stream, "\"inherit\", \"null\", \"stdout\" or an absolute path", |_| None);
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inherit => f.write_str("inherit"),
+            Self::Null => f.write_str("null"),
+            Self::Stdout => f.write_str("stdout"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
 
 impl Serialize for Stream {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -345,14 +364,15 @@ const SIGNALS: [&str; 11] =
     ["TERM", "INT", "QUIT", "HUP", "ABRT", "ALRM", "KILL", "USR1", "USR2", "PIPE", "WINCH"];
 
 impl FromStr for Signal {
-    type Err = String;
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BadValue> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
         let known = SIGNALS.into_iter().find(|known| *known == name);
         known.map(Self).ok_or_else(|| {
-            format!("`{text}` is no signal to stop with; known are {}", SIGNALS.join(", "))
+            let known = SIGNALS.join(", ");
+            BadValue(format!("`{text}` is no signal to stop with; known are {known}"))
         })
     }
 }
@@ -376,7 +396,7 @@ mod tests {
         assert_eq!(read("512M"), Ok(512 << 20));
         assert_eq!([read("0"), read("7"), read("1T")], [Ok(0), Ok(7), Ok(1 << 40)]);
         for wrong in ["", "M", "1.5M", "512m", "512MB", "-1", " 1", "1 M", "99999999T", "1KK"] {
-            assert!(read(wrong).is_err_and(|why| why.contains("1024")), "{wrong}");
+            assert!(read(wrong).is_err_and(|why| why.to_string().contains("1024")), "{wrong}");
         }
         for text in ["512M", "1000", "1K", "0", "3T"] {
             assert_eq!(text.parse::<Size>().map(|size| size.to_string()), Ok(text.to_owned()));
@@ -388,7 +408,10 @@ mod tests {
         assert_eq!("1m 30s".parse(), Ok(Time(Duration::from_secs(90))));
         assert_eq!("500ms".parse(), Ok(Time(Duration::from_millis(500))));
         for wrong in ["10", "", "-1s", "soon"] {
-            assert!(wrong.parse::<Time>().is_err_and(|why| why.contains("10s")), "{wrong}");
+            assert!(
+                wrong.parse::<Time>().is_err_and(|why| why.to_string().contains("10s")),
+                "{wrong}"
+            );
         }
     }
 

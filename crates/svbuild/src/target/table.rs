@@ -2,7 +2,7 @@
 //! comments, and makes the documentation.
 
 use super::Target;
-use crate::spec::{Id, IoClass, Ready, Restart, Service, Signal, Timestamp};
+use crate::spec::{Id, IoClass, ReadyCheck, Restart, Service, Signal, Timestamp};
 
 /// Whether a target can express something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub enum Support {
 }
 
 /// What one row of the table is about.
-pub struct Row {
+#[derive(Debug)]
+pub struct Capability {
     /// The key, as in [`crate::spec::Key::path`].
     pub key: &'static str,
     /// Which values of it, if the row is not about all.
@@ -25,7 +26,7 @@ pub struct Row {
     pub support: [Support; 6],
 }
 
-impl Row {
+impl Capability {
     /// Whether a target can express it.
     #[must_use]
     pub const fn of(&self, target: Target) -> Support {
@@ -60,14 +61,18 @@ const JOURNAL: &str = "the journal has its own files; leave the key out, or use 
 const NAMES: &str = "numbers; names are looked up below `root`";
 const NO_ROOT: &str = "the embedded supervisor runs services as its own user; leave the key out of a development definition, or use another target";
 
-const fn limit(key: &'static str, asks: fn(&Service) -> bool, support: [&'static str; 5]) -> Row {
+const fn limit(
+    key: &'static str,
+    asks: fn(&Service) -> bool,
+    support: [&'static str; 5],
+) -> Capability {
     let [softlimit, chpst, s6, systemd, embedded] = support;
     let support = [By(softlimit), By(softlimit), By(chpst), By(s6), By(systemd), By(embedded)];
-    Row { key, only: "", asks, support }
+    Capability { key, only: "", asks, support }
 }
 
-const fn row(key: &'static str, asks: fn(&Service) -> bool, support: [Support; 6]) -> Row {
-    Row { key, only: "", asks, support }
+const fn row(key: &'static str, asks: fn(&Service) -> bool, support: [Support; 6]) -> Capability {
+    Capability { key, only: "", asks, support }
 }
 
 const fn only(
@@ -75,12 +80,12 @@ const fn only(
     only: &'static str,
     asks: fn(&Service) -> bool,
     support: [Support; 6],
-) -> Row {
-    Row { key, only, asks, support }
+) -> Capability {
+    Capability { key, only, asks, support }
 }
 
 /// What each target makes of each key. Values that one reader cannot be told are refused besides.
-pub static CAPABILITIES: [Row; 54] = [
+pub static CAPABILITIES: [Capability; 54] = [
     row(
         "exec",
         |_| true,
@@ -331,7 +336,7 @@ pub static CAPABILITIES: [Row; 54] = [
     ),
     row(
         "ready.fd",
-        |it| matches!(it.ready, Some(Ready::Fd(_))),
+        |it| matches!(it.ready, Some(ReadyCheck::Fd(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -343,7 +348,7 @@ pub static CAPABILITIES: [Row; 54] = [
     ),
     row(
         "ready.tcp",
-        |it| matches!(it.ready, Some(Ready::Tcp(_))),
+        |it| matches!(it.ready, Some(ReadyCheck::Tcp(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -355,7 +360,7 @@ pub static CAPABILITIES: [Row; 54] = [
     ),
     row(
         "ready.http",
-        |it| matches!(it.ready, Some(Ready::Http(_))),
+        |it| matches!(it.ready, Some(ReadyCheck::Http(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -367,7 +372,7 @@ pub static CAPABILITIES: [Row; 54] = [
     ),
     row(
         "ready.command",
-        |it| matches!(it.ready, Some(Ready::Command(_))),
+        |it| matches!(it.ready, Some(ReadyCheck::Command(_))),
         [
             Not(NO_READY),
             Not(NO_READY),

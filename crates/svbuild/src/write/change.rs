@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     place::Place,
     plan::{
-        Entry, MANIFEST, Manifest, WORK,
+        MANIFEST, Manifest, PlanEntry, WORK,
         disk::{Seen, leads_to, same},
     },
 };
@@ -24,7 +24,7 @@ impl Disk<'_> {
     pub(super) fn alter(
         &mut self,
         place: &Place,
-        new: &BTreeMap<&Path, &Entry>,
+        new: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         let seen = Seen::of(place)?;
         let list = seen.manifest()?;
@@ -67,7 +67,7 @@ impl Disk<'_> {
         work: &Place,
         slots: &BTreeSet<PathBuf>,
         list: &Manifest,
-        entries: &BTreeMap<&Path, &Entry>,
+        entries: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         let old = self.make_dir(work, "old", 0o755)?;
         let new = self.make_dir(work, "new", 0o755)?;
@@ -99,7 +99,7 @@ impl Disk<'_> {
         in_new: &Place,
         slot: &Path,
         list: &Manifest,
-        entries: &BTreeMap<&Path, &Entry>,
+        entries: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         let (_, name) = parted(slot);
         let path = at.path().join(name);
@@ -161,7 +161,11 @@ impl Disk<'_> {
 
 /// Whether the logger's directory stays: it does if there is to be a logger, or if its supervisor or
 /// others have something in it.
-fn keeps_log(place: &Place, list: &Manifest, new: &BTreeMap<&Path, &Entry>) -> Result<bool, Error> {
+fn keeps_log(
+    place: &Place,
+    list: &Manifest,
+    new: &BTreeMap<&Path, &PlanEntry>,
+) -> Result<bool, Error> {
     let log = Path::new("log");
     if new.keys().any(|path| path.starts_with(log)) {
         return Ok(true);

@@ -8,7 +8,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::Step;
+use super::WriteStep;
 use crate::{
     error::Error,
     place::{Looked, Place},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Hears of each step; an error ends the write as if the step had failed.
-type Observer<'a> = &'a mut dyn FnMut(&Step) -> io::Result<()>;
+type Observer<'a> = &'a mut dyn FnMut(&WriteStep) -> io::Result<()>;
 
 /// What changes the disk.
 pub(super) struct Disk<'a> {
@@ -51,7 +51,7 @@ impl Disk<'_> {
         operation: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, Error> {
         let told = match &mut self.observer {
-            Some(observer) => observer(&Step { doing, path: path.to_owned() }),
+            Some(observer) => observer(&WriteStep { doing, path: path.to_owned() }),
             None => Ok(()),
         };
         told.and_then(|()| operation()).map_err(Error::io(doing, path))

@@ -10,7 +10,7 @@ use super::disk::Disk;
 use crate::{
     error::Error,
     place::{Kind, Place, wrong},
-    plan::{Entry, File, MANIFEST, Manifest, Unit, disk},
+    plan::{File, MANIFEST, Manifest, PlanEntry, Unit, disk},
 };
 
 impl Disk<'_> {
@@ -43,8 +43,8 @@ impl Disk<'_> {
         if let Some(file) = file {
             let old = looked.map(|looked| disk::entry(dir, path.as_os_str(), &looked));
             let old = old.transpose()?;
-            let new = Entry::File(file.clone());
-            if matches!(old, Some(Entry::Directory { .. })) {
+            let new = PlanEntry::File(file.clone());
+            if matches!(old, Some(PlanEntry::Directory { .. })) {
                 return Err(wrong(&dir.path().join(name), "a file", Kind::Directory));
             }
             if !old.is_some_and(|old| disk::same(&old, &new, dir.caller())) {
@@ -77,12 +77,12 @@ impl Disk<'_> {
         &mut self,
         dir: &Place,
         name: &str,
-        entries: &BTreeMap<PathBuf, Entry>,
+        entries: &BTreeMap<PathBuf, PlanEntry>,
     ) -> Result<(), Error> {
         // Private: from the hash of a short value, the value can be found by trying.
-        let list = Entry::File(File::new(0o600, Manifest::of(entries).text()));
+        let list = PlanEntry::File(File::new(0o600, Manifest::of(entries).text()));
         let list_path = PathBuf::from(MANIFEST);
-        let mut all: BTreeMap<&Path, &Entry> =
+        let mut all: BTreeMap<&Path, &PlanEntry> =
             entries.iter().map(|(path, entry)| (path.as_path(), entry)).collect();
         all.insert(&list_path, &list);
         if let Some(place) = disk::unit_is_usable(dir, name)? {
@@ -101,7 +101,7 @@ impl Disk<'_> {
     pub(super) fn make_entries(
         &mut self,
         dir: &Place,
-        entries: &BTreeMap<&Path, &Entry>,
+        entries: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         // An entry is after what it is in, so a directory is on disk after what is in it.
         let mut made: BTreeMap<PathBuf, Place> = BTreeMap::new();
@@ -111,9 +111,9 @@ impl Disk<'_> {
             self.make_above(dir, above, &mut made)?;
             let at = made.get(above).unwrap_or(dir);
             match entry {
-                Entry::File(file) => self.make_file(at, name, file)?,
-                Entry::Link(to) => self.make_link(at, name, to)?,
-                Entry::Directory { mode } => {
+                PlanEntry::File(file) => self.make_file(at, name, file)?,
+                PlanEntry::Link(to) => self.make_link(at, name, to)?,
+                PlanEntry::Directory { mode } => {
                     let place = match at.sub(name)? {
                         Some(place) => {
                             self.set_mode(&place, *mode)?;

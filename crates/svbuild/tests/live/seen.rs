@@ -10,7 +10,9 @@ use std::{
 
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
-    spec::{IoClass, IoPriority, KEYS, Limits, Log, Ready, Restart, Size, Stop, Stream, Timestamp},
+    spec::{
+        IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Timestamp,
+    },
     target::CAPABILITIES,
 };
 
@@ -46,37 +48,38 @@ fn all(tree: &Tree) -> Service {
         .also_group("audio")
         .umask(0o027)
         .nice(3)
-        .io_priority(IoPriority { class: IoClass::BestEffort, level: Some(6) })
-        .limits(Limits {
-            memory: Some(Size(1 << 30)),
-            rss: Some(Size(1 << 29)),
-            file_size: Some(Size(1 << 28)),
-            core: Some(Size(4096)),
-            files: Some(100),
-            processes: Some(5000),
-            cpu: "1h".parse().ok(),
-            ..Limits::default()
-        })
+        .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
+        .limits(
+            Limits::new()
+                .memory(Size(1 << 30))
+                .rss(Size(1 << 29))
+                .file_size(Size(1 << 28))
+                .core(Size(4096))
+                .files(100)
+                .processes(5000)
+                .cpu("1h".parse().unwrap()),
+        )
         .session()
         .stdin(Stream::Null)
         .stdout(Stream::Inherit)
         .stderr(Stream::Stdout)
-        .ready(Ready::Command(vec!["/bin/true".into()]))
-        .stop(Stop { signal: "INT".parse().ok(), kill_after: "5s".parse().ok() })
+        .ready(ReadyCheck::Command(vec!["/bin/true".into()]))
+        .stop(Stop::new().signal("INT".parse().unwrap()).kill_after("5s".parse().unwrap()))
         .finish(["/bin/true"])
         .restart(Restart::OnFailure)
         .after("parts")
-        .log(Log {
-            dir: Some(tree.path("logs/all")),
-            max_size: Some(Size(8192)),
-            max_files: Some(3),
-            timestamp: Timestamp::Tai64n,
-            filter: vec!["-*secret*".into()],
-            processor: vec!["/bin/cat".into()],
-            user: Some("daemon".into()),
-            group: Some("adm".into()),
-            mode: "0751".parse().ok(),
-        })
+        .log(
+            Log::new()
+                .filter("-*secret*")
+                .dir(tree.path("logs/all"))
+                .max_size(Size(8192))
+                .max_files(3)
+                .timestamp(Timestamp::Tai64n)
+                .processor(["/bin/cat"])
+                .user("daemon")
+                .group("adm")
+                .mode("0751".parse().unwrap()),
+        )
 }
 
 /// What the first cannot have.
@@ -92,14 +95,14 @@ fn parts(tree: &Tree) -> Service {
         .user(33)
         .group(33)
         .also_group(4)
-        .limits(Limits {
-            address_space: Some(Size(1 << 30)),
-            data: Some(Size(1 << 29)),
-            stack: Some(Size(1 << 22)),
-            locked_memory: Some(Size(1 << 16)),
-            ..Limits::default()
-        })
-        .io_priority(IoPriority { class: IoClass::Idle, level: None })
+        .limits(
+            Limits::new()
+                .address_space(Size(1 << 30))
+                .data(Size(1 << 29))
+                .stack(Size(1 << 22))
+                .locked_memory(Size(1 << 16)),
+        )
+        .io_priority(IoPriority::new(IoClass::Idle))
         .stdin(Stream::File("/etc/passwd".into()))
         .stdout(Stream::File(tree.path("open/out")))
         .stderr(Stream::Null)
@@ -306,7 +309,7 @@ pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
     let runit = run(RUNIT);
     let tree = Tree::new(RUNIT);
     let definitions = definitions(&tree);
-    let options = Options { lossy: Lossy::Commented, ..Options::default() };
+    let options = Options::new().lossy(Lossy::Commented);
     let plan = definitions.render(Target::Systemd, options).unwrap();
     let gaps: BTreeSet<&str> = plan.gaps.iter().map(|gap| &*gap.key).collect();
     plan.write(Path::new("/run/systemd/system")).unwrap();
@@ -380,7 +383,7 @@ pub fn a_root_is_changed(suite: Suite) {
     let mut service = rooted(&tree);
     service.exec = vec![probe().into(), "/open/it".into(), "an argument".into()];
     let service = service.user(1).group(60).also_group(4).env("A", "b c");
-    let service = service.limits(Limits { core: Some(Size(0)), ..Limits::default() });
+    let service = service.limits(Limits::new().core(Size(0)));
     tree.start(&Definitions::default().with("it", service));
     // There is no /proc there, so it is the file that tells who wrote it.
     let lines = tree.lines("a dir/root/open/it", 4);

@@ -11,7 +11,7 @@ use std::{
 
 use svbuild::{
     Definitions, Service,
-    spec::{Ready, Restart, Stop},
+    spec::{ReadyCheck, Restart, Stop},
 };
 
 use crate::programs::installed;
@@ -48,7 +48,7 @@ pub fn a_stop_signal_other_than_term_ends_it(suite: Suite) {
     let mut tree = Tree::new(suite);
     let script = "trap 'echo int >>DIR/said; exit 0' INT; trap 'echo term >>DIR/said' TERM; \
                   echo up >>DIR/up; while :; do sleep 0.05; done";
-    let stop = Stop { signal: "INT".parse().ok(), kill_after: None };
+    let stop = Stop::new().signal("INT".parse().unwrap());
     tree.start(&one(sh(&tree, script).stop(stop)));
     tree.lines("open/up", 1);
     suite.ask(&tree.service("web"), "down");
@@ -58,7 +58,7 @@ pub fn a_stop_signal_other_than_term_ends_it(suite: Suite) {
 
 pub fn what_does_not_end_is_killed_in_time(suite: Suite) {
     let mut tree = Tree::new(suite);
-    let stop = Stop { signal: None, kill_after: "200ms".parse().ok() };
+    let stop = Stop::new().kill_after("200ms".parse().unwrap());
     let script = "trap '' TERM; echo up >>DIR/up; while :; do sleep 0.05; done";
     tree.start(&one(sh(&tree, script).stop(stop)));
     tree.lines("open/up", 1);
@@ -120,7 +120,7 @@ pub fn a_service_with_down_waits_until_it_is_asked(suite: Suite) {
 /// Whether the suite's own tool calls it ready before it is, and once it is.
 fn becomes_ready<T>(
     suite: Suite,
-    ready: impl Fn(&Tree) -> Ready,
+    ready: impl Fn(&Tree) -> ReadyCheck,
     script: &str,
     go: impl FnOnce(&Tree) -> T,
 ) {
@@ -167,7 +167,7 @@ pub fn readiness_by_a_connection_is_asked_for(suite: Suite) {
     if installed("nc") {
         let port = free_port();
         let listen = |_: &Tree| TcpListener::bind(("127.0.0.1", port)).unwrap();
-        becomes_ready(suite, |_| Ready::Tcp(format!("127.0.0.1:{port}")), UP, listen);
+        becomes_ready(suite, |_| ReadyCheck::Tcp(format!("127.0.0.1:{port}")), UP, listen);
     }
 }
 
@@ -195,7 +195,7 @@ pub fn readiness_by_an_answer_is_asked_for(suite: Suite) {
         let told = || {
             becomes_ready(
                 suite,
-                |_| Ready::Http(url.clone()),
+                |_| ReadyCheck::Http(url.clone()),
                 UP,
                 |_| good.store(true, Ordering::SeqCst),
             );
@@ -209,13 +209,13 @@ pub fn readiness_by_an_answer_is_asked_for(suite: Suite) {
 
 pub fn readiness_by_a_descriptor_is_told(suite: Suite) {
     let script = format!("echo up >DIR/up; {UNTIL_GO}; echo ready >&7; exec sleep 1000");
-    becomes_ready(suite, |_| Ready::Fd(7), &script, write_go);
+    becomes_ready(suite, |_| ReadyCheck::Fd(7), &script, write_go);
 }
 
 pub fn readiness_by_a_command_is_asked_for(suite: Suite) {
     let test = |tree: &Tree| {
         let go = tree.path("open/go");
-        Ready::Command(["/usr/bin/test".into(), "-e".into(), go.into()].into())
+        ReadyCheck::Command(["/usr/bin/test".into(), "-e".into(), go.into()].into())
     };
     becomes_ready(suite, test, UP, write_go);
 }

@@ -41,7 +41,7 @@ impl Suite {
     }
 
     pub fn options(self) -> Options {
-        Options { language: self.language, lossy: Lossy::Commented }
+        Options::new().language(self.language).lossy(Lossy::Commented)
     }
 
     /// Asks for something in the suite's own words.

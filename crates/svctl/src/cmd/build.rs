@@ -143,7 +143,7 @@ fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
         Script::Sh => Language::Sh,
     };
     let lossy = if args.lossy { Lossy::Commented } else { Lossy::Refused };
-    let options = Options { language, lossy };
+    let options = Options::new().language(language).lossy(lossy);
     if args.service.is_empty() {
         return definitions.render(args.target, options);
     }

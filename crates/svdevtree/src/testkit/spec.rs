@@ -87,9 +87,9 @@ impl Spec {
         }
         Ok(match self.definition.readiness() {
             None => Ready::Up,
-            Some(spec::Ready::Fd(number)) => Ready::Fd(*number),
-            Some(spec::Ready::Tcp(place)) => Ready::Tcp(addr(place)?),
-            Some(spec::Ready::Http(url)) => {
+            Some(spec::ReadyCheck::Fd(number)) => Ready::Fd(*number),
+            Some(spec::ReadyCheck::Tcp(place)) => Ready::Tcp(addr(place)?),
+            Some(spec::ReadyCheck::Http(url)) => {
                 let rest = url.strip_prefix("http://").unwrap_or(url);
                 let end = rest.find('/').unwrap_or(rest.len());
                 let (place, path) = rest.split_at(end);
@@ -99,8 +99,13 @@ impl Spec {
                 let place = if has_port { place.to_owned() } else { format!("{place}:80") };
                 Ready::Http { addr: addr(&place)?, path: path.to_owned() }
             }
-            Some(spec::Ready::Command(argv)) => {
+            Some(spec::ReadyCheck::Command(argv)) => {
                 Ready::command(argv.iter().map(|word| word.as_os_str().to_owned()))
+            }
+            // A way that is newer than this kit is no readiness of it.
+            Some(_) => {
+                let error = std::io::ErrorKind::Unsupported.into();
+                return Err(KitError::io("hear of the readiness of", self.name(), error));
             }
         })
     }

@@ -14,8 +14,8 @@ use std::{
 
 use svbuild::{
     Definitions, Language, Options, Service, Target,
-    plan::{Entry, Unit},
-    spec::{Ready, Restart, Stream, Word},
+    plan::{PlanEntry, Unit},
+    spec::{ReadyCheck, Restart, Stream, Word},
 };
 use svproto::files::{Kind, TABLE};
 
@@ -133,7 +133,7 @@ impl Definition {
     }
 
     /// How it is known that it is ready, where the definition says so.
-    pub(crate) const fn readiness(&self) -> Option<&Ready> {
+    pub(crate) const fn readiness(&self) -> Option<&ReadyCheck> {
         self.service.ready.as_ref()
     }
 
@@ -224,19 +224,19 @@ impl Definition {
             Engine::Svscan => Target::Daemontools,
             Engine::S6Svscan => Target::S6,
         };
-        let options = Options { language: Language::Sh, ..Options::default() };
+        let options = Options::new().language(Language::Sh);
         let plan = Definitions::default().with(&self.name, service).render(target, options);
         let fail = |source| TreeError::Unbuildable { name: self.name.clone(), source };
         let mut files = BTreeMap::new();
         for unit in plan.map_err(fail)?.units.into_values() {
             let Unit::Directory(entries) = unit else { continue };
             files.extend(entries.into_iter().filter_map(|(path, entry)| match entry {
-                Entry::File(file) => {
+                PlanEntry::File(file) => {
                     let mode = if file.mode & 0o100 == 0 { 0o600 } else { EXECUTABLE };
                     Some((path, (file.bytes, mode)))
                 }
                 // Made for what is in it.
-                Entry::Directory { .. } | Entry::Link(_) => None,
+                PlanEntry::Directory { .. } | PlanEntry::Link(_) => None,
             }));
         }
         Ok(files)

@@ -339,7 +339,7 @@ fn a_test_runs_what_production_runs() {
         service = service.env("NOTES", notes.clone());
         if name == "db" {
             let seen = format!("test -s {}/db", notes.display());
-            service.ready = Some(svbuild::spec::Ready::Command(
+            service.ready = Some(svbuild::spec::ReadyCheck::Command(
                 ["/bin/sh", "-c", &seen].map(Into::into).into(),
             ));
         }

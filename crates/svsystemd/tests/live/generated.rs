@@ -40,7 +40,7 @@ pub fn a_generated_unit_gives_its_process_what_was_defined(manager: Manager) {
         .env("NASTY", value)
         .cwd(&work)
         .umask(0o027)
-        .limits(Limits { files: Some(321), ..Limits::default() });
+        .limits(Limits::new().files(321));
     let user = if manager == Manager::System { "svuser" } else { "" };
     if !user.is_empty() {
         service = service.user(user);

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use svcmgr::build::{
     Plan,
-    plan::{Diff, Entry, File, Unit, What},
+    plan::{ChangeKind, Diff, File, PlanEntry, Unit},
 };
 
 /// No plan is larger.
@@ -127,9 +127,9 @@ impl Found {
         let change = |it: &svcmgr::build::plan::Change| Changed {
             path: it.path.display().to_string(),
             what: match it.what {
-                What::Make => Verb::New,
-                What::Alter => Verb::Changed,
-                What::Remove => Verb::Removed,
+                ChangeKind::Make => Verb::New,
+                ChangeKind::Alter => Verb::Changed,
+                ChangeKind::Remove => Verb::Removed,
             },
             foreign: it.foreign,
         };
@@ -152,10 +152,10 @@ impl Found {
 impl Errand {
     pub(super) fn new(plan: &Plan, out: &Path, diff: bool) -> Self {
         let file = |file: &File| WireFile { mode: file.mode, bytes: Bytes::of(&file.bytes) };
-        let entry = |entry: &Entry| match entry {
-            Entry::File(it) => WireEntry::File(file(it)),
-            Entry::Link(to) => WireEntry::Link(Bytes::of(to.as_os_str().as_bytes())),
-            Entry::Directory { mode } => WireEntry::Directory { mode: *mode },
+        let entry = |entry: &PlanEntry| match entry {
+            PlanEntry::File(it) => WireEntry::File(file(it)),
+            PlanEntry::Link(to) => WireEntry::Link(Bytes::of(to.as_os_str().as_bytes())),
+            PlanEntry::Directory { mode } => WireEntry::Directory { mode: *mode },
         };
         let unit = |unit: &Unit| match unit {
             Unit::File(it) => WireUnit::File(file(it)),
@@ -177,9 +177,9 @@ impl Errand {
     pub(super) fn into_plan(self) -> (Plan, PathBuf) {
         let file = |it: WireFile| File { bytes: it.bytes.into(), mode: it.mode, owner: None };
         let entry = |entry| match entry {
-            WireEntry::File(it) => Entry::File(file(it)),
-            WireEntry::Link(to) => Entry::Link(to.into()),
-            WireEntry::Directory { mode } => Entry::Directory { mode },
+            WireEntry::File(it) => PlanEntry::File(file(it)),
+            WireEntry::Link(to) => PlanEntry::Link(to.into()),
+            WireEntry::Directory { mode } => PlanEntry::Directory { mode },
         };
         let unit = |unit| match unit {
             WireUnit::File(it) => Unit::File(file(it)),
@@ -230,11 +230,11 @@ mod tests {
                 .render(target, Options::default())
                 .unwrap();
             plan.notes.clear();
-            let odd = Entry::File(File { bytes: vec![0, 0xff], mode: 0o600, owner: None });
+            let odd = PlanEntry::File(File { bytes: vec![0, 0xff], mode: 0o600, owner: None });
             let odd = [
                 ("odd".into(), odd),
-                ("link".into(), Entry::Link("/x".into())),
-                ("dir".into(), Entry::Directory { mode: 0o700 }),
+                ("link".into(), PlanEntry::Link("/x".into())),
+                ("dir".into(), PlanEntry::Directory { mode: 0o700 }),
             ];
             plan.units.insert("odd".to_owned(), Unit::Directory(odd.into()));
             let out = OsString::from_vec(b"/tmp/\xff".to_vec());

@@ -9,10 +9,7 @@ use std::{
 
 use svcmgr::{
     Goal, LogDir, Plan, Scale,
-    build::{
-        Definitions, Lossy, Options, Target,
-        spec::{Ready, Stream},
-    },
+    build::{Definitions, Lossy, Options, Target, spec::Stream},
     devtree::{DevTree, TreeError},
 };
 
@@ -71,7 +68,7 @@ impl Stage {
         let logs = tree.base().join("logs");
         redirect(&mut definitions, &logs, output)
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
-        let options = Options { lossy: Lossy::Commented, ..Options::default() };
+        let options = Options::new().lossy(Lossy::Commented);
         let plan = definitions.render(Target::Embedded, options);
         let plan = plan.map_err(|error| build::refused(&error, output))?;
         for gap in plan.gaps.iter().filter(|gap| gap.key != "after") {
@@ -108,9 +105,7 @@ impl Stage {
             })?;
             let goal = match service.ready {
                 _ if service.down => None,
-                Some(Ready::Fd(_) | Ready::Tcp(_) | Ready::Http(_) | Ready::Command(_)) => {
-                    Some(Goal::Ready)
-                }
+                Some(_) => Some(Goal::Ready),
                 None => Some(Goal::Up),
             };
             let kill_after = service.stop.kill_after.map_or(KILL_AFTER, |time| time.0);
