@@ -19,7 +19,7 @@
 //! thread, also on one of an executor. [`Unit`] is an [`svclient::Supervised`], so units go together
 //! with service directories in [`svclient::WatchSet`] and [`svclient::Bulk`].
 //!
-//! No program is run, no output is parsed, nothing is polled. Read in this order: [`Bus`], [`Unit`],
+//! No program is run, no output is parsed; changes are learned from the manager's signals. Read in this order: [`Bus`], [`Unit`],
 //! [`UnitStatus`], [`Job`], [`UnitWatch`], [`Install`].
 //!
 //! | feature          | adds                                                              |

@@ -21,6 +21,7 @@ const SERVICE: &[Reason] = &[
     ("fcntl", "supervise/control", "is it a FIFO? A byte must not reach anything else"),
     ("newfstatat", "finish", "is there something to run when the process has ended?"),
     ("openat", "supervise/ok", "does a supervisor live: the FIFO has a reader"),
+    ("fcntl", "supervise/ok", "is it a FIFO? Anything else says nothing of life"),
     ("openat", "supervise/lock", "does a supervisor live: s6 locks it"),
     ("fcntl", "supervise/lock", "who holds the lock?"),
     ("openat", "supervise/status", "the record"),
