@@ -351,7 +351,7 @@ fn a_test_runs_what_production_runs() {
     // It waited for db, and has the mask and the readiness of its definition.
     assert_eq!(fs::read_to_string(notes.join("web")).unwrap(), "0027\ndb\n");
     let web = kit.service("web").unwrap().status().unwrap();
-    assert_eq!(web.reading.facts().unwrap().readiness.is_ready(), Some(true));
+    assert_eq!(web.ready(), Some(true));
     // One alone, by its name.
     let once = svbuild::Service::new(["/bin/sh", "-c", "echo said; exec sleep 1000"]);
     kit.start(("alone", once), soon()).unwrap();
