@@ -179,6 +179,21 @@ impl Service {
         node::exists(&self.home.at("finish"))
     }
 
+    /// Whether it is known of a supervised service that it will not say when it is ready, whatever
+    /// becomes of it.
+    pub(crate) fn never_says_ready(&self, seen: &Status) -> bool {
+        if seen.reading.facts().is_none() {
+            return false;
+        }
+        match self.dialect() {
+            Some(Dialect::Daemontools | Dialect::Encore) => true,
+            // The embedded supervisor tells, also of one that is down now.
+            Some(Dialect::Runit) => !node::exists(&self.home.at(files::EMBEDDED)),
+            Some(Dialect::S6) => seen.notifies == Some(false),
+            None => false,
+        }
+    }
+
     /// Whether its record was published in the last seconds.
     pub(crate) fn has_fresh_record(&self) -> bool {
         let found = node::stat(self.home.at(files::STATUS)).ok().flatten();

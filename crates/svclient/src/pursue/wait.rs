@@ -156,11 +156,21 @@ impl Wait {
                 }
             }
         }
+        // Refused before anything is asked: what is restarted for nothing was up.
+        let asks = request.intent().is_some();
+        if asks
+            && probe.is_none()
+            && [Some(goal), then].contains(&Some(Goal::Ready))
+            && directory.as_ref().is_some_and(|service| service.never_says_ready(&last))
+        {
+            let never = Outcome::of(Some(End::Never(Cause::NoReadiness)), last, Duration::ZERO);
+            return Self { key, state: State::Done(Box::new(Ok(never))), rung: None };
+        }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
         let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
         let waiting = Waiting {
             pursuit: Pursuit::new(goal, wish(request), last.reading),
-            asks: request.intent().is_some(),
+            asks,
             then,
             begun: world.now(),
             asked: world.now(),

@@ -76,6 +76,7 @@ faults! {
         f43_a_renamed_directory_works_under_its_new_name
         f43_a_supervise_directory_that_is_replaced_is_followed
         f48_a_service_that_never_says_ready_is_not_waited_for
+        a_service_that_never_says_ready_is_not_restarted_for_it
         f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down
         f65_a_wait_ends_when_somebody_else_has_the_last_word;
     runit:
@@ -648,6 +649,19 @@ pub fn f48_a_service_that_never_says_ready_is_not_waited_for(suite: Suite) {
     let ready = Request::up().until(Goal::Ready);
     assert_eq!(never(ask(&open(&supervised), &ready, deadline())), Cause::NoReadiness);
     assert!(asked.elapsed() < PATIENCE / 3);
+}
+
+/// `family.md` 36: what cannot come is refused before anything is done.
+pub fn a_service_that_never_says_ready_is_not_restarted_for_it(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    let mut watch = watch(&supervised);
+    let before = until(&mut watch, State::Up).pid;
+    let service = open(&supervised);
+    for request in [Request::restart(), Request::up()] {
+        let request = request.until(Goal::Ready);
+        assert_eq!(never(ask(&service, &request, deadline())), Cause::NoReadiness);
+    }
+    assert_eq!(service.status().unwrap().facts().unwrap().pid, before);
 }
 
 pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(suite: Suite) {
