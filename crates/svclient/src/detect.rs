@@ -1,7 +1,7 @@
 //! Collecting the evidence that `svproto` judges: which files a service directory holds.
 
 use nix::sys::stat::FileStat;
-use svproto::{Dialect, Evidence, files};
+use svproto::{Dialect, Evidence, UnixTime, files};
 
 use crate::{home::Home, node};
 
@@ -40,9 +40,9 @@ pub(crate) fn detect_by(home: &Home, status: Option<FileStat>) -> Option<Dialect
 /// encore, which has a record of the same length, leaves a `stat` of runsv's as it is.
 fn of_this_record(home: &Home, status: Option<FileStat>) -> bool {
     let Some(stat) = node::stat(home.at(files::STAT)).ok().flatten() else { return false };
-    if status
-        .is_none_or(|status| status.st_mtime.saturating_sub(stat.st_mtime) <= ONE_AFTER_THE_OTHER)
-    {
+    let secs = |stat: &FileStat| node::changed(stat).map(UnixTime::secs);
+    let after = status.map(|status| Some(secs(&status)?.saturating_sub(secs(&stat)?)));
+    if after.is_none_or(|after| after.is_some_and(|after| after <= ONE_AFTER_THE_OTHER)) {
         return true;
     }
     // Runsv's own bytes decide against its clock, which somebody may have put forward.
