@@ -78,7 +78,7 @@ fn all(tree: &Tree) -> Service {
                 .processor(["/bin/cat"])
                 .user("daemon")
                 .group("adm")
-                .mode("0751".parse().unwrap()),
+                .mode(0o751),
         )
 }
 
