@@ -13,11 +13,11 @@ use svproto::{
     Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n, UnixTime,
     Version, Want, cause,
     daemontools::DaemontoolsRecord,
+    embedded::Embedded,
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
     goal::{Goal, Pursuit},
     runit::{RunitFields, RunitRecord},
-    embedded::Embedded,
     s6::{
         self,
         event::Event,
@@ -241,7 +241,12 @@ fn messages(bytes: &[u8]) -> usize {
         }
     }
     let exit = LastExit::from_wait_status(number(bytes) as u16);
-    for why in [cause::Cause::Unsupervised, cause::Cause::GivenUp { exit }, cause::Cause::WantedUpAgain, cause::Cause::NoReadiness] {
+    for why in [
+        cause::Cause::Unsupervised,
+        cause::Cause::GivenUp { exit },
+        cause::Cause::WantedUpAgain,
+        cause::Cause::NoReadiness,
+    ] {
         let _ = write!(sink, "{why}");
     }
     sink.0
