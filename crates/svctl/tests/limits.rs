@@ -164,8 +164,8 @@ fn services_get_the_low_soft_limit_that_was_there_and_all_start() {
     assert!(hard >= 1000, "the hard limit on open files is {hard}");
     scan.start("ulimit -Sn 40");
     let ready = |dir: &PathBuf| {
-        let text = fs::read_to_string(dir.join("supervise/ready")).unwrap_or_default();
-        text.starts_with("ready ")
+        let text = fs::read_to_string(dir.join("supervise/embedded")).unwrap_or_default();
+        text.lines().any(|line| line.starts_with("ready @"))
     };
     scan.until("ready", || services.iter().all(ready));
     for service in &services {

@@ -136,7 +136,7 @@ pub fn the_open_example_reads_names_as_they_are_typed(suite: Suite) {
     assert!(output.status.success(), "{output:?}");
     let name = suite.name();
     let expected = format!(
-        "web: up, {name}\nweb/log: unsupervised\n./web: up, {name}\nweb/: up, {name}\n{path}: up, {name}\n"
+        "web: up, {name}\nweb/log: unsupervised, nobody\n./web: up, {name}\nweb/: up, {name}\n{path}: up, {name}\n"
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
     let nowhere = example("open").env("SVDIR", "/no/such").arg("web").output().unwrap();
