@@ -103,3 +103,8 @@ pub use svdevtree as devtree;
 #[cfg_attr(docsrs, doc(cfg(feature = "devtree")))]
 #[doc(inline)]
 pub use svdevtree::testkit;
+
+/// README's program, which the doctests compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
