@@ -116,7 +116,7 @@ impl Plan {
     }
 
     /// Asks the services level by level, all of a level at once, and waits for each level before the
-    /// next. A level whose turn comes after the deadline is not asked ([`Outcome::NotAsked`]). The
+    /// next. A level whose turn comes after the deadline is not asked ([`crate::OutcomeKind::NotAsked`]). The
     /// steps come in the order of the plan. Services that the plan does not name are left
     /// alone; of several with one name, the first is meant.
     ///

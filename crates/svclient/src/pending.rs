@@ -31,7 +31,10 @@ type Answer = Pin<Box<dyn Future<Output = Result<Told, Error>> + Send>>;
 
 /// What a supervisor says became of a request.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once for a request, and taken apart at once")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "on 64 bits; made once for a request, and taken apart at once"
+)]
 pub enum Settled {
     /// Nothing: looks at the service show it.
     Silent,

@@ -2,7 +2,7 @@
 //!
 //! | for                                                         | take               |
 //! |-------------------------------------------------------------|--------------------|
-//! | services in a `#[test]`, that are gone when it ends          | [`testkit`]        |
+//! | services in a `#[test]`, that are gone when it ends          | [`mod@testkit`]        |
 //! | services of a program that are gone when it ends, under this supervisor or an installed one | [`DevTree`] |
 //! | supervising service directories within a program            | [`Supervisor`]     |
 //! | a process that supervises                                   | [`supervise`], [`scan`] |

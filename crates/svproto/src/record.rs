@@ -196,7 +196,7 @@ impl Record {
 
     /// Whether a supervisor can have written this: a pid that exists, a stamp that a clock gives.
     ///
-    /// A reader of files asks before it believes; [`Record::status`] itself never fails.
+    /// A reader of files asks before it believes; [`Record::facts`] itself never fails.
     ///
     /// # Errors
     ///

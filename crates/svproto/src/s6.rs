@@ -120,7 +120,7 @@ impl S6Record {
         self.facts_on(Scale::LeapSeconds)
     }
 
-    /// As [`S6Record::status`], for an s6 whose skalibs was built for a system clock on TAI.
+    /// As [`S6Record::facts`], for an s6 whose skalibs was built for a system clock on TAI.
     #[must_use]
     pub const fn facts_on(&self, scale: Scale) -> Facts {
         self.fields().facts(scale)

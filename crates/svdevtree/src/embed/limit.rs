@@ -57,7 +57,8 @@ impl Limit {
             return;
         }
         let Ok(held) = hold(HELD) else { return };
-        let is_low = |fd: &OwnedFd| rlim_t::try_from(fd.as_raw_fd()).is_ok_and(|fd| fd < soft);
+        // By way of what is wider and has a sign: `rlim_t` has one on some systems, and none on others.
+        let is_low = |fd: &OwnedFd| i128::from(fd.as_raw_fd()) < i128::from(soft);
         if held.iter().all(is_low) && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
             self.raised = Some(Raised { soft, hard, held: RefCell::new(held) });
         }

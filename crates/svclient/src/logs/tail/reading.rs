@@ -186,6 +186,7 @@ fn after_hole(file: &File, position: u64) -> Option<u64> {
 }
 
 #[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be nothing more")]
 fn after_hole(_file: &File, position: u64) -> Option<u64> {
     Some(position)
 }

@@ -24,7 +24,7 @@ use nix::{
     fcntl::OFlag,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        resource::{Resource, getrlimit, setrlimit},
+        resource::{Resource, getrlimit, rlim_t, setrlimit},
         stat::Mode,
     },
     unistd::mkfifo,
@@ -218,11 +218,12 @@ impl AsFd for Scribe {
 
 /// Two files for each service; what was started before keeps its own limit.
 fn make_room(services: usize) {
-    let wanted = services as u64 * 2 + 64;
+    let wanted = rlim_t::try_from(services.saturating_mul(2)).unwrap_or(rlim_t::MAX / 2) + 64;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < wanted + 256
     {
-        let _as_it_was = setrlimit(Resource::RLIMIT_NOFILE, (soft + wanted).min(hard), hard);
+        let _as_it_was =
+            setrlimit(Resource::RLIMIT_NOFILE, soft.saturating_add(wanted).min(hard), hard);
     }
 }
 
