@@ -4,15 +4,14 @@
 //!
 //! ```no_run
 //! use std::time::{Duration, Instant};
-//! use svclient::{Outcome, Request, Service, pursue};
+//! use svclient::{Request, Service};
 //!
 //! let web = Service::open("/etc/service/web")?;
-//! println!("{:?}", web.status()?.reading);
+//! println!("{} is {}", web.name(), web.status()?.state());
 //!
-//! let deadline = Instant::now() + Duration::from_secs(30);
-//! let request = Request::down().kill_after(Duration::from_secs(10));
-//! let outcomes = pursue(&[web], &request, deadline)?;
-//! assert!(matches!(outcomes[..], [Ok(Outcome::Reached { .. })]));
+//! // Watches first, then sends, then waits for another process.
+//! let outcome = Request::restart().pursue(&web, Instant::now() + Duration::from_secs(10))?;
+//! println!("{}: {outcome}", web.name());
 //! # Ok::<(), svclient::Error>(())
 //! ```
 //!
