@@ -111,6 +111,9 @@ fn actions() {
     for line in ["pause web", "cont web", "hup web"] {
         session.types(line);
     }
+    // It dies of the signal when it has its turn; only then is it down already.
+    let mut down = command(["--dir", "service", "wait", "--for", "down", "web"]);
+    assert!(down.current_dir(session.scan.beside("")).output().unwrap().status.success());
     session.types("wait --for down web");
     for line in ["reload web", "send alarm web", "send term web", "abort web", "winch web"] {
         session.types(line);
