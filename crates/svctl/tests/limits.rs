@@ -6,6 +6,7 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "tests"
@@ -94,9 +95,16 @@ impl Scan {
 
     /// How many run.
     fn running(&self) -> usize {
-        let services = fs::read_dir(self.path("scan")).unwrap();
-        let stats = services.map(|it| fs::read(it.unwrap().path().join("supervise/stat")));
-        stats.filter(|stat| stat.as_ref().is_ok_and(|stat| stat.starts_with(b"run"))).count()
+        self.taken().len()
+    }
+
+    /// Those that run.
+    fn taken(&self) -> Vec<PathBuf> {
+        let services = fs::read_dir(self.path("scan")).unwrap().map(|it| it.unwrap().path());
+        let runs = |dir: &PathBuf| {
+            fs::read(dir.join("supervise/stat")).is_ok_and(|stat| stat.starts_with(b"run"))
+        };
+        services.filter(runs).collect()
     }
 
     /// Waits until it is so; as long as more and more are running.
@@ -187,7 +195,11 @@ fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_
     let said = scan.said();
     let words: Vec<_> = said.lines().next().unwrap().split(' ').collect();
     let fit: usize = words[words.len() - 7].parse().unwrap();
-    let (next, more) = (scan.path(&format!("scan/s{fit:03}")), 100 - fit - 1);
+    // Which one comes first is the scanner's affair.
+    let named = said.strip_prefix("svctl: cannot supervise ").and_then(|it| it.split_once(" and "));
+    let next = PathBuf::from(named.expect("a service is named").0);
+    assert!(next.starts_with(scan.path("scan")), "{said}");
+    let more = 100 - fit - 1;
     let expected = format!(
         "svctl: cannot supervise {} and {more} others: {fit} services fit into 400 open files\n  \
          hint: raise the hard limit of what starts the supervisor: ulimit -Hn, LimitNOFILE=\n",
@@ -197,14 +209,17 @@ fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_
     assert!((50..80).contains(&fit), "{fit}");
     scan.until("those that fit", || scan.running() == fit);
     // One leaves, and one of those that wait takes its place; those before it are not disturbed.
-    fs::remove_dir_all(scan.path("scan/s000")).unwrap();
-    scan.until("another", || scan.running() == fit && next.join("supervise/pid").exists());
+    let taken = scan.taken();
+    assert_eq!(taken.len(), fit, "{taken:?}");
+    fs::remove_dir_all(&taken[0]).unwrap();
+    let is_new = |dir: &PathBuf| !taken.contains(dir);
+    scan.until("another", || scan.running() == fit && scan.taken().iter().any(is_new));
     // Killed, they start again: that room is kept.
-    let pid = |dir: PathBuf| fs::read_to_string(dir.join("supervise/pid")).unwrap();
-    let former = pid(scan.path("scan/s001"));
+    let pid = |dir: &PathBuf| fs::read_to_string(dir.join("supervise/pid")).unwrap();
+    let former = pid(&taken[1]);
     kill(Pid::from_raw(former.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
     scan.until("a new process", || {
-        let now = pid(scan.path("scan/s001"));
+        let now = pid(&taken[1]);
         now != former && !now.is_empty()
     });
     scan.stop();
