@@ -280,7 +280,14 @@ impl Kit {
     ///
     /// As [`Kit::start`].
     pub fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
-        let service = self.service(name)?;
+        let service = match self.service(name) {
+            // Where the keeper was killed the directories go, too; that they are gone is not the news.
+            Err(KitError::Tree(error)) => {
+                self.tree.check()?;
+                return Err(error.into());
+            }
+            result => result?,
+        };
         let ready = self.specs.get(name).map_or(Ok(Ready::Up), Spec::criterion)?;
         let mut watch = WatchSet::new().map_err(crate::TreeError::from)?;
         watch.add(service.clone()).map_err(crate::TreeError::from)?;
