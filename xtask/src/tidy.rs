@@ -5,9 +5,12 @@ mod ceilings;
 mod files;
 mod headers;
 mod manifests;
+mod map;
 mod rules;
 mod source;
 mod words;
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{command, failure::Failure, workspace::Workspace};
 
@@ -30,14 +33,17 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         let manifest = files::read(&member.dir.join("Cargo.toml"))?;
         findings.extend(manifests::check(member, &manifest));
     }
+    let mut headers = BTreeMap::new();
     for path in files::rust_files()? {
         let text = files::read(&path)?;
         // What users compile; a member's tests and examples are free, and so is `nopanic`.
         let owner = workspace.members.iter().find(|it| path.starts_with(it.dir.join("src")));
         let place = path.strip_prefix(command::root()).unwrap_or(&path).display().to_string();
         findings.extend(headers::check(&place, &text));
+        headers.insert(PathBuf::from(&place), map::said(&text));
         findings.extend(words::check(owner.map(|it| it.name.as_str()), &place, &text));
     }
+    findings.extend(map::check(&headers)?);
     Ok(findings)
 }
 
