@@ -9,6 +9,7 @@ use crate::{place::Distrust, quote::Unquotable, spec::Invalid, target::Target};
 
 /// Something that a target cannot express, or that its reader cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gap {
     /// The service.
     pub service: String,

@@ -32,6 +32,7 @@ use crate::{
 
 /// What is to be on disk, below one directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Plan {
     /// What appears and changes at once, by its name in the directory.
     pub units: BTreeMap<String, Unit>,
@@ -87,7 +88,8 @@ pub struct Owner {
 }
 
 impl File {
-    pub(crate) fn new(mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+    /// With this mode and content; it belongs to whoever writes it.
+    pub fn new(mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
         Self { bytes: bytes.into(), mode, owner: None }
     }
 }
@@ -101,6 +103,13 @@ impl fmt::Debug for File {
 }
 
 impl Plan {
+    /// Adds a unit, or puts it in the place of one of that name.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, unit: Unit) -> Self {
+        self.units.insert(name.into(), unit);
+        self
+    }
+
     /// Adds a unit that is to be gone. What was not written by a plan stays.
     #[must_use]
     pub fn without(mut self, name: impl Into<String>) -> Self {

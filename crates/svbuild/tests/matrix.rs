@@ -117,7 +117,8 @@ fn render(service: &Service, target: Target) -> Plan {
 
 /// What is made, without comments: what was left out is told in those.
 fn made(plan: &Plan) -> String {
-    let plan = Plan { gaps: Vec::new(), notes: Vec::new(), ..plan.clone() };
+    let mut plan = plan.clone();
+    (plan.gaps, plan.notes) = (Vec::new(), Vec::new());
     let text = plan.to_string();
     let comment = |line: &&str| !line.starts_with("  | # left out");
     text.lines().filter(comment).collect::<Vec<_>>().join("\n")

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     num::NonZeroUsize,
     time::{Duration, Instant},
 };
@@ -80,7 +81,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     pub fn ready_when(
         self,
         every: Duration,
-        ask: impl Fn(&dyn Supervised, &Status) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Status) -> bool + Send + Sync + 'a,
     ) -> Self {
         Self { prober: Prober::asking(every, ask), ..self }
     }
@@ -157,5 +158,12 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         let alone: Vec<_> = self.services.iter().enumerate().filter(is_alone).collect();
         results.extend(each(&alone, self.parallel, |(at, it)| Some((*at, it.request(&intent)))));
         results.into_values().collect()
+    }
+}
+
+impl<B: Supervised> fmt::Debug for Bulk<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.services.iter().map(|service| service.name().to_string());
+        f.debug_tuple("Bulk").field(&names.collect::<Vec<_>>()).finish()
     }
 }

@@ -157,6 +157,22 @@ pub enum Error {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The system has no watch left to give for this file or directory, or cannot watch it.
+    #[error("cannot watch {}", path.display())]
+    Watch {
+        /// What was to be watched.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused what has no file of its own.
+    #[error("cannot {doing}")]
+    System {
+        /// What was tried, as in "cannot wait for changes".
+        doing: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The operating system refused for another reason.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -261,7 +277,7 @@ impl Error {
             Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Other { kind, .. } => *kind,
-            Self::Io { .. } => ErrorKind::Io,
+            Self::Watch { .. } | Self::System { .. } | Self::Io { .. } => ErrorKind::Io,
         }
     }
 
@@ -323,8 +339,12 @@ impl Error {
                 Some(format!("needs {needed} permission on {}", on.display()))
             }
             Self::Other { hint, .. } => hint.clone(),
-            Self::Io { source, doing: "watch", .. } => watch_limit(source).map(Into::into),
-            Self::Io { .. } => None,
+            Self::Watch { source, .. } => {
+                watch_limit(source).or_else(|| file_limit(source)).map(Into::into)
+            }
+            Self::System { source, .. } | Self::Io { source, .. } => {
+                file_limit(source).map(Into::into)
+            }
         }
     }
 
@@ -332,6 +352,19 @@ impl Error {
     pub(crate) fn in_full(&self) -> String {
         let why = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
         format!("{self}: {why}")
+    }
+
+    /// The same of a watch that cannot be had: it takes the right to read.
+    pub(crate) fn unwatched(path: &Path, source: impl Into<io::Error>) -> Self {
+        match Self::os("watch", path, "read", source) {
+            Self::Io { path, source, .. } => Self::Watch { path, source },
+            other => other,
+        }
+    }
+
+    /// What concerns no file was refused.
+    pub(crate) fn system(doing: &'static str, source: impl Into<io::Error>) -> Self {
+        Self::System { doing, source: source.into() }
     }
 
     /// Sorts an error of the operating system: which file, what was tried, which right it takes.
@@ -369,10 +402,15 @@ impl Error {
     }
 }
 
-/// Which of the limits on watching was met.
+/// The limit on watching, if it was met. Where no file is written, ENOSPC means nothing else.
 fn watch_limit(error: &io::Error) -> Option<&'static str> {
+    (error.raw_os_error()? == nix::libc::ENOSPC)
+        .then_some("this user has as many watches as fs.inotify.max_user_watches")
+}
+
+/// Which of the limits on open files was met.
+fn file_limit(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
-        nix::libc::ENOSPC => Some("this user has as many watches as fs.inotify.max_user_watches"),
         // The other limit with this number, `fs.inotify.max_user_instances`, is no error: see `Changes`.
         nix::libc::EMFILE => Some("this process has as many open files as it may (ulimit -n)"),
         nix::libc::ENFILE => Some("the system has as many open files as it may (fs.file-max)"),

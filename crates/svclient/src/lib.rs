@@ -76,10 +76,12 @@ pub use logs::{From as LogFrom, LogDir, LogItem, LogKey, LogLine, Logs};
 pub use name::Name;
 pub use odd::{CrashLoop, Oddities};
 pub use open::{is_path, open};
-pub use order::{OnFailure, Plan, PlanError, Step};
+pub use order::{OnFailure, Order, OrderError, OrderStep};
 pub use pending::{Pending, Settled, Told};
 pub use pursue::{Outcome, OutcomeKind, Request, pursue};
-pub use scandir::{Disabled, Enabled, Ended, Link, Noticed, ScanDir, Scanner, Survey};
+pub use scandir::{
+    Disabled, Enabled, EnabledLink, Noticed, ScanDir, Scanner, SupervisionEnd, Survey,
+};
 pub use service::{Normally, Service, restart_ops};
 pub use signal::signal_name;
 pub use status::Status;
@@ -98,6 +100,6 @@ pub use svproto::{
     Cause, Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State,
     UnixTime, UnknownWord, Version, Want,
     goal::Goal,
-    s6::{event::Event, tally::Death},
+    s6::{event::S6Event, tally::Death},
     scan::ScanOp,
 };

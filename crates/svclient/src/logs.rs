@@ -9,6 +9,7 @@ mod find;
 mod tail;
 
 use std::{
+    fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     time::Instant,
@@ -154,6 +155,13 @@ pub struct Logs {
     unfinished: bool,
 }
 
+/// The log directories.
+impl fmt::Debug for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logs").field("logs", &self.tails.len()).finish_non_exhaustive()
+    }
+}
+
 impl Logs {
     /// The longest line that comes whole, in bytes.
     pub const LONGEST: usize = tail::LONGEST;
@@ -164,8 +172,8 @@ impl Logs {
     ///
     /// [`Error::Io`] if the system has no watch left to give.
     pub fn new() -> Result<Self, Error> {
-        let changes = Changes::new()
-            .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
+        let changes =
+            Changes::new().map_err(|source| Error::system("wait for lines of logs", source))?;
         Ok(Self { changes, tails: Vec::new(), last: (0, 0), is_past: false, unfinished: false })
     }
 
@@ -178,10 +186,7 @@ impl Logs {
     pub fn add(&mut self, log: &LogDir, from: From) -> Result<LogKey, Error> {
         // Armed before it is listed.
         let dir = Dir::Log(log.path.clone());
-        let id = self
-            .changes
-            .watch(&dir)
-            .map_err(|source| Error::os("watch", &log.path, "read", source))?;
+        let id = self.changes.watch(&dir).map_err(|source| Error::unwatched(&log.path, source))?;
         let tail = Tail::open(log, from)?;
         self.tails.push((id, tail));
         Ok(LogKey(self.tails.len() - 1))
@@ -263,7 +268,7 @@ impl Logs {
             match poll(&mut fds, timeout) {
                 Ok(_) | Err(Errno::EINTR) => (),
                 Err(errno) => {
-                    return Err(Error::os("watch", Path::new("logs"), "read", errno));
+                    return Err(Error::system("wait for lines of logs", errno));
                 }
             }
         }
@@ -296,7 +301,7 @@ impl Logs {
         };
         self.changes
             .drain(&mut heard)
-            .map_err(|source| Error::os("watch", Path::new("logs"), "read", source))?;
+            .map_err(|source| Error::system("wait for lines of logs", source))?;
         if self.changes.look_every().is_some() {
             for (_, tail) in &mut self.tails {
                 tail.wake();

@@ -1,7 +1,7 @@
 //! What is odd about a service: that it crashes again and again, that its definition is newer than its
 //! process, that its record is that of a supervisor which is gone.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use svproto::{Dialect, Facts, Phase, Reading, UnixTime, files};
 
@@ -38,7 +38,7 @@ impl CrashLoop {
     /// Whether a service that stands like this may be in one: what has been so for longer is not.
     #[must_use]
     pub fn may_be(status: &Facts) -> bool {
-        status.since.is_some_and(|since| since.elapsed(now()) <= Self::WITHIN)
+        status.since.is_some_and(|since| since.elapsed(UnixTime::now()) <= Self::WITHIN)
     }
 }
 
@@ -69,7 +69,7 @@ impl Service {
     fn crash_loop(&self, dialect: Option<Dialect>, facts: &Facts) -> Option<CrashLoop> {
         if dialect == Some(Dialect::S6) {
             let deaths = self.deaths().ok()?;
-            let now = now();
+            let now = UnixTime::now();
             let recent = deaths.iter().filter_map(svproto::s6::tally::Death::at);
             let mut recent = recent.filter(|at| at.elapsed(now) <= CrashLoop::WITHIN);
             let first = recent.next()?;
@@ -96,10 +96,4 @@ impl Service {
             newer => Some(newer),
         }
     }
-}
-
-fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
 }

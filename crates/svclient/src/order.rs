@@ -1,6 +1,6 @@
 //! Starting services after those that they need, and stopping them before those.
 //!
-//! A [`Plan`] is a value: it can be printed and looked at without anything being done. It is made of
+//! A [`Order`] is a value: it can be printed and looked at without anything being done. It is made of
 //! names and edges alone; that a service is up is what [`pursue`] says it is.
 
 use std::{
@@ -13,14 +13,14 @@ use crate::{Error, Outcome, Request, Supervised, pursue};
 
 /// Services in levels: each needs only services of levels before its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct Order {
     levels: Vec<Vec<String>>,
 }
 
 /// Why there is no order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlanError {
+pub enum OrderError {
     /// Services that wait for each other.
     #[error("cannot order services that wait for each other: {}", names.join(" after "))]
     Cycle {
@@ -56,35 +56,35 @@ pub enum OnFailure {
 
 /// What came of one service of a plan.
 #[derive(Debug)]
-pub struct Step {
+pub struct OrderStep {
     /// Its name.
     pub name: String,
     /// Its own result; `None` if it was left alone because of another.
     pub result: Option<Result<Outcome, Error>>,
 }
 
-impl Plan {
+impl Order {
     /// Orders services by what each is to start after.
     ///
     /// # Errors
     ///
-    /// [`PlanError`] for a cycle, an unknown name, or a name that comes twice.
+    /// [`OrderError`] for a cycle, an unknown name, or a name that comes twice.
     pub fn new<'a, Names>(
         services: impl IntoIterator<Item = (&'a str, Names)>,
-    ) -> Result<Self, PlanError>
+    ) -> Result<Self, OrderError>
     where
         Names: IntoIterator<Item = &'a str>,
     {
         let mut after: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, names) in services {
             if after.insert(name, names.into_iter().collect()).is_some() {
-                return Err(PlanError::Twice { name: name.to_owned() });
+                return Err(OrderError::Twice { name: name.to_owned() });
             }
         }
         for (service, names) in &after {
             if let Some(unknown) = names.iter().find(|name| !after.contains_key(*name)) {
                 let (service, after) = ((*service).to_owned(), (*unknown).to_owned());
-                return Err(PlanError::Unknown { service, after });
+                return Err(OrderError::Unknown { service, after });
             }
         }
         let mut levels = Vec::new();
@@ -95,7 +95,7 @@ impl Plan {
                 .map(|(name, _)| *name)
                 .collect();
             if ready.is_empty() {
-                return Err(PlanError::Cycle { names: a_cycle(&after) });
+                return Err(OrderError::Cycle { names: a_cycle(&after) });
             }
             after.retain(|name, _| !ready.contains(name));
             levels.push(ready.into_iter().map(str::to_owned).collect());
@@ -130,7 +130,7 @@ impl Plan {
         request: &Request,
         deadline: Instant,
         on_failure: OnFailure,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<OrderStep>, Error> {
         let of = |name: &String| services.iter().find(|service| service.name() == name.as_str());
         if let Some(name) = self.levels.iter().flatten().find(|name| of(name).is_none()) {
             return Err(Error::NotFound { path: name.into() });
@@ -139,13 +139,13 @@ impl Plan {
         let mut failed = false;
         for level in &self.levels {
             if failed && on_failure == OnFailure::Stop {
-                let left = level.iter().map(|name| Step { name: name.clone(), result: None });
+                let left = level.iter().map(|name| OrderStep { name: name.clone(), result: None });
                 steps.extend(left);
                 continue;
             }
             if !steps.is_empty() && Instant::now() >= deadline {
                 failed = true;
-                let left = level.iter().map(|name| Step {
+                let left = level.iter().map(|name| OrderStep {
                     name: name.clone(),
                     result: Some(Ok(Outcome::not_asked())),
                 });
@@ -155,7 +155,7 @@ impl Plan {
             let of_level: Vec<B> = level.iter().filter_map(of).cloned().collect();
             for (name, result) in level.iter().zip(pursue(&of_level, request, deadline)?) {
                 failed |= !result.as_ref().is_ok_and(Outcome::is_reached);
-                steps.push(Step { name: name.clone(), result: Some(result) });
+                steps.push(OrderStep { name: name.clone(), result: Some(result) });
             }
         }
         Ok(steps)
@@ -163,7 +163,7 @@ impl Plan {
 }
 
 /// One line a level.
-impl fmt::Display for Plan {
+impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, level) in self.levels.iter().enumerate() {
             writeln!(f, "{}. {}", at + 1, level.join(", "))?;
@@ -199,7 +199,7 @@ mod tests {
     #[track_caller]
     fn plan(services: &[(&'static str, &[&'static str])]) -> Result<String, String> {
         let services = services.iter().map(|(name, after)| (*name, after.iter().copied()));
-        Plan::new(services).map(|plan| plan.to_string()).map_err(|error| error.to_string())
+        Order::new(services).map(|plan| plan.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn stopping_is_starting_backwards() {
-        let plan = Plan::new([("web", vec!["db"]), ("db", vec![])]).unwrap();
+        let plan = Order::new([("web", vec!["db"]), ("db", vec![])]).unwrap();
         assert_eq!(plan.reversed().levels(), [["web"], ["db"]]);
         assert_eq!(plan.reversed().reversed(), plan);
     }

@@ -19,8 +19,8 @@ use svproto::files;
 use crate::{Error, Service, home, liveness, node};
 
 pub use self::{
-    disable::{Disabled, Ended},
-    enable::{Enabled, Link, Noticed},
+    disable::{Disabled, SupervisionEnd},
+    enable::{Enabled, EnabledLink, Noticed},
     scanner::Scanner,
     survey::Survey,
 };

@@ -6,12 +6,12 @@ use std::{
     ffi::{OsStr, OsString},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 use nix::sys::stat::FileStat;
 use svproto::{
-    DecodeError, Dialect, Facts, LastExit, Op, Phase, Reading, Record, Version,
+    DecodeError, Dialect, Facts, LastExit, Op, Phase, Reading, Record, UnixTime, Version,
     embedded::Embedded,
     files,
     s6::tally::{Death, Tally},
@@ -197,8 +197,7 @@ impl Service {
     /// Whether its record was published in the last seconds.
     pub(crate) fn has_fresh_record(&self) -> bool {
         let found = node::stat(self.home.at(files::STATUS)).ok().flatten();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let now = UnixTime::now().secs();
         let changed = found.as_ref().and_then(node::changed);
         changed.is_some_and(|changed| now.abs_diff(changed.secs()) <= 2)
     }

@@ -1,6 +1,6 @@
 //! What one look at a service shows, of whatever kind it is.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use svproto::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Reading, State, UnixTime, Want};
 
@@ -147,7 +147,7 @@ impl Status {
     #[must_use]
     pub fn uptime(&self) -> Option<Duration> {
         self.pid()?;
-        Some(self.since()?.elapsed(now()))
+        Some(self.since()?.elapsed(UnixTime::now()))
     }
 
     /// Whether it said that it is ready; `None` where that is not told.
@@ -237,12 +237,6 @@ impl Status {
     pub(crate) fn dialect(&self) -> Option<Dialect> {
         self.suite.and_then(Suite::dialect)
     }
-}
-
-fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn poll_next(
             }
         }
         if let Err(source) = ready!(driver.poll_readable(cx)) {
-            let error = Error::os("watch", std::path::Path::new("services"), "read", source);
+            let error = Error::system("wait for changes of services", source);
             return Poll::Ready(Some(Err(error)));
         }
     }
@@ -60,6 +60,12 @@ macro_rules! watch_stream {
             /// The watch, to add services to it or to remove them.
             pub fn watch_mut(&mut self) -> &mut WatchSet {
                 &mut self.watch
+            }
+        }
+
+        impl std::fmt::Debug for WatchStream {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple("WatchStream").field(&self.watch).finish()
             }
         }
 

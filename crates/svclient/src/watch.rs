@@ -14,6 +14,7 @@ mod subject;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -26,7 +27,7 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
-use svproto::{files, s6::event::Event};
+use svproto::{files, s6::event::S6Event};
 
 use self::{
     bells::Bells,
@@ -74,7 +75,7 @@ pub enum News {
     Removed,
     /// A transition that s6 has told of ([`WatchSet::listen`]). The observation is that of now; it
     /// may have gone further.
-    Heard(Event),
+    Heard(S6Event),
     /// The system lost events. This is how it stands now; what lay between is not known.
     Resync,
 }
@@ -187,6 +188,14 @@ impl Who {
     }
 }
 
+/// The services, by their keys.
+impl fmt::Debug for WatchSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services = self.members.iter().map(|(key, member)| (key, &member.subject));
+        f.debug_map().entries(services).finish()
+    }
+}
+
 impl WatchSet {
     /// An empty set.
     ///
@@ -194,8 +203,7 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the system has no watch left to give; the hint names the limits.
     pub fn new() -> Result<Self, Error> {
-        let changes = Changes::new()
-            .map_err(|source| Error::os("watch", Path::new("services"), "read", source))?;
+        let changes = Changes::new().map_err(failure)?;
         Ok(Self {
             changes,
             members: BTreeMap::new(),
@@ -251,11 +259,9 @@ impl WatchSet {
         service: impl Supervised + 'static,
     ) -> Result<(WatchKey, Result<Status, Error>), Error> {
         let key = self.add(service)?;
-        // The first look at a service always makes an event, the last of the queue.
-        match self.queue.pop_back() {
-            Some(snapshot) => Ok((key, snapshot.observation)),
-            None => Err(Error::NotFound { path: PathBuf::new() }),
-        }
+        #[expect(clippy::expect_used, reason = "the sentence in it")]
+        let snapshot = self.queue.pop_back().expect("the first look at a service makes an event");
+        Ok((key, snapshot.observation))
     }
 
     fn next_key(&mut self) -> WatchKey {
@@ -628,7 +634,7 @@ impl WatchSet {
         let path = dir.path();
         let id = self.changes.watch(dir).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
-            _ => Error::os("watch", path, "read", source),
+            _ => Error::unwatched(path, source),
         })?;
         self.note(who, id);
         Ok(())
@@ -729,7 +735,7 @@ pub(crate) fn nearest_above_link(link: &Path) -> Option<PathBuf> {
 }
 
 fn failure(source: impl Into<std::io::Error>) -> Error {
-    Error::os("watch", Path::new("services"), "read", source)
+    Error::system("wait for changes of services", source)
 }
 
 #[cfg(test)]

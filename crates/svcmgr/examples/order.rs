@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use svcmgr::{OnFailure, Plan, Request, ScanDir};
+use svcmgr::{OnFailure, Order, Request, ScanDir};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let needs: Vec<(String, Vec<String>)> =
         edges.into_iter().map(|(name, names)| (name, after(&names))).collect();
-    let plan = Plan::new(needs.iter().map(|(name, after)| (&**name, after.iter().map(|n| &**n))))?;
+    let plan = Order::new(needs.iter().map(|(name, after)| (&**name, after.iter().map(|n| &**n))))?;
     print!("{plan}");
     let services =
         needs.iter().map(|(name, _)| scan.service(name)).collect::<Result<Vec<_>, _>>()?;

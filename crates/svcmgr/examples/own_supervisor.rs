@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command},
     sync::{Arc, Mutex, PoisonError},
     task::Waker,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use svcmgr::{
@@ -50,7 +50,7 @@ impl Supervised for Runner {
     fn status(&self) -> Result<Status, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(state.child.as_mut().map(Child::try_wait), Some(Ok(Some(_)))) {
-            (state.child, state.since) = (None, now());
+            (state.child, state.since) = (None, UnixTime::now());
         }
         let pid = state.child.as_ref().and_then(|child| Pid::new(child.id().into()));
         Ok(pid.map_or(Status::down(state.since), |pid| Status::up(pid, state.since)))
@@ -65,7 +65,7 @@ impl Supervised for Runner {
                 })?;
                 let child = Command::new(program).args(args).spawn();
                 let child = child.map_err(|error| self.refuse(*intent, ErrorKind::Io, error))?;
-                (state.child, state.since) = (Some(child), now());
+                (state.child, state.since) = (Some(child), UnixTime::now());
             }
             (Intent::Down, Some(child)) => {
                 child.kill().map_err(|error| self.refuse(*intent, ErrorKind::Io, error))?;
@@ -84,15 +84,9 @@ impl Supervised for Runner {
     }
 }
 
-fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
-}
-
 fn main() -> Result<(), Error> {
     let argv = std::env::args().skip(1).collect();
-    let state = Arc::new(Mutex::new(State { child: None, since: now() }));
+    let state = Arc::new(Mutex::new(State { child: None, since: UnixTime::now() }));
     let runner = Runner { argv, state };
     let mut watch = WatchSet::new()?;
     watch.add(runner.clone())?;

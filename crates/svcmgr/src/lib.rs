@@ -8,7 +8,7 @@
 //! | ask for something, without waiting       | [`Service::send`]                              |
 //! | ask, and wait until it is so             | [`pursue`]                                     |
 //! | the same for many, a few at a time       | [`Bulk`]                                       |
-//! | start by need, stop in reverse           | [`Plan`]                                       |
+//! | start by need, stop in reverse           | [`Order`]                                      |
 //! | follow any number of services            | [`WatchSet`]                                   |
 //! | read what services have logged           | [`Logs`]                                       |
 //! | use a supervisor of your own in all that | [`Supervised`]                                    |

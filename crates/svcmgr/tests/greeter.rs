@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use svcmgr::testkit::{Kit, Ready, Spec};
+use svcmgr::testkit::{Kit, ReadyWhen, Spec};
 
 // Once in a test program.
 svcmgr::devtree::testkit!();
@@ -15,14 +15,12 @@ fn soon() -> Instant {
 #[test]
 fn the_service_is_there_again_after_it_was_killed() {
     let mut kit = Kit::new().unwrap();
-    // In a package with a server: `env!("CARGO_BIN_EXE_server")`, and `Ready::tcp(kit.port()?)`.
+    // In a package with a server: `env!("CARGO_BIN_EXE_server")`, and `ReadyWhen::tcp(kit.port()?)`.
     let serve = "echo greeting; touch there; exec sleep 1000";
     let there = kit.dir().join("there");
-    let spec = Spec::new("greeter", ["sh", "-c", serve]).cwd(kit.dir()).ready(Ready::command([
-        "test".into(),
-        "-e".into(),
-        there.into_os_string(),
-    ]));
+    let spec = Spec::new("greeter", ["sh", "-c", serve])
+        .cwd(kit.dir())
+        .ready(ReadyWhen::command(["test".into(), "-e".into(), there.into_os_string()]));
     let service = kit.start(spec, soon()).unwrap();
     let pid = || service.status().unwrap().facts().unwrap().pid;
     let before = pid();

@@ -412,22 +412,11 @@ fn parse_state(word: &str) -> Result<&'static str, String> {
 
 /// The words of `--for`.
 pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
-    let goal = match text {
-        "up" => Goal::Up,
-        "ready" => Goal::Ready,
-        "down" => Goal::Down,
-        "finished" => Goal::Finished,
-        "restarted" => Goal::Restarted,
-        "gone" => Goal::Gone,
-        "as-wanted" => Goal::AsWanted,
-        other => match other.strip_prefix("up-for=") {
-            Some(span) => Goal::UpFor(parse_duration(span)?),
-            None => {
-                return Err(format!("goals are {}, up-for=TIME", GOALS.join(", ")));
-            }
-        },
-    };
-    Ok(goal)
+    if let Some(span) = text.strip_prefix("up-for=") {
+        return Ok(Goal::UpFor(parse_duration(span)?));
+    }
+    let goal = text.parse().ok().filter(|goal| *goal != Goal::Known);
+    goal.ok_or_else(|| format!("goals are {}, up-for=TIME", GOALS.join(", ")))
 }
 
 /// The goals without a time.

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
-use svcmgr::devtree::{self, Event, Part, What};
+use svcmgr::devtree::{self, EventKind, Part, ServiceEvent};
 
 use crate::{
     args::Global,
@@ -39,7 +39,7 @@ impl Teller {
         }
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn tell(&mut self, event: &ServiceEvent) {
         if self.json {
             let line = serde_json::to_string(&Line::new(event)).unwrap_or_default();
             let skipped = |skipped| {
@@ -119,7 +119,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(event: &Event) -> Self {
+    fn new(event: &ServiceEvent) -> Self {
         let mut line = Self {
             service: name_of(&event.dir.to_string_lossy(), &event.dir).into_owned(),
             path: absolute(&event.dir),
@@ -134,17 +134,17 @@ impl Line {
             error: error_of(&event.what).map(|error| in_full(error)),
         };
         match &event.what {
-            What::Started { pid }
-            | What::Ready { pid }
-            | What::Overdue { pid }
-            | What::Finishing { pid } => line.pid = Some(*pid),
-            What::Stopping { pid, signal } => {
+            EventKind::Started { pid }
+            | EventKind::Ready { pid }
+            | EventKind::Overdue { pid }
+            | EventKind::Finishing { pid } => line.pid = Some(*pid),
+            EventKind::Stopping { pid, signal } => {
                 (line.pid, line.signal) = (Some(*pid), Some(signal.to_string()));
             }
-            What::Exited { exit: how } | What::Finished { exit: how } => {
+            EventKind::Exited { exit: how } | EventKind::Finished { exit: how } => {
                 line.exit = exit(how.last_exit());
             }
-            What::Backoff { delay, crashes } => {
+            EventKind::Backoff { delay, crashes } => {
                 (line.delay, line.crashes) = (Some(delay.as_secs_f64()), Some(*crashes));
             }
             _ => (),
@@ -164,28 +164,28 @@ fn time(at: SystemTime) -> Option<String> {
     Timestamp::try_from(at).ok().map(|at| format!("{at:.9}"))
 }
 
-fn error_of(what: &What) -> Option<&devtree::Error> {
+fn error_of(what: &EventKind) -> Option<&devtree::Error> {
     match what {
-        What::CannotStart { error } | What::Refused { error } | What::Trouble { error } => {
-            Some(error)
-        }
+        EventKind::CannotStart { error }
+        | EventKind::Refused { error }
+        | EventKind::Trouble { error } => Some(error),
         _ => None,
     }
 }
 
-fn words(event: &Event) -> String {
+fn words(event: &ServiceEvent) -> String {
     let typed = event.dir.to_string_lossy();
     let name = name::shown(&name_of(&typed, &event.dir), Some(&event.dir));
     let part = if event.part == Part::Log { "/log" } else { "" };
     let what = match &event.what {
-        What::Started { pid } => format!("started, pid {pid}"),
-        What::Ready { pid } => format!("ready, pid {pid}"),
-        What::Stopping { pid, signal } => format!("{signal} sent to {pid}"),
-        What::Overdue { pid } => format!("{pid} did not end in time, killed"),
-        What::Exited { exit } => exit.to_string(),
-        What::Finishing { pid } => format!("finish started, pid {pid}"),
-        What::Finished { exit } => format!("finish {exit}"),
-        What::Backoff { delay, .. } => format!("starts again in {:.1} s", delay.as_secs_f64()),
+        EventKind::Started { pid } => format!("started, pid {pid}"),
+        EventKind::Ready { pid } => format!("ready, pid {pid}"),
+        EventKind::Stopping { pid, signal } => format!("{signal} sent to {pid}"),
+        EventKind::Overdue { pid } => format!("{pid} did not end in time, killed"),
+        EventKind::Exited { exit } => exit.to_string(),
+        EventKind::Finishing { pid } => format!("finish started, pid {pid}"),
+        EventKind::Finished { exit } => format!("finish {exit}"),
+        EventKind::Backoff { delay, .. } => format!("starts again in {:.1} s", delay.as_secs_f64()),
         other => other.name().to_owned(),
     };
     printable(&format!("{name}{part}: {what}"))

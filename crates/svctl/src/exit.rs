@@ -46,11 +46,11 @@ impl From<&devtree::Error> for Exit {
     }
 }
 
-impl From<devtree::Ended> for Exit {
-    fn from(ended: devtree::Ended) -> Self {
+impl From<devtree::ProcessEnd> for Exit {
+    fn from(ended: devtree::ProcessEnd) -> Self {
         match ended {
-            devtree::Ended::Asked => Self::Done,
-            devtree::Ended::HungUp => Self::System,
+            devtree::ProcessEnd::Asked => Self::Done,
+            devtree::ProcessEnd::HungUp => Self::System,
         }
     }
 }

@@ -460,9 +460,7 @@ pub(crate) fn exit(exit: LastExit) -> Option<Exit> {
 }
 
 pub(crate) fn now() -> UnixTime {
-    let now = Timestamp::now();
-    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    UnixTime::new(now.as_second(), nanos).unwrap_or(UnixTime::EPOCH)
+    UnixTime::now()
 }
 
 /// In seconds of Unix time.

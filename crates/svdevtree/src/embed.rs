@@ -32,11 +32,11 @@ mod seat;
 mod spawn;
 
 pub use self::{
-    event::{Event, Exit, ServiceId, What},
+    event::{EventKind, Exit, ServiceEvent, ServiceId},
     handle::Handle,
     machine::Part,
     options::{Group, LONGEST_DELAY, Options, ServiceOptions, Stdin},
-    process::{Ended, scan, supervise},
+    process::{ProcessEnd, scan, supervise},
     publish::EMBEDDED,
 };
 
@@ -166,7 +166,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Stops a service and then supervises it no longer. [`What::Gone`] tells when that is done.
+    /// Stops a service and then supervises it no longer. [`EventKind::Gone`] tells when that is done.
     ///
     /// # Errors
     ///
@@ -349,7 +349,7 @@ impl Supervisor {
             let dir = Arc::clone(duty.dir());
             // The lock is free before anybody hears of it.
             drop(duty);
-            self.office.tell(Some(id), &dir, Part::Main, What::Gone);
+            self.office.tell(Some(id), &dir, Part::Main, EventKind::Gone);
             let now = self.office.clock.now().steady;
             for at in 0..self.scans.len() {
                 let step = self.scans.get_mut(at).and_then(|scan| scan.ended(id, now));
@@ -365,7 +365,7 @@ impl Supervisor {
         let dir: Arc<Path> = scan.path().into();
         let (steps, trouble) = scan.look(now);
         if let Some(error) = trouble {
-            self.office.tell(None, &dir, Part::Main, What::Trouble { error: Arc::new(error) });
+            self.office.tell(None, &dir, Part::Main, EventKind::Trouble { error: Arc::new(error) });
         }
         self.carry_out(at, steps);
     }
@@ -405,7 +405,7 @@ impl Supervisor {
                         Err(error) => {
                             scan.refused(identity, now);
                             let error = Arc::new(error);
-                            self.office.tell(None, &dir, Part::Main, What::Refused { error });
+                            self.office.tell(None, &dir, Part::Main, EventKind::Refused { error });
                         }
                     }
                 }
@@ -414,7 +414,7 @@ impl Supervisor {
         // Once for all of them; they are tried again, and again in vain.
         if let Some((dir, error)) = full.filter(|_| !std::mem::replace(&mut self.told_full, true)) {
             let error = Arc::new(error);
-            self.office.tell(None, &dir, Part::Main, What::Refused { error });
+            self.office.tell(None, &dir, Part::Main, EventKind::Refused { error });
         }
     }
 

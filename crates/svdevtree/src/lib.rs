@@ -91,8 +91,8 @@ pub mod __private {
 
 pub use self::{
     embed::{
-        EMBEDDED, Ended, Event, Exit, Group, Handle, LONGEST_DELAY, Options, Part, ServiceId,
-        ServiceOptions, Stdin, Supervisor, What, scan, supervise,
+        EMBEDDED, EventKind, Exit, Group, Handle, LONGEST_DELAY, Options, Part, ProcessEnd,
+        ServiceEvent, ServiceId, ServiceOptions, Stdin, Supervisor, scan, supervise,
     },
     error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::{io::Read as _, net::TcpStream, time::{Duration, Instant}};
-//! use svdevtree::testkit::{Kit, Ready, Spec};
+//! use svdevtree::testkit::{Kit, ReadyWhen, Spec};
 //!
 //! svdevtree::testkit!(); // once in a test program
 //!
@@ -16,7 +16,7 @@
 //! let script = "touch \"$UP\"; exec sleep 1000";
 //! let spec = Spec::new("worker", ["/bin/sh", "-c", script])
 //!     .env("UP", &up)
-//!     .ready(Ready::command(["test".as_ref(), "-e".as_ref(), up.as_os_str()]));
+//!     .ready(ReadyWhen::command(["test".as_ref(), "-e".as_ref(), up.as_os_str()]));
 //! let worker = kit.start(spec, soon())?;
 //!
 //! // `worker` is a `svclient::Service`: ask it, watch it, wait for it.
@@ -32,13 +32,13 @@
 //!
 //! ```no_run
 //! # use std::time::{Duration, Instant};
-//! # use svdevtree::testkit::{Kit, Ready, Spec};
+//! # use svdevtree::testkit::{Kit, ReadyWhen, Spec};
 //! # let soon = || Instant::now() + Duration::from_secs(20);
 //! # let mut kit = Kit::new()?;
 //! let port = kit.port()?;
 //! let server = Spec::new("web", ["target/debug/server"])
 //!     .env("PORT", port.to_string())
-//!     .ready(Ready::http(port, "/health"));
+//!     .ready(ReadyWhen::http(port, "/health"));
 //! kit.start(server, soon())?;
 //! # Ok::<(), svdevtree::testkit::KitError>(())
 //! ```
@@ -86,7 +86,7 @@ use svclient::{Phase, Pid, Reading, Request, Service, Status, WatchSet};
 pub use self::{
     error::{KitError, KitErrorKind},
     port::Port,
-    ready::Ready,
+    ready::ReadyWhen,
     spec::Spec,
 };
 use crate::{
@@ -288,14 +288,14 @@ impl Kit {
             }
             result => result?,
         };
-        let ready = self.specs.get(name).map_or(Ok(Ready::Up), Spec::criterion)?;
+        let ready = self.specs.get(name).map_or(Ok(ReadyWhen::Up), Spec::criterion)?;
         let mut watch = WatchSet::new().map_err(crate::TreeError::from)?;
         watch.add(service.clone()).map_err(crate::TreeError::from)?;
         let (mut first, mut seen) = (None, None);
         loop {
             self.tree.check()?;
             let pid = running(seen.as_ref());
-            let has_died = ready != Ready::Supervised
+            let has_died = ready != ReadyWhen::Supervised
                 && (self.exit(name).is_some() || first.is_some_and(|first| pid != Some(first)));
             if has_died {
                 return Err(self.died(name, &mut watch));
@@ -338,17 +338,17 @@ impl Kit {
     fn is_ready(
         &mut self,
         name: &str,
-        ready: &Ready,
+        ready: &ReadyWhen,
         seen: Option<&Status>,
         deadline: Instant,
     ) -> Result<bool, KitError> {
-        if *ready == Ready::Supervised {
+        if *ready == ReadyWhen::Supervised {
             return Ok(seen.is_some_and(|it| it.reading().is_supervised()));
         }
         if running(seen).is_none() {
             return Ok(false);
         }
-        if let Ready::Command(argv) = ready {
+        if let ReadyWhen::Command(argv) = ready {
             let log = self.tree.log(name);
             let ended = self.tree.run_below(argv, &log, deadline)?;
             return Ok(ended.is_some_and(|how| how == "exited with 0"));
@@ -359,7 +359,7 @@ impl Kit {
     fn enable(&mut self, spec: Spec, deadline: Instant) -> Result<(), KitError> {
         let name = spec.name().to_owned();
         let hears = matches!(self.tree.chosen_engine(), Engine::Embedded | Engine::S6Svscan);
-        if matches!(spec.criterion()?, Ready::Fd(_)) && !hears {
+        if matches!(spec.criterion()?, ReadyWhen::Fd(_)) && !hears {
             return Err(KitError::NoReadiness { name, engine: self.tree.chosen_engine() });
         }
         let is_new = !self.specs.contains_key(&name);

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svdevtree::testkit::{Kit, KitError, Ready, Spec};
+use svdevtree::testkit::{Kit, KitError, ReadyWhen, Spec};
 
 // Once in a test program.
 svdevtree::testkit!();
@@ -37,7 +37,7 @@ fn a_greeter_greets_also_after_it_was_killed() {
     let spec = Spec::new("greeter", [greeter()])
         .env("PORT", port.to_string())
         .env("GREETING", "good morning")
-        .ready(Ready::tcp(port));
+        .ready(ReadyWhen::tcp(port));
     kit.start(spec, soon()).unwrap();
     assert_eq!(ask(port), "good morning\n");
 
@@ -55,7 +55,7 @@ fn a_greeter_without_a_greeting_says_what_is_missing() {
     let spec = Spec::new("greeter", [greeter()])
         .env("PORT", port.to_string())
         .env_remove("GREETING")
-        .ready(Ready::tcp(port));
+        .ready(ReadyWhen::tcp(port));
     match kit.start(spec, soon()) {
         Err(KitError::Died { how, log, .. }) => {
             assert_eq!(how, "exited with 1");

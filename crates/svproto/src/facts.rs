@@ -57,8 +57,16 @@ impl fmt::Display for Pid {
     }
 }
 
-/// One reading of a service, in the terms shared by all dialects.
+/// One reading of a service, in the terms shared by all dialects. More facts may come.
+///
+/// ```
+/// use svproto::{Facts, Phase, Pid, State, Want};
+///
+/// let facts = Facts::new(Phase::Up).with_want(Want::Up).with_pid(Pid::new(4711));
+/// assert_eq!(facts.state(), State::Up);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Facts {
     /// Which script, if any, has a process.
@@ -418,6 +426,24 @@ impl Facts {
     #[must_use]
     pub const fn with_pid(self, pid: Option<Pid>) -> Self {
         Self { pid, ..self }
+    }
+
+    /// The same with this process of `finish`.
+    #[must_use]
+    pub const fn with_finish_pid(self, finish_pid: Option<Pid>) -> Self {
+        Self { finish_pid, ..self }
+    }
+
+    /// The same with a pause that was asked for, or none.
+    #[must_use]
+    pub const fn with_paused(self, paused: bool) -> Self {
+        Self { paused: Some(paused), ..self }
+    }
+
+    /// The same with SIGTERM sent and the process not dead yet, or not.
+    #[must_use]
+    pub const fn with_got_term(self, got_term: bool) -> Self {
+        Self { got_term: Some(got_term), ..self }
     }
 
     /// The same, so since then.

@@ -35,7 +35,7 @@ pub const LOG: &str = "log";
 
 /// What a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FileKind {
     /// A directory.
     Directory,
     /// A file that is run.
@@ -50,11 +50,11 @@ pub enum Kind {
 
 /// One name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KnownFile {
     /// Path relative to the service directory.
     pub path: &'static str,
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Mode with which the supervisor makes it, before the umask; `None` where the administrator
     /// makes it.
     pub made_with: Option<u16>,
@@ -64,7 +64,7 @@ pub struct Entry {
     pub about: &'static str,
 }
 
-impl Entry {
+impl KnownFile {
     /// Whether the name means something to `dialect`.
     #[must_use]
     pub fn is_of(&self, dialect: Dialect) -> bool {
@@ -72,18 +72,23 @@ impl Entry {
     }
 }
 
-const fn given(path: &'static str, kind: Kind, dialects: [bool; 4], about: &'static str) -> Entry {
-    Entry { path, kind, made_with: None, dialects, about }
+const fn given(
+    path: &'static str,
+    kind: FileKind,
+    dialects: [bool; 4],
+    about: &'static str,
+) -> KnownFile {
+    KnownFile { path, kind, made_with: None, dialects, about }
 }
 
 const fn made(
     path: &'static str,
-    kind: Kind,
+    kind: FileKind,
     mode: u16,
     dialects: [bool; 4],
     about: &'static str,
-) -> Entry {
-    Entry { path, kind, made_with: Some(mode), dialects, about }
+) -> KnownFile {
+    KnownFile { path, kind, made_with: Some(mode), dialects, about }
 }
 
 const ALL: [bool; 4] = [true; 4];
@@ -95,38 +100,38 @@ const RUNIT_AND_S6: [bool; 4] = [false, false, true, true];
 
 /// Every name that a supervisor gives a meaning.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 31] = [
-    given("run", Kind::Executable, ALL, "the service"),
-    given("finish", Kind::Executable, RUNIT_AND_S6, "run after every end of `run`"),
-    given("start", Kind::Executable, ENCORE, "run once before the first `run`"),
-    given("stop", Kind::Executable, ENCORE, "run after a wanted stop"),
-    given("notify", Kind::Executable, ENCORE, "told of every change"),
-    given("check", Kind::Executable, RUNIT, "exit 0 means available; run by clients, not by runsv"),
-    given("control", Kind::Directory, RUNIT, "one executable for each letter, run instead of the signal"),
-    given(DOWN, Kind::Flag, ALL, "down when the supervisor starts"),
-    given(LOG, Kind::Directory, ALL, "the log service (in encore also an executable file)"),
-    given("no-setsid", Kind::Flag, ENCORE, "keep the supervisor's session"),
-    given(NOTIFICATION_FD, Kind::File, S6, "descriptor on which `run` says it is ready"),
-    given("timeout-kill", Kind::File, S6, "milliseconds from `d` to SIGKILL; 0 for never"),
-    given("timeout-finish", Kind::File, S6, "milliseconds that `finish` may take; 5000 unless given"),
-    given("max-death-tally", Kind::File, S6, "deaths to remember, at most 4096; 100 unless given"),
-    given("down-signal", Kind::File, S6, "sent instead of SIGTERM by `d` and `r`"),
-    given("reload-signal", Kind::File, S6, "sent by `l`; SIGHUP unless given (2.15.1 on)"),
-    given("lock-fd", Kind::File, S6, "descriptor of a lock that outlives the supervisor (2.14 on)"),
-    given("flag-newpidns", Kind::Flag, S6, "`run` is pid 1 of a namespace (2.13.1 on, Linux)"),
-    given("flag-timeout-killpg", Kind::Flag, S6, "`timeout-kill` kills the process group (2.15.0 on)"),
-    given("data", Kind::Directory, S6, "the service's own, never touched by s6"),
-    given("env", Kind::Directory, S6, "the service's own, never touched by s6"),
-    made(SUPERVISE, Kind::Directory, 0o700, ALL, "kept by the supervisor"),
-    made(STATUS, Kind::File, 0o644, ALL, "the status record (s6: mode 666)"),
-    made(CONTROL, Kind::Fifo, 0o600, ALL, "takes control bytes"),
-    made(LOCK, Kind::File, 0o600, ALL, "locked by the supervisor (s6: mode 644)"),
-    made(OK, Kind::Fifo, 0o600, ALL_BUT_S6, "has a reader while the supervisor lives"),
-    made(STAT, Kind::File, 0o644, RUNIT, "the status in words"),
-    made(PID, Kind::File, 0o644, RUNIT, "the pid in digits, empty without one"),
-    made(DEATH_TALLY, Kind::File, 0o666, S6, "the last deaths"),
-    made("supervise/service-lock", Kind::File, 0o600, S6, "the lock of `lock-fd`"),
-    made(EVENT, Kind::Directory, 0o3730, S6, "listeners for events"),
+pub const TABLE: [KnownFile; 31] = [
+    given("run", FileKind::Executable, ALL, "the service"),
+    given("finish", FileKind::Executable, RUNIT_AND_S6, "run after every end of `run`"),
+    given("start", FileKind::Executable, ENCORE, "run once before the first `run`"),
+    given("stop", FileKind::Executable, ENCORE, "run after a wanted stop"),
+    given("notify", FileKind::Executable, ENCORE, "told of every change"),
+    given("check", FileKind::Executable, RUNIT, "exit 0 means available; run by clients, not by runsv"),
+    given("control", FileKind::Directory, RUNIT, "one executable for each letter, run instead of the signal"),
+    given(DOWN, FileKind::Flag, ALL, "down when the supervisor starts"),
+    given(LOG, FileKind::Directory, ALL, "the log service (in encore also an executable file)"),
+    given("no-setsid", FileKind::Flag, ENCORE, "keep the supervisor's session"),
+    given(NOTIFICATION_FD, FileKind::File, S6, "descriptor on which `run` says it is ready"),
+    given("timeout-kill", FileKind::File, S6, "milliseconds from `d` to SIGKILL; 0 for never"),
+    given("timeout-finish", FileKind::File, S6, "milliseconds that `finish` may take; 5000 unless given"),
+    given("max-death-tally", FileKind::File, S6, "deaths to remember, at most 4096; 100 unless given"),
+    given("down-signal", FileKind::File, S6, "sent instead of SIGTERM by `d` and `r`"),
+    given("reload-signal", FileKind::File, S6, "sent by `l`; SIGHUP unless given (2.15.1 on)"),
+    given("lock-fd", FileKind::File, S6, "descriptor of a lock that outlives the supervisor (2.14 on)"),
+    given("flag-newpidns", FileKind::Flag, S6, "`run` is pid 1 of a namespace (2.13.1 on, Linux)"),
+    given("flag-timeout-killpg", FileKind::Flag, S6, "`timeout-kill` kills the process group (2.15.0 on)"),
+    given("data", FileKind::Directory, S6, "the service's own, never touched by s6"),
+    given("env", FileKind::Directory, S6, "the service's own, never touched by s6"),
+    made(SUPERVISE, FileKind::Directory, 0o700, ALL, "kept by the supervisor"),
+    made(STATUS, FileKind::File, 0o644, ALL, "the status record (s6: mode 666)"),
+    made(CONTROL, FileKind::Fifo, 0o600, ALL, "takes control bytes"),
+    made(LOCK, FileKind::File, 0o600, ALL, "locked by the supervisor (s6: mode 644)"),
+    made(OK, FileKind::Fifo, 0o600, ALL_BUT_S6, "has a reader while the supervisor lives"),
+    made(STAT, FileKind::File, 0o644, RUNIT, "the status in words"),
+    made(PID, FileKind::File, 0o644, RUNIT, "the pid in digits, empty without one"),
+    made(DEATH_TALLY, FileKind::File, 0o666, S6, "the last deaths"),
+    made("supervise/service-lock", FileKind::File, 0o600, S6, "the lock of `lock-fd`"),
+    made(EVENT, FileKind::Directory, 0o3730, S6, "listeners for events"),
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! counts is the record, never the time that has passed: a supervisor may accept a request and be
 //! deaf for a second, or ignore it.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use crate::{Cause, Facts, Op, Phase, Readiness, Reading, Stage, State, UnixTime, Want};
 
@@ -32,6 +32,112 @@ pub enum Goal {
     AsWanted,
     /// Supervised, with a status; up or down.
     Known,
+}
+
+impl Goal {
+    /// The goals without a span, in the order of their words in help.
+    pub const WORDS: [Self; 8] = [
+        Self::Up,
+        Self::Ready,
+        Self::Down,
+        Self::Finished,
+        Self::Restarted,
+        Self::Gone,
+        Self::AsWanted,
+        Self::Known,
+    ];
+
+    /// The word for it, as in `svctl wait --for`; that of [`Goal::UpFor`] is followed by `=` and a span.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Ready => "ready",
+            Self::Down => "down",
+            Self::Finished => "finished",
+            Self::Restarted => "restarted",
+            Self::Gone => "gone",
+            Self::UpFor(_) => "up-for",
+            Self::AsWanted => "as-wanted",
+            Self::Known => "known",
+        }
+    }
+}
+
+/// The word; a span is in seconds: `up-for=2.5s`.
+///
+/// ```
+/// use core::time::Duration;
+/// use svproto::goal::Goal;
+///
+/// assert_eq!(Goal::AsWanted.to_string(), "as-wanted");
+/// assert_eq!(Goal::UpFor(Duration::from_millis(2500)).to_string(), "up-for=2.5s");
+/// ```
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::UpFor(span) = self else { return f.pad(self.name()) };
+        write!(f, "up-for={}", span.as_secs())?;
+        let (mut part, mut width) = (span.subsec_nanos(), 9_usize);
+        if part > 0 {
+            while part % 10 == 0 {
+                (part, width) = (part / 10, width - 1);
+            }
+            write!(f, ".{part:0width$}")?;
+        }
+        f.write_str("s")
+    }
+}
+
+/// Reads what `Display` writes. A span is a number of seconds (`up-for=2.5`, `up-for=2.5s`), or has
+/// another unit: `ms`, `m`, `h`.
+///
+/// ```
+/// use core::time::Duration;
+/// use svproto::goal::Goal;
+///
+/// assert_eq!("ready".parse(), Ok(Goal::Ready));
+/// assert_eq!("up-for=500ms".parse(), Ok(Goal::UpFor(Duration::from_millis(500))));
+/// assert!("running".parse::<Goal>().is_err());
+/// ```
+impl core::str::FromStr for Goal {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = Self::WORDS.into_iter().find(|goal| goal.name() == word);
+        let goal = named.or_else(|| span_of(word.strip_prefix("up-for=")?).map(Self::UpFor));
+        goal.ok_or(crate::UnknownWord::new("goal"))
+    }
+}
+
+/// A number with at most nine places, and a unit.
+fn span_of(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at_checked(at)?,
+        None => (text, "s"),
+    };
+    let nanos_of_unit: u64 = match unit {
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60 * 1_000_000_000,
+        "h" => 3600 * 1_000_000_000,
+        _ => return None,
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || part.len() > 9 {
+        return None;
+    }
+    let unit = u128::from(nanos_of_unit);
+    let whole = u128::from(whole.parse::<u64>().ok()?).checked_mul(unit)?;
+    // At most nine digits, of at most an hour: no overflow, and what is below a nanosecond is left out.
+    let part = part.bytes().try_fold((0_u128, unit), |(sum, place), digit| {
+        let place = place / 10;
+        Some((sum + place * u128::from(digit - b'0'), place))
+    })?;
+    let nanos = whole.checked_add(part.0)?;
+    let secs = u64::try_from(nanos / 1_000_000_000).ok()?;
+    let rest = u64::try_from(nanos % 1_000_000_000).ok()?;
+    Some(Duration::from_secs(secs).saturating_add(Duration::from_nanos(rest)))
 }
 
 /// How it stands.
@@ -122,7 +228,7 @@ impl Pursuit {
         }
     }
 
-    /// `finish` exited with 125 (s6: [`crate::s6::event::Event::Failed`]), which the readings do not
+    /// `finish` exited with 125 (s6: [`crate::s6::event::S6Event::Failed`]), which the readings do not
     /// show.
     pub const fn refused(&mut self) {
         self.refused = true;

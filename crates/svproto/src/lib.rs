@@ -26,6 +26,7 @@
 //! | feature | adds |
 //! |---------|------|
 //! | `serde` | `Serialize` and `Deserialize` for the plain data types |
+//! | `std`   | [`UnixTime`] to and from `SystemTime`, and `UnixTime::now`; needs the standard library |
 //!
 //! Not here: systemd (it has no bytes of this kind), files, waiting.
 //!
@@ -36,7 +37,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 pub mod cause;

@@ -82,7 +82,7 @@ pub enum Op {
 
 /// One operation and what each dialect takes for it; empty where it takes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct OpBytes {
     /// The operation.
     pub op: Op,
     /// The word for it, as in `svctl up`.
@@ -95,43 +95,43 @@ const NO: &[u8] = b"";
 
 /// Who accepts what.
 #[rustfmt::skip]
-pub const TABLE: [Row; 30] = [
+pub const TABLE: [OpBytes; 30] = [
     //                                                       daemontools encore runit   s6
-    Row { op: Op::Up,            name: "up",              bytes: [b"u",  b"u",  b"u",  b"u"] },
-    Row { op: Op::Down,          name: "down",            bytes: [b"d",  b"d",  b"d",  b"d"] },
-    Row { op: Op::Once,          name: "once",            bytes: [b"o",  b"o",  b"o",  b"o"] },
-    Row { op: Op::Pause,         name: "pause",           bytes: [b"p",  b"p",  b"p",  b"p"] },
-    Row { op: Op::Cont,          name: "cont",            bytes: [b"c",  b"c",  b"c",  b"c"] },
-    Row { op: Op::Hup,           name: "hup",             bytes: [b"h",  b"h",  b"h",  b"h"] },
-    Row { op: Op::Alarm,         name: "alarm",           bytes: [b"a",  b"a",  b"a",  b"a"] },
-    Row { op: Op::Interrupt,     name: "interrupt",       bytes: [b"i",  b"i",  b"i",  b"i"] },
-    Row { op: Op::Quit,          name: "quit",            bytes: [b"q",  b"q",  b"q",  b"q"] },
-    Row { op: Op::Usr1,          name: "usr1",            bytes: [b"1",  b"1",  b"1",  b"1"] },
-    Row { op: Op::Usr2,          name: "usr2",            bytes: [b"2",  b"2",  b"2",  b"2"] },
-    Row { op: Op::Term,          name: "term",            bytes: [b"t",  b"t",  b"t",  b"t"] },
-    Row { op: Op::Kill,          name: "kill",            bytes: [b"k",  b"k",  b"k",  b"k"] },
-    Row { op: Op::Abort,         name: "abort",           bytes: [NO,    NO,    NO,    b"b"] },
-    Row { op: Op::Winch,         name: "winch",           bytes: [NO,    b"w",  NO,    b"y"] },
-    Row { op: Op::TryRestart,    name: "try-restart",     bytes: [NO,    NO,    NO,    b"r"] },
-    Row { op: Op::Reload,        name: "reload",          bytes: [NO,    NO,    NO,    b"l"] },
-    Row { op: Op::NoRestart,     name: "no-restart",      bytes: [NO,    NO,    NO,    b"O"] },
-    Row { op: Op::StayDown,      name: "stay-down",       bytes: [NO,    NO,    NO,    b"D"] },
-    Row { op: Op::StayUp,        name: "stay-up",         bytes: [NO,    NO,    NO,    b"U"] },
-    Row { op: Op::StayNoRestart, name: "stay-no-restart", bytes: [NO,    NO,    NO,    b"Q"] },
-    Row { op: Op::GroupPause,    name: "group-pause",     bytes: [NO,    NO,    NO,    b"P"] },
-    Row { op: Op::GroupCont,     name: "group-cont",      bytes: [NO,    NO,    NO,    b"C"] },
-    Row { op: Op::GroupKill,     name: "group-kill",      bytes: [NO,    NO,    NO,    b"K"] },
-    Row { op: Op::Exit,          name: "exit",            bytes: [b"x",  b"x",  NO,    b"x"] },
-    Row { op: Op::StopExit,      name: "stop-exit",       bytes: [b"dx", b"dx", b"x",  b"dx"] },
-    Row { op: Op::ToMain,        name: "to-main",         bytes: [NO,    b"l",  NO,    NO] },
-    Row { op: Op::ToLog,         name: "to-log",          bytes: [NO,    b"L",  NO,    NO] },
-    Row { op: Op::ToProcess,     name: "to-process",      bytes: [NO,    b"=",  NO,    NO] },
-    Row { op: Op::ToGroup,       name: "to-group",        bytes: [NO,    b"+",  NO,    NO] },
+    OpBytes { op: Op::Up,            name: "up",              bytes: [b"u",  b"u",  b"u",  b"u"] },
+    OpBytes { op: Op::Down,          name: "down",            bytes: [b"d",  b"d",  b"d",  b"d"] },
+    OpBytes { op: Op::Once,          name: "once",            bytes: [b"o",  b"o",  b"o",  b"o"] },
+    OpBytes { op: Op::Pause,         name: "pause",           bytes: [b"p",  b"p",  b"p",  b"p"] },
+    OpBytes { op: Op::Cont,          name: "cont",            bytes: [b"c",  b"c",  b"c",  b"c"] },
+    OpBytes { op: Op::Hup,           name: "hup",             bytes: [b"h",  b"h",  b"h",  b"h"] },
+    OpBytes { op: Op::Alarm,         name: "alarm",           bytes: [b"a",  b"a",  b"a",  b"a"] },
+    OpBytes { op: Op::Interrupt,     name: "interrupt",       bytes: [b"i",  b"i",  b"i",  b"i"] },
+    OpBytes { op: Op::Quit,          name: "quit",            bytes: [b"q",  b"q",  b"q",  b"q"] },
+    OpBytes { op: Op::Usr1,          name: "usr1",            bytes: [b"1",  b"1",  b"1",  b"1"] },
+    OpBytes { op: Op::Usr2,          name: "usr2",            bytes: [b"2",  b"2",  b"2",  b"2"] },
+    OpBytes { op: Op::Term,          name: "term",            bytes: [b"t",  b"t",  b"t",  b"t"] },
+    OpBytes { op: Op::Kill,          name: "kill",            bytes: [b"k",  b"k",  b"k",  b"k"] },
+    OpBytes { op: Op::Abort,         name: "abort",           bytes: [NO,    NO,    NO,    b"b"] },
+    OpBytes { op: Op::Winch,         name: "winch",           bytes: [NO,    b"w",  NO,    b"y"] },
+    OpBytes { op: Op::TryRestart,    name: "try-restart",     bytes: [NO,    NO,    NO,    b"r"] },
+    OpBytes { op: Op::Reload,        name: "reload",          bytes: [NO,    NO,    NO,    b"l"] },
+    OpBytes { op: Op::NoRestart,     name: "no-restart",      bytes: [NO,    NO,    NO,    b"O"] },
+    OpBytes { op: Op::StayDown,      name: "stay-down",       bytes: [NO,    NO,    NO,    b"D"] },
+    OpBytes { op: Op::StayUp,        name: "stay-up",         bytes: [NO,    NO,    NO,    b"U"] },
+    OpBytes { op: Op::StayNoRestart, name: "stay-no-restart", bytes: [NO,    NO,    NO,    b"Q"] },
+    OpBytes { op: Op::GroupPause,    name: "group-pause",     bytes: [NO,    NO,    NO,    b"P"] },
+    OpBytes { op: Op::GroupCont,     name: "group-cont",      bytes: [NO,    NO,    NO,    b"C"] },
+    OpBytes { op: Op::GroupKill,     name: "group-kill",      bytes: [NO,    NO,    NO,    b"K"] },
+    OpBytes { op: Op::Exit,          name: "exit",            bytes: [b"x",  b"x",  NO,    b"x"] },
+    OpBytes { op: Op::StopExit,      name: "stop-exit",       bytes: [b"dx", b"dx", b"x",  b"dx"] },
+    OpBytes { op: Op::ToMain,        name: "to-main",         bytes: [NO,    b"l",  NO,    NO] },
+    OpBytes { op: Op::ToLog,         name: "to-log",          bytes: [NO,    b"L",  NO,    NO] },
+    OpBytes { op: Op::ToProcess,     name: "to-process",      bytes: [NO,    b"=",  NO,    NO] },
+    OpBytes { op: Op::ToGroup,       name: "to-group",        bytes: [NO,    b"+",  NO,    NO] },
 ];
 
 /// An operation that not every version of a dialect has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Since {
+pub struct SinceVersion {
     /// The dialect.
     pub dialect: Dialect,
     /// The operation.
@@ -144,19 +144,19 @@ pub struct Since {
 
 /// First versions, for the operations whose absence was seen or is recorded.
 #[rustfmt::skip]
-pub const SINCE: [Since; 10] = [
+pub const SINCE: [SinceVersion; 10] = [
     // Debian's revisions; upstream's 0.76 has none of the three.
-    Since { dialect: Dialect::Daemontools, op: Op::Quit, first: Version([0, 76, 9, 0]), except: None },
-    Since { dialect: Dialect::Daemontools, op: Op::Usr1, first: Version([0, 76, 9, 0]), except: None },
-    Since { dialect: Dialect::Daemontools, op: Op::Usr2, first: Version([0, 76, 9, 0]), except: None },
-    Since { dialect: Dialect::S6, op: Op::StayDown, first: Version([2, 11, 2, 0]), except: None },
-    Since { dialect: Dialect::S6, op: Op::StayUp, first: Version([2, 11, 2, 0]), except: None },
+    SinceVersion { dialect: Dialect::Daemontools, op: Op::Quit, first: Version([0, 76, 9, 0]), except: None },
+    SinceVersion { dialect: Dialect::Daemontools, op: Op::Usr1, first: Version([0, 76, 9, 0]), except: None },
+    SinceVersion { dialect: Dialect::Daemontools, op: Op::Usr2, first: Version([0, 76, 9, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::StayDown, first: Version([2, 11, 2, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::StayUp, first: Version([2, 11, 2, 0]), except: None },
     // 2.15.1.0 compares with one letter too few.
-    Since { dialect: Dialect::S6, op: Op::StayNoRestart, first: Version([2, 11, 3, 0]), except: Some(Version([2, 15, 1, 0])) },
-    Since { dialect: Dialect::S6, op: Op::GroupPause, first: Version([2, 13, 0, 0]), except: None },
-    Since { dialect: Dialect::S6, op: Op::GroupCont, first: Version([2, 13, 0, 0]), except: None },
-    Since { dialect: Dialect::S6, op: Op::GroupKill, first: Version([2, 13, 0, 0]), except: None },
-    Since { dialect: Dialect::S6, op: Op::Reload, first: Version([2, 15, 1, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::StayNoRestart, first: Version([2, 11, 3, 0]), except: Some(Version([2, 15, 1, 0])) },
+    SinceVersion { dialect: Dialect::S6, op: Op::GroupPause, first: Version([2, 13, 0, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::GroupCont, first: Version([2, 13, 0, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::GroupKill, first: Version([2, 13, 0, 0]), except: None },
+    SinceVersion { dialect: Dialect::S6, op: Op::Reload, first: Version([2, 15, 1, 0]), except: None },
 ];
 
 /// Why an operation is refused.
@@ -263,7 +263,7 @@ impl Op {
     /// need not know whose the directory is.
     #[must_use]
     pub fn is_common(self) -> bool {
-        let alike = |row: &Row| row.bytes.iter().all(|bytes| *bytes == row.bytes[0]);
+        let alike = |row: &OpBytes| row.bytes.iter().all(|bytes| *bytes == row.bytes[0]);
         self.row().is_some_and(|row| row.bytes[0] != NO && alike(row))
             && SINCE.iter().all(|since| since.op != self)
     }
@@ -273,11 +273,11 @@ impl Op {
     /// `None` for bytes that `dialect` ignores. Operations of two bytes come as two.
     #[must_use]
     pub fn from_control_byte(dialect: Dialect, byte: u8) -> Option<Self> {
-        let asks = |row: &&Row| row.bytes.get(dialect as usize).copied() == Some(&[byte][..]);
+        let asks = |row: &&OpBytes| row.bytes.get(dialect as usize).copied() == Some(&[byte][..]);
         TABLE.iter().find(asks).map(|row| row.op)
     }
 
-    fn row(self) -> Option<&'static Row> {
+    fn row(self) -> Option<&'static OpBytes> {
         TABLE.iter().find(|row| row.op == self)
     }
 }

@@ -6,6 +6,9 @@
 //! Source: `tai_now`/`tai_unix` in `tai.h` (daemontools 0.76, runit 2.1.2); `tai_from_sysclock` and
 //! `leapsecs_table` in skalibs 2.13; both observed against the wall clock on nine programs.
 
+#[cfg(feature = "std")]
+mod system;
+
 use core::{fmt, time::Duration};
 
 /// A TAI64N label as written, on the writer's own [`Scale`].
@@ -226,6 +229,26 @@ impl UnixTime {
                 None => last,
             },
             None => last,
+        }
+    }
+}
+
+impl UnixTime {
+    /// This moment less `span`, or the first representable one.
+    #[must_use]
+    pub const fn saturating_sub(self, span: Duration) -> Self {
+        let first = Self { secs: i64::MIN, nanos: 0 };
+        let (borrow, nanos) = if self.nanos < span.subsec_nanos() {
+            (1, self.nanos + NANOS_PER_SEC - span.subsec_nanos())
+        } else {
+            (0, self.nanos - span.subsec_nanos())
+        };
+        match self.secs.checked_sub_unsigned(span.as_secs()) {
+            Some(secs) => match secs.checked_sub(borrow) {
+                Some(secs) => Self { secs, nanos },
+                None => first,
+            },
+            None => first,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::Reading;
 /// Something worth telling, and the reading that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Event {
+pub struct TrackerEvent {
     /// What is new.
     pub change: Change,
     /// The reading.
@@ -60,7 +60,7 @@ impl Tracker {
     ///
     /// A supervisor without a record yet is not worth an event of its own: the record follows
     /// within milliseconds and is then the news.
-    pub fn observe(&mut self, reading: Reading) -> Option<Event> {
+    pub fn observe(&mut self, reading: Reading) -> Option<TrackerEvent> {
         let change = match (self.last, reading) {
             (None, _) => Change::Snapshot,
             (Some(last), now) if last == now => return None,
@@ -72,7 +72,7 @@ impl Tracker {
             (Some(Reading::Record(_)), Reading::Record(_)) => Change::Changed,
         };
         self.last = Some(reading);
-        Some(Event { change, reading })
+        Some(TrackerEvent { change, reading })
     }
 
     /// The last reading that made an event.

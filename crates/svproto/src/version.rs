@@ -24,19 +24,19 @@ impl Version {
     /// As the suite's own users write it: daemontools has been 0.76 since 2001, and what came after
     /// are Debian's revisions of it.
     #[must_use]
-    pub const fn of(self, dialect: Dialect) -> Written {
-        Written { dialect, version: self }
+    pub const fn of(self, dialect: Dialect) -> VersionText {
+        VersionText { dialect, version: self }
     }
 }
 
 /// A [`Version`] in the form of its suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct VersionText {
     dialect: Dialect,
     version: Version,
 }
 
-impl fmt::Display for Written {
+impl fmt::Display for VersionText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.dialect, self.version.0) {
             (Dialect::Daemontools, [major, minor, revision, _]) if revision != 0 => {

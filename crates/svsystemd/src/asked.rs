@@ -22,6 +22,15 @@ pub struct Asked<'a, T> {
     patience: Option<Duration>,
 }
 
+impl<T> std::fmt::Debug for Asked<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { action, subject, patience, .. } = self;
+        let mut asked = f.debug_struct("Asked");
+        asked.field("action", action).field("subject", subject).field("patience", patience);
+        asked.finish_non_exhaustive()
+    }
+}
+
 impl<'a, T> Asked<'a, T> {
     pub(crate) fn new(
         action: Action,

@@ -158,6 +158,15 @@ impl Outcome {
     }
 }
 
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { unit, action, path, .. } = self;
+        let mut job = f.debug_struct("Job");
+        job.field("unit", unit.name()).field("action", action).field("path", path);
+        job.finish_non_exhaustive()
+    }
+}
+
 impl Job {
     pub(crate) fn new(unit: Unit, action: Action, path: String, wait: JobWait) -> Self {
         Self { unit, action, path, wait }

@@ -69,17 +69,19 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
         stage = Stage::Exited;
     }
     let running = !matches!(phase, Phase::Down | Phase::Finish) || pid.is_some();
-    Facts {
-        phase,
-        stage,
-        want: Some(want(unit, job)),
-        pid: if matches!(phase, Phase::Finish) { None } else { pid },
-        finish_pid: if matches!(phase, Phase::Finish) { control.or(pid) } else { None },
-        paused: paused(unit, main, running),
-        got_term: None,
-        since: since(unit, phase, pid),
-        readiness: readiness(unit, active),
-        last_exit: last_exit(unit),
+    let facts = Facts::new(phase)
+        .with_stage(stage)
+        .with_want(want(unit, job))
+        .with_since(since(unit, phase, pid))
+        .with_readiness(readiness(unit, active))
+        .with_last_exit(last_exit(unit));
+    let facts = match paused(unit, main, running) {
+        Some(paused) => facts.with_paused(paused),
+        None => facts,
+    };
+    match phase {
+        Phase::Finish => facts.with_finish_pid(control.or(pid)),
+        _ => facts.with_pid(pid),
     }
 }
 

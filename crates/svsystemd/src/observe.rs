@@ -12,10 +12,9 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use svclient::Status;
+use svclient::{Status, UnixTime};
 
 use crate::{
     Bus, Error, Properties, UnitName, UnitStatus, Value, bulk,
@@ -231,6 +230,6 @@ impl Memory {
 
 /// The clock of `ExecMainStartTimestamp`, 0 if it is out of its mind.
 fn micros_now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = UnixTime::EPOCH.elapsed(UnixTime::now());
     u64::try_from(now.as_micros()).unwrap_or_default()
 }

@@ -148,6 +148,12 @@ fn not_executed(unit: &Unit, job: &JobResult, status: &UnitStatus) -> Error {
     Error::Manager { action: Action::Run, subject: unit.name().to_string(), source }
 }
 
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("unit", self.unit.name()).finish_non_exhaustive()
+    }
+}
+
 impl Running {
     /// Its unit.
     #[must_use]

@@ -99,6 +99,13 @@ impl Bus {
     }
 }
 
+/// The names of the units.
+impl std::fmt::Debug for UnitWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.units.keys()).finish()
+    }
+}
+
 impl UnitWatch {
     /// Adds a unit; its snapshot is the next event about it.
     pub async fn add(&mut self, unit: &UnitName) {

@@ -2,9 +2,11 @@
 //! sleeps, reads a file or starts a thread.
 
 use std::{
-    cell::Cell,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Poll, Wake, Waker},
     time::Duration,
 };
@@ -12,7 +14,7 @@ use std::{
 use nix::errno::Errno;
 use svproto::{
     Cause, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Stage, UnixTime, Want, goal::Goal,
-    s6::event::Event,
+    s6::event::S6Event,
 };
 
 use super::{world::Added, *};
@@ -27,7 +29,7 @@ enum Turn {
     /// It stands like this.
     Is(Status),
     /// s6 tells a letter.
-    Letter(Event),
+    Letter(S6Event),
     /// Its directory vanishes.
     Vanishes,
     /// Its supervisor says what became of the request.
@@ -242,18 +244,8 @@ fn at_ms(clock: u64) -> UnixTime {
 }
 
 fn status(phase: Phase, pid: u64, want: Want, since: u64) -> Facts {
-    Facts {
-        phase,
-        stage: Stage::NotReported,
-        want: Some(want),
-        pid: Pid::new(pid),
-        finish_pid: None,
-        paused: Some(false),
-        got_term: None,
-        since: Some(at_ms(since)),
-        readiness: Readiness::NotReported,
-        last_exit: LastExit::NotReported,
-    }
+    let facts = Facts::new(phase).with_want(want).with_pid(Pid::new(pid));
+    facts.with_paused(false).with_since(Some(at_ms(since)))
 }
 
 fn seen(status: Facts) -> Status {
@@ -423,16 +415,16 @@ fn the_process_that_follows_is_not_killed_for_the_one_before() {
 
 #[test]
 fn a_question_for_all_time_is_asked_once() {
-    let count = Cell::new(0);
+    let count = AtomicU32::new(0);
     let prober = Prober::asking(Duration::MAX, |_, _| {
-        count.set(count.get() + 1);
+        count.fetch_add(1, Ordering::Relaxed);
         false
     });
     let mut play = Play::new(vec![role(up(5, 0), &[])]);
     let results = play.run_with(&Request::wait(Goal::Ready), &prober, 1, 100);
     assert!(is_kind(&results[0], OutcomeKind::Deadline), "{results:?}");
     drop(prober);
-    assert_eq!(count.get(), 1);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
 }
 
 #[test]
@@ -501,12 +493,12 @@ fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
     let again = ("up", 120, Turn::Is(up(8, 120)));
     let mut play = Play::new(vec![role(down(0), &[started, again])]);
     let asked_about = Mutex::new(vec![]);
-    let count = Cell::new(0);
+    let count = AtomicU32::new(0);
     let prober = Prober::asking(Duration::from_millis(50), |service, observation| {
         let pid = observation.reading.facts().unwrap().pid.unwrap().get();
         asked_about.lock().unwrap().push((service.name().to_string(), pid));
-        count.set(count.get() + 1);
-        count.get() == 5
+        count.fetch_add(1, Ordering::Relaxed);
+        count.load(Ordering::Relaxed) == 5
     });
     let results = play.run_with(&Request::up().until(Goal::Ready), &prober, usize::MAX, 1000);
     drop(prober);
@@ -573,10 +565,11 @@ fn the_rules_of_checking_differ_for_what_does_not_stand_as_it_is_wanted() {
 #[test]
 fn a_finish_that_refuses_another_start_is_a_reason_of_its_own() {
     let exit = LastExit::Exited { code: 3 };
-    let refused = Facts { last_exit: exit, ..status(Phase::Down, 0, Want::Down, 30) };
+    let refused = status(Phase::Down, 0, Want::Down, 30).with_last_exit(exit);
     // The record comes before the letters, and the letters may be lost.
     let answers = [("up", 10, Turn::Is(up(7, 10))), ("up", 30, Turn::Is(seen(refused)))];
-    let letters = [("up", 31, Turn::Letter(Event::Failed)), ("up", 31, Turn::Letter(Event::Down))];
+    let letters =
+        [("up", 31, Turn::Letter(S6Event::Failed)), ("up", 31, Turn::Letter(S6Event::Down))];
     let told = role(down(0), &[answers.as_slice(), &letters].concat());
     let lost = role(down(0), &answers);
     let plain = role(down(0), &answers);
@@ -616,12 +609,12 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
 /// in between was seen by nobody.
 #[test]
 fn what_a_backend_says_after_it_has_acknowledged_is_the_answer() {
-    let failed = seen(Facts { stage: Stage::Failed, ..status(Phase::Down, 0, Want::Down, 7) });
+    let failed = seen(status(Phase::Down, 0, Want::Down, 7).with_stage(Stage::Failed));
     let answering = |answer| {
         let answers = [("up", 0, Turn::Is(answer)), ("up", 9, Turn::Is(up(3, 9)))];
         Role { acknowledges: true, ..role(down(1), &answers) }
     };
-    let starting = seen(Facts { stage: Stage::Starting, ..status(Phase::Down, 0, Want::Up, 7) });
+    let starting = seen(status(Phase::Down, 0, Want::Up, 7).with_stage(Stage::Starting));
     let mut play = Play::new(vec![
         answering(failed),
         answering(starting),

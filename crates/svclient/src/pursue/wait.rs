@@ -8,7 +8,7 @@ use std::{
 use svproto::{
     Cause, Dialect, Op, Phase, Pid, Readiness,
     goal::{Goal, Pursuit, Verdict},
-    s6::event::Event,
+    s6::event::S6Event,
 };
 
 use super::{
@@ -101,7 +101,7 @@ pub(crate) struct Prober<'a> {
     ask: Option<(Duration, Box<Ask<'a>>)>,
 }
 
-type Ask<'a> = dyn Fn(&dyn Supervised, &Status) -> bool + 'a;
+type Ask<'a> = dyn Fn(&dyn Supervised, &Status) -> bool + Send + Sync + 'a;
 
 impl<'a> Prober<'a> {
     pub(crate) const fn none() -> Self {
@@ -110,7 +110,7 @@ impl<'a> Prober<'a> {
 
     pub(crate) fn asking(
         every: Duration,
-        ask: impl Fn(&dyn Supervised, &Status) -> bool + 'a,
+        ask: impl Fn(&dyn Supervised, &Status) -> bool + Send + Sync + 'a,
     ) -> Self {
         Self { ask: Some((every, Box::new(ask))) }
     }
@@ -364,8 +364,8 @@ impl Wait {
     }
 
     /// Takes what an event directory told.
-    pub(super) fn hear(&mut self, letter: Option<Event>) {
-        if let (State::Waiting(waiting), Some(Event::Failed)) = (&mut self.state, letter) {
+    pub(super) fn hear(&mut self, letter: Option<S6Event>) {
+        if let (State::Waiting(waiting), Some(S6Event::Failed)) = (&mut self.state, letter) {
             waiting.pursuit.refused();
         }
     }

@@ -1,11 +1,8 @@
 //! What a wait needs of the world: the time, and news. A script plays it in the tests.
 
-use std::{
-    task::Waker,
-    time::{Instant, SystemTime},
-};
+use std::{task::Waker, time::Instant};
 
-use svproto::{Dialect, UnixTime, s6::event::Event};
+use svproto::{Dialect, UnixTime, s6::event::S6Event};
 
 use crate::{Error, News, Service, Status, Supervised, WatchKey, WatchSet};
 
@@ -49,7 +46,7 @@ pub(crate) enum Heard {
     Seen {
         key: WatchKey,
         /// What an event directory told of the last run.
-        failed: Option<Event>,
+        failed: Option<S6Event>,
         observation: Result<Status, Error>,
     },
     /// A bell was called.
@@ -108,8 +105,6 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
     }
 
     fn wall_clock(&self) -> UnixTime {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        UnixTime::new(secs, now.subsec_nanos()).unwrap_or(UnixTime::EPOCH)
+        UnixTime::now()
     }
 }

@@ -22,7 +22,7 @@ pub struct Disabled {
     /// Whether the scanner was told, or why it could not be.
     pub scanner: Result<Scanner, Error>,
     /// What became of the service, or why it could not be asked to end.
-    pub ended: Result<Ended, Error>,
+    pub ended: Result<SupervisionEnd, Error>,
     /// Time from the link being gone.
     pub took: Duration,
 }
@@ -30,7 +30,7 @@ pub struct Disabled {
 /// What became of a service whose link was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum SupervisionEnd {
     /// No supervisor holds it or its logger any more. One that is asked to end does so after its
     /// service; what a supervisor that was killed has left behind is not looked for.
     Gone,
@@ -144,9 +144,9 @@ impl ScanDir {
         let told = scanner.as_ref().copied().unwrap_or(Scanner::Gone);
         let service = end.as_ref().map(|end| end.service.clone());
         let ended = match (end, kept) {
-            (_, Some(link)) => Ok(Ended::Kept { link }),
+            (_, Some(link)) => Ok(SupervisionEnd::Kept { link }),
             (Some(end), None) => end.carry_out(told, deadline, kill_after),
-            (None, None) => Ok(Ended::NoService),
+            (None, None) => Ok(SupervisionEnd::NoService),
         };
         Ok(Disabled { service, scanner, ended, took: unlinked.elapsed() })
     }
@@ -189,7 +189,7 @@ impl End {
         scanner: Scanner,
         deadline: Instant,
         kill_after: Option<Duration>,
-    ) -> Result<Ended, Error> {
+    ) -> Result<SupervisionEnd, Error> {
         // A supervisor may have come or gone since the first look.
         while let Some(event) = self.watch.next_now()? {
             self.seen.insert(event.key, event.observation);
@@ -216,7 +216,7 @@ impl End {
                         }
                         self.seen.insert(event.key, event.observation);
                         if is_held(&self.seen, key) && Instant::now() >= at_the_latest(deadline) {
-                            return Ok(Ended::NotYet { service: part });
+                            return Ok(SupervisionEnd::NotYet { service: part });
                         }
                     }
                     None if until < deadline => match part.send_before(Op::Kill, deadline) {
@@ -224,11 +224,11 @@ impl End {
                         Ok(()) | Err(Error::NotSupervised { .. }) => kill_at = None,
                         Err(error) => return Err(error),
                     },
-                    None => return Ok(Ended::NotYet { service: part }),
+                    None => return Ok(SupervisionEnd::NotYet { service: part }),
                 }
             }
         }
-        Ok(Ended::Gone)
+        Ok(SupervisionEnd::Gone)
     }
 
     /// Who gets a request of their own.

@@ -20,7 +20,7 @@ pub struct Enabled {
     /// The service, by its name in the scan directory.
     pub service: Service,
     /// Where the link comes from.
-    pub link: Link,
+    pub link: EnabledLink,
     /// Whether the scanner was told.
     pub scanner: Scanner,
     /// Whether a supervisor holds it.
@@ -31,7 +31,7 @@ pub struct Enabled {
 
 /// Where the link of an enabled service comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Link {
+pub enum EnabledLink {
     /// It was made.
     Made,
     /// The name led to this directory before: the service was enabled.
@@ -143,7 +143,7 @@ impl ScanDir {
     }
 
     /// Makes the link, unless it is there.
-    fn link(&self, ground: &Ground, name: &OsStr, target: &Path) -> Result<Link, Error> {
+    fn link(&self, ground: &Ground, name: &OsStr, target: &Path) -> Result<EnabledLink, Error> {
         let link = self.dir.join(name);
         let Some(stat) = node::stat(target)? else {
             return Err(Error::NotFound { path: target.to_owned() });
@@ -151,17 +151,17 @@ impl ScanDir {
         let identity = node::identity(&stat);
         let is_there = || leads_to(&link) == Some(identity);
         if is_there() {
-            return Ok(Link::Found);
+            return Ok(EnabledLink::Found);
         }
         if let Some(other) = self.other_name(name, identity)? {
             return Err(Error::EnabledAs { dir: target.to_owned(), link: other });
         }
         // The call itself does not show half a link and replaces nothing, as renaming one would.
         match ground.make(name, target) {
-            Ok(()) => Ok(Link::Made),
+            Ok(()) => Ok(EnabledLink::Made),
             // Somebody else was quicker.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => {
-                Ok(Link::Found)
+                Ok(EnabledLink::Found)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let leads_to = link.canonicalize().ok();
@@ -202,7 +202,7 @@ mod tests {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(enable)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let made = all.iter().filter(|enabled| enabled.link == Link::Made).count();
+        let made = all.iter().filter(|enabled| enabled.link == EnabledLink::Made).count();
         assert_eq!(made, 1);
         assert!(all.iter().all(|enabled| matches!(enabled.noticed, Noticed::NotYet { .. })));
         assert_eq!(scan.join("web").canonicalize().unwrap(), web.canonicalize().unwrap());

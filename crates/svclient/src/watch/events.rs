@@ -14,7 +14,6 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
-    time::SystemTime,
 };
 
 use nix::{
@@ -25,7 +24,7 @@ use nix::{
 };
 use svproto::{
     Dialect, Scale, Tai64n, UnixTime, files,
-    s6::event::{Event, LISTENER_NAME_LEN, LISTENER_PREFIX},
+    s6::event::{LISTENER_NAME_LEN, LISTENER_PREFIX, S6Event},
 };
 
 use super::{News, Queued, WatchKey, WatchSet, Who};
@@ -143,11 +142,11 @@ impl Listener {
     }
 
     /// Some letters, and whether there may be more: who writes may be faster than this reads.
-    fn drain(&mut self) -> (Vec<Event>, bool) {
+    fn drain(&mut self) -> (Vec<S6Event>, bool) {
         let mut buffer = [0; AT_ONCE];
         // An error is "nothing more" (`EAGAIN`); what else there is shows in the record.
         let count = self.letters.read(&mut buffer).unwrap_or(0);
-        let heard = buffer.iter().take(count).map(|&letter| Event::from_byte(letter)).collect();
+        let heard = buffer.iter().take(count).map(|&letter| S6Event::from_byte(letter)).collect();
         (heard, count == AT_ONCE)
     }
 }
@@ -181,9 +180,7 @@ fn clean(events: &Path) {
 /// A name in the form that s6's own listeners have: the time, and something of our own.
 fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_secs()).ok().and_then(|s| UnixTime::new(s, now.subsec_nanos()));
-    let label = now.and_then(|now| Tai64n::from_unix(now, Scale::LeapSeconds)).unwrap_or_default();
+    let label = Tai64n::from_unix(UnixTime::now(), Scale::LeapSeconds).unwrap_or_default();
     let own = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37) ^ std::process::id();
     format!("ftrig1:{label}:{:06x}", own & 0x00ff_ffff)
 }
@@ -207,7 +204,7 @@ mod tests {
         let path = listener.path.clone();
         fs::write(&path, "u").unwrap();
         fs::write(&path, "dD").unwrap();
-        let letters = vec![Event::Up, Event::Died, Event::Down];
+        let letters = vec![S6Event::Up, S6Event::Died, S6Event::Down];
         assert_eq!(listener.drain(), (letters, false));
         assert_eq!(listener.drain(), (Vec::new(), false));
         clean(tree.path());

@@ -34,7 +34,7 @@ use svclient::{
 };
 use svproto::{
     Scale, Tai64n,
-    s6::{event::Event, v2_11},
+    s6::{event::S6Event, v2_11},
 };
 
 use crate::{
@@ -940,7 +940,7 @@ pub fn f47_what_a_full_listener_loses_is_in_the_record(suite: Suite) {
     drop(full);
     // The next ones are heard.
     open(&supervised).send(Op::Up).unwrap();
-    event(&mut watch, |event| event.news == News::Heard(Event::Up));
+    event(&mut watch, |event| event.news == News::Heard(S6Event::Up));
 }
 
 /// The reading end of the control FIFO.

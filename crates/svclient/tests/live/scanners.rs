@@ -13,8 +13,8 @@ use nix::{
     unistd::Pid,
 };
 use svclient::{
-    Disabled, Enabled, Ended, Error, ErrorKind, Link, Noticed, Op, ScanDir, ScanOp, Scanner,
-    Service, WatchSet,
+    Disabled, Enabled, EnabledLink, Error, ErrorKind, Noticed, Op, ScanDir, ScanOp, Scanner,
+    Service, SupervisionEnd, WatchSet,
 };
 use tempfile::TempDir;
 
@@ -218,7 +218,7 @@ fn is_supervised(dir: &Path) -> bool {
 }
 
 #[track_caller]
-fn ended(disabled: Disabled) -> Ended {
+fn ended(disabled: Disabled) -> SupervisionEnd {
     disabled.ended.unwrap()
 }
 
@@ -229,7 +229,7 @@ fn what_is_enabled_runs_and_what_is_disabled_stays_away(suite: Suite) {
     let other = scanned.service("other", SLEEP);
 
     let enabled = scan_dir.enable(&web, deadline()).unwrap();
-    assert_eq!(enabled.link, Link::Made);
+    assert_eq!(enabled.link, EnabledLink::Made);
     assert_supervised(&enabled);
     assert_eq!(fs::read_link(scanned.entry("web")).unwrap(), web);
     assert_eq!(
@@ -244,13 +244,13 @@ fn what_is_enabled_runs_and_what_is_disabled_stays_away(suite: Suite) {
     assert!(!scanned.processes("pool/web").is_empty());
 
     let again = scan_dir.enable(&web, deadline()).unwrap();
-    assert_eq!(again.link, Link::Found);
+    assert_eq!(again.link, EnabledLink::Found);
     assert_supervised(&again);
 
     let disabled = scan_dir.disable("web", deadline()).unwrap();
     assert_eq!(*disabled.scanner.as_ref().unwrap(), told);
     assert_eq!(disabled.service.as_ref().unwrap().dir(), web);
-    assert_eq!(ended(disabled), Ended::Gone);
+    assert_eq!(ended(disabled), SupervisionEnd::Gone);
     assert!(!scanned.is_linked("web"));
     // Their working directories say so: supervisors, service, logger.
     assert_eq!(scanned.processes("pool/web"), []);
@@ -269,19 +269,19 @@ fn without_a_scanner_a_link_waits_for_one(suite: Suite) {
     let web = scanned.service("web", SLEEP);
     let before = Instant::now();
     let enabled = scan_dir.enable(&web, soon()).unwrap();
-    assert_eq!((enabled.link, enabled.scanner), (Link::Made, Scanner::LooksByItself));
+    assert_eq!((enabled.link, enabled.scanner), (EnabledLink::Made, Scanner::LooksByItself));
     assert!(matches!(enabled.noticed, Noticed::NotYet { observation }
         if !observation.reading().is_supervised()));
     assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
 
     // Nobody supervises it, so there is nobody to wait for.
-    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), Ended::Gone);
+    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), SupervisionEnd::Gone);
     assert!(!scanned.is_linked("web"));
 
     scan_dir.enable_as("site", &web, Instant::now()).unwrap();
     scanned.scan();
     let enabled = scan_dir.enable_as("site", &web, deadline()).unwrap();
-    assert_eq!((enabled.link, enabled.service.name().to_str()), (Link::Found, Some("site")));
+    assert_eq!((enabled.link, enabled.service.name().to_str()), (EnabledLink::Found, Some("site")));
     assert_supervised(&enabled);
 }
 
@@ -297,7 +297,7 @@ fn supervisors_end_without_a_scanner(suite: Suite) {
     let enabled = scan_dir.enable(&web, deadline()).unwrap();
     assert_supervised(&enabled);
 
-    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), Ended::Gone);
+    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), SupervisionEnd::Gone);
     assert!(!scanned.is_linked("web"));
     assert!(!is_supervised(&web) && !is_supervised(&web.join("log")));
 }
@@ -315,7 +315,7 @@ fn a_service_that_does_not_end_is_told_at_the_deadline(suite: Suite) {
     assert_supervised(&scan_dir.enable(&web, deadline()).unwrap());
 
     let disabled = scan_dir.disable("web", soon()).unwrap();
-    let Ok(Ended::NotYet { service }) = disabled.ended else { panic!("{disabled:?}") };
+    let Ok(SupervisionEnd::NotYet { service }) = disabled.ended else { panic!("{disabled:?}") };
     assert_eq!((service.name().to_str(), service.dir()), (Some("web"), &*web));
     assert!(!scanned.is_linked("web") && is_supervised(&web));
     // daemontools is deaf at first: SIGKILL after the request that it has not read yet.
@@ -341,9 +341,9 @@ fn a_service_with_two_names_is_not_ended(suite: Suite) {
 
     symlink(&web, scanned.entry("site")).unwrap();
     let kept = ended(scan_dir.disable("web", deadline()).unwrap());
-    assert_eq!(kept, Ended::Kept { link: scanned.entry("site") });
+    assert_eq!(kept, SupervisionEnd::Kept { link: scanned.entry("site") });
     assert!(!scanned.is_linked("web") && is_supervised(&web));
-    assert_eq!(ended(scan_dir.disable("site", deadline()).unwrap()), Ended::Gone);
+    assert_eq!(ended(scan_dir.disable("site", deadline()).unwrap()), SupervisionEnd::Gone);
     assert!(!is_supervised(&web));
 }
 
@@ -378,7 +378,7 @@ fn what_stands_in_the_way_is_told_and_left_alone(suite: Suite) {
     );
     assert!(taken.hint().unwrap().contains("pool/other"));
     assert_eq!(fs::read_link(scanned.entry("web")).unwrap(), other);
-    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), Ended::Gone);
+    assert_eq!(ended(scan_dir.disable("web", deadline()).unwrap()), SupervisionEnd::Gone);
 
     fs::create_dir(scanned.entry("real")).unwrap();
     let refused = scan_dir.disable("real", deadline()).unwrap_err();
@@ -391,7 +391,7 @@ fn what_stands_in_the_way_is_told_and_left_alone(suite: Suite) {
     let taken = scan_dir.enable_as("dangling", &web, deadline()).unwrap_err();
     assert!(matches!(&taken, Error::NameTaken { leads_to: None, .. }), "{taken:?}");
     let disabled = scan_dir.disable("dangling", deadline()).unwrap();
-    assert_eq!((&disabled.service, disabled.ended.unwrap()), (&None, Ended::NoService));
+    assert_eq!((&disabled.service, disabled.ended.unwrap()), (&None, SupervisionEnd::NoService));
     assert!(!scanned.is_linked("dangling"));
 }
 
@@ -440,7 +440,7 @@ fn a_stopped_scanner_delays_no_end(suite: Suite) {
     drop(fill(&scanned));
     let disabled = scan_dir.disable("web", deadline()).unwrap();
     assert_eq!(disabled.scanner.as_ref().unwrap_err().kind(), ErrorKind::Busy, "{disabled:?}");
-    assert_eq!(ended(disabled), Ended::Gone);
+    assert_eq!(ended(disabled), SupervisionEnd::Gone);
     assert!(!is_supervised(&web) && !is_supervised(&web.join("log")));
 }
 
@@ -455,6 +455,6 @@ fn a_scanner_without_a_reader_is_gone(suite: Suite) {
     assert_eq!(scan_dir.poke(ScanOp::Rescan, deadline()).unwrap(), Scanner::Gone);
     let disabled = scan_dir.disable("web", deadline()).unwrap();
     assert_eq!(*disabled.scanner.as_ref().unwrap(), Scanner::Gone);
-    assert_eq!(ended(disabled), Ended::Gone);
+    assert_eq!(ended(disabled), SupervisionEnd::Gone);
     assert!(!is_supervised(&web) && !is_supervised(&web.join("log")));
 }

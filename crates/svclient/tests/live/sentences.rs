@@ -9,8 +9,9 @@ use std::{
 
 use nix::sys::signal::Signal;
 use svclient::{
-    ErrorKind, Event, Facts, Goal, LastExit, Name, News, OnFailure, Op, Outcome, OutcomeKind, Plan,
-    Reading, Request, Service, State, Status, Step, Want, WatchEvent, WatchKey, WatchSet, pursue,
+    ErrorKind, Facts, Goal, LastExit, Name, News, OnFailure, Op, Order, OrderStep, Outcome,
+    OutcomeKind, Reading, Request, Service, State, Status, Want, WatchEvent, WatchKey, WatchSet,
+    pursue,
 };
 
 use crate::{
@@ -708,9 +709,9 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
         .zip(&all)
         .map(|(name, supervised)| open(supervised).named(*name))
         .collect();
-    let plan = Plan::new([("b", vec!["a"]), ("a", vec![])]).unwrap();
-    let since = |steps: &[Step]| -> Vec<_> {
-        let outcome = |step: &Step| match &step.result {
+    let plan = Order::new([("b", vec!["a"]), ("a", vec![])]).unwrap();
+    let since = |steps: &[OrderStep]| -> Vec<_> {
+        let outcome = |step: &OrderStep| match &step.result {
             Some(Ok(outcome)) if outcome.is_reached() => {
                 status(outcome.status().unwrap()).since.unwrap()
             }
@@ -718,7 +719,7 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
         };
         steps.iter().map(|step| (step.name.clone(), outcome(step))).collect()
     };
-    let carry_out = |plan: &Plan, request: &Request, services: &[Service]| {
+    let carry_out = |plan: &Order, request: &Request, services: &[Service]| {
         plan.carry_out(services, request, deadline(), OnFailure::Stop).unwrap()
     };
     let up = since(&carry_out(&plan, &Request::up(), &services));
@@ -860,7 +861,7 @@ pub fn the_exit_code_is_told(suite: Suite) {
 
 /// Runs of a millisecond: the record is overwritten before it can be read, the letters are not.
 pub fn every_transition_of_a_crash_loop_is_heard(suite: Suite) {
-    use svclient::Event;
+    use svclient::S6Event;
 
     let mut supervised = Supervised::prepare(suite, "exit 3");
     supervised.file("down", "");
@@ -876,7 +877,7 @@ pub fn every_transition_of_a_crash_loop_is_heard(suite: Suite) {
         let News::Heard(letter) = event.news else { unreachable!() };
         heard.push(letter);
     }
-    assert_eq!(heard, [Event::Up, Event::Died, Event::Down].repeat(2));
+    assert_eq!(heard, [S6Event::Up, S6Event::Died, S6Event::Down].repeat(2));
     let listeners = || fs::read_dir(supervised.dir().join("event")).unwrap().count();
     assert_eq!(listeners(), 1);
     watch.remove(key);
@@ -931,7 +932,7 @@ pub fn a_listener_moves_to_a_new_event_directory(suite: Suite) {
     supervised.supervise();
     event(&mut watch, |event| status_of(event).is_some_and(|status| status.state() == State::Up));
     open(&supervised).send(Op::Term).unwrap();
-    event(&mut watch, |event| event.news == News::Heard(Event::Died));
+    event(&mut watch, |event| event.news == News::Heard(svclient::S6Event::Died));
 }
 
 pub fn a_handle_outlives_a_change_of_suite(_: Suite) {

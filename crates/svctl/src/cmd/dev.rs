@@ -229,5 +229,5 @@ fn wait(
 }
 
 fn system(doing: &'static str, source: std::io::Error) -> Error {
-    Error::Io { doing, path: "svctl dev".into(), source }
+    Error::System { doing, source }
 }

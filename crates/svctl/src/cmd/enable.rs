@@ -7,7 +7,8 @@ use std::{
 };
 
 use svcmgr::{
-    Disabled, Enabled, Ended, Error, ErrorKind, Link, Noticed, ScanDir, Scanner, is_path,
+    Disabled, Enabled, EnabledLink, Error, ErrorKind, Noticed, ScanDir, Scanner, SupervisionEnd,
+    is_path,
 };
 
 use super::{
@@ -163,7 +164,7 @@ fn each(
 
 fn enabled_told(enabled: &Enabled) -> Told {
     let took = enabled.took.as_secs_f64();
-    let before = if enabled.link == Link::Found { "was enabled, " } else { "" };
+    let before = if enabled.link == EnabledLink::Found { "was enabled, " } else { "" };
     match enabled.noticed {
         Noticed::Supervised { .. } => Told {
             outcome: "enabled",
@@ -187,8 +188,8 @@ fn disabled_told(disabled: Disabled) -> Told {
     let took = disabled.took.as_secs_f64();
     let span = text::time(took);
     let (outcome, words, exit) = match disabled.ended {
-        Ok(Ended::Gone) => ("disabled", format!("gone after {span}"), Exit::Done),
-        Ok(Ended::NotYet { service }) => (
+        Ok(SupervisionEnd::Gone) => ("disabled", format!("gone after {span}"), Exit::Done),
+        Ok(SupervisionEnd::NotYet { service }) => (
             "deadline",
             format!(
                 "unlinked, and {} is still supervised after {span}: it was asked to end and has not",
@@ -196,12 +197,12 @@ fn disabled_told(disabled: Disabled) -> Told {
             ),
             Exit::Deadline,
         ),
-        Ok(Ended::Kept { link }) => (
+        Ok(SupervisionEnd::Kept { link }) => (
             "disabled",
             format!("unlinked, and kept: {} leads to it too", link.display()),
             Exit::Done,
         ),
-        Ok(Ended::NoService) => {
+        Ok(SupervisionEnd::NoService) => {
             ("disabled", "unlinked; it led to no service".to_owned(), Exit::Done)
         }
         Ok(_) => ("disabled", "unlinked".to_owned(), Exit::Done),

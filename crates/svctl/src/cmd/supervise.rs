@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use svcmgr::devtree::{self, Ended, Options, ServiceOptions};
+use svcmgr::devtree::{self, Options, ProcessEnd, ServiceOptions};
 
 use crate::{args::Global, events::Teller, exit::Exit, output::Output};
 
@@ -17,7 +17,7 @@ pub(super) fn options(global: &Global) -> Options {
 }
 
 /// What its end means.
-pub(super) fn ended(ended: Result<Ended, devtree::Error>, output: &mut Output) -> Exit {
+pub(super) fn ended(ended: Result<ProcessEnd, devtree::Error>, output: &mut Output) -> Exit {
     ended.map_or_else(
         |error| {
             output.failure(&error, error.hint());

@@ -1,6 +1,6 @@
 //! The two clocks, read in one place.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use svproto::UnixTime;
 
@@ -26,10 +26,8 @@ impl Clock {
 
 /// Whole microseconds and 500 ns, which is what `runsv` writes.
 fn wall() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let secs = i64::try_from(since.as_secs()).unwrap_or_default();
-    let nanos = since.subsec_micros() * 1000 + 500;
-    UnixTime::new(secs, nanos).unwrap_or(UnixTime::EPOCH)
+    let now = UnixTime::now();
+    UnixTime::new(now.secs(), now.nanos() / 1000 * 1000 + 500).unwrap_or(now)
 }
 
 /// How long to wait now for what is due then. Linux lets a `poll` take longer by a thousandth

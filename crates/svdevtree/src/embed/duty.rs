@@ -20,7 +20,7 @@ use svproto::{
 
 use super::{
     clock::Clock,
-    event::{Event, Exit, ServiceId, What},
+    event::{EventKind, Exit, ServiceEvent, ServiceId},
     fd,
     limit::Limit,
     machine::{Action, Event as Input, Machine, Now, Part, Policy, Timer, Want},
@@ -40,7 +40,7 @@ pub(crate) struct Office {
     pub(crate) clock: Clock,
     pub(crate) limit: Limit,
     /// Not told yet: first the files say so.
-    untold: Vec<Event>,
+    untold: Vec<ServiceEvent>,
     /// Not between a death and the start that follows in the same turn: to free them takes longer.
     replaced: Replaced,
 }
@@ -63,11 +63,11 @@ impl Office {
         service: Option<ServiceId>,
         dir: &Arc<Path>,
         part: Part,
-        what: What,
+        what: EventKind,
     ) {
         if self.options.observer.is_some() {
             let at = SystemTime::now();
-            self.untold.push(Event { service, dir: Arc::clone(dir), part, at, what });
+            self.untold.push(ServiceEvent { service, dir: Arc::clone(dir), part, at, what });
         }
     }
 }
@@ -91,7 +91,7 @@ pub(crate) struct Duty {
 }
 
 /// Something to step a machine with, and what is to be told of it.
-type Told = (Part, Input, Option<What>);
+type Told = (Part, Input, Option<EventKind>);
 type Events = VecDeque<Told>;
 
 /// What a descriptor of a duty stands for.
@@ -145,13 +145,13 @@ impl Duty {
 
     /// Starts what is wanted up: the logger first.
     pub(crate) fn begin(&mut self, office: &mut Office) {
-        self.tell(Part::Main, What::Supervised, office);
+        self.tell(Part::Main, EventKind::Supervised, office);
         if self.log.is_some() {
             self.feed(Part::Log, Input::Begin, office);
         }
         self.feed(Part::Main, Input::Begin, office);
         if self.main.machine.want() != Want::Up {
-            self.tell(Part::Main, What::Down, office);
+            self.tell(Part::Main, EventKind::Down, office);
         }
     }
 
@@ -271,7 +271,8 @@ impl Duty {
         if part == Part::Main {
             self.notify = None;
         }
-        let what = if in_finish { What::Finished { exit } } else { What::Exited { exit } };
+        let what =
+            if in_finish { EventKind::Finished { exit } } else { EventKind::Exited { exit } };
         self.feed_and_tell(part, Input::Exited { exit, finish }, Some(what), office);
     }
 
@@ -311,7 +312,13 @@ impl Duty {
     }
 
     /// As [`Self::feed`]. What is told comes after the record that says so.
-    fn feed_and_tell(&mut self, part: Part, event: Input, what: Option<What>, office: &mut Office) {
+    fn feed_and_tell(
+        &mut self,
+        part: Part,
+        event: Input,
+        what: Option<EventKind>,
+        office: &mut Office,
+    ) {
         let mut events = VecDeque::from([(part, event, what)]);
         while let Some((part, event, mut what)) = events.pop_front() {
             let now = office.clock.now();
@@ -329,7 +336,7 @@ impl Duty {
             }
             let is_idle = self.seat(part).is_some_and(|seat| seat.machine.is_idle());
             if is_idle && !was_idle {
-                self.tell(part, What::Down, office);
+                self.tell(part, EventKind::Down, office);
             }
         }
     }
@@ -346,7 +353,7 @@ impl Duty {
             Action::Publish => self.publish(part, office),
             Action::Ready => {
                 if let Some(pid) = self.main.machine.pid() {
-                    self.tell(part, What::Ready { pid: pid.get() }, office);
+                    self.tell(part, EventKind::Ready { pid: pid.get() }, office);
                 }
             }
             Action::Run => events.push_back(self.run(part, office)),
@@ -392,7 +399,7 @@ impl Duty {
         *seat.timer(timer) = Some(now.steady.saturating_add(after));
         if timer == Timer::Rest && !after.is_zero() {
             let (crashes, _) = seat.machine.delay();
-            self.tell(part, What::Backoff { delay: after, crashes }, office);
+            self.tell(part, EventKind::Backoff { delay: after, crashes }, office);
         }
     }
 
@@ -404,7 +411,7 @@ impl Duty {
         }
         if self.seat(part).is_some_and(|seat| seat.machine.got_term()) && signal != Signal::SIGCONT
         {
-            self.tell(part, What::Stopping { pid, signal: crate::Signal(signal) }, office);
+            self.tell(part, EventKind::Stopping { pid, signal: crate::Signal(signal) }, office);
         }
     }
 
@@ -414,7 +421,7 @@ impl Duty {
         if let Err(error) = killed {
             self.trouble(part, Error::system("kill a process", error), office);
         }
-        self.tell(part, What::Overdue { pid }, office);
+        self.tell(part, EventKind::Overdue { pid }, office);
     }
 
     fn run(&mut self, part: Part, office: &mut Office) -> Told {
@@ -443,7 +450,7 @@ impl Duty {
         if let Some(reader) = self.notify.as_ref().filter(|_| part == Part::Main) {
             fd::set_nonblocking(reader);
         }
-        self.answer(part, Script::Run, started, |pid| What::Started { pid }, office)
+        self.answer(part, Script::Run, started, |pid| EventKind::Started { pid }, office)
     }
 
     /// The logger is not stopped together with the service's group, but not left behind either.
@@ -455,7 +462,7 @@ impl Duty {
         let arguments = exit.finish_arguments();
         let group = self.settings.group;
         let started = self.launch(Part::Main, "./finish", &arguments, None, group, office);
-        let what = |pid| What::Finishing { pid };
+        let what = |pid| EventKind::Finishing { pid };
         self.answer(Part::Main, Script::Finish, started, what, office)
     }
 
@@ -491,7 +498,7 @@ impl Duty {
         part: Part,
         script: Script,
         started: Result<Process, Failure>,
-        what: impl FnOnce(u32) -> What,
+        what: impl FnOnce(u32) -> EventKind,
         office: &mut Office,
     ) -> Told {
         match started {
@@ -512,7 +519,7 @@ impl Duty {
                     seat.place.cannot_start = Some(CannotStart { script, errno: error.errno() });
                 }
                 let error = Arc::new(error);
-                self.tell(part, What::CannotStart { error }, office);
+                self.tell(part, EventKind::CannotStart { error }, office);
                 let finish = part == Part::Main && self.main.place.can_read("finish");
                 (part, Input::NotStarted { finish }, None)
             }
@@ -541,12 +548,12 @@ impl Duty {
         }
     }
 
-    fn tell(&self, part: Part, what: What, office: &mut Office) {
+    fn tell(&self, part: Part, what: EventKind, office: &mut Office) {
         office.tell(Some(self.id), &self.dir, part, what);
     }
 
     fn trouble(&self, part: Part, error: Error, office: &mut Office) {
-        self.tell(part, What::Trouble { error: Arc::new(error) }, office);
+        self.tell(part, EventKind::Trouble { error: Arc::new(error) }, office);
     }
 
     const fn seat(&self, part: Part) -> Option<&Seat> {

@@ -14,7 +14,7 @@ pub struct ServiceId(pub(crate) u64);
 /// Something happened to a service.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Event {
+pub struct ServiceEvent {
     /// The service; `None` for what was never taken on.
     pub service: Option<ServiceId>,
     /// Its directory, as it was named; below a scan directory, that and the name of the entry.
@@ -24,13 +24,13 @@ pub struct Event {
     /// When.
     pub at: SystemTime,
     /// What.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// It is supervised from now on: its files are in place.
     Supervised,
     /// `run` has a process.
@@ -98,7 +98,7 @@ pub enum What {
     },
 }
 
-impl What {
+impl EventKind {
     /// One lower-case word.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal as NixSignal;
 
-use super::{event::Event, machine::Policy, publish::Place};
+use super::{event::ServiceEvent, machine::Policy, publish::Place};
 use crate::Signal;
 
 /// The longest delay of a crash loop, in milliseconds. Its presence makes delays grow.
@@ -133,7 +133,7 @@ fn number(text: &str) -> Option<u32> {
 }
 
 /// Whoever is told.
-type Observer = Box<dyn FnMut(&Event) + Send>;
+type Observer = Box<dyn FnMut(&ServiceEvent) + Send>;
 
 /// Whoever knows the options of what is found.
 type Configure = Box<dyn FnMut(&Path) -> ServiceOptions + Send>;
@@ -167,7 +167,7 @@ impl Options {
     /// Called for every event, in order, on the supervisor's thread. It must not wait for that thread.
     ///
     /// A channel does: `.observer(move |event| { let _ = sender.send(event.clone()); })`.
-    pub fn observer(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Self {
+    pub fn observer(mut self, observer: impl FnMut(&ServiceEvent) + Send + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }

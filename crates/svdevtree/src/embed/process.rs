@@ -36,14 +36,14 @@ use crate::Error;
 
 /// How a supervisor's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ProcessEnd {
     /// By SIGTERM or SIGINT, or because a client asked for it.
     Asked,
     /// By SIGHUP.
     HungUp,
 }
 
-impl Ended {
+impl ProcessEnd {
     /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -60,7 +60,11 @@ impl Ended {
 /// # Errors
 ///
 /// As [`Supervisor::add`] and [`Supervisor::run`].
-pub fn supervise(dir: &Path, options: Options, service: ServiceOptions) -> Result<Ended, Error> {
+pub fn supervise(
+    dir: &Path,
+    options: Options,
+    service: ServiceOptions,
+) -> Result<ProcessEnd, Error> {
     let mut supervisor = process(options, Role::One)?;
     supervisor.add(dir, service)?;
     supervisor.run_until_empty()?;
@@ -73,7 +77,7 @@ pub fn supervise(dir: &Path, options: Options, service: ServiceOptions) -> Resul
 /// # Errors
 ///
 /// As [`Supervisor::follow`] and [`Supervisor::run`].
-pub fn scan(dir: &Path, options: Options) -> Result<Ended, Error> {
+pub fn scan(dir: &Path, options: Options) -> Result<ProcessEnd, Error> {
     let mut supervisor = process(options, Role::Scanner)?;
     supervisor.follow(dir)?;
     supervisor.run_until_empty()?;
@@ -105,7 +109,7 @@ pub(super) struct Signals {
     role: Role,
     /// As pid 1, whatever has no parent any more is a child.
     first: bool,
-    ended: Ended,
+    ended: ProcessEnd,
     interrupted: bool,
     /// When to look for orphans again, on the steady clock.
     again: Option<Duration>,
@@ -126,7 +130,14 @@ impl Signals {
         let (reader, writer) = UnixStream::pair().map_err(fail)?;
         let delivery = SignalDelivery::with_pipe(reader, writer, SignalOnly, numbers);
         let delivery = delivery.map_err(fail)?;
-        Ok(Self { delivery, role, first, ended: Ended::Asked, interrupted: false, again: None })
+        Ok(Self {
+            delivery,
+            role,
+            first,
+            ended: ProcessEnd::Asked,
+            interrupted: false,
+            again: None,
+        })
     }
 }
 
@@ -144,8 +155,8 @@ impl AsFd for Signals {
 }
 
 impl Supervisor {
-    fn ended(&self) -> Ended {
-        self.signals.as_ref().map_or(Ended::Asked, |signals| signals.ended)
+    fn ended(&self) -> ProcessEnd {
+        self.signals.as_ref().map_or(ProcessEnd::Asked, |signals| signals.ended)
     }
 
     pub(super) fn heed_signals(&mut self) {
@@ -168,7 +179,7 @@ impl Supervisor {
             }
             Signal::SIGHUP if one && first => self.ask_all(Op::Hup),
             Signal::SIGHUP => {
-                signals.ended = Ended::HungUp;
+                signals.ended = ProcessEnd::HungUp;
                 self.stop();
             }
             Signal::SIGALRM if one => self.ask_all(Op::Alarm),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Ready, Spec};
+use super::{ReadyWhen, Spec};
 
 /// The descriptor with which doubles say that they are ready.
 const NOTIFY: u32 = 3;
@@ -28,12 +28,12 @@ pub fn ignores_term(name: impl Into<String>) -> Spec {
     // What is ignored stays so in the program that is executed.
     shell(name, &format!("trap '' TERM; echo >&3; exec 3>&-; {STAY}"))
         // Not earlier: until then SIGTERM would end it.
-        .ready(Ready::Fd(NOTIFY))
+        .ready(ReadyWhen::Fd(NOTIFY))
 }
 
 /// Ends with this code as soon as it is started, again and again.
 pub fn crashes_at_once(name: impl Into<String>, code: u8) -> Spec {
-    shell(name, &format!("echo crashing; exit {code}")).ready(Ready::Supervised)
+    shell(name, &format!("echo crashing; exit {code}")).ready(ReadyWhen::Supervised)
 }
 
 /// Writes so many lines as fast as it can, says that it is ready, and stays.

@@ -13,7 +13,7 @@ use svclient::Status;
 /// When a service counts as ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ready {
+pub enum ReadyWhen {
     /// It is supervised, whether it runs or not: for services that are to fail.
     Supervised,
     /// It has a process.
@@ -34,7 +34,7 @@ pub enum Ready {
     Command(Vec<OsString>),
 }
 
-impl Ready {
+impl ReadyWhen {
     /// By a line end on this descriptor.
     #[must_use]
     pub const fn fd(number: u32) -> Self {
@@ -76,7 +76,7 @@ impl Ready {
     }
 }
 
-impl fmt::Display for Ready {
+impl fmt::Display for ReadyWhen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Supervised => f.write_str("a supervisor"),
@@ -176,7 +176,7 @@ mod tests {
             }
         });
         let begun = Instant::now();
-        let ready = Ready::http(addr.port(), "/");
+        let ready = ReadyWhen::http(addr.port(), "/");
         assert!(!ready.holds(None, begun + Duration::from_millis(100)));
         // All 64 bytes would have taken longer than that.
         assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn what_is_awaited_can_be_read() {
-        assert_eq!(Ready::tcp(80).to_string(), "a connection to 127.0.0.1:80");
-        assert_eq!(Ready::http(80, "/up").to_string(), "an answer of http://127.0.0.1:80/up");
-        assert_eq!(Ready::command(["test", "-e"]).to_string(), "an exit with 0 of `test -e`");
+        assert_eq!(ReadyWhen::tcp(80).to_string(), "a connection to 127.0.0.1:80");
+        assert_eq!(ReadyWhen::http(80, "/up").to_string(), "an answer of http://127.0.0.1:80/up");
+        assert_eq!(ReadyWhen::command(["test", "-e"]).to_string(), "an exit with 0 of `test -e`");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use svbuild::{Service, spec};
 
-use super::{EXIT, KitError, Ready};
+use super::{EXIT, KitError, ReadyWhen};
 use crate::{Definition, Engine};
 
 /// A service of a test: a [`Definition`], and when it counts as ready.
@@ -20,7 +20,7 @@ use crate::{Definition, Engine};
 pub struct Spec {
     definition: Definition,
     /// `None`: as the definition says.
-    ready: Option<Ready>,
+    ready: Option<ReadyWhen>,
 }
 
 impl Spec {
@@ -34,7 +34,7 @@ impl Spec {
     }
 
     /// When it counts as ready, instead of what its definition says (`ready`), or of having a process.
-    pub fn ready(mut self, ready: Ready) -> Self {
+    pub fn ready(mut self, ready: ReadyWhen) -> Self {
         self.ready = Some(ready);
         self
     }
@@ -81,14 +81,14 @@ impl Spec {
     }
 
     /// When it counts as ready.
-    pub(super) fn criterion(&self) -> Result<Ready, KitError> {
+    pub(super) fn criterion(&self) -> Result<ReadyWhen, KitError> {
         if let Some(ready) = &self.ready {
             return Ok(ready.clone());
         }
         Ok(match self.definition.readiness() {
-            None => Ready::Up,
-            Some(spec::ReadyCheck::Fd(number)) => Ready::Fd(*number),
-            Some(spec::ReadyCheck::Tcp(place)) => Ready::Tcp(addr(place)?),
+            None => ReadyWhen::Up,
+            Some(spec::ReadyCheck::Fd(number)) => ReadyWhen::Fd(*number),
+            Some(spec::ReadyCheck::Tcp(place)) => ReadyWhen::Tcp(addr(place)?),
             Some(spec::ReadyCheck::Http(url)) => {
                 let rest = url.strip_prefix("http://").unwrap_or(url);
                 let end = rest.find('/').unwrap_or(rest.len());
@@ -97,10 +97,10 @@ impl Spec {
                 // Without a port it is that of HTTP.
                 let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
                 let place = if has_port { place.to_owned() } else { format!("{place}:80") };
-                Ready::Http { addr: addr(&place)?, path: path.to_owned() }
+                ReadyWhen::Http { addr: addr(&place)?, path: path.to_owned() }
             }
             Some(spec::ReadyCheck::Command(argv)) => {
-                Ready::command(argv.iter().map(|word| word.as_os_str().to_owned()))
+                ReadyWhen::command(argv.iter().map(|word| word.as_os_str().to_owned()))
             }
             // A way that is newer than this kit is no readiness of it.
             Some(_) => {
@@ -118,7 +118,7 @@ impl Spec {
     /// With the files that the kit needs.
     pub(super) fn definition(&self) -> Definition {
         let mut definition = self.definition.clone();
-        if let Some(Ready::Fd(number)) = self.ready {
+        if let Some(ReadyWhen::Fd(number)) = self.ready {
             definition = definition.file(svproto::files::NOTIFICATION_FD, format!("{number}\n"));
         }
         let finish = format!("#!/bin/sh\necho \"$1 $2\" >.{EXIT}.new && mv .{EXIT}.new {EXIT}\n");

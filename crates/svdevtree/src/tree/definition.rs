@@ -17,7 +17,7 @@ use svbuild::{
     plan::{PlanEntry, Unit},
     spec::{ReadyCheck, Restart, Stream, Word},
 };
-use svproto::files::{Kind, TABLE};
+use svproto::files::{FileKind, TABLE};
 
 use super::{engine::Engine, error::TreeError};
 
@@ -183,7 +183,7 @@ impl Definition {
         }
         // What an earlier definition had made and this one does not.
         for known in TABLE.iter().filter(|known| known.made_with.is_none() && known.path != "run") {
-            if known.kind != Kind::Directory && !entries.contains_key(Path::new(known.path)) {
+            if known.kind != FileKind::Directory && !entries.contains_key(Path::new(known.path)) {
                 let path = dir.join(known.path);
                 if path.symlink_metadata().is_ok_and(|data| data.is_file()) {
                     fs::remove_file(&path)

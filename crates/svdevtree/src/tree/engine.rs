@@ -13,7 +13,7 @@ use std::{
 use nix::sys::signal::Signal;
 
 use super::{base, wire::Message};
-use crate::{Event, Options, Part, What};
+use crate::{EventKind, Options, Part, ServiceEvent};
 
 /// What supervises the services of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -133,15 +133,17 @@ pub(super) fn end_with_parent(signal: Signal) {
 pub(super) const fn end_with_parent(_: Signal) {}
 
 /// For the engine's log: what went wrong and what was done, a line each.
-fn tell(event: &Event) {
+fn tell(event: &ServiceEvent) {
     let name = event.dir.file_name().unwrap_or_default().to_string_lossy();
     let part = if event.part == Part::Log { "/log" } else { "" };
     let details = match &event.what {
-        What::Started { pid } | What::Ready { pid } | What::Stopping { pid, .. } => {
+        EventKind::Started { pid } | EventKind::Ready { pid } | EventKind::Stopping { pid, .. } => {
             format!(" {pid}")
         }
-        What::Exited { exit } | What::Finished { exit } => format!(" {exit}"),
-        What::CannotStart { error } | What::Refused { error } | What::Trouble { error } => {
+        EventKind::Exited { exit } | EventKind::Finished { exit } => format!(" {exit}"),
+        EventKind::CannotStart { error }
+        | EventKind::Refused { error }
+        | EventKind::Trouble { error } => {
             use std::error::Error as _;
             let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
             format!(" {error}{why}")

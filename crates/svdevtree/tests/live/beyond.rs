@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use svdevtree::{Exit, Group, Options, ServiceOptions, Signal, What};
+use svdevtree::{EventKind, Exit, Group, Options, ServiceOptions, Signal};
 use svproto::{
     LastExit, Op, Scale, Tai64n,
     embedded::{CannotStart, Embedded, Script},
@@ -87,7 +87,7 @@ fn an_option_wins_over_a_file_and_a_bad_file_counts_as_none() {
     running.named("ready");
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
     let signal = running.event(|event| match event.what {
-        What::Stopping { signal, .. } => Some(signal),
+        EventKind::Stopping { signal, .. } => Some(signal),
         _ => None,
     });
     assert_eq!(signal, Signal::TERM);
@@ -125,7 +125,7 @@ fn a_stop_signal_is_for_down_and_not_for_term() {
         running.named("ready");
         running.handle.ask(id, svdevtree::Part::Main, op).unwrap();
         let exit = running.event(|event| match event.what {
-            What::Exited { exit } => Some(exit),
+            EventKind::Exited { exit } => Some(exit),
             _ => None,
         });
         assert_eq!(exit, Exit::Code(code));
@@ -173,7 +173,7 @@ fn delays_of_a_crash_loop_grow_and_are_published() {
     let id = running.add(&web, options);
     for (count, seconds) in [(1, 1), (2, 2)] {
         let backoff = running.event(|event| match event.what {
-            What::Backoff { delay, crashes } => Some((crashes, delay)),
+            EventKind::Backoff { delay, crashes } => Some((crashes, delay)),
             _ => None,
         });
         assert_eq!(backoff, (count, Duration::from_secs(seconds)));

@@ -13,7 +13,7 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 use svclient::{Phase, Service};
-use svdevtree::{Options, Part, ServiceOptions, Supervisor, What};
+use svdevtree::{EventKind, Options, Part, ServiceOptions, Supervisor};
 use svproto::Op;
 
 use crate::{acting::until, supervised::PATIENCE, tree::Tree};
@@ -69,8 +69,8 @@ fn is_right_again(place: &Path, fill: fn(&Path) -> Option<File>, empty: fn(&Path
     while begun.elapsed() < Duration::from_millis(2500) || !is_down {
         supervisor.turn(Some(Duration::from_millis(50))).unwrap();
         for what in events.try_iter() {
-            troubles += usize::from(matches!(what, What::Trouble { .. }));
-            is_down |= matches!(what, What::Down);
+            troubles += usize::from(matches!(what, EventKind::Trouble { .. }));
+            is_down |= matches!(what, EventKind::Down);
         }
         assert!(begun.elapsed() < PATIENCE, "the service has not ended");
     }
@@ -91,7 +91,7 @@ fn is_right_again(place: &Path, fill: fn(&Path) -> Option<File>, empty: fn(&Path
     assert_eq!(left, [] as [&str; 0]);
     let woken = supervisor.turn(Some(Duration::from_millis(1500)));
     woken.unwrap();
-    assert!(events.try_iter().all(|what| !matches!(what, What::Trouble { .. })));
+    assert!(events.try_iter().all(|what| !matches!(what, EventKind::Trouble { .. })));
 }
 
 fn ballast(place: &Path) -> PathBuf {

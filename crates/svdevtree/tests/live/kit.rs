@@ -15,7 +15,7 @@ use svbuild::Definitions;
 use svclient::{Request, pursue};
 use svdevtree::{
     Engine, TreeError,
-    testkit::{Kit, KitError, KitErrorKind, Ready, Spec, double},
+    testkit::{Kit, KitError, KitErrorKind, ReadyWhen, Spec, double},
 };
 
 use crate::{
@@ -76,12 +76,13 @@ fn a_service_is_started_asked_and_gone() {
 #[test]
 fn a_service_that_dies_is_told_with_its_exit_and_log() {
     let mut kit = Kit::new().unwrap();
-    let spec = shell("web", "echo no config; exit 3").ready(Ready::Fd(3));
+    let spec = shell("web", "echo no config; exit 3").ready(ReadyWhen::Fd(3));
     let error = kit.start(spec, soon()).unwrap_err();
     assert_eq!(error.kind(), KitErrorKind::Died);
     let expected = "`web` exited with 3 before it was ready; its log ends with\n  | no config";
     assert_eq!(error.to_string(), expected);
-    let error = kit.start(shell("killed", "kill -9 $$").ready(Ready::Fd(3)), soon()).unwrap_err();
+    let error =
+        kit.start(shell("killed", "kill -9 $$").ready(ReadyWhen::Fd(3)), soon()).unwrap_err();
     let expected = "`killed` was killed by SIGKILL before it was ready; its log is empty";
     assert_eq!(error.to_string(), expected);
 }
@@ -90,7 +91,7 @@ fn a_service_that_dies_is_told_with_its_exit_and_log() {
 fn a_service_that_is_not_ready_in_time_is_told_with_its_log() {
     let mut kit = Kit::new().unwrap();
     let port = kit.port().unwrap();
-    let spec = shell("web", "echo thinking; exec sleep 1000").ready(Ready::tcp(port));
+    let spec = shell("web", "echo thinking; exec sleep 1000").ready(ReadyWhen::tcp(port));
     let error = kit.start(spec, Instant::now() + Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.kind(), KitErrorKind::NotReady);
     let expected = format!(
@@ -105,7 +106,7 @@ fn readiness_is_heard_by_descriptor() {
     let mut kit = Kit::new().unwrap();
     let flag = kit.dir().join("flag");
     let script = "sleep 0.2; touch \"$FLAG\"; echo >&7; exec sleep 1000";
-    kit.start(shell("web", script).env("FLAG", &flag).ready(Ready::fd(7)), soon()).unwrap();
+    kit.start(shell("web", script).env("FLAG", &flag).ready(ReadyWhen::fd(7)), soon()).unwrap();
     assert!(flag.exists());
 }
 
@@ -114,8 +115,8 @@ fn readiness_is_a_connection_or_a_good_answer() {
     let mut kit = Kit::new().unwrap();
     let (tcp, http) = (kit.port().unwrap(), kit.port().unwrap());
     let specs = [
-        server("tcp", tcp, "at once").ready(Ready::tcp(tcp)),
-        server("http", http, "warming").ready(Ready::http(http, "/health")),
+        server("tcp", tcp, "at once").ready(ReadyWhen::tcp(tcp)),
+        server("http", http, "warming").ready(ReadyWhen::http(http, "/health")),
     ];
     let services = kit.start_all(specs, soon()).unwrap();
     assert_eq!(services.iter().map(svclient::Service::name).collect::<Vec<_>>(), ["tcp", "http"]);
@@ -132,16 +133,16 @@ fn readiness_is_what_a_program_says() {
     let check = check.iter().map(Into::into).chain([flag.clone().into_os_string()]);
     let spec = shell("web", "sleep 0.2; touch \"$FLAG\"; exec sleep 1000")
         .env("FLAG", &flag)
-        .ready(Ready::command::<std::ffi::OsString>(check));
+        .ready(ReadyWhen::command::<std::ffi::OsString>(check));
     kit.start(spec, soon()).unwrap();
     assert!(flag.exists());
     assert!(kit.log("web").contains("looking"));
 
     // One that takes too long does not last longer than the wait.
-    let spec = shell("slow", "exec sleep 1000").ready(Ready::command(["sleep", "1000"]));
+    let spec = shell("slow", "exec sleep 1000").ready(ReadyWhen::command(["sleep", "1000"]));
     let error = kit.start(spec, Instant::now() + Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.kind(), KitErrorKind::NotReady);
-    let spec = shell("none", "exec sleep 1000").ready(Ready::command(["no-such-program"]));
+    let spec = shell("none", "exec sleep 1000").ready(ReadyWhen::command(["no-such-program"]));
     let error = kit.start(spec, soon()).unwrap_err();
     assert_eq!(error.to_string(), "cannot execute no-such-program");
 }
@@ -188,7 +189,7 @@ fn twenty_kits_at_once_do_not_meet() {
             std::thread::spawn(|| {
                 let mut kit = Kit::new().unwrap();
                 let port = kit.port().unwrap();
-                let web = server("web", port, "at once").ready(Ready::tcp(port));
+                let web = server("web", port, "at once").ready(ReadyWhen::tcp(port));
                 let others = (0..3).map(|at| shell(&format!("other-{at}"), "exec sleep 1000"));
                 kit.start_all(others.chain([web]), Instant::now() + 4 * PATIENCE).unwrap();
                 let base = kit.tree().base().to_owned();
@@ -298,10 +299,10 @@ fn s6_hears_of_readiness_and_of_the_end() {
     let mut kit = Kit::with_engine(Engine::S6Svscan).unwrap();
     let flag = kit.dir().join("flag");
     let script = "sleep 0.2; touch \"$FLAG\"; echo >&7; exec sleep 1000";
-    let spec = shell("web", script).env("FLAG", &flag).ready(Ready::fd(7));
+    let spec = shell("web", script).env("FLAG", &flag).ready(ReadyWhen::fd(7));
     kit.start(spec, soon()).unwrap();
     assert!(flag.exists());
-    let error = kit.start(shell("bad", "exit 5").ready(Ready::fd(7)), soon()).unwrap_err();
+    let error = kit.start(shell("bad", "exit 5").ready(ReadyWhen::fd(7)), soon()).unwrap_err();
     assert_eq!(error.to_string(), "`bad` exited with 5 before it was ready; its log is empty");
 }
 
@@ -311,7 +312,8 @@ fn an_engine_that_cannot_hear_is_not_asked() {
         return;
     }
     let mut kit = Kit::with_engine(Engine::Runsvdir).unwrap();
-    let error = kit.start(shell("web", "exec sleep 1000").ready(Ready::fd(3)), soon()).unwrap_err();
+    let error =
+        kit.start(shell("web", "exec sleep 1000").ready(ReadyWhen::fd(3)), soon()).unwrap_err();
     assert_eq!(error.kind(), KitErrorKind::NoReadiness);
     assert!(error.hint().is_some());
 }

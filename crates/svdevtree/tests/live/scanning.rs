@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
-use svdevtree::{ErrorKind, Options, ServiceOptions, What};
+use svdevtree::{ErrorKind, EventKind, Options, ServiceOptions};
 
 use crate::{
     acting::{Who, until},
@@ -174,7 +174,7 @@ fn what_another_supervisor_holds_is_refused_and_taken_on_later() {
     scanned.link("one", &one);
     let running = scanned.follow();
     let error = running.event(|event| match &event.what {
-        What::Refused { error } => Some(error.kind()),
+        EventKind::Refused { error } => Some(error.kind()),
         _ => None,
     });
     assert_eq!(error, ErrorKind::Held);

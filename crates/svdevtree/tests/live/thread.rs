@@ -11,8 +11,8 @@ use std::{
 };
 
 use svdevtree::{
-    Error, ErrorKind, Event, Exit, Group, Handle, Options, Part, ServiceId, ServiceOptions, Signal,
-    Supervisor, What,
+    Error, ErrorKind, EventKind, Exit, Group, Handle, Options, Part, ServiceEvent, ServiceId,
+    ServiceOptions, Signal, Supervisor,
 };
 use svproto::Op;
 
@@ -26,7 +26,7 @@ use crate::{
 /// A supervisor in a thread, stopped at the end.
 pub struct Running {
     pub handle: Handle,
-    pub events: Receiver<Event>,
+    pub events: Receiver<ServiceEvent>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -46,7 +46,7 @@ impl Running {
 
     /// The next event for which `found` says what it is.
     #[track_caller]
-    pub fn event<T>(&self, mut found: impl FnMut(&Event) -> Option<T>) -> T {
+    pub fn event<T>(&self, mut found: impl FnMut(&ServiceEvent) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
@@ -64,13 +64,13 @@ impl Running {
     #[track_caller]
     pub fn started(&self) -> u32 {
         self.event(|event| match event.what {
-            What::Started { pid } if event.part == Part::Main => Some(pid),
+            EventKind::Started { pid } if event.part == Part::Main => Some(pid),
             _ => None,
         })
     }
 
     #[track_caller]
-    pub fn named(&self, name: &str) -> Event {
+    pub fn named(&self, name: &str) -> ServiceEvent {
         self.event(|event| (event.what.name() == name).then(|| event.clone()))
     }
 
@@ -112,7 +112,7 @@ fn a_service_is_started_told_about_and_stopped() {
     assert_eq!(web.pid(), Some(signed(pid)));
     running.handle.ask(id, Part::Main, Op::Down).unwrap();
     let exit = running.event(|event| match event.what {
-        What::Exited { exit } => Some(exit),
+        EventKind::Exited { exit } => Some(exit),
         _ => None,
     });
     assert_eq!(exit, Exit::Signal { number: 15, core: false });
@@ -365,7 +365,7 @@ fn who_is_told_of_a_start_finds_all_files_saying_so() {
     let (sender, told) = mpsc::channel();
     let supervise = web.0.join("supervise");
     let options = Options::new().observer(move |event| {
-        if let What::Started { pid } = event.what {
+        if let EventKind::Started { pid } = event.what {
             let read = |name| fs::read_to_string(supervise.join(name)).unwrap_or_default();
             let _ended = sender.send((pid, read("pid"), read("stat")));
         }

@@ -6,7 +6,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use svclient::{Link, Noticed};
+use svclient::{EnabledLink, Noticed};
 use svdevtree::{Definition, DevTree, Engine, Started, TreeError, TreeErrorKind};
 use tempfile::TempDir;
 
@@ -95,7 +95,7 @@ fn begins_serves_and_ends(engine: Engine) {
     let web = tree.service("web").unwrap();
     until("web", || running(&web));
     let enabled = tree.enable("web", soon()).unwrap();
-    assert_eq!(enabled.link, Link::Found);
+    assert_eq!(enabled.link, EnabledLink::Found);
     assert!(matches!(enabled.noticed, Noticed::Supervised { .. }));
     let said = native(engine, web.dir());
     assert!(said.contains("run") || said.contains("up"), "{said}");

@@ -20,7 +20,7 @@ use svproto::{
     runit::{RunitFields, RunitRecord},
     s6::{
         self,
-        event::Event,
+        event::S6Event,
         tally::{Death, Tally},
     },
     scan::ScanOp,
@@ -85,7 +85,7 @@ fn records(bytes: &[u8]) -> usize {
         black_box((death.at(), death.exit()));
     }
     for &byte in bytes {
-        black_box(Event::from_byte(byte).to_byte());
+        black_box(S6Event::from_byte(byte).to_byte());
         black_box(LastExit::from_wait_status(u16::from(byte) << 3));
     }
     sum

@@ -394,3 +394,32 @@ fn without_a_want_down_is_no_answer_until_something_has_happened() {
     let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
     assert_eq!(pursuit.observe(&facts(Phase::Down, 0, 12), NOW), given_up);
 }
+
+#[test]
+fn every_goal_is_read_back_from_its_word() {
+    let spans = [0, 1, 500, 1_000, 2_500, 90_000].map(Duration::from_millis);
+    let spans = spans.into_iter().chain([Duration::MAX, Duration::from_nanos(1_000_000_001)]);
+    for goal in Goal::WORDS.into_iter().chain(spans.map(Goal::UpFor)) {
+        assert_eq!(std::string::ToString::to_string(&goal).parse(), Ok(goal));
+    }
+    for (word, millis) in [("5", 5_000), ("1.25s", 1_250), ("2m", 120_000), ("1.5h", 5_400_000)] {
+        let goal = std::format!("up-for={word}").parse();
+        assert_eq!(goal, Ok(Goal::UpFor(Duration::from_millis(millis))), "{word}");
+    }
+    for word in [
+        "",
+        "Up",
+        "up ",
+        "up-for",
+        "up-for=",
+        "up-for=-1",
+        "up-for=1d",
+        "up-for=.",
+        "up-for=1.",
+        "up-for=1e3",
+        "up-for=1.0000000001",
+        "up-for=99999999999999999999",
+    ] {
+        assert!(word.parse::<Goal>().is_err(), "{word}");
+    }
+}

@@ -17,7 +17,7 @@
 
 /// One letter of the event directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum S6Event {
     /// `s`: the supervisor started.
     Start,
     /// `u`: `run` was spawned.
@@ -36,7 +36,7 @@ pub enum Event {
     Unknown(u8),
 }
 
-impl Event {
+impl S6Event {
     /// Reads a letter; this cannot fail.
     #[must_use]
     pub const fn from_byte(letter: u8) -> Self {
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn every_letter_survives() {
         for letter in 0..=u8::MAX {
-            assert_eq!(Event::from_byte(letter).to_byte(), letter);
+            assert_eq!(S6Event::from_byte(letter).to_byte(), letter);
         }
     }
 }

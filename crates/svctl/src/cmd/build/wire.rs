@@ -187,8 +187,10 @@ impl Errand {
                 entries.into_iter().map(|(path, it)| (path.into(), entry(it))).collect(),
             ),
         };
-        let units = self.units.into_iter().map(|(name, it)| (name, unit(it))).collect();
-        (Plan { units, ..Plan::default() }, self.out.into())
+        let units = self.units.into_iter().map(|(name, it)| (name, unit(it)));
+        let plan =
+            units.fold(Plan::default(), |plan, (name, unit): (String, Unit)| plan.with(name, unit));
+        (plan, self.out.into())
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -394,11 +394,7 @@ impl Log {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let secs = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let label = UnixTime::new(secs, now.subsec_nanos())
-            .and_then(|now| Tai64n::from_unix(now, Scale::Fixed))
-            .unwrap_or_default();
+        let label = Tai64n::from_unix(UnixTime::now(), Scale::Fixed).unwrap_or_default();
         let name = self.dir.join(format!("{label}.s"));
         fs::rename(self.dir.join(CURRENT), &name)?;
         self.file = append(&self.dir.join(CURRENT))?;

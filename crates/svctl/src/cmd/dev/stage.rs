@@ -8,7 +8,7 @@ use std::{
 };
 
 use svcmgr::{
-    Goal, LogDir, Plan, Scale,
+    Goal, LogDir, Order, Scale,
     build::{Definitions, Lossy, Options, Target, spec::Stream},
     devtree::{DevTree, TreeError},
 };
@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Stage {
     pub(super) tree: DevTree,
     /// In the order of their needs.
-    pub(super) plan: Plan,
+    pub(super) plan: Order,
     pub(super) cast: Vec<Cast>,
 }
 
@@ -95,7 +95,7 @@ impl Stage {
             .collect();
         let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
         // The definitions were checked: every name is known and there is no cycle.
-        let plan = Plan::new(needs).map_err(|error| told(&error.to_string(), output))?;
+        let plan = Order::new(needs).map_err(|error| told(&error.to_string(), output))?;
         let mut cast = Vec::new();
         for (name, service) in &definitions.service {
             let log = LogDir::new(logs.join(name), Scale::Fixed);
