@@ -159,9 +159,12 @@ pub enum Error {
     },
 }
 
-/// What the other side said: the name of a D-Bus error, and its text.
+/// The rule that a template breaks where a unit is meant.
+const TEMPLATE: &str = "it is a template, and only its instances are units";
+
+/// What the other side said: the name of a D-Bus error, and its text. It shows as the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}{}", if name.is_empty() { String::new() } else { format!(" ({name})") })]
+#[error("{text}")]
 pub struct Reason {
     /// As in `org.freedesktop.systemd1.NoSuchUnit`; empty where it is no D-Bus error.
     pub name: String,
@@ -241,6 +244,13 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::BadName { name, why } if *why == TEMPLATE => {
+                let (before, after) = name.split_once('@').unwrap_or_default();
+                return Some(format!(
+                    "name an instance, as in {before}@NAME{after}; `{before}@*{after}` are those that \
+                     are loaded"
+                ));
+            }
             Self::BadName { .. } => "other text can be made a name by escaping it",
             Self::NoManager { .. } => {
                 "a manager answers where systemd is pid 1 and a bus is running"
@@ -274,6 +284,11 @@ impl Error {
             | Self::Manager { .. } => return None,
         };
         Some(hint.to_owned())
+    }
+
+    /// A template is no unit.
+    pub(crate) fn template(unit: &UnitName) -> Self {
+        Self::BadName { name: unit.to_string(), why: TEMPLATE }
     }
 
     /// The same failure of a request to many, told of one of them.

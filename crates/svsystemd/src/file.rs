@@ -12,6 +12,7 @@ use std::{
 use crate::{
     Action, Bus, Error, Value,
     error::{Reason, Subject},
+    proxy::MANAGER,
 };
 
 /// Where the manager looks for unit files of its administrator.
@@ -26,8 +27,16 @@ pub(crate) struct Dirs {
 impl Dirs {
     /// Asks the manager itself, which knows its own and its environment.
     pub(crate) async fn of(bus: &Bus, action: Action) -> Result<Self, Error> {
-        let paths = bus.manager_property(action, "UnitPath").await?;
-        let paths = paths.as_ref().map(Value::fields).unwrap_or_default();
+        let (_, name) = Self::QUESTION;
+        Self::answered(action, bus.manager_property(action, name).await?.as_ref())
+    }
+
+    /// The property that names them.
+    pub(crate) const QUESTION: (&str, &str) = (MANAGER, "UnitPath");
+
+    /// From the value of that property.
+    pub(crate) fn answered(action: Action, paths: Option<&Value>) -> Result<Self, Error> {
+        let paths = paths.map(Value::fields).unwrap_or_default();
         let paths: Vec<&str> = paths.iter().filter_map(Value::text).collect();
         Self::among(&paths).ok_or_else(|| Error::Manager {
             action,
@@ -38,7 +47,7 @@ impl Dirs {
 
     /// The manager names them in the order of their weight; those of others than the administrator
     /// (`systemd/system.control`, `transient`, `generator`) have other names.
-    fn among(paths: &[&str]) -> Option<Self> {
+    pub(crate) fn among(paths: &[&str]) -> Option<Self> {
         let own =
             |path: &&&str| path.ends_with("/systemd/system") || path.ends_with("/systemd/user");
         let in_run = |path: &&&str| path.starts_with("/run/");

@@ -42,6 +42,7 @@ mod exits;
 mod file;
 mod install;
 mod job;
+mod links;
 mod listed;
 mod map;
 mod names;

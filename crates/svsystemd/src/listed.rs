@@ -71,6 +71,22 @@ impl Listed {
             && self.name.ends_with(".service")
     }
 
+    /// What is neither under way to another state nor a service that runs.
+    pub(crate) fn stands_still(&self) -> bool {
+        let is_service = self.name.ends_with(".service");
+        self.job.is_none()
+            && match self.active.as_str() {
+                "inactive" | "failed" => !self.sub.ends_with("-before-auto-restart"),
+                "active" => !is_service || self.sub == "exited",
+                _ => false,
+            }
+    }
+
+    /// The property with the moment at which it entered the state that it stands in.
+    pub(crate) fn entered(&self) -> &'static str {
+        if self.active == "active" { "ActiveEnterTimestamp" } else { "InactiveEnterTimestamp" }
+    }
+
     /// As properties of the unit.
     pub(crate) fn say(&self, properties: &mut Properties) {
         for (name, word) in [

@@ -28,6 +28,20 @@ pub(crate) const TYPES: [&str; 11] = [
     "slice",
     "scope",
 ];
+/// Patterns for all names of a type.
+pub(crate) const PATTERNS: [&str; 11] = [
+    "*.service",
+    "*.socket",
+    "*.target",
+    "*.device",
+    "*.mount",
+    "*.automount",
+    "*.swap",
+    "*.timer",
+    "*.path",
+    "*.slice",
+    "*.scope",
+];
 /// The longest name, with its ending.
 const LONGEST: usize = 255;
 const PATH_PREFIX: &str = "/org/freedesktop/systemd1/unit/";

@@ -43,11 +43,15 @@ pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {
 
 /// Before units of these names of their own are started: takes it back where it is in force, or puts
 /// it in force for all. The manager reads its files again at most once.
-pub(crate) async fn prepare(bus: &Bus, units: &[UnitName], is_last: bool) -> Result<(), Error> {
-    let dirs = Dirs::of(bus, Action::Once).await?;
+pub(crate) async fn prepare(
+    bus: &Bus,
+    units: &[UnitName],
+    is_last: bool,
+    dirs: &Dirs,
+) -> Result<(), Error> {
     let mut changed = false;
     for unit in units {
-        let path = path_of(&dirs, unit);
+        let path = path_of(dirs, unit);
         let is_there = path.exists();
         if is_last && !is_there {
             file::write(&path, TEXT.as_bytes())?;
@@ -75,6 +79,6 @@ async fn path(unit: &Unit, properties: &Properties) -> Result<PathBuf, Error> {
     Ok(path_of(&dirs, &id))
 }
 
-fn path_of(dirs: &Dirs, id: &UnitName) -> PathBuf {
+pub(crate) fn path_of(dirs: &Dirs, id: &UnitName) -> PathBuf {
     dirs.runtime.join(format!("{id}.d")).join(FILE)
 }

@@ -238,28 +238,81 @@ impl Bus {
         units: &[UnitName],
         properties: &[(&str, &str)],
     ) -> Result<(Vec<Listed>, Vec<Option<Value>>), Error> {
-        let (action, subject) = (Action::Look, Subject::Manager);
-        let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
-        let (path, interface) = (MANAGER_PATH, MANAGER);
-        let list =
-            self.message(action, &subject, path, interface, "ListUnitsByNames", &(names,))?;
-        let mut calls = vec![list];
-        for body in properties {
-            calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
-        }
+        let mut calls = vec![self.by_names(units)?];
+        calls.extend(self.gets(MANAGER_PATH, properties)?);
         let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
-        let list = crate::wire::pump::sorted(action, &subject, replies.next().flatten())?;
-        Ok((rows_of(&list)?, replies.map(|reply| value_of(&reply?)).collect()))
+        let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
+        Ok((rows, replies.map(|reply| value_of(&reply?)).collect()))
+    }
+
+    /// As [`Bus::list_and`]; and before that, which of them are in the manager's memory, as rows.
+    pub(crate) async fn list_loaded_and(
+        &self,
+        pump: &Pump,
+        units: &[UnitName],
+        properties: &[(&str, &str)],
+    ) -> Result<(Vec<Listed>, Vec<Listed>, Vec<Option<Value>>), Error> {
+        let mut calls = vec![self.by_patterns(&patterns_of(units))?, self.by_names(units)?];
+        calls.extend(self.gets(MANAGER_PATH, properties)?);
+        let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
+        let loaded = replies.next().flatten();
+        let loaded = crate::wire::pump::sorted(Action::Look, &Subject::Manager, loaded)?;
+        let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
+        let values = replies.map(|reply| value_of(&reply?)).collect();
+        Ok((rows_of(&loaded)?, rows, values))
+    }
+
+    /// The manager refuses the whole list for one name that it does not take: then each is asked for
+    /// by itself, and who is refused has no row.
+    async fn rows_or_each(
+        &self,
+        pump: &Pump,
+        units: &[UnitName],
+        reply: Option<Message>,
+    ) -> Result<Vec<Listed>, Error> {
+        let reply = crate::wire::pump::sorted(Action::Look, &Subject::Manager, reply);
+        let why = match reply {
+            Ok(list) => return rows_of(&list),
+            Err(why @ Error::Manager { .. }) => why,
+            Err(why) => return Err(why),
+        };
+        let calls: Result<Vec<_>, _> =
+            units.iter().map(|unit| self.by_names(std::slice::from_ref(unit))).collect();
+        let mut rows = Vec::with_capacity(units.len());
+        for reply in crate::wire::slot::all(pump.send(calls?)).await {
+            match crate::wire::pump::sorted(Action::Look, &Subject::Manager, reply) {
+                Ok(list) => rows.extend(rows_of(&list)?),
+                Err(Error::Lost { .. }) => return Err(why),
+                Err(_) => (),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Templates are no units, and would make the whole list fail.
+    fn by_names(&self, units: &[UnitName]) -> Result<Message, Error> {
+        let units = units.iter().filter(|unit| !unit.is_template());
+        let names: Vec<&str> = units.map(UnitName::as_str).collect();
+        let (action, subject) = (Action::Look, Subject::Manager);
+        self.message(action, &subject, MANAGER_PATH, MANAGER, "ListUnitsByNames", &(names,))
+    }
+
+    fn by_patterns(&self, patterns: &[&str]) -> Result<Message, Error> {
+        let states: &[&str] = &[];
+        let (action, subject, body) = (Action::Look, Subject::Manager, (states, patterns));
+        self.message(action, &subject, MANAGER_PATH, MANAGER, "ListUnitsByPatterns", &body)
+    }
+
+    fn gets(&self, path: &str, properties: &[(&str, &str)]) -> Result<Vec<Message>, Error> {
+        let (action, subject) = (Action::Look, Subject::Manager);
+        let get = |body| self.message(action, &subject, path, PROPERTIES, "Get", body);
+        properties.iter().map(get).collect()
     }
 
     /// The loaded units whose name fits one of these patterns (shell wildcards).
     pub(crate) async fn list_by_patterns(&self, patterns: &[&str]) -> Result<Vec<Listed>, Error> {
-        let (action, subject) = (Action::Look, Subject::Manager);
-        let states: &[&str] = &[];
-        let body = (states, patterns);
-        let (path, member) = (MANAGER_PATH, "ListUnitsByPatterns");
-        let call = self.message(action, &subject, path, MANAGER, member, &body)?;
-        rows_of(&self.pump().await?.call(action, &subject, call).await?)
+        let call = self.by_patterns(patterns)?;
+        rows_of(&self.pump().await?.call(Action::Look, &Subject::Manager, call).await?)
     }
 
     /// Asks for properties of objects, in one go over this connection: for each object its path, and
@@ -269,12 +322,9 @@ impl Bus {
         pump: &Pump,
         questions: &[(String, &[(&str, &str)])],
     ) -> Result<Vec<Vec<Slot<Message>>>, Error> {
-        let (action, subject) = (Action::Look, Subject::Manager);
         let mut calls = Vec::new();
         for (path, names) in questions {
-            for body in *names {
-                calls.push(self.message(action, &subject, path, PROPERTIES, "Get", body)?);
-            }
+            calls.extend(self.gets(path, names)?);
         }
         let slots = if calls.is_empty() { Vec::new() } else { pump.send(calls) };
         let mut slots = slots.into_iter();
@@ -290,6 +340,19 @@ impl Bus {
             self.manager(Action::Look, &subject, "ListUnitFilesByPatterns", &body).await?;
         Ok(rows.into_iter().map(|(path, _state)| path).collect())
     }
+}
+
+/// What finds these units in a list by patterns: the names of a few, the types of many, since the
+/// manager compares each of its units with each pattern.
+fn patterns_of(units: &[UnitName]) -> Vec<&str> {
+    const FEW: usize = 16;
+    if units.len() <= FEW {
+        return units.iter().map(UnitName::as_str).collect();
+    }
+    let kinds = crate::names::PATTERNS.iter().copied();
+    let is_among =
+        |pattern: &&str| units.iter().any(|unit| pattern.strip_prefix("*.") == Some(unit.kind()));
+    kinds.filter(is_among).collect()
 }
 
 fn rows_of(reply: &Message) -> Result<Vec<Listed>, Error> {
@@ -364,11 +427,4 @@ pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> 
 /// A message that is not of the type that systemd documents.
 pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
     Error::Manager { action, subject: subject.to_string(), source: Reason::of(why) }
-}
-
-/// Calls a method of the bus on a connection of its own.
-pub(crate) async fn ask_bus(pump: &Pump, member: &str, body: &impl Body) -> Result<Message, Error> {
-    let (action, subject) = (Action::Watch, Subject::Manager);
-    let call = to_bus(member, body).map_err(|why| malformed(action, &subject, &why))?;
-    pump.call(action, &subject, call).await
 }

@@ -13,7 +13,8 @@ use svclient::{
 use svproto::{Cause, Op};
 
 use crate::{
-    Action, Answer, Error, ErrorKind, Load, Requests, Unit, UnitStatus, wire::slot::block_on,
+    Action, Answer, Error, ErrorKind, Load, Requests, Unit, UnitStatus, Value, proxy,
+    wire::slot::block_on,
 };
 
 /// What an operation of the family is under systemd.
@@ -157,6 +158,27 @@ fn told(answer: Answer) -> Told {
     }
 }
 
+impl Unit {
+    /// Properties of the unit, in one round trip; `None` for those that its type does not have.
+    fn ask_for<const N: usize>(
+        &self,
+        names: [(&str, &str); N],
+    ) -> Result<[Option<Value>; N], Error> {
+        let (bus, subject) = (self.bus(), Self::name(self).into());
+        let asked = bus.ask(Action::Look, &subject, async {
+            let pump = bus.pump().await?;
+            let asked = bus.ask_each(&pump, &[(Self::name(self).path(), names.as_slice())])?;
+            let mut values = proxy::answers(asked).await.into_iter().flatten();
+            if pump.is_lost() {
+                let subject = subject.to_string();
+                return Err(Error::Lost { action: Action::Look, subject });
+            }
+            Ok(std::array::from_fn(|_| values.next().flatten()))
+        });
+        asked.wait()
+    }
+}
+
 impl Supervised for Unit {
     fn name(&self) -> Name<'_> {
         Name::new(Self::name(self).as_str())
@@ -171,10 +193,13 @@ impl Supervised for Unit {
     }
 
     fn status(&self) -> Result<Status, svclient::Error> {
-        let status = Self::status(self).wait();
-        status
-            .map(|status| observation(&status))
-            .map_err(|why| error(why, Self::name(self).as_str()))
+        let failure = |why| error(why, Self::name(self).as_str());
+        let units = std::slice::from_ref(Self::name(self));
+        let seen = self.bus().observe(units).wait().map_err(failure)?.pop();
+        // One unit, one answer.
+        let lost =
+            || Err(Error::Lost { action: Action::Look, subject: Self::name(self).to_string() });
+        seen.unwrap_or_else(lost).map_err(failure)
     }
 
     fn request(&self, intent: &Intent) -> Result<Pending, svclient::Error> {
@@ -211,19 +236,25 @@ impl Supervised for Unit {
 
     /// Those that systemd made by itself, since the unit was last started by hand.
     fn restarts(&self) -> Result<Option<u64>, svclient::Error> {
-        let status = Self::status(self).wait();
-        let status = status.map_err(|why| error(why, Self::name(self).as_str()))?;
-        Ok(Some(status.restarts()))
+        if Self::name(self).kind() != "service" {
+            return Ok(None);
+        }
+        let asked = self.ask_for([(proxy::SERVICE, "NRestarts")]);
+        let [restarts] = asked.map_err(|why| error(why, Self::name(self).as_str()))?;
+        Ok(restarts.as_ref().and_then(Value::unsigned))
     }
 
-    /// One question to the manager.
+    /// One round trip to the manager.
     fn oddities(&self, seen: &Status) -> Oddities {
-        let Ok(unit) = Self::status(self).wait() else { return Oddities::default() };
+        let needs_reload = (proxy::UNIT, "NeedDaemonReload");
+        let names = [needs_reload, (proxy::SERVICE, "NRestarts")];
+        let Ok([newer, restarts]) = self.ask_for(names) else { return Oddities::default() };
+        let restarts = restarts.as_ref().and_then(Value::unsigned).unwrap_or_default();
         let is_young = seen.facts().is_some_and(CrashLoop::may_be);
-        let loops = is_young && unit.restarts() >= CrashLoop::ENOUGH;
+        let loops = is_young && restarts >= CrashLoop::ENOUGH;
         Oddities {
-            crash_loop: loops.then(|| CrashLoop { ends: unit.restarts(), within: None }),
-            is_definition_newer: Some(unit.needs_reload()),
+            crash_loop: loops.then_some(CrashLoop { ends: restarts, within: None }),
+            is_definition_newer: newer.as_ref().and_then(Value::bool),
             stale_since: None,
         }
     }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, direct,
     error::Subject,
+    file::Dirs,
     map::MainProcess,
     observe, once,
     proxy::{MANAGER, MANAGER_PATH},
@@ -95,13 +96,14 @@ impl Work {
         // The manager itself is asked over the connection that hears.
         let by_bus = router.has_bus();
         let mouth = if by_bus { bus.pump().await? } else { router.pump().await? };
-        let rows = bus.list_and(&mouth, &self.units, &[]).await?.0;
+        let (rows, about) = bus.list_and(&mouth, &self.units, &[Dirs::QUESTION]).await?;
         let ids: Vec<UnitName> = self.board.with(|ledger| {
             ledger.listed(rows);
             ledger.members().map(|(_, it)| it.id.clone()).collect()
         });
         if starts(self.action) {
-            once::prepare(bus, &ids, self.action == Action::Once).await?;
+            let dirs = Dirs::answered(self.action, about.into_iter().next().flatten().as_ref())?;
+            once::prepare(bus, &ids, self.action == Action::Once, &dirs).await?;
         }
         Ok(Way { by_bus, mouth, _ear: attached, _router: router })
     }
@@ -165,6 +167,14 @@ impl Work {
             });
             none.map(|(at, it)| (at, it.unit.clone())).collect()
         };
+        let is_template = |ledger: &mut super::ledger::Ledger| -> Vec<(usize, UnitName)> {
+            let templates = ledger.members().filter(|(_, it)| it.unit.is_template());
+            templates.map(|(at, it)| (at, it.unit.clone())).collect()
+        };
+        for (at, unit) in self.board.with(is_template) {
+            self.board.with(|ledger| ledger.without(at));
+            self.board.answer(at, Err(Error::template(&unit)));
+        }
         for (at, unit) in self.board.with(is_nothing) {
             self.board.with(|ledger| ledger.without(at));
             self.board.answer(at, Err(Error::NoSuchUnit { action: self.action, unit }));

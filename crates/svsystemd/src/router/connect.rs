@@ -16,8 +16,8 @@ use crate::{
     error::Subject,
     proxy::{self, Half, MANAGER, MANAGER_NAME, MANAGER_PATH, PROPERTIES},
     wire::{
-        pump::{Pump, Sink},
-        slot::block_on,
+        pump::{Pump, Sink, sorted},
+        slot::{all, block_on},
     },
 };
 
@@ -38,14 +38,13 @@ async fn connect(shared: &Arc<Shared>) -> Result<(), Error> {
     let has_bus = place.has_bus();
     let ears = Ears { shared: Arc::downgrade(shared), has_bus, halves: BTreeMap::new() };
     let pump = Arc::new(Pump::connect(place, ears).await?);
-    if has_bus {
-        add_matches(&pump).await?;
-        let owner = proxy::ask_bus(&pump, "GetNameOwner", &MANAGER_NAME).await?;
-        let owner: String = proxy::body_of(Action::Watch, &Subject::Manager, &owner)?;
-        shared.lock().owner = Some(owner);
-    }
-    subscribe(&pump).await?;
+    let before = shared.lock().owner.clone();
+    let owner = subscribe(&pump, has_bus).await?;
     let mut state = shared.lock();
+    // A manager that was executed again meanwhile has said so, and that is newer.
+    if owner.is_some() && state.owner == before {
+        state.owner = owner;
+    }
     if state.closed {
         return Ok(());
     }
@@ -55,10 +54,40 @@ async fn connect(shared: &Arc<Shared>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asks for the signals, all in one round trip: who connects for one request waits for it. The bus
+/// takes its own calls on in their order, so that nothing is signalled before the rules are there.
+/// Returns the manager's unique name, where there is a bus.
+async fn subscribe(pump: &Pump, has_bus: bool) -> Result<Option<String>, Error> {
+    let (action, subject) = (Action::Watch, Subject::Manager);
+    let mut calls = Vec::new();
+    if has_bus {
+        for rule in rules() {
+            calls.push(proxy::to_bus("AddMatch", &rule.as_str()));
+        }
+        calls.push(proxy::to_bus("GetNameOwner", &MANAGER_NAME));
+    }
+    // Without it the manager sends no signal to anybody.
+    calls.push(subscription());
+    let calls: Result<Vec<_>, _> = calls.into_iter().collect();
+    let calls = calls.map_err(|why| proxy::malformed(action, &subject, &why))?;
+    let mut replies = all(pump.send(calls)).await;
+    let subscribed = replies.pop().flatten();
+    let mut owner = None;
+    for reply in replies {
+        owner = Some(sorted(action, &subject, reply)?);
+    }
+    match sorted(action, &subject, subscribed) {
+        // It says so if this connection has subscribed before.
+        Err(Error::Manager { source, .. }) if source.name.ends_with("AlreadySubscribed") => (),
+        reply => drop(reply?),
+    }
+    owner.map(|reply| proxy::body_of(action, &subject, &reply)).transpose()
+}
+
 /// What is to be heard, as rules for the bus.
-async fn add_matches(pump: &Pump) -> Result<(), Error> {
+fn rules() -> [String; 5] {
     let from = format!("type='signal',sender='{MANAGER_NAME}'");
-    let rules = [
+    [
         format!(
             "{from},interface='{PROPERTIES}',member='PropertiesChanged',\
              path_namespace='{MANAGER_PATH}/unit'"
@@ -70,22 +99,7 @@ async fn add_matches(pump: &Pump) -> Result<(), Error> {
             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
              member='NameOwnerChanged',arg0='{MANAGER_NAME}'"
         ),
-    ];
-    for rule in &rules {
-        proxy::ask_bus(pump, "AddMatch", &rule.as_str()).await?;
-    }
-    Ok(())
-}
-
-/// Without it the manager sends no signal to anybody.
-async fn subscribe(pump: &Pump) -> Result<(), Error> {
-    let (action, subject) = (Action::Watch, Subject::Manager);
-    let call = subscription().map_err(|why| proxy::malformed(action, &subject, &why))?;
-    match pump.call(action, &subject, call).await {
-        // It says so if this connection has subscribed before.
-        Err(Error::Manager { source, .. }) if source.name.ends_with("AlreadySubscribed") => Ok(()),
-        reply => reply.map(drop),
-    }
+    ]
 }
 
 fn subscription() -> Result<Message, zbus::Error> {

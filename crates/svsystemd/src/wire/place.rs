@@ -1,6 +1,10 @@
 //! Where a manager is: the system's, this user's, or behind an address; and connecting there.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use zbus::{Connection, connection::Builder};
 
@@ -45,6 +49,19 @@ impl Place {
             }
             Self::System | Self::Address(_) | Self::Private(_) => None,
         }
+    }
+
+    /// Whether the manager's files are those that are seen from here: a bus of another name may lead
+    /// into a container, and a container may have the bus of its host.
+    pub(crate) fn is_here(&self) -> bool {
+        let is_usual = match self {
+            Self::System => std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_none(),
+            Self::User => true,
+            Self::Private(path) => path == Path::new(SYSTEM),
+            Self::Address(_) => false,
+        };
+        // systemd's own sign that it runs this system (`sd_booted`).
+        is_usual && Path::new("/run/systemd/system").is_dir()
     }
 
     /// Whether a bus stands between: it forwards signals by rules, and knows names.

@@ -17,6 +17,7 @@ mod machine;
 mod asking;
 mod batch;
 mod control;
+mod enabled;
 mod files;
 mod fixture;
 mod generated;
@@ -71,6 +72,7 @@ say_both! {
         a_name_that_leads_elsewhere_is_refused
         units_that_are_loaded_can_be_listed
     }
+    enabled { what_is_enabled_is_what_systemctl_says }
     generated { a_generated_unit_gives_its_process_what_was_defined }
     transient {
         a_command_ends_with_its_exit_code
