@@ -71,7 +71,7 @@ impl Stream {
         Self { aside: None, skipped: 0 }
     }
 
-    fn say<S: io::Write + AsFd>(
+    fn say<S: io::Write + AsFd + Send + 'static>(
         &mut self,
         stream: fn() -> S,
         text: &str,

@@ -184,13 +184,54 @@ fn services_get_the_low_soft_limit_that_was_there_and_all_start() {
     scan.stop();
 }
 
+/// Six descriptors for a service: so many ways there are for what is left to be just enough.
 #[test]
 fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_some() {
-    let mut scan = Scan::new();
-    for number in 0..100 {
-        scan.sleeper(&format!("s{number:03}"));
+    const LIMIT: usize = 130;
+    const SERVICES: usize = 14;
+    let scans: Vec<_> = (0..=6)
+        .map(|more| {
+            let mut scan = Scan::new();
+            for number in 0..SERVICES {
+                scan.sleeper(&format!("s{number:02}"));
+            }
+            let open: String = (3..3 + more).map(|fd| format!("exec {fd}</dev/null\n")).collect();
+            scan.start(&format!("{open}ulimit -Sn 100; ulimit -Hn {LIMIT}"));
+            scan
+        })
+        .collect();
+    let fits: Vec<_> = scans.iter().map(|scan| first_message(scan, LIMIT, SERVICES)).collect();
+    assert!((5..12).contains(&fits[0]) && fits[6] + 1 == fits[0], "{fits:?}");
+    let taken: Vec<_> = scans
+        .iter()
+        .zip(&fits)
+        .map(|(scan, fit)| {
+            scan.until("those that fit", || scan.running() == *fit);
+            let taken = scan.taken();
+            assert_eq!(taken.len(), *fit, "{taken:?}");
+            // One leaves, and one of those that wait takes its place; those before it are not disturbed.
+            fs::remove_dir_all(&taken[0]).unwrap();
+            taken
+        })
+        .collect();
+    let pid = |dir: &PathBuf| fs::read_to_string(dir.join("supervise/pid")).unwrap();
+    for ((scan, fit), taken) in scans.into_iter().zip(fits).zip(taken) {
+        let is_new = |dir: &PathBuf| !taken.contains(dir);
+        scan.until("another", || scan.running() == fit && scan.taken().iter().any(is_new));
+        // Killed, they start again: that room is kept.
+        let former = pid(&taken[1]);
+        kill(Pid::from_raw(former.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+        scan.until("a new process", || {
+            let now = pid(&taken[1]);
+            now != former && !now.is_empty()
+        });
+        scan.stop();
     }
-    scan.start("ulimit -Sn 256; ulimit -Hn 400");
+}
+
+/// How many services fit, as the only message says.
+#[track_caller]
+fn first_message(scan: &Scan, limit: usize, services: usize) -> usize {
     scan.until("the message", || scan.said().contains("hint"));
     let said = scan.said();
     let words: Vec<_> = said.lines().next().unwrap().split(' ').collect();
@@ -199,30 +240,14 @@ fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_
     let named = said.strip_prefix("svctl: cannot supervise ").and_then(|it| it.split_once(" and "));
     let next = PathBuf::from(named.expect("a service is named").0);
     assert!(next.starts_with(scan.path("scan")), "{said}");
-    let more = 100 - fit - 1;
+    let more = services - fit - 1;
     let expected = format!(
-        "svctl: cannot supervise {} and {more} others: {fit} services fit into 400 open files\n  \
+        "svctl: cannot supervise {} and {more} others: {fit} services fit into {limit} open files\n  \
          hint: raise the hard limit of what starts the supervisor: ulimit -Hn, LimitNOFILE=\n",
         next.display()
     );
     assert_eq!(said, expected);
-    assert!((50..80).contains(&fit), "{fit}");
-    scan.until("those that fit", || scan.running() == fit);
-    // One leaves, and one of those that wait takes its place; those before it are not disturbed.
-    let taken = scan.taken();
-    assert_eq!(taken.len(), fit, "{taken:?}");
-    fs::remove_dir_all(&taken[0]).unwrap();
-    let is_new = |dir: &PathBuf| !taken.contains(dir);
-    scan.until("another", || scan.running() == fit && scan.taken().iter().any(is_new));
-    // Killed, they start again: that room is kept.
-    let pid = |dir: &PathBuf| fs::read_to_string(dir.join("supervise/pid")).unwrap();
-    let former = pid(&taken[1]);
-    kill(Pid::from_raw(former.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
-    scan.until("a new process", || {
-        let now = pid(&taken[1]);
-        now != former && !now.is_empty()
-    });
-    scan.stop();
+    fit
 }
 
 /// As many as there is room for, ten thousand at most; with `runsvdir`, each has a process of its own to

@@ -5,12 +5,13 @@
 //! what must be said; the caller leaves out what it can and counts it. Beyond [`MOST`] nothing is taken.
 
 use std::{
-    fs::File,
     io::{self, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use nix::errno::Errno;
 
 /// So many bytes may wait before a reader is behind.
 const ROOM: usize = 256 * 1024;
@@ -71,14 +72,14 @@ impl State {
 }
 
 impl Aside {
-    /// Takes what is for this stream from now on.
-    pub(crate) fn new(stream: impl AsFd) -> io::Result<Self> {
-        let stream: OwnedFd = stream.as_fd().try_clone_to_owned()?;
+    /// Takes what is for this stream from now on. No descriptor is opened for it: a supervisor that says
+    /// how many services fit into its open files must not have room for fewer once it has said so.
+    pub(crate) fn new(stream: impl AsFd + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let its = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("output".into())
-            .spawn(move || write(&its, stream.into()))?;
+            .spawn(move || write(&its, &stream))?;
         Ok(Self { shared })
     }
 
@@ -130,7 +131,7 @@ impl Drop for Aside {
     }
 }
 
-fn write(shared: &Shared, mut stream: File) {
+fn write(shared: &Shared, stream: &impl AsFd) {
     let mut taken = Vec::new();
     loop {
         let mut state = shared.state();
@@ -143,7 +144,7 @@ fn write(shared: &Shared, mut stream: File) {
         std::mem::swap(&mut taken, &mut state.waiting);
         state.under_way = taken.len();
         drop(state);
-        let written = stream.write_all(&taken);
+        let written = write_all(stream, &taken);
         taken.clear();
         let mut state = shared.state();
         state.under_way = 0;
@@ -158,6 +159,18 @@ fn write(shared: &Shared, mut stream: File) {
     }
 }
 
+fn write_all(stream: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match nix::unistd::write(stream, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => (),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
@@ -167,7 +180,7 @@ mod tests {
     #[test]
     fn a_reader_that_does_not_read_holds_nobody_up_and_fills_no_memory() {
         let (reader, writer) = io::pipe().unwrap();
-        let mut aside = Aside::new(&writer).unwrap();
+        let mut aside = Aside::new(writer).unwrap();
         for _ in 0..100 {
             aside.write_all(&vec![b'x'; 64 * 1024]).unwrap();
         }
@@ -182,8 +195,7 @@ mod tests {
     #[test]
     fn what_was_said_is_written_whole_and_in_order() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut aside = Aside::new(&writer).unwrap();
-        drop(writer);
+        let mut aside = Aside::new(writer).unwrap();
         for at in 0..1000 {
             writeln!(aside, "{at}").unwrap();
         }
@@ -197,7 +209,7 @@ mod tests {
     fn a_reader_that_left_is_an_error_of_the_next_write() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        let mut aside = Aside::new(&writer).unwrap();
+        let mut aside = Aside::new(writer).unwrap();
         aside.write_all(b"x").unwrap();
         aside.drain();
         let error = aside.write_all(b"x").unwrap_err();
