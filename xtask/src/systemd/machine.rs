@@ -101,16 +101,20 @@ impl Machine {
         if !["running", "degraded"].contains(&state) {
             return Err(failed(&format!("systemd says `{state}`"), &mut self.console));
         }
-        // The name is claimed a moment after dbus-daemon is up; this call waits for it.
+        self.await_bus(User::Root).map_err(|why| failed(&why, &mut self.console))
+    }
+
+    /// The name is claimed a moment after dbus-daemon is up; this call waits for it.
+    fn await_bus(&self, user: User) -> Result<(), String> {
+        let which = if user == User::Root { "--system" } else { "--user" };
         let manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1"];
         let version = ["org.freedesktop.systemd1.Manager", "Version"];
-        let ask = [&["busctl", "get-property"], &manager[..], &version[..]].concat();
-        let asked = self.ask(&ask, User::Root)?;
-        if !asked.ok {
-            let why = format!("its bus does not answer: {}", asked.text.trim());
-            return Err(failed(&why, &mut self.console));
+        let ask = [&["busctl", which, "get-property"], &manager[..], &version[..]].concat();
+        match self.ask(&ask, user) {
+            Ok(asked) if asked.ok => Ok(()),
+            Ok(asked) => Err(format!("its bus does not answer: {}", asked.text.trim())),
+            Err(_) => Err("its bus cannot be asked".to_owned()),
         }
-        Ok(())
     }
 
     /// Runs a command in it to its end, or until `limit` has passed or this process is told to end;
@@ -127,6 +131,8 @@ impl Machine {
                 let why = started.text.trim();
                 return Err(Failure::cannot("start the user manager in the machine", why));
             }
+            let asked = self.await_bus(user);
+            asked.map_err(|why| Failure::cannot("ask the user manager in the machine", why))?;
         }
         let mut command = self.command(words, user);
         let mut child = self.spawn(&mut command)?;

@@ -77,9 +77,7 @@ impl Aside {
     pub(crate) fn new(stream: impl AsFd + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let its = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("output".into())
-            .spawn(move || write(&its, &stream))?;
+        std::thread::Builder::new().name("output".into()).spawn(move || write(&its, &stream))?;
         Ok(Self { shared })
     }
 

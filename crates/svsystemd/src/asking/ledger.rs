@@ -15,7 +15,9 @@ pub(crate) struct Ledger {
     /// Who has this name of its own. A unit that was named twice has two members.
     by_unit: HashMap<UnitName, Vec<usize>>,
     by_job: HashMap<String, Vec<usize>>,
-    /// Ends of jobs that nobody was known to have asked for: the reply may be on another connection.
+    /// Ends of jobs while replies are awaited. The reply may be on another connection; and who asks for
+    /// a job that somebody else has asked for has that one, so a job may be over for one of them before
+    /// the next is known to have it.
     early: HashMap<String, JobResult>,
     /// How jobs of other units ended: a dependency may be among them.
     others: HashMap<String, JobResult>,
@@ -202,8 +204,10 @@ impl Ledger {
 
     /// A job is over.
     pub(crate) fn job_removed(&mut self, job: &str, unit: &str, result: JobResult) {
-        let Some(all) = self.by_job.remove(job) else {
+        if self.is_under_way() {
             self.early.insert(job.to_owned(), result.clone());
+        }
+        let Some(all) = self.by_job.remove(job) else {
             self.others.insert(unit.to_owned(), result);
             return;
         };
@@ -371,6 +375,23 @@ mod tests {
         assert_eq!(ledger.member(1).unwrap().states().0, "active");
         assert_eq!(ledger.member(2).unwrap().states().0, "inactive");
         assert_eq!(ledger.member(0).unwrap().unit.as_str(), "alias.service");
+    }
+
+    #[test]
+    fn who_joins_a_job_hears_of_its_end_also_when_it_comes_between_the_two_replies() {
+        let mut ledger = Ledger::new(&[name("web"), name("web")]);
+        for at in ledger.next(9) {
+            ledger.asked(at, now());
+        }
+        ledger.taken(0, JOB.to_owned());
+        ledger.job_removed(JOB, "web.service", JobResult::Done);
+        ledger.taken(1, JOB.to_owned());
+        assert_eq!(ledger.take_over(), [0, 1]);
+        // With every reply there, nothing is kept for one.
+        ledger.job_removed("/org/freedesktop/systemd1/job/8", "x.service", JobResult::Done);
+        assert!(ledger.early.len() == 1);
+        ledger.forget_early();
+        assert!(ledger.early.is_empty());
     }
 
     #[test]

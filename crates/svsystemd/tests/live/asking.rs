@@ -251,25 +251,48 @@ pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) 
 
 /// systemd 252 is thrown off the bus by 511 jobs that are pending at once and were asked for there.
 pub fn seven_hundred_that_start_slowly_do_not_throw_the_manager_off_the_bus(manager: Manager) {
-    let service = "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 10; exit %i'\n";
-    let service = service.replace("exit %i", "test %i -ne 7");
-    let owner = || {
+    let busctl = |args: &[&str]| {
         let mut busctl = Command::new("busctl");
-        if manager == Manager::User {
-            busctl.arg("--user");
-        }
-        let args = ["call", "org.freedesktop.DBus", "/org/freedesktop/DBus"];
-        let args = args.iter().chain(&["org.freedesktop.DBus", "GetNameOwner", "s"]);
-        let owner = busctl.args(args).arg("org.freedesktop.systemd1").output().unwrap();
-        assert!(owner.status.success(), "{owner:?}");
-        String::from_utf8(owner.stdout).unwrap()
+        busctl.arg(if manager == Manager::User { "--user" } else { "--system" });
+        let said = busctl.args(args).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let (bus, path, name) =
+        ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.systemd1");
+    let owner = || busctl(&["call", bus, path, bus, "GetNameOwner", "s", name]);
+    let of_manager = [name, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"];
+    let jobs = || {
+        let said = busctl(&[&["get-property"][..], &of_manager, &["NJobs"]].concat());
+        said.trim().strip_prefix("u ").unwrap().parse::<usize>().unwrap()
     };
     let before = owner();
     for (bus, prefix) in [(by_the_bus(manager), "svt-bus"), (manager.bus(), "svt-own")] {
+        // Each of them starts until the gate is opened: then all are pending.
+        let tmp = tempfile::Builder::new().prefix("svt-").tempdir().unwrap();
+        let gate = tmp.path().join("gate");
+        nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let run = format!("ExecStart=/bin/sh -c ': <{}; test %i -ne 7'\n", gate.display());
+        let service = format!("Type=oneshot\nRemainAfterExit=yes\n{run}");
         let many = Many::new(manager, prefix, 700, &service);
         let begun = Instant::now();
-        let answers =
-            request(&bus, Action::Start, &many.names, begun + 4 * crate::machine::PATIENCE);
+        let answers = std::thread::scope(|scope| {
+            let opener = scope.spawn(|| {
+                let deadline = deadline();
+                while jobs() < many.names.len() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                let pending = jobs();
+                // Also where nobody waits at it yet.
+                let open = fs::File::options().read(true).write(true).open(&gate).unwrap();
+                (pending, open)
+            });
+            let answers =
+                request(&bus, Action::Start, &many.names, begun + 4 * crate::machine::PATIENCE);
+            let (pending, _open) = opener.join().unwrap();
+            assert!(pending >= many.names.len(), "{prefix}: {pending} were pending at once");
+            answers
+        });
         eprintln!("{prefix}: 700 after {:?}", begun.elapsed());
         for (unit, answer) in many.names.iter().zip(answers) {
             let became = became(answer);
