@@ -195,8 +195,8 @@ fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_
             for number in 0..SERVICES {
                 scan.sleeper(&format!("s{number:02}"));
             }
-            let open: String = (3..3 + more).map(|fd| format!("exec {fd}</dev/null\n")).collect();
-            scan.start(&format!("{open}ulimit -Sn 100; ulimit -Hn {LIMIT}"));
+            let open: Vec<_> = (3..3 + more).map(|fd| format!("{fd}</dev/null")).collect();
+            scan.start(&format!("exec {}\nulimit -Sn 100; ulimit -Hn {LIMIT}", open.join(" ")));
             scan
         })
         .collect();
