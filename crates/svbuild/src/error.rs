@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{place::Distrust, quote::Unquotable, spec::Invalid, target::Target};
+use svtrust::Distrust;
+
+use crate::{quote::Unquotable, spec::Invalid, target::Target};
 
 /// Something that a target cannot express, or that its reader cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,10 +50,10 @@ pub mod target;
 mod write;
 
 pub use error::{Error, ErrorKind, Gap};
-pub use place::Distrust;
 pub use plan::Plan;
 pub use render::{Lossy, Options};
 pub use script::Language;
 pub use spec::{Definitions, Service};
+pub use svtrust::Distrust;
 pub use target::Target;
 pub use write::{WriteReport, WriteStep, Writing};

@@ -1,9 +1,6 @@
 //! Directories by descriptor: come to without trusting anybody less privileged, and looked into without
 //! following a link, blocking, or reading without a bound. Nothing here changes the disk.
 
-mod trust;
-mod walk;
-
 use std::{
     ffi::{CString, OsStr, OsString},
     fs,
@@ -20,8 +17,8 @@ use rustix::{
     io::Errno,
 };
 
-pub(crate) use self::trust::Caller;
-pub use self::trust::Distrust;
+pub(crate) use svtrust::Caller;
+
 use crate::error::Error;
 
 /// No file that a plan makes is larger, nor a list of what was made; nothing larger is read.
@@ -128,7 +125,33 @@ impl AsFd for Place {
     }
 }
 
+/// Where a walk ended.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// The last directory that is there.
+    pub(crate) place: Place,
+    /// The names below it that are missing; empty if all are there.
+    pub(crate) missing: Vec<OsString>,
+}
+
 impl Place {
+    /// Comes to a directory by its path. Links on the way are followed where they belong to root or to the
+    /// caller.
+    pub(crate) fn walk(path: &Path) -> Result<Walked, Error> {
+        let svtrust::Walked { dir: fd, path, missing, .. } =
+            svtrust::walk(path).map_err(|error| match error {
+                svtrust::Error::Io { doing, path, source } => Error::io(doing, &path)(source),
+                svtrust::Error::Distrusted { path, why } => Error::Untrusted { path, why },
+                other => Error::io("find", path)(io::Error::other(other)),
+            })?;
+        Ok(Walked { place: Self { fd, path, caller: Caller::now() }, missing })
+    }
+
+    /// A directory on the way; it may be one that many share.
+    pub(crate) fn enter(&self, name: &OsStr) -> Result<Option<Self>, Error> {
+        self.open(name, TO_PASS, true)
+    }
+
     /// What messages call it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -172,8 +195,8 @@ impl Place {
 
     /// Refuses a directory that somebody else may change; asked of the descriptor.
     fn require(&self, sticky: bool) -> Result<(), Error> {
-        let looked = Looked::at(self).map_err(Error::io("look at", &self.path))?;
-        match self.caller.distrusts(&looked, sticky) {
+        let distrusts = self.caller.distrusts(self, &self.path, sticky);
+        match distrusts.map_err(Error::io("look at", &self.path))? {
             None => Ok(()),
             Some(why) => Err(Error::Untrusted { path: self.path.clone(), why }),
         }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    Error, Intent, Name, Outcome, Pending, Request, Status, Supervised, WatchSet,
-    pursue::{Enough, Prober, Terms, pursue_in},
+    Error, Intent, Name, Outcome, Pending, Request, Status, Supervised,
+    pursue::{Enough, Prober, Terms, Turns, pursue_aside},
     supervised::{ask_together, together},
     threads::each,
 };
@@ -94,6 +94,10 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// service that may be asked but not watched (its `supervise` can be searched and not listed) is
     /// looked at every 50 ms instead.
     ///
+    /// All of it is done in a thread beside this one, so the call ends within 0.2 s of `deadline`, also where a
+    /// directory hangs in the system (a server that is gone). The service that is held by that has
+    /// [`Error::Unanswered`]; those that had no turn because of it were not asked.
+    ///
     /// # Errors
     ///
     /// [`Error::Io`] if the notification mechanism fails. Each service has its own result beside:
@@ -123,12 +127,18 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     where
         B: Clone + 'static,
     {
-        let mut watch = WatchSet::new()?;
         let (prober, limit, enough) = (&self.prober, self.limit, self.enough);
-        let terms = Terms { request, prober, limit, enough, deadline };
-        let outcomes = pursue_in(&mut watch, self.services, &terms, &mut done);
-        watch.close_aside();
-        outcomes
+        let turns = &Turns::of(self.services.len());
+        let terms = Terms { request, prober, limit, enough, deadline, turns };
+        let mut results: Vec<_> = self.services.iter().map(|_| None).collect();
+        pursue_aside(self.services, &terms, &mut |at, result| {
+            done(at, &result);
+            if let Some(place) = results.get_mut(at) {
+                *place = Some(result);
+            }
+        })?;
+        let not_asked = |result: Option<_>| result.unwrap_or_else(|| Ok(Outcome::not_asked()));
+        Ok(results.into_iter().map(not_asked).collect())
     }
 
     /// How each of them stands. Services with the same [`Supervised::group`] are asked together.

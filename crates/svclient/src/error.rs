@@ -7,6 +7,7 @@ use std::{
 };
 
 use svproto::{DecodeError, Unsupported, files, op::Refusal};
+use svtrust::Distrust;
 
 use crate::{Intent, node};
 
@@ -114,12 +115,19 @@ pub enum Error {
     },
     /// Somebody who is neither the caller nor root may change a scan directory, or one above it, and so
     /// decide what is started, and by whom.
-    #[error("cannot use {}: {who} may change it", path.display())]
+    #[error("cannot use {}: {why}, who could exchange what is below it", path.display())]
     Untrusted {
         /// The directory, or the link on the way to it.
         path: PathBuf,
-        /// Who, as in "user 1000".
-        who: String,
+        /// Who may.
+        why: Distrust,
+    },
+    /// A directory held whoever looked into it until the deadline: a server that is gone. The thread that looked
+    /// is left behind; it changes nothing any more.
+    #[error("cannot use {}: it does not answer", path.display())]
+    Unanswered {
+        /// The directory, or the name of the service.
+        path: PathBuf,
     },
     /// An entry of a scan directory is no link, so it is not for the library to remove.
     #[error("cannot disable {}: it is {found}, not a symbolic link", path.display())]
@@ -215,6 +223,8 @@ pub enum ErrorKind {
     NameTaken,
     /// The scan directory has it under another name.
     EnabledAs,
+    /// A directory does not answer at all.
+    Unanswered,
     /// An entry of a scan directory is no link.
     NotALink,
     /// Somebody else may change a scan directory.
@@ -273,6 +283,7 @@ impl Error {
             Self::BadName { .. } => ErrorKind::BadName,
             Self::NameTaken { .. } => ErrorKind::NameTaken,
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
+            Self::Unanswered { .. } => ErrorKind::Unanswered,
             Self::NotALink { .. } => ErrorKind::NotALink,
             Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::Denied { .. } => ErrorKind::Denied,
@@ -330,6 +341,9 @@ impl Error {
             Self::Untrusted { .. } => Some(
                 "do it as the user that it belongs to, or take the right to write there from others first".into(),
             ),
+            Self::Unanswered { .. } => {
+                Some("its file system waits for a server or a program that does not answer".into())
+            }
             Self::NotALink { .. } => Some(
                 "only links are removed; a service directory that stands in the scan directory \
                  itself is kept down by a file named down"

@@ -39,6 +39,7 @@
 //! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod aside;
 mod bulk;
 mod changes;
 mod check;
@@ -93,6 +94,7 @@ pub use stream::async_io;
 pub use stream::tokio;
 pub use suite::Suite;
 pub use supervised::{Group, Subscription, Supervised};
+pub use svtrust::Distrust;
 pub use versions::{FoundVersion, Versions};
 pub use watch::{News, WatchEvent, WatchKey, WatchSet};
 

@@ -3,17 +3,20 @@
 //! The baseline is taken and the watch armed before anything is sent, so the change that the
 //! request causes cannot be missed, and one that was under way is not taken for it.
 
+mod aside;
 mod outcome;
 mod request;
 mod wait;
 mod world;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, VecDeque},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-pub(crate) use self::wait::Prober;
+pub(crate) use self::{aside::pursue_aside, wait::Prober};
 pub use self::{
     outcome::{Outcome, OutcomeKind},
     request::Request,
@@ -46,6 +49,37 @@ pub(crate) struct Terms<'a> {
     pub(crate) limit: usize,
     pub(crate) enough: Enough,
     pub(crate) deadline: Instant,
+    /// Whose turn it is, for who may have to leave.
+    pub(crate) turns: &'a Turns,
+}
+
+/// Whose turn it is, and who was asked: what is known of a call that hangs.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// One more than its place; 0 for nobody's.
+    of: AtomicUsize,
+    asked: Box<[AtomicBool]>,
+}
+
+impl Turns {
+    pub(crate) fn of(count: usize) -> Self {
+        let asked = (0..count).map(|_| AtomicBool::new(false)).collect();
+        Self { of: AtomicUsize::new(0), asked }
+    }
+
+    fn is(&self, at: usize) {
+        self.of.store(at + 1, Ordering::Release);
+    }
+
+    fn is_nobodys(&self) {
+        self.of.store(0, Ordering::Release);
+    }
+
+    fn has_asked(&self, at: usize) {
+        if let Some(asked) = self.asked.get(at) {
+            asked.store(true, Ordering::Release);
+        }
+    }
 }
 
 /// How many services must reach their goal.
@@ -55,8 +89,8 @@ pub(crate) enum Enough {
     One,
 }
 
-/// Told of each service that is done.
-pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, &Result<Outcome, Error>);
+/// Gets the result of each service, once it is done; one that never had its turn has none.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, Result<Outcome, Error>);
 
 /// After the deadline, until what is told of it must have come.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -67,9 +101,13 @@ pub(crate) fn pursue_in<B: Supervised>(
     services: &[B],
     terms: &Terms<'_>,
     tell: Tell<'_>,
-) -> Result<Vec<Result<Outcome, Error>>, Error> {
-    let Terms { request, prober, limit, enough, deadline } = *terms;
-    let mut results: Vec<Option<Result<Outcome, Error>>> = services.iter().map(|_| None).collect();
+) -> Result<(), Error> {
+    let Terms { request, prober, limit, enough, deadline, turns } = *terms;
+    let reached = Cell::new(false);
+    let mut tell = |at: usize, result: Result<Outcome, Error>| {
+        reached.set(reached.get() | result.as_ref().is_ok_and(Outcome::is_reached));
+        tell(at, result);
+    };
     let mut queue: VecDeque<(usize, &B)> = services.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
     let mut keys: BTreeMap<WatchKey, usize> = BTreeMap::new();
@@ -97,6 +135,7 @@ pub(crate) fn pursue_in<B: Supervised>(
             if world.now() >= last {
                 break;
             }
+            turns.is(at);
             let wait = Wait::begin(world, service, request, prober);
             keys.extend(wait.key().map(|key| (key, at)));
             under_way.insert(at, (service, wait));
@@ -117,13 +156,15 @@ pub(crate) fn pursue_in<B: Supervised>(
             if asked.is_none() && request.intent().is_some() && world.now() >= last {
                 wait.leave_unasked();
             } else {
+                turns.is(at);
                 wait.ask(world, *service, request, asked);
+                turns.has_asked(at);
                 keys.extend(wait.bell().map(|key| (key, at)));
             }
         }
-        take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
-        let reached = |result: &Option<Result<Outcome, _>>| matches!(result, Some(Ok(outcome)) if outcome.is_reached());
-        if enough == Enough::One && results.iter().any(reached) {
+        turns.is_nobodys();
+        take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
+        if enough == Enough::One && reached.get() {
             break;
         }
         // Who tells of the deadline does so a moment after it.
@@ -151,22 +192,20 @@ pub(crate) fn pursue_in<B: Supervised>(
             break;
         }
         for (at, (service, wait)) in &mut under_way {
-            wait.go_on(world, *service, request, prober, now);
+            turns.is(*at);
+            wait.go_on(world, (*at, *service), request, prober, now);
             keys.extend(wait.bell().map(|key| (key, *at)));
             if world.now() >= last {
                 break;
             }
         }
-        take_done(world, &mut under_way, &mut keys, &mut results, queue.len(), tell);
+        turns.is_nobodys();
+        take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
     }
     for (at, (_, wait)) in under_way {
-        let result = wait.finish(world.now());
-        tell(at, &result);
-        if let Some(place) = results.get_mut(at) {
-            *place = Some(result);
-        }
+        tell(at, wait.finish(world.now()));
     }
-    Ok(results.into_iter().map(|result| result.unwrap_or(Ok(Outcome::not_asked()))).collect())
+    Ok(())
 }
 
 /// Who gives no time at all wants everything looked at and asked once. What takes longer than this
@@ -183,7 +222,6 @@ fn take_done<B>(
     world: &mut impl World<B>,
     under_way: &mut BTreeMap<usize, (&B, Wait)>,
     keys: &mut BTreeMap<WatchKey, usize>,
-    results: &mut [Option<Result<Outcome, Error>>],
     queued: usize,
     tell: Tell<'_>,
 ) {
@@ -202,11 +240,7 @@ fn take_done<B>(
                 world.remove(key);
             }
         }
-        let result = wait.finish(world.now());
-        tell(at, &result);
-        if let Some(place) = results.get_mut(at) {
-            *place = Some(result);
-        }
+        tell(at, wait.finish(world.now()));
     }
 }
 

@@ -12,11 +12,12 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use svproto::files;
 
-use crate::{Error, Service, home, liveness, node};
+use crate::{Error, Service, aside, home, liveness, node};
 
 pub use self::{
     disable::{Disabled, SupervisionEnd},
@@ -120,6 +121,17 @@ impl ScanDir {
         }
         sort(&mut names);
         Ok(names)
+    }
+
+    /// Does something that hangs where the scan directory, or the service, does: see [`crate::aside`].
+    fn aside<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        act: impl FnOnce(Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let this = self.clone();
+        let result = aside::before(deadline, move || act(this));
+        result.unwrap_or_else(|| Err(Error::Unanswered { path: self.dir.clone() }))
     }
 
     /// Where a name stands, if a scanner would look at it.

@@ -18,7 +18,7 @@ use svproto::{
 };
 
 use crate::{
-    Error, Intent, Liveness, Name, Status, Suite, detect,
+    Error, Intent, Liveness, Name, Status, Suite, aside, detect,
     home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
@@ -394,7 +394,14 @@ impl Service {
     ///
     /// As [`Service::send`].
     pub fn send_all_before(&self, ops: &[Op], deadline: Instant) -> Result<(), Error> {
-        self.deliver(ops, Some(deadline))
+        let (this, ops) = (self.clone(), ops.to_vec());
+        let sent = aside::before(deadline, move || this.deliver(&ops, Some(deadline)));
+        sent.unwrap_or_else(|| Err(Error::Unanswered { path: self.dir().to_owned() }))
+    }
+
+    /// [`Service::send_before`] for who is beside the caller already.
+    pub(crate) fn send_here(&self, op: Op, deadline: Instant) -> Result<(), Error> {
+        self.deliver(&[op], Some(deadline))
     }
 
     /// Without a deadline, at once or not at all.

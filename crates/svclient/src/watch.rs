@@ -17,9 +17,7 @@ use std::{
     fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
     task::Waker,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -218,23 +216,6 @@ impl WatchSet {
             given_out: 0,
             looked: Instant::now(),
         })
-    }
-
-    /// Ends it, and leaves to another thread what the kernel takes 8 to 20 ms for: closing the
-    /// instance. A request whose goal is reached after 2 ms would be said to be done after 15. One at
-    /// a time, because a user has 128 instances; what is kept in files is gone at once.
-    pub(crate) fn close_aside(self) {
-        static BUSY: AtomicBool = AtomicBool::new(false);
-        let Self { changes, .. } = self;
-        if BUSY.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let close = move || {
-            drop(changes);
-            BUSY.store(false, Ordering::Release);
-        };
-        // Where there is no thread, `changes` is dropped here, and so it remains.
-        let _thread = thread::Builder::new().name("svclient-close".to_owned()).spawn(close);
     }
 
     /// Adds a service; its snapshot is the next event about it.
@@ -832,7 +813,7 @@ mod tests {
         assert!(watch.next_now().unwrap().is_none());
 
         let elsewhere = own.clone();
-        thread::spawn(move || elsewhere.turn(true));
+        std::thread::spawn(move || elsewhere.turn(true));
         let event = next(&mut watch);
         assert_eq!(
             (event.key, event.news, event.name()),

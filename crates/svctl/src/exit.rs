@@ -27,7 +27,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::NotSupervised => Self::Unsupervised,
-            ErrorKind::Busy => Self::Deadline,
+            ErrorKind::Busy | ErrorKind::Unanswered => Self::Deadline,
             ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Io => Self::System,
             // A service that is not one, a record that is none, a request that does not exist.
             _ => Self::Negative,

@@ -29,8 +29,8 @@ pub enum Error {
     Distrusted {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        why: &'static str,
+        /// Who.
+        why: svtrust::Distrust,
     },
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]

@@ -102,3 +102,4 @@ pub use self::{
         TreeService,
     },
 };
+pub use svtrust::Distrust;

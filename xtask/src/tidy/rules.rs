@@ -24,7 +24,7 @@ pub(super) fn of(name: &str) -> Option<&'static Rule> {
 const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
 
 /// A member that is not here is a finding: a crate without rules is a decision to take.
-pub(super) static TABLE: [Rule; 10] = [
+pub(super) static TABLE: [Rule; 11] = [
     Rule {
         name: "svproto",
         only_optional: Some(&["serde"]),
@@ -32,8 +32,21 @@ pub(super) static TABLE: [Rule; 10] = [
         words: &SVPROTO,
         ..FREE
     },
-    Rule { name: "svclient", arrows: &["svproto"], ceiling: Some(14), words: &SVCLIENT, ..FREE },
-    Rule { name: "svbuild", arrows: &["svproto"], ceiling: Some(24), words: &SVBUILD, ..FREE },
+    Rule { name: "svtrust", ceiling: Some(8), words: &SVTRUST, ..FREE },
+    Rule {
+        name: "svclient",
+        arrows: &["svproto", "svtrust"],
+        ceiling: Some(16),
+        words: &SVCLIENT,
+        ..FREE
+    },
+    Rule {
+        name: "svbuild",
+        arrows: &["svproto", "svtrust"],
+        ceiling: Some(24),
+        words: &SVBUILD,
+        ..FREE
+    },
     // 27 are zbus's, 7 svclient's.
     Rule {
         name: "svsystemd",
@@ -44,7 +57,7 @@ pub(super) static TABLE: [Rule; 10] = [
     },
     Rule {
         name: "svdevtree",
-        arrows: &["svclient", "svbuild", "svproto"],
+        arrows: &["svclient", "svbuild", "svproto", "svtrust"],
         ceiling: Some(33),
         words: &SVDEVTREE,
         ..FREE
@@ -55,7 +68,7 @@ pub(super) static TABLE: [Rule; 10] = [
         words: &SVCMGR,
         ..FREE
     },
-    Rule { name: "svctl", arrows: &["svcmgr"], words: &SVCTL, ..FREE },
+    Rule { name: "svctl", arrows: &["svcmgr", "svtrust"], words: &SVCTL, ..FREE },
     // It holds properties of two crates; what it depends on is of no concern to users.
     Rule { name: "svproto-fuzz", arrows: &["svproto", "svbuild"], ..FREE },
     Rule { name: "svcmgr-bench", arrows: &["svclient", "svproto", "svsystemd"], ..FREE },
@@ -105,6 +118,18 @@ const SVCLIENT: [Word; 9] = [
     ("println!", NO_PRINTING),
     ("eprintln!", NO_PRINTING),
     ("thread::sleep", "no sleep stands for an event; wait for the change with a deadline"),
+];
+
+const SVTRUST: [Word; 9] = [
+    ("Command::new", ONLY_LOOKS),
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("mkdir", ONLY_LOOKS),
+    ("unlink", ONLY_LOOKS),
+    ("rename", ONLY_LOOKS),
+    ("CREATE", ONLY_LOOKS),
+    ("canonicalize", "a path that is resolved as a whole is nobody's to vouch for"),
+    ("unsafe", "it opens and looks; nothing in it needs a raw pointer"),
 ];
 
 const SVDEVTREE: [Word; 9] = [
@@ -163,6 +188,8 @@ const SVCTL: [Word; 3] =
 const NO_STD: &str = "svproto runs without an operating system; use core";
 const NO_PANIC: &str = "svproto is total: every input has an answer";
 const NO_LAYOUT: &str = "byte offsets live in svproto";
+const ONLY_LOOKS: &str =
+    "svtrust opens and looks; whoever comes somewhere by it decides what is done there";
 const ONE_WRITER: &str = "only write/disk.rs changes the disk, by descriptors";
 const NO_DBUS: &str = "D-Bus lives in svsystemd";
 const NO_PRINTING: &str = "svctl is the only crate that prints";

@@ -308,10 +308,15 @@ impl Play {
     ) -> Vec<Result<Outcome, Error>> {
         let deadline = self.theatre.start + Duration::from_millis(deadline);
         let services = &self.services;
-        let terms = Terms { request, prober, limit, enough: self.enough, deadline };
+        let turns = &Turns::of(services.len());
+        let terms = Terms { request, prober, limit, enough: self.enough, deadline, turns };
         let mut told = Vec::new();
-        let results =
-            pursue_in(&mut self.theatre, services, &terms, &mut |at, _| told.push(at)).unwrap();
+        let mut results: Vec<_> = services.iter().map(|_| Ok(Outcome::not_asked())).collect();
+        let mut tell = |at: usize, result| {
+            told.push(at);
+            results[at] = result;
+        };
+        pursue_in(&mut self.theatre, services, &terms, &mut tell).unwrap();
         let asked = |at: &usize| !is_kind(&results[*at], OutcomeKind::NotAsked);
         told.sort_unstable();
         assert_eq!(told, (0..results.len()).filter(asked).collect::<Vec<_>>(), "told of each once");

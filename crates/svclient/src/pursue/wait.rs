@@ -101,7 +101,7 @@ pub(crate) struct Prober<'a> {
     ask: Option<(Duration, Box<Ask<'a>>)>,
 }
 
-type Ask<'a> = dyn Fn(&dyn Supervised, &Status) -> bool + Send + Sync + 'a;
+type Ask<'a> = dyn Fn(usize, &dyn Supervised, &Status) -> bool + Send + Sync + 'a;
 
 impl<'a> Prober<'a> {
     pub(crate) const fn none() -> Self {
@@ -112,7 +112,25 @@ impl<'a> Prober<'a> {
         every: Duration,
         ask: impl Fn(&dyn Supervised, &Status) -> bool + Send + Sync + 'a,
     ) -> Self {
+        Self::asking_by_place(every, move |_, service, seen| ask(service, seen))
+    }
+
+    /// The same, which gets the place of the service in the call, too.
+    pub(crate) fn asking_by_place(
+        every: Duration,
+        ask: impl Fn(usize, &dyn Supervised, &Status) -> bool + Send + Sync + 'a,
+    ) -> Self {
         Self { ask: Some((every, Box::new(ask))) }
+    }
+
+    /// How often it is asked; `None` where nobody is.
+    pub(crate) fn every(&self) -> Option<Duration> {
+        self.ask.as_ref().map(|(every, _)| *every)
+    }
+
+    /// What the caller says.
+    pub(crate) fn says(&self, at: usize, service: &dyn Supervised, seen: &Status) -> bool {
+        self.ask.as_ref().is_none_or(|(_, ask)| ask(at, service, seen))
     }
 }
 
@@ -395,7 +413,7 @@ impl Wait {
     pub(super) fn go_on<B: Supervised>(
         &mut self,
         world: &mut impl World<B>,
-        service: &B,
+        (at, service): (usize, &B),
         request: &Request,
         prober: &Prober<'_>,
         now: Instant,
@@ -430,7 +448,7 @@ impl Wait {
         }
         if let Some(probe) = waiting.probe.as_mut().filter(|probe| is_due(probe.at)) {
             let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
-            match probe.go_on(service, &observation, prober, now) {
+            match probe.go_on((at, service), &observation, prober, now) {
                 Ok(true) => self.end(Ok(Outcome::of(Some(End::Reached), observation, took))),
                 Ok(false) => (),
                 Err(error) => self.end(Err(error)),
@@ -557,16 +575,16 @@ impl Probe {
     /// Asks, or looks for the answer. `true` once it is yes.
     fn go_on(
         &mut self,
-        service: &dyn Supervised,
+        (at, service): (usize, &dyn Supervised),
         observation: &Status,
         prober: &Prober<'_>,
         now: Instant,
     ) -> Result<bool, Error> {
         let (answer, again) = match &self.what {
-            What::Closure => match &prober.ask {
-                Some((every, ask)) => (Some(ask(service, observation)), *every),
-                None => (Some(true), Duration::ZERO),
-            },
+            What::Closure => {
+                let every = prober.every().unwrap_or_default();
+                (Some(prober.says(at, service, observation)), every)
+            }
             What::Script(service) => {
                 let mut script = match self.running.take() {
                     Some(script) => script,

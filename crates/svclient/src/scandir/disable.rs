@@ -116,7 +116,16 @@ impl ScanDir {
         deadline: Instant,
         kill_after: Option<Duration>,
     ) -> Result<Disabled, Error> {
-        let name = name.as_ref();
+        let name = name.as_ref().to_owned();
+        self.aside(deadline, move |this| this.unlink_and_wait(&name, deadline, kill_after))
+    }
+
+    fn unlink_and_wait(
+        &self,
+        name: &OsStr,
+        deadline: Instant,
+        kill_after: Option<Duration>,
+    ) -> Result<Disabled, Error> {
         super::require_entry(name)?;
         let ground = Ground::reach(&self.dir)?;
         let link = ground.link(name)?;
@@ -200,7 +209,7 @@ impl End {
         let asked: Vec<_> = self.to_be_asked(scanner).map(|(key, _)| key).collect();
         for (key, part) in self.parts {
             if asked.contains(&key) && is_held(&self.seen, key) {
-                match part.send_before(Op::StopExit, deadline) {
+                match part.send_here(Op::StopExit, deadline) {
                     // It ended by itself: the watch will tell, or has.
                     Ok(()) | Err(Error::NotSupervised { .. }) => (),
                     Err(error) => return Err(error),
@@ -219,7 +228,7 @@ impl End {
                             return Ok(SupervisionEnd::NotYet { service: part });
                         }
                     }
-                    None if until < deadline => match part.send_before(Op::Kill, deadline) {
+                    None if until < deadline => match part.send_here(Op::Kill, deadline) {
                         // Once is enough, and more would hit what comes after it.
                         Ok(()) | Err(Error::NotSupervised { .. }) => kill_at = None,
                         Err(error) => return Err(error),

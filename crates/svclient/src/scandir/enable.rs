@@ -62,14 +62,16 @@ impl ScanDir {
     ///
     /// As [`ScanDir::enable_as`].
     pub fn enable(&self, dir: impl AsRef<Path>, deadline: Instant) -> Result<Enabled, Error> {
-        let dir = dir.as_ref();
-        // Before its name is asked for: nothing has no name.
-        let service = Service::open(dir)?;
-        let full = absolute(dir)?;
-        match full.file_name() {
-            Some(name) => self.link_and_wait(service, name, &full, deadline),
-            None => Err(Error::BadName { name: dir.into() }),
-        }
+        let dir = dir.as_ref().to_owned();
+        self.aside(deadline, move |this| {
+            // Before its name is asked for: nothing has no name.
+            let service = Service::open(&dir)?;
+            let full = absolute(&dir)?;
+            match full.file_name() {
+                Some(name) => this.link_and_wait(service, name, &full, deadline),
+                None => Err(Error::BadName { name: dir.into() }),
+            }
+        })
     }
 
     /// Makes a link to a service directory in this scan directory, tells the scanner if it can be
@@ -96,9 +98,11 @@ impl ScanDir {
         dir: impl AsRef<Path>,
         deadline: Instant,
     ) -> Result<Enabled, Error> {
-        let dir = dir.as_ref();
-        let service = Service::open(dir)?;
-        self.link_and_wait(service, name.as_ref(), &absolute(dir)?, deadline)
+        let (name, dir) = (name.as_ref().to_owned(), dir.as_ref().to_owned());
+        self.aside(deadline, move |this| {
+            let service = Service::open(&dir)?;
+            this.link_and_wait(service, &name, &absolute(&dir)?, deadline)
+        })
     }
 
     fn link_and_wait(

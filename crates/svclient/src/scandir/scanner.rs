@@ -65,7 +65,7 @@ impl ScanDir {
     ///
     /// As [`ScanDir::scanner`], and [`Error::ScannerNotTakingRequests`].
     pub fn poke(&self, op: ScanOp, deadline: Instant) -> Result<Scanner, Error> {
-        self.open_scanner()?.tell(&self.dir, op, deadline)
+        self.aside(deadline, move |this| this.open_scanner()?.tell(&this.dir, op, deadline))
     }
 
     /// Opens the scanner's FIFO, for one request and at once: see [`crate::Service::send`].

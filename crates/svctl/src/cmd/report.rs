@@ -2,7 +2,7 @@
 
 mod say;
 
-use svcmgr::{Cause, Error, Goal, Outcome, OutcomeKind, Service, Supervised, UnixTime};
+use svcmgr::{Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, Service, Supervised, UnixTime};
 
 use crate::{
     exit::Exit,
@@ -108,6 +108,11 @@ struct Told {
 impl Told {
     /// What was asked was not done; how the service stands can be said all the same.
     fn failed_for(service: &dyn Supervised, error: Error) -> Self {
+        if error.kind() == ErrorKind::Unanswered {
+            // To look at it once more would take as long.
+            let row = Row::failed(&service.name().to_string(), None, &error);
+            return Self { outcome: "deadline", ..Self::failed(row, error) };
+        }
         Self::failed(Row::failed_for(service, &error), error)
     }
 

@@ -295,7 +295,65 @@ fn nobody_leads_root_s_link_into_another_scan_directory() {
         command.arg(verb).arg(name).arg("--dir").arg(home.join("scan")).args(["--timeout", "0.1"]);
         let (code, _, err) = told(&command.output().unwrap());
         assert_eq!(code, Some(1), "{verb}: {err}");
-        assert!(err.contains("user 4711 may change it"), "{err}");
+        assert!(err.contains("belongs to user 4711"), "{err}");
         assert_eq!(arena::inventory(&scan), before);
     }
+}
+
+/// In a user namespace the machine's root and all its other users look the same.
+#[test]
+fn in_a_user_namespace_what_belongs_to_outsiders_is_trusted_only_where_a_system_has_it() {
+    const NEIGHBOUR: u32 = THIEF + 1;
+    if !arena::is_root() {
+        return;
+    }
+    let tree = tempfile::tempdir_in("/tmp").unwrap();
+    dir(tree.path(), THIEF);
+    let definition = file(&tree.path().join("svcmgr.toml"), BARE, 0o644);
+    let inside = |args: &[&std::ffi::OsStr]| {
+        let id = ["--reuid", "4711", "--regid", "4711", "--clear-groups", "unshare", "-Ur"];
+        let mut command = Command::new("setpriv");
+        command.args(id).arg(program()).args(args).stdin(Stdio::null());
+        told(&command.output().unwrap())
+    };
+    let build = |out: &Path| {
+        let out = out.as_os_str();
+        inside(&[
+            "build".as_ref(),
+            definition.as_ref(),
+            "--for=runit".as_ref(),
+            "--out".as_ref(),
+            out,
+        ])
+    };
+    let (code, said, err) = build(&tree.path().join("own/services"));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{said}");
+    assert_eq!(owners(&tree.path().join("own")), [(THIEF, THIEF)]);
+    let fresh = Path::new("/tmp").join(format!("svctl-{}", std::process::id()));
+    let (code, _, err) = build(&fresh);
+    let _may_not_be_there = fs::remove_dir_all(&fresh);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    // Whoever that is: the neighbour could lead what is written there to another place.
+    let theirs = dir(&tree.path().join("theirs"), NEIGHBOUR);
+    let out = dir(&theirs.join("services"), THIEF);
+    let scan = dir(&theirs.join("scan"), THIEF);
+    for (code, _, err) in [
+        build(&out),
+        inside(&[
+            "enable".as_ref(),
+            tree.path().join("own/services/web").as_ref(),
+            "--dir".as_ref(),
+            scan.as_ref(),
+        ]),
+    ] {
+        assert_eq!(code, Some(1), "{err}");
+        assert!(
+            err.contains("theirs: it belongs to somebody outside of this user namespace"),
+            "{err}"
+        );
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count() + fs::read_dir(&scan).unwrap().count(), 0);
+    symlink(tree.path().join("own"), tree.path().join("link")).unwrap();
+    std::os::unix::fs::lchown(tree.path().join("link"), Some(NEIGHBOUR), None).unwrap();
+    assert!(build(&tree.path().join("link")).2.contains("link: it belongs to somebody outside"));
 }

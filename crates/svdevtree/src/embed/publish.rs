@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     Error,
-    trusted::{self, Distrust, Make, Reached, is},
+    trusted::{self, Make, is},
 };
 
 /// What this supervisor tells beside runit's record, for clients: [`svproto::embedded`].
@@ -74,8 +74,8 @@ impl Place {
     /// The logger's place; `None` without a directory `log`.
     pub(crate) fn claim_log(&self) -> Result<Option<Self>, Error> {
         match trusted::enter(self.dir(), files::LOG, Make::Nothing) {
-            Ok(Reached { dir, .. }) => Self::claim_at(dir, &self.path.join(files::LOG)).map(Some),
-            Err(Distrust::Io { source, .. })
+            Ok(dir) => Self::claim_at(dir, &self.path.join(files::LOG)).map(Some),
+            Err(svtrust::Error::Io { source, .. })
                 if matches!(
                     source.raw_os_error(),
                     Some(nix::libc::ENOENT | nix::libc::ENOTDIR)
@@ -90,8 +90,7 @@ impl Place {
     fn claim_at(dir: OwnedFd, path: &Path) -> Result<Self, Error> {
         // One level, as runsv: a missing parent is an error.
         let supervise = trusted::enter(dir.as_fd(), files::SUPERVISE, Make::Last)
-            .map_err(|error| distrusted(path, error))?
-            .dir;
+            .map_err(|error| distrusted(path, error))?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | GUARDED;
         let at = path.join(files::LOCK);
         let lock = openat(&supervise, inside(files::LOCK), flags, mode(0o600))
@@ -337,10 +336,11 @@ fn check(file: &OwnedFd, kind: SFlag, expected: &'static str, path: &Path) -> Re
     Err(Error::WrongType { path: path.to_owned(), expected })
 }
 
-fn distrusted(dir: &Path, error: Distrust) -> Error {
+fn distrusted(dir: &Path, error: svtrust::Error) -> Error {
     match error {
-        Distrust::Refused { at, why } => Error::Distrusted { path: dir.join(at), why },
-        Distrust::Io { at, doing, source } => Error::io(doing, &dir.join(at), source),
+        svtrust::Error::Distrusted { path, why } => Error::Distrusted { path: dir.join(path), why },
+        svtrust::Error::Io { doing, path, source } => Error::io(doing, &dir.join(path), source),
+        other => Error::io("open", dir, std::io::Error::other(other)),
     }
 }
 

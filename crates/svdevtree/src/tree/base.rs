@@ -29,7 +29,7 @@ use nix::{
 use svclient::Service;
 
 use super::{error::TreeError, processes};
-use crate::trusted::{self, Distrust};
+use crate::trusted;
 
 pub(super) const SERVICES: &str = "services";
 pub(super) const ENABLED: &str = "enabled";
@@ -136,15 +136,18 @@ fn sweep(parent: &Path) {
     }
 }
 
-fn distrust(base: &Path, error: Distrust) -> TreeError {
+fn distrust(base: &Path, error: svtrust::Error) -> TreeError {
+    let base = base.to_owned();
     match error {
-        Distrust::Refused { at, why } if at == base => {
-            TreeError::NotATree { base: base.to_owned(), why: why.to_owned() }
+        svtrust::Error::Distrusted { path, why } if path == base => {
+            TreeError::NotATree { base, why: format!("{why}, who could put something else there") }
         }
-        Distrust::Refused { at, why } => {
-            TreeError::NotATree { base: base.to_owned(), why: format!("{}: {why}", at.display()) }
+        svtrust::Error::Distrusted { path, why } => {
+            let why = format!("{}: {why}, who could put something else there", path.display());
+            TreeError::NotATree { base, why }
         }
-        Distrust::Io { at, doing, source } => TreeError::io(doing, &at, source),
+        svtrust::Error::Io { doing, path, source } => TreeError::io(doing, &path, source),
+        other => TreeError::io("find", &base, io::Error::other(other)),
     }
 }
 
@@ -154,7 +157,7 @@ pub(super) fn ensure(base: &Path) -> Result<(), TreeError> {
     if base.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(unusable("it is no directory"));
     }
-    let dir = trusted::make_safe(base).map_err(|error| distrust(base, error))?.dir;
+    let dir = trusted::make_safe(base).map_err(|error| distrust(base, error))?;
     // From here on nobody else leads the path elsewhere.
     let stat =
         nix::sys::stat::fstat(&dir).map_err(|errno| TreeError::io("look at", base, errno))?;

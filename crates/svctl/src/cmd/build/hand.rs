@@ -33,6 +33,8 @@ pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec
     if let Some(owner) = asked {
         return Ok(vec![(Some(owner).filter(|owner| *owner != own), plan.clone())]);
     }
+    // Nobody can become a user without a number here: what belongs to such is left to the library to judge.
+    let is_other = |uid: &u32| *uid != own.uid && *uid != 0 && !svtrust::is_outsider(*uid);
     // Nothing depends on what is found here but who writes: each of them looks again, by itself.
     let whose = |path: &Path| match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => path.metadata().ok(),
@@ -41,7 +43,7 @@ pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec
     let place = out
         .ancestors()
         .find_map(|it| whose(if it.as_os_str().is_empty() { Path::new(".") } else { it }));
-    if let Some(other) = place.map(|it| it.uid()).filter(|uid| *uid != own.uid && *uid != 0) {
+    if let Some(other) = place.map(|it| it.uid()).filter(is_other) {
         return Ok(vec![(Some(as_user(other, out)?), plan.clone())]);
     }
     let mut parts: BTreeMap<Option<Owner>, Plan> = BTreeMap::new();
@@ -51,7 +53,7 @@ pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec
             Ok(there) if there.is_dir() && matches!(unit, Unit::Directory(_)) => there.uid(),
             _ => own.uid,
         };
-        let other = Some(of).filter(|uid| *uid != own.uid && *uid != 0);
+        let other = Some(of).filter(is_other);
         let other = other.map(|uid| as_user(uid, &place)).transpose()?;
         parts.entry(other).or_default().units.insert(name.clone(), unit.clone());
     }
