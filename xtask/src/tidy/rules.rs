@@ -32,7 +32,7 @@ pub(super) static TABLE: [Rule; 11] = [
         words: &SVPROTO,
         ..FREE
     },
-    Rule { name: "svtrust", ceiling: Some(8), words: &SVTRUST, ..FREE },
+    Rule { name: "svtrust", ceiling: Some(9), words: &SVTRUST, ..FREE },
     Rule {
         name: "svclient",
         arrows: &["svproto", "svtrust"],
