@@ -57,6 +57,7 @@ mod order;
 mod pending;
 mod pursue;
 mod scandir;
+pub mod scripted;
 mod service;
 mod signal;
 mod status;

@@ -56,6 +56,21 @@ impl Status {
         )
     }
 
+    /// One that is up and wanted up, and said at `since` that it is ready.
+    ///
+    /// ```
+    /// use svclient::{Pid, State, Status, UnixTime};
+    ///
+    /// let ready = Status::up_and_ready(Pid::new(4711).unwrap(), UnixTime::now());
+    /// assert_eq!((ready.state(), ready.ready()), (State::Ready, Some(true)));
+    /// ```
+    #[must_use]
+    pub const fn up_and_ready(pid: Pid, since: UnixTime) -> Self {
+        let facts = Facts::new(Phase::Up).with_pid(Some(pid)).with_since(Some(since));
+        let readiness = Readiness::Ready { since: Some(since) };
+        Self::of(facts.with_want(Want::Up).with_readiness(readiness)).with_notifies(true)
+    }
+
     /// One that is down, and wanted down.
     #[must_use]
     pub const fn down(since: UnixTime) -> Self {
