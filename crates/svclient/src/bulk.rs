@@ -62,6 +62,19 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
     /// At most so many services are asked and waited for at a time; the next is asked when one is
     /// done, whatever came of it.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use std::num::NonZeroUsize;
+    /// use svclient::{Bulk, Request, scripted::Scripted};
+    ///
+    /// let services: Vec<Scripted> = (1..=10).map(|at| Scripted::new(format!("web-{at}"))).collect();
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// // One after the other.
+    /// let outcomes = Bulk::new(&services).limit(NonZeroUsize::MIN).pursue(&Request::up(), deadline)?;
+    /// assert_eq!(outcomes.len(), 10);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn limit(self, at_a_time: NonZeroUsize) -> Self {
         Self { limit: at_a_time.get(), ..self }
@@ -69,6 +82,17 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
     /// One service that reaches its goal is enough: the wait for the others ends then, as it would at
     /// the deadline.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Bulk, Request, scripted::Scripted};
+    ///
+    /// let services: Vec<Scripted> = (1..=10).map(|at| Scripted::new(format!("web-{at}"))).collect();
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// let outcomes = Bulk::new(&services).any().pursue(&Request::up(), deadline)?;
+    /// assert!(outcomes.into_iter().flatten().any(|outcome| outcome.is_reached()));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn any(self) -> Self {
         Self { enough: Enough::One, ..self }
@@ -77,6 +101,19 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// What [`svproto::goal::Goal::Ready`] means for a service that does not report readiness: `ask`
     /// says yes. It is asked when a process is there, and then every so often; while it runs nothing
     /// else goes on, so it must return soon.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Bulk, Goal, Request, scripted::Scripted};
+    ///
+    /// let web = [Scripted::new("web")];
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// let answers = |_: &dyn svclient::Supervised, _: &svclient::Status| true; // a request to its port
+    /// let bulk = Bulk::new(&web).ready_when(Duration::from_millis(50), answers);
+    /// let outcomes = bulk.pursue(&Request::up().until(Goal::Ready), deadline)?;
+    /// assert!(outcomes[0].as_ref().is_ok_and(|outcome| outcome.is_reached()));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn ready_when(
         self,
@@ -115,6 +152,18 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
     /// As [`Bulk::pursue`], and tells of each service when it is done: its place and its result.
     ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Bulk, Request, scripted::Scripted};
+    ///
+    /// let services: Vec<Scripted> = (1..=10).map(|at| Scripted::new(format!("web-{at}"))).collect();
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// let mut done = 0;
+    /// Bulk::new(&services).pursue_telling(&Request::up(), deadline, |_, _| done += 1)?;
+    /// assert_eq!(done, 10);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Bulk::pursue`].
@@ -142,6 +191,16 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     }
 
     /// How each of them stands. Services with the same [`Supervised::group`] are asked together.
+    ///
+    /// ```
+    /// use svclient::{Bulk, State, scripted::Scripted};
+    ///
+    /// let services = ["web", "db"].map(Scripted::new);
+    /// for status in Bulk::new(&services).statuses() {
+    ///     assert_eq!(status?.state(), State::Down);
+    /// }
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn statuses(&self) -> Vec<Result<Status, Error>> {
         let groups = together(self.services.iter().enumerate());
@@ -161,6 +220,14 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
     /// Delivers a request to each of them, at once or not at all, and waits for nothing. Services
     /// with the same [`Supervised::group`] are asked together.
+    ///
+    /// ```
+    /// use svclient::{Bulk, Intent, scripted::Scripted};
+    ///
+    /// let services = ["web", "db"].map(Scripted::new);
+    /// let sent = Bulk::new(&services).request(Intent::Up);
+    /// assert!(sent.iter().all(Result::is_ok));
+    /// ```
     #[must_use]
     pub fn request(&self, intent: Intent) -> Vec<Result<Pending, Error>> {
         let mut results = ask_together(self.services.iter().enumerate(), intent, None);

@@ -267,6 +267,15 @@ impl Error {
     }
 
     /// What kind of error it is.
+    ///
+    /// ```
+    /// use svclient::{ErrorKind, Service};
+    ///
+    /// match Service::open("/no/such/directory") {
+    ///     Err(error) if error.kind() == ErrorKind::NotFound => println!("{error}"),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -293,6 +302,13 @@ impl Error {
     }
 
     /// One sentence of advice, where there is some that is certainly right.
+    ///
+    /// ```
+    /// use svclient::Service;
+    ///
+    /// let error = Service::open("/no/such/directory").unwrap_err();
+    /// assert_eq!(error.hint().as_deref(), Some("check the name and the scan directory"));
+    /// ```
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -26,6 +26,12 @@ pub enum Intent {
 
 impl Intent {
     /// The word for it, as in `svctl up`.
+    ///
+    /// ```
+    /// use svclient::{Intent, Op};
+    ///
+    /// assert_eq!(Intent::from(Op::Usr1).to_string(), Intent::Op(Op::Usr1).name());
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

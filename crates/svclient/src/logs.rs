@@ -63,6 +63,18 @@ impl LogDir {
     /// written agree on one scale and are 27 seconds apart on the other. Of an empty log, its first
     /// line is judged when it is read.
     ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// use svclient::{LogDir, LogFrom, LogItem, Logs};
+    ///
+    /// std::fs::write(tree.path().join("current"), "started\nserving\n").unwrap();
+    /// let mut logs = Logs::new()?;
+    /// logs.add(&LogDir::open(tree.path())?, LogFrom::Last(1))?;
+    /// let line = logs.next_now()?.unwrap();
+    /// assert!(matches!(line.what, LogItem::Line(text) if text == b"serving"));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`LogDir::new`].

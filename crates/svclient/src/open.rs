@@ -7,6 +7,16 @@ use crate::{Error, ScanDir, Service, Supervised};
 /// A service by the name that a user typed: `web` and its logger `web/log` in the scan directory
 /// ([`ScanDir::find`]); a path (`./web`, `/etc/service/web`, `web/`) as it stands.
 ///
+/// ```
+/// # let tree = tempfile::tempdir().unwrap();
+/// # let dir = tree.path().join("web");
+/// # std::fs::create_dir_all(&dir).unwrap();
+/// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+/// let web = svclient::open(&dir)?;
+/// println!("{} is {}", web.name(), web.status()?.state());
+/// # Ok::<(), svclient::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::NoScanDir`] for a name where none is in use, and those of [`Service::open`].
@@ -22,6 +32,13 @@ pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
 }
 
 /// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of `sv`.
+///
+/// ```
+/// use svclient::is_path;
+///
+/// assert!(is_path("./web".as_ref()));
+/// assert!(!is_path("web".as_ref()));
+/// ```
 #[must_use]
 pub fn is_path(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();

@@ -66,6 +66,15 @@ pub struct OrderStep {
 impl Order {
     /// Orders services by what each is to start after.
     ///
+    /// ```
+    /// use svclient::Order;
+    ///
+    /// let order = Order::new([("web", vec!["db"]), ("db", vec![])])?;
+    /// assert_eq!(order.levels(), [["db"], ["web"]]);
+    /// assert!(Order::new([("a", vec!["a"])]).is_err());
+    /// # Ok::<(), svclient::OrderError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OrderError`] for a cycle, an unknown name, or a name that comes twice.
@@ -110,6 +119,14 @@ impl Order {
     }
 
     /// The same plan the other way round, for stopping.
+    ///
+    /// ```
+    /// use svclient::Order;
+    ///
+    /// let order = Order::new([("web", vec!["db"]), ("db", vec![])])?;
+    /// assert_eq!(order.reversed().levels(), [["web"], ["db"]]);
+    /// # Ok::<(), svclient::OrderError>(())
+    /// ```
     #[must_use]
     pub fn reversed(&self) -> Self {
         Self { levels: self.levels.iter().rev().cloned().collect() }
@@ -119,6 +136,19 @@ impl Order {
     /// next. A level whose turn comes after the deadline is not asked ([`crate::OutcomeKind::NotAsked`]). The
     /// steps come in the order of the plan. Services that the plan does not name are left
     /// alone; of several with one name, the first is meant.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{OnFailure, Order, Request, scripted::Scripted};
+    ///
+    /// let services = ["web", "db"].map(Scripted::new);
+    /// let order = Order::new([("web", vec!["db"]), ("db", vec![])]).unwrap();
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// for step in order.carry_out(&services, &Request::up(), deadline, OnFailure::Stop)? {
+    ///     println!("{}: {:?}", step.name, step.result);
+    /// }
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -83,6 +83,15 @@ impl Pending {
 
     /// Delivered and read, and the supervisor tells what becomes of it. The future is polled from
     /// any thread.
+    ///
+    /// ```
+    /// use svclient::{Pending, Told};
+    ///
+    /// async fn job_ended() -> Result<Told, svclient::Error> {
+    ///     Ok(Told::reached().with_change(true))
+    /// }
+    /// assert!(Pending::telling(job_ended()).tells());
+    /// ```
     pub fn telling(answer: impl Future<Output = Result<Told, Error>> + Send + 'static) -> Self {
         Self { is_read: true, answer: Some(Box::pin(answer)) }
     }
@@ -109,6 +118,14 @@ impl Pending {
     }
 
     /// Waits on this thread for what the supervisor says; `None` if `deadline` passes first.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use svclient::{Pending, Settled, Told};
+    ///
+    /// let mut pending = Pending::telling(std::future::ready(Ok(Told::reached())));
+    /// assert!(matches!(pending.settled_before(Instant::now()), Some(Settled::Told(Ok(_)))));
+    /// ```
     #[must_use]
     pub fn settled_before(&mut self, deadline: Instant) -> Option<Settled> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));

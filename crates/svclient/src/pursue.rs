@@ -30,6 +30,17 @@ use crate::{Bulk, Error, Supervised, WatchKey, supervised::ask_together};
 /// Asks every service and waits until each has reached the goal of the request, or cannot, or
 /// `deadline` has passed: [`Bulk::pursue`] with nothing set.
 ///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use svclient::{Request, pursue, scripted::Scripted};
+///
+/// let services = ["web", "db"].map(Scripted::new);
+/// let deadline = Instant::now() + Duration::from_secs(10);
+/// let outcomes = pursue(&services, &Request::up(), deadline)?;
+/// assert_eq!(outcomes.into_iter().flatten().filter(|it| it.is_reached()).count(), 2);
+/// # Ok::<(), svclient::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// As [`Bulk::pursue`].

@@ -38,6 +38,20 @@ const USUAL: [&str; 4] = ["/etc/service", "/var/service", "/service", "/run/serv
 
 impl ScanDir {
     /// A scan directory by its path; looks at nothing yet.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// # let scan_dir = tree.path();
+    /// use svclient::ScanDir;
+    ///
+    /// for service in ScanDir::new(scan_dir).services()? {
+    ///     println!("{} is {}", service.name(), service.status()?.state());
+    /// }
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
@@ -64,6 +78,20 @@ impl ScanDir {
 
     /// A service by its name in this directory; `web/log` is the logger of `web`.
     ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// # let scan_dir = tree.path();
+    /// use svclient::{ErrorKind, ScanDir};
+    ///
+    /// let scan_dir = ScanDir::new(scan_dir);
+    /// assert_eq!(scan_dir.service("web")?.name(), "web");
+    /// assert_eq!(scan_dir.service("mail").unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Service::open`].
@@ -73,6 +101,20 @@ impl ScanDir {
 
     /// Every service, sorted by name. Links are followed; hidden names and what is no directory
     /// are skipped, as every scanner does; a directory without `run` and `supervise` is no service.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// # let scan_dir = tree.path();
+    /// use svclient::ScanDir;
+    ///
+    /// let names: Vec<String> =
+    ///     ScanDir::new(scan_dir).services()?.iter().map(|it| it.name().to_string()).collect();
+    /// assert_eq!(names, ["web"]);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -60,6 +60,19 @@ impl Service {
     /// Opens a service directory and finds out whose it is. A directory that nobody has supervised
     /// yet is one too; its dialect shows once somebody does.
     ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{Service, State};
+    ///
+    /// let web = Service::open(&dir)?;
+    /// println!("{} is {}", web.name(), web.status()?.state());
+    /// # assert_eq!(web.status()?.state(), State::Unsupervised);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::WrongType`] for what is no directory, [`Error::NotAService`],
@@ -86,6 +99,18 @@ impl Service {
     }
 
     /// Opens a service directory and takes the caller's word for whose it is.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{Dialect, Service};
+    ///
+    /// let web = Service::with_dialect(&dir, Dialect::S6)?;
+    /// assert_eq!(web.dialect(), Some(Dialect::S6));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -124,12 +149,38 @@ impl Service {
     }
 
     /// The same service under the name that a user typed.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// let web = Service::open(&dir)?.named("site/web");
+    /// assert_eq!(web.name(), "site/web");
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn named(self, name: impl Into<OsString>) -> Self {
         Self { name: name.into(), ..self }
     }
 
     /// The same service, whose supervisor is of a known version. Some requests need to know it.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{Dialect, Intent, Op, Service, Supervised, Support};
+    ///
+    /// let web = Service::with_dialect(&dir, Dialect::S6)?;
+    /// assert_eq!(web.support(&Op::Reload.into()), Support::NotKnown);
+    /// let web = web.of_version("2.15.1".parse().unwrap());
+    /// assert_eq!(web.support(&Op::Reload.into()), Support::Yes);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn of_version(self, version: Version) -> Self {
         Self { version: Some(version), ..self }
@@ -159,6 +210,18 @@ impl Service {
     }
 
     /// Whose bytes it speaks; asks the directory again while that is not known.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// let web = Service::open(&dir)?;
+    /// assert_eq!(web.dialect(), None, "nobody has supervised it yet");
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
         self.dialect.or_else(|| detect::detect(&self.home))
@@ -214,6 +277,19 @@ impl Service {
 
     /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a
     /// script: its logger has no directory, and its status is [`Service::log_facts`].
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// std::fs::create_dir(dir.join("log")).unwrap();
+    /// let logger = Service::open(&dir)?.log().unwrap();
+    /// assert_eq!(logger.name(), "web/log");
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub fn log(&self) -> Option<Self> {
         let stat = node::stat(self.home.at(files::LOG)).ok().flatten()?;
@@ -230,6 +306,19 @@ impl Service {
 
     /// Looks at the service: asks whether it is supervised, reads its record, looks for a `down`
     /// file. Takes no lock and changes nothing.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{Normally, Service};
+    ///
+    /// std::fs::write(dir.join("down"), "").unwrap();
+    /// let status = Service::open(&dir)?.status()?;
+    /// assert_eq!((status.supervised(), status.normally()), (Some(false), Some(Normally::Down)));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -318,6 +407,17 @@ impl Service {
     /// asked, and a dead one leaves a record that looks alive. [`Service::status`] asks. `None` if
     /// there is no record yet.
     ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// assert_eq!(Service::open(&dir)?.record()?, None, "no supervisor has written one");
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Service::status`].
@@ -367,6 +467,19 @@ impl Service {
     ///
     /// Rust programs ignore SIGPIPE. A host that does not can be killed by it if the supervisor
     /// ends between the opening and the writing of its FIFO.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{ErrorKind, Op, Service};
+    ///
+    /// let error = Service::open(&dir)?.send(Op::Hup).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotSupervised);
+    /// assert!(error.hint().is_some());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -583,6 +696,12 @@ impl Service {
 }
 
 /// What a supervisor of this dialect is sent for a restart.
+///
+/// ```
+/// use svclient::{Dialect, Op, restart_ops};
+///
+/// assert_eq!(restart_ops(Dialect::Runit), [Op::Term, Op::Cont, Op::Up]);
+/// ```
 #[must_use]
 pub const fn restart_ops(dialect: Dialect) -> &'static [Op] {
     match dialect {

@@ -3,6 +3,12 @@
 use nix::sys::signal::Signal;
 
 /// The name of a signal, as in `SIGKILL`; `None` for real-time signals and what is no signal.
+///
+/// ```
+/// use svclient::signal_name;
+///
+/// assert_eq!(signal_name(15), Some("SIGTERM"));
+/// ```
 #[must_use]
 pub fn signal_name(number: u8) -> Option<&'static str> {
     Signal::try_from(i32::from(number)).ok().map(Signal::as_str)

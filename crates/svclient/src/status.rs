@@ -103,12 +103,26 @@ impl Status {
     }
 
     /// The same under another word, for what is no service: a target is `active`.
+    ///
+    /// ```
+    /// use svclient::{State, Status, UnixTime};
+    ///
+    /// let target = Status::down(UnixTime::now()).with_state(State::Active);
+    /// assert_eq!(target.state().to_string(), "active");
+    /// ```
     #[must_use]
     pub const fn with_state(self, state: State) -> Self {
         Self { state: Some(state), ..self }
     }
 
     /// The same, restarted so often by its supervisor.
+    ///
+    /// ```
+    /// use svclient::{Status, UnixTime};
+    ///
+    /// let status = Status::down(UnixTime::now()).with_restarts(3);
+    /// assert_eq!(status.restarts(), Some(3));
+    /// ```
     #[must_use]
     pub const fn with_restarts(self, restarts: u64) -> Self {
         Self { restarts: Some(restarts), ..self }
@@ -159,6 +173,16 @@ impl Status {
     }
 
     /// For how long its process has been there; `None` without one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use svclient::{Pid, Status, UnixTime};
+    ///
+    /// let since = UnixTime::now().saturating_sub(Duration::from_secs(90));
+    /// let up = Status::up(Pid::new(4711).unwrap(), since);
+    /// assert!(up.uptime() >= Some(Duration::from_secs(90)));
+    /// assert_eq!(Status::down(since).uptime(), None);
+    /// ```
     #[must_use]
     pub fn uptime(&self) -> Option<Duration> {
         self.pid()?;
@@ -184,6 +208,13 @@ impl Status {
     }
 
     /// How its last run ended; `None` where that is not told, or it has not ended yet.
+    ///
+    /// ```
+    /// use svclient::{Facts, LastExit, Phase, Status};
+    ///
+    /// let facts = Facts::new(Phase::Down).with_last_exit(LastExit::Exited { code: 1 });
+    /// assert_eq!(Status::of(facts).exit(), Some(LastExit::Exited { code: 1 }));
+    /// ```
     #[must_use]
     pub const fn exit(&self) -> Option<LastExit> {
         match self.facts() {
@@ -207,6 +238,12 @@ impl Status {
     }
 
     /// Whether a supervisor holds it; `None` where this user may not ask. Then the facts may be stale.
+    ///
+    /// ```
+    /// use svclient::Status;
+    ///
+    /// assert_eq!(Status::unsupervised().supervised(), Some(false));
+    /// ```
     #[must_use]
     pub const fn supervised(&self) -> Option<bool> {
         self.liveness.is_alive()

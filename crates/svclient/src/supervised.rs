@@ -17,6 +17,40 @@ use crate::{Error, Intent, Name, Oddities, Pending, Service, Status, Suite, Supp
 ///
 /// What it cannot be asked it refuses ([`crate::ErrorKind::Unsupported`]); it never does something
 /// similar instead.
+///
+/// ```
+/// use std::{task::Waker, time::Duration};
+/// use svclient::{
+///     Error, ErrorKind, Intent, Name, Pending, Status, Subscription, Suite, Supervised, Support, UnixTime,
+/// };
+///
+/// /// A service that is always down.
+/// struct Down;
+///
+/// impl Supervised for Down {
+///     fn name(&self) -> Name<'_> {
+///         Name::new("down")
+///     }
+///     fn suite(&self) -> Option<Suite> {
+///         Some(Suite::Own("mine"))
+///     }
+///     fn support(&self, _intent: &Intent) -> Support {
+///         Support::No
+///     }
+///     fn status(&self) -> Result<Status, Error> {
+///         Ok(Status::down(UnixTime::EPOCH))
+///     }
+///     fn request(&self, intent: &Intent) -> Result<Pending, Error> {
+///         let why = "it stays down";
+///         Err(Error::other(self.name(), format!("send {intent} to"), ErrorKind::Unsupported, why))
+///     }
+///     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+///         Ok(Subscription::every(Duration::from_secs(1)))
+///     }
+/// }
+///
+/// assert!(Down.request(&Intent::Up).is_err());
+/// ```
 pub trait Supervised: Send + Sync {
     /// What to call the service.
     fn name(&self) -> Name<'_>;

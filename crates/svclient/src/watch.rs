@@ -220,6 +220,16 @@ impl WatchSet {
 
     /// Adds a service; its snapshot is the next event about it.
     ///
+    /// ```
+    /// use svclient::{News, WatchSet, scripted::Scripted};
+    ///
+    /// let mut watch = WatchSet::new()?;
+    /// watch.add(Scripted::new("web"))?;
+    /// let event = watch.next_before(None)?.unwrap();
+    /// assert_eq!((event.name().to_string(), event.news), ("web".to_owned(), News::Snapshot));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in it
@@ -294,6 +304,16 @@ impl WatchSet {
     }
 
     /// Ends the watch of one service; events already queued for it are dropped.
+    ///
+    /// ```
+    /// use svclient::{WatchSet, scripted::Scripted};
+    ///
+    /// let mut watch = WatchSet::new()?;
+    /// let key = watch.add(Scripted::new("web"))?;
+    /// watch.remove(key);
+    /// assert!(watch.service(key).is_none() && watch.next_now()?.is_none());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     pub fn remove(&mut self, key: WatchKey) {
         self.forget(key);
         self.queue.retain(|queued| queued.key != key);
@@ -312,6 +332,23 @@ impl WatchSet {
     }
 
     /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Status, WatchSet, scripted::Scripted};
+    ///
+    /// let web = Scripted::new("web");
+    /// let mut watch = WatchSet::new()?;
+    /// watch.add(web.clone())?;
+    /// web.show(Status::unsupervised());
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// let mut words = Vec::new();
+    /// while let Some(event) = watch.next_before(Some(deadline))? {
+    ///     words.push(event.news.name());
+    /// }
+    /// assert_eq!(words, ["snapshot", "unsupervised"]);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -342,6 +379,13 @@ impl WatchSet {
     }
 
     /// The next event that is there already; never waits.
+    ///
+    /// ```
+    /// use svclient::WatchSet;
+    ///
+    /// assert!(WatchSet::new()?.next_now()?.is_none());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -180,6 +180,13 @@ causes! {
 
 impl Cause {
     /// The stable word for programs, as in the `why` of JSON.
+    ///
+    /// ```
+    /// use svproto::{Cause, LastExit};
+    ///
+    /// let cause = Cause::GivenUp { exit: LastExit::Exited { code: 1 } };
+    /// assert_eq!(cause.kind(), "given-up");
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         row(self).word

@@ -26,6 +26,14 @@ record_of_bytes! {
 
 impl DaemontoolsRecord {
     /// A record from its fields, for a program that supervises.
+    ///
+    /// ```
+    /// use svproto::{State, Tai64n, Want, daemontools::DaemontoolsRecord};
+    ///
+    /// let record = DaemontoolsRecord::new(Tai64n::default(), None, false, Want::Down);
+    /// assert_eq!(record.facts().state(), State::Down);
+    /// assert_eq!(record.as_bytes().len(), DaemontoolsRecord::LEN);
+    /// ```
     #[must_use]
     pub const fn new(since: Tai64n, pid: Option<Pid>, paused: bool, want: Want) -> Self {
         let mut bytes = [0; Self::LEN];

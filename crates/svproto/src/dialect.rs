@@ -36,6 +36,13 @@ impl Dialect {
     pub const ALL: [Self; 4] = [Self::Daemontools, Self::Encore, Self::Runit, Self::S6];
 
     /// The short name that options, messages and JSON use.
+    ///
+    /// ```
+    /// use svproto::Dialect;
+    ///
+    /// assert_eq!("s6".parse(), Ok(Dialect::S6));
+    /// assert_eq!(Dialect::Encore.to_string(), Dialect::Encore.name());
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,6 +82,15 @@ impl Dialect {
     /// always 0, and the one before it, which is 0 or 1 of runit, is more than that of a service that
     /// was started (`supervise.c` of daemontools-encore 1.11). So this knows services that run, and
     /// leaves all else to [`Evidence`].
+    ///
+    /// ```
+    /// use svproto::Dialect;
+    ///
+    /// let mut record = [0; 20];
+    /// record[19] = 1;
+    /// assert_eq!(Dialect::of_record(&record), Some(Dialect::Runit));
+    /// assert_eq!(Dialect::of_record(&[0; 18]), None, "daemontools and s6 2.0 share it");
+    /// ```
     #[must_use]
     pub const fn of_record(record: &[u8]) -> Option<Self> {
         match record {
@@ -145,6 +161,13 @@ impl Evidence {
     /// shared or says nothing (absent, empty, cut short).
     ///
     /// `None` may also mean "not yet": a starting `runsv` writes `status` before it makes `ok`.
+    ///
+    /// ```
+    /// use svproto::{Dialect, Evidence};
+    ///
+    /// let seen = Evidence { ok: true, status_len: Some(18), ..Evidence::default() };
+    /// assert_eq!(seen.dialect(), Some(Dialect::Daemontools));
+    /// ```
     #[must_use]
     pub const fn dialect(self) -> Option<Dialect> {
         let s6 = self.event || self.death_tally;

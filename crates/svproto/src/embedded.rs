@@ -101,6 +101,12 @@ impl Embedded {
     }
 
     /// Reads the file; `None` for what is none.
+    ///
+    /// ```
+    /// use svproto::embedded::Embedded;
+    ///
+    /// assert_eq!(Embedded::from_bytes(b"not what the supervisor writes"), None);
+    /// ```
     #[must_use]
     pub fn from_bytes(text: &[u8]) -> Option<Self> {
         let (first, mut rest) = cut(text, b'\n')?;

@@ -18,6 +18,13 @@ pub struct Pid(NonZeroU32);
 
 impl Pid {
     /// `None` for 0 and for what no process can have.
+    ///
+    /// ```
+    /// use svproto::Pid;
+    ///
+    /// assert_eq!(Pid::new(4711).map(Pid::get), Some(4711));
+    /// assert_eq!((Pid::new(0), Pid::new(u64::MAX)), (None, None));
+    /// ```
     #[must_use]
     pub const fn new(raw: u64) -> Option<Self> {
         if raw > i32::MAX as u64 {
@@ -185,6 +192,13 @@ pub enum Readiness {
 
 impl Readiness {
     /// Ready or not; `None` where that is not reported.
+    ///
+    /// ```
+    /// use svproto::Readiness;
+    ///
+    /// assert_eq!(Readiness::Awaited.is_ready(), Some(false));
+    /// assert_eq!(Readiness::NotReported.is_ready(), None);
+    /// ```
     #[must_use]
     pub const fn is_ready(self) -> Option<bool> {
         match self {
@@ -234,6 +248,13 @@ pub enum LastExit {
 impl LastExit {
     /// Takes apart what `wait(2)` gave the supervisor: low seven bits the signal, 0x80 the core
     /// dump, high byte the exit code.
+    ///
+    /// ```
+    /// use svproto::LastExit;
+    ///
+    /// assert_eq!(LastExit::from_wait_status(0x0100), LastExit::Exited { code: 1 });
+    /// assert_eq!(LastExit::from_wait_status(9), LastExit::Signaled { signal: 9, core: false });
+    /// ```
     #[must_use]
     pub const fn from_wait_status(raw: u16) -> Self {
         let [code, low] = raw.to_be_bytes();
@@ -269,6 +290,13 @@ impl Reading {
     }
 
     /// Whether a supervisor holds the directory.
+    ///
+    /// ```
+    /// use svproto::Reading;
+    ///
+    /// assert!(!Reading::Unsupervised.is_supervised());
+    /// assert!(Reading::NotYet.is_supervised());
+    /// ```
     #[must_use]
     pub const fn is_supervised(&self) -> bool {
         !matches!(self, Self::Unsupervised)
@@ -370,6 +398,12 @@ impl fmt::Display for State {
     }
 }
 
+/// ```
+/// use svproto::State;
+///
+/// assert_eq!("backoff".parse(), Ok(State::Backoff));
+/// assert_eq!("running".parse::<State>().unwrap_err().to_string(), "not the word for a state");
+/// ```
 impl core::str::FromStr for State {
     type Err = crate::UnknownWord;
 
@@ -379,6 +413,11 @@ impl core::str::FromStr for State {
     }
 }
 
+/// ```
+/// use svproto::Want;
+///
+/// assert_eq!("once".parse(), Ok(Want::Once));
+/// ```
 impl core::str::FromStr for Want {
     type Err = crate::UnknownWord;
 
@@ -476,6 +515,14 @@ impl Facts {
     /// service that was told to end is `stopping` even with that byte set. s6 writes the same
     /// record for "told to end" and for "this run is the last", so its services are `up` with want
     /// `down`: that is all that is known.
+    ///
+    /// ```
+    /// use svproto::{Facts, Phase, State, Want};
+    ///
+    /// let down = Facts::new(Phase::Down);
+    /// assert_eq!(down.state(), State::Down);
+    /// assert_eq!(down.with_want(Want::Up).state(), State::Backoff, "between two runs");
+    /// ```
     #[must_use]
     pub const fn state(&self) -> State {
         match self.phase {

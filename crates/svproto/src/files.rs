@@ -66,6 +66,13 @@ pub struct KnownFile {
 
 impl KnownFile {
     /// Whether the name means something to `dialect`.
+    ///
+    /// ```
+    /// use svproto::{Dialect, files};
+    ///
+    /// let of_s6 = files::TABLE.iter().filter(|file| file.is_of(Dialect::S6));
+    /// assert!(of_s6.into_iter().any(|file| file.path == files::NOTIFICATION_FD));
+    /// ```
     #[must_use]
     pub fn is_of(&self, dialect: Dialect) -> bool {
         self.dialects.get(dialect as usize).copied().unwrap_or(false)

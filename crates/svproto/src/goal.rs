@@ -213,6 +213,17 @@ impl Wish {
 
 impl Pursuit {
     /// A wait that starts from `baseline`, taken before `op` is sent; `None` to only look on.
+    ///
+    /// ```
+    /// use svproto::{Facts, Op, Phase, Pid, Reading, UnixTime, Want};
+    /// use svproto::goal::{Goal, Pursuit, Verdict};
+    ///
+    /// let down = Reading::Record(Facts::new(Phase::Down).with_want(Want::Down));
+    /// let up = Reading::Record(Facts::new(Phase::Up).with_want(Want::Up).with_pid(Pid::new(4711)));
+    /// let mut wait = Pursuit::new(Goal::Up, Some(Op::Up), down);
+    /// assert!(matches!(wait.observe(&down, UnixTime::EPOCH), Verdict::Pending { .. }));
+    /// assert_eq!(wait.observe(&up, UnixTime::EPOCH), Verdict::Reached);
+    /// ```
     #[must_use]
     pub const fn new(goal: Goal, op: Option<Op>, baseline: Reading) -> Self {
         Self {

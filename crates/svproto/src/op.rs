@@ -211,11 +211,25 @@ impl core::error::Error for Unsupported {}
 
 impl Op {
     /// Every operation, in the order of [`TABLE`].
+    ///
+    /// ```
+    /// use svproto::{Dialect, Op};
+    ///
+    /// let can = |op: &Op| op.control_bytes(Dialect::Encore, None).is_ok();
+    /// assert!(Op::all().any(|op| op == Op::Winch && can(&op)));
+    /// ```
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|row| row.op)
     }
 
     /// The word for it, as in `svctl up`.
+    ///
+    /// ```
+    /// use svproto::Op;
+    ///
+    /// assert_eq!("try-restart".parse(), Ok(Op::TryRestart));
+    /// assert_eq!(Op::Usr1.name(), "usr1");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().map_or("", |row| row.name)
@@ -224,6 +238,14 @@ impl Op {
     /// The bytes that ask for it, to be written in one go.
     ///
     /// `version` is that of the running supervisor, where known; most operations do not need it.
+    ///
+    /// ```
+    /// use svproto::{Dialect, Op};
+    ///
+    /// assert_eq!(Op::Up.control_bytes(Dialect::Runit, None), Ok(b"u".as_slice()));
+    /// // daemontools has no byte for SIGABRT, so there is nothing to send.
+    /// assert!(Op::Abort.control_bytes(Dialect::Daemontools, None).is_err());
+    /// ```
     ///
     /// # Errors
     ///
@@ -271,6 +293,13 @@ impl Op {
     /// The operation that one byte asks for: the other direction, for a program that supervises.
     ///
     /// `None` for bytes that `dialect` ignores. Operations of two bytes come as two.
+    ///
+    /// ```
+    /// use svproto::{Dialect, Op};
+    ///
+    /// assert_eq!(Op::from_control_byte(Dialect::Runit, b'd'), Some(Op::Down));
+    /// assert_eq!(Op::from_control_byte(Dialect::Runit, b'?'), None);
+    /// ```
     #[must_use]
     pub fn from_control_byte(dialect: Dialect, byte: u8) -> Option<Self> {
         let asks = |row: &&OpBytes| row.bytes.get(dialect as usize).copied() == Some(&[byte][..]);

@@ -44,6 +44,17 @@ impl Record {
     /// length are a record.
     // Taken apart into its callers, the bytes are stored in pieces and loaded again in others, which
     // the processor waits for: 14 ns for a status instead of 10.
+    /// ```
+    /// use svproto::{Dialect, Record, State};
+    ///
+    /// let bytes = *b"\x40\0\0\0\x6b\x03\x7e\x0d\x1b\x96\x47\x5c\xa7\x58\0\0\0u\0\x01";
+    /// let record = Record::from_bytes(Dialect::Runit, &bytes)?;
+    /// assert_eq!(record.facts().state(), State::Up);
+    /// assert_eq!(record.as_bytes(), bytes);
+    /// // s6 writes no record of 20 bytes.
+    /// assert!(Record::from_bytes(Dialect::S6, &bytes).is_err());
+    /// # Ok::<(), svproto::DecodeError>(())
+    /// ```
     #[inline(never)]
     pub fn from_bytes(dialect: Dialect, bytes: &[u8]) -> Result<Self, DecodeError> {
         match dialect {
@@ -76,6 +87,15 @@ impl Record {
     /// for 20, which are runit's where byte 19 says that something runs, encore's where byte 18 has
     /// a value that only encore knows, and else taken for encore's if they name a process and for
     /// runit's if not. [`Record::other_writer`] says where that is a guess.
+    ///
+    /// ```
+    /// use svproto::{Dialect, Record};
+    ///
+    /// let bytes = *b"\x40\0\0\0\x6b\x03\x7e\x0d\x1b\x96\x47\x5c\xa7\x58\0\0\0u\0\x01";
+    /// assert_eq!(Record::guess(&bytes)?.dialect(), Dialect::Runit);
+    /// assert!(Record::guess(b"none of them").is_err());
+    /// # Ok::<(), svproto::record::UnknownLength>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -197,6 +217,14 @@ impl Record {
     /// Whether a supervisor can have written this: a pid that exists, a stamp that a clock gives.
     ///
     /// A reader of files asks before it believes; [`Record::facts`] itself never fails.
+    ///
+    /// ```
+    /// use svproto::{Dialect, Record};
+    ///
+    /// let zeros = Record::from_bytes(Dialect::Runit, &[0; 20])?;
+    /// assert!(zeros.check().is_err(), "no supervisor writes this");
+    /// # Ok::<(), svproto::DecodeError>(())
+    /// ```
     ///
     /// # Errors
     ///

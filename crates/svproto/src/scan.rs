@@ -47,6 +47,13 @@ impl ScanOp {
     ];
 
     /// The byte that asks for it.
+    ///
+    /// ```
+    /// use svproto::scan::ScanOp;
+    ///
+    /// assert!(ScanOp::ALL.into_iter().all(|(op, byte)| op.byte() == byte));
+    /// assert_eq!(ScanOp::from_byte(0), None);
+    /// ```
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {

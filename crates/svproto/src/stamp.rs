@@ -32,6 +32,14 @@ pub const fn label(text: &[u8]) -> Option<Tai64n> {
 
 /// Takes the stamp off a line; `None` and the whole line where there is none. Labels are on `scale`:
 /// s6-log's count leap seconds.
+///
+/// ```
+/// use svproto::{Scale, stamp};
+///
+/// let (at, text) = stamp::split(b"@400000006b037e0d1b96475c hello", Scale::Fixed);
+/// assert_eq!(at.map(|at| at.secs()), Some(1_795_390_979));
+/// assert_eq!(text, b"hello");
+/// ```
 #[must_use]
 pub fn split(line: &[u8], scale: Scale) -> (Option<UnixTime>, &[u8]) {
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());

@@ -80,6 +80,13 @@ impl Tai64n {
     pub const LEN: usize = 12;
 
     /// Reads a label; this cannot fail.
+    ///
+    /// ```
+    /// use svproto::Tai64n;
+    ///
+    /// let label = Tai64n::from_bytes(*b"\x40\0\0\0\0\0\0\x0a\0\0\0\x01");
+    /// assert_eq!(label.to_string(), "@400000000000000a00000001");
+    /// ```
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         let [s0, s1, s2, s3, s4, s5, s6, s7, n0, n1, n2, n3] = bytes;
@@ -102,6 +109,14 @@ impl Tai64n {
     /// `None` for what is no moment: the reserved labels from 2^63 on, and 10^9 nanoseconds or
     /// more. The inserted leap second itself comes out as the second after it, which is what
     /// skalibs does.
+    ///
+    /// ```
+    /// use svproto::{Scale, Tai64n};
+    ///
+    /// let label = Tai64n { secs: (1 << 62) + 1_000_000_010, nanos: 0 };
+    /// assert_eq!(label.unix(Scale::Fixed).map(|time| time.secs()), Some(1_000_000_000));
+    /// assert_eq!(Tai64n { secs: u64::MAX, nanos: 0 }.unix(Scale::Fixed), None);
+    /// ```
     #[must_use]
     pub const fn unix(self, scale: Scale) -> Option<UnixTime> {
         if self.secs >= 1 << 63 {
@@ -118,6 +133,14 @@ impl Tai64n {
 
     /// The label that a writer on `scale` gives to `time`; `None` outside the labels' range
     /// (about 146 billion years either way).
+    ///
+    /// ```
+    /// use svproto::{Scale, Tai64n, UnixTime};
+    ///
+    /// let label = Tai64n::from_unix(UnixTime::EPOCH, Scale::Fixed).unwrap();
+    /// assert_eq!(label.to_string(), "@400000000000000a00000000");
+    /// assert_eq!(label.unix(Scale::Fixed), Some(UnixTime::EPOCH));
+    /// ```
     #[must_use]
     pub const fn from_unix(time: UnixTime, scale: Scale) -> Option<Self> {
         let leap = match scale {
@@ -200,6 +223,15 @@ impl UnixTime {
     }
 
     /// Time from here to `now`; zero if `now` is earlier, which a stepped clock can bring about.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use svproto::UnixTime;
+    ///
+    /// let (since, now) = (UnixTime::new(100, 0).unwrap(), UnixTime::new(103, 500_000_000).unwrap());
+    /// assert_eq!(since.elapsed(now), Duration::from_millis(3500));
+    /// assert_eq!(now.elapsed(since), Duration::ZERO, "the clock was stepped back");
+    /// ```
     #[must_use]
     pub const fn elapsed(self, now: Self) -> Duration {
         let Some(secs) = now.secs.checked_sub(self.secs) else {
@@ -216,6 +248,14 @@ impl UnixTime {
     }
 
     /// This moment plus `span`, or the last representable one.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use svproto::UnixTime;
+    ///
+    /// let soon = UnixTime::EPOCH.saturating_add(Duration::from_millis(1500));
+    /// assert_eq!((soon.secs(), soon.nanos()), (1, 500_000_000));
+    /// ```
     #[must_use]
     pub const fn saturating_add(self, span: Duration) -> Self {
         let last = Self { secs: i64::MAX, nanos: NANOS_PER_SEC - 1 };

@@ -60,6 +60,15 @@ impl Tracker {
     ///
     /// A supervisor without a record yet is not worth an event of its own: the record follows
     /// within milliseconds and is then the news.
+    ///
+    /// ```
+    /// use svproto::{Reading, track::{Change, Tracker}};
+    ///
+    /// let mut tracker = Tracker::new();
+    /// let mut tell = |reading| tracker.observe(reading).map(|event| event.change);
+    /// assert_eq!(tell(Reading::Unsupervised), Some(Change::Snapshot));
+    /// assert_eq!(tell(Reading::Unsupervised), None, "nothing new");
+    /// ```
     pub fn observe(&mut self, reading: Reading) -> Option<TrackerEvent> {
         let change = match (self.last, reading) {
             (None, _) => Change::Snapshot,

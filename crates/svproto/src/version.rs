@@ -59,6 +59,13 @@ impl fmt::Display for NoVersion {
 
 impl core::error::Error for NoVersion {}
 
+/// ```
+/// use svproto::Version;
+///
+/// let version: Version = "2.15.1".parse()?;
+/// assert!(version > "2.9".parse()?);
+/// # Ok::<(), svproto::version::NoVersion>(())
+/// ```
 impl FromStr for Version {
     type Err = NoVersion;
 

@@ -16,6 +16,12 @@ impl UnknownWord {
     }
 
     /// What it was to be the word for.
+    ///
+    /// ```
+    /// use svproto::Op;
+    ///
+    /// assert_eq!("reboot".parse::<Op>().unwrap_err().kind(), "request");
+    /// ```
     #[must_use]
     pub const fn kind(self) -> &'static str {
         self.kind

@@ -43,6 +43,12 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// The word for it, as in the `outcome` of `svctl --json`.
+    ///
+    /// ```
+    /// use svclient::OutcomeKind;
+    ///
+    /// assert_eq!(OutcomeKind::NotAsked.to_string(), "not-asked");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -129,6 +135,18 @@ impl Outcome {
     }
 
     /// Why the goal will not be reached, or why nothing was done.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Cause, Intent, Request, Told, scripted::{Script, Scripted}};
+    ///
+    /// let broken = Script::ignore().telling(Told::never(Cause::Dependency));
+    /// let web = Scripted::new("web").when(Intent::Up, broken);
+    /// let outcome = Request::up().pursue(&web, Instant::now() + Duration::from_secs(10))?;
+    /// assert_eq!(outcome.why(), Some(Cause::Dependency));
+    /// println!("{}: {outcome}", "web");
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub const fn why(&self) -> Option<Cause> {
         match self.end {
@@ -157,6 +175,17 @@ impl Outcome {
 
     /// Whether something has changed since before the request: another process, another wish.
     /// `None` where nothing was asked for, or that is not known.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Request, scripted::Scripted};
+    ///
+    /// let web = Scripted::new("web");
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// assert_eq!(Request::up().pursue(&web, deadline)?.changed(), Some(true));
+    /// assert_eq!(Request::up().pursue(&web, deadline)?.changed(), Some(false));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     #[must_use]
     pub const fn changed(&self) -> Option<bool> {
         self.changed

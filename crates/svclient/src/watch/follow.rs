@@ -44,6 +44,20 @@ impl WatchSet {
     /// ([`News::Added`]); those that vanish from it leave the set ([`News::Removed`]). What a name
     /// leads to counts: a link that is replaced is a service that goes and one that comes.
     ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// # let scan_dir = tree.path();
+    /// use svclient::{News, ScanDir, WatchSet};
+    ///
+    /// let mut watch = WatchSet::new()?;
+    /// watch.follow(ScanDir::new(scan_dir))?;
+    /// assert_eq!(watch.next_now()?.map(|event| event.news), Some(News::Snapshot));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be listed or

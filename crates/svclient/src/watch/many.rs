@@ -13,6 +13,15 @@ impl WatchSet {
     /// Adds services, as [`WatchSet::add`] does each; one result for each, in their order. Services
     /// with the same [`Supervised::group`] are subscribed to and then looked at together: 200 units of
     /// systemd in 20 ms instead of 150.
+    ///
+    /// ```
+    /// use svclient::{WatchSet, scripted::Scripted};
+    ///
+    /// let mut watch = WatchSet::new()?;
+    /// let keys = watch.add_all(["web", "db"].map(Scripted::new));
+    /// assert!(keys.iter().all(Result::is_ok));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     pub fn add_all<B: Supervised + 'static>(
         &mut self,
         services: impl IntoIterator<Item = B>,

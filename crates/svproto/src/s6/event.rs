@@ -38,6 +38,13 @@ pub enum S6Event {
 
 impl S6Event {
     /// Reads a letter; this cannot fail.
+    ///
+    /// ```
+    /// use svproto::s6::event::S6Event;
+    ///
+    /// assert_eq!(S6Event::from_byte(b'u'), S6Event::Up);
+    /// assert_eq!(S6Event::Failed.to_byte(), b'O');
+    /// ```
     #[must_use]
     pub const fn from_byte(letter: u8) -> Self {
         match letter {

@@ -66,6 +66,14 @@ pub struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     /// Reads the bytes of a file.
+    ///
+    /// ```
+    /// use svproto::{LastExit, s6::tally::{Death, Tally}, Tai64n};
+    ///
+    /// let death = Death::new(Tai64n::default(), 1, 0);
+    /// let exits: Vec<LastExit> = Tally::new(death.as_bytes()).map(|death| death.exit()).collect();
+    /// assert_eq!(exits, [LastExit::Exited { code: 1 }]);
+    /// ```
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
