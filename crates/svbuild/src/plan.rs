@@ -104,6 +104,14 @@ impl fmt::Debug for File {
 
 impl Plan {
     /// Adds a unit, or puts it in the place of one of that name.
+    ///
+    /// ```
+    /// use svbuild::plan::{File, Plan, Unit};
+    ///
+    /// let file = File::new(0o644, "[Unit]\n");
+    /// let plan = Plan::default().with("web.service", Unit::File(file));
+    /// assert_eq!(plan.units.len(), 1);
+    /// ```
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, unit: Unit) -> Self {
         self.units.insert(name.into(), unit);
@@ -111,6 +119,12 @@ impl Plan {
     }
 
     /// Adds a unit that is to be gone. What was not written by a plan stays.
+    ///
+    /// ```
+    /// use svbuild::Plan;
+    ///
+    /// assert_eq!(Plan::default().without("old").removals, ["old"]);
+    /// ```
     #[must_use]
     pub fn without(mut self, name: impl Into<String>) -> Self {
         self.removals.push(name.into());

@@ -80,6 +80,16 @@ pub enum Lossy {
 impl Definitions {
     /// Renders every service. Nothing is read or written.
     ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// let plan = definitions.render(Target::Runit, Options::new())?;
+    /// print!("{plan}"); // every file, as it will be
+    /// # assert!(plan.units.contains_key("web"));
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Invalid`] for what [`Definitions::check`] finds, [`Error::Gaps`] for everything that
@@ -89,6 +99,15 @@ impl Definitions {
     }
 
     /// Renders one service. The others are checked and not rendered.
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// let plan = definitions.render_one("web", Target::Runit, Options::new())?;
+    /// assert!(plan.units.contains_key("web"));
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -485,6 +485,13 @@ impl<N: Into<String>> FromIterator<(N, Service)> for Definitions {
 
 impl Definitions {
     /// Adds a service.
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Service};
+    ///
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// assert!(definitions.check().is_empty());
+    /// ```
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, service: Service) -> Self {
         self.service.insert(name.into(), service);

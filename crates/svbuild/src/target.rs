@@ -79,6 +79,12 @@ impl From<Dialect> for Target {
 #[error("not a target; known are {}", Target::ALL.map(Target::name).join(", "))]
 pub struct UnknownTarget;
 
+/// ```
+/// use svbuild::Target;
+///
+/// assert_eq!("s6".parse(), Ok(Target::S6));
+/// assert!("upstart".parse::<Target>().is_err());
+/// ```
 impl FromStr for Target {
     type Err = UnknownTarget;
 

@@ -73,6 +73,19 @@ impl Plan {
     /// What somebody else changed is overwritten; [`Plan::begin`] and [`Plan::diff`] tell beforehand.
     /// Everything that is made belongs to the caller.
     ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path();
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// let plan = definitions.render(Target::S6, Options::new())?;
+    /// plan.write(dir)?;
+    /// assert!(dir.join("web/run").exists());
+    /// assert!(plan.diff(dir)?.is_empty(), "a second write changes nothing");
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Untrusted`] where somebody less privileged than the caller may write in `dir`, in a service

@@ -12,6 +12,7 @@
 //! | follow any number of services            | [`WatchSet`]                                   |
 //! | read what services have logged           | [`Logs`]                                       |
 //! | use a supervisor of your own in all that | [`Supervised`]                                    |
+//! | test a program without any supervisor    | [`scripted`]                                   |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //! | make service directories and units       | `build` (feature `build`)                      |
 //! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |

@@ -46,7 +46,7 @@ impl Teller {
                 serde_json::to_string(&json::Skipped { service: None, skipped }).unwrap_or_default()
             };
             self.out.say(io::stdout, &line, skipped);
-        } else if let Some(error) = error_of(&event.what) {
+        } else if let Some(error) = error_of(&event.kind) {
             let hint = error.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
             self.say(&format!("svctl: {}{hint}", in_full(error)));
         } else if self.verbose {
@@ -125,15 +125,15 @@ impl Line {
             path: absolute(&event.dir),
             part: part(event.part),
             at: time(event.at),
-            event: event.what.name(),
+            event: event.kind.name(),
             pid: None,
             signal: None,
             exit: None,
             delay: None,
             crashes: None,
-            error: error_of(&event.what).map(|error| in_full(error)),
+            error: error_of(&event.kind).map(|error| in_full(error)),
         };
-        match &event.what {
+        match &event.kind {
             EventKind::Started { pid }
             | EventKind::Ready { pid }
             | EventKind::Overdue { pid }
@@ -177,7 +177,7 @@ fn words(event: &ServiceEvent) -> String {
     let typed = event.dir.to_string_lossy();
     let name = name::shown(&name_of(&typed, &event.dir), Some(&event.dir));
     let part = if event.part == Part::Log { "/log" } else { "" };
-    let what = match &event.what {
+    let what = match &event.kind {
         EventKind::Started { pid } => format!("started, pid {pid}"),
         EventKind::Ready { pid } => format!("ready, pid {pid}"),
         EventKind::Stopping { pid, signal } => format!("{signal} sent to {pid}"),

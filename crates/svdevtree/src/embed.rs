@@ -109,6 +109,16 @@ enum Token {
 impl Supervisor {
     /// A supervisor of nothing.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use svdevtree::{Options, Supervisor};
+    ///
+    /// let mut supervisor = Supervisor::new(Options::new())?;
+    /// supervisor.turn(Some(Duration::ZERO))?;
+    /// assert_eq!(supervisor.services().count(), 0);
+    /// # Ok::<(), svdevtree::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::System`] if there is no descriptor left.

@@ -17,7 +17,7 @@
 //! use svdevtree::{Options, ServiceOptions, Supervisor};
 //!
 //! let mut supervisor = Supervisor::new(Options::new().observer(|event| {
-//!     println!("{} {}", event.dir.display(), event.what.name());
+//!     println!("{} {}", event.dir.display(), event.kind.name());
 //! }))?;
 //! supervisor.add("service/web", ServiceOptions::new())?;
 //! let handle = supervisor.handle();

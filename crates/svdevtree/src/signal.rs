@@ -34,6 +34,13 @@ impl Signal {
 }
 
 /// `15`, `TERM`, `sigterm` and `SIGTERM` are the same, as in s6's `down-signal`.
+///
+/// ```
+/// use svdevtree::Signal;
+///
+/// assert_eq!("SIGTERM".parse(), Ok(Signal::TERM));
+/// assert_eq!(Signal::HUP.to_string(), "SIGHUP");
+/// ```
 impl FromStr for Signal {
     type Err = UnknownSignal;
 

@@ -49,6 +49,15 @@ const PATH_PREFIX: &str = "/org/freedesktop/systemd1/unit/";
 impl UnitName {
     /// Takes a whole name, or completes one that has no ending: `web` is `web.service`.
     ///
+    /// ```
+    /// use svsystemd::UnitName;
+    ///
+    /// let name = UnitName::new("getty@tty1.service")?;
+    /// assert_eq!((name.kind(), name.instance()), ("service", Some("tty1")));
+    /// assert_eq!(UnitName::new("web")?.as_str(), "web.service");
+    /// # Ok::<(), svsystemd::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::BadName`] for what systemd would not take: no such character is ever escaped
@@ -122,6 +131,14 @@ impl UnitName {
     }
 
     /// The template of an instance, and a template itself.
+    ///
+    /// ```
+    /// use svsystemd::UnitName;
+    ///
+    /// let name = UnitName::new("getty@tty1.service")?;
+    /// assert!(name.template().is_some_and(|it| it.is_template()));
+    /// # Ok::<(), svsystemd::Error>(())
+    /// ```
     #[must_use]
     pub fn template(&self) -> Option<Self> {
         let (name, _) = self.prefix().split_once('@')?;
@@ -129,6 +146,14 @@ impl UnitName {
     }
 
     /// The instance of this template for any text, which is escaped.
+    ///
+    /// ```
+    /// use svsystemd::UnitName;
+    ///
+    /// let template = UnitName::new("getty@.service")?;
+    /// assert_eq!(template.instantiate("tty1")?.as_str(), "getty@tty1.service");
+    /// # Ok::<(), svsystemd::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -187,6 +212,13 @@ impl std::str::FromStr for UnitName {
 }
 
 /// Any text as a part of a name.
+///
+/// ```
+/// use svsystemd::{escape, unescape};
+///
+/// assert_eq!(escape("my site"), r"my\x20site");
+/// assert_eq!(unescape(r"my\x20site").as_deref(), Some("my site"));
+/// ```
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -205,6 +237,12 @@ pub fn escape(text: &str) -> String {
 
 /// A path as a part of a name, as `systemd-escape --path` makes it: without the `/` in front, at the
 /// end and one after the other; the root is `-`. `None` for a path with `..`, and for none at all.
+///
+/// ```
+/// use svsystemd::escape_path;
+///
+/// assert_eq!(escape_path("/var/lib").as_deref(), Some("var-lib"));
+/// ```
 #[must_use]
 pub fn escape_path(path: &str) -> Option<String> {
     if path.is_empty() {

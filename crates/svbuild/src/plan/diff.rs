@@ -74,6 +74,19 @@ impl Plan {
     /// write either is not looked at. Where a write did not come to its end, this is what it left to be
     /// seen, which the next one ends.
     ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path();
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// let plan = definitions.render(Target::S6, Options::new())?;
+    /// for change in &plan.diff(dir)?.changes {
+    ///     println!("{}", change.path.display());
+    /// }
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Untrusted`] as [`Plan::write`]; [`Error::WrongType`] where a file or a link has the place

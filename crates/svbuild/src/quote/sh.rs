@@ -7,6 +7,12 @@ use super::Unquotable;
 
 /// Quotes a word.
 ///
+/// ```
+/// use svbuild::quote::sh;
+///
+/// assert_eq!(sh::quote(b"it's").unwrap(), b"\"it's\"");
+/// ```
+///
 /// # Errors
 ///
 /// [`Unquotable::Nul`].

@@ -9,6 +9,12 @@ use super::Unquotable;
 
 /// An argument of a command line, also the empty one.
 ///
+/// ```
+/// use svbuild::quote::systemd;
+///
+/// assert_eq!(systemd::argument(b"100%").unwrap(), "\"100%%\"");
+/// ```
+///
 /// # Errors
 ///
 /// [`Unquotable::Nul`].

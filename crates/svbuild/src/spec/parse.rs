@@ -78,6 +78,16 @@ impl std::error::Error for Findings {}
 impl Definitions {
     /// Reads a file in TOML 1.1.
     ///
+    /// ```
+    /// use svbuild::Definitions;
+    ///
+    /// let definitions = Definitions::from_toml("[service.web]\nexec = [\"server\", \"--port\", \"80\"]\n")?;
+    /// assert!(definitions.check().is_empty());
+    /// let wrong = Definitions::from_toml("[service.web]\nexecc = [\"server\"]\n").unwrap_err();
+    /// assert!(wrong.to_string().contains("exec"), "the nearest key is named");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Findings`]: a line that is no TOML; every unknown key, with the nearest that is known; a

@@ -83,6 +83,11 @@ impl<'de> Deserialize<'de> for Word {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(pub u64);
 
+/// ```
+/// use svbuild::spec::Size;
+///
+/// assert_eq!("64M".parse::<Size>().unwrap(), Size(64 << 20));
+/// ```
 impl FromStr for Size {
     type Err = BadValue;
 
@@ -178,6 +183,12 @@ shown!(Size);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub Duration);
 
+/// ```
+/// use std::time::Duration;
+/// use svbuild::spec::Time;
+///
+/// assert_eq!("90s".parse::<Time>().unwrap(), Time(Duration::from_secs(90)));
+/// ```
 impl FromStr for Time {
     type Err = BadValue;
 

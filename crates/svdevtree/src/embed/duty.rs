@@ -63,11 +63,11 @@ impl Office {
         service: Option<ServiceId>,
         dir: &Arc<Path>,
         part: Part,
-        what: EventKind,
+        kind: EventKind,
     ) {
         if self.options.observer.is_some() {
             let at = SystemTime::now();
-            self.untold.push(ServiceEvent { service, dir: Arc::clone(dir), part, at, what });
+            self.untold.push(ServiceEvent { service, dir: Arc::clone(dir), part, at, kind });
         }
     }
 }

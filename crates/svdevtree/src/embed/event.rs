@@ -23,8 +23,8 @@ pub struct ServiceEvent {
     pub part: Part,
     /// When.
     pub at: SystemTime,
-    /// What.
-    pub what: EventKind,
+    /// What happened.
+    pub kind: EventKind,
 }
 
 /// What happened.
@@ -149,6 +149,12 @@ impl Exit {
     }
 
     /// In the terms shared by all suites.
+    ///
+    /// ```
+    /// use svdevtree::Exit;
+    ///
+    /// assert_eq!(Exit::Code(1).to_string(), "exited with 1");
+    /// ```
     #[must_use]
     pub const fn last_exit(self) -> LastExit {
         LastExit::from_wait_status(match self {

@@ -167,6 +167,17 @@ impl Options {
     /// Called for every event, in order, on the supervisor's thread. It must not wait for that thread.
     ///
     /// A channel does: `.observer(move |event| { let _ = sender.send(event.clone()); })`.
+    ///
+    /// ```
+    /// use svdevtree::{EventKind, Options};
+    ///
+    /// let options = Options::new().observer(|event| {
+    ///     if let EventKind::Exited { exit } = event.kind {
+    ///         eprintln!("{}: {exit}", event.dir.display());
+    ///     }
+    /// });
+    /// # drop(options);
+    /// ```
     pub fn observer(mut self, observer: impl FnMut(&ServiceEvent) + Send + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self

@@ -32,6 +32,14 @@ pub struct Port {
 impl Port {
     /// Reserves a free port.
     ///
+    /// ```
+    /// use svdevtree::testkit::Port;
+    ///
+    /// let (one, two) = (Port::reserve()?, Port::reserve()?);
+    /// assert_ne!(one.number(), two.number());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// There is none, or no descriptor.

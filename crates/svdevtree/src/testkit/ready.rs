@@ -42,6 +42,12 @@ impl ReadyWhen {
     }
 
     /// By a connection to this port of 127.0.0.1.
+    ///
+    /// ```
+    /// use svdevtree::testkit::ReadyWhen;
+    ///
+    /// assert_eq!(ReadyWhen::tcp(80).to_string(), "a connection to 127.0.0.1:80");
+    /// ```
     #[must_use]
     pub fn tcp(port: u16) -> Self {
         Self::Tcp((Ipv4Addr::LOCALHOST, port).into())

@@ -26,6 +26,13 @@ pub struct Spec {
 impl Spec {
     /// A service of this name and the words that run it, as [`Definition::new`]; ready when it has a
     /// process.
+    ///
+    /// ```
+    /// use svdevtree::testkit::{ReadyWhen, Spec};
+    ///
+    /// let spec = Spec::new("web", ["server", "--port", "8080"]).ready(ReadyWhen::tcp(8080));
+    /// assert_eq!(spec.name(), "web");
+    /// ```
     pub fn new<Word: Into<OsString>>(
         name: impl Into<String>,
         argv: impl IntoIterator<Item = Word>,

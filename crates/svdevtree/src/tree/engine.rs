@@ -58,6 +58,12 @@ impl Engine {
     }
 
     /// Whether its program is on `PATH`.
+    ///
+    /// ```
+    /// use svdevtree::Engine;
+    ///
+    /// assert!(Engine::Embedded.is_installed(), "it comes with the crate");
+    /// ```
     #[must_use]
     pub fn is_installed(self) -> bool {
         let Some(program) = self.program() else { return true };
@@ -136,7 +142,7 @@ pub(super) const fn end_with_parent(_: Signal) {}
 fn tell(event: &ServiceEvent) {
     let name = event.dir.file_name().unwrap_or_default().to_string_lossy();
     let part = if event.part == Part::Log { "/log" } else { "" };
-    let details = match &event.what {
+    let details = match &event.kind {
         EventKind::Started { pid } | EventKind::Ready { pid } | EventKind::Stopping { pid, .. } => {
             format!(" {pid}")
         }
@@ -150,7 +156,7 @@ fn tell(event: &ServiceEvent) {
         }
         _ => String::new(),
     };
-    say(&format!("{name}{part} {}{details}", event.what.name()));
+    say(&format!("{name}{part} {}{details}", event.kind.name()));
 }
 
 /// A line for the engine's log, which is its standard error.

@@ -86,7 +86,7 @@ fn an_option_wins_over_a_file_and_a_bad_file_counts_as_none() {
     let id = running.add(&web, ServiceOptions::new().notification_fd(5));
     running.named("ready");
     running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
-    let signal = running.event(|event| match event.what {
+    let signal = running.event(|event| match event.kind {
         EventKind::Stopping { signal, .. } => Some(signal),
         _ => None,
     });
@@ -124,7 +124,7 @@ fn a_stop_signal_is_for_down_and_not_for_term() {
     for (op, code) in [(Op::Term, 4), (Op::Down, 3)] {
         running.named("ready");
         running.handle.ask(id, svdevtree::Part::Main, op).unwrap();
-        let exit = running.event(|event| match event.what {
+        let exit = running.event(|event| match event.kind {
             EventKind::Exited { exit } => Some(exit),
             _ => None,
         });
@@ -172,7 +172,7 @@ fn delays_of_a_crash_loop_grow_and_are_published() {
     let options = ServiceOptions::new().longest_delay(Duration::from_secs(1000));
     let id = running.add(&web, options);
     for (count, seconds) in [(1, 1), (2, 2)] {
-        let backoff = running.event(|event| match event.what {
+        let backoff = running.event(|event| match event.kind {
             EventKind::Backoff { delay, crashes } => Some((crashes, delay)),
             _ => None,
         });

@@ -51,7 +51,7 @@ fn is_right_again(place: &Path, fill: fn(&Path) -> Option<File>, empty: fn(&Path
     fs::write(&run, "#!/bin/sh\nexec sleep 1000000\n").unwrap();
     fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let (sender, events) = std::sync::mpsc::channel();
-    let options = Options::new().observer(move |event| drop(sender.send(event.what.clone())));
+    let options = Options::new().observer(move |event| drop(sender.send(event.kind.clone())));
     let mut supervisor = Supervisor::new(options).unwrap();
     let id = supervisor.add(&dir, ServiceOptions::new()).unwrap();
     let service = Service::open(&dir).unwrap();

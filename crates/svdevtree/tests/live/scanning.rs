@@ -173,7 +173,7 @@ fn what_another_supervisor_holds_is_refused_and_taken_on_later() {
     holder.started();
     scanned.link("one", &one);
     let running = scanned.follow();
-    let error = running.event(|event| match &event.what {
+    let error = running.event(|event| match &event.kind {
         EventKind::Refused { error } => Some(error.kind()),
         _ => None,
     });

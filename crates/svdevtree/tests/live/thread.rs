@@ -53,7 +53,7 @@ impl Running {
             match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(event) => match found(&event) {
                     Some(found) => return found,
-                    None => seen.push(event.what),
+                    None => seen.push(event.kind),
                 },
                 Err(why) => panic!("not seen, {why}; seen {seen:?}"),
             }
@@ -63,7 +63,7 @@ impl Running {
     /// The pid of the next start of a service.
     #[track_caller]
     pub fn started(&self) -> u32 {
-        self.event(|event| match event.what {
+        self.event(|event| match event.kind {
             EventKind::Started { pid } if event.part == Part::Main => Some(pid),
             _ => None,
         })
@@ -71,7 +71,7 @@ impl Running {
 
     #[track_caller]
     pub fn named(&self, name: &str) -> ServiceEvent {
-        self.event(|event| (event.what.name() == name).then(|| event.clone()))
+        self.event(|event| (event.kind.name() == name).then(|| event.clone()))
     }
 
     /// For services that would not end by themselves.
@@ -111,7 +111,7 @@ fn a_service_is_started_told_about_and_stopped() {
     let pid = running.started();
     assert_eq!(web.pid(), Some(signed(pid)));
     running.handle.ask(id, Part::Main, Op::Down).unwrap();
-    let exit = running.event(|event| match event.what {
+    let exit = running.event(|event| match event.kind {
         EventKind::Exited { exit } => Some(exit),
         _ => None,
     });
@@ -365,7 +365,7 @@ fn who_is_told_of_a_start_finds_all_files_saying_so() {
     let (sender, told) = mpsc::channel();
     let supervise = web.0.join("supervise");
     let options = Options::new().observer(move |event| {
-        if let EventKind::Started { pid } = event.what {
+        if let EventKind::Started { pid } = event.kind {
             let read = |name| fs::read_to_string(supervise.join(name)).unwrap_or_default();
             let _ended = sender.send((pid, read("pid"), read("stat")));
         }
