@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use svproto::{DecodeError, Unsupported, files, op::Refusal};
+use svproto::{DecodeError, Reading, Unsupported, files, op::Refusal};
 use svtrust::Distrust;
 
-use crate::{Intent, node};
+use crate::{Intent, Service, node};
 
 /// Why an operation on a service failed.
 ///
@@ -325,6 +325,11 @@ impl Error {
             }
             Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
             Self::Malformed { source, .. } => Some(source.hint().into()),
+            Self::NotSupervised { dir, .. } if is_logger_that_came_late(dir) => Some(
+                "the supervisor of the service started before `log` was there: end it, and let the \
+                 scanner start it again, or disable and enable the service"
+                    .into(),
+            ),
             Self::NotSupervised { .. } => Some(
                 "start a supervisor there, or link the directory into the scan directory".into(),
             ),
@@ -430,6 +435,13 @@ impl Error {
             None => Self::Denied { doing, needed, on: path.clone(), path, source },
         }
     }
+}
+
+/// Whether a logger has no supervisor, and its service has one: scanners and `runsv` look for `log` once.
+fn is_logger_that_came_late(dir: &Path) -> bool {
+    let service = dir.parent().filter(|_| dir.ends_with(files::LOG)).map(Service::open);
+    let seen = service.and_then(|service| service.ok()?.status().ok());
+    seen.is_some_and(|seen| seen.reading != Reading::Unsupervised)
 }
 
 /// The limit on watching, if it was met. Where no file is written, ENOSPC means nothing else.

@@ -74,7 +74,9 @@ pub use check::CheckRule;
 pub use error::{Error, ErrorKind};
 pub use intent::{Intent, Support};
 pub use liveness::Liveness;
-pub use logs::{From as LogFrom, LogDir, LogItem, LogKey, LogLine, Logs};
+pub use logs::{
+    FoundLogs, From as LogFrom, LogDir, LogItem, LogKey, LogLine, LogNote, LogSearch, Logs,
+};
 pub use name::Name;
 pub use odd::{CrashLoop, Oddities};
 pub use open::{is_path, open};

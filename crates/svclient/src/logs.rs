@@ -6,9 +6,11 @@
 //! end, and goes on with the next.
 
 mod find;
+mod packed;
 mod tail;
 
 use std::{
+    ffi::{OsStr, OsString},
     fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
@@ -21,6 +23,7 @@ use nix::{
 };
 use svproto::{Scale, UnixTime};
 
+pub use self::find::{FoundLogs, LogNote, LogSearch};
 use self::tail::Tail;
 use crate::{
     Error,
@@ -33,6 +36,8 @@ use crate::{
 pub struct LogDir {
     path: PathBuf,
     scale: Option<Scale>,
+    zone: Option<OsString>,
+    selects: bool,
 }
 
 impl LogDir {
@@ -46,8 +51,10 @@ impl LogDir {
     pub fn new(path: impl Into<PathBuf>, scale: Scale) -> Result<Self, Error> {
         let path = path.into();
         match node::stat(&path.join(CURRENT))? {
-            Some(_) => Ok(Self { path, scale: Some(scale) }),
-            None if Self::is_at(&path) => Ok(Self { path, scale: Some(scale) }),
+            Some(_) => Ok(Self { path, scale: Some(scale), zone: None, selects: false }),
+            None if Self::is_at(&path) => {
+                Ok(Self { path, scale: Some(scale), zone: None, selects: false })
+            }
             None => Err(Error::NotFound { path: path.join(CURRENT) }),
         }
     }
@@ -93,6 +100,34 @@ impl LogDir {
     #[must_use]
     pub fn scale(&self) -> Option<Scale> {
         self.scale
+    }
+
+    /// `TZ` of its logger, where that was found: `s6-log T` writes local time. `None` is the time zone
+    /// of the system, as a rule.
+    #[must_use]
+    pub fn zone(&self) -> Option<&OsStr> {
+        self.zone.as_deref()
+    }
+
+    /// Whether its logger writes only some of the lines there, as far as that was found.
+    #[must_use]
+    pub fn selects(&self) -> bool {
+        self.selects
+    }
+
+    /// Whether its lines have stamps, by the last of them; `None` for an empty log.
+    #[must_use]
+    pub fn has_stamps(&self) -> Option<bool> {
+        tail::has_stamps(&self.path)
+    }
+}
+
+/// Turns what the clock on a logger's wall showed into moments.
+struct WallClock(Box<dyn Fn(UnixTime) -> Option<UnixTime> + Send + Sync>);
+
+impl WallClock {
+    fn moment(&self, shown: UnixTime) -> Option<UnixTime> {
+        (self.0)(shown)
     }
 }
 
@@ -146,8 +181,11 @@ pub enum LogItem {
         /// At least so many bytes of it were left out.
         left_out: u64,
     },
-    /// A file that cannot be read as lines: a processor has made something else of it.
+    /// A file that cannot be read as lines: a processor has made something else of it. Of gzip and
+    /// zstd, lines are read with the feature `packed`.
     NotText(PathBuf),
+    /// A packed file is damaged, or longer than 4 GiB: lines may be missing after the one before.
+    Damaged(PathBuf),
     /// The logger has removed files; lines that were not read may have been in them.
     Lost,
 }
@@ -196,10 +234,42 @@ impl Logs {
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if it cannot be listed, watched or
     /// read.
     pub fn add(&mut self, log: &LogDir, from: From) -> Result<LogKey, Error> {
+        self.add_with(log, from, None)
+    }
+
+    /// As [`Logs::add`], of a log whose lines may have stamps in local time, as `s6-log T` writes them:
+    /// `moment` makes a moment of what the clock on the wall showed, which it gets as if that were in
+    /// UTC. [`LogDir::zone`] says which time zone that is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Logs::add`].
+    pub fn add_in_zone(
+        &mut self,
+        log: &LogDir,
+        from: From,
+        moment: impl Fn(UnixTime) -> Option<UnixTime> + Send + Sync + 'static,
+    ) -> Result<LogKey, Error> {
+        self.add_with(log, from, Some(WallClock(Box::new(moment))))
+    }
+
+    /// How many lines of a log were left out by [`From::Time`] because nobody says when they were
+    /// written.
+    #[must_use]
+    pub fn without_time(&self, key: LogKey) -> u64 {
+        self.tails.get(key.0).map_or(0, |(_, tail)| tail.without_time())
+    }
+
+    fn add_with(
+        &mut self,
+        log: &LogDir,
+        from: From,
+        clock: Option<WallClock>,
+    ) -> Result<LogKey, Error> {
         // Armed before it is listed.
         let dir = Dir::Log(log.path.clone());
         let id = self.changes.watch(&dir).map_err(|source| Error::unwatched(&log.path, source))?;
-        let tail = Tail::open(log, from)?;
+        let tail = Tail::open(log, from, clock)?;
         self.tails.push((id, tail));
         Ok(LogKey(self.tails.len() - 1))
     }

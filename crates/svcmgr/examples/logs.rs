@@ -13,10 +13,14 @@ fn main() -> Result<(), Error> {
     let mut logs = Logs::new()?;
     let mut names = Vec::new();
     for service in ScanDir::new(dir).services()? {
-        // Where a logger writes is on its command line, and in no file.
-        for log in service.logs() {
-            logs.add(&log, LogFrom::Start)?;
+        let found = service.logs();
+        for log in found.dirs() {
+            logs.add(log, LogFrom::Start)?;
             names.push(service.name().to_string());
+        }
+        // Why there is none: it has no logger, or one that writes to syslog.
+        for note in found.notes() {
+            eprintln!("{}: {note}", service.name());
         }
     }
     for _ in 0..count {

@@ -390,8 +390,8 @@ pub(crate) struct Logs {
     /// Go on with what is written from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only the last so many lines
-    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = parse_count, conflicts_with = "since")]
+    /// Only the last so many lines, of all services together
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = parse_count)]
     pub(crate) lines: Option<usize>,
     /// Only from then on: 10m ago, or a moment as 2026-11-22T23:34:43Z
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]

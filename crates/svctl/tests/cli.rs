@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "live/schema.rs"]
 mod schema;
 #[path = "live/svctl.rs"]
@@ -500,86 +502,6 @@ fn a_reader_that_leaves_is_no_failure() {
     let mut child = command.arg(tree.path()).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(102));
-}
-
-/// A log as svlogd leaves it.
-fn log(tree: &TempDir, name: &str, lines: &[u8]) -> std::path::PathBuf {
-    let dir = tree.path().join(name);
-    fs::create_dir(&dir).unwrap();
-    fs::write(dir.join("current"), lines).unwrap();
-    dir
-}
-
-#[test]
-fn logs_are_merged_by_time_and_cut_to_what_was_asked_for() {
-    let tree = tempfile::tempdir().unwrap();
-    let one =
-        log(&tree, "one", b"2026-11-22_10:00:00.00000 first\n2026-11-22_10:00:20.50000 third\n");
-    let two = log(&tree, "two", b"2026-11-22_10:00:10.00000 second\n  and more\n\x1b[31m\xff\n");
-    let logs = |args: &[&str]| {
-        let dirs = [one.as_os_str(), two.as_os_str()];
-        run(["logs", "--utc"].iter().chain(args).map(AsRef::as_ref).chain(dirs))
-    };
-    let all = command(["logs", "--utc"]).args([&one, &two]).output().unwrap();
-    let (one_name, two_name) = (one.display(), two.display());
-    let mut expected = format!(
-        "2026-11-22 10:00:00.000 {one_name} first\n2026-11-22 10:00:10.000 {two_name} second\n\
-         2026-11-22 10:00:10.000 {two_name}   and more\n2026-11-22 10:00:10.000 {two_name} "
-    )
-    .into_bytes();
-    expected.extend(b"\x1b[31m\xff\n");
-    expected.extend(format!("2026-11-22 10:00:20.500 {one_name} third\n").bytes());
-    assert_eq!(all.stdout, expected);
-    assert!(logs(&["-n", "1"]).out.ends_with("third\n"));
-    let some =
-        logs(&["--since", "2026-11-22T10:00:05Z", "--until", "2026-11-22T10:00:10Z", "--json"]);
-    let lines: Vec<Value> =
-        some.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for line in &lines {
-        schema::check(line);
-    }
-    let texts: Vec<&str> = lines.iter().map(|line| line["line"].as_str().unwrap()).collect();
-    assert_eq!(texts, ["second", "  and more", "\u{1b}[31m\u{fffd}"]);
-    assert_eq!(lines[0]["at"], "2026-11-22T10:00:10.000000000Z");
-    assert_eq!(logs(&["--since", "yesterday"]).code, 100);
-}
-
-#[test]
-fn a_followed_log_goes_on_through_rotation() {
-    let tree = tempfile::tempdir().unwrap();
-    let dir = log(&tree, "web", b"old\n");
-    let mut child =
-        command(["logs", "-f", "-n", "0"]).arg(&dir).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
-    let append = |file: &str, text: &str| {
-        let mut file =
-            fs::OpenOptions::new().create(true).append(true).open(dir.join(file)).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-    };
-    let mut next = || {
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut lines, &mut line).unwrap();
-        line
-    };
-    // Written until the follower is there to see it: what was before it came is not shown.
-    let shown = std::thread::scope(|scope| {
-        let reader = scope.spawn(&mut next);
-        while !reader.is_finished() {
-            append("current", "new\n");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        reader.join().unwrap()
-    });
-    assert_eq!(shown, "new\n");
-    append("current", "last of it\n");
-    fs::rename(dir.join("current"), dir.join("@400000000000000f00000000.s")).unwrap();
-    append("current", "rotated\n");
-    let rest: Vec<String> =
-        std::iter::from_fn(|| Some(next())).skip_while(|line| line == "new\n").take(2).collect();
-    assert_eq!(rest, ["last of it\n", "rotated\n"]);
-    drop(lines);
-    append("current", "nobody reads\n");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// A program of this name in a directory of its own, which only root can write to if root makes it.

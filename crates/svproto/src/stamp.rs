@@ -5,7 +5,7 @@
 //! | `multilog t`, `svlogd -t`, `s6-log t`   | `@` and 24 hexadecimal digits  | TAI64N, on the writer's scale |
 //! | `svlogd -tt`                            | `2026-11-22_23:34:43.13821`    | UTC      |
 //! | `svlogd -ttt`                           | `2026-11-22T23:34:43.13821`    | UTC      |
-//! | `s6-log T`                              | `2026-11-22 23:34:43.138214617` | local, so no moment; left in the line |
+//! | `s6-log T`                              | `2026-11-22 23:34:43.138214617` | local, so no moment: [`split_local`] |
 //!
 //! The names of rotated files are TAI64N labels too, with `.s` or `.u` behind.
 //!
@@ -46,7 +46,7 @@ pub fn split(line: &[u8], scale: Scale) -> (Option<UnixTime>, &[u8]) {
     let Some((first, rest)) = line.split_at_checked(end) else { return (None, line) };
     let at = match label(first) {
         Some(label) => label.unix(scale),
-        None => civil(first),
+        None => civil(first, b"_T"),
     };
     match at {
         Some(_) => (at, rest.strip_prefix(b" ").unwrap_or(rest)),
@@ -54,8 +54,24 @@ pub fn split(line: &[u8], scale: Scale) -> (Option<UnixTime>, &[u8]) {
     }
 }
 
-/// `2026-11-22_23:34:43.13821` or with a `T`, in UTC.
-fn civil(text: &[u8]) -> Option<UnixTime> {
+/// As [`split`], for the stamp of `s6-log T`, which is in the logger's own time zone: what the clock on
+/// the wall showed, as if that were in UTC.
+#[must_use]
+pub fn split_local(line: &[u8]) -> (Option<UnixTime>, &[u8]) {
+    let blanks = line.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at);
+    let end = blanks.take(2).last().filter(|end| *end > DATE).unwrap_or(line.len());
+    let Some((stamp, rest)) = line.split_at_checked(end) else { return (None, line) };
+    match civil(stamp, b" ") {
+        Some(at) => (Some(at), rest.strip_prefix(b" ").unwrap_or(rest)),
+        None => (None, line),
+    }
+}
+
+/// Bytes of a date.
+const DATE: usize = 10;
+
+/// `2026-11-22_23:34:43.13821`, with one of these between date and time, in UTC.
+fn civil(text: &[u8], between: &[u8]) -> Option<UnixTime> {
     let [
         y0,
         y1,
@@ -67,7 +83,7 @@ fn civil(text: &[u8]) -> Option<UnixTime> {
         b'-',
         d0,
         d1,
-        b'_' | b'T',
+        separator,
         h0,
         h1,
         b':',
@@ -81,6 +97,9 @@ fn civil(text: &[u8]) -> Option<UnixTime> {
     else {
         return None;
     };
+    if !between.contains(separator) {
+        return None;
+    }
     let two =
         |tens: &u8, ones: &u8| Some(i64::from(decimal(*tens)?) * 10 + i64::from(decimal(*ones)?));
     let year = two(y0, y1)? * 100 + two(y2, y3)?;
@@ -177,6 +196,16 @@ mod tests {
             b"plain",
         ] {
             assert_eq!(split(line, Scale::Fixed), (None, line));
+        }
+    }
+
+    #[test]
+    fn a_stamp_in_local_time_is_what_the_clock_on_the_wall_showed() {
+        let line = b"2026-11-22 22:51:30.569530000 it works";
+        assert_eq!(split_local(line), (at(1_795_387_890, 569_530_000), &b"it works"[..]));
+        assert_eq!(split_local(&line[..29]), (at(1_795_387_890, 569_530_000), &b""[..]));
+        for line in [&b"2026-11-22_22:51:30.5 x"[..], b"2026-11-22 late", b"a b c", b" ", b""] {
+            assert_eq!(split_local(line), (None, line));
         }
     }
 

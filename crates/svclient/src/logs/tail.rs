@@ -3,15 +3,18 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use svproto::{Scale, UnixTime, stamp};
 
-use self::reading::{LINE, Piece, Reading};
-use super::{CURRENT, From, LogDir, LogItem};
+use self::reading::{LINE, Piece, Reading, Source};
+use super::{
+    CURRENT, From, LogDir, LogItem, WallClock,
+    packed::{Packing, Unpacked},
+};
 use crate::{Error, node};
 
 mod reading;
@@ -27,12 +30,18 @@ pub(super) struct Tail {
     file: Option<Reading>,
     /// Nothing older is given out.
     since: Option<UnixTime>,
+    /// What the clock on the logger's wall showed, as a moment.
+    clock: Option<WallClock>,
     /// Of the last line with a stamp.
     at: Option<UnixTime>,
+    /// Lines that were left out because nobody says when they were written.
+    without_time: u64,
     /// What is to be given out.
     ready: VecDeque<(Option<UnixTime>, LogItem)>,
     /// The directory may have changed since the end was met.
     awake: bool,
+    /// What was there is read; what comes is written now, with a time or without one.
+    is_live: bool,
     /// What is written from now on is not to be read yet.
     present: Option<Present>,
 }
@@ -68,15 +77,18 @@ struct Listed {
 }
 
 impl Tail {
-    pub(super) fn open(log: &LogDir, from: From) -> Result<Self, Error> {
+    pub(super) fn open(log: &LogDir, from: From, clock: Option<WallClock>) -> Result<Self, Error> {
         let mut tail = Self {
             dir: log.path().to_owned(),
             scale: log.scale(),
             file: None,
             since: None,
+            clock,
             at: None,
+            without_time: 0,
             ready: VecDeque::new(),
             awake: true,
+            is_live: false,
             present: None,
         };
         for _ in 0..LISTS_OF_A_MOVING_LOG {
@@ -159,6 +171,7 @@ impl Tail {
 
     pub(super) fn go_on(&mut self) {
         self.present = None;
+        self.is_live = true;
         self.awake = true;
     }
 
@@ -176,7 +189,8 @@ impl Tail {
 
     /// Up to where the open file is to be read.
     fn end(&self) -> u64 {
-        let here = self.file.as_ref().map(|file| file.identity);
+        // Of a packed file, all: nobody writes to it.
+        let here = self.file.as_ref().filter(|file| !file.is_packed()).map(|file| file.identity);
         let last = self.present.as_ref().and_then(|present| present.last);
         last.filter(|(identity, _)| Some(*identity) == here).map_or(u64::MAX, |(_, len)| len)
     }
@@ -198,9 +212,20 @@ impl Tail {
         if self.scale.is_none() && line.starts_with(b"@") {
             self.scale = likely_scale(&self.dir);
         }
-        let (at, text) = stamp::split(line, self.scale.unwrap_or(Scale::Fixed));
+        let (mut at, mut text) = stamp::split(line, self.scale.unwrap_or(Scale::Fixed));
+        if let (None, Some(clock)) = (at, &self.clock) {
+            let (shown, rest) = stamp::split_local(line);
+            if let Some(moment) = shown.and_then(|shown| clock.moment(shown)) {
+                (at, text) = (Some(moment), rest);
+            }
+        }
         self.at = at.or(self.at);
         self.push(LogItem::Line(text.to_vec()));
+    }
+
+    /// How many lines were left out because nobody says when they were written.
+    pub(super) const fn without_time(&self) -> u64 {
+        self.without_time
     }
 
     fn cut(&mut self, left_out: u64) {
@@ -208,8 +233,11 @@ impl Tail {
     }
 
     fn push(&mut self, item: LogItem) {
-        if self.since.is_none_or(|since| self.at.is_some_and(|at| at >= since)) {
+        let is_old = |since| self.at.map_or(!self.is_live, |at| at < since);
+        if !self.since.is_some_and(is_old) {
             self.ready.push_back((self.at, item));
+        } else if self.at.is_none() && matches!(item, LogItem::Line(_)) {
+            self.without_time += 1;
         }
     }
 
@@ -222,6 +250,12 @@ impl Tail {
 
     /// The file that was read is at its end: it grows, or another follows.
     fn at_the_end(&mut self) -> Result<(), Error> {
+        let damaged = |file: &mut Reading| file.take_damage().then(|| file.path.clone());
+        if let Some(path) = self.file.as_mut().and_then(damaged) {
+            self.finish();
+            self.ready.push_back((self.at, LogItem::Damaged(path)));
+            return Ok(());
+        }
         if self.end() != u64::MAX {
             self.awake = false;
             return Ok(());
@@ -314,8 +348,12 @@ impl Place {
             b"previous" => Some(Self::Previous),
             name => {
                 stamp::label(name.get(..LABEL)?)?;
-                // `.s` is complete, `.u` was cut off; what a processor is at work on is neither.
-                let known = matches!(name.get(LABEL..), Some(b".s" | b".u"));
+                // `.s` is complete, `.u` was cut off; what a processor is at work on is neither. What
+                // somebody has packed beside the logger has one ending more.
+                let ending = name.get(LABEL..)?;
+                let packed = [&b""[..], b".gz", b".zst", b".xz", b".bz2"];
+                let known = packed.iter().filter_map(|packed| ending.strip_suffix(*packed));
+                let known = known.into_iter().any(|ending| matches!(ending, b".s" | b".u"));
                 known.then(|| Self::Rotated(name.to_vec()))
             }
         }
@@ -371,6 +409,16 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
     // multilog links a file to its new name before it removes the old one.
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.identity));
+    // Who packs a file writes all of it before he removes the other.
+    let mut plain = Vec::new();
+    files.retain(|file| match &file.place {
+        Place::Rotated(name) if !plain.is_empty() && name.starts_with(&plain) => false,
+        Place::Rotated(name) => {
+            plain.clone_from(name);
+            true
+        }
+        Place::Previous | Place::Current => true,
+    });
     Ok(files)
 }
 
@@ -378,30 +426,33 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
 /// file has its name.
 fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
     let Some(Listed { place, path, identity }) = files.first() else { return Ok(None) };
-    let Some(mut file) = node::open_file(&path.as_path().into())? else { return Ok(None) };
-    let mut begin = || {
+    let Some(file) = node::open_file(&path.as_path().into())? else { return Ok(None) };
+    let begin = || {
         let data = file.metadata()?;
         if (data.dev(), data.ino()) != *identity {
             return Ok(None);
         }
-        let mut magic = Vec::new();
-        (&mut file).take(4).read_to_end(&mut magic)?;
-        let packed = is_packed(&magic);
-        // Nothing in it is a line.
-        file.seek(if packed { SeekFrom::End(0) } else { SeekFrom::Start(offset) })?;
-        Ok(Some(packed))
+        let packing = packing(&file)?;
+        let unpacked = packing.and_then(|packing| packing.unpack(file.try_clone().ok()?));
+        let is_text = packing.is_none() || unpacked.is_some();
+        // Where nothing is a line, nothing is read.
+        let offset = if is_text { offset } else { data.len() };
+        let source = match unpacked {
+            Some(unpacked) => Source::Packed(Box::new(unpacked)),
+            None => Source::Plain(BufReader::new(file)),
+        };
+        let reading = Reading::new(source, (path.clone(), *identity, place.clone()), offset)?;
+        Ok(Some((reading, (!is_text).then(|| path.clone()))))
     };
-    let begun = begin().map_err(|source: io::Error| Error::os("read", path, "read", source))?;
-    let Some(packed) = begun else { return Ok(None) };
-    let reading = Reading::new(file, *identity, place.clone());
-    let reading = reading.map_err(|source| Error::os("read", path, "read", source))?;
-    Ok(Some((reading, packed.then(|| path.clone()))))
+    begin().map_err(|source: io::Error| Error::os("read", path, "read", source))
 }
 
-/// What common processors make of a file: gzip, zstd, xz, bzip2.
-fn is_packed(magic: &[u8]) -> bool {
-    let known = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"BZh"];
-    known.iter().any(|it| magic.starts_with(it))
+/// How a file is packed; leaves it at its beginning.
+fn packing(mut file: &File) -> io::Result<Option<Packing>> {
+    let mut magic = Vec::new();
+    file.take(Packing::MAGIC).read_to_end(&mut magic)?;
+    file.rewind()?;
+    Ok(Packing::of(&magic))
 }
 
 /// Where the last lines of a file begin, and how many there are.
@@ -412,9 +463,42 @@ struct LastLines {
     within_a_line: bool,
 }
 
+/// The same of a packed file, which has a beginning only.
+fn last_unpacked(mut file: Unpacked, count: usize) -> io::Result<LastLines> {
+    let mut starts = VecDeque::new();
+    let (mut offset, mut begins) = (0, true);
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            break;
+        }
+        for byte in bytes {
+            if std::mem::replace(&mut begins, *byte == b'\n') {
+                starts.push_back(offset);
+                if starts.len() > count {
+                    starts.pop_front();
+                }
+            }
+            offset += 1;
+        }
+        let len = bytes.len();
+        file.consume(len);
+    }
+    let lines = starts.len();
+    let offset = starts.front().copied().unwrap_or(offset);
+    Ok(LastLines { offset, lines, within_a_line: false })
+}
+
 /// Looks for line ends from the back, so that a long file costs what is wanted of it.
 fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
     const PIECE: u64 = 64 * 1024;
+    if let Some(packing) = packing(&file)? {
+        return match packing.unpack(file) {
+            Some(unpacked) => last_unpacked(unpacked, count),
+            // Nothing in it is a line.
+            None => Ok(LastLines { offset: 0, lines: 0, within_a_line: false }),
+        };
+    }
     let len = file.seek(SeekFrom::End(0))?;
     if count == 0 {
         return Ok(LastLines { offset: len, lines: 0, within_a_line: false });
@@ -465,15 +549,34 @@ pub(super) fn likely_scale(dir: &Path) -> Option<Scale> {
     files.iter().rev().find_map(|file| scale_of(&file.path))
 }
 
-/// The scale on which the last label of a file was written when the file was.
-fn scale_of(path: &Path) -> Option<Scale> {
+/// Whether the last line of a log has a stamp of any form; `None` where there is no line.
+pub(super) fn has_stamps(dir: &Path) -> Option<bool> {
+    list(dir).ok()?.iter().rev().find_map(|file| {
+        let last = last_line(&file.path)?;
+        let stamped = [stamp::split(&last, Scale::Fixed).0, stamp::split_local(&last).0];
+        Some(stamped.into_iter().any(|at| at.is_some()))
+    })
+}
+
+/// The beginning of the last line of a file that is not packed.
+fn last_line(path: &Path) -> Option<Vec<u8>> {
     let mut file = node::open_file(&path.into()).ok()??;
-    let written = file.metadata().ok()?;
+    if packing(&file).ok()?.is_some() {
+        // When it was packed says nothing.
+        return None;
+    }
     let last = last_lines(file.try_clone().ok()?, 1).ok()?;
     file.seek(SeekFrom::Start(last.offset)).ok()?;
     let mut line = Vec::new();
-    file.take(LABEL as u64).read_to_end(&mut line).ok()?;
-    let label = stamp::label(&line)?.unix(Scale::Fixed)?;
+    file.take(64).read_to_end(&mut line).ok()?;
+    (!line.is_empty()).then_some(line)
+}
+
+/// The scale on which the last label of a file was written when the file was.
+fn scale_of(path: &Path) -> Option<Scale> {
+    let written = fs::metadata(path).ok()?;
+    let line = last_line(path)?;
+    let label = stamp::label(line.get(..LABEL)?)?.unix(Scale::Fixed)?;
     // s6-log's is 27 seconds ahead here, and no logger waits so long with what it has stamped.
     let ahead = label.secs().saturating_sub(written.mtime());
     Some(if ahead > 13 { Scale::LeapSeconds } else { Scale::Fixed })

@@ -120,9 +120,9 @@ pub fn the_log_of_a_service_is_found(suite: Suite) {
     let limit = deadline();
     let found = loop {
         // The process of the logger is the shell of its script for a moment.
-        match service.logs().pop() {
-            Some(found) => break found,
-            None => assert!(Instant::now() < limit),
+        match service.logs().dirs() {
+            [found] => break found.clone(),
+            _ => assert!(Instant::now() < limit),
         }
         std::thread::sleep(Duration::from_millis(2));
     };

@@ -6,30 +6,33 @@
 //! | `journal.rs` | `journalctl` as a child, and the entries that it prints |
 //! | `merge.rs`   | the two kinds together, in the order of their times |
 //! | `print.rs`   | how a line is printed |
+//! | `sources.rs` | which logs are meant, and why there is none |
+//! | `twice.rs`   | what a logger has written to two of its directories, once |
 
 mod journal;
 mod merge;
 mod print;
+mod sources;
+mod twice;
 
-use std::{ffi::OsString, io, path::Path};
+use std::io;
 
-use svcmgr::{
-    Error, LogDir, LogFrom, UnixTime,
-    systemd::{UnitName, unit_in},
-};
+use svcmgr::{Error, LogFrom, LogItem, UnixTime};
 
 use self::{
     journal::{Journal, Place, Query},
     merge::{Merge, Past, Record},
     print::Printer,
+    sources::{Source, sources},
+    twice::Twice,
 };
 use crate::{
     args::{self, Global},
     exit::Exit,
     json::now,
-    name,
-    names::{self, NoTargets},
+    names::NoTargets,
     output::{Output, printable},
+    text::count,
 };
 
 pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Exit {
@@ -42,109 +45,8 @@ pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Ex
         return exit;
     }
     match read(global, &sources, args, output) {
-        Ok(()) => exit,
+        Ok(ending) => exit.max(ending),
         Err(failure) => exit.max(failure.tell(output)),
-    }
-}
-
-/// A log and whose it is.
-struct Source {
-    /// As text; for JSON.
-    name: String,
-    /// For people.
-    shown: String,
-    /// What names it again.
-    url: Option<String>,
-    origin: Origin,
-}
-
-enum Origin {
-    Directory(LogDir),
-    /// A unit, by its name.
-    Unit,
-}
-
-impl Source {
-    fn directory(&self) -> Option<&LogDir> {
-        match &self.origin {
-            Origin::Directory(log) => Some(log),
-            Origin::Unit => None,
-        }
-    }
-}
-
-fn sources(
-    global: &Global,
-    args: &args::Logs,
-    output: &mut Output,
-    exit: &mut Exit,
-) -> Result<Vec<Source>, NoTargets> {
-    let mut sources = Vec::new();
-    let mut services: Vec<OsString> = Vec::new();
-    for typed in &args.services {
-        let mut refuse = |error: Error| {
-            *exit = (*exit).max(Exit::from(&error));
-            output.error(&error);
-        };
-        if svcmgr::is_path(typed) && LogDir::is_at(typed) {
-            match LogDir::open(typed) {
-                Ok(log) => sources.push(Source {
-                    name: typed.to_string_lossy().into_owned(),
-                    shown: name::shown(&typed.to_string_lossy(), Some(Path::new(typed))),
-                    url: Some(name::url(Path::new(typed))),
-                    origin: Origin::Directory(log),
-                }),
-                Err(error) => refuse(error),
-            }
-        } else if let Some(unit) = unit_in(typed).filter(|unit| !unit.contains(['*', '?', '['])) {
-            // The journal knows it without its manager.
-            match UnitName::new(unit) {
-                Ok(unit) => sources.push(Source::unit(unit.as_str())),
-                Err(error) => refuse(error.into()),
-            }
-        } else {
-            services.push(typed.clone());
-        }
-    }
-    if services.is_empty() && !args.services.is_empty() {
-        return Ok(sources);
-    }
-    for target in names::find(global, &services, output)? {
-        let found = match target.found {
-            Ok(found) => found,
-            Err(error) => {
-                *exit = (*exit).max(Exit::from(&error));
-                output.error(&error);
-                continue;
-            }
-        };
-        let Some(service) = found.directory() else {
-            sources.push(Source::unit(&found.name().to_string_lossy()));
-            continue;
-        };
-        let logs = service.logs();
-        let shown = name::shown(&target.name, Some(service.dir()));
-        // Who asked for all did not ask for this one.
-        if logs.is_empty() && !services.is_empty() {
-            *exit = (*exit).max(Exit::Negative);
-            output.message(&format!(
-                "{shown}: cannot find its log\n  hint: name the log directory, as in `svctl logs /var/log/web`"
-            ));
-        }
-        sources.extend(logs.into_iter().map(|log| Source {
-            name: target.name.clone(),
-            shown: shown.clone(),
-            url: Some(name::url(service.dir())),
-            origin: Origin::Directory(log),
-        }));
-    }
-    Ok(sources)
-}
-
-impl Source {
-    fn unit(name: &str) -> Self {
-        let shown = name::shown(name, None);
-        Self { name: name.to_owned(), shown, url: None, origin: Origin::Unit }
     }
 }
 
@@ -211,10 +113,12 @@ fn read(
     sources: &[Source],
     args: &args::Logs,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let mut printer = Printer::new(sources, args.utc, output);
     let from = match (args.since, args.lines, args.follow) {
         (Some(since), _, _) => LogFrom::Time(since),
+        // The last of what is not too late are wanted, and these are not the last of all.
+        (None, Some(_), _) if args.until.is_some() => LogFrom::Start,
         (None, Some(lines), _) => LogFrom::Last(lines),
         // As `tail -f`.
         (None, None, true) => LogFrom::Last(10),
@@ -225,7 +129,7 @@ fn read(
         .filter(|source| source.directory().is_none())
         .map(|source| source.name.clone())
         .collect();
-    let query = Query { units, user: global.user, from, until: args.until };
+    let query = Query { units, user: global.user, from, lines: args.lines, until: args.until };
     let begun = now();
     let mut merge = Merge::new(sources, from)?;
     if !query.units.is_empty() {
@@ -233,15 +137,53 @@ fn read(
     }
     // However fast they grow: what is there comes to an end.
     merge.stop_at_present()?;
-    past(&mut merge, args, from, sources.len(), &mut printer, output)?;
+    let mut twice = Twice::new(sources);
+    let left_out = past(&mut merge, args, from, sources, &mut twice, &mut printer, output)?;
     let place = finish_journal(&mut merge, begun, output)?;
     output.flush();
+    let exit = tell_left_out(sources, &left_out, args, output);
     if !args.follow {
-        return Ok(());
+        return Ok(exit);
     }
     merge.go_on();
     merge.journal = place.map(|place| Journal::follow(&query, &place)).transpose()?;
-    follow(&mut merge, args.until, &mut printer, output)
+    follow(&mut merge, args.until, &mut twice, &mut printer, output)?;
+    Ok(exit)
+}
+
+/// Lines of a log.
+#[derive(Clone, Copy, Default)]
+struct Lines {
+    printed: bool,
+    /// Nobody says when they were written, and that is what was asked for.
+    left_out: u64,
+}
+
+/// Says of which logs lines were left out because they have no time. That nothing else is there is a
+/// negative answer.
+fn tell_left_out(
+    sources: &[Source],
+    lines: &[Lines],
+    args: &args::Logs,
+    output: &mut Output,
+) -> Exit {
+    let mut exit = Exit::Done;
+    let option = if args.since.is_some() { "--since" } else { "--until" };
+    for (source, lines) in sources.iter().zip(lines).filter(|(_, lines)| lines.left_out > 0) {
+        let many = if lines.left_out == 1 { "1 line has" } else { "lines have" };
+        let counted = match lines.left_out {
+            1 => many.to_owned(),
+            more => format!("{} {many}", count(more)),
+        };
+        output.message(&format!(
+            "{}: {counted} no time, and {option} leaves out what has none",
+            source.shown
+        ));
+        if !lines.printed {
+            exit = Exit::Negative;
+        }
+    }
+    exit
 }
 
 /// What there is, in the order of its times.
@@ -249,21 +191,23 @@ fn past(
     merge: &mut Merge<'_>,
     args: &args::Logs,
     from: LogFrom,
-    sources: usize,
+    sources: &[Source],
+    twice: &mut Twice,
     printer: &mut Printer<'_>,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<Vec<Lines>, Failure> {
     // Of several logs each gives its last lines, and the last of all are wanted; of the journal, an
-    // entry may be several lines.
-    let mut last = match from {
-        LogFrom::Last(count) if sources > 1 || merge.journal.is_some() => {
-            Some((count, std::collections::VecDeque::new()))
-        }
-        _ => None,
-    };
+    // entry may be several lines. What is too late is none of them.
+    let mut last = match (from, args.lines) {
+        (LogFrom::Last(count), _) if sources.len() > 1 || merge.journal.is_some() => Some(count),
+        (LogFrom::Last(_), _) => None,
+        (_, lines) => lines,
+    }
+    .map(|count| (count, std::collections::VecDeque::new()));
+    let mut lines = vec![Lines::default(); sources.len()];
     loop {
         if output.is_closed() {
-            return Ok(());
+            return Ok(lines);
         }
         let record = match merge.next_past(args.follow)? {
             Past::Record(record) => record,
@@ -284,7 +228,16 @@ fn past(
             }
             Past::End => break,
         };
-        if is_later(&record, args.until) {
+        if is_later(&record, args.until) || twice.is_told(&record) {
+            continue;
+        }
+        let is_timeless = record.at.is_none() && matches!(record.what, LogItem::Line(_));
+        let is_left_out = is_timeless && args.until.is_some();
+        if let Some(of) = record.source.and_then(|source| lines.get_mut(source)) {
+            of.left_out += u64::from(is_left_out);
+            of.printed |= !is_left_out;
+        }
+        if is_left_out {
             continue;
         }
         match &mut last {
@@ -300,7 +253,12 @@ fn past(
     for record in last.into_iter().flat_map(|(_, records)| records) {
         printer.print(&record, output);
     }
-    Ok(())
+    for (source, without_time) in merge.without_time() {
+        if let Some(of) = lines.get_mut(source) {
+            of.left_out += without_time;
+        }
+    }
+    Ok(lines)
 }
 
 fn is_later(record: &Record, until: Option<UnixTime>) -> bool {
@@ -337,6 +295,7 @@ fn finish_journal(
 fn follow(
     merge: &mut Merge<'_>,
     until: Option<UnixTime>,
+    twice: &mut Twice,
     printer: &mut Printer<'_>,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -347,7 +306,7 @@ fn follow(
         for _ in 0..LINES_A_TURN {
             let Some(record) = merge.next_now()? else { break };
             more = true;
-            if !is_later(&record, until) {
+            if !is_later(&record, until) && !twice.is_told(&record) {
                 printer.print(&record, output);
             }
         }

@@ -16,6 +16,7 @@ mod supervised;
 
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
+mod logging;
 mod native;
 mod own;
 mod requests;
@@ -58,7 +59,15 @@ say_to_all! {
     decode_reads_the_record_where_it_lies
 }
 
-/// The same, of a module of its own.
+/// The same, of modules of their own.
+mod logs {
+    of_suite!(crate::logging, runit Runit a_log_is_found_or_it_is_said_why);
+    of_suite!(crate::logging, daemontools Daemontools a_log_is_found_or_it_is_said_why);
+    of_suite!(crate::logging, encore Encore a_log_is_found_or_it_is_said_why);
+    of_suite!(crate::logging, s6 S6 a_log_is_found_or_it_is_said_why);
+    of_suite!(crate::logging, embedded Embedded a_log_is_found_or_it_is_said_why);
+}
+
 mod asked {
     macro_rules! say_requests {
         ($($sentence:ident)*) => {

@@ -4,9 +4,11 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    path::PathBuf,
 };
 
 use super::{Identity, LONGEST, Place};
+use crate::logs::packed::Unpacked;
 
 /// What has no line end within so many bytes is not searched for one to its end: what follows is found
 /// from the back.
@@ -27,9 +29,41 @@ pub(super) enum Piece {
     Cut(u64),
 }
 
+/// What it is read from.
+pub(super) enum Source {
+    Plain(BufReader<File>),
+    Packed(Box<Unpacked>),
+}
+
+impl Read for Source {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buf),
+            Self::Packed(file) => file.read(buf),
+        }
+    }
+}
+
+impl BufRead for Source {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Plain(file) => file.fill_buf(),
+            Self::Packed(file) => file.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        match self {
+            Self::Plain(file) => file.consume(amount),
+            Self::Packed(file) => file.consume(amount),
+        }
+    }
+}
+
 /// An open file.
 pub(super) struct Reading {
-    source: BufReader<File>,
+    source: Source,
+    pub(super) path: PathBuf,
     pub(super) identity: Identity,
     pub(super) place: Place,
     /// Where the next byte is.
@@ -51,11 +85,31 @@ struct Rest {
 }
 
 impl Reading {
-    /// From where the file stands.
-    pub(super) fn new(mut file: File, identity: Identity, place: Place) -> io::Result<Self> {
-        let position = file.stream_position()?;
-        let (source, partial) = (BufReader::new(file), Vec::new());
-        Ok(Self { source, identity, place, position, partial, rest: None })
+    /// From this byte of it on.
+    pub(super) fn new(
+        mut source: Source,
+        (path, identity, place): (PathBuf, Identity, Place),
+        offset: u64,
+    ) -> io::Result<Self> {
+        match &mut source {
+            Source::Plain(file) => drop(file.seek(SeekFrom::Start(offset))?),
+            Source::Packed(file) => drop(io::copy(&mut file.take(offset), &mut io::sink())?),
+        }
+        let partial = Vec::new();
+        Ok(Self { source, path, identity, place, position: offset, partial, rest: None })
+    }
+
+    /// Whether the bytes that are read are not those of the file.
+    pub(super) const fn is_packed(&self) -> bool {
+        matches!(self.source, Source::Packed(_))
+    }
+
+    /// Whether the file is damaged, so that its end is not its end; told once.
+    pub(super) fn take_damage(&mut self) -> bool {
+        match &mut self.source {
+            Source::Plain(_) => false,
+            Source::Packed(file) => file.get_mut().failure().is_some(),
+        }
     }
 
     /// The next piece; `None` at the end of the file, or where `end` is, or once `enough` was read.
@@ -142,11 +196,16 @@ impl Reading {
 
 /// Goes on behind a hole, or near the end; whether that is where a line begins.
 fn step_over(
-    source: &mut BufReader<File>,
+    source: &mut Source,
     rest: &mut Rest,
     position: &mut u64,
     end: u64,
 ) -> io::Result<bool> {
+    let Source::Plain(source) = source else {
+        // There is no way but through it, and that has a bound.
+        rest.read = 0;
+        return Ok(false);
+    };
     let len = source.get_ref().metadata()?.len().min(end);
     let data = after_hole(source.get_ref(), *position).unwrap_or(len).min(len);
     rest.read = 0;

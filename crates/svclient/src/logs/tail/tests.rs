@@ -31,7 +31,7 @@ impl Log {
     }
 
     fn tail(&self, from: From) -> Tail {
-        Tail::open(&LogDir::new(self.0.path(), Scale::Fixed).unwrap(), from).unwrap()
+        Tail::open(&LogDir::new(self.0.path(), Scale::Fixed).unwrap(), from, None).unwrap()
     }
 }
 
@@ -44,6 +44,7 @@ fn rest(tail: &mut Tail) -> Vec<String> {
             Some((_, LogItem::Line(line))) => all.push(String::from_utf8(line).unwrap()),
             Some((_, LogItem::Lost)) => all.push("<lost>".into()),
             Some((_, LogItem::NotText(_))) => all.push("<packed>".into()),
+            Some((_, LogItem::Damaged(_))) => all.push("<damaged>".into()),
             Some((_, LogItem::Cut { left_out })) => all.push(format!("<{left_out} more>")),
             None => return all,
         }
@@ -139,7 +140,7 @@ fn what_is_older_is_left_out_and_lines_without_a_stamp_go_with_the_one_before() 
 #[test]
 fn a_long_line_is_cut_and_packed_files_are_named() {
     let log = Log::new();
-    log.write(&Log::rotated(10), b"\x1f\x8b\x08\x00 something\n");
+    log.write(&Log::rotated(10), b"\xfd7zX something\n");
     log.write("current", &vec![b'x'; LONGEST + 10]);
     log.write("current", b" @400000000000002300000000 no stamp\nnext\n");
     let mut tail = log.tail(From::Start);
@@ -226,6 +227,61 @@ fn a_line_without_an_end_can_be_had_at_last() {
     assert_eq!(rest(&mut tail), ["one"]);
     tail.finish();
     assert_eq!(rest(&mut tail), ["half"]);
+}
+
+/// Packed by the real programs: by the logger's processor under the same name, by somebody else under
+/// one more ending, in several pieces.
+#[cfg(feature = "packed")]
+#[test]
+fn packed_files_are_read_in_their_place() {
+    let pack = |program: &str, text: &str| {
+        let mut packing = std::process::Command::new(program);
+        packing.args(["-q", "-c"]).stdin(std::process::Stdio::piped());
+        let mut packing = packing.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        packing.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        packing.wait_with_output().unwrap().stdout
+    };
+    let log = Log::new();
+    log.write(&Log::rotated(10), &pack("gzip", "@400000000000000f00000000 at 5\n2\n"));
+    log.write(&Log::rotated(10), &pack("gzip", "3\n"));
+    log.write(&format!("{}.zst", Log::rotated(20)), &pack("zstd", "4\n5"));
+    log.write(&Log::rotated(30), &pack("zstd", "@400000000000001900000000 at 15\n"));
+    // A frame to be skipped.
+    log.write(&Log::rotated(30), b"\x50\x2a\x4d\x18\x03\0\0\0abc");
+    log.write(&Log::rotated(30), &pack("zstd", "7\n"));
+    // Not removed yet by who packs it.
+    log.write(&Log::rotated(40), b"8\n");
+    log.write(&format!("{}.gz", Log::rotated(40)), &pack("gzip", "8\n"));
+    log.write("current", b"9\n");
+    let all = ["at 5", "2", "3", "4", "5", "at 15", "7", "8", "9"];
+    assert_eq!(rest(&mut log.tail(From::Start)), all);
+    for count in 0..=all.len() {
+        assert_eq!(rest(&mut log.tail(From::Last(count))), all[all.len() - count..], "{count}");
+    }
+    let since = From::Time(UnixTime::new(15, 0).unwrap());
+    assert_eq!(rest(&mut log.tail(since)), all[5..]);
+    // What is damaged is told, and what comes after it is read.
+    let whole = pack("gzip", &"a line\n".repeat(100_000));
+    log.write(&Log::rotated(50), &whole[..whole.len() / 2]);
+    let lines = rest(&mut log.tail(From::Start));
+    assert_eq!(lines[..8], all[..8]);
+    assert_eq!(lines[8], "a line");
+    assert_eq!(lines[lines.len() - 2..], ["<damaged>", "9"]);
+}
+
+#[test]
+fn lines_without_a_time_are_counted_and_local_time_is_asked_for() {
+    let log = Log::new();
+    log.write("current", b"one\ntwo\n2026-11-22 23:51:30.5 three\nfour\n");
+    let since = From::Time(UnixTime::new(1_795_387_890, 0).unwrap());
+    let dir = LogDir::open(log.0.path()).unwrap();
+    let mut tail = Tail::open(&dir, since, None).unwrap();
+    assert_eq!((rest(&mut tail), tail.without_time()), (vec![], 4));
+    // One hour east of Greenwich.
+    let clock = |shown: UnixTime| UnixTime::new(shown.secs() - 3600, shown.nanos());
+    let mut tail = Tail::open(&dir, since, Some(WallClock(Box::new(clock)))).unwrap();
+    assert_eq!(rest(&mut tail), ["three", "four"]);
+    assert_eq!(tail.without_time(), 2);
 }
 
 /// A logger that does nothing but rotate, as svlogd: `current` has no name for a moment.

@@ -26,6 +26,8 @@ pub(super) struct Query {
     /// Of this user's manager.
     pub(super) user: bool,
     pub(super) from: LogFrom,
+    /// Not more, and the last of them.
+    pub(super) lines: Option<usize>,
     pub(super) until: Option<UnixTime>,
 }
 
@@ -206,18 +208,21 @@ fn arguments(query: &Query) -> Vec<String> {
         all.push("--user".to_owned());
     }
     all.extend(query.units.iter().map(|name| format!("{unit}{name}")));
-    match query.from {
-        LogFrom::Last(count) => all.push(format!("--lines={count}")),
-        LogFrom::Time(since) => all.push(format!("--since={}", moment(since))),
-        _ => (),
+    let last = match query.from {
+        LogFrom::Last(count) => Some(count),
+        _ => query.lines,
+    };
+    all.extend(last.map(|count| format!("--lines={count}")));
+    if let LogFrom::Time(since) = query.from {
+        all.push(format!("--since={}", moment(since)));
     }
     all.extend(query.until.map(|until| format!("--until={}", moment(until))));
     all
 }
 
 fn follow_arguments(query: &Query, place: &Place) -> Vec<String> {
-    let whole =
-        Query { units: query.units.clone(), user: query.user, from: LogFrom::Start, until: None };
+    let (units, user, from) = (query.units.clone(), query.user, LogFrom::Start);
+    let whole = Query { units, user, from, lines: None, until: None };
     let mut all = arguments(&whole);
     all.extend(["--follow".to_owned(), "--lines=all".to_owned()]);
     all.push(match place {
@@ -306,6 +311,7 @@ mod tests {
             units: vec!["a.service".into(), "b;id.service".into()],
             user: true,
             from: LogFrom::Time(UnixTime::new(7, 5_000).unwrap()),
+            lines: Some(20),
             until: UnixTime::new(-3, 0),
         };
         let said = arguments(&query);
@@ -315,6 +321,7 @@ mod tests {
                 "--user",
                 "--user-unit=a.service",
                 "--user-unit=b;id.service",
+                "--lines=20",
                 "--since=@7.000005",
                 "--until=@0.000000"
             ]

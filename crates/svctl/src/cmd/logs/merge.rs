@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
-use svcmgr::{LogFrom, LogItem, LogLine, Logs, UnixTime};
+use svcmgr::{LogFrom, LogItem, LogKey, LogLine, Logs, UnixTime};
 
 use super::{
-    Failure, Source,
+    Failure,
     journal::{Entry, Journal},
+    sources::Source,
 };
 use crate::output::wait_beside_all;
 
@@ -27,7 +28,7 @@ pub(super) struct Record {
 pub(super) struct Merge<'a> {
     logs: Logs,
     /// For each log its source.
-    of_log: Vec<usize>,
+    of_log: Vec<(LogKey, usize)>,
     of_unit: HashMap<&'a str, usize>,
     pub(super) journal: Option<Journal>,
     line: Option<LogLine>,
@@ -71,8 +72,8 @@ impl<'a> Merge<'a> {
         let (mut of_log, mut of_unit) = (Vec::new(), HashMap::new());
         for (at, source) in sources.iter().enumerate() {
             if let Some(log) = source.directory() {
-                logs.add(log, from)?;
-                of_log.push(at);
+                let key = logs.add_in_zone(log, from, super::sources::clock(log))?;
+                of_log.push((key, at));
             } else {
                 of_unit.insert(&*source.name, at);
             }
@@ -89,6 +90,11 @@ impl<'a> Merge<'a> {
             finished: false,
             flushed: false,
         })
+    }
+
+    /// Of each source how many lines were left out because they have no time.
+    pub(super) fn without_time(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.of_log.iter().map(|(key, source)| (*source, self.logs.without_time(*key)))
     }
 
     /// What is written from now on is not of the past.
@@ -179,7 +185,7 @@ impl<'a> Merge<'a> {
     }
 
     fn of_line(&self, LogLine { key, at, what, .. }: LogLine) -> Record {
-        Record { source: self.of_log.get(key.index()).copied(), unit: None, at, what }
+        Record { source: self.of_log.get(key.index()).map(|(_, at)| *at), unit: None, at, what }
     }
 
     fn of_entry(&self, Entry { unit, at, text }: Entry) -> Record {

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use jiff::tz::TimeZone;
 use svcmgr::{LogItem, UnixTime};
 
-use super::{Source, merge::Record};
+use super::{merge::Record, sources::Source};
 use crate::{
     json, name,
     output::{Output, printable},
@@ -25,7 +25,7 @@ pub(super) struct Printer<'a> {
 impl<'a> Printer<'a> {
     pub(super) fn new(sources: &'a [Source], utc: bool, output: &Output) -> Self {
         let several = sources.windows(2).any(|two| match two {
-            [one, other] => one.name != other.name,
+            [one, other] => one.shown != other.shown,
             _ => false,
         });
         let width = sources.iter().map(|source| source.shown.chars().count()).max().unwrap_or(0);
@@ -48,7 +48,14 @@ impl<'a> Printer<'a> {
             LogItem::Line(text) => text,
             LogItem::NotText(file) => {
                 let file = name::shown(&file.to_string_lossy(), Some(file));
-                output.message(&format!("{file}: is packed, so its lines are left out"));
+                output.message(&format!(
+                    "{file}: is packed by neither gzip nor zstd, so its lines are left out"
+                ));
+                return;
+            }
+            LogItem::Damaged(file) => {
+                let file = name::shown(&file.to_string_lossy(), Some(file));
+                output.message(&format!("{file}: is damaged, so the rest of it is left out"));
                 return;
             }
             LogItem::Cut { left_out } => {
