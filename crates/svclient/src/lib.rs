@@ -30,6 +30,7 @@
 //! |------------|--------------------------------------------------------------|
 //! | `tokio`    | `svclient::tokio::WatchStream`: a watch as a `Stream`        |
 //! | `async-io` | `svclient::async_io::WatchStream`: the same, for smol        |
+//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`]: the JSON of svctl |
 //!
 //! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
 //! who waits for it), D-Bus, printing.
@@ -47,6 +48,8 @@ mod detect;
 mod error;
 mod home;
 mod intent;
+#[cfg(feature = "serde")]
+mod json;
 mod liveness;
 mod logs;
 mod name;

@@ -1,23 +1,36 @@
 //! What is odd about a service: that it crashes again and again, that its definition is newer than its
 //! process, that its record is that of a supervisor which is gone.
+//!
+//! What a look tells without another question is in every [`Status`]; [`Service::oddities`] asks for
+//! the rest.
 
 use std::time::Duration;
 
-use svproto::{Dialect, Facts, Phase, Reading, UnixTime, files};
+use svproto::{
+    Cause, Dialect, Facts, LastExit, Phase, Reading, State, UnixTime, Want,
+    embedded::{CannotStart, Embedded},
+    files,
+    s6::tally::Death,
+};
 
-use crate::{Service, Status, node};
+use crate::{Service, Status, node, signal_name};
 
 /// What is odd. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Oddities {
     /// It crashes again and again, where the suite tells: s6 by its death tally, systemd by
-    /// `NRestarts`, the embedded supervisor by its growing delays.
+    /// `NRestarts`, the embedded supervisor by its count of deaths that nobody asked for.
     pub crash_loop: Option<CrashLoop>,
     /// Whether the process was started before its definition was last changed: `run`, under s6 also
     /// `notification-fd`; a unit's files. `None` without a process and where it is not known.
     pub is_definition_newer: Option<bool>,
     /// No supervisor, and a record of one: when that was last written.
     pub stale_since: Option<UnixTime>,
+    /// Wanted up, and without a process since then, which is longer than [`Oddities::STUCK`].
+    pub stuck_since: Option<UnixTime>,
+    /// A script that could not be started, as the embedded supervisor tells.
+    pub cannot_start: Option<CannotStart>,
 }
 
 /// A service that does not stay up.
@@ -29,59 +42,170 @@ pub struct CrashLoop {
     pub within: Option<Duration>,
 }
 
+impl Oddities {
+    /// Wanted up and without a process for longer than this, a service is stuck.
+    pub const STUCK: Duration = Duration::from_secs(60);
+
+    /// The same, with a crash loop.
+    #[must_use]
+    pub const fn with_crash_loop(self, crash_loop: Option<CrashLoop>) -> Self {
+        Self { crash_loop, ..self }
+    }
+
+    /// The same, knowing whether the definition was changed after the process had started.
+    #[must_use]
+    pub const fn with_definition_newer(self, is_newer: Option<bool>) -> Self {
+        Self { is_definition_newer: is_newer, ..self }
+    }
+
+    /// The same, with the age of a record whose supervisor is gone.
+    #[must_use]
+    pub const fn with_stale_since(self, stale_since: Option<UnixTime>) -> Self {
+        Self { stale_since, ..self }
+    }
+
+    /// Each oddity as a row of the table of causes, and what it is about in words:
+    /// [`Cause::about`] makes a sentence of both. `now` is the wall clock.
+    #[must_use]
+    pub fn causes(&self, now: UnixTime) -> Vec<(Cause, String)> {
+        let ago = |at: UnixTime| span(at.elapsed(now));
+        let mut all = Vec::new();
+        if let Some(CrashLoop { ends, within }) = self.crash_loop {
+            let within = within.map(|within| format!(" in {}", span(within))).unwrap_or_default();
+            all.push((Cause::CrashLoop, format!("{ends} times{within}")));
+        }
+        if let Some(CannotStart { script, errno }) = self.cannot_start {
+            let why = i32::try_from(errno).ok().filter(|errno| *errno > 0);
+            let why = why.map(|errno| format!(": {}", nix::errno::Errno::from_raw(errno).desc()));
+            all.push((Cause::CannotStart, script.name().to_owned() + &why.unwrap_or_default()));
+        }
+        if self.is_definition_newer == Some(true) {
+            all.push((Cause::DefinitionNewer, String::new()));
+        }
+        all.extend(self.stale_since.map(|at| (Cause::Stale, ago(at))));
+        all.extend(self.stuck_since.map(|at| (Cause::Stuck, ago(at))));
+        all
+    }
+
+    /// What a reading alone tells.
+    pub(crate) fn of_reading(reading: &Reading) -> Self {
+        let Reading::Record(facts) = reading else { return Self::default() };
+        let is_stuck = |since: &UnixTime| since.elapsed(UnixTime::now()) > Self::STUCK;
+        let is_awaited = facts.want == Some(Want::Up)
+            && facts.pid.or(facts.finish_pid).is_none()
+            && facts.state() != State::Exited;
+        let stuck_since = facts.since.filter(|_| is_awaited).filter(is_stuck);
+        Self { stuck_since, ..Self::default() }
+    }
+}
+
+/// Seconds as people say them: `40ms`, `1.2s`, `3m 5s`.
+fn span(time: Duration) -> String {
+    let whole = time.as_secs();
+    match whole {
+        0 => format!("{}ms", time.as_millis()),
+        1..=9 => format!("{:.1}s", time.as_secs_f64()),
+        10..=59 => format!("{whole}s"),
+        60..=3599 => format!("{}m {}s", whole / 60, whole % 60),
+        3600..=86_399 => format!("{}h {}m", whole / 3600, whole / 60 % 60),
+        _ => format!("{}d {}h", whole / 86_400, whole / 3600 % 24),
+    }
+}
+
 impl CrashLoop {
-    /// So many ends are a crash loop.
+    /// So many ends with a failure are a crash loop.
     pub const ENOUGH: u64 = 3;
+    /// So many are one, too, if they may all have been asked for: exits with 0, and SIGKILL.
+    pub const ENOUGH_OF_ANY: u64 = 6;
     /// They lie in so long a time, and the last of them no longer ago.
     pub const WITHIN: Duration = Duration::from_secs(60);
+    /// A process that has lived so long has ended the loop, to the embedded supervisor.
+    const CALM: Duration = Duration::from_secs(10);
 
     /// Whether a service that stands like this may be in one: what has been so for longer is not.
     #[must_use]
     pub fn may_be(status: &Facts) -> bool {
         status.since.is_some_and(|since| since.elapsed(UnixTime::now()) <= Self::WITHIN)
     }
+
+    /// By the deaths that s6 has kept. Those that were asked for do not count: it is the signal that
+    /// tells (`asked`). An exit with 0, or 128 and that signal, may have been.
+    pub(crate) fn of_deaths(
+        deaths: &[Death],
+        now: UnixTime,
+        asked: impl Fn(u8) -> bool,
+    ) -> Option<Self> {
+        let is_recent =
+            |death: &&Death| death.at().is_some_and(|at| at.elapsed(now) <= Self::WITHIN);
+        let (mut failures, mut ends, mut first) = (0, 0, None);
+        for death in deaths.iter().filter(is_recent) {
+            match death.exit() {
+                LastExit::Signaled { signal, .. } if asked(signal) => continue,
+                LastExit::Signaled { signal: SIGKILL, .. } | LastExit::Exited { code: 0 } => (),
+                LastExit::Exited { code } if code > 128 && asked(code - 128) => (),
+                _ => failures += 1,
+            }
+            ends += 1;
+            first = first.or_else(|| death.at());
+        }
+        let is_loop = failures >= Self::ENOUGH || ends >= Self::ENOUGH_OF_ANY;
+        is_loop.then(|| Self { ends, within: first.map(|at| at.elapsed(now)) })
+    }
+
+    /// By what the embedded supervisor has counted.
+    pub(crate) fn of_embedded(embedded: &Embedded, facts: &Facts) -> Option<Self> {
+        let lives = facts.phase == Phase::Up && facts.pid.is_some();
+        let is_calm =
+            lives && facts.since.is_none_or(|since| since.elapsed(UnixTime::now()) >= Self::CALM);
+        let ends = embedded.crashes;
+        (ends >= Self::ENOUGH && !is_calm).then_some(Self { ends, within: None })
+    }
 }
 
+const SIGKILL: u8 = 9;
+
 impl Service {
-    /// What is odd about it, after it was seen like this. Costs a look at `run` for a service that
-    /// has a process, and a reading of `supervise/death_tally` or `supervise/embedded` for one that
-    /// started or ended in the last minute.
+    /// What is odd about it, after it was seen like this: what the look told, and for a service that
+    /// has a process what a look at `run` tells.
     #[must_use]
     pub fn oddities(&self, seen: &Status) -> Oddities {
-        let status = match &seen.reading {
-            Reading::Record(status) => status,
-            Reading::Unsupervised => {
-                let record = node::stat(self.home().at(files::STATUS)).ok().flatten();
-                let stale_since = record.as_ref().and_then(node::changed);
-                return Oddities { stale_since, ..Oddities::default() };
-            }
-            Reading::NotYet => return Oddities::default(),
-        };
-        let crash_loop =
-            CrashLoop::may_be(status).then(|| self.crash_loop(seen.dialect(), status)).flatten();
+        let Reading::Record(status) = &seen.reading else { return seen.odd };
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
             .and_then(|since| self.is_definition_newer(seen.dialect(), since));
-        Oddities { crash_loop, is_definition_newer, stale_since: None }
+        Oddities { is_definition_newer, ..seen.odd }
     }
 
-    fn crash_loop(&self, dialect: Option<Dialect>, facts: &Facts) -> Option<CrashLoop> {
-        if dialect == Some(Dialect::S6) {
-            let deaths = self.deaths().ok()?;
-            let now = UnixTime::now();
-            let recent = deaths.iter().filter_map(svproto::s6::tally::Death::at);
-            let mut recent = recent.filter(|at| at.elapsed(now) <= CrashLoop::WITHIN);
-            let first = recent.next()?;
-            let ends = recent.count() as u64 + 1;
-            let within = Some(first.elapsed(now));
-            return (ends >= CrashLoop::ENOUGH).then_some(CrashLoop { ends, within });
+    /// When the record of a supervisor that is gone was written; `None` without one.
+    pub(crate) fn stale_since(&self) -> Option<UnixTime> {
+        let record = node::stat(self.home().at(files::STATUS)).ok().flatten();
+        record.as_ref().and_then(node::changed)
+    }
+
+    /// What the death tally of s6 tells: how many there are, and whether they are a crash loop.
+    pub(crate) fn tallied(&self, facts: &Facts) -> (Option<u64>, Option<CrashLoop>) {
+        let tally = node::stat(self.home().at(files::DEATH_TALLY)).ok().flatten();
+        let len = tally.and_then(|stat| u64::try_from(stat.st_size).ok());
+        let ends = len.map(|len| len / Death::LEN as u64);
+        if ends.is_none_or(|ends| ends < CrashLoop::ENOUGH) || !CrashLoop::may_be(facts) {
+            return (ends, None);
         }
-        if dialect != Some(Dialect::Runit) {
-            return None;
+        let deaths = self.deaths().unwrap_or_default();
+        (ends, CrashLoop::of_deaths(&deaths, UnixTime::now(), |signal| self.stops_by(signal)))
+    }
+
+    /// Whether this is the signal by which somebody asks for the end of the process.
+    fn stops_by(&self, signal: u8) -> bool {
+        const ASKING: [u8; 3] = [1, 2, 15];
+        if ASKING.contains(&signal) {
+            return true;
         }
-        let ends = self.embedded(facts)?.backoff?.crashes;
-        (ends >= CrashLoop::ENOUGH).then_some(CrashLoop { ends, within: None })
+        let text = node::read_at_most(&self.home().at("down-signal"), 32).ok().flatten();
+        let text = text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
+        let word = text.trim().to_uppercase();
+        let name = signal_name(signal).unwrap_or_default();
+        word == signal.to_string() || (!name.is_empty() && name.ends_with(&word) && word.len() > 2)
     }
 
     fn is_definition_newer(&self, dialect: Option<Dialect>, since: UnixTime) -> Option<bool> {
@@ -95,5 +219,65 @@ impl Service {
             }
             newer => Some(newer),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use svproto::{Scale, Tai64n};
+
+    use super::*;
+
+    fn deaths(ends: &[(i64, u8, u8)]) -> Vec<Death> {
+        let label = |at| Tai64n::from_unix(UnixTime::new(at, 0).unwrap(), Scale::LeapSeconds);
+        ends.iter()
+            .map(|(at, code, signal)| Death::new(label(*at).unwrap(), *code, *signal))
+            .collect()
+    }
+
+    #[test]
+    fn deaths_that_were_asked_for_are_no_crash_loop() {
+        let now = UnixTime::new(1_795_000_060, 0).unwrap();
+        let at = 1_795_000_040;
+        let asked = |signal| signal == 15;
+        let ends = |all: &[(i64, u8, u8)]| {
+            CrashLoop::of_deaths(&deaths(all), now, asked).map(|found| found.ends)
+        };
+        assert_eq!(ends(&[(at, 1, 0); 3]), Some(3));
+        assert_eq!(ends(&[(at, 1, 0); 2]), None);
+        assert_eq!(ends(&[(at, 139, 11); 3]), Some(3));
+        // Restarted by hand, five times: by the signal, by what a program makes of it, by SIGKILL.
+        assert_eq!(ends(&[(at, 143, 15); 5]), None);
+        assert_eq!(ends(&[(at, 143, 0), (at, 0, 0), (at, 0, 0), (at, 137, 9), (at, 137, 9)]), None);
+        assert_eq!(ends(&[(at, 0, 0); 6]), Some(6));
+        // Long ago.
+        assert_eq!(ends(&[(at - 3600, 1, 0); 30]), None);
+        let found = CrashLoop::of_deaths(&deaths(&[(at, 1, 0); 3]), now, asked).unwrap();
+        assert_eq!(found.within, Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn what_is_odd_is_a_row_of_the_table_of_causes() {
+        let now = UnixTime::new(200_000, 0).unwrap();
+        let odd = Oddities {
+            crash_loop: Some(CrashLoop { ends: 4, within: Some(Duration::from_millis(3200)) }),
+            is_definition_newer: Some(true),
+            stale_since: UnixTime::new(200_000 - 10_920, 0),
+            stuck_since: UnixTime::new(200_000 - 61, 0),
+            cannot_start: Some(CannotStart { script: svproto::embedded::Script::Run, errno: 2 }),
+        };
+        let said: Vec<_> =
+            odd.causes(now).iter().map(|(it, about)| it.about(about).to_string()).collect();
+        assert_eq!(
+            said,
+            [
+                "crash loop: ended 4 times in 3.2s",
+                "cannot start run: No such file or directory",
+                "definition newer than process",
+                "stale record, 3h 2m old",
+                "stuck: wanted up, without a process for 1m 1s",
+            ]
+        );
+        assert!(Oddities::default().causes(now).is_empty());
     }
 }

@@ -18,7 +18,7 @@ use svproto::{
 };
 
 use crate::{
-    Error, Intent, Liveness, Name, Status, Suite, aside, detect,
+    CrashLoop, Error, Intent, Liveness, Name, Oddities, Status, Suite, aside, detect,
     home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
@@ -357,7 +357,24 @@ impl Service {
                 .record_by(dialect)?
                 .map_or(Reading::NotYet, |record| Reading::Record(record.facts())),
         };
-        Ok(self.with_what_is_beside(reading, liveness, dialect))
+        let seen = self.with_what_is_beside(reading, liveness, dialect);
+        Ok(if reading == Reading::Unsupervised { self.left_behind(seen) } else { seen })
+    }
+
+    /// A service without a supervisor, and what the last one has left there.
+    fn left_behind(&self, seen: Status) -> Status {
+        let odd = Oddities { stale_since: self.stale_since(), ..seen.odd };
+        let suite = if self.is_embeddeds() { Some(Suite::Embedded) } else { seen.suite };
+        Status { suite, odd, ..seen }
+    }
+
+    /// Whether the embedded supervisor has written the record, which is runit's.
+    pub(crate) fn is_embeddeds(&self) -> bool {
+        if !node::exists(&self.home.at(files::EMBEDDED)) {
+            return false;
+        }
+        let record = self.read_record(Dialect::Runit).ok().flatten();
+        record.is_some_and(|record| self.embedded_beside(record.facts()).1.is_some())
     }
 
     /// A reading, and what the files beside the record add to it.
@@ -380,27 +397,37 @@ impl Service {
         dialect: Option<Dialect>,
         normally: Normally,
     ) -> Status {
-        let (reading, notifies) = match (reading, dialect) {
-            (Reading::Record(status), Some(Dialect::S6)) => {
-                let notifies = self.notifies();
-                (Reading::Record(self.beside_the_record(status, notifies)), Some(notifies))
-            }
-            (Reading::Record(facts), Some(Dialect::Runit)) => match self.embedded_beside(facts) {
-                (facts, Some(embedded)) => {
-                    let is_up = facts.phase == Phase::Up;
-                    let notifies = is_up.then_some(embedded.readiness.is_some());
-                    (Reading::Record(embedded.add_to(facts)), notifies)
-                }
-                (facts, None) => (Reading::Record(facts), None),
-            },
-            (reading, _) => (reading, None),
-        };
-        Status {
+        let mut seen = Status {
             normally: Some(normally),
             suite: dialect.map(Suite::from),
-            notifies,
+            odd: Oddities::of_reading(&reading),
             ..Status::new(reading, liveness)
+        };
+        match (reading, dialect) {
+            (Reading::Record(facts), Some(Dialect::S6)) => {
+                let notifies = self.notifies();
+                let (ends, crash_loop) = self.tallied(&facts);
+                seen.reading = Reading::Record(self.beside_the_record(facts, notifies, ends));
+                seen.notifies = Some(notifies);
+                seen.restarts = ends;
+                seen.odd.crash_loop = crash_loop;
+            }
+            (Reading::Record(facts), Some(Dialect::Runit)) => {
+                let (facts, embedded) = self.embedded_beside(facts);
+                seen.reading = Reading::Record(facts);
+                if let Some(embedded) = embedded {
+                    let is_up = facts.phase == Phase::Up;
+                    seen.reading = Reading::Record(embedded.add_to(facts));
+                    seen.notifies = is_up.then_some(embedded.readiness.is_some());
+                    seen.suite = Some(Suite::Embedded);
+                    seen.restarts = Some(embedded.restarts);
+                    seen.odd.crash_loop = CrashLoop::of_embedded(&embedded, &facts);
+                    seen.odd.cannot_start = embedded.cannot_start;
+                }
+            }
+            _ => (),
         }
+        seen
     }
 
     /// The record that a supervisor published last, alone: whether that supervisor still lives is not
@@ -598,16 +625,16 @@ impl Service {
     }
 
     /// What an s6 record leaves open and the files beside it tell.
-    fn beside_the_record(&self, mut status: Facts, notifies: bool) -> Facts {
+    fn beside_the_record(&self, mut status: Facts, notifies: bool, ends: Option<u64>) -> Facts {
         status.readiness = status.readiness.with_notification(notifies);
         // The record says "exited 0" of a service that was never started, too. The tally begins
         // with the supervisor, as the record's wait status does; but it may be kept empty.
-        if status.phase == Phase::Down && status.last_exit == (LastExit::Exited { code: 0 }) {
-            let tally = node::stat(self.home.at(files::DEATH_TALLY)).ok().flatten();
-            let empty = tally.is_some_and(|stat| stat.st_size == 0);
-            if empty && !node::exists(&self.home.at("max-death-tally")) {
-                status.last_exit = LastExit::NotStarted;
-            }
+        if status.phase == Phase::Down
+            && status.last_exit == (LastExit::Exited { code: 0 })
+            && ends == Some(0)
+            && !node::exists(&self.home.at("max-death-tally"))
+        {
+            status.last_exit = LastExit::NotStarted;
         }
         status
     }
@@ -631,12 +658,6 @@ impl Service {
             }
         }
         (facts, None)
-    }
-
-    /// What the embedded supervisor tells of the service beside the record that was seen; `None` under
-    /// every other one.
-    pub(crate) fn embedded(&self, facts: &Facts) -> Option<Embedded> {
-        self.embedded_beside(*facts).1.filter(|embedded| embedded.belongs_to(facts))
     }
 
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores

@@ -78,7 +78,13 @@ impl Status {
     }
 
     pub(crate) const fn new(reading: Reading, liveness: Liveness) -> Self {
-        let odd = Oddities { crash_loop: None, is_definition_newer: None, stale_since: None };
+        let odd = Oddities {
+            crash_loop: None,
+            is_definition_newer: None,
+            stale_since: None,
+            stuck_since: None,
+            cannot_start: None,
+        };
         let (state, restarts) = (None, None);
         let (normally, suite, notifies) = (None, None, None);
         Self { reading, liveness, normally, suite, notifies, state, restarts, odd }
@@ -225,7 +231,10 @@ impl Status {
         }
     }
 
-    /// How often its supervisor started it again by itself, where a look tells that.
+    /// How often it was started again or ended, where that is told: systemd counts restarts by itself
+    /// since it was last started by hand, the embedded supervisor every start but the first, and s6
+    /// every end since its supervisor started, of which it keeps the last hundred or as many as
+    /// `max-death-tally` says.
     #[must_use]
     pub const fn restarts(&self) -> Option<u64> {
         self.restarts

@@ -87,20 +87,16 @@ pub trait Supervised: Send + Sync {
     /// If nothing would be told.
     fn subscribe(&self, waker: Waker) -> Result<Subscription, Error>;
 
-    /// How often the service ended since its supervisor started; `None` where that is not told. s6
-    /// keeps the last hundred deaths or fewer.
-    ///
-    /// # Errors
-    ///
-    /// If that cannot be found out.
-    fn restarts(&self) -> Result<Option<u64>, Error> {
-        Ok(None)
+    /// What is odd about a service that was seen like this: what the look told, and more where one
+    /// can ask. Asks only for what may be odd then; what cannot be found out is not known.
+    fn oddities(&self, seen: &Status) -> Oddities {
+        *seen.odd()
     }
 
-    /// What is odd about a service that was seen like this. Asks only for what may be odd then; what
-    /// cannot be found out is not known.
-    fn oddities(&self, _seen: &Status) -> Oddities {
-        Oddities::default()
+    /// The same status with what takes another question: [`Supervised::oddities`], and restarts where
+    /// a look does not tell them.
+    fn looked_closer(&self, seen: &Status) -> Status {
+        seen.with_odd(self.oddities(seen))
     }
 
     /// The service directory, if it is one.
@@ -233,7 +229,10 @@ impl Supervised for Service {
     }
 
     fn suite(&self) -> Option<Suite> {
-        self.dialect().map(Suite::from)
+        match self.dialect().map(Suite::from) {
+            Some(Suite::Runit) if self.is_embeddeds() => Some(Suite::Embedded),
+            suite => suite,
+        }
     }
 
     /// By the dialect, and by the version where [`Service::of_version`] named one.
@@ -262,14 +261,6 @@ impl Supervised for Service {
             Intent::Op(op) => self.send(op),
         };
         delivered.map(|()| Pending::delivered())
-    }
-
-    /// By the death tally of s6.
-    fn restarts(&self) -> Result<Option<u64>, Error> {
-        if self.dialect() != Some(svproto::Dialect::S6) {
-            return Ok(None);
-        }
-        Ok(Some(self.deaths()?.len() as u64))
     }
 
     fn oddities(&self, seen: &Status) -> Oddities {
@@ -313,12 +304,12 @@ macro_rules! forward {
                 (**self).subscribe(waker)
             }
 
-            fn restarts(&self) -> Result<Option<u64>, Error> {
-                (**self).restarts()
-            }
-
             fn oddities(&self, seen: &Status) -> Oddities {
                 (**self).oddities(seen)
+            }
+
+            fn looked_closer(&self, seen: &Status) -> Status {
+                (**self).looked_closer(seen)
             }
 
             fn directory(&self) -> Option<&Service> {

@@ -55,7 +55,7 @@
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
 //! | `tokio`    | `tokio`: a watch as a `Stream`; connections of `systemd` run on tokio            |
 //! | `async-io` | `async_io`: a watch as a `Stream`, driven by async-io (smol)                     |
-//! | `serde`    | `Serialize` and `Deserialize` for [`proto`]                                      |
+//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`], the JSON of `svctl`; both ways for [`proto`] |
 //!
 //! A program for each task stands in `examples/`, and in `docs/guide.md`, which shows how they fit
 //! together.

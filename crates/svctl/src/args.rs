@@ -138,6 +138,8 @@ pub(crate) enum Command {
     ResetFailed(Later<Units>),
     /// Print texts as parts of names of units (systemd)
     Escape(Later<Escape>),
+    /// Print the version of svctl, and with --json that of its JSON
+    Version,
     /// Print what services have logged, in the order of its times
     Logs(Later<Logs>),
     /// Make service directories, or units of systemd, from a file of definitions
@@ -206,7 +208,7 @@ pub(crate) struct Status {
     pub(crate) services: Vec<OsString>,
     /// Only those in this state; may be given several times, or with commas
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
-    pub(crate) state: Vec<&'static str>,
+    pub(crate) state: Vec<State>,
     /// Only those that started or ended within this time, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) changed_within: Option<Duration>,
@@ -404,10 +406,9 @@ pub(crate) struct Logs {
     pub(crate) utc: bool,
 }
 
-fn parse_state(word: &str) -> Result<&'static str, String> {
-    let words = || State::ALL.into_iter().map(State::name);
-    let known = words().find(|known| *known == word);
-    known.ok_or_else(|| format!("states are {}", words().collect::<Vec<_>>().join(", ")))
+fn parse_state(word: &str) -> Result<State, String> {
+    let words = || State::ALL.map(State::name).join(", ");
+    word.parse().map_err(|_| format!("states are {}", words()))
 }
 
 /// The words of `--for`.

@@ -22,6 +22,7 @@ mod watch;
 use crate::{
     args::{Args, Command},
     exit::Exit,
+    json,
     output::Output,
 };
 
@@ -52,6 +53,10 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::DaemonReload => units::daemon_reload(global, &mut output),
         Command::ResetFailed(args) => units::reset_failed(global, args, &mut output),
         Command::Escape(args) => units::escapes(args, &mut output),
+        Command::Version => {
+            version(&mut output);
+            Exit::Done
+        }
         Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(words),
@@ -66,4 +71,14 @@ pub(crate) fn run(args: &Args) -> Exit {
         }
     };
     output.finish(exit)
+}
+
+/// Whoever reads the JSON of another svctl asks this first.
+fn version(output: &mut Output) {
+    let version = json::Version { svctl: env!("CARGO_PKG_VERSION"), schema: json::SCHEMA };
+    if output.json {
+        output.json(&version);
+    } else {
+        output.line(&format!("svctl {}", version.svctl));
+    }
 }

@@ -13,10 +13,11 @@ use svcmgr::devtree::{self, EventKind, Part, ServiceEvent};
 
 use crate::{
     args::Global,
-    json::{self, absolute, exit, name_of},
+    json::{self, absolute, exit},
     name,
     output::{aside::Aside, in_full, printable},
     text,
+    view::name_of,
 };
 
 /// Tells events. A reader that went away ends nothing here, and one that is behind holds nothing up:

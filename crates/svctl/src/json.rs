@@ -3,89 +3,120 @@
 
 mod built;
 
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{borrow::Cow, fmt, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use svcmgr::{
-    Error, Facts, LastExit, Normally, Readiness, Reading, Service, State, Status, Supervised,
-    UnixTime, Want, is_path,
-    proto::{Phase, Record, files},
-    signal_name,
+    Cause, Error, ErrorKind, Facts, LastExit, Outcome, OutcomeKind, Readiness, State, Status,
+    UnixTime, Want, proto::Record, signal_name,
 };
 
 pub(crate) use built::Built;
 
-use crate::{name, output::message};
+use crate::{
+    name,
+    output::message,
+    view::{self, View},
+};
 
-/// One service. It borrows from what was looked at: of thousands, memory for each name and path would
-/// take as long as a system call.
+/// Counts the changes after which a reader of the JSON may be wrong.
+pub(crate) const SCHEMA: u32 = 2;
+
+/// What `svctl version --json` prints.
+#[derive(Debug, Serialize)]
+pub(crate) struct Version {
+    pub(crate) svctl: &'static str,
+    pub(crate) schema: u32,
+}
+
+/// One service.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row<'a> {
-    pub(crate) service: Cow<'a, str>,
-    /// What people are shown instead, where that is different: a path as they typed it, as a word of a
-    /// shell.
-    #[serde(skip)]
-    pub(crate) shown: Option<String>,
-    pub(crate) path: Option<InText<'a>>,
+    service: &'a str,
+    /// The name with every byte, where it is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_bytes: Option<&'a [u8]>,
+    path: Option<InText<'a>>,
     /// The same with every byte; an argument of svctl.
-    pub(crate) url: Option<InUrl<'a>>,
-    pub(crate) suite: Option<Cow<'a, str>>,
-    pub(crate) supervised: Option<bool>,
-    pub(crate) state: Option<&'static str>,
-    pub(crate) want: Option<&'static str>,
-    pub(crate) pid: Option<u32>,
-    pub(crate) finish_pid: Option<u32>,
-    #[serde(serialize_with = "in_full")]
-    pub(crate) since: Option<UnixTime>,
-    /// How long that is ago.
-    #[serde(skip)]
-    pub(crate) changed_ago: Option<Duration>,
-    pub(crate) uptime: Option<f64>,
-    pub(crate) ready: Option<bool>,
-    #[serde(serialize_with = "in_full")]
-    pub(crate) ready_since: Option<UnixTime>,
-    pub(crate) paused: Option<bool>,
-    pub(crate) normally: Option<&'static str>,
-    pub(crate) exit: Option<Exit>,
-    pub(crate) log: Option<Log>,
-    pub(crate) error: Option<String>,
+    url: Option<InUrl<'a>>,
+    #[serde(flatten)]
+    seen: Seen<'a>,
+    log: Option<Log>,
+    error: Option<&'a str>,
+}
+
+/// What a look showed, in the library's own words.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Seen<'a> {
+    It(&'a Status),
+    Nothing(Nothing),
+}
+
+/// The same fields of what could not be looked at.
+#[derive(Debug, Default, Serialize)]
+struct Nothing {
+    suite: Option<&'static str>,
+    supervised: (),
+    state: (),
+    want: (),
+    pid: (),
+    finish_pid: (),
+    since: (),
+    uptime: (),
+    ready: (),
+    ready_since: (),
+    paused: (),
+    normally: (),
+    restarts: (),
+    exit: (),
+    odd: (),
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn of(view: &'a View<'_>) -> Self {
+        let path = view.path.as_deref();
+        let suite = view.suite.map(svcmgr::Suite::name);
+        Self {
+            service: &view.service,
+            service_bytes: view.bytes.as_deref(),
+            path: path.map(InText),
+            url: path.map(InUrl),
+            seen: match &view.status {
+                Some(seen) => Seen::It(seen),
+                None => Seen::Nothing(Nothing { suite, ..Nothing::default() }),
+            },
+            log: view.log.map(Log::of),
+            error: view.error.as_deref(),
+        }
+    }
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        Row::of(self).serialize(serializer)
+    }
 }
 
 /// A path from the root, written only where it is printed: a table shows none. Links are kept as the
 /// user named them.
 #[derive(Debug)]
-pub(crate) struct InText<'a>(Cow<'a, Path>);
+struct InText<'a>(&'a Path);
 
 /// The same as a URL.
 #[derive(Debug)]
-pub(crate) struct InUrl<'a>(Cow<'a, Path>);
+struct InUrl<'a>(&'a Path);
 
 impl Serialize for InText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&name::absolute(&self.0).to_string_lossy())
+        serializer.serialize_str(&name::absolute(self.0).to_string_lossy())
     }
 }
 
 impl Serialize for InUrl<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(&name::Url(&self.0))
-    }
-}
-
-/// A path in both ways.
-fn in_both_ways(path: Option<&Path>) -> (Option<InText<'_>>, Option<InUrl<'_>>) {
-    (path.map(|path| InText(path.into())), path.map(|path| InUrl(path.into())))
-}
-
-#[expect(clippy::ref_option, reason = "serde's signature")]
-fn in_full<S: Serializer>(
-    time: &Option<UnixTime>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    match time.and_then(in_its_years) {
-        Some(time) => serializer.collect_str(&format_args!("{time:.9}")),
-        None => serializer.serialize_none(),
+        serializer.collect_str(&name::Url(self.0))
     }
 }
 
@@ -104,199 +135,161 @@ pub(crate) struct Log {
     pub(crate) pid: Option<u32>,
 }
 
-impl<'a> Row<'a> {
-    /// A service that was looked at.
-    pub(crate) fn new(service: &'a dyn Supervised, observation: &Status) -> Self {
-        let directory = service.directory();
-        let status = observation.facts();
-        // runit keeps its pause flag when the process is gone; what is down is not paused.
-        let paused = status
-            .and_then(|status| status.paused.map(|paused| paused && status.phase != Phase::Down));
-        let (path, url) = in_both_ways(directory.map(Service::dir));
-        let changed_ago = status.and_then(|status| status.since).map(|at| at.elapsed(now()));
-        let typed = service.name().to_string_lossy();
-        let name = match (&typed, directory) {
-            (Cow::Borrowed(typed), Some(it)) => name_of(typed, it.dir()),
-            (Cow::Owned(typed), Some(it)) => name_of(typed, it.dir()).into_owned().into(),
-            (typed, None) => typed.clone(),
-        };
-        let as_it_is = typed == name && name::is_plain(&typed);
-        Self {
-            shown: (!as_it_is).then(|| name::shown(&typed, directory.map(Service::dir))),
-            service: name,
-            path,
-            url,
-            suite: match observation.suite() {
-                Some(dialect) => Some(dialect.name().into()),
-                None => service.suite().map(|suite| suite.name().into()),
-            },
-            supervised: observation.liveness().is_alive(),
-            state: state_word(&observation.reading()),
-            want: status.and_then(want),
-            pid: status.and_then(|status| status.pid).map(u32::from),
-            finish_pid: status.and_then(|status| status.finish_pid).map(u32::from),
-            since: status.and_then(|status| status.since),
-            changed_ago,
-            uptime: status.filter(|status| has_run(status)).and(changed_ago).map(seconds),
-            ready: status.and_then(|status| status.readiness.is_ready()),
-            ready_since: status.and_then(ready_since),
-            paused,
-            normally: observation.normally().map(Normally::name),
-            exit: status.and_then(|status| exit(status.last_exit)),
-            log: directory.and_then(|it| log(it, observation)),
-            error: None,
-        }
+impl Log {
+    fn of(log: view::Log) -> Self {
+        Self { state: log.state.map(State::name), pid: log.pid.map(u32::from) }
     }
 
-    /// A service for which something failed, and what can be said of it nevertheless.
-    pub(crate) fn failed_for(service: &'a dyn Supervised, error: &Error) -> Self {
-        let error_text = Some(message(error));
-        match service.status() {
-            Ok(observation) => Self { error: error_text, ..Self::new(service, &observation) },
-            Err(_) => Self {
-                suite: service.suite().map(|suite| suite.name().into()),
-                ..Self::failed(
-                    &service.name().to_string_lossy(),
-                    service.directory().map(Service::dir),
-                    error,
-                )
-            },
-        }
+    fn of_facts(facts: &Facts) -> Self {
+        Self { state: state(facts), pid: facts.pid.map(u32::from) }
     }
-
-    /// A service that could not be looked at.
-    pub(crate) fn failed(name: &str, path: Option<&'a Path>, error: &Error) -> Self {
-        let (in_text, url) = in_both_ways(path);
-        let service = path.map_or_else(|| name.into(), |path| name_of(name, path));
-        Self {
-            service: service.into_owned().into(),
-            shown: Some(name::shown(name, path)),
-            path: in_text,
-            url,
-            error: Some(message(error)),
-            ..Self::named("")
-        }
-    }
-
-    /// A service of which nothing is known but its name.
-    pub(crate) fn named(name: &'a str) -> Self {
-        Self {
-            service: name.into(),
-            shown: Some(name::shown(name, None)),
-            path: None,
-            url: None,
-            suite: None,
-            supervised: None,
-            state: None,
-            want: None,
-            pid: None,
-            finish_pid: None,
-            since: None,
-            changed_ago: None,
-            uptime: None,
-            ready: None,
-            ready_since: None,
-            paused: None,
-            normally: None,
-            exit: None,
-            log: None,
-            error: None,
-        }
-    }
-
-    /// What people are shown.
-    pub(crate) fn shown(&self) -> &str {
-        self.shown.as_deref().unwrap_or(&self.service)
-    }
-
-    /// The same row, to keep.
-    pub(crate) fn into_owned(self) -> Row<'static> {
-        let to_keep = |path: Cow<'_, Path>| Cow::Owned(path.into_owned());
-        let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        Row {
-            service: text(self.service),
-            path: self.path.map(|path| InText(to_keep(path.0))),
-            url: self.url.map(|path| InUrl(to_keep(path.0))),
-            suite: self.suite.map(text),
-            ..self
-        }
-    }
-
-    /// Whether the supervisor starts the service by itself.
-    pub(crate) fn is_normally(&self, normally: Normally) -> bool {
-        self.normally == Some(normally.name())
-    }
-}
-
-/// A service in a listing: a row, and what is odd about it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Listed<'a> {
-    #[serde(flatten)]
-    pub(crate) row: &'a Row<'a>,
-    /// `None` for who was not asked.
-    pub(crate) odd: Option<&'a [Odd]>,
-}
-
-/// Something odd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Odd {
-    pub(crate) kind: &'static str,
-    /// In words.
-    pub(crate) says: String,
 }
 
 /// A line of `watch`: a row, its number and what happened.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row<'a>,
-    pub(crate) seq: u64,
-    pub(crate) event: &'static str,
+    row: Row<'a>,
+    seq: u64,
+    event: &'static str,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn of(view: &'a View<'_>, seq: u64, event: &'static str) -> Self {
+        Self { row: Row::of(view), seq, event }
+    }
+}
+
+/// What came of a request, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    Reached,
+    /// It was so before, and nothing has changed.
+    Already,
+    /// A condition was not met, and nothing was done.
+    Skipped,
+    /// Delivered, and not waited for.
+    Sent,
+    Never,
+    #[default]
+    Deadline,
+    /// It cannot be asked for; nothing was done.
+    Refused,
+    Error,
+}
+
+impl Ended {
+    /// Where something failed.
+    pub(crate) fn of_error(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unsupported => Self::Refused,
+            ErrorKind::Busy | ErrorKind::Unanswered => Self::Deadline,
+            _ => Self::Error,
+        }
+    }
+
+    /// Whether it is told as a complaint, not as a result.
+    pub(crate) const fn is_complaint(self) -> bool {
+        !matches!(self, Self::Reached | Self::Already | Self::Sent)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl From<OutcomeKind> for Ended {
+    fn from(kind: OutcomeKind) -> Self {
+        match kind {
+            OutcomeKind::Reached => Self::Reached,
+            OutcomeKind::Already => Self::Already,
+            OutcomeKind::Skipped => Self::Skipped,
+            OutcomeKind::Never => Self::Never,
+            _ => Self::Deadline,
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Became {
+    pub(crate) outcome: Ended,
+    /// Whether something has changed for it; `None` where nobody can tell, and where nothing was asked.
+    pub(crate) changed: Option<bool>,
+    /// Seconds from the request.
+    pub(crate) took: Option<f64>,
+    /// Why it is not as it was asked to be: the kind of a cause.
+    pub(crate) why: Option<&'static str>,
+    /// The same in words.
+    pub(crate) says: Option<String>,
+    /// systemd's own word.
+    pub(crate) result: Option<String>,
+}
+
+impl Became {
+    /// What the library tells.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let is_asked = outcome.kind() != OutcomeKind::NotAsked;
+        Self {
+            outcome: outcome.kind().into(),
+            changed: outcome.changed(),
+            took: is_asked.then(|| seconds(outcome.took())),
+            why: outcome.why().as_ref().map(Cause::kind),
+            says: outcome.reason(),
+            result: outcome.word().map(str::to_owned),
+        }
+    }
+
+    /// A request that could not be made, or of which nothing can be told.
+    pub(crate) fn failed(error: &Error) -> Self {
+        let outcome = Ended::of_error(error);
+        let changed = (outcome == Ended::Refused).then_some(false);
+        Self { outcome, changed, says: Some(message(error)), ..Self::default() }
+    }
 }
 
 /// What came of a request to one service.
 #[derive(Debug, Serialize)]
 pub(crate) struct Result<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row<'a>,
-    /// `sent`, `reached`, `never`, `deadline` or `error`.
-    pub(crate) outcome: &'static str,
-    /// Seconds from the request.
-    pub(crate) took: Option<f64>,
-    /// Why the goal will not be reached.
-    pub(crate) why: Option<String>,
+    row: Row<'a>,
+    #[serde(flatten)]
+    became: &'a Became,
+}
+
+impl<'a> Result<'a> {
+    pub(crate) fn of(view: &'a View<'_>, became: &'a Became) -> Self {
+        Self { row: Row::of(view), became }
+    }
 }
 
 /// What a check found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Checked<'a> {
     #[serde(flatten)]
-    pub(crate) row: &'a Row<'a>,
-    pub(crate) ok: bool,
+    row: Row<'a>,
+    ok: bool,
     /// What is wrong; empty if it is well.
-    pub(crate) complaints: &'a [String],
+    complaints: &'a [String],
 }
 
-/// What came of enabling or disabling.
+impl<'a> Checked<'a> {
+    pub(crate) fn of(view: &'a View<'_>, ok: bool, complaints: &'a [String]) -> Self {
+        Self { row: Row::of(view), ok, complaints }
+    }
+}
+
+/// What came of enabling or disabling, and of changes to the files of a unit.
 #[derive(Debug, Serialize)]
 pub(crate) struct Placed {
     pub(crate) service: String,
-    pub(crate) scan_dir: String,
-    /// `enabled`, `disabled`, `already` (it was not enabled), `deadline` or `error`.
-    pub(crate) outcome: &'static str,
-    /// Seconds from the link being there, or being gone.
-    pub(crate) took: Option<f64>,
-    pub(crate) why: Option<String>,
-}
-
-/// What came of a change to the files of a unit.
-#[derive(Debug, Serialize)]
-pub(crate) struct UnitFiles<'a> {
-    pub(crate) service: &'a str,
-    /// `enabled`, `disabled`, `masked`, `unmasked`, `reset`, `never` or `error`.
-    pub(crate) outcome: &'static str,
-    pub(crate) changed: Option<bool>,
-    pub(crate) why: Option<&'a str>,
+    /// `None` for a unit.
+    pub(crate) scan_dir: Option<String>,
+    #[serde(flatten)]
+    pub(crate) became: Became,
 }
 
 /// A line of a log.
@@ -358,7 +351,7 @@ impl Decoded {
             ready: status.readiness.is_ready(),
             ready_since: ready_since(&status).and_then(rfc3339),
             exit: exit(status.last_exit),
-            log: record.log_facts().as_ref().map(Log::of),
+            log: record.log_facts().as_ref().map(Log::of_facts),
             raw: hex(record.as_bytes()),
         }
     }
@@ -369,55 +362,9 @@ fn hex(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-impl Log {
-    fn of(status: &Facts) -> Self {
-        Self { state: state(status), pid: status.pid.map(u32::from) }
-    }
-}
-
-/// The service's name from what was typed: the last component of a path, for a logger the last two;
-/// `web/log` as it is.
-pub(crate) fn name_of<'a>(typed: &'a str, path: &Path) -> Cow<'a, str> {
-    if !is_path(typed.as_ref()) {
-        return typed.into();
-    }
-    let path = name::absolute(path);
-    let Some(last) = path.file_name() else { return typed.into() };
-    let last = last.to_string_lossy();
-    let above = path.parent().and_then(Path::file_name).filter(|_| last == files::LOG);
-    match above {
-        Some(above) => format!("{}/{last}", above.to_string_lossy()).into(),
-        None => last.into_owned().into(),
-    }
-}
-
 /// The path from the root, links kept as the user named them.
 pub(crate) fn absolute(path: &Path) -> String {
     name::absolute(path).to_string_lossy().into_owned()
-}
-
-/// The logger's state: in a directory of its own, or in the record of its service.
-fn log(service: &Service, observation: &Status) -> Option<Log> {
-    if let Some(log) = service.log() {
-        // A logger that cannot be read says nothing about its service.
-        let reading = log.status().ok().map(|observation| observation.reading());
-        let pid = reading.as_ref().and_then(Reading::facts).and_then(|status| status.pid);
-        return Some(Log { state: reading.as_ref().and_then(state_word), pid: pid.map(u32::from) });
-    }
-    if !observation.reading().is_supervised() {
-        return None;
-    }
-    service.log_facts().ok().flatten().as_ref().map(Log::of)
-}
-
-/// The one word; `null` for a supervisor without a record yet and for a record that contradicts
-/// itself.
-fn state_word(reading: &Reading) -> Option<&'static str> {
-    match reading {
-        Reading::Unsupervised => Some("unsupervised"),
-        Reading::NotYet => None,
-        Reading::Record(status) => state(status),
-    }
 }
 
 fn state(status: &Facts) -> Option<&'static str> {
@@ -438,13 +385,8 @@ fn ready_since(status: &Facts) -> Option<UnixTime> {
     }
 }
 
-/// Whether the time of a status is that of a process that runs.
-fn has_run(status: &Facts) -> bool {
-    status.phase == Phase::Up && status.pid.is_some()
-}
-
 /// Whole microseconds, so that the number is as short as it is precise.
-fn seconds(time: Duration) -> f64 {
+pub(crate) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
@@ -457,10 +399,6 @@ pub(crate) fn exit(exit: LastExit) -> Option<Exit> {
         }
         LastExit::NotReported | LastExit::NotStarted | LastExit::Unknown(_) => None,
     }
-}
-
-pub(crate) fn now() -> UnixTime {
-    UnixTime::now()
 }
 
 /// In seconds of Unix time.
@@ -479,7 +417,33 @@ fn in_its_years(time: UnixTime) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use serde_json::Value;
+    use svcmgr::Request;
+
     use super::*;
+
+    fn keys(value: &impl Serialize) -> Vec<String> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(value) else { panic!("no object") };
+        fields.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// What the library says of a status and of an outcome is what svctl prints, field for field.
+    #[test]
+    fn the_library_has_the_same_fields() {
+        let status = Status::unsupervised();
+        assert_eq!(keys(&status), keys(&Nothing::default()));
+        let row = keys(&View { status: Some(status), ..View::named("web") });
+        assert!(keys(&status).iter().all(|key| row.contains(key)), "{row:?}");
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tree.path().join("supervise")).unwrap();
+        let service = svcmgr::Service::open(tree.path()).unwrap();
+        let gone = Request::wait(svcmgr::Goal::Gone).pursue(&service, Instant::now()).unwrap();
+        assert_eq!(keys(&gone), keys(&Became::of(&gone)));
+        let (theirs, ours) = (serde_json::to_value(&gone), serde_json::to_value(Became::of(&gone)));
+        assert_eq!(theirs.unwrap(), ours.unwrap());
+    }
 
     #[test]
     fn times_have_nine_digits_and_none_is_invented() {

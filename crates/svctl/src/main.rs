@@ -14,6 +14,7 @@ mod output;
 mod pieces;
 mod table;
 mod text;
+mod view;
 
 use std::process::ExitCode;
 

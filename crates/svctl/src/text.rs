@@ -2,88 +2,105 @@
 
 use std::{fmt, time::Duration};
 
-use svcmgr::Normally;
+use svcmgr::{LastExit, Normally, State, Want, signal_name};
 
 use crate::{
-    json::{Exit, Log, Odd, Row},
     table::{self, Align, Column, NOTHING},
+    view::{Log, View},
 };
 
 /// `up (pid 4711) 3m 5s, want down`.
-pub(crate) fn summary(row: &Row<'_>) -> String {
-    if let Some(error) = &row.error {
+pub(crate) fn summary(view: &View<'_>) -> String {
+    if let Some(error) = &view.error {
         return error.clone();
     }
-    let mut line = row.state.unwrap_or("unknown").to_owned();
-    if let Some(pid) = row.pid {
+    let mut line = state(view).to_owned();
+    if let Some(pid) = view.pid() {
         line.push_str(&format!(" (pid {pid})"));
-    } else if let Some(pid) = row.finish_pid {
+    } else if let Some(pid) = view.finish_pid() {
         line.push_str(&format!(" (finish pid {pid})"));
     }
-    if let Some(uptime) = row.uptime {
+    if let Some(uptime) = view.uptime() {
         line.push(' ');
-        line.push_str(&span(uptime));
+        line.push_str(&span(uptime.as_secs_f64()));
     }
-    for note in notes(row) {
+    for note in notes(view) {
         line.push_str(", ");
         line.push_str(&note);
     }
     line
 }
 
-/// What is odd, or would not be guessed from the state.
-pub(crate) fn notes(row: &Row<'_>) -> Vec<String> {
+/// The one word.
+pub(crate) fn state(view: &View<'_>) -> &'static str {
+    view.state().unwrap_or(State::Unknown).name()
+}
+
+/// What would not be guessed from the state.
+pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let mut say = |note: String| notes.push(note);
-    let has_process = row.pid.is_some() || row.finish_pid.is_some();
-    match (row.state, row.want) {
-        (Some("stopping"), Some("up")) => say("want up".into()),
-        (Some("stopping" | "unsupervised"), _) => (),
-        (_, Some("down")) if has_process => say("want down".into()),
-        (_, Some("once")) if has_process => say("last run".into()),
+    let has_process = view.process().is_some();
+    let state = view.state();
+    match (state, view.want()) {
+        (Some(State::Stopping), Some(Want::Up)) => say("want up".into()),
+        (Some(State::Stopping | State::Unsupervised), _) => (),
+        (_, Some(Want::Down)) if has_process => say("want down".into()),
+        (_, Some(Want::Once)) if has_process => say("last run".into()),
         // Between two runs; the word says that another is wanted.
-        (Some("backoff"), Some("up")) => (),
-        (_, Some("up")) if !has_process => say("want up".into()),
+        (Some(State::Backoff), Some(Want::Up)) => (),
+        (_, Some(Want::Up)) if !has_process => say("want up".into()),
         _ => (),
     }
-    if row.paused == Some(true) && row.state != Some("paused") {
+    if view.paused() == Some(true) && state != Some(State::Paused) {
         say("paused".into());
     }
-    match row.state {
-        Some("unsupervised") | None => (),
-        _ if has_process && row.is_normally(Normally::Down) => say("normally down".into()),
-        Some("backoff") if row.is_normally(Normally::Up) => (),
-        _ if !has_process && row.is_normally(Normally::Up) => say("normally up".into()),
+    match state {
+        Some(State::Unsupervised | State::New) | None => (),
+        _ if has_process && view.is_normally(Normally::Down) => say("normally down".into()),
+        Some(State::Backoff) if view.is_normally(Normally::Up) => (),
+        _ if !has_process && view.is_normally(Normally::Up) => say("normally up".into()),
         _ => (),
     }
-    if row.supervised.is_none() && row.error.is_none() {
+    if view.supervised().is_none() && view.error.is_none() {
         say("supervisor cannot be seen, may be stale".into());
     }
-    match &row.exit {
-        Some(Exit::Code(code)) if !has_process => say(format!("exited with {code}")),
-        Some(Exit::Signal(signal)) if !has_process => say(format!("killed by {signal}")),
-        _ => (),
+    if let Some(exit) = view.exit().filter(|_| !has_process) {
+        say(ended(exit));
     }
-    if let Some(log) = &row.log {
+    if let Some(log) = view.log {
         match log.state {
-            Some("up" | "ready") => (),
+            Some(State::Up | State::Ready) => (),
             _ => say(format!("log {}", log_word(log))),
         }
     }
     notes
 }
 
+/// How a run ended.
+pub(crate) fn ended(exit: LastExit) -> String {
+    match exit {
+        LastExit::Exited { code } => format!("exited with {code}"),
+        LastExit::Signaled { signal, .. } => format!("killed by {}", signal_word(signal)),
+        _ => "ended".to_owned(),
+    }
+}
+
+fn signal_word(signal: u8) -> String {
+    signal_name(signal).map_or_else(|| format!("SIG{signal}"), str::to_owned)
+}
+
 /// The columns of a live view, without their heads: state, pid, uptime, notes.
-pub(crate) fn columns(row: &Row<'_>) -> [String; 4] {
+pub(crate) fn columns(view: &View<'_>) -> [String; 4] {
     let dash = || NOTHING.to_owned();
-    let notes = match &row.error {
+    let notes = match &view.error {
         Some(error) => error.clone(),
-        None => notes(row).join(", "),
+        None => notes(view).join(", "),
     };
     [
-        row.state.map_or_else(dash, str::to_owned),
-        row.pid.or(row.finish_pid).map_or_else(dash, |pid| pid.to_string()),
-        row.uptime.map_or_else(dash, span),
+        view.state().map_or_else(dash, |state| state.to_string()),
+        view.process().map_or_else(dash, |pid| pid.to_string()),
+        view.uptime().map_or_else(dash, |uptime| span(uptime.as_secs_f64())),
         notes,
     ]
 }
@@ -109,24 +126,23 @@ pub(crate) const COLUMNS: [Column; 8] = {
 pub(crate) type Cells = table::Cells<{ COLUMNS.len() }>;
 
 /// How a service stands, in columns.
-pub(crate) fn cells(row: &Row<'_>, odd: &[Odd]) -> Cells {
+pub(crate) fn cells(view: &View<'_>) -> Cells {
     let mut cells = Cells::new();
-    cells.push(row.shown());
-    cells.push(row.state.unwrap_or(NOTHING));
-    cells.write_or_nothing(row.pid.or(row.finish_pid));
-    cells.write_or_nothing(row.changed_ago.map(|ago| Span(ago.as_secs_f64())));
-    cells.push(row.ready.map_or(NOTHING, |ready| if ready { "yes" } else { "no" }));
-    match &row.exit {
-        Some(Exit::Code(code)) => cells.write(code),
-        Some(Exit::Signal(signal)) => cells.push(signal),
-        None => cells.push(NOTHING),
+    cells.push(view.shown());
+    cells.push(view.state().map_or(NOTHING, State::name));
+    cells.write_or_nothing(view.process());
+    cells.write_or_nothing(view.changed_ago().map(|ago| Span(ago.as_secs_f64())));
+    cells.push(view.ready().map_or(NOTHING, |ready| if ready { "yes" } else { "no" }));
+    match view.exit() {
+        Some(LastExit::Exited { code }) => cells.write(code),
+        Some(LastExit::Signaled { signal, .. }) => cells.push(&signal_word(signal)),
+        _ => cells.push(NOTHING),
     }
-    cells.push(row.log.as_ref().map_or(NOTHING, log_word));
-    if let Some(error) = &row.error {
+    cells.push(view.log.map_or(NOTHING, log_word));
+    if let Some(error) = &view.error {
         cells.push(error);
     } else {
-        let odd = odd.iter().map(|odd| odd.says.clone());
-        let notes: Vec<_> = odd.chain(notes_beside_columns(row)).collect();
+        let notes: Vec<_> = view.odd().into_iter().chain(notes_beside_columns(view)).collect();
         cells.push(&notes.join(", "));
     }
     cells
@@ -134,12 +150,16 @@ pub(crate) fn cells(row: &Row<'_>, odd: &[Odd]) -> Cells {
 
 /// What the columns do not say well enough: a bad end is worth a note, for its column goes where there
 /// is no room.
-fn notes_beside_columns(row: &Row<'_>) -> impl Iterator<Item = String> {
-    notes(row).into_iter().filter(|note| note != "exited with 0")
+fn notes_beside_columns(view: &View<'_>) -> impl Iterator<Item = String> {
+    let well = (view.exit() == Some(LastExit::Exited { code: 0 })).then_some("exited with 0");
+    notes(view).into_iter().filter(move |note| well.is_none_or(|well| note != well))
 }
 
-fn log_word(log: &Log) -> &'static str {
-    log.state.unwrap_or("unknown")
+const fn log_word(log: Log) -> &'static str {
+    match log.state {
+        Some(state) => state.name(),
+        None => State::Unknown.name(),
+    }
 }
 
 /// Seconds as people say them, in at most two units: `40ms`, `1.2s`, `12s`, `3m 5s`, `2d 4h`.

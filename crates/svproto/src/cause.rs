@@ -155,6 +155,20 @@ causes! {
     BadDefinition "bad-definition" Error "its definition cannot be used",
         "its definition cannot be used: " .. "";
 
+    // What is odd about a service, whatever was asked of it.
+
+    /// It does not stay up. About how often it ended.
+    CrashLoop "crash-loop" Error "crash loop", "crash loop: ended " .. "";
+    /// A script of its directory could not be started. About which, and why.
+    CannotStart "cannot-start" Error "a script cannot be started", "cannot start " .. "";
+    /// Its definition was changed after its process had started.
+    DefinitionNewer "definition-newer" Warning "definition newer than process";
+    /// No supervisor, and a record of one. About its age.
+    Stale "stale" Warning "stale record", "stale record, " .. " old";
+    /// It is wanted up, and nothing comes of it. About for how long.
+    Stuck "stuck" Error "stuck: wanted up, without a process",
+        "stuck: wanted up, without a process for " .. "";
+
     // What became of the request itself.
 
     /// Its supervisor gave the request up after a time of its own. About the time.

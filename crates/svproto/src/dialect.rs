@@ -19,7 +19,7 @@ use core::{fmt, str::FromStr};
 /// matches on it without a wildcard. Supervisors that do not speak this protocol have no place here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Dialect {
     /// `supervise` of daemontools 0.76.
     Daemontools,

@@ -11,7 +11,8 @@
 //! | `exit code N @LABEL`              | once ended | how the last run ended, and when                  |
 //! | `exit signal N @LABEL`            | once ended | the same by a signal; `core` instead where it left one |
 //! | `cannot-start SCRIPT ERRNO`       | if so     | `run` or `finish` has no process, and why          |
-//! | `backoff N MILLISECONDS @LABEL`   | in a loop | deaths in a row; the rest, and when it is over     |
+//! | `crashes N`                       | in a loop | deaths in a row that nobody asked for, each after less than 10 s |
+//! | `backoff N MILLISECONDS @LABEL`   | while it rests | the same; the rest, and when it is over       |
 //!
 //! Labels are on [`Scale::Fixed`]. A file whose first label is not that of the record is another
 //! supervisor's, or of another moment, and says nothing: see [`Embedded::belongs_to`].
@@ -36,7 +37,9 @@ pub struct Embedded {
     pub exit: Option<(LastExit, Tai64n)>,
     /// Why there is no process; until one is there.
     pub cannot_start: Option<CannotStart>,
-    /// While it crashes again and again.
+    /// Deaths in a row that nobody asked for, each after less than ten seconds; 0 in no loop.
+    pub crashes: u64,
+    /// While it rests between two of them, where rests grow.
     pub backoff: Option<Backoff>,
 }
 
@@ -97,7 +100,7 @@ impl Embedded {
     #[must_use]
     pub const fn new(record: Tai64n) -> Self {
         let (readiness, exit, cannot_start, backoff) = (None, None, None, None);
-        Self { record, restarts: 0, readiness, exit, cannot_start, backoff }
+        Self { record, restarts: 0, readiness, exit, cannot_start, crashes: 0, backoff }
     }
 
     /// Reads the file; `None` for what is none.
@@ -121,6 +124,7 @@ impl Embedded {
                 b"ready" => all.readiness = Some(Notice::Ready(stamp::label(facts)?)),
                 b"exit" => all.exit = Some(exit(facts)?),
                 b"cannot-start" => all.cannot_start = Some(cannot_start(facts)?),
+                b"crashes" => all.crashes = number(facts)?,
                 b"backoff" => all.backoff = Some(backoff(facts)?),
                 _ => (),
             }
@@ -189,6 +193,9 @@ impl fmt::Display for Embedded {
         }
         if let Some(CannotStart { script, errno }) = self.cannot_start {
             writeln!(f, "cannot-start {} {errno}", script.name())?;
+        }
+        if self.crashes > 0 {
+            writeln!(f, "crashes {}", self.crashes)?;
         }
         if let Some(Backoff { crashes, millis, until }) = self.backoff {
             writeln!(f, "backoff {crashes} {millis} {until}")?;
@@ -267,6 +274,7 @@ mod tests {
             readiness: Some(Notice::Ready(label(1_795_390_980))),
             exit: Some((LastExit::Signaled { signal: 11, core: true }, label(1_795_390_970))),
             cannot_start: Some(CannotStart { script: Script::Finish, errno: u32::MAX }),
+            crashes: u64::MAX,
             backoff: Some(Backoff {
                 crashes: u64::MAX,
                 millis: u64::MAX,
@@ -325,6 +333,7 @@ mod tests {
             "cannot-start run\n",
             "cannot-start down 2\n",
             "cannot-start run 4294967296\n",
+            "crashes many\n",
             "backoff 3 1000\n",
             "backoff 3 1000 soon\n",
         ] {

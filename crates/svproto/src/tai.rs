@@ -8,6 +8,8 @@
 
 #[cfg(feature = "std")]
 mod system;
+#[cfg(feature = "serde")]
+mod text;
 
 use core::{fmt, time::Duration};
 
@@ -27,6 +29,7 @@ pub struct Tai64n {
 /// How a writer turns the system clock into a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Scale {
     /// Unix time plus a fixed 10 s: daemontools, daemontools-encore, runit. Also s6 where skalibs
     /// was built for a system clock that runs on TAI (Debian does not).
@@ -193,8 +196,6 @@ impl fmt::Display for Tai64n {
 
 /// Seconds and nanoseconds since 1970-01-01 00:00:00 UTC, leap seconds not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "UnixTimeParts", into = "UnixTimeParts"))]
 pub struct UnixTime {
     secs: i64,
     nanos: u32,
@@ -290,30 +291,6 @@ impl UnixTime {
             },
             None => first,
         }
-    }
-}
-
-/// The same fields without the promise, for reading from outside.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-struct UnixTimeParts {
-    secs: i64,
-    nanos: u32,
-}
-
-#[cfg(feature = "serde")]
-impl From<UnixTime> for UnixTimeParts {
-    fn from(time: UnixTime) -> Self {
-        Self { secs: time.secs, nanos: time.nanos }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<UnixTimeParts> for UnixTime {
-    type Error = &'static str;
-
-    fn try_from(parts: UnixTimeParts) -> Result<Self, Self::Error> {
-        Self::new(parts.secs, parts.nanos).ok_or("nanos must be below 1000000000")
     }
 }
 

@@ -142,6 +142,11 @@ impl UnitStatus {
         self.properties.number("NRestarts")
     }
 
+    /// The same, where the manager was asked.
+    pub(crate) fn told_restarts(&self) -> Option<u64> {
+        self.properties.get("NRestarts").and_then(Value::unsigned)
+    }
+
     /// Whether it is reading its configuration again.
     #[must_use]
     pub fn is_reloading(&self) -> bool {

@@ -10,7 +10,7 @@ use svclient::{
     CrashLoop, Group, Intent, Name, Normally, Oddities, Pending, Status, Subscription, Suite,
     Supervised, Support, Told,
 };
-use svproto::{Cause, Op};
+use svproto::{Cause, Op, State, Want};
 
 use crate::{
     Action, Answer, Error, ErrorKind, Load, Requests, Unit, UnitStatus, Value, proxy,
@@ -234,29 +234,19 @@ impl Supervised for Unit {
         }
     }
 
-    /// Those that systemd made by itself, since the unit was last started by hand.
-    fn restarts(&self) -> Result<Option<u64>, svclient::Error> {
-        if Self::name(self).kind() != "service" {
-            return Ok(None);
-        }
-        let asked = self.ask_for([(proxy::SERVICE, "NRestarts")]);
-        let [restarts] = asked.map_err(|why| error(why, Self::name(self).as_str()))?;
-        Ok(restarts.as_ref().and_then(Value::unsigned))
+    /// One round trip to the manager.
+    fn oddities(&self, seen: &Status) -> Oddities {
+        *self.looked_closer(seen).odd()
     }
 
     /// One round trip to the manager.
-    fn oddities(&self, seen: &Status) -> Oddities {
-        let needs_reload = (proxy::UNIT, "NeedDaemonReload");
-        let names = [needs_reload, (proxy::SERVICE, "NRestarts")];
-        let Ok([newer, restarts]) = self.ask_for(names) else { return Oddities::default() };
-        let restarts = restarts.as_ref().and_then(Value::unsigned).unwrap_or_default();
-        let is_young = seen.facts().is_some_and(CrashLoop::may_be);
-        let loops = is_young && restarts >= CrashLoop::ENOUGH;
-        Oddities {
-            crash_loop: loops.then_some(CrashLoop { ends: restarts, within: None }),
-            is_definition_newer: newer.as_ref().and_then(Value::bool),
-            stale_since: None,
-        }
+    fn looked_closer(&self, seen: &Status) -> Status {
+        let names = [(proxy::UNIT, "NeedDaemonReload"), (proxy::SERVICE, "NRestarts")];
+        let Ok([newer, restarts]) = self.ask_for(names) else { return *seen };
+        let restarts = restarts.as_ref().and_then(Value::unsigned);
+        let seen = restarts.map_or(*seen, |restarts| seen.with_restarts(restarts));
+        let odd = seen.odd().with_definition_newer(newer.as_ref().and_then(Value::bool));
+        seen.with_odd(odd.with_crash_loop(crash_loop(seen.facts(), restarts)))
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {
@@ -274,11 +264,21 @@ pub(crate) fn observation(unit: &UnitStatus) -> Status {
         _ => None,
     };
     let readiness = unit.status.readiness;
-    Status::of(unit.status)
+    let crash_loop = crash_loop(Some(&unit.status), unit.told_restarts());
+    let seen = Status::of(unit.status)
         .with_normally(normally)
         .with_suite(Suite::Systemd)
         .with_notifies(readiness != svproto::Readiness::NotReported)
-        .with_restarts(unit.restarts())
+        .with_odd(Oddities::default().with_crash_loop(crash_loop));
+    unit.told_restarts().map_or(seen, |restarts| seen.with_restarts(restarts))
+}
+
+/// Whether it is in a crash loop: it was started again by itself so often since it was last started by
+/// hand, and the last time was a moment ago. One that is not to run is in none.
+fn crash_loop(facts: Option<&svproto::Facts>, restarts: Option<u64>) -> Option<CrashLoop> {
+    let facts = facts.filter(|it| CrashLoop::may_be(it) && it.want != Some(Want::Down))?;
+    let ends = restarts.filter(|restarts| *restarts >= CrashLoop::ENOUGH)?;
+    (facts.state() != State::Down).then_some(CrashLoop { ends, within: None })
 }
 
 /// The same error in the words of `svclient`.

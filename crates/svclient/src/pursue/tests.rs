@@ -25,6 +25,7 @@ use crate::{
 
 /// What happens to a service at a time, in milliseconds of the script.
 #[derive(Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "a script of a few")]
 enum Turn {
     /// It stands like this.
     Is(Status),

@@ -41,6 +41,7 @@ pub(crate) struct Added {
 }
 
 /// News.
+#[allow(clippy::large_enum_variant, reason = "made once for a change, and taken apart at once")]
 pub(crate) enum Heard {
     /// About a service.
     Seen {

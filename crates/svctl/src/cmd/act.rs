@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Error, Goal, Op, Outcome, OutcomeKind, Request};
+use svcmgr::{Bulk, Error, Goal, Op, Outcome, Request, UnixTime};
 
 use super::{
     guard::Guard,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     args::{self, Act, Global, Named, Timeout, Wait, Waiting},
     exit::Exit,
-    json::now,
+    json::Ended,
     names::{self, Found, NoTargets, Target},
     output::Output,
 };
@@ -60,7 +60,7 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
-    let asked = Asked { goal: wait.goal, word: None, at: now() };
+    let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now() };
     let bulk = if wait.any { bulk.any() } else { bulk };
     let results = bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, result| {
         progress.done(at);
@@ -112,7 +112,7 @@ fn carry_out(
         Some(limit) => bulk.limit(limit),
         None => bulk,
     };
-    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: now() };
+    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: UnixTime::now() };
     let results = bulk.pursue_telling(&request, deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));
@@ -135,8 +135,12 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: now() };
-    let send = |found: &Found| deed.request.send(found).map(|_| Done::Sent(deed.word));
+    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: UnixTime::now() };
+    let send = |found: &Found| {
+        let before = found.status().ok();
+        let changed = before.and_then(|seen| send::changes(deed.request.intent(), &seen));
+        deed.request.send(found).map(|_| Done::Sent(deed.word, changed))
+    };
     let results = usable(&targets).iter().map(send).collect();
     report(targets, results, asked, output)
 }
@@ -167,12 +171,10 @@ fn prepare(
 }
 
 /// In a word of the JSON.
-fn outcome(result: &Result<Outcome, Error>) -> &'static str {
+fn outcome(result: &Result<Outcome, Error>) -> Ended {
     match result {
-        Ok(outcome) if outcome.is_reached() => "reached",
-        Ok(outcome) if outcome.kind() == OutcomeKind::NotAsked => "deadline",
-        Ok(outcome) => outcome.kind().name(),
-        Err(_) => "error",
+        Ok(outcome) => outcome.kind().into(),
+        Err(error) => Ended::of_error(error),
     }
 }
 

@@ -3,15 +3,16 @@
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
 //! named must be up.
 
-use svcmgr::{Readiness, State, Status, Supervised, Want};
+use svcmgr::{Readiness, State, Status, Want};
 
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json::{self, Row},
+    json,
     names::{self, NoTargets, Target},
     output::Output,
     text,
+    view::View,
 };
 
 pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> Exit {
@@ -34,7 +35,7 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
 
 /// One service, and what is wrong with it.
 struct Found {
-    row: Row<'static>,
+    view: View<'static>,
     complaints: Vec<String>,
     exit: Exit,
 }
@@ -42,17 +43,17 @@ struct Found {
 impl Found {
     fn json(&self) -> json::Checked<'_> {
         let ok = self.exit == Exit::Done;
-        json::Checked { row: &self.row, ok, complaints: &self.complaints }
+        json::Checked::of(&self.view, ok, &self.complaints)
     }
 
     /// What is well is not worth a line on its own.
     fn print(&self, output: &mut Output) {
-        let name = self.row.shown();
+        let name = self.view.shown();
         if self.exit != Exit::Done {
             let complaints = self.complaints.join("; ");
             output.message(&format!("{name}: {complaints}"));
         } else if !output.quiet {
-            output.line(&format!("{name}: ok, {}", text::summary(&self.row)));
+            output.line(&format!("{name}: ok, {}", text::summary(&self.view)));
         }
     }
 }
@@ -62,32 +63,26 @@ fn look(target: Target, check: &args::Check) -> Found {
     let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
         Ok((found, observation)) => {
-            let row = Row::new(&*found, &observation).into_owned();
-            let complaints = complaints(&*found, &observation, &row, check);
-            let exit = match (complaints.is_empty(), row.supervised) {
+            let view = View::new(&*found, &observation).into_owned();
+            let complaints = complaints(&observation, &view, check);
+            let exit = match (complaints.is_empty(), view.supervised()) {
                 (true, _) => Exit::Done,
                 (false, Some(false)) => Exit::Unsupervised,
                 (false, _) => Exit::Negative,
             };
-            Found { row, complaints, exit }
+            Found { view, complaints, exit }
         }
         Err(error) => {
-            let row = Row::failed(&name, path.as_deref(), &error).into_owned();
-            let complaints = row.error.iter().cloned().collect();
-            Found { row, complaints, exit: Exit::from(&error) }
+            let view = View::failed(&name, path.as_deref(), &error).into_owned();
+            let complaints = view.error.iter().cloned().collect();
+            Found { view, complaints, exit: Exit::from(&error) }
         }
     }
 }
 
-fn complaints(
-    service: &dyn Supervised,
-    observation: &Status,
-    row: &Row<'_>,
-    check: &args::Check,
-) -> Vec<String> {
+fn complaints(observation: &Status, view: &View<'_>, check: &args::Check) -> Vec<String> {
     let Some(status) = observation.facts() else {
-        let why = row.state.unwrap_or("has no status yet");
-        return vec![why.to_owned()];
+        return vec![text::state(view).to_owned()];
     };
     let mut complaints = Vec::new();
     // It has done what it had to, and its supervisor takes it for up from then on (systemd).
@@ -101,7 +96,7 @@ fn complaints(
         return complaints;
     }
     if !is_up {
-        complaints.push(text::summary(row));
+        complaints.push(text::summary(view));
     } else if check.ready {
         match status.readiness {
             Readiness::Ready { .. } => (),
@@ -110,22 +105,17 @@ fn complaints(
         }
     }
     if let Some(span) = check.up_for.filter(|_| is_up)
-        && row.uptime.is_none_or(|uptime| uptime < span.as_secs_f64())
+        && view.uptime().is_none_or(|uptime| uptime < span)
     {
-        let up = row.uptime.map(text::span).unwrap_or_default();
+        let up = view.uptime().map(|up| text::span(up.as_secs_f64())).unwrap_or_default();
         complaints.push(format!("up for {up} only"));
     }
     if let Some(limit) = check.max_restarts {
-        match restarts(service) {
+        match observation.restarts() {
             Some(count) if count <= limit => (),
             Some(count) => complaints.push(format!("ended {count} times")),
             None => complaints.push("its supervisor does not tell how often it ended".into()),
         }
     }
     complaints
-}
-
-/// How often the service ended since its supervisor started, where that is told.
-fn restarts(service: &dyn Supervised) -> Option<u64> {
-    service.restarts().ok().flatten()
 }

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json, name,
+    json::{Became, Ended, Placed},
+    name,
     names::{self, NoTargets},
     output::{Output, message, printable},
     text,
@@ -68,7 +69,8 @@ pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output
         match scan.disable_killing(&name, deadline, args.kill_after) {
             // There is nothing to take out: as asked.
             Err(Error::NotFound { path }) if path == scan.dir().join(&name) => Ok(Told {
-                outcome: "already",
+                outcome: Ended::Already,
+                changed: false,
                 words: "was not enabled".to_owned(),
                 hint: None,
                 exit: Exit::Done,
@@ -81,7 +83,8 @@ pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output
 
 /// What to say of one service.
 struct Told {
-    outcome: &'static str,
+    outcome: Ended,
+    changed: bool,
     words: String,
     hint: Option<&'static str>,
     exit: Exit,
@@ -115,19 +118,21 @@ fn each(
         let text = name.to_string_lossy();
         let shown = name::shown(&text, Some(Path::new(name)));
         let result = act(&scan, name, deadline);
-        guard.done(at, result.as_ref().map_or("error", |told| told.outcome));
+        guard.done(at, result.as_ref().map_or_else(Ended::of_error, |told| told.outcome));
         match result {
             Ok(told) => {
                 exit = exit.max(told.exit);
                 let line = format!("{shown}: {}", told.words);
                 if output.json {
-                    results.push(json::Placed {
-                        service: text.into_owned(),
-                        scan_dir: scan.dir().to_string_lossy().into_owned(),
+                    let became = Became {
                         outcome: told.outcome,
+                        changed: Some(told.changed),
                         took: Some(told.took),
-                        why: (told.exit != Exit::Done).then_some(told.words),
-                    });
+                        says: (told.exit != Exit::Done).then_some(told.words),
+                        ..Became::default()
+                    };
+                    let scan_dir = Some(scan.dir().to_string_lossy().into_owned());
+                    results.push(Placed { service: text.into_owned(), scan_dir, became });
                 } else if told.exit != Exit::Done {
                     output.message(&line);
                 } else if !output.quiet {
@@ -140,13 +145,9 @@ fn each(
             Err(error) => {
                 exit = exit.max(Exit::from(&error));
                 if output.json {
-                    results.push(json::Placed {
-                        service: text.into_owned(),
-                        scan_dir: scan.dir().to_string_lossy().into_owned(),
-                        outcome: "error",
-                        took: None,
-                        why: Some(message(&error)),
-                    });
+                    let became = Became::failed(&error);
+                    let scan_dir = Some(scan.dir().to_string_lossy().into_owned());
+                    results.push(Placed { service: text.into_owned(), scan_dir, became });
                 } else {
                     output.error(&error);
                     if error.kind() == ErrorKind::NameTaken {
@@ -164,17 +165,20 @@ fn each(
 
 fn enabled_told(enabled: &Enabled) -> Told {
     let took = enabled.took.as_secs_f64();
-    let before = if enabled.link == EnabledLink::Found { "was enabled, " } else { "" };
+    let was_linked = enabled.link == EnabledLink::Found;
+    let before = if was_linked { "was enabled, " } else { "" };
     match enabled.noticed {
         Noticed::Supervised { .. } => Told {
-            outcome: "enabled",
+            outcome: if was_linked { Ended::Already } else { Ended::Reached },
+            changed: !was_linked,
             words: format!("{before}supervised after {}", text::time(took)),
             hint: None,
             exit: Exit::Done,
             took,
         },
         Noticed::NotYet { .. } => Told {
-            outcome: "deadline",
+            outcome: Ended::Deadline,
+            changed: !was_linked,
             words: format!("{before}linked, and not supervised after {}", text::time(took)),
             hint: (enabled.scanner == Scanner::Gone)
                 .then_some("no scanner runs on this directory; one that starts will find it"),
@@ -188,9 +192,9 @@ fn disabled_told(disabled: Disabled) -> Told {
     let took = disabled.took.as_secs_f64();
     let span = text::time(took);
     let (outcome, words, exit) = match disabled.ended {
-        Ok(SupervisionEnd::Gone) => ("disabled", format!("gone after {span}"), Exit::Done),
+        Ok(SupervisionEnd::Gone) => (Ended::Reached, format!("gone after {span}"), Exit::Done),
         Ok(SupervisionEnd::NotYet { service }) => (
-            "deadline",
+            Ended::Deadline,
             format!(
                 "unlinked, and {} is still supervised after {span}: it was asked to end and has not",
                 service.dir().display()
@@ -198,20 +202,21 @@ fn disabled_told(disabled: Disabled) -> Told {
             Exit::Deadline,
         ),
         Ok(SupervisionEnd::Kept { link }) => (
-            "disabled",
+            Ended::Reached,
             format!("unlinked, and kept: {} leads to it too", link.display()),
             Exit::Done,
         ),
         Ok(SupervisionEnd::NoService) => {
-            ("disabled", "unlinked; it led to no service".to_owned(), Exit::Done)
+            (Ended::Reached, "unlinked; it led to no service".to_owned(), Exit::Done)
         }
-        Ok(_) => ("disabled", "unlinked".to_owned(), Exit::Done),
+        Ok(_) => (Ended::Reached, "unlinked".to_owned(), Exit::Done),
         Err(error) => {
             let exit = Exit::from(&error);
-            ("error", format!("unlinked, and not ended: {}", message(&error)), exit)
+            (Ended::Error, format!("unlinked, and not ended: {}", message(&error)), exit)
         }
     };
-    Told { outcome, words: printable(&words), hint: None, exit, took }
+    // The link is gone, whatever came of the rest.
+    Told { outcome, changed: true, words: printable(&words), hint: None, exit, took }
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use std::{
 
 use crate::{
     exit::Exit,
-    json::{self, Row},
-    name,
+    json, name,
     output::{Output, complain, printable},
+    view::View,
 };
 
 /// Kept until the work is done.
@@ -28,7 +28,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     /// What was typed, until it is known what that means; and what came of each.
-    services: Vec<(String, Option<&'static str>)>,
+    services: Vec<(String, Option<json::Ended>)>,
     over: bool,
 }
 
@@ -66,7 +66,7 @@ impl Guard {
     }
 
     /// This came of one of them.
-    pub(crate) fn done(&self, at: usize, outcome: &'static str) {
+    pub(crate) fn done(&self, at: usize, outcome: json::Ended) {
         if let Some((_, done)) = self.0.state().services.get_mut(at) {
             *done = Some(outcome);
         }
@@ -97,17 +97,18 @@ fn watch(shared: &Shared, deadline: Instant, json: bool, work: &str) {
     }
 }
 
-fn tell(services: &[(String, Option<&'static str>)], json: bool) {
+fn tell(services: &[(String, Option<json::Ended>)], json: bool) {
     const WHY: &str = "the deadline passed, and its directory does not answer";
     if json {
-        let rows: Vec<_> = services.iter().map(|(name, _)| Row::named(name)).collect();
-        let result = |(row, (_, done)): (_, &(String, Option<&'static str>))| json::Result {
-            row,
-            outcome: done.unwrap_or("deadline"),
-            took: None,
-            why: done.is_none().then(|| WHY.to_owned()),
+        let views: Vec<_> = services.iter().map(|(name, _)| View::named(name)).collect();
+        let became = |(_, done): &(String, Option<json::Ended>)| json::Became {
+            outcome: done.unwrap_or_default(),
+            says: done.is_none().then(|| WHY.to_owned()),
+            ..json::Became::default()
         };
-        let all: Vec<_> = rows.iter().zip(services).map(result).collect();
+        let became: Vec<_> = services.iter().map(became).collect();
+        let all = views.iter().zip(&became).map(|(view, it)| json::Result::of(view, it));
+        let all: Vec<_> = all.collect();
         let text = serde_json::to_string(&all).unwrap_or_default() + "\n";
         // Nobody is left to tell that it cannot be printed.
         let _printed = nix::unistd::write(std::io::stdout(), text.as_bytes());

@@ -29,7 +29,6 @@ use self::{
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json::now,
     names::NoTargets,
     output::{Output, printable},
     text::count,
@@ -130,7 +129,7 @@ fn read(
         .map(|source| source.name.clone())
         .collect();
     let query = Query { units, user: global.user, from, lines: args.lines, until: args.until };
-    let begun = now();
+    let begun = UnixTime::now();
     let mut merge = Merge::new(sources, from)?;
     if !query.units.is_empty() {
         merge.journal = Some(Journal::read(&query)?);

@@ -6,17 +6,18 @@ use svcmgr::{Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, Service, Super
 
 use crate::{
     exit::Exit,
-    json::{self, Row},
+    json::{self, Became, Ended},
     names::Target,
-    output::{Output, message},
+    output::Output,
     text,
+    view::View,
 };
 
 /// What came of a request to one service.
 #[allow(clippy::large_enum_variant, reason = "on 64 bits; nearly all of them are of the largest")]
 pub(crate) enum Done {
-    /// The request of this name.
-    Sent(&'static str),
+    /// The request of this name, and whether it changes something.
+    Sent(&'static str, Option<bool>),
     /// The request of this name was not sent: there is no process to do anything about.
     NotUp(&'static str),
     Waited(Outcome),
@@ -75,7 +76,7 @@ fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Aske
                 None => continue,
             },
             Err(error) => {
-                Told::failed(Row::failed(&target.name, target.path.as_deref(), &error), error)
+                Told::failed(View::failed(&target.name, target.path.as_deref(), &error), error)
             }
         });
     }
@@ -95,10 +96,8 @@ fn print(all: &[Told], output: &mut Output) {
 
 /// What to say about one service.
 struct Told {
-    row: Row<'static>,
-    outcome: &'static str,
-    took: Option<f64>,
-    why: Option<String>,
+    view: View<'static>,
+    became: Became,
     /// The same as a sentence of its own.
     words: String,
     exit: Exit,
@@ -110,100 +109,110 @@ impl Told {
     fn failed_for(service: &dyn Supervised, error: Error) -> Self {
         if error.kind() == ErrorKind::Unanswered {
             // To look at it once more would take as long.
-            let row = Row::failed(&service.name().to_string(), None, &error);
-            return Self { outcome: "deadline", ..Self::failed(row, error) };
+            return Self::failed(View::failed(&service.name().to_string(), None, &error), error);
         }
-        Self::failed(Row::failed_for(service, &error), error)
+        Self::failed(View::failed_for(service, &error), error)
     }
 
-    fn failed(row: Row<'_>, error: Error) -> Self {
-        let (why, exit) = (Some(message(&error)), Exit::from(&error));
-        let row = row.into_owned();
-        let words = String::new();
-        Self { row, outcome: "error", took: None, why, words, exit, error: Some(error) }
+    fn failed(view: View<'_>, error: Error) -> Self {
+        let (became, exit) = (Became::failed(&error), Exit::from(&error));
+        Self { view: view.into_owned(), became, words: String::new(), exit, error: Some(error) }
     }
 
     fn json(&self) -> json::Result<'_> {
-        let why = self.why.clone();
-        json::Result { row: &self.row, outcome: self.outcome, took: self.took, why }
+        json::Result::of(&self.view, &self.became)
     }
 
     fn print(&self, output: &mut Output) {
-        let name = self.row.shown();
+        let name = self.view.shown();
         match &self.error {
             Some(error) => output.error(error),
-            None if self.why.is_some() => output.message(&format!("{name}: {}", self.words)),
+            None if self.became.outcome.is_complaint() => {
+                output.message(&format!("{name}: {}", self.words));
+            }
             None if output.quiet => (),
             None => output.line(&format!("{name}: {}", self.words)),
         }
     }
 }
 
-fn tell(service: &dyn Supervised, done: &Done, Asked { goal, word, at }: Asked) -> Told {
-    let asked_ago = || at.elapsed(json::now());
-    let look = |observation| Row::new(service, observation).into_owned();
-    let (row, outcome, took, why, words, exit) = match done {
+fn tell(service: &dyn Supervised, done: &Done, asked: Asked) -> Told {
+    match done {
         // How it stands right after; a request may not be read yet.
-        Done::Sent(op) => {
-            return unwaited(service, "sent", None, &format!("sent `{op}`"), Exit::Done);
+        Done::Sent(op, changed) => {
+            let became = Became { outcome: Ended::Sent, changed: *changed, ..Became::default() };
+            let nothing = if *changed == Some(false) { ", which changes nothing" } else { "" };
+            unwaited(service, became, &format!("sent `{op}`{nothing}"), Exit::Done)
         }
         Done::NotUp(op) => {
-            let why = format!("it {}", Cause::NotUp);
-            let words = format!("{why}, so `{op}` was not sent");
-            return unwaited(service, "never", Some(&why), &words, Exit::Negative);
-        }
-        Done::Waited(outcome) => {
-            let Some(observation) = outcome.status() else {
-                let why = "the deadline passed before its turn, and nothing was asked";
-                return unwaited(service, "deadline", Some(why), why, Exit::Deadline);
+            let says = format!("it {}", Cause::NotUp);
+            let words = format!("{says}, so `{op}` was not sent");
+            let became = Became {
+                outcome: Ended::Never,
+                changed: Some(false),
+                why: Some(Cause::NotUp.kind()),
+                says: Some(says),
+                ..Became::default()
             };
-            let (row, took) = (look(observation), outcome.took().as_secs_f64());
-            if outcome.kind() == OutcomeKind::NotAsked {
-                // To look at many takes time, and the time is over.
-                let why = "the deadline passed before its turn, and nothing was asked".to_owned();
-                let (words, why, error) = (why.clone(), Some(why), None);
-                let (outcome, exit) = ("deadline", Exit::Deadline);
-                return Told { row, outcome, took: None, why, words, exit, error };
+            unwaited(service, became, &words, Exit::Negative)
+        }
+        Done::Waited(outcome) => waited(service, outcome, asked),
+    }
+}
+
+/// What came of what was waited for.
+fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }: Asked) -> Told {
+    let mut became = Became::of(outcome);
+    let seen = outcome.status().filter(|_| outcome.kind() != OutcomeKind::NotAsked);
+    let Some(seen) = seen else {
+        // To look at many takes time, and the time is over.
+        let words = "the deadline passed before its turn, and nothing was asked";
+        became.changed = word.map(|_| false);
+        became.says = Some(words.to_owned());
+        return match outcome.status() {
+            Some(seen) => {
+                let view = View::new(service, seen).into_owned();
+                let (words, exit) = (words.to_owned(), Exit::Deadline);
+                Told { view, became, words, exit, error: None }
             }
-            match (outcome.why(), outcome.reason()) {
-                (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Skipped => {
-                    let words = format!("skipped: {why}");
-                    let is_well = cause.severity() == svcmgr::proto::cause::Severity::Note;
-                    let exit = if is_well { Exit::Done } else { Exit::Negative };
-                    (row, "skipped", took, Some(why), words, exit)
-                }
-                (Some(cause), Some(why)) => {
-                    let is_alone = cause == Cause::Unsupervised;
-                    let exit = if is_alone { Exit::Unsupervised } else { Exit::Negative };
-                    let words = say::never(&row, goal, &why, took);
-                    (row, "never", took, Some(why), words, exit)
-                }
-                _ if outcome.is_reached() && word == Some("reload") => {
-                    let words = match outcome.word() {
-                        Some(_) => format!("reloaded after {}", text::time(took)),
-                        // Nobody tells whether it was read.
-                        None => "sent `reload`".to_owned(),
-                    };
-                    (row, "reached", took, None, words, Exit::Done)
-                }
-                (None, Some(how)) if outcome.is_reached() => {
-                    // Its supervisor knows more than a look shows.
-                    let words = format!("{how} (after {})", text::time(took));
-                    (row, "reached", took, None, words, Exit::Done)
-                }
-                _ if outcome.is_reached() => {
-                    let words = say::reached(&row, goal, took, asked_ago());
-                    (row, "reached", took, None, words, Exit::Done)
-                }
-                _ => {
-                    let read = outcome.was_read();
-                    let words = say::overdue(&row, goal, word.map(|it| (it, read)), asked_ago());
-                    (row, "deadline", took, Some(overdue(word, read)), words, Exit::Deadline)
-                }
-            }
+            None => unwaited(service, became, words, Exit::Deadline),
+        };
+    };
+    let view = View::new(service, seen).into_owned();
+    let took = outcome.took().as_secs_f64();
+    let asked_ago = || at.elapsed(UnixTime::now());
+    let (words, exit) = match (outcome.why(), outcome.reason()) {
+        (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Skipped => {
+            let is_well = cause.severity() == svcmgr::proto::cause::Severity::Note;
+            (format!("skipped: {why}"), if is_well { Exit::Done } else { Exit::Negative })
+        }
+        (Some(cause), Some(why)) => {
+            let is_alone = cause == Cause::Unsupervised;
+            let exit = if is_alone { Exit::Unsupervised } else { Exit::Negative };
+            (say::never(&view, goal, &why, took), exit)
+        }
+        _ if outcome.is_reached() && word == Some("reload") => {
+            let words = match outcome.word() {
+                Some(_) => format!("reloaded after {}", text::time(took)),
+                // Nobody tells whether it was read.
+                None => "sent `reload`".to_owned(),
+            };
+            (words, Exit::Done)
+        }
+        // Its supervisor knows more than a look shows.
+        (None, Some(how)) if outcome.is_reached() => {
+            (format!("{how} (after {})", text::time(took)), Exit::Done)
+        }
+        _ if outcome.is_reached() => {
+            (say::reached(&view, goal, took, asked_ago(), outcome.changed()), Exit::Done)
+        }
+        _ => {
+            let read = outcome.was_read();
+            became.says = Some(overdue(word, read));
+            (say::overdue(&view, goal, word.map(|it| (it, read)), asked_ago()), Exit::Deadline)
         }
     };
-    Told { row, outcome, took: Some(took), why, words, exit, error: None }
+    Told { view, became, words, exit, error: None }
 }
 
 /// Whether the supervisor is known to have read the request.
@@ -219,22 +228,15 @@ fn overdue(word: Option<&str>, acknowledged: bool) -> String {
     }
 }
 
-fn unwaited(
-    service: &dyn Supervised,
-    outcome: &'static str,
-    why: Option<&str>,
-    words: &str,
-    exit: Exit,
-) -> Told {
+fn unwaited(service: &dyn Supervised, became: Became, words: &str, exit: Exit) -> Told {
     match service.status() {
-        Ok(observation) => {
-            let row = Row::new(service, &observation).into_owned();
-            let (why, words) = (why.map(str::to_owned), words.to_owned());
-            Told { row, outcome, took: None, why, words, exit, error: None }
+        Ok(seen) => {
+            let view = View::new(service, &seen).into_owned();
+            Told { view, became, words: words.to_owned(), exit, error: None }
         }
         Err(error) => {
             let path = service.directory().map(Service::dir);
-            Told::failed(Row::failed(&service.name().to_string_lossy(), path, &error), error)
+            Told::failed(View::failed(&service.name().to_string_lossy(), path, &error), error)
         }
     }
 }

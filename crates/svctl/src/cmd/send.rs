@@ -7,7 +7,8 @@ use std::{
 };
 
 use svcmgr::{
-    Bulk, Dialect, Error, Goal, Op, Outcome, Request, Service, Suite, Supervised, Versions,
+    Bulk, Dialect, Error, Goal, Intent, Op, Outcome, Request, Service, Status, Suite, Supervised,
+    UnixTime, Versions, Want,
 };
 
 use super::{
@@ -17,7 +18,6 @@ use super::{
 use crate::{
     args::{self, Global, Named},
     exit::Exit,
-    json::now,
     names::{self, Found, NoTargets},
     output::Output,
 };
@@ -69,7 +69,7 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
         .into_iter()
         .map(|found| of_version(found, ask.depends_on(), &mut versions, output))
         .collect();
-    let asked = Asked { goal: Goal::Known, word: ask.word(), at: now() };
+    let asked = Asked { goal: Goal::Known, word: ask.word(), at: UnixTime::now() };
     let mut told = match reload_units(&known, ask) {
         Ok(told) => told.into_iter(),
         Err(error) => {
@@ -102,7 +102,7 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
         Ask::These(ops) => (*ops, None),
         Ask::Reload(_) => (&reload[..], Some("reload")),
     };
-    let Some(&first) = ops.last() else { return Ok(Done::Sent("")) };
+    let Some(&first) = ops.last() else { return Ok(Done::Sent("", Some(false))) };
     // What only signals has nothing to do where no process is. An error shows when it is sent.
     let word = word.unwrap_or(first.name());
     if ops.iter().all(|op| only_signals(*op))
@@ -112,6 +112,9 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
     {
         return Ok(Done::NotUp(word));
     }
+    let before = found.status().ok();
+    let mut each = ops.iter().map(|op| changes(Some((*op).into()), before.as_ref()?));
+    let changed = each.try_fold(false, |all, one| Some(all || one?));
     match (ops, found.directory()) {
         ([op], _) => drop(found.request(&(*op).into())?),
         (ops, Some(service)) => service.send_all_before(ops, Instant::now() + AT_ONCE)?,
@@ -120,7 +123,22 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
             ops.iter().try_for_each(|op| found.request(&(*op).into()).map(drop))?;
         }
     }
-    Ok(Done::Sent(first.name()))
+    Ok(Done::Sent(first.name(), changed))
+}
+
+/// Whether such a request changes something about a service that stands like this. What only signals,
+/// always; `None` where the record does not tell.
+pub(super) fn changes(intent: Option<Intent>, before: &Status) -> Option<bool> {
+    let facts = before.facts()?;
+    let is_down = facts.pid.or(facts.finish_pid).is_none();
+    let stays = |want, there: bool| facts.want.map(|it| it != want || !there);
+    Some(match intent? {
+        Intent::Up | Intent::Op(Op::Up) => stays(Want::Up, facts.pid.is_some())?,
+        Intent::Down | Intent::Op(Op::Down) => stays(Want::Down, is_down)?,
+        Intent::Op(Op::Pause) => facts.paused != Some(true),
+        Intent::Op(Op::Cont) => facts.paused != Some(false),
+        _ => true,
+    })
 }
 
 /// How long a full FIFO is waited for.

@@ -2,17 +2,17 @@
 
 use std::{collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
 
-use svcmgr::{Bulk, Error, Facts, Reading, Service, State, Status, Supervised, Want};
+use svcmgr::{Bulk, Error, Service, State, Status, Supervised};
 
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json::{Listed, Odd, Row, now},
     names::{self, Found, NoTargets},
     output::{Output, painted},
     pieces::Pieces,
     table::{self, Table},
     text::{self, Cells},
+    view::View,
 };
 
 pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -> Exit {
@@ -92,8 +92,8 @@ fn look_at(
             // What is listed and is no service is left out; what was named is not.
             let path = survey.dir().join(name);
             let name = name.to_string_lossy();
-            let row = Row::failed(&name, Some(&path), &error);
-            (!status.services.is_empty()).then(|| Looked::new(&row, None, Some(error), &how))
+            let view = View::failed(&name, Some(&path), &error);
+            (!status.services.is_empty()).then(|| Looked::new(&view, Some(error), &how))
         };
         if !output.json {
             listing.make_room(survey.len());
@@ -116,8 +116,8 @@ fn look_at(
                 Looked::of(&*found, seen, &how)
             }
             Err(error) => {
-                let row = Row::failed(&target.name, target.path.as_deref(), &error);
-                Looked::new(&row, None, Some(error), &how)
+                let view = View::failed(&target.name, target.path.as_deref(), &error);
+                Looked::new(&view, Some(error), &how)
             }
         };
         listing.take(looked, output);
@@ -174,7 +174,7 @@ enum Printed {
 
 /// What a row of the table is known by.
 struct Mark {
-    state: Option<&'static str>,
+    state: Option<State>,
     /// Its last cell says why there is not more.
     failed: bool,
 }
@@ -182,26 +182,26 @@ struct Mark {
 impl Looked {
     fn of(found: &dyn Supervised, seen: Result<Status, Error>, how: &How<'_>) -> Self {
         match seen {
-            Ok(seen) => {
-                let odd = odd(found, &seen, how.depth);
-                Self::new(&Row::new(found, &seen), odd.as_deref(), None, how)
+            Ok(seen) if how.depth.asks(found, &seen) => {
+                Self::new(&View::new(found, &seen).asking(found), None, how)
             }
-            Err(error) => Self::new(&Row::failed_for(found, &error), None, Some(error), how),
+            Ok(seen) => Self::new(&View::new(found, &seen), None, how),
+            Err(error) => Self::new(&View::failed_for(found, &error), Some(error), how),
         }
     }
 
-    fn new(row: &Row<'_>, odd: Option<&[Odd]>, error: Option<Error>, how: &How<'_>) -> Self {
-        let supervised = row.supervised;
-        let printed = if !is_asked_for(row, how.filters) {
+    fn new(view: &View<'_>, error: Option<Error>, how: &How<'_>) -> Self {
+        let supervised = view.supervised();
+        let printed = if !is_asked_for(view, how.filters) {
             None
         } else if how.json {
             // Numbers and texts: nothing that JSON has no word for.
             let mut json = Pieces::with_capacity(640);
-            let written = serde_json::to_writer(&mut json, &Listed { row, odd });
+            let written = serde_json::to_writer(&mut json, view);
             written.is_ok().then_some(Printed::Json(json))
         } else {
-            let mark = Mark { state: row.state, failed: row.error.is_some() };
-            Some(Printed::Row(text::cells(row, odd.unwrap_or_default()), mark))
+            let mark = Mark { state: view.state(), failed: view.error.is_some() };
+            Some(Printed::Row(text::cells(view), mark))
         };
         Self { supervised, error: error.map(Box::new), printed }
     }
@@ -209,10 +209,10 @@ impl Looked {
 
 /// Whether a row passes the filters. One that could not be read has no state and no time, and is
 /// never hidden.
-fn is_asked_for(row: &Row<'_>, filters: &args::Status) -> bool {
-    let in_state = || row.state.is_some_and(|state| filters.state.contains(&state));
-    let recent = |within: &Duration| row.changed_ago.is_some_and(|ago| ago <= *within);
-    row.error.is_some()
+fn is_asked_for(view: &View<'_>, filters: &args::Status) -> bool {
+    let in_state = || view.state().is_some_and(|state| filters.state.contains(&state));
+    let recent = |within: &Duration| view.changed_ago().is_some_and(|ago| ago <= *within);
+    view.error.is_some()
         || ((filters.state.is_empty() || in_state())
             && filters.changed_within.as_ref().is_none_or(recent))
 }
@@ -244,59 +244,12 @@ impl Depth {
     }
 
     fn asks(self, found: &dyn Supervised, seen: &Status) -> bool {
-        let state = seen.facts().map(Facts::state);
         match self {
             Self::All => true,
             Self::Directories if found.directory().is_some() => true,
-            _ => !matches!(state, Some(State::Up | State::Ready | State::Down | State::Exited)),
+            _ => !matches!(seen.state(), State::Up | State::Ready | State::Down | State::Exited),
         }
     }
-}
-
-/// Wanted up and without a process for longer than this, a service is stuck.
-const STUCK: Duration = Duration::from_secs(60);
-
-/// What is odd about a service, in words; `None` if it was not asked.
-fn odd(found: &dyn Supervised, seen: &Status, depth: Depth) -> Option<Vec<Odd>> {
-    let mut all = Vec::new();
-    let mut say = |kind, says| all.push(Odd { kind, says });
-    let asks = depth.asks(found, seen);
-    if asks {
-        let odd = found.oddities(seen);
-        if let Some(crash_loop) = odd.crash_loop {
-            let ends = crash_loop.ends;
-            say(
-                "crash-loop",
-                match crash_loop.within {
-                    Some(within) => {
-                        format!(
-                            "crash loop: ended {ends} times in {}",
-                            text::span(within.as_secs_f64())
-                        )
-                    }
-                    None => format!("crash loop: ended {ends} times"),
-                },
-            );
-        }
-        if odd.is_definition_newer == Some(true) {
-            say("definition-newer", "definition newer than process".to_owned());
-        }
-        if let Some(since) = odd.stale_since {
-            let ago = text::span(since.elapsed(now()).as_secs_f64());
-            say("stale", format!("stale record, {ago} old"));
-        }
-    }
-    if let Reading::Record(status) = &seen.reading()
-        && status.want == Some(Want::Up)
-        && status.pid.or(status.finish_pid).is_none()
-        && let Some(ago) = status.since.map(|since| since.elapsed(now()))
-        && ago > STUCK
-        && !matches!(status.state(), State::Exited)
-    {
-        let ago = text::span(ago.as_secs_f64());
-        say("stuck", format!("stuck: wanted up, without a process for {ago}"));
-    }
-    (asks || !all.is_empty()).then_some(all)
 }
 
 fn print(cells: &[Cells], marks: &[Mark], output: &mut Output) {
@@ -324,8 +277,7 @@ fn painted_all(table: &Table, marks: &[Mark]) -> String {
     let mut lines = table.lines().map(|(line, _)| line);
     let mut text = lines.next().unwrap_or_default().to_owned() + "\n";
     for (line, mark) in lines.zip(marks) {
-        let state = State::ALL.into_iter().find(|it| mark.state == Some(it.name()));
-        text.push_str(&painted(state, line));
+        text.push_str(&painted(mark.state, line));
         text.push('\n');
     }
     text

@@ -11,7 +11,7 @@ use svcmgr::{
 use crate::{
     args::{self, Global},
     exit::Exit,
-    json::UnitFiles,
+    json::{Became, Ended, Placed},
     names::{self, NoTargets},
     output::{Output, message},
 };
@@ -122,7 +122,7 @@ fn units(bus: &Bus, names: &[OsString]) -> (Vec<Told>, Vec<UnitName>) {
 /// What to say of one unit.
 struct Told {
     unit: String,
-    outcome: &'static str,
+    outcome: Ended,
     changed: Option<bool>,
     words: String,
     exit: Exit,
@@ -138,21 +138,23 @@ impl Told {
         let unit = unit.to_owned();
         let (changed, outcome, words, exit, error) = match done {
             Ok(Some((true, links))) if links.is_empty() => {
-                (Some(true), word, word.to_owned(), Exit::Done, None)
+                (Some(true), Ended::Reached, word.to_owned(), Exit::Done, None)
             }
             Ok(Some((true, links))) => {
-                (Some(true), word, format!("{word} ({links})"), Exit::Done, None)
+                (Some(true), Ended::Reached, format!("{word} ({links})"), Exit::Done, None)
             }
             Ok(Some((false, _))) => {
-                (Some(false), word, format!("nothing to do, {word} already"), Exit::Done, None)
+                let words = format!("nothing to do, {word} already");
+                (Some(false), Ended::Already, words, Exit::Done, None)
             }
             Ok(None) => {
                 let why = "its file has no [Install] section, so it is not started by itself";
-                (Some(false), "never", why.to_owned(), Exit::Negative, None)
+                (Some(false), Ended::Never, why.to_owned(), Exit::Negative, None)
             }
             Err(why) => {
                 let error = Error::from(why);
-                (None, "error", message(&error), Exit::from(&error), Some(error))
+                let outcome = Ended::of_error(&error);
+                (None, outcome, message(&error), Exit::from(&error), Some(error))
             }
         };
         Self { unit, outcome, changed, words, exit, error }
@@ -162,15 +164,17 @@ impl Told {
 fn print(told: Vec<Told>, output: &mut Output) -> Exit {
     let exit = told.iter().map(|told| told.exit).max().unwrap_or(Exit::Done);
     if output.json {
-        let rows: Vec<_> = told
-            .iter()
-            .map(|told| UnitFiles {
-                service: &told.unit,
+        let row = |told: Told| Placed {
+            service: told.unit,
+            scan_dir: None,
+            became: Became {
                 outcome: told.outcome,
                 changed: told.changed,
-                why: (told.exit != Exit::Done).then_some(&*told.words),
-            })
-            .collect();
+                says: (told.exit != Exit::Done).then_some(told.words),
+                ..Became::default()
+            },
+        };
+        let rows: Vec<_> = told.into_iter().map(row).collect();
         output.json(&rows);
         return exit;
     }

@@ -3,15 +3,16 @@
 use std::{collections::BTreeSet, ffi::OsString, os::fd::AsFd};
 
 use jiff::Timestamp;
-use svcmgr::{Error, News, ScanDir, Service, State, WatchEvent, WatchKey, WatchSet};
+use svcmgr::{Error, News, ScanDir, Service, WatchEvent, WatchKey, WatchSet};
 
 use crate::{
     args::Global,
     exit::Exit,
-    json::{self, Row},
+    json,
     names::{self, NoTargets},
     output::{Output, wait_beside},
     text,
+    view::View,
 };
 
 pub(crate) fn run(global: &Global, services: &[OsString], output: &mut Output) -> Exit {
@@ -91,15 +92,15 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 
 fn tell(event: &WatchEvent, output: &mut Output) {
     let service = event.service();
-    let row = match &event.observation {
-        Ok(observation) => Row::new(service, observation),
+    let view = match &event.observation {
+        Ok(observation) => View::new(service, observation),
         Err(error) => {
             let path = service.directory().map(Service::dir);
-            Row::failed(&service.name().to_string_lossy(), path, error)
+            View::failed(&service.name().to_string_lossy(), path, error)
         }
     };
     if output.json {
-        output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
+        output.json(&json::Line::of(&view, event.seq, event.news.name()));
     } else if output.quiet {
         if let Err(error) = &event.observation {
             output.error(error);
@@ -108,13 +109,12 @@ fn tell(event: &WatchEvent, output: &mut Output) {
         let now = Timestamp::now();
         let what = match event.news {
             News::Removed => "removed".to_owned(),
-            News::Added => format!("added, {}", text::summary(&row)),
-            News::Resync => format!("{} (events were lost before this)", text::summary(&row)),
-            _ => text::summary(&row),
+            News::Added => format!("added, {}", text::summary(&view)),
+            News::Resync => format!("{} (events were lost before this)", text::summary(&view)),
+            _ => text::summary(&view),
         };
-        let name = row.shown();
-        let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
-        let line = output.paint(state, &format!("{now:.3} {name}: {what}"));
+        let name = view.shown();
+        let line = output.paint(view.state(), &format!("{now:.3} {name}: {what}"));
         output.line(&line);
     }
     output.flush();

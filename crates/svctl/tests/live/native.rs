@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use crate::supervised::{Suite, Supervised};
 
+/// The word of svctl for a suite.
+pub fn word(suite: Suite) -> &'static str {
+    if suite == Suite::Embedded { "embedded" } else { suite.name() }
+}
+
 /// What `sv status`, `svstat` or `s6-svstat` tells.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Native {

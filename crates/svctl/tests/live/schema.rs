@@ -24,7 +24,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         "happening",
         "built",
         "skipped",
-        "unit-file",
+        "version",
     ]
     .map(kind)
     .into()
@@ -34,17 +34,17 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
 pub fn check(value: &Value) {
     for object in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
         let has = |key: &str| !object[key].is_null();
+        let knows = |key: &str| object.get(key).is_some();
         let kind = match object {
             _ if has("raw") => "decoded",
             _ if has("part") => "happening",
             _ if has("units") => "built",
             _ if has("skipped") => "skipped",
             _ if has("event") => "line",
-            _ if has("scan_dir") => "placed",
+            _ if knows("schema") => "version",
+            _ if knows("scan_dir") => "placed",
             _ if has("line") => "logged",
             _ if has("complaints") => "checked",
-            // What is done with the files of a unit has no place, and a result has one that may be null.
-            _ if has("outcome") && object.get("path").is_none() => "unit-file",
             _ if has("outcome") => "result",
             _ => "row",
         };

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
-    native::{Native, stamp},
+    native::{Native, stamp, word},
     supervised::{PATIENCE, Suite, Supervised, skips},
     svctl::{Run, Watching, command, run},
 };
@@ -57,7 +57,7 @@ fn check_agreement(supervised: &Supervised) -> Value {
     assert_eq!(fs::read(supervised.dir().join("supervise/status")).unwrap(), before, "moved");
     assert_eq!(Native::of_json(&row, supervised.suite), native, "{row}");
     assert_eq!(row["since"], stamp(supervised));
-    assert_eq!(row["suite"], supervised.suite.name());
+    assert_eq!(row["suite"], word(supervised.suite));
     assert_eq!(row["supervised"], true);
     assert_eq!(row["error"], Value::Null);
     row
@@ -190,7 +190,7 @@ pub fn signals_reach_the_process_and_are_refused_where_there_are_none(suite: Sui
     until(&supervised, |_| got() == "alarm\nhup\n");
     let abort = act(&supervised, &["abort", "--json"]);
     assert_eq!(abort.code, i32::from(suite != Suite::S6));
-    assert_eq!(abort.json()[0]["outcome"], if suite == Suite::S6 { "sent" } else { "error" });
+    assert_eq!(abort.json()[0]["outcome"], if suite == Suite::S6 { "sent" } else { "refused" });
 }
 
 pub fn a_wait_asks_for_nothing_and_any_of_them_may_be_enough(suite: Suite) {
@@ -250,10 +250,9 @@ pub fn what_is_odd_is_said(suite: Suite) {
         assert_eq!(odd(&supervised), ["definition-newer"]);
     }
     if suite == Suite::Embedded {
-        // As it keeps it while a service rests that may ask for growing delays.
+        // As it keeps it while a service crashes.
         let told = fs::read_to_string(supervised.dir().join("supervise/embedded")).unwrap();
-        let backoff = format!("{told}backoff 5 2000 @400000006b037e0d1b96475c\n");
-        supervised.file("supervise/embedded", &backoff);
+        supervised.file("supervise/embedded", &format!("{told}crashes 5\n"));
         assert_eq!(odd(&supervised), ["crash-loop"]);
     }
     supervised.signal(Signal::SIGKILL);
@@ -263,10 +262,12 @@ pub fn what_is_odd_is_said(suite: Suite) {
 
 pub fn a_crash_loop_is_told_where_the_suite_counts(suite: Suite) {
     let supervised = Supervised::start(suite, "exit 3");
-    if suite == Suite::S6 {
+    if matches!(suite, Suite::S6 | Suite::Embedded) {
         let row = until(&supervised, |row| row["odd"][0]["kind"] == "crash-loop");
         let says = row["odd"][0]["says"].as_str().unwrap();
-        assert!(says.starts_with("crash loop: ended ") && says.contains(" times in "), "{says}");
+        assert!(says.starts_with("crash loop: ended ") && says.contains(" times"), "{says}");
+        assert_eq!((&row["exit"]["code"], row["suite"].as_str()), (&3.into(), Some(word(suite))));
+        assert!(row["restarts"].as_u64().unwrap() >= 2, "{row}");
         let often = act(&supervised, &["check", "--max-restarts", "2"]);
         assert!(often.code == 1 && often.err.contains("ended "), "{often:?}");
     } else {
@@ -298,16 +299,20 @@ pub fn services_are_enabled_and_disabled(suite: Suite) {
     let dir = ["--dir".as_ref(), scan.as_os_str()];
     let enable = ["enable".as_ref(), "--json".as_ref(), supervised.dir().leak().as_os_str()];
     let enabled = run(enable.iter().copied().chain(dir)).json()[0].take();
-    assert_eq!(enabled["outcome"], "enabled", "{enabled}");
+    assert_eq!((&enabled["outcome"], &enabled["changed"]), (&"reached".into(), &true.into()));
+    let again = run(enable.iter().copied().chain(dir)).json()[0].take();
+    assert_eq!((&again["outcome"], &again["changed"]), (&"already".into(), &false.into()));
     assert!(scan.join("web").is_symlink());
     let disable = ["disable", "web", "--timeout", "20s", "--json"].map(AsRef::as_ref);
     let disabled = run(disable.iter().copied().chain(dir)).json()[0].take();
-    assert_eq!(disabled["outcome"], "disabled", "{disabled}");
+    assert_eq!((&disabled["outcome"], &disabled["changed"]), (&"reached".into(), &true.into()));
     assert!(!scan.join("web").is_symlink());
     assert_eq!(act(&supervised, &["status"]).code, 102);
     // `family.md` 13: as idempotent as enable.
     let again = run(disable.iter().copied().chain(dir));
-    assert_eq!((again.code, &again.json()[0]["outcome"]), (0, &"already".into()));
+    let row = again.json()[0].take();
+    assert_eq!((again.code, &row["outcome"]), (0, &"already".into()));
+    assert_eq!(row["changed"], false);
 }
 
 /// `family.md` 14, 15 and 17: by another name, out again by the path, and whether it obeys or not.

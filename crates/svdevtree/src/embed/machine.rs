@@ -498,9 +498,9 @@ impl Machine {
     fn weigh(&mut self, now: Now) {
         let lived = now.steady.saturating_sub(self.begun);
         let mut rest = if lived < SECOND { SECOND } else { Duration::ZERO };
+        let crashed = !self.told && self.want == Want::Up && lived < CALM;
+        self.crashes = if crashed { self.crashes.saturating_add(1) } else { 0 };
         if let Some(longest) = self.policy.longest_delay {
-            let crashed = !self.told && self.want == Want::Up && lived < CALM;
-            self.crashes = if crashed { self.crashes.saturating_add(1) } else { 0 };
             if crashed {
                 let doubled = 2_u32.saturating_pow(self.crashes - 1);
                 rest = rest.max(SECOND.saturating_mul(doubled).min(longest));

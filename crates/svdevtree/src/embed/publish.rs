@@ -290,7 +290,9 @@ fn embedded(machine: &Machine, cannot_start: Option<CannotStart>) -> Embedded {
     told.readiness = machine.notifies().then(notice);
     told.exit = machine.last_exit().map(|(exit, at)| (exit.last_exit(), label(at)));
     told.cannot_start = cannot_start;
-    if let (crashes, Some(delay)) = machine.delay() {
+    let (crashes, delay) = machine.delay();
+    told.crashes = crashes.into();
+    if let Some(delay) = delay {
         told.backoff = Some(Backoff {
             crashes: crashes.into(),
             millis: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),

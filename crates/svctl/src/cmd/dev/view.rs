@@ -7,7 +7,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use svcmgr::{News, Service, State, WatchEvent};
+use svcmgr::{News, Pid, Service, State, Want, WatchEvent};
 use unicode_width::UnicodeWidthStr;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     cmd::screen::{Size, cut, height, padded},
-    json::{self, Row},
+    json,
     output::{Output, printable},
     text,
 };
@@ -40,7 +40,7 @@ pub(super) struct View {
 /// What was seen of a service.
 struct Seen {
     directory: Service,
-    pid: Option<u32>,
+    pid: Option<Pid>,
     starts: u64,
     /// Somebody asked for its end.
     ending: bool,
@@ -123,9 +123,13 @@ impl View {
 
     pub(super) fn event(&mut self, event: &WatchEvent, output: &mut Output) {
         let Some(service) = event.directory() else { return };
-        let row = match &event.observation {
-            Ok(observation) => Row::new(event.service(), observation),
-            Err(error) => Row::failed(&event.name().to_string_lossy(), Some(service.dir()), error),
+        let view = match &event.observation {
+            Ok(observation) => crate::view::View::new(event.service(), observation),
+            Err(error) => crate::view::View::failed(
+                &event.name().to_string_lossy(),
+                Some(service.dir()),
+                error,
+            ),
         };
         let name = event.name().to_string_lossy().into_owned();
         let seen = self.seen.entry(name.clone()).or_insert_with(|| Seen {
@@ -135,14 +139,15 @@ impl View {
             ending: false,
             crashes: 0,
         });
-        if row.pid.is_some() && row.pid != seen.pid {
+        let (pid, want) = (view.pid(), view.want());
+        if pid.is_some() && pid != seen.pid {
             seen.starts += 1;
         }
-        if seen.pid.is_some() && row.pid != seen.pid && !seen.ending && row.want == Some("up") {
+        if seen.pid.is_some() && pid != seen.pid && !seen.ending && want == Some(Want::Up) {
             seen.crashes += 1;
         }
-        seen.ending = row.state == Some("stopping") || row.want == Some("down");
-        seen.pid = row.pid;
+        seen.ending = view.state() == Some(State::Stopping) || want == Some(Want::Down);
+        seen.pid = pid;
         let starts = seen.starts;
         if event.news == News::Removed {
             self.seen.remove(&name);
@@ -153,18 +158,17 @@ impl View {
             return;
         }
         if output.json {
-            output.json(&json::Line { row: &row, seq: event.seq, event: event.news.name() });
+            output.json(&json::Line::of(&view, event.seq, event.news.name()));
             return;
         }
         // What comes before the first start is no news to who starts it.
-        let awaited = starts == 0 && row.pid.is_none() && row.error.is_none();
+        let awaited = starts == 0 && pid.is_none() && view.error.is_none();
         if output.quiet || event.news == News::Removed || awaited {
             return;
         }
-        let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
         let pad = self.width.saturating_sub(name.width());
-        let text = format!("{}{:pad$} * {}", printable(&name), "", text::summary(&row));
-        let line = output.paint(state, &text);
+        let text = format!("{}{:pad$} * {}", printable(&name), "", text::summary(&view));
+        let line = output.paint(view.state(), &text);
         self.line(&line, output);
     }
 
@@ -263,16 +267,15 @@ impl View {
         let mut rows = Vec::new();
         for name in &self.names {
             let Some(seen) = self.seen.get(name) else { continue };
-            let row = match seen.directory.status() {
-                Ok(observation) => Row::new(&seen.directory, &observation),
-                Err(error) => Row::failed(name, Some(seen.directory.dir()), &error),
+            let view = match seen.directory.status() {
+                Ok(observation) => crate::view::View::new(&seen.directory, &observation),
+                Err(error) => crate::view::View::failed(name, Some(seen.directory.dir()), &error),
             };
-            let state = State::ALL.into_iter().find(|state| row.state == Some(state.name()));
-            let [word, pid, span, notes] = text::columns(&row);
+            let [word, pid, span, notes] = text::columns(&view);
             let restarts = seen.starts.saturating_sub(1);
             let name = padded(&printable(name), self.width.max(7));
             let line = format!("{name}  {word:<9} {pid:>8} {span:>8} {restarts:>8}  {notes}");
-            rows.push((state, line));
+            rows.push((view.state(), line));
         }
         rows
     }
