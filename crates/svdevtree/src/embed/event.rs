@@ -79,7 +79,7 @@ pub enum EventKind {
     Backoff {
         /// How long.
         delay: Duration,
-        /// Deaths in a row that nobody asked for; counted only where delays grow.
+        /// Deaths in a row that nobody asked for, each after less than ten seconds.
         crashes: u32,
     },
     /// Down, and nothing will start it until somebody asks.
