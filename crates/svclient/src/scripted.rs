@@ -340,10 +340,6 @@ impl Supervised for Scripted {
         Ok(Subscription::wakes_while(Listening { of: Arc::clone(&self.inner), number }))
     }
 
-    fn restarts(&self) -> Result<Option<u64>, Error> {
-        self.status().map(|seen| seen.restarts())
-    }
-
     fn oddities(&self, seen: &Status) -> Oddities {
         *seen.odd()
     }
