@@ -1,4 +1,4 @@
-//! The README's capability matrix is made from the table in the code: `UPDATE=1` writes it anew.
+//! The matrix of `docs/capabilities.md` is made from the table in the code: `UPDATE=1` writes it anew.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{fmt::Write, fs, path::Path};
@@ -38,10 +38,10 @@ fn matrix() -> String {
 }
 
 #[test]
-fn the_readme_shows_the_table_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (head, rest) = readme.split_once(BEGIN).unwrap();
+fn the_page_shows_the_table_of_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/capabilities.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (head, rest) = page.split_once(BEGIN).unwrap();
     let (shown, tail) = rest.split_once(END).unwrap();
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, format!("{head}{BEGIN}{}{END}{tail}", matrix())).unwrap();

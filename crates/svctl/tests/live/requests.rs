@@ -106,7 +106,7 @@ pub fn a_signal_to_what_is_down_is_no_success(suite: Suite) {
     assert_eq!(act(&supervised, &["up"]).code, 0);
 }
 
-/// `family.md` 22: the table of the README, one request after the other.
+/// `family.md` 22: the table of docs/capabilities.md, one request after the other.
 pub fn every_request_of_the_table_can_be_sent(suite: Suite) {
     let supervised = Supervised::start(
         suite,
