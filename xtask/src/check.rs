@@ -9,6 +9,7 @@ mod targets;
 use std::{
     io::{self, IsTerminal},
     process::Command,
+    thread,
 };
 
 use clap::ValueEnum;
@@ -48,21 +49,32 @@ pub(crate) enum Part {
 pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
     let workspace = Workspace::load()?;
-    let mut report = Report::new();
-    for part in parts {
-        match part {
-            Part::Fmt => lints::fmt(&mut report),
-            Part::Clippy => lints::clippy(&workspace, &mut report),
-            Part::Doc => lints::doc(&mut report),
-            Part::Tidy => report.step("tidy", tidied),
-            Part::Targets => targets::run(&mut report),
-            Part::Nopanic => nopanic::run(&workspace, &mut report),
-            Part::Msrv => msrv::run(&workspace, &mut report),
-            Part::Size => report.step("size of svctl", dist::check),
-            Part::Api => api::run(&workspace, &mut report),
-        }
-    }
+    let report = Report::new();
+    let run = |part: &Part| match part {
+        Part::Fmt => lints::fmt(&report),
+        Part::Clippy => lints::clippy(&workspace, &report),
+        Part::Doc => lints::doc(&report),
+        Part::Tidy => report.step("tidy", "tidy", tidied),
+        Part::Targets => targets::run(&report),
+        Part::Nopanic => nopanic::run(&workspace, &report),
+        Part::Msrv => msrv::run(&workspace, &report),
+        Part::Size => report.step("size", "size of svctl", dist::check),
+        Part::Api => api::run(&workspace, &report),
+    };
+    let (beside, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.is_beside());
+    thread::scope(|scope| {
+        scope.spawn(|| beside.into_iter().for_each(run));
+        others.into_iter().for_each(run);
+    });
     report.finish()
+}
+
+impl Part {
+    /// What builds into directories of its own goes on beside the rest: each build has moments in which
+    /// one processor waits for the other, and that of `Size` ends with minutes of them.
+    const fn is_beside(self) -> bool {
+        matches!(self, Self::Size | Self::Nopanic | Self::Msrv | Self::Api)
+    }
 }
 
 fn tidied() -> Verdict {

@@ -34,7 +34,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     build_examples(&mut session)?;
     if !family.is_empty() {
         let tests = if has_nextest() { nextest(&family) } else { cargo_test(&family) };
-        session.run(&mut cargo(tests))?;
+        session.run("supervisors", &mut cargo(tests))?;
     }
     if suites.contains(&Suite::Systemd) {
         systemd::require()?;
@@ -68,7 +68,7 @@ fn under_root(session: &mut Session, root: Root, suites: &[Suite]) -> Result<(),
         if !filter.is_empty() && systemd::live::has_tests(&binary, &filter)? {
             let words = std::iter::once(binary.into_os_string());
             let words: Vec<_> = words.chain(filter.iter().map(OsString::from)).collect();
-            session.run_again(&mut roots::command(&dir, &words)?)?;
+            session.run_again(root.name(), &mut roots::command(&dir, &words)?)?;
         }
     }
     if suites.contains(&Suite::Systemd) {

@@ -14,6 +14,7 @@ mod suite;
 mod systemd;
 mod test;
 mod tidy;
+mod times;
 mod toolchain;
 mod workspace;
 
@@ -46,6 +47,9 @@ enum Task {
         /// Go on when a supervisor is missing and cannot be installed; its tests count as skipped
         #[arg(long)]
         allow_skips: bool,
+        /// All crash points, not a part of them
+        #[arg(long)]
+        thorough: bool,
         /// Beside so many processes that do nothing but compute
         #[arg(long, value_name = "N", default_value_t = 0)]
         load: usize,
@@ -110,8 +114,9 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Xtask::parse().task {
         Task::Setup => setup::run(),
-        Task::Test { allow_skips, load, repeat, packages, names } => {
-            test::run(allow_skips, load, &test::Which { names, packages }, repeat)
+        Task::Test { allow_skips, thorough, load, repeat, packages, names } => {
+            let how = test::How { allow_skips, thorough };
+            test::run(how, load, &test::Which { names, packages }, repeat)
         }
         Task::Load { parent } => {
             test::load::compute(parent);

@@ -28,24 +28,28 @@ pub(crate) struct Which {
     pub(crate) packages: Vec<String>,
 }
 
+/// What is asked of them.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    /// Go on where something is missing.
+    pub(crate) allow_skips: bool,
+    /// Leave nothing out for the sake of time.
+    pub(crate) thorough: bool,
+}
+
 /// The task: these tests, so many times, beside so many processes that compute.
-pub(crate) fn run(
-    allow_skips: bool,
-    load: usize,
-    which: &Which,
-    times: usize,
-) -> Result<(), Failure> {
+pub(crate) fn run(how: How, load: usize, which: &Which, times: usize) -> Result<(), Failure> {
     if !which.names.is_empty() {
         // Built before anything is loaded.
         let tests = repeat::Tests::build(&which.names, &which.packages)?;
         let _load = Load::start(load)?;
-        return tests.run(times);
+        return tests.run(times, how.thorough);
     }
     let _load = Load::start(load)?;
     let mut failed = 0;
     for time in 1..=times {
         let started = Instant::now();
-        let done = all(allow_skips);
+        let done = all(how);
         if times == 1 {
             return done;
         }
@@ -61,7 +65,8 @@ pub(crate) fn run(
 }
 
 /// Every test once.
-fn all(allow_skips: bool) -> Result<(), Failure> {
+fn all(how: How) -> Result<(), Failure> {
+    let How { allow_skips, thorough } = how;
     let skips = if allow_skips { Skips::Allowed } else { Skips::Refused };
     match setup::ensure(&Suite::ALL) {
         Err(Failure::Because(text)) if allow_skips => {
@@ -74,6 +79,7 @@ fn all(allow_skips: bool) -> Result<(), Failure> {
         done => done?,
     }
     let mut session = Session::new(skips, Scope::All)?;
+    session.be_thorough(thorough);
     let machine = match systemd::require() {
         Err(Failure::Because(text)) if allow_skips => {
             eprintln!("xtask: {text}\nxtask: going on; the tests that need it count as skipped");
@@ -85,6 +91,8 @@ fn all(allow_skips: bool) -> Result<(), Failure> {
         session.put_off(Suite::Systemd);
     }
     build_examples(&mut session)?;
+    let build = ["test", "--no-run", "--workspace", "--all-features"];
+    session.run("build", &mut cargo(build))?;
     let tests: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
     } else {
@@ -95,14 +103,9 @@ fn all(allow_skips: bool) -> Result<(), Failure> {
         let kinds = ["--lib", "--bins", "--tests", "--examples"];
         &[&["test", "--workspace", "--all-features", "--no-fail-fast"][..], &kinds].concat()
     };
-    session.run(&mut cargo(tests))?;
-    session.run(&mut cargo([
-        "test",
-        "--workspace",
-        "--all-features",
-        "--no-fail-fast",
-        "--doc",
-    ]))?;
+    session.run("tests", &mut cargo(tests))?;
+    let doctests = ["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"];
+    session.run("doctests", &mut cargo(doctests))?;
     given_out::run(&mut session)?;
     thirty_two::run(&mut session)?;
     if machine {
@@ -115,7 +118,7 @@ fn all(allow_skips: bool) -> Result<(), Failure> {
 /// Some of the live tests run the examples; a test build alone does not put them where they are
 /// found.
 pub(crate) fn build_examples(session: &mut Session) -> Result<(), Failure> {
-    session.run(&mut cargo(["build", "--workspace", "--all-features", "--examples"]))
+    session.run("examples", &mut cargo(["build", "--workspace", "--all-features", "--examples"]))
 }
 
 /// Whether `cargo nextest` is there; it is faster, and gives each test a process of its own.

@@ -15,6 +15,14 @@ pub(crate) fn target(target: &str) -> Result<(), String> {
     rustup(&["target", "add", target])
 }
 
+/// Whether the source of the standard library is there, for targets of which there is nothing else.
+pub(crate) fn has_source() -> bool {
+    let asked = command::capture(Command::new("rustc").args(["--print", "sysroot"]));
+    asked.is_ok_and(|it| {
+        it.ok && Path::new(it.text.trim()).join("lib/rustlib/src/rust/library/Cargo.lock").exists()
+    })
+}
+
 /// Makes sure that `cargo SUBCOMMAND`, which comes with `component`, is there.
 pub(crate) fn component(subcommand: &str, component: &str) -> Result<(), String> {
     if command::capture(&mut command::cargo([subcommand, "--version"])).is_ok_and(|it| it.ok) {

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// One step for each crate that others can use.
-pub(super) fn run(workspace: &Workspace, report: &mut Report) {
+pub(super) fn run(workspace: &Workspace, report: &Report) {
     for member in workspace.publishable().filter(|member| member.has_library) {
-        report.step(&format!("public face of {}", member.name), || check(workspace, member));
+        report.step("api", &format!("public face of {}", member.name), || check(workspace, member));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 const NEWER: [(&str, &str, &str); 1] = [("svcmgr", "systemd", "1.89")];
 
 /// One step for each promised version, and for each feature that asks for more.
-pub(super) fn run(workspace: &Workspace, report: &mut Report) {
+pub(super) fn run(workspace: &Workspace, report: &Report) {
     let mut tiers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for member in workspace.publishable() {
         // That there is a promise at all is tidy's concern.
@@ -24,12 +24,12 @@ pub(super) fn run(workspace: &Workspace, report: &mut Report) {
     }
     for (version, crates) in tiers {
         let features = features(workspace, &crates);
-        report.step(&format!("msrv {version} {}", crates.join(" ")), || {
+        report.step("msrv", &format!("msrv {version} {}", crates.join(" ")), || {
             check(workspace, version, &crates, &features)
         });
     }
     for (name, feature, version) in NEWER {
-        report.step(&format!("msrv {version} {name} with {feature}"), || {
+        report.step("msrv", &format!("msrv {version} {name} with {feature}"), || {
             check(workspace, version, &[name], &[format!("{name}/{feature}")])
         });
     }

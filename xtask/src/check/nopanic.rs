@@ -15,7 +15,7 @@ const TARGET: &str = "thumbv7m-none-eabi";
 const SYMBOL: &str = "svproto_has_a_panic_path";
 
 /// Two steps: the proof, and that the proof can fail.
-pub(super) fn run(workspace: &Workspace, report: &mut Report) {
+pub(super) fn run(workspace: &Workspace, report: &Report) {
     let step = |features: &[&str], judge: fn(&Done) -> Verdict| {
         if let Err(why) = toolchain::target(TARGET) {
             return Verdict::Skipped(why);
@@ -28,8 +28,10 @@ pub(super) fn run(workspace: &Workspace, report: &mut Report) {
             Err(failure) => failure.into(),
         }
     };
-    report.step("nopanic, svproto links", || step(&[], links));
-    report.step("nopanic, a panic would not link", || step(&["--features", "prove"], refuses));
+    report.step("nopanic", "nopanic, svproto links", || step(&[], links));
+    report.step("nopanic", "nopanic, a panic would not link", || {
+        step(&["--features", "prove"], refuses)
+    });
 }
 
 fn links(done: &Done) -> Verdict {

@@ -1,5 +1,7 @@
 //! Lints for other platforms: everything of a build but code and linking.
 
+use std::process::Command;
+
 use crate::{
     check::succeeds,
     command::cargo,
@@ -7,9 +9,9 @@ use crate::{
     toolchain,
 };
 
-/// What is checked for a target.
+/// What is checked for several targets at once: cargo goes on with one where another has to wait.
 struct Row {
-    target: &'static str,
+    targets: &'static [&'static str],
     crates: &'static [&'static str],
     options: &'static [&'static str],
 }
@@ -20,36 +22,64 @@ const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
-
-const TABLE: [Row; 9] = [
-    Row { target: "thumbv7m-none-eabi", crates: &["svproto"], options: &[] },
-    Row { target: "thumbv7m-none-eabi", crates: &["svproto"], options: SERDE },
-    Row { target: "x86_64-unknown-linux-musl", crates: PORTABLE, options: ALL },
-    Row { target: "aarch64-unknown-linux-gnu", crates: PORTABLE, options: ALL },
-    Row { target: "i686-unknown-linux-musl", crates: PORTABLE, options: ALL },
-    Row { target: "armv7-unknown-linux-musleabihf", crates: PORTABLE, options: ALL },
-    Row { target: "x86_64-unknown-freebsd", crates: PORTABLE, options: TESTS },
-    Row { target: "x86_64-apple-darwin", crates: PORTABLE, options: ALL },
-    Row { target: "aarch64-apple-darwin", crates: PORTABLE, options: ALL },
+/// Those of [`PORTABLE`] with all features; more processors, more systems.
+const UNIX: &[&str] = &[
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-gnu",
+    "i686-unknown-linux-musl",
+    "armv7-unknown-linux-musleabihf",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
 ];
 
-/// One step for each row.
-pub(super) fn run(report: &mut Report) {
+const TABLE: [Row; 4] = [
+    Row { targets: &["thumbv7m-none-eabi"], crates: &["svproto"], options: &[] },
+    Row { targets: &["thumbv7m-none-eabi"], crates: &["svproto"], options: SERDE },
+    Row { targets: UNIX, crates: PORTABLE, options: ALL },
+    Row { targets: &["x86_64-unknown-freebsd"], crates: PORTABLE, options: TESTS },
+];
+
+/// One step for each row, and one for each target that is not there for it.
+pub(super) fn run(report: &Report) {
     for row in TABLE {
-        let crates = row.crates.join(" ");
-        let name = ["target", row.target, &crates, &row.options.join(" ")].join(" ");
-        report.step(name.trim_end(), || check(&row));
+        let words = [row.crates.join(" "), row.options.join(" ")].join(" ");
+        let mut there = Vec::new();
+        for target in row.targets {
+            let has = toolchain::target(target);
+            match has.and_then(|()| toolchain::component("clippy", "clippy")) {
+                Ok(()) => there.push(*target),
+                Err(why) => report.step("targets", &format!("target {target} {words}"), || {
+                    with_its_std(target, &row).unwrap_or(Verdict::Skipped(why))
+                }),
+            }
+        }
+        if !there.is_empty() {
+            let name = format!("target {} {words}", there.join(" "));
+            report.step("targets", name.trim_end(), || succeeds(&mut clippy(&there, &row)));
+        }
     }
 }
 
-fn check(row: &Row) -> Verdict {
-    let has = toolchain::target(row.target);
-    if let Err(why) = has.and_then(|()| toolchain::component("clippy", "clippy")) {
-        return Verdict::Skipped(why);
+fn clippy(targets: &[&str], row: &Row) -> Command {
+    let mut clippy = cargo(["clippy"]);
+    for target in targets {
+        clippy.args(["--target", target]);
     }
-    let mut clippy = cargo(["clippy", "--target", row.target]);
     for name in row.crates {
         clippy.args(["-p", name]);
     }
-    succeeds(clippy.args(row.options).args(["--", "-D", "warnings"]))
+    clippy.args(row.options).args(["--", "-D", "warnings"]);
+    clippy
+}
+
+/// Where no built standard library is to be had, its source is as good: it is checked as well. `None`
+/// where that is not there either. Only a compiler that takes unstable options does this, which any is
+/// that is told so.
+fn with_its_std(target: &str, row: &Row) -> Option<Verdict> {
+    if !toolchain::has_source() {
+        return None;
+    }
+    let mut clippy = clippy(&[target], row);
+    clippy.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+    Some(succeeds(&mut clippy))
 }

@@ -29,10 +29,12 @@ pub(crate) fn run(session: &mut Session, root: Option<Root>) -> Result<(), Failu
             let mut run = Command::new(&this);
             run.current_dir(command::root()).arg("systemd").args(user);
             match root {
-                None => session.run_put_off(run.arg("--").arg(&binary).args(filter))?,
+                None => {
+                    session.run_put_off("systemd", run.arg("--").arg(&binary).args(filter))?;
+                }
                 Some(root) => {
                     run.args(["--root", root.name(), "--"]).arg(&binary).args(filter);
-                    session.run_again(&mut run)?;
+                    session.run_again(root.name(), &mut run)?;
                 }
             }
         }

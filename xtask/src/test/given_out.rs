@@ -1,12 +1,12 @@
 //! What is given out is what is tested: limits, many services, floods and pid 1 once more, said to the static
 //! program that `cargo xtask dist` builds.
 
-use std::path::PathBuf;
+use std::process::Command;
 
 use super::{has_nextest, session::Session};
 use crate::{command::cargo, dist, failure::Failure};
 
-/// Of which binary of tests, and which modules; all, where none is named.
+/// Of which package, which binary of tests, and which modules; all, where none is named.
 const TESTS: [(&str, &str, &[&str]); 4] = [
     ("svdevtree", "live", &["many::", "first::"]),
     ("svctl", "limits", &[]),
@@ -16,7 +16,7 @@ const TESTS: [(&str, &str, &[&str]); 4] = [
 
 /// Builds it, unless `check` has, and runs them. What cannot be built here is said.
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
-    let program: PathBuf = match dist::build() {
+    let program = match session.spend("dist", dist::build) {
         Ok(program) => program,
         Err(Failure::Because(why)) => {
             session.leave_out(format!("svctl as it is given out: {why}"));
@@ -25,11 +25,43 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
         Err(failure) => return Err(failure),
     };
     println!("xtask: said to {}", program.display());
-    for (package, binary, modules) in TESTS {
-        let run: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test"] };
-        let mut command = cargo(run);
-        command.args(["-p", package, "--all-features", "--no-fail-fast", "--test", binary, "--"]);
-        session.run_some(command.args(modules).env("SV_PROGRAM", &program))?;
+    let commands = if has_nextest() { vec![nextest()] } else { TESTS.map(one).into() };
+    for mut command in commands {
+        command.env("SV_PROGRAM", &program);
+        session.run_some("what is given out", &mut command)?;
     }
     Ok(())
+}
+
+/// All at once. The whole workspace is named, as for the other tests: for a package by itself cargo
+/// would choose other features, and build everything anew.
+fn nextest() -> Command {
+    let mut command = cargo(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
+    let of = |(package, binary, modules): (&str, &str, &[&str])| {
+        let tests: Vec<_> = modules.iter().map(|it| format!("test(/^{it}/)")).collect();
+        let tests = if tests.is_empty() { "all()".to_owned() } else { tests.join(" | ") };
+        format!("(package({package}) & binary({binary}) & ({tests}))")
+    };
+    command.args(["-E", &TESTS.map(of).join(" | ")]);
+    command
+}
+
+fn one((package, binary, modules): (&str, &str, &[&str])) -> Command {
+    let mut command = cargo(["test", "-p", package, "--all-features", "--no-fail-fast"]);
+    command.args(["--test", binary, "--"]).args(modules);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_of_a_binary_are_chosen_and_all_tests_of_another() {
+        let command = nextest();
+        let filter = command.get_args().last().and_then(|it| it.to_str()).unwrap_or_default();
+        let first = "(package(svdevtree) & binary(live) & (test(/^many::/) | test(/^first::/))) | ";
+        assert!(filter.starts_with(first), "{filter}");
+        assert!(filter.contains("(package(svctl) & binary(limits) & (all()))"), "{filter}");
+    }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use cargo_metadata::Message;
 
+use super::session::THOROUGH;
 use crate::{
     command::{self, cargo},
     failure::Failure,
@@ -50,11 +51,11 @@ impl Tests {
     }
 
     /// Runs each so many times, and says what became of it.
-    pub(super) fn run(&self, times: usize) -> Result<(), Failure> {
+    pub(super) fn run(&self, times: usize, thorough: bool) -> Result<(), Failure> {
         let (mut passed, mut failed) = (0, 0);
         for (binary, names) in &self.0 {
             for name in names {
-                let figures = binary.repeat(name, times)?;
+                let figures = binary.repeat(name, times, thorough)?;
                 println!("{name}: {figures}");
                 passed += figures.runs - figures.failed;
                 failed += figures.failed;
@@ -73,11 +74,15 @@ impl Binary {
         Ok(names.map(str::to_owned).collect())
     }
 
-    fn repeat(&self, name: &str, times: usize) -> Result<Figures, Failure> {
+    fn repeat(&self, name: &str, times: usize, thorough: bool) -> Result<Figures, Failure> {
         let mut figures = Figures::default();
         for _ in 0..times {
             let started = Instant::now();
-            let done = command::capture(&mut self.command(name)?)?;
+            let mut command = self.command(name)?;
+            if thorough {
+                command.env(THOROUGH, "1");
+            }
+            let done = command::capture(&mut command)?;
             // A name that is no test any more would pass as well.
             let passed = done.ok && done.text.contains(" 1 passed");
             if !passed {

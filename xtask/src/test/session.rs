@@ -12,15 +12,17 @@
 //! it was run is checked.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, IsTerminal},
     process::Command,
+    thread,
+    time::Instant,
 };
 
 use tempfile::NamedTempFile;
 
 use super::tally::Tally;
-use crate::{command, failure::Failure, suite::Suite};
+use crate::{command, failure::Failure, suite::Suite, times::Times};
 
 /// Whether a live test may skip.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,15 @@ pub(crate) struct Session {
     run_elsewhere: usize,
     /// What was not run as a whole, and why.
     left_out: Vec<String>,
+    times: Times,
+    thorough: bool,
 }
+
+/// Tests at a time for each processor. What computes takes the place of several: `.config/nextest.toml`.
+const TESTS_FOR_EACH: usize = 3;
+
+/// Tells tests to leave nothing out.
+pub(super) const THOROUGH: &str = "SV_THOROUGH";
 
 /// What a test writes that will be run elsewhere.
 const PUT_OFF: &str = "put off: ";
@@ -61,8 +71,24 @@ impl Session {
         let skips_file = NamedTempFile::with_prefix("sv-skips-")
             .map_err(|why| Failure::cannot("create a temporary file for skipped tests", why))?;
         let tally = Tally::default();
-        let left_out = Vec::new();
-        Ok(Self { skips, scope, skips_file, tally, put_off: None, run_elsewhere: 0, left_out })
+        let (left_out, times) = (Vec::new(), Times::default());
+        let (put_off, run_elsewhere, thorough) = (None, 0, false);
+        Ok(Self {
+            skips,
+            scope,
+            skips_file,
+            tally,
+            put_off,
+            run_elsewhere,
+            left_out,
+            times,
+            thorough,
+        })
+    }
+
+    /// Whether tests leave nothing out for the sake of time.
+    pub(crate) fn be_thorough(&mut self, thorough: bool) {
+        self.thorough = thorough;
     }
 
     /// From now on, the live tests of this suite are left to [`Session::run_put_off`].
@@ -71,26 +97,26 @@ impl Session {
     }
 
     /// Runs tests that were put off, as [`Session::run`] does.
-    pub(crate) fn run_put_off(&mut self, command: &mut Command) -> Result<(), Failure> {
+    pub(crate) fn run_put_off(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
         let before = self.tally;
-        self.run_again(command)?;
+        self.run_again(part, command)?;
         let ran = |it: Tally| it.passed + it.failed;
         self.run_elsewhere += ran(self.tally) - ran(before);
         Ok(())
     }
 
     /// Runs tests once more, none of them put off, under other supervisors than those of this machine.
-    pub(crate) fn run_again(&mut self, command: &mut Command) -> Result<(), Failure> {
+    pub(crate) fn run_again(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
         let put_off = self.put_off.take();
-        self.run(command)?;
+        self.run(part, command)?;
         self.put_off = put_off;
         Ok(())
     }
 
     /// Runs some tests of a binary once more; its others are not "skipped".
-    pub(crate) fn run_some(&mut self, command: &mut Command) -> Result<(), Failure> {
+    pub(crate) fn run_some(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
         let not_run = self.tally.not_run;
-        self.run_again(command)?;
+        self.run_again(part, command)?;
         self.tally.not_run = not_run;
         Ok(())
     }
@@ -100,8 +126,21 @@ impl Session {
         self.left_out.push(why);
     }
 
-    /// Runs a test command, shows what it prints, and counts.
-    pub(crate) fn run(&mut self, command: &mut Command) -> Result<(), Failure> {
+    /// Does something else that takes long.
+    pub(crate) fn spend<T>(&mut self, part: &str, run: impl FnOnce() -> T) -> T {
+        self.times.of(part, run)
+    }
+
+    /// Runs a test command, shows what it prints, and counts. Its time is that of this part.
+    pub(crate) fn run(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
+        println!("xtask: {part}");
+        let started = Instant::now();
+        let done = self.count(command);
+        self.times.add(part, started.elapsed());
+        done
+    }
+
+    fn count(&mut self, command: &mut Command) -> Result<(), Failure> {
         match self.skips {
             Skips::Allowed => command.env("SV_ALLOW_SKIPS", "1"),
             Skips::Refused => command.env_remove("SV_ALLOW_SKIPS"),
@@ -110,7 +149,17 @@ impl Session {
             Some(suite) => command.env("SV_PUT_OFF", suite.name()),
             None => command.env_remove("SV_PUT_OFF"),
         };
+        if self.thorough {
+            command.env(THOROUGH, "1");
+        }
         command.env("SV_SKIPS_FILE", self.skips_file.path());
+        // Most tests wait for supervisors and for what they start, rather than compute.
+        let threads = thread::available_parallelism().map_or(2, |it| it.get() * TESTS_FOR_EACH);
+        for name in ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"] {
+            if env::var_os(name).is_none() {
+                command.env(name, threads.to_string());
+            }
+        }
         // It writes into a pipe and would not know.
         if io::stderr().is_terminal() {
             command.env("CARGO_TERM_COLOR", "always");
@@ -147,6 +196,8 @@ impl Session {
         if total.is_empty() {
             return Err(Failure::Because("no test ran: the filter matches none".to_owned()));
         }
+        println!("took: {}", self.times);
+        self.times.keep("test");
         println!("{total}");
         if total.failed == 0 { Ok(()) } else { Err(Failure::Told) }
     }

@@ -24,5 +24,5 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     if std::env::var_os(compiler).is_none() {
         command.env(compiler, "gcc");
     }
-    session.run_again(command.arg("--no-fail-fast"))
+    session.run_again("32 bits", command.arg("--no-fail-fast"))
 }
