@@ -19,6 +19,7 @@ use svbuild::{
 };
 use tempfile::TempDir;
 
+mod memory;
 mod programs;
 use programs::installed;
 
@@ -31,7 +32,7 @@ const LOGGERS: [(Target, Language, &str); 4] = [
 
 /// Feeds the logger of a definition until the end of its input. The tree that it has left.
 fn feed(target: Target, language: Language, log: Log, input: &[u8]) -> TempDir {
-    let tree = tempfile::tempdir().unwrap();
+    let tree = memory::tempdir();
     let definitions = Definitions::default().with("web", Service::new(["/bin/true"]).log(log));
     let plan = definitions.render(target, Options::new().language(language)).unwrap();
     let Unit::Directory(entries) = &plan.units["web"] else { unreachable!() };

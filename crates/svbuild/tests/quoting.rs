@@ -20,6 +20,7 @@ use svbuild::{
     spec::{Limits, Size},
 };
 
+mod memory;
 mod programs;
 use programs::{installed, word, words};
 
@@ -35,7 +36,7 @@ fn given(output: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn run(program: &str, options: &[&str], text: &[u8], locale: &str) -> Vec<u8> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = memory::tempdir();
     fs::write(dir.path().join("script"), text).unwrap();
     let output = Command::new(program)
         .args(options)
@@ -91,7 +92,7 @@ proptest! {
     fn readers_of_directories_give_back_every_value(value in word(), end in word()) {
         let value = [value, end].concat();
         let Ok(content) = quote::envdir::content(&value) else { return Ok(()) };
-        let dir = tempfile::tempdir().unwrap();
+        let dir = memory::tempdir();
         fs::write(dir.path().join("X"), content).unwrap();
         for reader in [&["chpst", "-e"][..], &["envdir"], &["s6-envdir", "--"]] {
             if installed(reader[0]) {
@@ -187,7 +188,7 @@ proptest! {
         dir in word(),
         late in word(),
     ) {
-        let tree = tempfile::tempdir().unwrap();
+        let tree = memory::tempdir();
         // The name of a directory may be any bytes but `/`.
         let name: Vec<u8> = dir.iter().map(|byte| if *byte == b'/' { b'_' } else { *byte }).collect();
         let name = [b"d", &name[..name.len().min(100)]].concat();
@@ -230,7 +231,7 @@ proptest! {
 
     #[test]
     fn finish_gets_its_own_words_and_then_the_supervisors(argv in words()) {
-        let tree = tempfile::tempdir().unwrap();
+        let tree = memory::tempdir();
         let mut finish: Vec<&OsStr> = vec![OsStr::new("/usr/bin/printf"), OsStr::new("%s\\0")];
         finish.extend(argv.iter().map(|word| OsStr::from_bytes(word)));
         let service = Service::new(["/bin/true"]).finish(finish);

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod memory;
 #[path = "../../svclient/tests/live/skips.rs"]
 mod skips;
 
@@ -117,12 +118,8 @@ fn is_clean(dir: &Path) {
     }
 }
 
-/// In memory, where there is such a place: these tests write thousands of times, and wait for a disk at
-/// every one of them.
 fn tree() -> (tempfile::TempDir, PathBuf) {
-    let (mut builder, memory) = (tempfile::Builder::new(), Path::new("/dev/shm"));
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let tree = builder.prefix("writing-").tempdir_in(place).unwrap();
+    let tree = memory::tempdir();
     let out = tree.path().join("out");
     (tree, out)
 }

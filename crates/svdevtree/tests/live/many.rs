@@ -65,7 +65,8 @@ fn until_all(what: &str, services: &[Dir], so: impl Fn(&Dir) -> bool) {
 
 #[test]
 fn a_thousand_services_start_crash_are_killed_and_stop_without_a_trace() {
-    let tree = Tree::new();
+    // Half of the work would be that of a file system on a disk.
+    let tree = Tree::in_memory();
     let scan = tree.path().join("scan");
     fs::create_dir(&scan).unwrap();
     // Every tenth crashes three times, as fast as it may.

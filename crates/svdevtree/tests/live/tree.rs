@@ -19,7 +19,17 @@ pub struct Tree(TempDir);
 
 impl Tree {
     pub fn new() -> Self {
-        let tree = tempfile::Builder::new().prefix("svdevtree-").tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// In memory, where there is such a place: for what would mostly wait for a disk.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::below(memory) } else { Self::new() }
+    }
+
+    fn below(place: &Path) -> Self {
+        let tree = tempfile::Builder::new().prefix("svdevtree-").tempdir_in(place).unwrap();
         fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self(tree)
     }
