@@ -89,6 +89,16 @@ pub enum Error {
         /// The name.
         name: OsString,
     },
+    /// Two scan directories have a service of this name.
+    #[error("cannot tell which `{}` is meant: {} or {}", Path::new(name).display(), first.display(), second.display())]
+    Ambiguous {
+        /// The name.
+        name: OsString,
+        /// One of them.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
     /// A name needs a scan directory, and none is in use.
     #[error("cannot find `{}`: no scan directory is in use", Path::new(name).display())]
     NoScanDir {
@@ -219,6 +229,8 @@ pub enum ErrorKind {
     Lost,
     /// No scanner would look at such a name.
     BadName,
+    /// A name is in two scan directories.
+    Ambiguous,
     /// Something else has that name in the scan directory.
     NameTaken,
     /// The scan directory has it under another name.
@@ -290,6 +302,7 @@ impl Error {
                 ErrorKind::Busy
             }
             Self::BadName { .. } => ErrorKind::BadName,
+            Self::Ambiguous { .. } => ErrorKind::Ambiguous,
             Self::NameTaken { .. } => ErrorKind::NameTaken,
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
             Self::Unanswered { .. } => ErrorKind::Unanswered,
@@ -347,6 +360,7 @@ impl Error {
             Self::NoScanDir { .. } => {
                 Some("name it with $SVDIR, or give a path such as ./web".into())
             }
+            Self::Ambiguous { .. } => Some("give its path, or name the scan directory".into()),
             Self::BadName { .. } => {
                 Some("a name has no slash and no dot in front: scanners skip what is hidden".into())
             }

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::Path, sync::Arc};
 use crate::{Error, ScanDir, Service, Supervised};
 
 /// A service by the name that a user typed: `web` and its logger `web/log` in the scan directory
-/// ([`ScanDir::find`]); a path (`./web`, `/etc/service/web`, `web/`) as it stands.
+/// ([`ScanDir::find_all`]); a path (`./web`, `/etc/service/web`, `web/`) as it stands.
 ///
 /// ```
 /// # let tree = tempfile::tempdir().unwrap();
@@ -19,14 +19,13 @@ use crate::{Error, ScanDir, Service, Supervised};
 ///
 /// # Errors
 ///
-/// [`Error::NoScanDir`] for a name where none is in use, and those of [`Service::open`].
+/// [`Error::NoScanDir`] for a name where none is in use, [`Error::Ambiguous`] for one that is in two, and those of [`Service::open`].
 pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
     let name = name.as_ref();
     let path = if is_path(name) {
         Path::new(name).to_owned()
     } else {
-        let scan = ScanDir::find().ok_or_else(|| Error::NoScanDir { name: name.to_owned() })?;
-        scan.dir().join(name)
+        ScanDir::entry_of(&ScanDir::find_all(), name)?
     };
     Ok(Arc::new(Service::open(path)?.named(name)))
 }

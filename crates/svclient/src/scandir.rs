@@ -6,18 +6,16 @@ mod enable;
 mod ground;
 mod scanner;
 mod survey;
+mod usual;
 
 use std::{
-    env,
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use svproto::files;
-
-use crate::{Error, Service, aside, home, liveness, node};
+use crate::{Error, Service, aside, home, node};
 
 pub use self::{
     disable::{Disabled, SupervisionEnd},
@@ -31,10 +29,6 @@ pub use self::{
 pub struct ScanDir {
     dir: PathBuf,
 }
-
-/// Where distributions and images keep their scan directories: Debian and runit's own default, Void,
-/// daemontools' own default, s6-overlay.
-const USUAL: [&str; 4] = ["/etc/service", "/var/service", "/service", "/run/service"];
 
 impl ScanDir {
     /// A scan directory by its path; looks at nothing yet.
@@ -57,17 +51,37 @@ impl ScanDir {
         Self { dir: dir.into() }
     }
 
-    /// `$SVDIR`, else the first usual place that has a supervised service, else the first that has
-    /// any service; `None` if there is none.
+    /// The first of [`ScanDir::find_all`].
     #[must_use]
     pub fn find() -> Option<Self> {
-        if let Some(dir) = env::var_os("SVDIR").filter(|dir| !dir.is_empty()) {
-            return Some(Self::new(dir));
+        Self::find_all().into_iter().next()
+    }
+
+    /// Those that `$SVDIR` names, with colons between them; else the usual places of suites and of this
+    /// user that have a supervised service; else the first of them that has any service. Two names of one
+    /// directory are one.
+    #[must_use]
+    pub fn find_all() -> Vec<Self> {
+        usual::find_all()
+    }
+
+    /// Where a name stands that one of these has, `web/log` included; in the first of them where none
+    /// has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoScanDir`] where there are none; [`Error::Ambiguous`] if it leads to different services
+    /// in two of them.
+    pub fn entry_of(all: &[Self], name: &OsStr) -> Result<PathBuf, Error> {
+        let none = || Error::NoScanDir { name: name.to_owned() };
+        let first = all.first().ok_or_else(none)?.dir.join(name);
+        let mut found = all.iter().map(|scan| scan.dir.join(name));
+        let mut found = found.by_ref().filter(|path| path.symlink_metadata().is_ok());
+        let Some(entry) = found.next() else { return Ok(first) };
+        match found.find(|other| *other != entry && leads_to(other) != leads_to(&entry)) {
+            Some(second) => Err(Error::Ambiguous { name: name.to_owned(), first: entry, second }),
+            None => Ok(entry),
         }
-        let usual = || USUAL.iter().map(Self::new);
-        usual()
-            .find(|dir| dir.services().is_ok_and(|all| all.iter().any(is_supervised)))
-            .or_else(|| usual().find(|dir| dir.services().is_ok_and(|all| !all.is_empty())))
     }
 
     /// The directory.
@@ -121,9 +135,33 @@ impl ScanDir {
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be read. An
     /// entry that cannot be used is left out.
     pub fn services(&self) -> Result<Vec<Service>, Error> {
-        let names = self.names()?;
-        let open = |name: &OsString| Service::open(self.dir.join(name)).ok();
-        Ok(names.iter().filter_map(open).collect())
+        Ok(self.services_and_loops()?.0)
+    }
+
+    /// As [`ScanDir::services`], and the entries that lead back to this directory or to one above it:
+    /// somebody meant to enable a service and enabled all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScanDir::services`].
+    pub fn services_and_loops(&self) -> Result<(Vec<Service>, Vec<PathBuf>), Error> {
+        let (mut services, mut loops) = (Vec::new(), Vec::new());
+        for name in self.names()? {
+            match Service::open(self.dir.join(&name)) {
+                Ok(service) => services.push(service),
+                Err(_) if self.leads_back(&name) => loops.push(self.dir.join(&name)),
+                Err(_) => (),
+            }
+        }
+        Ok((services, loops))
+    }
+
+    /// Whether an entry leads to this directory, or to one above it.
+    #[must_use]
+    pub fn leads_back(&self, name: &OsStr) -> bool {
+        let Some(end) = leads_to(&self.dir.join(name)) else { return false };
+        let here = std::fs::canonicalize(&self.dir);
+        here.is_ok_and(|here| here.ancestors().any(|above| leads_to(above) == Some(end)))
     }
 
     /// Lists the directory, to look at every service in one pass.
@@ -233,19 +271,6 @@ fn sort(names: &mut Vec<OsString>) {
 /// What is at the end of a path, under whatever name.
 fn leads_to(path: &Path) -> Option<node::Identity> {
     node::stat(path).ok().flatten().as_ref().map(node::identity)
-}
-
-/// A cheap look, for choosing a scan directory: any sign of a supervisor.
-fn is_supervised(service: &Service) -> bool {
-    let alive = match service.dialect() {
-        Some(dialect) => liveness::probe(service.home(), dialect),
-        None => liveness::probe_ok(service.home()),
-    };
-    match alive {
-        Ok(liveness) => liveness.is_alive() == Some(true),
-        // Denied, and so there.
-        Err(_) => node::exists(&service.home().at(files::SUPERVISE)),
-    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@
 //!
 //! | name                           | is                                                          |
 //! |--------------------------------|-------------------------------------------------------------|
-//! | `web`                          | a service in the scan directory: `$SVDIR`, else the first of the usual places that is in use |
+//! | `web`                          | a service in the scan directories: those of `$SVDIR`, else of the usual places those that are in use |
 //! | `web/log`                      | its logger                                                  |
 //! | `./web`, `/etc/service/web`    | a service directory: begins with `.` or `/`, or ends with `/` |
 //! | `web.service`, `systemd:web`   | a unit of the system's manager (feature `systemd`)          |

@@ -52,9 +52,10 @@ impl Args {
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Global {
-    /// The scan directory; else $SVDIR, else the first of the usual places that is in use
+    /// The scan directory, or several, each with --dir; else those of $SVDIR, with colons, else those of
+    /// the usual places that are in use
     #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
+    pub(crate) dir: Vec<PathBuf>,
     /// The suite that supervises, instead of finding out; with its version, as in s6=2.15.1, where a
     /// request depends on it
     #[arg(long, global = true, value_name = "SUITE", value_parser = parse_suite)]
@@ -206,6 +207,9 @@ pub(crate) struct Status {
     /// Services
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
+    /// Every service of the scan directories, which is what no name means as well
+    #[arg(long, conflicts_with = "services")]
+    pub(crate) all: bool,
     /// Only those in this state; may be given several times, or with commas
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub(crate) state: Vec<State>,
@@ -334,6 +338,9 @@ pub(crate) struct Check {
     /// Services
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
+    /// Every service of the scan directories, which is what no name means as well
+    #[arg(long, conflicts_with = "services")]
+    pub(crate) all: bool,
     /// They must be ready, and not merely up
     #[arg(long)]
     pub(crate) ready: bool,

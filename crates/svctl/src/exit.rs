@@ -28,6 +28,7 @@ impl From<&Error> for Exit {
         match error.kind() {
             ErrorKind::NotSupervised => Self::Unsupervised,
             ErrorKind::Busy | ErrorKind::Unanswered => Self::Deadline,
+            ErrorKind::Ambiguous => Self::Usage,
             ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Io => Self::System,
             // A service that is not one, a record that is none, a request that does not exist.
             _ => Self::Negative,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use svcmgr::{
-    Dialect, Error, ScanDir, Service, Supervised, Survey, is_path,
+    Dialect, Error, ErrorKind, ScanDir, Service, Supervised, Survey, is_path,
     systemd::{Bus, escape, escape_path, is_type, unit_in},
 };
 
@@ -39,7 +39,25 @@ pub(crate) fn find(
     names: &[OsString],
     output: &mut Output,
 ) -> Result<Vec<Target>, NoTargets> {
-    let finder = Finder::new(global);
+    find_with(&Finder::new(global), names, output)
+}
+
+/// As [`find`], where nothing is asked of a service: of a name that is in two of the scan directories,
+/// both are meant.
+pub(crate) fn find_shown(
+    global: &Global,
+    names: &[OsString],
+    output: &mut Output,
+) -> Result<Vec<Target>, NoTargets> {
+    find_with(&Finder { shows_both: true, ..Finder::new(global) }, names, output)
+}
+
+fn find_with(
+    finder: &Finder<'_>,
+    names: &[OsString],
+    output: &mut Output,
+) -> Result<Vec<Target>, NoTargets> {
+    let global = finder.global;
     let mut targets = if names.is_empty() { finder.all(output)? } else { Vec::new() };
     for name in names {
         finder.one(name, &mut targets, output)?;
@@ -60,8 +78,8 @@ pub(crate) fn find(
     Ok(targets)
 }
 
-/// The scan directory, to be looked at in one pass: all of it, or these names, if they are names of
-/// entries and nothing else. Else `None`, and [`find`] knows.
+/// The scan directory, if it is one, to be looked at in one pass: all of it, or these names, if they are
+/// names of entries and nothing else. Else `None`, and [`find`] knows.
 pub(crate) fn survey(
     global: &Global,
     names: &[OsString],
@@ -71,7 +89,8 @@ pub(crate) fn survey(
     if !is_plain || !names.iter().all(is_entry) {
         return Ok(None);
     }
-    let scan_dir = scan_dir(global, output)?;
+    let all = scan_dirs(global, output)?;
+    let [scan_dir] = &*all else { return Ok(None) };
     if !names.is_empty() {
         let mut seen = HashSet::with_capacity(names.len());
         let once = names.iter().filter(|name| seen.insert(*name)).cloned().collect();
@@ -129,36 +148,78 @@ pub(crate) fn nothing_in(dir: &Path, output: &mut Output) {
     output.message(&format!("no service in {}", dir.display()));
 }
 
-/// The scan directory: named, or found.
-pub(crate) fn scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, NoTargets> {
-    let found = match &global.dir {
-        Some(dir) => Some(ScanDir::new(dir)),
-        None => ScanDir::find(),
-    };
-    if let Some(scan_dir) = found {
-        if global.verbose {
-            output.message(&format!("the scan directory is {}", scan_dir.dir().display()));
-        }
-        return Ok(scan_dir);
-    }
-    output.message(
-        "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web",
-    );
-    Err(NoTargets(Exit::Usage))
+/// Says that an entry of a scan directory leads back to it.
+pub(crate) fn is_loop(entry: &Path, output: &mut Output) {
+    output.message(&format!(
+        "{} leads back to its scan directory, or to one above it, and is no service\n  hint: remove that link",
+        entry.display()
+    ));
 }
 
-/// Looks for the scan directory only when a name needs it.
+/// The scan directories: named, or found. None is an error, which is told.
+pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<ScanDir>, NoTargets> {
+    let found = known_scan_dirs(global);
+    if found.is_empty() {
+        output.message(
+            "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web",
+        );
+        return Err(NoTargets(Exit::Usage));
+    }
+    if global.verbose {
+        let shown: Vec<_> = found.iter().map(|scan| scan.dir().display().to_string()).collect();
+        output.message(&match &*shown {
+            [one] => format!("the scan directory is {one}"),
+            _ => format!("the scan directories are {}", shown.join(", ")),
+        });
+    }
+    Ok(found)
+}
+
+/// The same, where there may be none.
+pub(crate) fn known_scan_dirs(global: &Global) -> Vec<ScanDir> {
+    if global.dir.is_empty() {
+        return ScanDir::find_all();
+    }
+    let mut dirs: Vec<&PathBuf> = Vec::new();
+    for dir in &global.dir {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    dirs.into_iter().map(ScanDir::new).collect()
+}
+
+/// The one scan directory in which something is to be done.
+pub(crate) fn the_scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, NoTargets> {
+    let mut all = scan_dirs(global, output)?;
+    match (all.pop(), &*all) {
+        (Some(one), []) => Ok(one),
+        (last, others) => {
+            let dirs = others.iter().chain(&last).map(|scan| scan.dir().display().to_string());
+            let dirs: Vec<_> = dirs.collect();
+            let dirs = dirs.join(", ");
+            output.message(&format!(
+                "cannot tell which scan directory is meant: {dirs}\n  hint: name it with --dir"
+            ));
+            Err(NoTargets(Exit::Usage))
+        }
+    }
+}
+
+/// Looks for the scan directories only when a name needs them.
 struct Finder<'a> {
     global: &'a Global,
-    scan_dir: std::cell::OnceCell<ScanDir>,
+    scan_dirs: std::cell::OnceCell<Vec<ScanDir>>,
+    /// A name in two of them is both.
+    shows_both: bool,
     /// Nobody is connected to before a unit is named.
     bus: std::cell::OnceCell<Result<Bus, Exit>>,
 }
 
 impl<'a> Finder<'a> {
     fn new(global: &'a Global) -> Self {
-        let (scan_dir, bus) = (std::cell::OnceCell::new(), std::cell::OnceCell::new());
-        Self { global, scan_dir, bus }
+        let (scan_dirs, bus) = (std::cell::OnceCell::new(), std::cell::OnceCell::new());
+        Self { global, scan_dirs, shows_both: false, bus }
     }
 
     fn units_too(&self) -> bool {
@@ -210,32 +271,83 @@ impl<'a> Finder<'a> {
         Ok(())
     }
 
-    fn scan_dir(&self, output: &mut Output) -> Result<&ScanDir, NoTargets> {
-        if let Some(found) = self.scan_dir.get() {
+    fn scan_dirs(&self, output: &mut Output) -> Result<&[ScanDir], NoTargets> {
+        if let Some(found) = self.scan_dirs.get() {
             return Ok(found);
         }
-        let found = scan_dir(self.global, output)?;
-        Ok(self.scan_dir.get_or_init(|| found))
+        let found = scan_dirs(self.global, output)?;
+        Ok(self.scan_dirs.get_or_init(|| found))
     }
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
+        let known;
+        let all = if self.units_too() {
+            known = known_scan_dirs(self.global);
+            &known
+        } else {
+            self.scan_dirs(output)?
+        };
+        let mut targets = self.listed(all, |_| true, output)?;
         if self.units_too() {
-            let found = match &self.global.dir {
-                Some(dir) => Some(ScanDir::new(dir)),
-                None => ScanDir::find(),
-            };
-            let services = found.map(|scan_dir| services(&scan_dir, output)).transpose()?;
-            let services = services.unwrap_or_default().into_iter();
-            let mut targets = services.map(|service| self.target(service)).collect();
             self.units("*.service", &mut targets, output)?;
-            return Ok(targets);
+        } else if targets.is_empty() {
+            for scan in all {
+                nothing_in(scan.dir(), output);
+            }
         }
-        let scan_dir = self.scan_dir(output)?;
-        let services = services(scan_dir, output)?;
-        if services.is_empty() {
-            nothing_in(scan_dir.dir(), output);
+        Ok(targets)
+    }
+
+    /// The services of these scan directories whose names fit. One that shares its name has its path
+    /// instead.
+    fn listed(
+        &self,
+        all: &[ScanDir],
+        fits: impl Fn(&str) -> bool,
+        output: &mut Output,
+    ) -> Result<Vec<Target>, NoTargets> {
+        let mut targets = Vec::new();
+        for scan in all {
+            let found = services(scan, output)?.into_iter();
+            let found = found.filter(|service| fits(&service.name().to_string_lossy()));
+            targets.extend(found.map(|service| self.target(service)));
         }
-        Ok(services.into_iter().map(|service| self.target(service)).collect())
+        if all.len() > 1 {
+            let mut names: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
+            names.sort_unstable();
+            let is_shared = |name: &String| {
+                let at = names.partition_point(|other| other < name);
+                names.get(at + 1) == Some(name)
+            };
+            for target in targets.iter_mut().filter(|target| is_shared(&target.name)) {
+                if let Some(path) = target.path.clone() {
+                    *target = self.open(path.clone(), path.as_os_str());
+                }
+            }
+            targets.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+        }
+        Ok(targets)
+    }
+
+    /// A service by a name that is no pattern.
+    fn named(&self, all: &[ScanDir], name: &OsStr, targets: &mut Vec<Target>) {
+        let shown = || name.to_string_lossy().into_owned();
+        match ScanDir::entry_of(all, name) {
+            Ok(path) if all.len() > 1 && path.symlink_metadata().is_err() => {
+                let dirs = all.iter().map(|scan| scan.dir().display().to_string());
+                let dirs: Vec<_> = dirs.collect();
+                let why = format!("it is in none of {}", dirs.join(", "));
+                let error = Error::other(name.display(), "find", ErrorKind::NotFound, why);
+                targets.push(Target { name: shown(), path: None, found: Err(error) });
+            }
+            Ok(path) => targets.push(self.open(path, name)),
+            Err(Error::Ambiguous { .. }) if self.shows_both => {
+                let all = all.iter().map(|scan| scan.dir().join(name));
+                let all = all.filter(|path| path.symlink_metadata().is_ok());
+                targets.extend(all.map(|path| self.open(path.clone(), path.as_os_str())));
+            }
+            Err(error) => targets.push(Target { name: shown(), path: None, found: Err(error) }),
+        }
     }
 
     fn one(
@@ -260,35 +372,31 @@ impl<'a> Finder<'a> {
             return Ok(());
         }
         if self.units_too() {
-            // What is in the scan directory is meant first.
-            let found = self.global.dir.as_ref().map(ScanDir::new).or_else(ScanDir::find);
+            // What is in a scan directory is meant first.
+            let known = known_scan_dirs(self.global);
             let there = |scan: &ScanDir| scan.dir().join(name).symlink_metadata().is_ok();
-            if let Some(unit) = name.to_str().filter(|_| !found.as_ref().is_some_and(there)) {
+            if let Some(unit) = name.to_str().filter(|_| !known.iter().any(there)) {
                 return self.units(unit, targets, output);
             }
         }
-        let scan_dir = self.scan_dir(output)?;
-        let path = scan_dir.dir().join(name);
+        let all = self.scan_dirs(output)?;
+        let is_there = all.iter().any(|scan| scan.dir().join(name).symlink_metadata().is_ok());
         let pattern = name.to_str().filter(|name| name.contains(['*', '?', '[']));
-        let Some(pattern) = pattern.filter(|_| path.symlink_metadata().is_err()) else {
-            targets.push(self.open(path, name));
+        let Some(pattern) = pattern.filter(|_| !is_there) else {
+            self.named(all, name, targets);
             return Ok(());
         };
         let matcher = glob::Pattern::new(pattern).map_err(|error| {
             output.message(&format!("cannot read the pattern {pattern}: {}", error.msg));
             NoTargets(Exit::Usage)
         })?;
-        let services = services(scan_dir, output)?;
-        let matching = services
-            .into_iter()
-            .filter(|service| matcher.matches(&service.name().to_string_lossy()));
-        let before = targets.len();
-        targets.extend(matching.map(|service| self.target(service)));
-        if targets.len() == before {
-            let dir = scan_dir.dir().display();
-            output.message(&format!("no service in {dir} matches {pattern}"));
+        let found = self.listed(all, |name| matcher.matches(name), output)?;
+        if found.is_empty() {
+            let dirs: Vec<_> = all.iter().map(|scan| scan.dir().display().to_string()).collect();
+            output.message(&format!("no service in {} matches {pattern}", dirs.join(", ")));
             return Err(NoTargets(Exit::Negative));
         }
+        targets.extend(found);
         Ok(())
     }
 
@@ -318,10 +426,14 @@ fn found(service: Service) -> Found {
 }
 
 fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoTargets> {
-    scan_dir.services().map_err(|error| {
+    let (services, loops) = scan_dir.services_and_loops().map_err(|error| {
         output.error(&error);
         NoTargets(Exit::from(&error))
-    })
+    })?;
+    for entry in &loops {
+        is_loop(entry, output);
+    }
+    Ok(services)
 }
 
 fn of_suite(path: &Path, whose: Whose, name: &str) -> Result<Service, Error> {

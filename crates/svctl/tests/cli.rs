@@ -11,6 +11,8 @@
 
 #[path = "cli/logs.rs"]
 mod logs;
+#[path = "cli/places.rs"]
+mod places;
 #[path = "live/schema.rs"]
 mod schema;
 #[path = "live/svctl.rs"]

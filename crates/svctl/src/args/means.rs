@@ -55,7 +55,7 @@ const fn name(command: &Command) -> Option<&'static str> {
 
 fn is_given(global: &Global, option: &str) -> bool {
     match option {
-        "dir" => global.dir.is_some(),
+        "dir" => !global.dir.is_empty(),
         "suite" => global.suite.is_some(),
         "system" => global.system,
         "user" => global.user,

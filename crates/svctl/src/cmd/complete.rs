@@ -142,7 +142,7 @@ struct Line<'a> {
     subcommand: bool,
     /// The option whose value comes next.
     awaits: Option<&'a Arg>,
-    dir: Option<PathBuf>,
+    dirs: Vec<PathBuf>,
     manager: Manager,
 }
 
@@ -161,13 +161,13 @@ impl<'a> Line<'a> {
             command: parser,
             subcommand: false,
             awaits: None,
-            dir: None,
+            dirs: Vec::new(),
             manager: Manager::Unsaid,
         };
         for word in words {
             if let Some(option) = line.awaits.take() {
                 if option.get_long() == Some("dir") {
-                    line.dir = Some(at_home(word));
+                    line.dirs.push(at_home(word));
                 }
                 continue;
             }
@@ -180,7 +180,7 @@ impl<'a> Line<'a> {
                 let mut options = line.command.get_arguments().chain(parser.get_arguments());
                 let option = options.find(|arg| arg.get_long() == Some(name));
                 match (option, value) {
-                    (_, Some(value)) if name == "dir" => line.dir = Some(value.into()),
+                    (_, Some(value)) if name == "dir" => line.dirs.push(value.into()),
                     (_, None) if name == "system" => line.manager = Manager::System,
                     (_, None) if name == "user" => line.manager = Manager::User,
                     (Some(option), None) if option.get_action().takes_values() => {
@@ -253,8 +253,9 @@ fn services(line: &Line<'_>, typed: &OsStr) -> Vec<Candidate> {
     if typed.starts_with(b".") || typed.starts_with(b"/") {
         return Vec::new();
     }
-    let scan = line.dir.clone().map(ScanDir::new).or_else(ScanDir::find);
-    let services = scan.and_then(|scan| scan.services().ok()).unwrap_or_default();
+    let named = line.dirs.iter().map(ScanDir::new).collect();
+    let scans = if line.dirs.is_empty() { ScanDir::find_all() } else { named };
+    let services = scans.iter().flat_map(|scan| scan.services().unwrap_or_default());
     let mut found = Vec::new();
     for service in services {
         let Some(name) = service.dir().file_name() else { continue };

@@ -2,6 +2,7 @@
 //! is so.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -34,7 +35,11 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
         output.message("--as names one service, and several were given");
         return Exit::Usage;
     }
-    each(global, &args.services, &args.timeout, output, |scan, typed, deadline| {
+    let scan = match names::the_scan_dir(global, output) {
+        Ok(scan) => scan,
+        Err(NoTargets(exit)) => return exit,
+    };
+    each(&[scan], &args.services, &args.timeout, output, |scan, typed, deadline| {
         let dir = from_store(Path::new(typed), &STORES)?;
         let enabled = match &args.name {
             Some(name) => scan.enable_as(name, &dir, deadline),
@@ -64,7 +69,11 @@ pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output
     if names::all_units(global, &args.services) {
         return units::change(global, &args.services, units::DISABLE, output);
     }
-    each(global, &args.services, &args.timeout, output, |scan, typed, deadline| {
+    let scans = match names::scan_dirs(global, output) {
+        Ok(scans) => scans,
+        Err(NoTargets(exit)) => return exit,
+    };
+    each(&scans, &args.services, &args.timeout, output, |scan, typed, deadline| {
         let name = scan.name_of(typed)?;
         match scan.disable_killing(&name, deadline, args.kill_after) {
             // There is nothing to take out: as asked.
@@ -91,12 +100,31 @@ struct Told {
     took: f64,
 }
 
+/// Where what was typed is; in the first of several where none has it.
+fn holder<'a>(scans: &'a [ScanDir], typed: &OsStr) -> Result<&'a ScanDir, Error> {
+    let has = |scan: &&ScanDir| {
+        let name = scan.name_of(typed);
+        name.is_ok_and(|name| scan.dir().join(name).symlink_metadata().is_ok())
+    };
+    let mut holders = scans.iter().filter(has);
+    match (holders.next(), holders.next()) {
+        (Some(one), Some(other)) => Err(Error::Ambiguous {
+            name: typed.to_owned(),
+            first: one.dir().join(one.name_of(typed)?),
+            second: other.dir().join(other.name_of(typed)?),
+        }),
+        (one, _) => {
+            one.or(scans.first()).ok_or_else(|| Error::NoScanDir { name: typed.to_owned() })
+        }
+    }
+}
+
 fn each(
-    global: &Global,
+    scans: &[ScanDir],
     services: &[std::ffi::OsString],
     wait: &args::Timeout,
     output: &mut Output,
-    act: impl Fn(&ScanDir, &std::ffi::OsStr, Instant) -> Result<Told, Error>,
+    act: impl Fn(&ScanDir, &OsStr, Instant) -> Result<Told, Error>,
 ) -> Exit {
     let timeout = match timeout(wait) {
         Ok(timeout) => timeout,
@@ -108,16 +136,15 @@ fn each(
     let deadline = deadline(timeout);
     let typed = services.iter().map(|name| name.to_string_lossy().into_owned());
     let guard = Guard::until(deadline, typed, output);
-    let scan = match names::scan_dir(global, output) {
-        Ok(scan) => scan,
-        Err(NoTargets(exit)) => return exit,
-    };
     let mut exit = Exit::Done;
     let mut results = Vec::new();
     for (at, name) in services.iter().enumerate() {
         let text = name.to_string_lossy();
         let shown = name::shown(&text, Some(Path::new(name)));
-        let result = act(&scan, name, deadline);
+        let scan = holder(scans, name);
+        let dir = scan.as_ref().ok().copied().or(scans.first()).map(ScanDir::dir);
+        let scan_dir = dir.map(|dir| dir.to_string_lossy().into_owned());
+        let result = scan.and_then(|scan| act(scan, name, deadline));
         guard.done(at, result.as_ref().map_or_else(Ended::of_error, |told| told.outcome));
         match result {
             Ok(told) => {
@@ -131,7 +158,6 @@ fn each(
                         says: (told.exit != Exit::Done).then_some(told.words),
                         ..Became::default()
                     };
-                    let scan_dir = Some(scan.dir().to_string_lossy().into_owned());
                     results.push(Placed { service: text.into_owned(), scan_dir, became });
                 } else if told.exit != Exit::Done {
                     output.message(&line);
@@ -146,7 +172,6 @@ fn each(
                 exit = exit.max(Exit::from(&error));
                 if output.json {
                     let became = Became::failed(&error);
-                    let scan_dir = Some(scan.dir().to_string_lossy().into_owned());
                     results.push(Placed { service: text.into_owned(), scan_dir, became });
                 } else {
                     output.error(&error);

@@ -1,8 +1,10 @@
 //! `svctl status`: how services stand.
 
-use std::{collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, thread, time::Duration};
+use std::{
+    collections::BTreeSet, ffi::OsStr, num::NonZeroUsize, sync::Mutex, thread, time::Duration,
+};
 
-use svcmgr::{Bulk, Error, Service, State, Status, Supervised};
+use svcmgr::{Bulk, Error, ScanDir, Service, State, Status, Supervised};
 
 use crate::{
     args::{self, Global},
@@ -88,9 +90,14 @@ fn look_at(
     if let Some(survey) = names::survey(global, &status.services, output)? {
         let how = How::of(survey.len(), status, output);
         let look = |service: &Service, seen| Looked::of(service, seen, &how);
+        let loops = Mutex::new(Vec::new());
         let other = |name: &OsStr, error| {
             // What is listed and is no service is left out; what was named is not.
             let path = survey.dir().join(name);
+            if status.services.is_empty() && ScanDir::new(survey.dir()).leads_back(name) {
+                // Poisoned only where a look has panicked.
+                let _told = loops.lock().map(|mut loops| loops.push(path.clone()));
+            }
             let name = name.to_string_lossy();
             let view = View::failed(&name, Some(&path), &error);
             (!status.services.is_empty()).then(|| Looked::new(&view, Some(error), &how))
@@ -99,12 +106,17 @@ fn look_at(
             listing.make_room(survey.len());
         }
         survey.look_each(threads(survey.len()), look, other, |one| listing.take(one, output));
+        loops
+            .into_inner()
+            .unwrap_or_default()
+            .iter()
+            .for_each(|entry| names::is_loop(entry, output));
         if listing.count == 0 {
             names::nothing_in(survey.dir(), output);
         }
         return Ok(());
     }
-    let targets = names::find(global, &status.services, output)?;
+    let targets = names::find_shown(global, &status.services, output)?;
     let how = How::of(targets.len(), status, output);
     let found = targets.iter().filter_map(|target| target.found.as_ref().ok());
     let found: Vec<Found> = found.cloned().collect();

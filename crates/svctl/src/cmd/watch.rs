@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ffi::OsString, os::fd::AsFd};
 
 use jiff::Timestamp;
-use svcmgr::{Error, News, ScanDir, Service, WatchEvent, WatchKey, WatchSet};
+use svcmgr::{Error, News, Service, WatchEvent, WatchKey, WatchSet};
 
 use crate::{
     args::Global,
@@ -51,10 +51,11 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
     let follows = services.is_empty() && global.suite.is_none();
     let units = global.system || global.user;
     if follows && !units {
-        watch.follow(names::scan_dir(global, output)?)?;
+        for scan in names::scan_dirs(global, output)? {
+            watch.follow(scan)?;
+        }
     } else {
-        let found = global.dir.as_ref().map(ScanDir::new).or_else(ScanDir::find);
-        if let Some(scan) = found.filter(|_| follows) {
+        for scan in names::known_scan_dirs(global).into_iter().filter(|_| follows) {
             watch.follow(scan)?;
         }
         let targets = names::find(global, services, output)?;
