@@ -8,7 +8,7 @@
 
 use svbuild::{Definitions, Error, Lossy, Options, Target};
 use svproto::{
-    Dialect, Evidence, Op, Reading, Record, Scale, Tai64n, UnixTime,
+    Dialect, Evidence, Now, Op, Reading, Record, Scale, Tai64n, UnixTime,
     goal::{Goal, Pursuit},
     s6::tally::{Death, Tally},
     track::Tracker,
@@ -104,9 +104,10 @@ pub fn watch(data: &[u8]) {
             assert_ne!(last, Some(event.reading));
             last = Some(event.reading);
         }
-        let pursuit = pursuit.get_or_insert_with(|| Pursuit::new(Goal::Up, Some(Op::Up), reading));
-        let verdict = pursuit.observe(&reading, UnixTime::EPOCH);
-        assert_eq!(pursuit.observe(&reading, UnixTime::EPOCH), verdict);
+        let pursuit = pursuit
+            .get_or_insert_with(|| Pursuit::new(Goal::Up, Some(Op::Up), reading, Now::default()));
+        let verdict = pursuit.observe(&reading, Now::default());
+        assert_eq!(pursuit.observe(&reading, Now::default()), verdict);
     }
 }
 

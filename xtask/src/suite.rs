@@ -95,7 +95,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
 /// A header of C for the tests on 32 bits; there where the processor is one of x86.
 const FOR_32_BITS: &str = "/usr/include/x86_64-linux-gnu/gnu/stubs-32.h";
 
-const REQUIREMENTS: [Requirement; 40] = [
+const REQUIREMENTS: [Requirement; 41] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -117,6 +117,7 @@ const REQUIREMENTS: [Requirement; 40] = [
     besides("bash", "bash"),
     besides("chroot", "coreutils"),
     besides("curl", "curl"),
+    besides("faketime", "faketime"),
     besides("fish", "fish"),
     besides("ionice", "util-linux"),
     besides("mandoc", "mandoc"),

@@ -235,17 +235,20 @@ impl UnixTime {
     /// ```
     #[must_use]
     pub const fn elapsed(self, now: Self) -> Duration {
-        let Some(secs) = now.secs.checked_sub(self.secs) else {
-            return if now.secs < self.secs { Duration::ZERO } else { Duration::MAX };
-        };
-        if secs < 0 {
+        if now.secs < self.secs || (now.secs == self.secs && now.nanos < self.nanos) {
             return Duration::ZERO;
         }
-        // Saturating, because `Duration`'s plain constructors panic where the compiler cannot see
-        // that they will not.
-        Duration::from_secs(secs.unsigned_abs())
-            .saturating_add(Duration::from_nanos(now.nanos as u64))
-            .saturating_sub(Duration::from_nanos(self.nanos as u64))
+        // `abs_diff` holds every distance, also from the first representable second to the last.
+        let secs = now.secs.abs_diff(self.secs);
+        let (secs, nanos) = match now.nanos.checked_sub(self.nanos) {
+            Some(nanos) => (secs, nanos),
+            None => (
+                secs.saturating_sub(1),
+                NANOS_PER_SEC.saturating_sub(self.nanos.saturating_sub(now.nanos)),
+            ),
+        };
+        // Plain constructors panic where the compiler cannot see that they will not.
+        Duration::from_secs(secs).saturating_add(Duration::from_nanos(nanos as u64))
     }
 
     /// This moment plus `span`, or the last representable one.
@@ -260,7 +263,8 @@ impl UnixTime {
     #[must_use]
     pub const fn saturating_add(self, span: Duration) -> Self {
         let last = Self { secs: i64::MAX, nanos: NANOS_PER_SEC - 1 };
-        let (carry, nanos) = match self.nanos + span.subsec_nanos() {
+        // Both are below 10^9, so it cannot wrap; the compiler does not see that.
+        let (carry, nanos) = match self.nanos.wrapping_add(span.subsec_nanos()) {
             nanos if nanos >= NANOS_PER_SEC => (1, nanos - NANOS_PER_SEC),
             nanos => (0, nanos),
         };
@@ -279,10 +283,10 @@ impl UnixTime {
     #[must_use]
     pub const fn saturating_sub(self, span: Duration) -> Self {
         let first = Self { secs: i64::MIN, nanos: 0 };
-        let (borrow, nanos) = if self.nanos < span.subsec_nanos() {
-            (1, self.nanos + NANOS_PER_SEC - span.subsec_nanos())
-        } else {
-            (0, self.nanos - span.subsec_nanos())
+        let (borrow, nanos) = match self.nanos.checked_sub(span.subsec_nanos()) {
+            Some(nanos) => (0, nanos),
+            // Below 10^9, so it cannot wrap; the compiler does not see that.
+            None => (1, self.nanos.wrapping_add(NANOS_PER_SEC).wrapping_sub(span.subsec_nanos())),
         };
         match self.secs.checked_sub_unsigned(span.as_secs()) {
             Some(secs) => match secs.checked_sub(borrow) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::{array::uniform20, collection::vec, prelude::*};
 use svproto::{
-    Dialect, Op, Reading, Record, Scale, Tai64n, UnixTime,
+    Dialect, Now, Op, Reading, Record, Scale, Tai64n, UnixTime,
     goal::{Goal, Pursuit, Verdict},
     track::{Change, Tracker},
 };
@@ -97,11 +97,11 @@ proptest! {
     fn a_pursuit_is_steady(base in reading(), readings in vec(reading(), 1..20), which in 0..6_usize) {
         let goal = [Goal::Up, Goal::Ready, Goal::Down, Goal::Finished, Goal::Restarted, Goal::Gone];
         let op = [Some(Op::Up), None, Some(Op::Down), None, None, Some(Op::StopExit)];
-        let mut pursuit = Pursuit::new(goal[which], op[which], base);
+        let mut pursuit = Pursuit::new(goal[which], op[which], base, Now::default());
         for reading in &readings {
-            let verdict = pursuit.observe(reading, UnixTime::EPOCH);
+            let verdict = pursuit.observe(reading, Now::default());
             if verdict == Verdict::Reached {
-                prop_assert_eq!(pursuit.observe(reading, UnixTime::EPOCH), Verdict::Reached);
+                prop_assert_eq!(pursuit.observe(reading, Now::default()), Verdict::Reached);
             }
             if *reading == Reading::Unsupervised {
                 let gone = goal[which] == Goal::Gone;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use svproto::{
-    Cause, Dialect, Op, Phase, Pid, Readiness,
+    Cause, Dialect, Now, Op, Phase, Pid, Readiness,
     goal::{Goal, Pursuit, Verdict},
     s6::event::S6Event,
 };
@@ -50,6 +50,7 @@ struct Waiting {
     asks: bool,
     /// What to wait for after this.
     then: Option<Goal>,
+    /// Where the steady clock begins.
     begun: Instant,
     asked: Instant,
     /// How it stood before it was asked.
@@ -186,12 +187,14 @@ impl Wait {
         }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
         let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
+        let begun = world.now();
+        let now = Now { wall: world.wall_clock(), steady: Duration::ZERO };
         let waiting = Waiting {
-            pursuit: Pursuit::new(goal, wish(request), last.reading),
+            pursuit: Pursuit::new(goal, wish(request), last.reading, now),
             asks,
             then,
-            begun: world.now(),
-            asked: world.now(),
+            begun,
+            asked: begun,
             baseline: last,
             last,
             pending: None,
@@ -372,7 +375,7 @@ impl Wait {
             // So much is done, and more was asked for.
             let down = Some(Goal::Down).filter(|_| request.goal() == Goal::Down);
             if let Some(goal) = waiting.then.take().or(down) {
-                waiting.pursuit = Pursuit::new(goal, None, waiting.last.reading);
+                waiting.pursuit = waiting.pursuit.then(goal, waiting.last.reading);
             }
             return self.judge(world);
         }
@@ -459,13 +462,14 @@ impl Wait {
     /// Asks the pursuit about the last observation.
     fn judge<B>(&mut self, world: &impl World<B>) {
         let State::Waiting(waiting) = &mut self.state else { return };
-        let (now, wall) = (world.now(), world.wall_clock());
+        let (now, begun) = (world.now(), waiting.begun);
+        let both = Now { wall: world.wall_clock(), steady: now.saturating_duration_since(begun) };
         let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
         waiting.judge_again = None;
-        match waiting.pursuit.observe(&observation.reading, wall) {
+        match waiting.pursuit.observe(&observation.reading, both) {
             Verdict::Reached => {
                 if let Some(goal) = waiting.then.take() {
-                    waiting.pursuit = Pursuit::new(goal, None, observation.reading);
+                    waiting.pursuit = waiting.pursuit.then(goal, observation.reading);
                     self.judge(world);
                 } else if let Some(probe) =
                     waiting.probe.as_mut().filter(|_| has_process(&observation))
@@ -492,7 +496,7 @@ impl Wait {
                 if waiting.finish != Finish::Unheard {
                     waiting.finish = Finish::Listening(None);
                 }
-                waiting.judge_again = look_again.and_then(|at| now.checked_add(wall.elapsed(at)));
+                waiting.judge_again = look_again.and_then(|at| begun.checked_add(at));
             }
         }
         // What a probe would ask about has gone.

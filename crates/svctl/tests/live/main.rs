@@ -14,6 +14,7 @@
 #[path = "../../../svclient/tests/live/supervised.rs"]
 mod supervised;
 
+mod clock;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
 mod logging;

@@ -22,6 +22,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+pub(crate) use svproto::Now;
 use svproto::{Op, Phase, Pid, UnixTime};
 
 use super::event::Exit;
@@ -70,14 +71,6 @@ impl Policy {
     /// What `runsv` does.
     pub(crate) const RUNIT: Self =
         Self { stop: Signal::SIGTERM, kill_after: None, longest_delay: None, notifies: false };
-}
-
-/// A moment on both clocks: records have the wall's, delays the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Now {
-    pub(crate) wall: UnixTime,
-    /// From any fixed moment on.
-    pub(crate) steady: Duration,
 }
 
 /// What happened.

@@ -10,8 +10,8 @@
 use core::{fmt, fmt::Write, hint::black_box, time::Duration};
 
 use svproto::{
-    Dialect, Evidence, LastExit, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n, UnixTime,
-    Version, Want, cause,
+    Dialect, Evidence, LastExit, Now, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n,
+    UnixTime, Version, Want, cause,
     daemontools::DaemontoolsRecord,
     embedded::Embedded,
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
@@ -159,11 +159,12 @@ fn waits(bytes: &[u8]) -> usize {
     let mut tracker = Tracker::new();
     let mut sum = usize::from(tracker.observe(reading).is_some());
     for goal in goals {
-        let mut pursuit = Pursuit::new(black_box(goal), Some(Op::Up), reading);
+        let mut pursuit =
+            Pursuit::new(black_box(goal), Some(Op::Up), reading, black_box(Now::default()));
         if black_box(false) {
             pursuit.acknowledge();
         }
-        let verdict = pursuit.observe(&reading, UnixTime::EPOCH);
+        let verdict = pursuit.observe(&reading, black_box(Now::default()));
         sum = sum.wrapping_add(usize::from(matches!(verdict, svproto::goal::Verdict::Reached)));
     }
     sum

@@ -1,10 +1,16 @@
 //! Waits, told as sequences of readings.
 
-use super::*;
-use crate::{Dialect, LastExit, Pid, Record};
+use super::{rules::LAST_WORD, *};
+use crate::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Record, Stage, UnixTime, Want};
 
-const NOW: UnixTime = UnixTime::EPOCH;
+const NOW: Now = Now { wall: UnixTime::EPOCH, steady: Duration::ZERO };
 const PENDING: Verdict = Verdict::Pending { look_again: None };
+
+/// Both clocks at so many seconds.
+fn at(secs: u64) -> Now {
+    let steady = Duration::from_secs(secs);
+    Now { wall: UnixTime::EPOCH.saturating_add(steady), steady }
+}
 
 /// A runit reading: seconds of its stamp, pid, want, phase.
 fn runit(since: u8, pid: u8, want: u8, phase: u8) -> Reading {
@@ -20,7 +26,7 @@ fn got_term(reading: Reading) -> Reading {
 
 #[track_caller]
 fn check(goal: Goal, op: Option<Op>, readings: &[(Reading, Verdict)]) {
-    let mut pursuit = Pursuit::new(goal, op, readings[0].0);
+    let mut pursuit = Pursuit::new(goal, op, readings[0].0, NOW);
     for (at, (reading, expected)) in readings.iter().enumerate() {
         assert_eq!(pursuit.observe(reading, NOW), *expected, "reading {at}");
     }
@@ -82,18 +88,17 @@ fn a_process_that_was_told_to_end_does_not_count_once_it_is_wanted_again() {
 /// s6 does not tell the two apart; three seconds do.
 #[test]
 fn a_process_of_s6_that_was_to_end_or_was_the_last_counts_if_it_stays() {
-    let at = |secs| UnixTime::new(secs, 0).unwrap();
     let s6 = |pid: u8, flags: u8| {
         let mut bytes = [0; 35];
         [bytes[0], bytes[7], bytes[31], bytes[34]] = [0x40, pid, pid, flags];
         Reading::Record(Record::from_bytes(Dialect::S6, &bytes).unwrap().facts())
     };
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0));
-    let look_again = Verdict::Pending { look_again: Some(at(103)) };
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0), NOW);
+    let look_again = Verdict::Pending { look_again: Some(Duration::from_secs(103)) };
     assert_eq!(pursuit.observe(&s6(9, 4), at(100)), look_again);
     assert_eq!(pursuit.observe(&s6(9, 4), at(102)), look_again);
     assert_eq!(pursuit.observe(&s6(9, 4), at(103)), Verdict::Reached);
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0));
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), s6(9, 0), NOW);
     assert_eq!(pursuit.observe(&s6(9, 4), at(100)), look_again);
     assert_eq!(pursuit.observe(&s6(10, 4), at(101)), Verdict::Reached);
 }
@@ -137,18 +142,17 @@ fn down_is_out_of_reach_once_somebody_else_wants_it_up() {
 /// daemontools naps: `d` and then `u` lie unread in its FIFO, and `d` is carried out first.
 #[test]
 fn an_older_request_that_is_read_late_is_not_the_last_word() {
-    let at = |secs| UnixTime::new(secs, 0).unwrap();
     let up = runit(1, 9, b'u', 1);
-    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up, NOW);
     assert_eq!(pursuit.observe(&up, at(100)), PENDING);
     assert!(!pursuit.is_acknowledged());
-    let look_again = Verdict::Pending { look_again: Some(at(104)) };
+    let look_again = Verdict::Pending { look_again: Some(Duration::from_secs(104)) };
     assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(101)), look_again);
     assert_eq!(pursuit.observe(&runit(2, 0, b'u', 0), at(102)), PENDING);
     assert!(pursuit.is_acknowledged());
     assert_eq!(pursuit.observe(&runit(3, 10, b'u', 1), at(103)), Verdict::Reached);
     // Nobody reads on: it was the last word.
-    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up, NOW);
     assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(101)), look_again);
     let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
     assert_eq!(pursuit.observe(&runit(2, 0, b'd', 0), at(104)), given_up);
@@ -247,14 +251,13 @@ fn the_end_of_the_supervisor_ends_every_wait() {
 fn up_for_a_while_says_when_to_look_again() {
     let five = Duration::from_secs(5);
     let base = runit(1, 9, b'u', 1);
-    let mut pursuit = Pursuit::new(Goal::UpFor(five), None, base);
-    let at = |secs| UnixTime::new(secs, 0).unwrap();
-    let look_again = Verdict::Pending { look_again: Some(at(6)) };
+    let mut pursuit = Pursuit::new(Goal::UpFor(five), None, base, at(2));
+    let look_again = Verdict::Pending { look_again: Some(Duration::from_secs(6)) };
     assert_eq!(pursuit.observe(&base, at(2)), look_again);
     assert_eq!(pursuit.observe(&base, at(6)), Verdict::Reached);
     // Another process starts over.
     let verdict = pursuit.observe(&runit(6, 10, b'u', 1), at(7));
-    assert_eq!(verdict, Verdict::Pending { look_again: Some(at(11)) });
+    assert_eq!(verdict, Verdict::Pending { look_again: Some(Duration::from_secs(11)) });
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn ready_is_refused_where_nobody_reports_it() {
 
 #[test]
 fn a_request_is_acknowledged_by_the_want_and_by_nothing_else() {
-    let mut pursuit = Pursuit::new(Goal::Down, Some(Op::Down), runit(1, 9, b'u', 1));
+    let mut pursuit = Pursuit::new(Goal::Down, Some(Op::Down), runit(1, 9, b'u', 1), NOW);
     pursuit.observe(&runit(1, 9, b'u', 1), NOW);
     assert!(!pursuit.is_acknowledged());
     pursuit.observe(&runit(1, 9, b'd', 1), NOW);
@@ -293,17 +296,16 @@ fn a_process_that_the_supervisor_takes_for_dead_is_not_down() {
 /// the stamp shows that there was a run.
 #[test]
 fn a_run_that_nobody_saw_was_one() {
-    let at = |seconds: u64| NOW.saturating_add(Duration::from_secs(seconds));
     let (before, after) = (runit(1, 0, b'd', 0), runit(2, 0, b'd', 0));
-    let mut pursuit = Pursuit::new(Goal::UpFor(LAST_WORD), Some(Op::Up), before);
+    let mut pursuit = Pursuit::new(Goal::UpFor(LAST_WORD), Some(Op::Up), before, NOW);
     assert_eq!(pursuit.observe(&before, at(10)), PENDING);
     // An older `once` may have been read, and the request not yet.
-    let look_again = Some(at(23));
+    let look_again = Some(Duration::from_secs(23));
     assert_eq!(pursuit.observe(&after, at(20)), Verdict::Pending { look_again });
     let exit = LastExit::NotReported;
     assert_eq!(pursuit.observe(&after, at(23)), Verdict::Never(Cause::GivenUp { exit }));
     // Who was told of the refusal need not wait.
-    let mut told = Pursuit::new(Goal::Up, Some(Op::Up), before);
+    let mut told = Pursuit::new(Goal::Up, Some(Op::Up), before, NOW);
     told.refused();
     assert_eq!(told.observe(&after, at(20)), Verdict::Never(Cause::Refused { exit }));
 }
@@ -311,16 +313,15 @@ fn a_run_that_nobody_saw_was_one() {
 /// `once` while `finish` runs: the service goes down without another run.
 #[test]
 fn the_end_of_finish_is_not_the_run_that_was_asked_for() {
-    let at = |seconds: u64| NOW.saturating_add(Duration::from_secs(seconds));
     let (finish, down) = (runit(1, 9, b'u', 2), runit(2, 0, b'd', 0));
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish, NOW);
     assert_eq!(pursuit.observe(&finish, at(2)), PENDING);
-    let look_again = Some(at(6));
+    let look_again = Some(Duration::from_secs(6));
     assert_eq!(pursuit.observe(&down, at(3)), Verdict::Pending { look_again });
     let exit = LastExit::NotReported;
     assert_eq!(pursuit.observe(&down, at(6)), Verdict::Never(Cause::GivenUp { exit }));
     // Or it is read only after `finish`, in the pause before the next start.
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Once), finish, NOW);
     assert_eq!(pursuit.observe(&runit(2, 0, b'u', 0), at(3)), PENDING);
     assert_eq!(pursuit.observe(&runit(3, 7, b'd', 1), at(4)), Verdict::Reached);
 }
@@ -329,13 +330,13 @@ fn the_end_of_finish_is_not_the_run_that_was_asked_for() {
 #[test]
 fn a_restart_is_acknowledged_by_its_signal() {
     let up = runit(1, 9, b'u', 1);
-    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up);
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), up, NOW);
     assert_eq!(pursuit.observe(&up, NOW), PENDING);
     assert!(!pursuit.is_acknowledged());
     assert_eq!(pursuit.observe(&got_term(up), NOW), PENDING);
     assert!(pursuit.is_acknowledged());
     // A signal of before says nothing.
-    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), got_term(up));
+    let mut pursuit = Pursuit::new(Goal::Restarted, Some(Op::Up), got_term(up), NOW);
     assert_eq!(pursuit.observe(&got_term(up), NOW), PENDING);
     assert!(!pursuit.is_acknowledged());
 }
@@ -370,8 +371,8 @@ fn what_is_starting_is_not_up_and_what_is_held_is() {
 #[test]
 fn a_request_that_was_acknowledged_is_not_awaited() {
     let down = runit(1, 0, b'd', 0);
-    let now = UnixTime::new(100, 0).unwrap();
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down);
+    let now = at(100);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down, NOW);
     assert_eq!(pursuit.observe(&down, now), PENDING);
     pursuit.acknowledge();
     assert!(pursuit.is_acknowledged());
@@ -381,15 +382,15 @@ fn a_request_that_was_acknowledged_is_not_awaited() {
 /// A supervisor need not tell what is wanted. That a service is still down then is no answer yet.
 #[test]
 fn without_a_want_down_is_no_answer_until_something_has_happened() {
-    let at = |secs| UnixTime::new(secs, 0);
+    let stamp = |secs| UnixTime::new(secs, 0);
     let facts = |phase, pid, secs| {
-        Reading::Record(Facts::new(phase).with_pid(Pid::new(pid)).with_since(at(secs)))
+        Reading::Record(Facts::new(phase).with_pid(Pid::new(pid)).with_since(stamp(secs)))
     };
     let down = facts(Phase::Down, 0, 10);
-    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down);
+    let mut pursuit = Pursuit::new(Goal::Up, Some(Op::Up), down, NOW);
     assert_eq!(pursuit.observe(&down, NOW), PENDING);
     assert_eq!(pursuit.observe(&facts(Phase::Up, 7, 11), NOW), Verdict::Reached);
-    let mut pursuit = Pursuit::new(Goal::UpFor(Duration::from_secs(9)), Some(Op::Up), down);
+    let mut pursuit = Pursuit::new(Goal::UpFor(Duration::from_secs(9)), Some(Op::Up), down, NOW);
     assert_eq!(pursuit.observe(&down, NOW), PENDING);
     let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
     assert_eq!(pursuit.observe(&facts(Phase::Down, 0, 12), NOW), given_up);
@@ -421,5 +422,71 @@ fn every_goal_is_read_back_from_its_word() {
         "up-for=99999999999999999999",
     ] {
         assert!(word.parse::<Goal>().is_err(), "{word}");
+    }
+}
+
+/// An hour, forward and back, at every step of every wait here that measures a span.
+#[test]
+fn a_wall_clock_that_is_stepped_by_an_hour_changes_no_verdict() {
+    let five = Duration::from_secs(5);
+    let hour = 3_600;
+    let stamp = |secs: i64| UnixTime::new(10_000 + secs, 0);
+    let up = |pid, secs| {
+        let facts = Facts::new(Phase::Up).with_want(Want::Up).with_pid(Pid::new(pid));
+        Reading::Record(facts.with_since(stamp(secs)))
+    };
+    let down = |want, secs| {
+        Reading::Record(Facts::new(Phase::Down).with_want(want).with_since(stamp(secs)))
+    };
+    let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
+    let later = |secs| Verdict::Pending { look_again: Some(Duration::from_secs(secs)) };
+    for step in [hour, -hour] {
+        // Steady seconds; the wall's before and after the step.
+        let before = |steady: u64| Now {
+            wall: stamp(steady.cast_signed()).unwrap(),
+            steady: Duration::from_secs(steady),
+        };
+        let after = |steady: u64| Now {
+            wall: stamp(steady.cast_signed() + step).unwrap(),
+            ..before(steady)
+        };
+
+        // Stepped while a process that was there before is being timed.
+        let mut wait = Pursuit::new(Goal::UpFor(five), None, up(9, 0), before(2));
+        assert_eq!(wait.observe(&up(9, 0), before(2)), later(5), "{step}");
+        assert_eq!(wait.observe(&up(9, 0), after(3)), later(5), "{step}");
+        assert_eq!(wait.observe(&up(9, 0), after(5)), Verdict::Reached, "{step}");
+
+        // Stepped between its start and the first look at it.
+        let mut wait =
+            Pursuit::new(Goal::UpFor(five), Some(Op::Up), down(Want::Down, 0), before(1));
+        assert_eq!(wait.observe(&down(Want::Up, 0), before(1)), PENDING);
+        assert_eq!(wait.observe(&up(9, 2), after(3)), later(8), "{step}");
+        assert_eq!(wait.observe(&up(9, 2), after(8)), Verdict::Reached, "{step}");
+
+        // Stepped before the goal that follows a restart begins.
+        let mut wait = Pursuit::new(Goal::Restarted, Some(Op::Up), up(9, 0), before(10));
+        assert_eq!(wait.observe(&up(10, 11), before(11)), Verdict::Reached);
+        let mut wait = wait.then(Goal::UpFor(five), up(10, 11));
+        assert_eq!(wait.observe(&up(10, 11), after(12)), later(16), "{step}");
+
+        // Stepped while a contrary want is not the last word yet.
+        let mut wait = Pursuit::new(Goal::Restarted, Some(Op::Up), up(9, 0), before(10));
+        assert_eq!(wait.observe(&down(Want::Down, 11), before(11)), later(14));
+        assert_eq!(wait.observe(&down(Want::Down, 11), after(12)), later(14), "{step}");
+        assert_eq!(wait.observe(&down(Want::Down, 11), after(14)), given_up, "{step}");
+
+        // A restart after the step: its stamp is an hour off, in either direction.
+        let mut wait = Pursuit::new(Goal::Restarted, Some(Op::Up), up(9, 0), before(10));
+        assert_eq!(wait.observe(&up(9, 0), after(11)), PENDING);
+        assert_eq!(wait.observe(&up(9, 11 + step), after(12)), Verdict::Reached, "{step}");
+
+        // A run of `once` that is over already, after the step.
+        let mut wait = Pursuit::new(Goal::Up, Some(Op::Once), down(Want::Down, 0), before(10));
+        assert_eq!(
+            wait.observe(&down(Want::Down, 11 + step), after(11)),
+            Verdict::Reached,
+            "{step}"
+        );
     }
 }
