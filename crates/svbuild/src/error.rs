@@ -100,10 +100,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process is writing there.
-    #[error("cannot write {}: another process is writing there", path.display())]
+    #[error("cannot write {}: {} is writing there", path.display(), holder(*by))]
     Busy {
         /// The path.
         path: PathBuf,
+        /// Its number, where it has said so.
+        by: Option<u32>,
     },
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
@@ -180,6 +182,10 @@ impl Error {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }
     }
+}
+
+fn holder(by: Option<u32>) -> String {
+    by.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 fn lines<T: fmt::Display>(items: &[T]) -> String {

@@ -30,6 +30,7 @@
 //! that was asked who owns it and what it is, and follows no link, so that nobody can lead it elsewhere.
 //! What an earlier write has left is believed only in the form that it leaves.
 
+mod alone;
 mod change;
 mod disk;
 mod recover;
@@ -37,11 +38,10 @@ mod unit;
 
 use std::{
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-use self::disk::Disk;
+use self::{alone::Alone, disk::Disk};
 use crate::{
     error::Error,
     place::Place,
@@ -133,22 +133,27 @@ pub struct Writing<'a> {
     dir: Place,
     disk: Disk<'a>,
     written: WriteReport,
-    _alone: Alone,
+    /// `None` if there is nothing to do: that leaves no trace either.
+    alone: Option<Alone>,
 }
 
 impl<'a> Writing<'a> {
     fn begin(plan: &'a Plan, dir: &Path, mut disk: Disk<'a>) -> Result<Self, Error> {
         plan.check_names()?;
         let dir = disk.reach(dir)?;
-        let alone = Alone::in_dir(&dir)?;
         let mut written = WriteReport::default();
-        for name in plan.units.keys().chain(&plan.removals) {
+        let names = || plan.units.keys().chain(&plan.removals);
+        if !Alone::is_left(&dir, names()) && is_done(plan, &dir) {
+            return Ok(Self { plan, dir, disk, written, alone: None });
+        }
+        let alone = Some(Alone::in_dir(&dir, names())?);
+        for name in names() {
             if disk.recover(&dir, name)? {
                 written.recovered.push(dir.path().join(name));
             }
         }
         written.diff = plan.compared(Some(&dir))?;
-        Ok(Self { plan, dir, disk, written, _alone: alone })
+        Ok(Self { plan, dir, disk, written, alone })
     }
 
     /// What differs, and so will be changed.
@@ -169,6 +174,9 @@ impl<'a> Writing<'a> {
     ///
     /// As [`Plan::write`].
     pub fn finish(mut self) -> Result<WriteReport, Error> {
+        if self.alone.is_none() {
+            return Ok(self.written);
+        }
         for (name, unit) in &self.plan.units {
             self.disk.unit(&self.dir, name, unit)?;
         }
@@ -179,28 +187,15 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Holds the lock on a directory, so that two writers do not meet.
-#[derive(Debug)]
-struct Alone(OwnedFd);
-
-impl Alone {
-    fn in_dir(dir: &Place) -> Result<Self, Error> {
-        use rustix::{
-            fs::{FlockOperation, flock},
-            io::Errno,
-        };
-        let lock = dir.readable()?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self(lock)),
-            Err(Errno::WOULDBLOCK) => Err(Error::Busy { path: dir.path().to_owned() }),
-            Err(error) => Err(Error::io("lock", dir.path())(error.into())),
-        }
+/// Whether making the plan so takes no step at all: nothing differs, and nothing was left of an earlier write.
+fn is_done(plan: &Plan, dir: &Place) -> bool {
+    let mut refuse = |_: &WriteStep| Err(io::ErrorKind::Other.into());
+    let mut disk = Disk::observed(&mut refuse);
+    let names = plan.units.keys().chain(&plan.removals);
+    let mut left = names.map(|name| disk.recover(dir, name));
+    if !left.all(|left| matches!(left, Ok(false))) {
+        return false;
     }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        // Not by closing: a child that another thread starts may have the descriptor for a moment.
-        let _unlocked = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
-    }
+    plan.units.iter().all(|(name, unit)| disk.unit(dir, name, unit).is_ok())
+        && plan.removals.iter().all(|name| disk.remove(dir, name).is_ok())
 }

@@ -396,11 +396,52 @@ fn two_writers_do_not_meet() {
     let mut met = false;
     bare()
         .write_observed(&out, &mut |_| {
-            met |= old().write(&out).is_err_and(|error| error.kind() == ErrorKind::Busy);
+            let error = old().write(&out).unwrap_err();
+            let who = format!("process {} is writing there", std::process::id());
+            assert!(error.to_string().ends_with(&who), "{error}");
+            met |= error.kind() == ErrorKind::Busy;
             Ok(())
         })
         .unwrap();
     assert!(met);
+    assert!(!out.join(".svbuild.lock").exists());
+    // What a crash has left, and what others hold who may open the directory for reading only.
+    fs::write(out.join(".svbuild.lock"), "1\n").unwrap();
+    let theirs = fs::File::open(&out).unwrap();
+    rustix::fs::flock(&theirs, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    new().write(&out).unwrap();
+    assert!(!out.join(".svbuild.lock").exists());
+    for planted in [Planted::Fifo, Planted::Link, Planted::Directory] {
+        planted.at(&out.join(".svbuild.lock"));
+        assert!(old().write(&out).is_err());
+        planted.remove(&out.join(".svbuild.lock"));
+    }
+    old().write(&out).unwrap();
+}
+
+/// What is no lock.
+#[derive(Clone, Copy)]
+enum Planted {
+    Fifo,
+    Link,
+    Directory,
+}
+
+impl Planted {
+    fn at(self, path: &Path) {
+        match self {
+            Self::Fifo => nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            Self::Link => symlink("/dev/null", path).unwrap(),
+            Self::Directory => fs::create_dir(path).unwrap(),
+        }
+    }
+
+    fn remove(self, path: &Path) {
+        match self {
+            Self::Fifo | Self::Link => fs::remove_file(path).unwrap(),
+            Self::Directory => fs::remove_dir(path).unwrap(),
+        }
+    }
 }
 
 /// Modes that would let others exchange what is written.

@@ -11,7 +11,8 @@
 //! | it has no more rights than who executed it | `AT_SECURE`, `issetugid`: setuid, setgid, file capabilities |
 //! | its parent tells it to                 | standard input is a socket of the parent's: `SO_PEERCRED` |
 //!
-//! The only unsafe code of the crate is in this file: asking the system for the last two, where no crate does.
+//! The only unsafe code of the crate is in this file: asking the system for the last two, where no crate does, and
+//! having a process end with the thread that starts it.
 
 use std::{
     env,
@@ -90,6 +91,25 @@ fn first_argument_of_system() -> Option<OsString> {
 const fn first_argument_of_system() -> Option<OsString> {
     None
 }
+
+/// The process that this starts is killed when this thread ends, in whatever way.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "std runs nothing between fork and exec without")]
+pub(crate) fn ends_with_this_thread(command: &mut std::process::Command) {
+    use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+    use std::os::unix::process::CommandExt as _;
+    let parent = getpid();
+    let tie = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have ended before that.
+        if getppid() == Some(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec two system calls are made, and nothing is allocated or locked.
+    unsafe { command.pre_exec(tie) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn ends_with_this_thread(_: &mut std::process::Command) {}
 
 /// Whether this process has more rights than whoever executed it: what they say counts for nothing then.
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 //! | file            | for                                                     |
 //! |-----------------|---------------------------------------------------------|
 //! | `base.rs`       | the directories                                         |
+//! | `cgroup.rs`     | the control group of a tree                             |
 //! | `definition.rs` | a service directory from a definition |
 //! | `engine.rs`     | engines, and the process that becomes one               |
 //! | `keep.rs`, `keep/` | the keeper's process                                   |
@@ -12,6 +13,7 @@
 //! | `log.rs`        | last lines                                              |
 
 pub(crate) mod base;
+mod cgroup;
 mod definition;
 mod engine;
 mod error;
@@ -82,14 +84,15 @@ pub use self::{
 /// | no number of another process is signalled       | `pidfd_open`, `pidfd_send_signal`          | Linux |
 /// | killing the program's process group misses it   | `setsid`                                   | every Unix |
 /// | one program for a tree                          | `flock`, held by the keeper                | every Unix |
-/// | a keeper that is killed: the engine ends        | `PR_SET_PDEATHSIG`                         | Linux |
-/// | the next program finds what that left behind    | a variable in the environment, `SVDEVTREE` | Linux |
+/// | a keeper and guard that are killed: the engine ends | `PR_SET_PDEATHSIG`                     | Linux |
+/// | an engine that is killed with them: what it has started ends (the embedded one) | `PR_SET_PDEATHSIG` | Linux |
+/// | the next program finds what that left behind    | a control group (v2) where one can be made, and a variable in the environment, `SVDEVTREE` | Linux |
 ///
 /// Not guaranteed: the end of what a service has had started by another daemon (`systemd-run`, `at`, a
 /// container runtime), and of what runs as another user after `sudo`; that shows as
-/// [`TreeError::Survivors`]. If both the program and its keeper get SIGKILL, the files of a temporary
-/// tree stay, and so do processes whose supervisor ended by the same signal; in a tree with a name they
-/// are ended by the next program that starts it. A program that calls `fork` without `exec` gives the
+/// [`TreeError::Survivors`]. If program, keeper, guard and engine all get SIGKILL at once, the files of a temporary
+/// tree stay, and so does what was not started by the embedded engine itself; the next program that starts
+/// the tree ends that. A program that calls `fork` without `exec` gives the
 /// child the socket too, and its end is noticed when both have ended.
 ///
 /// FreeBSD has `PROC_REAP_ACQUIRE` for the second row. On macOS and the other BSDs, what leaves the

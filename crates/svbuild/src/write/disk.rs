@@ -229,6 +229,17 @@ impl Disk<'_> {
     }
 }
 
+/// A file to lock, made if it is not there. Neither a FIFO nor a device holds who opens it.
+pub(super) fn open_lock(at: &Place, name: &str) -> io::Result<fs::File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o600))?.into())
+}
+
+pub(super) fn remove_lock(at: &Place, name: &str) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(at, name, AtFlags::empty())?)
+}
+
 /// Owner, group and mode of what it is a copy of.
 fn be_as(made: &Place, looked: &Looked) -> io::Result<()> {
     let is = Looked::at(made)?;

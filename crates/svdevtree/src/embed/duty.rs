@@ -489,6 +489,7 @@ impl Duty {
             output: self.options.output.as_ref(),
             group,
             notify,
+            tied: office.options.tied,
         };
         launch.start(&office.limit)
     }

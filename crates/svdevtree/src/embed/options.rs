@@ -146,6 +146,7 @@ pub struct Options {
     pub(crate) configure: Option<Configure>,
     pub(crate) kill_after: Option<Duration>,
     pub(crate) stdin: Stdin,
+    pub(crate) tied: bool,
 }
 
 /// What services read.
@@ -196,6 +197,12 @@ impl Options {
     /// How long stopping may take: then whatever still runs gets SIGKILL.
     pub const fn kill_after(mut self, after: Duration) -> Self {
         self.kill_after = Some(after);
+        self
+    }
+
+    /// What is started is killed when the thread of the supervisor ends: for a process that is one thread.
+    pub(crate) const fn tied(mut self) -> Self {
+        self.tied = true;
         self
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) group: Group,
     /// This end as that number.
     pub(crate) notify: Option<(OwnedFd, i32)>,
+    /// It is killed when this thread ends.
+    pub(crate) tied: bool,
 }
 
 /// Why there is no process.
@@ -84,6 +86,9 @@ impl Launch<'_> {
         }
         if self.group != Group::Shared {
             command.process_group(0);
+        }
+        if self.tied {
+            crate::hook::ends_with_this_thread(&mut command);
         }
         if let Some((writer, number)) = self.notify {
             // Whoever has that number in this process keeps it until the child is there (see `Limit`),

@@ -6,6 +6,7 @@
 //! | `enabled/`  | the scan directory: links to them                           |
 //! | `logs/`     | a file for each service that writes no log of its own; `engine` has what the engine says |
 //! | `lock`      | locked by the keeper                                        |
+//! | `cgroup`    | where the control group of the tree is, if there is one    |
 //!
 //! A tree is only where nobody but root and its user can exchange a directory on the way to it, so what was
 //! looked at once is the same when its path is used. In a temporary directory that is sticky.
@@ -28,7 +29,7 @@ use nix::{
 };
 use svclient::Service;
 
-use super::{error::TreeError, processes};
+use super::{cgroup, error::TreeError, processes};
 use crate::trusted;
 
 pub(super) const SERVICES: &str = "services";
@@ -127,7 +128,7 @@ fn sweep(parent: &Path) {
         let age = lock.ok().and_then(|lock| SystemTime::now().duration_since(lock).ok());
         if age.is_some_and(|age| age > STALE) {
             if let Ok(_lock) = lock_now(&base) {
-                let left = processes::end_marked(&base, Instant::now() + SWEEPING);
+                let left = processes::end_left(&base, Instant::now() + SWEEPING);
                 if left.is_empty() {
                     let _stays = fs::remove_dir_all(&base);
                 }
@@ -258,6 +259,7 @@ pub(super) fn remove(base: &Path, fate: Fate) -> Result<(), TreeError> {
         },
         Fate::Goes => {
             clear(base)?;
+            let _removed_already = fs::remove_file(base.join(cgroup::NOTE));
             let _removed_already = fs::remove_file(base.join(LOCK));
             let home = home();
             if base.parent() == Some(&home) {
@@ -286,7 +288,7 @@ pub(super) fn beneath(base: &Path, path: &Path) -> io::Result<PathBuf> {
 
 /// Empty, or made by us: nothing of somebody's home becomes a tree by a mistake in a path.
 fn is_tree(base: &Path) -> Result<bool, TreeError> {
-    let known = [SERVICES, ENABLED, LOGS, LOCK];
+    let known = [SERVICES, ENABLED, LOGS, LOCK, cgroup::NOTE];
     let entries = fs::read_dir(base).map_err(|error| TreeError::io("list", base, error))?;
     let mut is_empty = true;
     let mut has_known = false;

@@ -115,7 +115,7 @@ pub(super) fn main(order: &Message) -> i32 {
         return 111;
     }
     let grace = order.number(3);
-    let mut options = Options::new().observer(tell);
+    let mut options = Options::new().observer(tell).tied();
     if let Some(grace) = grace {
         options = options.kill_after(Duration::from_millis(grace));
     }

@@ -33,6 +33,7 @@ use nix::{fcntl::Flock, sys::signal::SigSet, unistd::Pid};
 use self::children::Children;
 use super::{
     base::{self, Fate},
+    cgroup::ControlGroup,
     processes::{self, MARK},
     wire::{Heard, Message, Wire},
 };
@@ -129,6 +130,9 @@ fn keeper(mut wire: Wire, order: &Message) -> i32 {
     let removed = base::remove(&keeper.base, keeper.fate);
     // The last: until here it would have done the rest.
     keeper.end_guard(Instant::now() + patience);
+    if let Some(group) = &keeper.group {
+        group.remove();
+    }
     i32::from(served.is_err() || removed.is_err() || !left.is_empty()) * 111
 }
 
@@ -145,6 +149,8 @@ struct Keeper {
     fate: Fate,
     children: Children,
     guard: Option<Guard>,
+    /// What is started below is in it, where one could be made.
+    group: Option<ControlGroup>,
     /// Somebody waits for the engine to end in an orderly way.
     winding: bool,
     /// The owner knows that not everything can be ended.
@@ -172,10 +178,14 @@ impl Keeper {
         // Relative paths were made absolute by the owner; no directory is kept in use.
         let _stays = std::env::set_current_dir("/");
         let (guard, winding, surviving) = (None, false, false);
-        let mut this = Self { base, fate, children, guard, winding, surviving, _lock: lock };
+        let group = processes::unique_name().and_then(|name| ControlGroup::make(&base, &name));
+        let mut this = Self { base, fate, children, guard, group, winding, surviving, _lock: lock };
         // A directory that goes is guarded from the beginning.
         if let Err(error) = this.call_guard() {
             let refusal = refusal("start a guard for", &this.base, &error);
+            if let Some(group) = &this.group {
+                group.remove();
+            }
             let _left_behind = base::remove(&this.base, fate);
             return Err(refusal);
         }
@@ -185,7 +195,7 @@ impl Keeper {
     fn take(base: &Path, fate: Fate) -> Result<Flock<std::fs::File>, Message> {
         let lock = base::take(base).map_err(|error| error.to_message())?;
         if fate != Fate::Temporary {
-            let left = processes::end_marked(base, Instant::now() + RECOVERY);
+            let left = processes::end_left(base, Instant::now() + RECOVERY);
             if !left.is_empty() {
                 return Err(survivors(&left));
             }
@@ -208,8 +218,16 @@ impl Keeper {
                 command.env(MARK, &self.base).stdout(Stdio::null()).stderr(Stdio::null());
                 Ok(())
             })?;
+            let pid = number(&child);
+            // Before it hears anything, hence before it starts anything.
+            let refused =
+                self.group.as_ref().and_then(|group| group.admit(pid).err().map(|_| group));
+            if let Some(group) = refused {
+                group.remove();
+                self.group = None;
+            }
             wire.say(&Message::new("guard").with(&self.base).with(self.fate.name()))?;
-            self.guard = Some(Guard { pid: number(&child), wire, has_engine: false });
+            self.guard = Some(Guard { pid, wire, has_engine: false });
         }
         self.guard.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -324,6 +342,9 @@ impl Keeper {
     fn end_guard(&mut self, deadline: Instant) -> Vec<u32> {
         // Its socket stays open until it has ended: else it would take this process for dead.
         let guard = self.guard.take();
+        if let Some(group) = &self.group {
+            group.kill();
+        }
         self.children.end_all(guard.as_ref().map(|guard| guard.pid), deadline)
     }
 }

@@ -189,7 +189,7 @@ impl Owner {
         if lock.is_err() && self.fate != Fate::Temporary {
             return Vec::new();
         }
-        let left = processes::end_marked(&self.base, Instant::now() + PATIENCE);
+        let left = processes::end_left(&self.base, Instant::now() + PATIENCE);
         let _removed_already = base::remove(&self.base, self.fate);
         left
     }

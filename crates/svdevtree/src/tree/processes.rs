@@ -13,6 +13,8 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::cgroup::ControlGroup;
+
 /// What is known of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
@@ -120,6 +122,27 @@ fn marked(base: &Path) -> Vec<Process> {
     found
 }
 
+/// What carries the mark of a tree or is in its control group, with the same exceptions.
+fn left_of(base: &Path, group: Option<&ControlGroup>) -> Vec<Process> {
+    let mut left = marked(base);
+    let members = group.map(ControlGroup::members).unwrap_or_default();
+    if !members.is_empty() {
+        let all = all();
+        let spared = ancestors(&all);
+        let is_left = |it: &&Process| members.contains(&it.pid) && !spared.contains(&it.pid);
+        left.extend(all.iter().filter(|it| !it.zombie).filter(is_left));
+    }
+    left.sort_unstable_by_key(|it| it.pid);
+    left.dedup_by_key(|it| it.pid);
+    left
+}
+
+/// A name that no other process has or has had since the machine started: number and start of this one.
+pub(super) fn unique_name() -> Option<String> {
+    let me = i32::try_from(std::process::id()).ok()?;
+    Process::look(me).map(|it| format!("{me}-{}", it.started))
+}
+
 fn ancestors(all: &[Process]) -> BTreeSet<i32> {
     let parents: BTreeMap<i32, i32> = all.iter().map(|it| (it.pid, it.parent)).collect();
     let mut line = BTreeSet::new();
@@ -142,12 +165,21 @@ fn has_mark(pid: i32, base: &Path) -> bool {
     })
 }
 
-/// Ends what a keeper that was killed has left behind. What is still there at the deadline comes back.
-pub(super) fn end_marked(base: &Path, deadline: Instant) -> Vec<u32> {
+/// Ends what a keeper that was killed has left behind, and removes the tree's control group then. What is still
+/// there at the deadline comes back.
+pub(super) fn end_left(base: &Path, deadline: Instant) -> Vec<u32> {
+    let group = ControlGroup::of(base);
     loop {
-        let left = marked(base);
+        let left = left_of(base, group.as_ref());
         if left.is_empty() || Instant::now() >= deadline {
+            if let Some(group) = group.filter(|_| left.is_empty()) {
+                group.remove();
+            }
             return numbers(&left);
+        }
+        if let Some(group) = &group {
+            // At once, so that nothing is born meanwhile; without, they are ended one by one.
+            group.kill();
         }
         let ends = kill(&left);
         let mut fds: Vec<_> =

@@ -37,30 +37,25 @@ fn token() -> String {
 
 /// Services that are hard to get rid of.
 fn stubborn() -> Vec<Spec> {
+    let leaving = leaving().map(|(name, script)| Spec::new(name, ["/bin/sh", "-c", &script]));
+    std::iter::once(double::ignores_term("deaf")).chain(leaving).collect()
+}
+
+/// Those that leave: each two processes without a parent, besides its own.
+fn leaving() -> [(&'static str, String); 2] {
     let sleep = format!("sleep 1000000.{}", token());
-    vec![
-        double::ignores_term("deaf"),
+    [
         // A session of its own, its parent gone, and then a daemon of that.
-        Spec::new(
+        (
             "daemon",
-            [
-                "/bin/sh",
-                "-c",
-                &format!(
-                    "setsid sh -c '{sleep} & {sleep} & exit' </dev/null >/dev/null 2>&1; exec {sleep}"
-                ),
-            ],
+            format!(
+                "setsid sh -c '{sleep} & {sleep} & exit' </dev/null >/dev/null 2>&1; exec {sleep}"
+            ),
         ),
         // Nothing in its environment says whose it is, and it is somewhere else.
-        Spec::new(
+        (
             "stranger",
-            [
-                "/bin/sh",
-                "-c",
-                &format!(
-                    "env -i setsid sh -c 'cd /; {sleep} & {sleep} & exit'; exec env -i {sleep}"
-                ),
-            ],
+            format!("env -i setsid sh -c 'cd /; {sleep} & {sleep} & exit'; exec env -i {sleep}"),
         ),
     ]
 }
@@ -96,6 +91,10 @@ fn with_tree(role: &str, base: &Path) {
         let sleep = ["sleep".to_owned(), format!("1000000.{}", token())];
         let words = words.into_iter().map(PathBuf::into_os_string).chain(sleep.map(Into::into));
         tree.add(Definition::new("root", words)).unwrap();
+    } else if role == "leaving" {
+        for (name, script) in leaving() {
+            tree.add(Definition::new(name, ["/bin/sh", "-c", &script])).unwrap();
+        }
     } else {
         for spec in stubborn() {
             let name = spec.name().to_owned();
@@ -113,7 +112,7 @@ fn with_tree(role: &str, base: &Path) {
     }
     say("ready");
     match role {
-        "stay" => rest(),
+        "stay" | "leaving" => rest(),
         "suid" => {
             // It has root's identity once `setpriv` has become `sleep`.
             let sleeps = || {

@@ -23,6 +23,7 @@ use nix::{
 use super::{
     super::{
         base::{self, Fate},
+        cgroup::ControlGroup,
         engine::Engine,
         error::TreeError,
         processes,
@@ -60,6 +61,11 @@ pub(super) fn main(mut wire: Wire, order: &Message) -> i32 {
     let _broken = guard.serve(&mut wire);
     let engine = guard.engine.map(|(pid, _)| pid);
     let left = guard.children.end_all(engine, Instant::now() + LAST_WAIT);
+    if let Some(group) = ControlGroup::of(&guard.base) {
+        // Empty but for this process, if its keeper was killed; else the keeper removes it.
+        group.leave();
+        group.remove();
+    }
     if fate != Fate::Stays {
         guard.remove(fate);
     }
