@@ -413,7 +413,7 @@ fn two_writers_do_not_meet() {
     assert!(!out.join(".svbuild.lock").exists());
     for planted in [Planted::Fifo, Planted::Link, Planted::Directory] {
         planted.at(&out.join(".svbuild.lock"));
-        assert!(old().write(&out).is_err());
+        assert_eq!(old().write(&out).unwrap_err().kind(), ErrorKind::WrongType);
         planted.remove(&out.join(".svbuild.lock"));
     }
     old().write(&out).unwrap();

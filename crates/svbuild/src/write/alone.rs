@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{self, Read as _, Write as _},
+    path::Path,
 };
 
 use rustix::{
@@ -82,11 +83,11 @@ impl Lock {
     fn take(dir: &Place) -> Result<Self, Error> {
         let path = dir.path().join(LOCK);
         for _ in 0..ATTEMPTS {
+            // Even to open a device can do something.
+            require_file(&path, dir.look(LOCK)?)?;
             let mut file = disk::open_lock(dir, LOCK).map_err(Error::io(LOCKING, &path))?;
             let looked = Looked::at(&file).map_err(Error::io("look at", &path))?;
-            if looked.kind != Kind::File {
-                return Err(wrong(&path, "a regular file", looked.kind));
-            }
+            require_file(&path, Some(looked))?;
             // In a directory with the sticky bit somebody else may have made it, and can hold it for ever.
             if !dir.caller().trusts(looked.uid) {
                 let why = svtrust::Distrust::Owner(looked.uid);
@@ -107,6 +108,15 @@ impl Lock {
             }
         }
         Err(Error::Busy { path: dir.path().to_owned(), by: None })
+    }
+}
+
+fn require_file(path: &Path, looked: Option<Looked>) -> Result<(), Error> {
+    match looked {
+        Some(looked) if looked.kind != Kind::File => {
+            Err(wrong(path, "a regular file", looked.kind))
+        }
+        _ => Ok(()),
     }
 }
 
