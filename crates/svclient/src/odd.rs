@@ -31,6 +31,9 @@ pub struct Oddities {
     pub stuck_since: Option<UnixTime>,
     /// A script that could not be started, as the embedded supervisor tells.
     pub cannot_start: Option<CannotStart>,
+    /// Why it cannot be started or has failed, where the supervisor says more than how the last run
+    /// ended: a unit is masked, its start timed out.
+    pub cause: Option<Cause>,
 }
 
 /// A service that does not stay up.
@@ -64,6 +67,12 @@ impl Oddities {
         Self { stale_since, ..self }
     }
 
+    /// The same, with why it cannot be started or has failed.
+    #[must_use]
+    pub const fn with_cause(self, cause: Option<Cause>) -> Self {
+        Self { cause, ..self }
+    }
+
     /// Each oddity as a row of the table of causes, and what it is about in words:
     /// [`Cause::about`] makes a sentence of both. `now` is the wall clock.
     #[must_use]
@@ -79,6 +88,7 @@ impl Oddities {
             let why = why.map(|errno| format!(": {}", nix::errno::Errno::from_raw(errno).desc()));
             all.push((Cause::CannotStart, script.name().to_owned() + &why.unwrap_or_default()));
         }
+        all.extend(self.cause.map(|cause| (cause, String::new())));
         if self.is_definition_newer == Some(true) {
             all.push((Cause::DefinitionNewer, String::new()));
         }
@@ -265,6 +275,7 @@ mod tests {
             stale_since: UnixTime::new(200_000 - 10_920, 0),
             stuck_since: UnixTime::new(200_000 - 61, 0),
             cannot_start: Some(CannotStart { script: svproto::embedded::Script::Run, errno: 2 }),
+            cause: Some(Cause::Masked),
         };
         let said: Vec<_> =
             odd.causes(now).iter().map(|(it, about)| it.about(about).to_string()).collect();
@@ -273,6 +284,7 @@ mod tests {
             [
                 "crash loop: ended 4 times in 3.2s",
                 "cannot start run: No such file or directory",
+                "is masked",
                 "definition newer than process",
                 "stale record, 3h 2m old",
                 "stuck: wanted up, without a process for 1m 1s",

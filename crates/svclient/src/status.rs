@@ -84,6 +84,7 @@ impl Status {
             stale_since: None,
             stuck_since: None,
             cannot_start: None,
+            cause: None,
         };
         let (state, restarts) = (None, None);
         let (normally, suite, notifies) = (None, None, None);

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use svcmgr::{Dialect, Goal, Op, State, UnixTime, Version, proto::version::NoVersion};
+use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, Version, proto::version::NoVersion};
 
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
@@ -57,7 +57,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Vec<PathBuf>,
     /// The suite that supervises, instead of finding out; with its version, as in s6=2.15.1, where a
-    /// request depends on it
+    /// request depends on it. systemd: names are those of its units, and without a name all of its
+    /// services are meant
     #[arg(long, global = true, value_name = "SUITE", value_parser = parse_suite)]
     pub(crate) suite: Option<Whose>,
     /// Units of the system's systemd: all of its services beside those of the scan directory, and
@@ -253,8 +254,21 @@ pub(crate) struct Ops(pub(crate) Vec<Op>);
 /// A suite, and the version of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Whose {
-    pub(crate) dialect: Dialect,
+    /// `None` for systemd.
+    pub(crate) dialect: Option<Dialect>,
     pub(crate) version: Option<Version>,
+}
+
+impl Global {
+    /// Whether units of systemd are meant and nothing else.
+    pub(crate) fn only_units(&self) -> bool {
+        self.suite.is_some_and(|whose| whose.dialect.is_none())
+    }
+
+    /// Whether a name that is in no scan directory is that of a unit.
+    pub(crate) fn units_too(&self) -> bool {
+        self.system || self.user || self.only_units()
+    }
 }
 
 /// Arguments of `reload`.
@@ -436,7 +450,15 @@ fn parse_suite(text: &str) -> Result<Whose, String> {
         Some((name, version)) => (name, Some(version)),
         None => (text, None),
     };
-    let dialect = parse_dialect(name)?;
+    if name == Suite::Systemd.name() {
+        return match version {
+            // It is asked itself.
+            Some(_) => Err("systemd says itself which version it is".to_owned()),
+            None => Ok(Whose { dialect: None, version: None }),
+        };
+    }
+    let unknown = |_| "not a suite; known are daemontools, encore, runit, s6 and systemd";
+    let dialect = Some(parse_dialect(name).map_err(unknown)?);
     let version = version.map(|text| text.parse().map_err(|why: NoVersion| why.to_string()));
     Ok(Whose { dialect, version: version.transpose()? })
 }

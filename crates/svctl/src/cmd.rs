@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Supervise { dir } => supervise::run(global, dir, &mut output),
         Command::Scan { dir } => scan::run(global, dir, &mut output),
         Command::Decode { file, dialect } => {
-            decode::run(file, dialect.or(global.suite.map(|whose| whose.dialect)), &mut output)
+            decode::run(file, dialect.or(global.suite.and_then(|whose| whose.dialect)), &mut output)
         }
     };
     output.finish(exit)

@@ -69,8 +69,8 @@ fn find_with(
         None => seen.insert(PathBuf::from(&target.name)),
     });
     for target in &targets {
-        if let Some(whose) = global.suite {
-            doubt(target, whose.dialect, output);
+        if let Some(dialect) = global.suite.and_then(|whose| whose.dialect) {
+            doubt(target, dialect, output);
         } else if global.verbose {
             explain(target, output);
         }
@@ -131,9 +131,8 @@ pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets
 
 /// Whether every one of these names is that of a unit.
 pub(crate) fn all_units(global: &Global, names: &[OsString]) -> bool {
-    let is_unit = |name: &OsString| {
-        unit_in(name).is_some() || ((global.system || global.user) && !is_path(name))
-    };
+    let is_unit =
+        |name: &OsString| unit_in(name).is_some() || (global.units_too() && !is_path(name));
     !names.is_empty() && names.iter().all(is_unit)
 }
 
@@ -177,6 +176,9 @@ pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<Scan
 
 /// The same, where there may be none.
 pub(crate) fn known_scan_dirs(global: &Global) -> Vec<ScanDir> {
+    if global.only_units() {
+        return Vec::new();
+    }
     if global.dir.is_empty() {
         return ScanDir::find_all();
     }
@@ -220,10 +222,6 @@ impl<'a> Finder<'a> {
     fn new(global: &'a Global) -> Self {
         let (scan_dirs, bus) = (std::cell::OnceCell::new(), std::cell::OnceCell::new());
         Self { global, scan_dirs, shows_both: false, bus }
-    }
-
-    fn units_too(&self) -> bool {
-        self.global.system || self.global.user
     }
 
     fn bus(&self, output: &mut Output) -> Result<&Bus, NoTargets> {
@@ -281,14 +279,22 @@ impl<'a> Finder<'a> {
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
         let known;
-        let all = if self.units_too() {
+        let all = if self.global.units_too() {
             known = known_scan_dirs(self.global);
             &known
         } else {
             self.scan_dirs(output)?
         };
         let mut targets = self.listed(all, |_| true, output)?;
-        if self.units_too() {
+        if self.global.units_too() {
+            // A usual place that nobody scans is no fault of the units.
+            let is_held = |it: &Target| {
+                let seen = it.found.as_ref().ok().and_then(|found| found.status().ok());
+                seen.is_some_and(|seen| seen.supervised() != Some(false))
+            };
+            if !is_named(self.global) && !targets.iter().any(is_held) {
+                targets.clear();
+            }
             self.units("*.service", &mut targets, output)?;
         } else if targets.is_empty() {
             for scan in all {
@@ -367,11 +373,18 @@ impl<'a> Finder<'a> {
             output.message(&hint);
             return Err(NoTargets(Exit::Usage));
         }
+        if is_path(name) && self.global.only_units() {
+            let name = name.to_string_lossy();
+            output.message(&format!(
+                "{name} is a path, and --suite systemd means units\n  hint: leave --suite out"
+            ));
+            return Err(NoTargets(Exit::Usage));
+        }
         if is_path(name) {
             targets.push(self.open(Path::new(name).to_owned(), name));
             return Ok(());
         }
-        if self.units_too() {
+        if self.global.units_too() {
             // What is in a scan directory is meant first.
             let known = known_scan_dirs(self.global);
             let there = |scan: &ScanDir| scan.dir().join(name).symlink_metadata().is_ok();
@@ -421,6 +434,11 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Whether the user says where services are.
+fn is_named(global: &Global) -> bool {
+    !global.dir.is_empty() || std::env::var_os("SVDIR").is_some_and(|dir| !dir.is_empty())
+}
+
 fn found(service: Service) -> Found {
     Arc::new(service)
 }
@@ -437,7 +455,10 @@ fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoT
 }
 
 fn of_suite(path: &Path, whose: Whose, name: &str) -> Result<Service, Error> {
-    let service = Service::with_dialect(path, whose.dialect)?.named(name);
+    let service = match whose.dialect {
+        Some(dialect) => Service::with_dialect(path, dialect)?.named(name),
+        None => Service::open(path)?.named(name),
+    };
     Ok(match whose.version {
         Some(version) => service.of_version(version),
         None => service,

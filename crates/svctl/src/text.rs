@@ -49,6 +49,8 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
         (_, Some(Want::Once)) if has_process => say("last run".into()),
         // Between two runs; the word says that another is wanted.
         (Some(State::Backoff), Some(Want::Up)) => (),
+        // What has no process at all.
+        (Some(State::Active | State::Activating), _) => (),
         (_, Some(Want::Up)) if !has_process => say("want up".into()),
         _ => (),
     }
@@ -58,7 +60,7 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
     match state {
         Some(State::Unsupervised | State::New) | None => (),
         _ if has_process && view.is_normally(Normally::Down) => say("normally down".into()),
-        Some(State::Backoff) if view.is_normally(Normally::Up) => (),
+        Some(State::Backoff | State::Active) if view.is_normally(Normally::Up) => (),
         _ if !has_process && view.is_normally(Normally::Up) => say("normally up".into()),
         _ => (),
     }

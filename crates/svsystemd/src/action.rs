@@ -74,7 +74,7 @@ impl Action {
             Self::Signal => "signal",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
-            Self::ResetFailed => "reset",
+            Self::ResetFailed => "reset the failures of",
             Self::Once => "start once",
             Self::Run => "run",
             Self::Cancel => "cancel the job of",

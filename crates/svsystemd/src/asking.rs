@@ -26,7 +26,10 @@ use std::{
 
 use svproto::Cause;
 
-pub(crate) use self::worker::PER_CONNECTION;
+pub(crate) use self::{
+    judge::{OF_FAILURE, STAMPS, cause_of_failure},
+    worker::PER_CONNECTION,
+};
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};
 
 /// What became of a request to a unit, by the manager's word.

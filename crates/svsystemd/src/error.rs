@@ -11,7 +11,7 @@ use crate::{Action, UnitName};
 #[non_exhaustive]
 pub enum Error {
     /// No unit can have this name.
-    #[error("cannot use `{}` as the name of a unit: {why}", name.escape_debug())]
+    #[error("cannot use {} as the name of a unit: {why}", name.escape_debug())]
     BadName {
         /// What was given.
         name: String,
@@ -264,14 +264,10 @@ impl Error {
             }
             Self::Masked { .. } => "unmask it first",
             Self::BadUnit { .. } => "correct the unit file, then reload the manager",
-            Self::Denied { interactive: true, polkit: Some(polkit), .. } => {
-                return Some(format!(
-                    "the polkit action is {polkit}; ask with interactive authorization, or grant it \
-                     by a rule"
-                ));
-            }
             Self::Denied { polkit: Some(polkit), .. } => {
-                return Some(format!("the polkit action is {polkit}; a rule can grant it"));
+                return Some(format!(
+                    "ask as root, or let polkit grant this user the action {polkit} by a rule"
+                ));
             }
             Self::Refused { .. } => "start or stop a unit that requires it",
             Self::Dependency { .. } => "install the unit that is missing, or drop the requirement",
@@ -284,6 +280,29 @@ impl Error {
             | Self::Manager { .. } => return None,
         };
         Some(hint.to_owned())
+    }
+
+    /// What it is about: a unit, a file, the manager.
+    pub(crate) fn subject(&self) -> String {
+        match self {
+            Self::BadName { name, .. } => name.clone(),
+            // "cannot reach the manager of".
+            Self::NoManager { .. } => "units".to_owned(),
+            Self::NoSuchUnit { unit, .. }
+            | Self::Masked { unit, .. }
+            | Self::BadUnit { unit, .. }
+            | Self::NotRunning { unit, .. }
+            | Self::Refused { unit, .. }
+            | Self::Busy { unit, .. }
+            | Self::Dependency { unit, .. } => unit.to_string(),
+            Self::Lost { subject, .. }
+            | Self::NoReply { subject, .. }
+            | Self::Denied { subject, .. }
+            | Self::Unsupported { subject, .. }
+            | Self::Exists { subject, .. }
+            | Self::Manager { subject, .. } => subject.clone(),
+            Self::Io { path, .. } => path.display().to_string(),
+        }
     }
 
     /// A template is no unit.
@@ -309,6 +328,9 @@ impl Error {
             },
             Self::Manager { source, .. } => {
                 Self::Manager { action, subject, source: source.clone() }
+            }
+            Self::Io { doing, path, source } => {
+                Self::Io { doing, path: path.clone(), source: again(source) }
             }
             other => Self::Manager { action, subject, source: Reason::of(other) },
         }
@@ -363,6 +385,14 @@ impl Error {
             }
             _ => Self::Manager { action, subject: text(), source: reason },
         }
+    }
+}
+
+/// The same error once more.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -39,14 +39,9 @@ pub fn unit_in(name: &OsStr) -> Option<&str> {
 }
 
 impl From<crate::Error> for svclient::Error {
-    /// The same error in the words of `svclient`, about the manager unless a name is wrong.
+    /// The same error in the words of `svclient`, about the same.
     fn from(why: crate::Error) -> Self {
-        let name = match &why {
-            crate::Error::BadName { name, .. } => name.clone(),
-            // "cannot reach the manager of".
-            crate::Error::NoManager { .. } => "units".to_owned(),
-            _ => "the manager".to_owned(),
-        };
+        let name = why.subject();
         error(why, &name)
     }
 }

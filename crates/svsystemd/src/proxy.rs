@@ -34,6 +34,13 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 pub(crate) trait Body: Serialize + DynamicType + Sync {}
 impl<T: Serialize + DynamicType + Sync> Body for T {}
 
+/// The interface of a unit's own type.
+pub(crate) fn interface(unit: &UnitName) -> String {
+    let kind = unit.kind();
+    let (first, rest) = kind.split_at_checked(1).unwrap_or_default();
+    format!("org.freedesktop.systemd1.{}{rest}", first.to_ascii_uppercase())
+}
+
 /// A call of a method of the manager's connection.
 pub(crate) fn message(
     path: &str,
@@ -273,7 +280,9 @@ impl Bus {
         let reply = crate::wire::pump::sorted(Action::Look, &Subject::Manager, reply);
         let why = match reply {
             Ok(list) => return rows_of(&list),
-            Err(why @ Error::Manager { .. }) => why,
+            Err(Error::Manager { action, subject, source }) if is_refused(&source) => {
+                Error::Manager { action, subject, source }
+            }
             Err(why) => return Err(why),
         };
         let calls: Result<Vec<_>, _> =
@@ -340,6 +349,11 @@ impl Bus {
             self.manager(Action::Look, &subject, "ListUnitFilesByPatterns", &body).await?;
         Ok(rows.into_iter().map(|(path, _state)| path).collect())
     }
+}
+
+/// Whether the manager does not take what it was asked with.
+fn is_refused(why: &Reason) -> bool {
+    why.name.ends_with(".InvalidArgs")
 }
 
 /// What finds these units in a list by patterns: the names of a few, the types of many, since the

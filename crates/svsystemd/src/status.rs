@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use svproto::Facts;
+use svproto::{Facts, State};
 
 use crate::{
     Properties, UnitName, Value,
@@ -109,6 +109,24 @@ impl UnitStatus {
     #[must_use]
     pub fn states(&self) -> (&str, &str) {
         (self.properties.text("ActiveState"), self.properties.text("SubState"))
+    }
+
+    /// The word for a unit that is no service: it has no process that could be up. `None` for a
+    /// service.
+    #[must_use]
+    pub fn state_of_its_own(&self) -> Option<State> {
+        let id = self.id()?;
+        if id.kind() == "service" {
+            return None;
+        }
+        Some(match self.states().0 {
+            "active" | "reloading" | "refreshing" => State::Active,
+            "activating" => State::Activating,
+            "deactivating" => State::Deactivating,
+            "failed" => State::Failed,
+            "inactive" | "maintenance" => State::Inactive,
+            _ => State::Unknown,
+        })
     }
 
     /// Why the last run ended.

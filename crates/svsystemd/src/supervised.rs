@@ -13,8 +13,8 @@ use svclient::{
 use svproto::{Cause, Op, State, Want};
 
 use crate::{
-    Action, Answer, Error, ErrorKind, Load, Requests, Unit, UnitStatus, Value, proxy,
-    wire::slot::block_on,
+    Action, Answer, Error, ErrorKind, Load, Properties, Requests, Unit, UnitStatus, Value, asking,
+    proxy, wire::slot::block_on,
 };
 
 /// What an operation of the family is under systemd.
@@ -159,21 +159,19 @@ fn told(answer: Answer) -> Told {
 }
 
 impl Unit {
-    /// Properties of the unit, in one round trip; `None` for those that its type does not have.
-    fn ask_for<const N: usize>(
-        &self,
-        names: [(&str, &str); N],
-    ) -> Result<[Option<Value>; N], Error> {
+    /// Properties of the unit, in one round trip; those that its type has.
+    fn ask_for(&self, names: &[(&str, &str)]) -> Result<Properties, Error> {
         let (bus, subject) = (self.bus(), Self::name(self).into());
         let asked = bus.ask(Action::Look, &subject, async {
             let pump = bus.pump().await?;
-            let asked = bus.ask_each(&pump, &[(Self::name(self).path(), names.as_slice())])?;
-            let mut values = proxy::answers(asked).await.into_iter().flatten();
+            let asked = bus.ask_each(&pump, &[(Self::name(self).path(), names)])?;
+            let values = proxy::answers(asked).await.into_iter().flatten();
             if pump.is_lost() {
                 let subject = subject.to_string();
                 return Err(Error::Lost { action: Action::Look, subject });
             }
-            Ok(std::array::from_fn(|_| values.next().flatten()))
+            let named = names.iter().zip(values);
+            Ok(named.filter_map(|((_, name), value)| Some((*name, value?))).collect())
         });
         asked.wait()
     }
@@ -241,12 +239,21 @@ impl Supervised for Unit {
 
     /// One round trip to the manager.
     fn looked_closer(&self, seen: &Status) -> Status {
-        let names = [(proxy::UNIT, "NeedDaemonReload"), (proxy::SERVICE, "NRestarts")];
-        let Ok([newer, restarts]) = self.ask_for(names) else { return *seen };
-        let restarts = restarts.as_ref().and_then(Value::unsigned);
+        let has_failed = seen.state() == State::Failed;
+        let own = proxy::interface(Self::name(self));
+        let mut names = vec![(proxy::UNIT, "NeedDaemonReload"), (proxy::SERVICE, "NRestarts")];
+        if has_failed {
+            names.extend(asking::OF_FAILURE.map(|name| (own.as_str(), name)));
+            names.extend(asking::STAMPS.map(|name| (proxy::UNIT, name)));
+        }
+        let Ok(unit) = self.ask_for(&names) else { return *seen };
+        let restarts = unit.get("NRestarts").and_then(Value::unsigned);
+        let newer = unit.get("NeedDaemonReload").and_then(Value::bool);
         let seen = restarts.map_or(*seen, |restarts| seen.with_restarts(restarts));
-        let odd = seen.odd().with_definition_newer(newer.as_ref().and_then(Value::bool));
-        seen.with_odd(odd.with_crash_loop(crash_loop(seen.facts(), restarts)))
+        let odd = seen.odd().with_definition_newer(newer);
+        let odd = odd.with_crash_loop(crash_loop(seen.facts(), restarts));
+        let cause = if has_failed { asking::cause_of_failure(unit) } else { None };
+        seen.with_odd(odd.with_cause(cause.or(odd.cause)))
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {
@@ -263,13 +270,21 @@ pub(crate) fn observation(unit: &UnitStatus) -> Status {
         // Static, generated, transient: whether it is started is not its own affair.
         _ => None,
     };
-    let readiness = unit.status.readiness;
+    let cause = match unit.load {
+        Load::Masked => Some(Cause::Masked),
+        Load::Broken => Some(Cause::BadDefinition),
+        _ => None,
+    };
+    let newer = unit.properties().get("NeedDaemonReload").and_then(Value::bool);
+    let seen = Status::of(unit.status).with_normally(normally).with_suite(Suite::Systemd);
+    if let Some(state) = unit.state_of_its_own() {
+        let odd = Oddities::default().with_cause(cause).with_definition_newer(newer);
+        return seen.with_state(state).with_odd(odd);
+    }
     let crash_loop = crash_loop(Some(&unit.status), unit.told_restarts());
-    let seen = Status::of(unit.status)
-        .with_normally(normally)
-        .with_suite(Suite::Systemd)
-        .with_notifies(readiness != svproto::Readiness::NotReported)
-        .with_odd(Oddities::default().with_crash_loop(crash_loop));
+    let odd = seen.odd().with_crash_loop(crash_loop).with_cause(cause).with_definition_newer(newer);
+    let seen =
+        seen.with_notifies(unit.status.readiness != svproto::Readiness::NotReported).with_odd(odd);
     unit.told_restarts().map_or(seen, |restarts| seen.with_restarts(restarts))
 }
 

@@ -373,8 +373,11 @@ impl Wait {
         }
         if told.end == End::Reached && (!request.is_done_when_told() || waiting.probe.is_some()) {
             // So much is done, and more was asked for.
-            let down = Some(Goal::Down).filter(|_| request.goal() == Goal::Down);
-            if let Some(goal) = waiting.then.take().or(down) {
+            let end = Some(request.goal()).filter(|it| matches!(it, Goal::Down | Goal::Finished));
+            if let Some(goal) = waiting.then.take().or(end) {
+                // A run that began and ended meanwhile has left no process to wait for.
+                let is_over = !has_process(&waiting.last);
+                let goal = if goal == Goal::Finished && is_over { Goal::Down } else { goal };
                 waiting.pursuit = waiting.pursuit.then(goal, waiting.last.reading);
             }
             return self.judge(world);

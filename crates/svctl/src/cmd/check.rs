@@ -63,6 +63,10 @@ fn look(target: Target, check: &args::Check) -> Found {
     let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
         Ok((found, observation)) => {
+            // A unit that runs was not asked for its restarts.
+            let is_asked = check.max_restarts.is_some() && observation.restarts().is_none();
+            let observation =
+                if is_asked { found.looked_closer(&observation) } else { observation };
             let view = View::new(&*found, &observation).into_owned();
             let complaints = complaints(&observation, &view, check);
             let exit = match (complaints.is_empty(), view.supervised()) {

@@ -17,7 +17,7 @@ use std::{
 };
 
 use clap::{Arg, Command};
-use svcmgr::{Dialect, ScanDir, State, systemd::Bus};
+use svcmgr::{Dialect, ScanDir, State, Suite, systemd::Bus};
 
 use crate::{
     args::{Args, GOALS, Shell},
@@ -239,7 +239,9 @@ fn values(arg: &Arg) -> Vec<Candidate> {
     }
     match arg.get_id().as_str() {
         "suite" | "dialect" => {
-            Dialect::ALL.into_iter().map(|dialect| Candidate::plain(dialect.name())).collect()
+            let systemd = (arg.get_id() == "suite").then(|| Suite::Systemd.name());
+            let names = Dialect::ALL.into_iter().map(Dialect::name).chain(systemd);
+            names.map(Candidate::plain).collect()
         }
         "goal" => GOALS.into_iter().chain(["up-for="]).map(Candidate::plain).collect(),
         "state" => State::ALL.into_iter().map(|state| Candidate::plain(state.name())).collect(),
@@ -323,7 +325,7 @@ mod tests {
         completes("res", &["restart", "reset-failed"]);
         completes("__", &[]);
         completes("--sui", &["--suite"]);
-        completes("--suite ", &["daemontools", "encore", "runit", "s6"]);
+        completes("--suite ", &["daemontools", "encore", "runit", "s6", "systemd"]);
         completes("--suite=r", &["--suite=runit"]);
         completes("wait --for u", &["up", "up-for="]);
         completes("wait --for=re", &["--for=ready", "--for=restarted"]);

@@ -49,7 +49,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
     let mut watched: BTreeSet<WatchKey> = BTreeSet::new();
     // A named suite would have to be named again for every service that appears.
     let follows = services.is_empty() && global.suite.is_none();
-    let units = global.system || global.user;
+    let units = global.units_too();
     if follows && !units {
         for scan in names::scan_dirs(global, output)? {
             watch.follow(scan)?;

@@ -204,6 +204,26 @@ fn what_is_odd_about_a_unit_is_said() {
     unit.svctl(&["up"]);
     assert_eq!(kinds(), [""; 0]);
     assert_eq!(unit.svctl(&["check", "--max-restarts", "0"]).code, 0);
+    assert_eq!(unit.svctl(&["mask"]).code, 0);
+    assert_eq!(kinds(), ["masked"]);
+    unit.svctl(&["down"]);
+    let masked = unit.svctl(&["status"]);
+    assert!(masked.code == 0 && masked.out.contains("is masked"), "{masked:?}");
+    assert_eq!(unit.svctl(&["unmask"]).code, 0);
+    for (service, kind) in [
+        ("Type=exec\nExecStart=/nonexistent/program", "not-executed"),
+        ("Type=exec\nExecStartPre=/bin/false\nExecStart=/bin/sleep 9", "before-start"),
+        ("Type=notify\nTimeoutStartSec=50ms\nExecStart=/bin/sleep 9", "start-timeout"),
+        ("Type=exec\nExecStart=/bin/sleep 9\nTimeoutStopSec=nonsense\nType=nonsense", ""),
+        ("ExecStop=/bin/true", "bad-definition"),
+    ] {
+        fs::write(unit.path(), format!("[Service]\n{service}\n")).unwrap();
+        Unit::reload();
+        unit.svctl(&["up"]);
+        let kinds = kinds();
+        assert_eq!(kinds.first().map_or("", String::as_str), kind, "{service}: {kinds:?}");
+        Command::new("systemctl").args(["reset-failed", &unit.0]).output().unwrap();
+    }
 }
 
 #[test]
@@ -240,6 +260,81 @@ fn units_have_verbs_of_their_own() {
     let all = run(["--dir", "/run", "--system", "status", "svctl-*.service", "--json"]);
     assert_eq!(all.code, 0, "{all:?}");
     assert!(!all.out.contains("svctl-nowhere"), "{all:?}");
+}
+
+#[test]
+fn the_suite_systemd_means_units_alone() {
+    if !is_here() {
+        return;
+    }
+    let unit = Unit::new("suited", SLEEP);
+    let systemd = |args: &[&str]| run(["--suite", "systemd"].iter().chain(args));
+    // A name is a unit's, also where a scan directory has it.
+    let sv = Supervised::start(Suite::Runit, "exec sleep 1000");
+    assert_eq!(systemd(&["up", "svctl-suited"]).code, 0);
+    let dir = sv.scan_dir().to_str().unwrap().to_owned();
+    let all = run(["--suite", "systemd", "--dir", &dir, "status", "--json"]).json();
+    let rows = all.as_array().unwrap();
+    assert!(rows.iter().all(|row| row["suite"] == "systemd"), "{all}");
+    let suited = |row: &&Value| row["service"] == *unit.0;
+    assert_eq!(rows.iter().find(suited).unwrap()["state"], "up");
+    let refused = systemd(&["status", "./web"]);
+    assert_eq!(refused.code, 100);
+    assert!(refused.err.contains("--suite systemd means units"), "{refused:?}");
+    let stopped = systemd(&["down", "svctl-suit*"]);
+    assert_eq!((stopped.code, unit.native().as_str()), (0, "inactive"), "{stopped:?}");
+    // Templates and what a name needs: a hint, and the others are told all the same.
+    let some = systemd(&["status", "svctl-none@", "svctl-suited"]);
+    assert!(some.out.contains("svctl-suited.service"), "{some:?}");
+    assert!(some.err.contains("name an instance, as in svctl-none@NAME.service"), "{some:?}");
+}
+
+#[test]
+fn what_is_no_service_has_words_of_its_own() {
+    if !is_here() {
+        return;
+    }
+    let dir = PathBuf::from("/run/systemd/system");
+    let unit = Unit::new("socketed", "ExecStart=/bin/sleep 1000");
+    let (socket, timer, never) =
+        ("svctl-socketed.socket", "svctl-socketed.timer", "svctl-never.socket");
+    fs::write(dir.join(socket), "[Socket]\nListenStream=/run/svctl-socketed\n").unwrap();
+    fs::write(dir.join(timer), "[Timer]\nOnCalendar=*-01-01\n").unwrap();
+    fs::write(
+        dir.join(never),
+        "[Socket]\nListenStream=/proc/none\nService=svctl-socketed.service\n",
+    )
+    .unwrap();
+    Unit::reload();
+    let state = |name: &str| {
+        let run = run(["status", "--json", name]);
+        assert_eq!(run.code, 0, "{run:?}");
+        run.json()[0].take()
+    };
+    assert_eq!(state(socket)["state"], "inactive");
+    let up = run(["up", socket, timer]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert!(up.out.starts_with(&format!("{socket}: active after ")), "{up:?}");
+    let row = state(socket);
+    assert_eq!(
+        (&row["state"], &row["want"], &row["pid"]),
+        (&"active".into(), &"up".into(), &Value::Null)
+    );
+    assert_eq!(row["odd"], Value::Array(Vec::new()));
+    assert_eq!(run(["wait", "--for", "up", socket, timer]).code, 0);
+    assert_eq!(run(["check", socket, timer, "sysinit.target"]).code, 0);
+    let again = run(["up", socket]);
+    assert!(again.out.contains("already active"), "{again:?}");
+    let failed = run(["up", never]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert_eq!(state(never)["state"], "failed");
+    let down = run(["down", socket, timer]);
+    assert!(down.code == 0 && down.out.contains(&format!("{socket}: inactive after ")), "{down:?}");
+    assert_eq!(state(timer)["state"], "inactive");
+    for name in [socket, timer, never] {
+        fs::remove_file(dir.join(name)).unwrap();
+    }
+    drop(unit);
 }
 
 #[test]

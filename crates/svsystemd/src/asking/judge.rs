@@ -83,6 +83,46 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
     }
 }
 
+/// What tells why a unit has failed: properties of its own type, and stamps of all units.
+pub(crate) const OF_FAILURE: [&str; 11] = [
+    "Result",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ExecMainExitTimestampMonotonic",
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStartPost",
+    "ExecStop",
+    "ExecStopPost",
+    "ExecStart",
+    "ExecReload",
+];
+pub(crate) const STAMPS: [&str; 2] =
+    ["InactiveExitTimestampMonotonic", "ActiveExitTimestampMonotonic"];
+
+/// Why a unit has failed that nobody has just asked for anything; `None` where the end of its last
+/// run says all.
+pub(crate) fn cause_of_failure(mut unit: Properties) -> Option<Cause> {
+    unit.set("ActiveState", "failed");
+    let was_up =
+        unit.number("ActiveExitTimestampMonotonic") > unit.number("InactiveExitTimestampMonotonic");
+    let facts = Facts {
+        action: Action::Start,
+        result: &JobResult::Failed,
+        unit: &unit,
+        before: "",
+        asked_at: 0,
+        dependency: None,
+    };
+    let cause = facts.failed().cause?;
+    match cause {
+        Cause::Exited | Cause::Killed | Cause::CoreDump | Cause::Other => None,
+        // It had come up, so it was the stop.
+        Cause::StartTimeout if was_up => Some(Cause::StopTimeout),
+        cause => Some(cause),
+    }
+}
+
 /// The verdict.
 pub(crate) fn judge(facts: &Facts<'_>) -> Judged {
     match facts.action {

@@ -92,7 +92,7 @@ pub(super) async fn complete(
     let mut asked: Vec<Vec<(String, &str)>> = Vec::with_capacity(ended.len());
     for it in ended.iter() {
         let (unit, own) = questions(&it.facts(action));
-        let own_interface = interface(&it.id);
+        let own_interface = proxy::interface(&it.id);
         let unit = unit.into_iter().map(|name| (UNIT.to_owned(), name));
         asked.push(unit.chain(own.into_iter().map(|name| (own_interface.clone(), name))).collect());
     }
@@ -142,13 +142,6 @@ pub(super) async fn conditions(bus: &Bus, ended: &mut Ended) -> Result<(), Error
     }
     bus.forget(id);
     Ok(())
-}
-
-/// The interface of a unit's own type.
-fn interface(unit: &UnitName) -> String {
-    let kind = unit.kind();
-    let (first, rest) = kind.split_at_checked(1).unwrap_or_default();
-    format!("org.freedesktop.systemd1.{}{rest}", first.to_ascii_uppercase())
 }
 
 /// Finds the dependency that failed: among those that the unit requires, the one whose own job did not

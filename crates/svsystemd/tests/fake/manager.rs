@@ -340,7 +340,7 @@ impl Fake {
                 connection.reply_error(&header, name, &"Job 7 does not exist.").await
             }
             "StartUnit" | "StopUnit" | "RestartUnit" => connection.reply(&header, &path()).await,
-            "ListUnitsByNames" => {
+            "ListUnitsByNames" | "ListUnitsByPatterns" => {
                 type Row<'a> = (
                     &'a str,
                     &'a str,
