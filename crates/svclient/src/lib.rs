@@ -59,6 +59,7 @@ mod open;
 mod order;
 mod pending;
 mod pursue;
+mod s6rc;
 mod scandir;
 pub mod scripted;
 mod service;
@@ -86,6 +87,7 @@ pub use open::{is_path, open};
 pub use order::{OnFailure, Order, OrderError, OrderStep};
 pub use pending::{Pending, Settled, Told};
 pub use pursue::{Outcome, OutcomeKind, Request, pursue};
+pub use s6rc::S6Rc;
 pub use scandir::{
     Disabled, Enabled, EnabledLink, Noticed, ScanDir, Scanner, SupervisionEnd, Survey,
 };

@@ -220,6 +220,26 @@ pub(crate) fn read_at_most(at: &At<'_>, limit: u64) -> Result<Option<Vec<u8>>, E
     }
 }
 
+/// Makes an empty file; `false` if something has that name already, a link to nothing included.
+pub(crate) fn make_flag(at: &At<'_>) -> nix::Result<bool> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+    let mode = Mode::from_bits_truncate(0o644);
+    match openat(at.base(), at, flags | OFlag::O_CLOEXEC, mode) {
+        Ok(_) => Ok(true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Removes a name; `false` if there is none.
+pub(crate) fn remove(at: &At<'_>) -> nix::Result<bool> {
+    match nix::unistd::unlinkat(at.base(), at, nix::unistd::UnlinkatFlags::NoRemoveDir) {
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// The type and the numbers of a file, links followed; `None` if there is none.
 pub(crate) fn stat<'a>(file: impl Into<At<'a>>) -> Result<Option<FileStat>, Error> {
     let at = &file.into();

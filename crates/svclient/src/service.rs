@@ -386,6 +386,9 @@ impl Service {
     ) -> Status {
         let is_down = node::exists(&self.home.at(files::DOWN));
         let normally = if is_down { Normally::Down } else { Normally::Up };
+        // s6-rc leaves a `down` in each of its directories, and starts what it wants itself.
+        let is_of_s6_rc = is_down && dialect == Some(Dialect::S6) && self.s6_rc().is_some();
+        let normally = (!is_of_s6_rc).then_some(normally);
         self.with_readiness(reading, liveness, dialect, normally)
     }
 
@@ -395,10 +398,10 @@ impl Service {
         reading: Reading,
         liveness: Liveness,
         dialect: Option<Dialect>,
-        normally: Normally,
+        normally: Option<Normally>,
     ) -> Status {
         let mut seen = Status {
-            normally: Some(normally),
+            normally,
             suite: dialect.map(Suite::from),
             odd: Oddities::of_reading(&reading),
             ..Status::new(reading, liveness)
@@ -475,6 +478,36 @@ impl Service {
             return Ok(None);
         }
         Ok(self.read_record(Dialect::Encore)?.and_then(|record| record.log_facts()))
+    }
+
+    /// Lets its supervisor start the service, or leave it down, when it starts the next time: removes or
+    /// makes the file `down`. What runs now is left alone. `false` if it was so already.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # std::fs::write(tree.path().join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{Normally, Service};
+    ///
+    /// let web = Service::open(tree.path())?;
+    /// assert!(web.set_normally(Normally::Down)?);
+    /// assert_eq!(web.status()?.normally(), Some(Normally::Down));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] or [`Error::Io`] if the service directory may not be written.
+    pub fn set_normally(&self, normally: Normally) -> Result<bool, Error> {
+        let at = self.home.at(files::DOWN);
+        let done = match normally {
+            // Whatever has that name is meant by it.
+            Normally::Down => node::make_flag(&at),
+            Normally::Up => node::remove(&at),
+        };
+        done.map_err(|errno| {
+            let doing = if normally == Normally::Down { "make" } else { "remove" };
+            Error::os(doing, &at.path(), "write", errno)
+        })
     }
 
     /// The last deaths of the service, oldest first, since its supervisor started; s6 keeps at most

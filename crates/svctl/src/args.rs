@@ -99,9 +99,9 @@ pub(crate) enum Command {
     #[command(visible_alias = "list")]
     Status(Later<Status>),
     /// Want services up, start those that are down, and wait until they are up
-    Up(Later<Act>),
+    Up(Later<Lasting>),
     /// Want services down, stop those that are up, and wait until they are down
-    Down(Later<Act>),
+    Down(Later<Lasting>),
     /// Start services that are down for one run, and wait until it has begun
     Once(Later<Act>),
     /// End the process, start another, and wait until it is there; starts what is down
@@ -317,6 +317,17 @@ pub(crate) struct Act {
     pub(crate) limit: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
+}
+
+/// Arguments of what may last.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lasting {
+    #[command(flatten)]
+    pub(crate) act: Act,
+    /// And when the supervisor starts the next time: removes the file `down` for up, makes it for down, once
+    /// the request was carried out. For service directories alone
+    #[arg(long, conflicts_with = "no_wait")]
+    pub(crate) persist: bool,
 }
 
 /// Arguments of `exit`.

@@ -9,6 +9,7 @@ mod dev;
 mod enable;
 mod guard;
 mod logs;
+mod persist;
 mod progress;
 mod report;
 mod scan;
@@ -32,8 +33,8 @@ pub(crate) fn run(args: &Args) -> Exit {
     let mut output = Output::new(global);
     let exit = match &args.command {
         Command::Status(args) => status::run(global, args, &mut output),
-        Command::Up(act) => act::run(global, act, act::UP, &mut output),
-        Command::Down(act) => act::run(global, act, act::DOWN, &mut output),
+        Command::Up(act) => act::lasting(global, act, act::UP, &mut output),
+        Command::Down(act) => act::lasting(global, act, act::DOWN, &mut output),
         Command::Once(act) => act::run(global, act, act::ONCE, &mut output),
         Command::Restart(act) => act::run(global, act, act::RESTART, &mut output),
         Command::Reload(args) => send::reload_all(global, args, &mut output),

@@ -155,6 +155,21 @@ pub(crate) fn is_loop(entry: &Path, output: &mut Output) {
     ));
 }
 
+/// One word of warning where something is asked behind the back of s6-rc.
+pub(crate) fn warn_of_s6_rc(targets: &[Target], output: &mut Output) {
+    let is_kept = |target: &&Target| {
+        let found = target.found.as_ref().ok().and_then(|found| found.directory());
+        found.is_some_and(|service| service.s6_rc().is_some())
+    };
+    let names: Vec<_> = targets.iter().filter(is_kept).map(|it| it.name.clone()).collect();
+    if !names.is_empty() && !output.quiet {
+        output.message(&format!(
+            "{}: s6-rc is not told of this\n  hint: `s6-rc change` does it, and knows",
+            names.join(", ")
+        ));
+    }
+}
+
 /// The scan directories: named, or found. None is an error, which is told.
 pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<ScanDir>, NoTargets> {
     let found = known_scan_dirs(global);
@@ -451,7 +466,15 @@ fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoT
     for entry in &loops {
         is_loop(entry, output);
     }
-    Ok(services)
+    // What s6-rc runs for itself is nobody's service; `-v` shows it.
+    let is_shown = |service: &Service| output.verbose || !is_helper(service);
+    Ok(services.into_iter().filter(is_shown).collect())
+}
+
+/// Whether it is one of s6-rc's own. A name says that hardly any is.
+pub(crate) fn is_helper(service: &Service) -> bool {
+    let is_called_so = service.name().as_bytes().starts_with(b"s6rc-");
+    is_called_so && service.s6_rc().is_some_and(|kept| kept.is_helper())
 }
 
 fn of_suite(path: &Path, whose: Whose, name: &str) -> Result<Service, Error> {

@@ -64,6 +64,9 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
         _ if !has_process && view.is_normally(Normally::Up) => say("normally up".into()),
         _ => (),
     }
+    if let Some(is_up) = view.s6_rc {
+        say(format!("s6-rc: {}", if is_up { "up" } else { "down" }));
+    }
     if view.supervised().is_none() && view.error.is_none() {
         say("supervisor cannot be seen, may be stale".into());
     }

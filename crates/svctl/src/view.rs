@@ -28,6 +28,8 @@ pub(crate) struct View<'a> {
     pub(crate) status: Option<Status>,
     /// The logger, beside its service and never instead of it.
     pub(crate) log: Option<Log>,
+    /// Whether s6-rc takes it for up, where that keeps it and is asked.
+    pub(crate) s6_rc: Option<bool>,
     /// Why it says less than it might.
     pub(crate) error: Option<String>,
     /// When it was looked at.
@@ -69,6 +71,7 @@ impl<'a> View<'a> {
                 _ => *seen,
             }),
             log: directory.and_then(|it| log(it, seen)),
+            s6_rc: None,
             error: None,
             at: UnixTime::now(),
         }
@@ -77,7 +80,8 @@ impl<'a> View<'a> {
     /// The same, asked what is odd about it.
     pub(crate) fn asking(self, service: &dyn Supervised) -> Self {
         let status = self.status.map(|seen| service.looked_closer(&seen));
-        Self { status, ..self }
+        let s6_rc = service.directory().and_then(|it| it.s6_rc()?.is_up());
+        Self { status, s6_rc, ..self }
     }
 
     /// A service for which something failed, and what can be said of it nevertheless.
@@ -118,6 +122,7 @@ impl<'a> View<'a> {
             suite: None,
             status: None,
             log: None,
+            s6_rc: None,
             error: None,
             at: UnixTime::now(),
         }

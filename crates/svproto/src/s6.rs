@@ -14,6 +14,7 @@
 //! Beside the record: the [`tally`] of deaths, and the letters of the [`event`] directory.
 
 pub mod event;
+pub mod rc;
 pub mod tally;
 pub mod v2_0;
 pub mod v2_1;

@@ -55,7 +55,7 @@ impl Service {
         let dialect = self.dialect?;
         let record = self.read_record(dialect).ok()??;
         let reading = Reading::Record(record.facts());
-        Some(self.with_readiness(reading, liveness, Some(dialect), normally))
+        Some(self.with_readiness(reading, liveness, Some(dialect), Some(normally)))
     }
 
     /// How a service stands that is supervised as its record says; `None` for all that is less plain.

@@ -6,16 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Error, Goal, Op, Outcome, Request, UnixTime};
+use svcmgr::{Bulk, Error, Goal, Normally, Op, Outcome, Request, UnixTime};
 
 use super::{
     guard::Guard,
+    persist,
     progress::Progress,
     report::{Asked, Done, report, report_any},
     send,
 };
 use crate::{
-    args::{self, Act, Global, Named, Timeout, Wait, Waiting},
+    args::{self, Act, Global, Lasting, Named, Timeout, Wait, Waiting},
     exit::Exit,
     json::Ended,
     names::{self, Found, NoTargets, Target},
@@ -35,11 +36,31 @@ pub(crate) const ONCE: Deed = Deed { word: "once", request: Request::once() };
 pub(crate) const RESTART: Deed = Deed { word: "restart", request: Request::restart() };
 
 pub(crate) fn run(global: &Global, act: &Act, deed: Deed, output: &mut Output) -> Exit {
-    let deed = match act.goal {
-        Some(goal) => Deed { request: deed.request.until(goal), ..deed },
-        None => deed,
-    };
-    carry_out(global, &act.named, &act.waiting, act.limit, deed, output)
+    carry_out(global, &act.named, &act.waiting, act.limit, deed.until(act.goal), None, output)
+}
+
+/// `up` and `down`, which may be for the next start as well.
+pub(crate) fn lasting(global: &Global, args: &Lasting, deed: Deed, output: &mut Output) -> Exit {
+    let Lasting { act, persist } = args;
+    let lasts = persist.then_some(match deed.word {
+        "down" => Normally::Down,
+        _ => Normally::Up,
+    });
+    carry_out(global, &act.named, &act.waiting, act.limit, deed.until(act.goal), lasts, output)
+}
+
+impl Deed {
+    fn until(self, goal: Option<Goal>) -> Self {
+        match goal {
+            Some(goal) => Self { request: self.request.until(goal), ..self },
+            None => self,
+        }
+    }
+
+    /// Whether s6-rc would have it otherwise afterwards.
+    fn is_behind_a_back(&self) -> bool {
+        matches!(self.word, "up" | "down" | "once" | "exit")
+    }
 }
 
 pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> Exit {
@@ -47,7 +68,7 @@ pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> E
         return send::run(global, &exit.named, &send::Ask::These(&[Op::Exit]), output);
     }
     let deed = Deed { word: "exit", request: Request::new(Op::StopExit, Goal::Gone) };
-    carry_out(global, &exit.named, &exit.waiting, None, deed, output)
+    carry_out(global, &exit.named, &exit.waiting, None, deed, None, output)
 }
 
 pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
@@ -89,6 +110,7 @@ fn carry_out(
     waiting: &Waiting,
     limit: Option<std::num::NonZeroUsize>,
     deed: Deed,
+    lasts: Option<Normally>,
     output: &mut Output,
 ) -> Exit {
     if waiting.no_wait {
@@ -102,6 +124,14 @@ fn carry_out(
     if waiting.kill_after.is_some_and(|after| after >= timeout) {
         output.message("--kill-after must be shorter than --timeout, or nothing is ever killed");
         return Exit::Usage;
+    }
+    if lasts.is_some()
+        && let Err(NoTargets(exit)) = persist::require(&targets, deed.word, output)
+    {
+        return exit;
+    }
+    if deed.is_behind_a_back() {
+        names::warn_of_s6_rc(&targets, output);
     }
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
@@ -120,8 +150,10 @@ fn carry_out(
     drop((guard, progress));
     match results {
         Ok(results) => {
+            let lasting = lasts.map(|normally| persist::keep(&found, &results, normally));
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
-            report(targets, results, asked, output)
+            let exit = report(targets, results, asked, output);
+            exit.max(lasting.map_or(Exit::Done, |kept| persist::tell(kept, output)))
         }
         Err(error) => {
             output.error(&error);
@@ -135,6 +167,9 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
+    if deed.is_behind_a_back() {
+        names::warn_of_s6_rc(&targets, output);
+    }
     let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: UnixTime::now() };
     let send = |found: &Found| {
         let before = found.status().ok();

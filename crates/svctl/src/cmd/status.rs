@@ -89,7 +89,10 @@ fn look_at(
 ) -> Result<(), NoTargets> {
     if let Some(survey) = names::survey(global, &status.services, output)? {
         let how = How::of(survey.len(), status, output);
-        let look = |service: &Service, seen| Looked::of(service, seen, &how);
+        let look = |service: &Service, seen| {
+            let is_aside = status.services.is_empty() && names::is_helper(service);
+            (!is_aside).then(|| Looked::of(service, seen, &how))
+        };
         let loops = Mutex::new(Vec::new());
         let other = |name: &OsStr, error| {
             // What is listed and is no service is left out; what was named is not.
@@ -100,12 +103,16 @@ fn look_at(
             }
             let name = name.to_string_lossy();
             let view = View::failed(&name, Some(&path), &error);
-            (!status.services.is_empty()).then(|| Looked::new(&view, Some(error), &how))
+            (!status.services.is_empty()).then(|| Some(Looked::new(&view, Some(error), &how)))
         };
         if !output.json {
             listing.make_room(survey.len());
         }
-        survey.look_each(threads(survey.len()), look, other, |one| listing.take(one, output));
+        survey.look_each(threads(survey.len()), look, other, |one| {
+            if let Some(one) = one {
+                listing.take(one, output);
+            }
+        });
         loops
             .into_inner()
             .unwrap_or_default()

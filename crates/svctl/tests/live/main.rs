@@ -21,6 +21,7 @@ mod logging;
 mod native;
 mod own;
 mod requests;
+mod s6rc;
 mod schema;
 mod sentences;
 mod sessions;
@@ -85,5 +86,6 @@ mod asked {
         reload_is_the_signal_that_the_service_names_or_none
         a_signal_to_what_is_down_is_no_success
         every_request_of_the_table_can_be_sent
+        a_down_may_last
     }
 }

@@ -147,3 +147,23 @@ pub fn every_request_of_the_table_can_be_sent(suite: Suite) {
     let unknown = act(&supervised, &["send", "stay"]);
     assert!(unknown.code == 100 && unknown.err.contains("stay-down"), "{unknown:?}");
 }
+
+/// A lasting down and up: the file `down`, made and removed once it is so.
+pub fn a_down_may_last(suite: Suite) {
+    let supervised = Supervised::start(suite, "exec sleep 1000");
+    until_state(&supervised, "up");
+    let file = supervised.dir().join("down");
+    for (verb, normally) in [("down", "down"), ("up", "up")] {
+        let said = act(&supervised, &[verb, "--persist"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.err.contains(&format!("normally {normally} from now on")), "{said:?}");
+        until(&supervised, |row| row["normally"] == normally);
+        assert_eq!(file.exists(), verb == "down");
+        let again = act(&supervised, &[verb, "--persist"]);
+        assert_eq!((again.code, again.err.as_str()), (0, ""), "{again:?}");
+        until_state(&supervised, normally);
+    }
+    for args in [&["once", "--persist"][..], &["down", "--persist", "--no-wait"]] {
+        assert_eq!(act(&supervised, args).code, 100);
+    }
+}
