@@ -28,8 +28,8 @@
 //!
 //! | feature    | adds                                                         |
 //! |------------|--------------------------------------------------------------|
-//! | `tokio`    | `svclient::tokio::WatchStream`: a watch as a `Stream`        |
-//! | `async-io` | `svclient::async_io::WatchStream`: the same, for smol        |
+//! | `tokio`    | `svclient::tokio`: a watch as a `Stream`, `pursue` as a future |
+//! | `async-io` | `svclient::async_io`: the same, for smol                     |
 //! | `serde`    | `Serialize` for [`Status`] and [`Outcome`]: the JSON of svctl |
 //!
 //! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
@@ -104,7 +104,7 @@ pub use suite::Suite;
 pub use supervised::{Group, Subscription, Supervised};
 pub use svtrust::Distrust;
 pub use versions::{FoundVersion, Versions};
-pub use watch::{News, WatchEvent, WatchKey, WatchSet};
+pub use watch::{News, Stopper, WatchEvent, WatchKey, WatchSet};
 
 pub use svproto::{
     Cause, Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State,

@@ -10,20 +10,20 @@ mod wait;
 mod world;
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, VecDeque},
+    future::{Future, poll_fn},
+    pin::pin,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
+use self::wait::Wait;
+pub(crate) use self::world::{Added, Heard, World};
 pub(crate) use self::{aside::pursue_aside, wait::Prober};
 pub use self::{
     outcome::{Outcome, OutcomeKind},
     request::Request,
-};
-use self::{
-    wait::Wait,
-    world::{Heard, World},
 };
 use crate::{Bulk, Error, Supervised, WatchKey, supervised::ask_together};
 
@@ -100,24 +100,37 @@ pub(crate) enum Enough {
     One,
 }
 
-/// Gets the result of each service, once it is done; one that never had its turn has none.
-pub(crate) type Tell<'a> = &'a mut dyn FnMut(usize, Result<Outcome, Error>);
-
 /// After the deadline, until what is told of it must have come.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// The same in any world.
+/// The same in a world whose news are waited for by this thread.
 pub(crate) fn pursue_in<B: Supervised>(
     world: &mut impl World<B>,
     services: &[B],
     terms: &Terms<'_>,
-    tell: Tell<'_>,
+    tell: &mut impl FnMut(usize, Result<Outcome, Error>),
+) -> Result<(), Error> {
+    let mut all = pin!(pursue_within(world, services, terms, tell));
+    match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("such a world is always ready"),
+    }
+}
+
+/// The same in any world. `tell` gets the result of each service, once it is done; one that never had its turn
+/// has none.
+pub(crate) async fn pursue_within<B: Supervised>(
+    world: &mut impl World<B>,
+    services: &[B],
+    terms: &Terms<'_>,
+    tell: &mut impl FnMut(usize, Result<Outcome, Error>),
 ) -> Result<(), Error> {
     let Terms { request, prober, limit, enough, deadline, turns } = *terms;
-    let reached = Cell::new(false);
+    let mut reached = false;
     let mut tell = |at: usize, result: Result<Outcome, Error>| {
-        reached.set(reached.get() | result.as_ref().is_ok_and(Outcome::is_reached));
+        reached |= result.as_ref().is_ok_and(Outcome::is_reached);
         tell(at, result);
+        reached
     };
     let mut queue: VecDeque<(usize, &B)> = services.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
@@ -174,8 +187,8 @@ pub(crate) fn pursue_in<B: Supervised>(
             }
         }
         turns.is_nobodys();
-        take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
-        if enough == Enough::One && reached.get() {
+        let reached = take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
+        if enough == Enough::One && reached {
             break;
         }
         // Who tells of the deadline does so a moment after it.
@@ -187,16 +200,11 @@ pub(crate) fn pursue_in<B: Supervised>(
             }
             continue;
         };
-        let heard = world.next_before(until)?;
+        let heard = poll_fn(|cx| world.poll_next_before(cx, until)).await?;
         let key = heard.as_ref().map(Heard::key);
         let place = key.and_then(|key| keys.get(&key)).and_then(|at| under_way.get_mut(at));
-        match (heard, place) {
-            (Some(Heard::Seen { failed, observation, .. }), Some((_, wait))) => {
-                wait.hear(failed);
-                wait.take(world, observation);
-            }
-            (Some(Heard::Rang(_)), Some((service, wait))) => wait.settle(world, *service, request),
-            _ => (),
+        if let (Some(heard), Some((service, wait))) = (heard, place) {
+            take(world, heard, *service, wait, request);
         }
         let now = world.now();
         if now >= deadline {
@@ -211,7 +219,10 @@ pub(crate) fn pursue_in<B: Supervised>(
             }
         }
         turns.is_nobodys();
-        take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
+        let reached = take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
+        if enough == Enough::One && reached {
+            break;
+        }
     }
     for (at, (_, wait)) in under_way {
         tell(at, wait.finish(world.now()));
@@ -228,14 +239,33 @@ pub(crate) fn at_the_latest(deadline: Instant) -> Instant {
     deadline.checked_add(GRACE).unwrap_or(deadline)
 }
 
-/// Files the results of those that are done and ends their watch.
+/// Takes news of a service.
+fn take<B: Supervised>(
+    world: &mut impl World<B>,
+    heard: Heard,
+    service: &B,
+    wait: &mut Wait,
+    request: &Request,
+) {
+    match heard {
+        Heard::Seen { failed, observation, .. } => {
+            wait.hear(failed);
+            wait.take(world, observation);
+        }
+        Heard::Rang(_) => wait.settle(world, service, request),
+    }
+}
+
+/// Files the results of those that are done and ends their watch. Whether one of them, or one before, has
+/// reached its goal.
 fn take_done<B>(
     world: &mut impl World<B>,
     under_way: &mut BTreeMap<usize, (&B, Wait)>,
     keys: &mut BTreeMap<WatchKey, usize>,
     queued: usize,
-    tell: Tell<'_>,
-) {
+    tell: &mut impl FnMut(usize, Result<Outcome, Error>) -> bool,
+) -> bool {
+    let mut reached = false;
     let done: Vec<usize> =
         under_way.iter().filter(|(_, (_, wait))| wait.is_done()).map(|(&at, _)| at).collect();
     for at in done {
@@ -251,8 +281,9 @@ fn take_done<B>(
                 world.remove(key);
             }
         }
-        tell(at, wait.finish(world.now()));
+        reached |= tell(at, wait.finish(world.now()));
     }
+    reached
 }
 
 /// When something is due even if nothing is heard; `None` once no service waits.

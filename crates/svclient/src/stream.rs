@@ -1,4 +1,4 @@
-//! A watch as a `Stream`: one poll function, and a thin driver for each runtime.
+//! A watch as a `Stream` and `pursue` as a future: one poll function each, and a thin driver for each runtime.
 //!
 //! The machine is [`WatchSet`] itself, so both streams give what the blocking iterator gives. Between
 //! two polls nothing is held that a drop could lose: dropping a stream ends the watch, and
@@ -6,11 +6,16 @@
 
 use std::{
     io,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Instant,
 };
 
-use crate::{Error, WatchEvent, WatchSet};
+use svproto::UnixTime;
+
+use crate::{
+    Error, Outcome, Request, Supervised, WatchEvent, WatchKey, WatchSet,
+    pursue::{Added, Enough, Heard, Prober, Terms, Turns, World, pursue_within},
+};
 
 /// What a runtime has to offer: to be woken by a descriptor, and at a time.
 trait Driver {
@@ -30,6 +35,9 @@ fn poll_next(
         if let Some(event) = watch.next_now().transpose() {
             return Poll::Ready(Some(event));
         }
+        if watch.is_stopped() {
+            return Poll::Ready(None);
+        }
         if let Some(due) = watch.due() {
             if driver.poll_until(cx, due).is_ready() {
                 continue;
@@ -40,6 +48,130 @@ fn poll_next(
             return Poll::Ready(Some(Err(error)));
         }
     }
+}
+
+/// [`WatchSet`] as the world of a wait whose thread has other things to do.
+struct Waiting<D> {
+    watch: WatchSet,
+    driver: D,
+}
+
+impl<D: Driver, B: Supervised + Clone + 'static> World<B> for Waiting<D> {
+    fn add(&mut self, service: &B) -> Result<Added, Error> {
+        World::add(&mut self.watch, service)
+    }
+
+    fn listen(&mut self, key: WatchKey) -> bool {
+        World::<B>::listen(&mut self.watch, key)
+    }
+
+    fn remove(&mut self, key: WatchKey) {
+        self.watch.remove(key);
+    }
+
+    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.watch.bell()
+    }
+
+    fn mute(&mut self, key: WatchKey) {
+        self.watch.mute(key);
+    }
+
+    fn poll_next_before(
+        &mut self,
+        cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Poll<Result<Option<Heard>, Error>> {
+        loop {
+            if let Some(event) = self.watch.next_now().transpose() {
+                return Poll::Ready(event.map(|event| Some(event.into())));
+            }
+            if let Some(key) = self.watch.rung.pop_front() {
+                return Poll::Ready(Ok(Some(Heard::Rang(key))));
+            }
+            if until <= Instant::now() {
+                return Poll::Ready(Ok(None));
+            }
+            let due = self.watch.due().map_or(until, |due| due.min(until));
+            if self.driver.poll_until(cx, due).is_ready() {
+                continue;
+            }
+            if let Err(source) = ready!(self.driver.poll_readable(cx)) {
+                let error = Error::system("wait for changes of services", source);
+                return Poll::Ready(Err(error));
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall_clock(&self) -> UnixTime {
+        UnixTime::now()
+    }
+}
+
+async fn pursue_all<B: Supervised + Clone + 'static>(
+    watch: WatchSet,
+    driver: impl Driver,
+    services: &[B],
+    request: &Request,
+    deadline: Instant,
+) -> Result<Vec<Result<Outcome, Error>>, Error> {
+    let prober = &Prober::none();
+    let (limit, enough, turns) = (usize::MAX, Enough::All, &Turns::of(services.len()));
+    let terms = Terms { request, prober, limit, enough, deadline, turns };
+    let mut results: Vec<_> = services.iter().map(|_| None).collect();
+    let mut world = Waiting { watch, driver };
+    pursue_within(&mut world, services, &terms, &mut |at, result| {
+        if let Some(place) = results.get_mut(at) {
+            *place = Some(result);
+        }
+    })
+    .await?;
+    let not_asked = |result: Option<_>| result.unwrap_or_else(|| Ok(Outcome::not_asked()));
+    Ok(results.into_iter().map(not_asked).collect())
+}
+
+macro_rules! pursue_futures {
+    ($($example:literal)*) => {
+        /// As [`crate::Request::pursue`], as a future. Dropping it ends the wait and takes no request back.
+        ///
+        /// No thread is made for it. What is asked of files happens in the task: a directory that hangs in the system
+        /// holds its thread.
+        ///
+        $(#[doc = $example])*
+        ///
+        /// # Errors
+        ///
+        /// As [`crate::Request::pursue`].
+        pub async fn pursue<B: Supervised + Clone + 'static>(
+            service: &B,
+            request: &Request,
+            deadline: Instant,
+        ) -> Result<Outcome, Error> {
+            let services = std::slice::from_ref(service);
+            let outcomes = pursue_all(services, request, deadline).await?;
+            outcomes.into_iter().next().unwrap_or_else(|| Ok(Outcome::not_asked()))
+        }
+
+        /// As [`crate::pursue`], as a future: one watch, and no thread, for all services.
+        ///
+        /// # Errors
+        ///
+        /// As [`crate::pursue`].
+        pub async fn pursue_all<B: Supervised + Clone + 'static>(
+            services: &[B],
+            request: &Request,
+            deadline: Instant,
+        ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+            let no_descriptor = |source| Error::system("wait for changes of services", source);
+            let stream = WatchStream::new(WatchSet::new()?).map_err(no_descriptor)?;
+            let WatchStream { watch, driver } = stream;
+            super::pursue_all(watch, driver, services, request, deadline).await
+        }
+    };
 }
 
 macro_rules! watch_stream {
@@ -81,7 +213,7 @@ macro_rules! watch_stream {
 }
 
 #[cfg(feature = "tokio")]
-/// Watching under tokio.
+/// Watching, and waiting for requests, under tokio.
 pub mod tokio {
     use std::{
         future::Future,
@@ -97,9 +229,23 @@ pub mod tokio {
         time::{Sleep, sleep_until},
     };
 
-    use crate::{Error, WatchEvent, WatchSet};
+    use crate::{Error, Outcome, Request, Supervised, WatchEvent, WatchSet};
 
     watch_stream!(Driver);
+    pursue_futures! {
+        "```"
+        "use std::time::{Duration, Instant};"
+        "use svclient::{Request, scripted::Scripted, tokio::pursue};"
+        ""
+        "# #[tokio::main(flavor = \"current_thread\")]"
+        "# async fn main() -> Result<(), svclient::Error> {"
+        "let web = Scripted::new(\"web\");"
+        "let deadline = Instant::now() + Duration::from_secs(10);"
+        "assert!(pursue(&web, &Request::up(), deadline).await?.is_reached());"
+        "# Ok(())"
+        "# }"
+        "```"
+    }
 
     impl WatchStream {
         /// Drives a watch.
@@ -148,7 +294,7 @@ pub mod tokio {
 }
 
 #[cfg(feature = "async-io")]
-/// Watching under async-io, and so under smol.
+/// Watching, and waiting for requests, under async-io, and so under smol.
 pub mod async_io {
     use std::{
         future::Future,
@@ -161,9 +307,21 @@ pub mod async_io {
 
     use async_io::{Async, Timer};
 
-    use crate::{Error, WatchEvent, WatchSet};
+    use crate::{Error, Outcome, Request, Supervised, WatchEvent, WatchSet};
 
     watch_stream!(Driver);
+    pursue_futures! {
+        "```"
+        "use std::time::{Duration, Instant};"
+        "use svclient::{Request, async_io::pursue, scripted::Scripted};"
+        ""
+        "let web = Scripted::new(\"web\");"
+        "let deadline = Instant::now() + Duration::from_secs(10);"
+        "let outcome = async_io::block_on(pursue(&web, &Request::up(), deadline))?;"
+        "assert!(outcome.is_reached());"
+        "# Ok::<(), svclient::Error>(())"
+        "```"
+    }
 
     impl WatchStream {
         /// Drives a watch.

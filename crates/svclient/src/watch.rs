@@ -10,6 +10,7 @@ mod follow;
 mod many;
 mod member;
 mod recheck;
+mod stopper;
 mod subject;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
     fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
     task::Waker,
     time::{Duration, Instant},
 };
@@ -27,6 +29,7 @@ use nix::{
 };
 use svproto::{files, s6::event::S6Event};
 
+pub use self::stopper::Stopper;
 use self::{
     bells::Bells,
     follow::Follow,
@@ -155,6 +158,7 @@ pub struct WatchSet {
     next_key: u64,
     given_out: u64,
     looked: Instant,
+    stopper: Option<Stopper>,
 }
 
 /// An event without its number, which it gets when it is given out.
@@ -215,6 +219,7 @@ impl WatchSet {
             next_key: 0,
             given_out: 0,
             looked: Instant::now(),
+            stopper: None,
         })
     }
 
@@ -303,6 +308,36 @@ impl WatchSet {
         }
     }
 
+    /// What ends this watch from another thread: blocking calls return then, and iterators and streams end.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use svclient::WatchSet;
+    ///
+    /// let mut watch = WatchSet::new()?;
+    /// let stopper = watch.stopper()?;
+    /// let reader = thread::spawn(move || watch.by_ref().count());
+    /// stopper.stop();
+    /// assert_eq!(reader.join().unwrap(), 0);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if the system has no descriptor left.
+    pub fn stopper(&mut self) -> Result<Stopper, Error> {
+        if let Some(stopper) = &self.stopper {
+            return Ok(stopper.clone());
+        }
+        let (_, waker) = self.bell()?;
+        let stopper = Stopper { is_stopped: Arc::default(), waker };
+        Ok(self.stopper.insert(stopper).clone())
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopper.as_ref().is_some_and(|it| it.is_stopped.load(Ordering::Acquire))
+    }
+
     /// Ends the watch of one service; events already queued for it are dropped.
     ///
     /// ```
@@ -354,7 +389,7 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
-        while self.queue.is_empty() && self.rung.is_empty() {
+        while self.queue.is_empty() && self.rung.is_empty() && !self.is_stopped() {
             let now = Instant::now();
             let due = self.due().into_iter().chain(deadline).min();
             let timeout = due.map_or(PollTimeout::NONE, |due| {
@@ -391,6 +426,9 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
+        if self.is_stopped() {
+            return Ok(None);
+        }
         // What waits in the queue goes first. Now and then all the same, so that the kernel's own does
         // not run over meanwhile.
         if self.queue.is_empty() || (self.given_out + 1) % LISTEN_EVERY == 0 {

@@ -53,8 +53,8 @@
 //! | `build`    | `build`: one definition for every supervisor, and systemd                        |
 //! | `systemd`  | `systemd`: units, by way of D-Bus, and [`open`] knows their names; needs Rust 1.89 |
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
-//! | `tokio`    | `tokio`: a watch as a `Stream`; connections of `systemd` run on tokio            |
-//! | `async-io` | `async_io`: a watch as a `Stream`, driven by async-io (smol)                     |
+//! | `tokio`    | `tokio`: a watch as a `Stream`, `pursue` as a future; connections of `systemd` run on tokio |
+//! | `async-io` | `async_io`: the same, driven by async-io (smol)                                  |
 //! | `serde`    | `Serialize` for [`Status`] and [`Outcome`], the JSON of `svctl`; both ways for [`proto`] |
 //!
 //! A program for each task stands in `examples/`, and in `docs/guide.md`, which shows how they fit

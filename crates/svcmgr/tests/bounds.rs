@@ -6,8 +6,9 @@ use std::{fmt::Debug, panic::UnwindSafe};
 use svcmgr::{
     Bulk, Cause, Death, Disabled, Enabled, Error, Facts, FoundVersion, Goal, Intent, Liveness,
     LogDir, LogItem, LogLine, Logs, Name, Oddities, Order, OrderError, OrderStep, Outcome, Pending,
-    Reading, Request, ScanDir, Service, Settled, State, Status, Subscription, Suite, Survey, Told,
-    UnixTime, UnknownWord, Versions, WatchEvent, WatchKey, WatchSet,
+    Reading, Request, ScanDir, Service, Settled, State, Status, Stopper, Subscription, Suite,
+    Survey, Told, UnixTime, UnknownWord, Versions, WatchEvent, WatchKey, WatchSet,
+    scripted::Scripted,
 };
 
 fn free<T: Send + Sync + Unpin + Debug + 'static>() {}
@@ -49,6 +50,8 @@ fn what_programs_hold_goes_to_any_thread() {
     free::<WatchKey>();
     free::<WatchEvent>();
     free::<WatchSet>();
+    free::<Stopper>();
+    free::<Scripted>();
     free::<Logs>();
     free::<Subscription>();
     movable::<Pending>();

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Outcome, Prober, Tell, Terms, Turns, pursue_in};
+use super::{Outcome, Prober, Terms, Turns, pursue_in};
 use crate::{
     Error, Status, Supervised, WatchSet,
     aside::{Aside, Heard, NotBegun},
@@ -28,7 +28,7 @@ enum Said {
 pub(crate) fn pursue_aside<B: Supervised + Clone + 'static>(
     services: &[B],
     terms: &Terms<'_>,
-    tell: Tell<'_>,
+    tell: &mut impl FnMut(usize, Result<Outcome, Error>),
 ) -> Result<(), Error> {
     let &Terms { request, prober, limit, enough, deadline, .. } = terms;
     let begun = Instant::now();

@@ -137,7 +137,7 @@ impl Supervised for Scripted {
         role.turns.push((clock + after, Turn::Speaks));
         role.turns.sort_by_key(|(at, _)| *at);
         role.word = Some(Arc::clone(&word));
-        Ok(Pending::telling(std::future::poll_fn(move |cx| {
+        Ok(Pending::telling(poll_fn(move |cx| {
             let mut word = word.lock().unwrap();
             word.waker = Some(cx.waker().clone());
             let told = if word.is_due { word.told.take() } else { None };
@@ -199,14 +199,32 @@ impl World<Scripted> for Theatre {
 
     fn mute(&mut self, _key: WatchKey) {}
 
-    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
+    fn poll_next_before(
+        &mut self,
+        _cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Poll<Result<Option<Heard>, Error>> {
+        Poll::Ready(Ok(self.next_before(until)))
+    }
+
+    fn now(&self) -> Instant {
+        self.start + Duration::from_millis(self.script.lock().unwrap().clock)
+    }
+
+    fn wall_clock(&self) -> UnixTime {
+        at_ms(self.script.lock().unwrap().clock)
+    }
+}
+
+impl Theatre {
+    fn next_before(&mut self, until: Instant) -> Option<Heard> {
         let mut script = self.script.lock().unwrap();
         let until = u64::try_from((until - self.start).as_millis()).unwrap();
         let next = script.services.iter().enumerate();
         let next = next.filter_map(|(at, role)| Some((role.turns.first()?.0, at))).min();
         let Some((time, at)) = next.filter(|(time, _)| *time <= until) else {
             script.clock = script.clock.max(until);
-            return Ok(None);
+            return None;
         };
         script.clock = script.clock.max(time);
         let role = &mut script.services[at];
@@ -220,7 +238,7 @@ impl World<Scripted> for Theatre {
                     word.waker.take().unwrap().wake();
                 }
                 drop(script);
-                return Ok(self.rung.lock().unwrap().pop().map(Heard::Rang));
+                return self.rung.lock().unwrap().pop().map(Heard::Rang);
             }
             Turn::Is(observation) => role.now = Ok(observation),
             Turn::Letter(letter) => failed = Some(letter),
@@ -228,15 +246,7 @@ impl World<Scripted> for Theatre {
         }
         let observation = role.now.map_err(|_| Error::NotFound { path: "gone".into() });
         let key = self.keys.iter().position(|watched| *watched == Some(at)).map(WatchKey::nth);
-        Ok(key.map(|key| Heard::Seen { key, failed, observation }))
-    }
-
-    fn now(&self) -> Instant {
-        self.start + Duration::from_millis(self.script.lock().unwrap().clock)
-    }
-
-    fn wall_clock(&self) -> UnixTime {
-        at_ms(self.script.lock().unwrap().clock)
+        key.map(|key| Heard::Seen { key, failed, observation })
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a wait needs of the world: the time, and news. A script plays it in the tests.
 
-use std::{task::Waker, time::Instant};
+use std::{
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
 
 use svproto::{Dialect, UnixTime, s6::event::S6Event};
 
-use crate::{Error, News, Service, Status, Supervised, WatchKey, WatchSet};
+use crate::{Error, News, Service, Status, Supervised, WatchEvent, WatchKey, WatchSet};
 
 /// The world.
 pub(crate) trait World<B> {
@@ -22,8 +25,13 @@ pub(crate) trait World<B> {
     fn bell(&mut self) -> Result<(WatchKey, Waker), Error>;
     /// Takes a bell down.
     fn mute(&mut self, key: WatchKey);
-    /// The next news; `None` if nothing was heard until then.
-    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error>;
+    /// The next news; `None` if nothing was heard until then. A world of a thread of its own waits here and
+    /// is always ready; one in an executor has the task woken.
+    fn poll_next_before(
+        &mut self,
+        cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Poll<Result<Option<Heard>, Error>>;
 
     /// The time that only goes forward.
     fn now(&self) -> Instant;
@@ -52,6 +60,16 @@ pub(crate) enum Heard {
     },
     /// A bell was called.
     Rang(WatchKey),
+}
+
+impl From<WatchEvent> for Heard {
+    fn from(event: WatchEvent) -> Self {
+        let failed = match event.news {
+            News::Heard(letter) => Some(letter),
+            _ => None,
+        };
+        Self::Seen { key: event.key, failed, observation: event.observation }
+    }
 }
 
 impl Heard {
@@ -88,17 +106,19 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
         Self::mute(self, key);
     }
 
-    fn next_before(&mut self, until: Instant) -> Result<Option<Heard>, Error> {
-        let event = if self.rung.is_empty() { Self::next_before(self, Some(until))? } else { None };
-        if let Some(event) = event {
-            let failed = match event.news {
-                News::Heard(letter) => Some(letter),
-                _ => None,
-            };
-            let (key, observation) = (event.key, event.observation);
-            return Ok(Some(Heard::Seen { key, failed, observation }));
+    fn poll_next_before(
+        &mut self,
+        _cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Poll<Result<Option<Heard>, Error>> {
+        if self.rung.is_empty() {
+            match self.next_before(Some(until)) {
+                Ok(Some(event)) => return Poll::Ready(Ok(Some(event.into()))),
+                Ok(None) => (),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
-        Ok(self.rung.pop_front().map(Heard::Rang))
+        Poll::Ready(Ok(self.rung.pop_front().map(Heard::Rang)))
     }
 
     fn now(&self) -> Instant {
