@@ -6,16 +6,26 @@ use crate::{
     command,
     failure::Failure,
     suite::{self, Requirement, Suite},
+    test::has_nextest,
 };
 
 /// The task: says so when nothing is missing, and then does nothing.
 pub(crate) fn run() -> Result<(), Failure> {
-    if suite::missing(&Suite::ALL).is_empty() {
+    let done = if suite::missing(&Suite::ALL).is_empty() {
         println!("setup: every supervisor is on PATH; nothing to install");
-        return Ok(());
+        Ok(())
+    } else {
+        ensure(&Suite::ALL)
+    };
+    if !has_nextest() {
+        println!("setup: {NEXTEST}");
     }
-    ensure(&Suite::ALL)
+    done
 }
+
+/// It is no package of Debian, and takes minutes to build: that is left to whoever wants it.
+pub(crate) const NEXTEST: &str = "cargo-nextest is not installed, and not needed; with it tests take less time\n  \
+                                  run: cargo install --locked cargo-nextest";
 
 /// Installs what these suites lack.
 ///

@@ -96,9 +96,7 @@ fn all(how: How) -> Result<(), Failure> {
     let tests: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
     } else {
-        println!(
-            "xtask: without cargo-nextest; `cargo install --locked cargo-nextest` makes it quicker"
-        );
+        println!("xtask: {}", setup::NEXTEST);
         // Naming the kinds of targets leaves out the doctests, which follow.
         let kinds = ["--lib", "--bins", "--tests", "--examples"];
         &[&["test", "--workspace", "--all-features", "--no-fail-fast"][..], &kinds].concat()

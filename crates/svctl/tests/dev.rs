@@ -84,7 +84,8 @@ impl Stage {
     }
 }
 
-/// Both streams of a running program, merged in the order in which they are read.
+/// Both streams of a running program, merged in the order in which they are read. What still runs at the
+/// end is killed; then its keeper ends its services.
 struct Running {
     child: Child,
     lines: std::sync::mpsc::Receiver<String>,
@@ -137,6 +138,14 @@ impl Running {
     fn end(mut self) -> (Option<i32>, Vec<String>) {
         let code = self.child.wait().unwrap().code();
         (code, self.lines.iter().collect())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that was waited for is gone already.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 

@@ -71,6 +71,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
     let mut next_check = Instant::now() + CHECK;
     let mut more = false;
+    let mut looks = Vec::new();
     loop {
         let soon = if more { Instant::now() } else { view.due().min(next_check) };
         // Who has no room for lines now may have some then; nothing tells.
@@ -102,6 +103,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
         more = Instant::now() >= turn;
         for said in all_said {
             match said {
+                Said::Look(answer) => looks.push(answer),
                 Said::Ready { took } => view.ready(took, output),
                 Said::Failed { name, why, exit } => {
                     worst = worst.max(exit);
@@ -117,6 +119,12 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                     }
                     return Ok(finish(&mut stage, worst, output));
                 }
+            }
+        }
+        if !more {
+            for answer in looks.drain(..) {
+                // Who asked may have waited for long enough.
+                let _late = answer.send(());
             }
         }
         more |= show(&scribe, &stage, &mut view, TURN, output);

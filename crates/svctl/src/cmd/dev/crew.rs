@@ -28,6 +28,8 @@ pub(super) enum Said {
     Failed { name: String, why: String, exit: Exit },
     /// Everything is down.
     Stopped,
+    /// What has happened is to be told before anything else is done; then this is answered.
+    Look(mpsc::Sender<()>),
 }
 
 /// The threads that work, and how they are heard.
@@ -51,6 +53,9 @@ struct Job {
 /// A level that takes longer than this to get ready holds the next ones up no more.
 const READY: Duration = Duration::from_secs(60);
 
+/// So long the crew waits for the view to tell what has happened: order is not worth more.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a service may take that got SIGKILL.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
@@ -72,6 +77,7 @@ impl Crew {
                 }
                 let quiet = Teller { mute: Some(Arc::clone(&ending)), ..teller };
                 well &= start(&scan, &level, &quiet);
+                quiet.look();
                 teller = Teller { mute: None, ..quiet };
             }
             if well {
@@ -98,6 +104,7 @@ impl Crew {
             }
             for level in levels {
                 stop(&level, &teller);
+                teller.look();
             }
             teller.tell(Said::Stopped);
         })
@@ -135,6 +142,15 @@ impl Teller {
         }
         // Nobody listens any more once the view has ended.
         let _heard = self.say.send(said).is_ok() && (&self.rope).write(&[1]).is_ok();
+    }
+
+    /// Has the view tell how this level came out, before the next one is begun: it reads the records by
+    /// itself, and would find both done and show them in the order of their names.
+    fn look(&self) {
+        let (answer, answered) = mpsc::channel();
+        if self.say.send(Said::Look(answer)).is_ok() && (&self.rope).write(&[1]).is_ok() {
+            let _late = answered.recv_timeout(LOOK);
+        }
     }
 
     fn failed(&self, name: &str, why: impl Into<String>, exit: Exit) {

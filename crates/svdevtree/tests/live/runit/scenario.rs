@@ -283,6 +283,8 @@ impl Side {
             if Instant::now() > deadline {
                 return Err(format!("{:?} does not settle: {last:#?}", self.who));
             }
+            // A signal that comes just before a shell waits for a line is heard after the next one only.
+            let _waits = self.dir.send_to("hold", "\n");
             thread::sleep(Duration::from_millis(25));
         }
     }
