@@ -102,6 +102,7 @@ struct Told {
     words: String,
     exit: Exit,
     error: Option<Error>,
+    hint: Option<String>,
 }
 
 impl Told {
@@ -116,7 +117,14 @@ impl Told {
 
     fn failed(view: View<'_>, error: Error) -> Self {
         let (became, exit) = (Became::failed(&error), Exit::from(&error));
-        Self { view: view.into_owned(), became, words: String::new(), exit, error: Some(error) }
+        Self {
+            view: view.into_owned(),
+            became,
+            words: String::new(),
+            exit,
+            error: Some(error),
+            hint: None,
+        }
     }
 
     fn json(&self) -> json::Result<'_> {
@@ -128,10 +136,18 @@ impl Told {
         match &self.error {
             Some(error) => output.error(error),
             None if self.became.outcome.is_complaint() => {
-                output.message(&format!("{name}: {}", self.words));
+                let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
+                output.message(&format!("{name}: {}{}", self.words, hint.unwrap_or_default()));
             }
             None if output.quiet => (),
             None => output.line(&format!("{name}: {}", self.words)),
+        }
+        let seen = self.view.status.as_ref();
+        if seen.is_some_and(|seen| seen.odd().is_definition_newer == Some(true)) {
+            output.message(&format!(
+                "{name}: its files are newer than what systemd has loaded\n  hint: \
+                 `svctl daemon-reload` reads them; what runs is as before until it is restarted"
+            ));
         }
     }
 }
@@ -173,7 +189,7 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
             Some(seen) => {
                 let view = View::new(service, seen).into_owned();
                 let (words, exit) = (words.to_owned(), Exit::Deadline);
-                Told { view, became, words, exit, error: None }
+                Told { view, became, words, exit, error: None, hint: None }
             }
             None => unwaited(service, became, words, Exit::Deadline),
         };
@@ -212,7 +228,21 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
             (say::overdue(&view, goal, word.map(|it| (it, read)), asked_ago()), Exit::Deadline)
         }
     };
-    Told { view, became, words, exit, error: None }
+    let hint = outcome.why().and_then(|cause| hint(cause, view.shown()));
+    Told { view, became, words, exit, error: None, hint }
+}
+
+/// What to do about a cause, where that is certain.
+fn hint(cause: Cause, name: &str) -> Option<String> {
+    Some(match cause {
+        Cause::StartLimit => format!("`svctl reset-failed {name}` lets it be started again"),
+        Cause::Masked => format!("`svctl unmask {name}` lets it be started"),
+        Cause::BadDefinition => {
+            format!("`systemd-analyze verify {name}` says what is wrong with it")
+        }
+        Cause::Frozen => format!("`systemctl thaw {name}` lets it go on"),
+        _ => return None,
+    })
 }
 
 /// Whether the supervisor is known to have read the request.
@@ -232,7 +262,7 @@ fn unwaited(service: &dyn Supervised, became: Became, words: &str, exit: Exit) -
     match service.status() {
         Ok(seen) => {
             let view = View::new(service, &seen).into_owned();
-            Told { view, became, words: words.to_owned(), exit, error: None }
+            Told { view, became, words: words.to_owned(), exit, error: None, hint: None }
         }
         Err(error) => {
             let path = service.directory().map(Service::dir);

@@ -199,6 +199,9 @@ fn what_is_odd_about_a_unit_is_said() {
     assert!(many.code == 1 && many.err.contains("ended "), "{many:?}");
     fs::write(unit.path(), format!("[Service]\n{SLEEP}\n")).unwrap();
     assert!(kinds().contains(&"definition-newer".to_owned()));
+    let before = unit.svctl(&["restart", "--timeout", "300ms"]);
+    assert!(before.err.contains("newer than what systemd has loaded"), "{before:?}");
+    assert!(before.err.contains("`svctl daemon-reload`"), "{before:?}");
     Unit::reload();
     unit.svctl(&["down"]);
     unit.svctl(&["up"]);
@@ -207,6 +210,8 @@ fn what_is_odd_about_a_unit_is_said() {
     assert_eq!(unit.svctl(&["mask"]).code, 0);
     assert_eq!(kinds(), ["masked"]);
     unit.svctl(&["down"]);
+    let refused = unit.svctl(&["up"]);
+    assert!(refused.err.contains(&format!("`svctl unmask {}`", unit.0)), "{refused:?}");
     let masked = unit.svctl(&["status"]);
     assert!(masked.code == 0 && masked.out.contains("is masked"), "{masked:?}");
     assert_eq!(unit.svctl(&["unmask"]).code, 0);

@@ -2,7 +2,7 @@
 //! ended, what the limits are. All questions about all units are on the wire before the first answer.
 
 use super::{
-    judge::{Facts, Judged, judge, questions},
+    judge::{Facts, Judged, judge, questions, starts},
     ledger::{Member, Stage},
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Ended {
     /// one that ends at once is not up.
     pub(super) fn may_loop(&self, action: Action) -> bool {
         let unit = &self.known;
-        super::judge::starts(action)
+        starts(action)
             && self.result == JobResult::Done
             && (unit.text("ActiveState"), unit.text("SubState")) == ("active", "running")
             && matches!(unit.text("Type"), "simple" | "exec" | "idle")
@@ -82,16 +82,20 @@ impl Ended {
     }
 }
 
-/// Asks for what the verdicts need.
+/// Asks for what the verdicts need; and of a few units whether their files are newer than what the
+/// manager has loaded, for which it looks at each file.
 pub(super) async fn complete(
     bus: &Bus,
     pump: &Pump,
     action: Action,
     ended: &mut [Ended],
+    is_few: bool,
 ) -> Result<(), Error> {
+    let asks_files = is_few && (starts(action) || action == Action::Reload);
     let mut asked: Vec<Vec<(String, &str)>> = Vec::with_capacity(ended.len());
     for it in ended.iter() {
-        let (unit, own) = questions(&it.facts(action));
+        let (mut unit, own) = questions(&it.facts(action));
+        unit.extend(asks_files.then_some("NeedDaemonReload"));
         let own_interface = proxy::interface(&it.id);
         let unit = unit.into_iter().map(|name| (UNIT.to_owned(), name));
         asked.push(unit.chain(own.into_iter().map(|name| (own_interface.clone(), name))).collect());

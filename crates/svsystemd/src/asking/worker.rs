@@ -36,6 +36,8 @@ use crate::{
 pub(crate) const PER_CONNECTION: usize = 128;
 /// Requests in a row, until the first of them is answered.
 const HANDFUL: usize = 64;
+/// Of so many units at most it is asked whether their files are newer than what was loaded.
+const FEW: usize = 64;
 /// So long a process is looked on that came up, says nothing of itself, and would be started again: if
 /// it ends by then it is not up.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -311,7 +313,8 @@ impl Work {
     }
 
     async fn complete(&self, way: &Way, ended: &mut [Ended]) -> Result<(), Error> {
-        reason::complete(&self.bus, &way.mouth, self.action, ended).await?;
+        let is_few = self.units.len() <= FEW;
+        reason::complete(&self.bus, &way.mouth, self.action, ended, is_few).await?;
         for it in ended.iter_mut() {
             let of_other = |unit: &str| self.board.with(|it| it.end_of_other(unit).cloned());
             reason::dependency(&self.bus, &way.mouth, it, of_other).await?;
@@ -345,6 +348,12 @@ impl Work {
             let is_up = state.is_some_and(|state| state == "active");
             if !is_up {
                 let again = self.board.with(|ledger| Ended::of(it.at, ledger.member(it.at)?));
+                let again = again.map(|mut again| {
+                    // No signal says it.
+                    let newer = it.known.get("NeedDaemonReload").cloned();
+                    again.known.0.extend(newer.map(|it| ("NeedDaemonReload".to_owned(), it)));
+                    again
+                });
                 self.tell(again.unwrap_or(it));
             } else if due <= now {
                 self.tell(it);

@@ -74,7 +74,12 @@ const CASES: [Case; 12] = [
     Case {
         unit: "StartLimitBurst=1\nStartLimitIntervalSec=1000",
         before: fail_once,
-        ..start("start-limit", "Type=exec\nExecStart=/nonexistent", 1, "started too often")
+        ..start(
+            "start-limit",
+            "Type=exec\nExecStart=/nonexistent",
+            1,
+            "`svctl reset-failed svo-start-limit.service`",
+        )
     },
     start("one-shot", "Type=oneshot\nExecStart=/bin/true", 0, "ran and ended with 0"),
     start(
