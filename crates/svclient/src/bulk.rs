@@ -138,7 +138,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// # Errors
     ///
     /// [`Error::Io`] if the notification mechanism fails. Each service has its own result beside:
-    /// the errors of [`Supervised::request`], [`WatchSet::add`] and [`Supervised::status`].
+    /// the errors of [`Supervised::request`], [`crate::WatchSet::add`] and [`Supervised::status`].
     pub fn pursue(
         &self,
         request: &Request,

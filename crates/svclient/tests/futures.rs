@@ -3,7 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{
-    fs,
     future::Future,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -39,8 +38,9 @@ fn check(outcomes: Outcomes) {
 }
 
 /// Threads of this process, as the kernel counts them.
+#[cfg(target_os = "linux")]
 fn threads() -> usize {
-    fs::read_dir("/proc/self/task").unwrap().count()
+    std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
 fn on_one_thread<T>(task: impl Future<Output = T>) -> T {

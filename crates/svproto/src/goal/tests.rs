@@ -443,11 +443,11 @@ fn a_wall_clock_that_is_stepped_by_an_hour_changes_no_verdict() {
     for step in [hour, -hour] {
         // Steady seconds; the wall's before and after the step.
         let before = |steady: u64| Now {
-            wall: stamp(steady.cast_signed()).unwrap(),
+            wall: stamp(i64::try_from(steady).unwrap()).unwrap(),
             steady: Duration::from_secs(steady),
         };
         let after = |steady: u64| Now {
-            wall: stamp(steady.cast_signed() + step).unwrap(),
+            wall: stamp(i64::try_from(steady).unwrap() + step).unwrap(),
             ..before(steady)
         };
 
