@@ -7,10 +7,11 @@
 //! Source: `sv.c` of runit 2.1.2 (`checkscript`), sv(8); observed on 2.1.2.
 
 use std::{
-    os::unix::process::CommandExt,
+    fmt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -18,7 +19,9 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{Error, home::Home, node};
+use svproto::{Cause, LastExit};
+
+use crate::{Error, home::Home, node, signal_name};
 
 /// What "checked" means, which differs between versions of runit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +33,83 @@ pub enum CheckRule {
     /// passes.
     #[default]
     Runit2_3,
+}
+
+/// What the `check` script of a service directory says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckAnswer {
+    /// There is none.
+    NoScript,
+    /// It passed.
+    Passed,
+    /// It said no, and how.
+    Failed(LastExit),
+    /// It did not end in time, and was killed.
+    Overdue,
+    /// Its owner may not execute it.
+    NotExecutable,
+}
+
+/// A clause that follows the name of the service.
+impl fmt::Display for CheckAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoScript => f.write_str("has no check script"),
+            Self::Passed => f.write_str("its check script passes"),
+            Self::Failed(exit) => {
+                write!(f, "{}", Cause::CheckFailed.about(&how_in_words(*exit)))
+            }
+            Self::Overdue => write!(f, "{}", Cause::CheckOverdue),
+            Self::NotExecutable => write!(f, "{}", Cause::CheckNotExecutable),
+        }
+    }
+}
+
+/// Asks the script, and waits for its answer for so long.
+pub(crate) fn ask(home: &Home, within: Duration) -> Result<CheckAnswer, Error> {
+    if !has_script(home) {
+        return Ok(if is_there(home) { CheckAnswer::NotExecutable } else { CheckAnswer::NoScript });
+    }
+    let until = Instant::now().checked_add(within);
+    let mut script = Script::start(home)?;
+    loop {
+        match script.ended()? {
+            Some(status) if status.success() => return Ok(CheckAnswer::Passed),
+            Some(status) => return Ok(CheckAnswer::Failed(how(status))),
+            None if until.is_some_and(|until| Instant::now() >= until) => {
+                return Ok(CheckAnswer::Overdue);
+            }
+            None => std::thread::sleep(LOOK_AGAIN),
+        }
+    }
+}
+
+/// How a script ended.
+pub(crate) fn how(status: ExitStatus) -> LastExit {
+    let small = |number: i32| u8::try_from(number).ok();
+    match (status.code().and_then(small), status.signal().and_then(small)) {
+        (Some(code), _) => LastExit::Exited { code },
+        (None, Some(signal)) => LastExit::Signaled { signal, core: status.core_dumped() },
+        (None, None) => LastExit::NotReported,
+    }
+}
+
+/// The same in words: `exits with 1`.
+pub(crate) fn how_in_words(exit: LastExit) -> String {
+    match exit {
+        LastExit::Exited { code } => format!("exits with {code}"),
+        LastExit::Signaled { signal, .. } => match signal_name(signal) {
+            Some(name) => format!("is killed by {name}"),
+            None => format!("is killed by signal {signal}"),
+        },
+        _ => "fails".to_owned(),
+    }
+}
+
+/// Whether there is a file of that name, whatever it is.
+pub(crate) fn is_there(home: &Home) -> bool {
+    node::stat(home.at("check")).ok().flatten().is_some_and(|stat| !node::is_dir(&stat))
 }
 
 /// Between two looks at a script that runs. There is no descriptor that tells of a child's end
@@ -62,11 +142,10 @@ impl Script {
         }
     }
 
-    /// Whether it passed; `None` while it runs.
-    pub(crate) fn passed(&mut self) -> Result<Option<bool>, Error> {
+    /// How it ended; `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
         let ended = self.child.try_wait();
-        let ended = ended.map_err(|source| Error::os("wait for", &self.path, "run", source))?;
-        Ok(ended.map(|status| status.success()))
+        ended.map_err(|source| Error::os("wait for", &self.path, "run", source))
     }
 }
 

@@ -23,6 +23,20 @@ pub enum Error {
         /// The path as given.
         path: PathBuf,
     },
+    /// A link, and nothing is where it leads.
+    #[error("cannot use {}: it leads to {}, and nothing is there", link.display(), leads_to.display())]
+    Dangling {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads, as it is written.
+        leads_to: PathBuf,
+    },
+    /// The name of a unit, and this build knows none.
+    #[error("cannot open {}: it is the name of a unit of systemd", Path::new(name).display())]
+    NoUnits {
+        /// The name.
+        name: OsString,
+    },
     /// The directory holds neither `run` nor `supervise`.
     #[error("cannot use {}: it is not a service directory", dir.display())]
     NotAService {
@@ -291,7 +305,10 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NoScanDir { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoScanDir { .. } | Self::Dangling { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::NoUnits { .. } => ErrorKind::Unsupported,
             Self::NotAService { .. } => ErrorKind::NotAService,
             Self::WrongType { .. } => ErrorKind::WrongType,
             Self::UnknownDialect { .. } => ErrorKind::UnknownDialect,
@@ -356,6 +373,13 @@ impl Error {
             }
             Self::ScannerNotTakingRequests { .. } => {
                 Some("the scanner may be stopped (SIGSTOP) or wedged; nothing was sent".into())
+            }
+            Self::NoUnits { .. } => Some(
+                "feature `systemd` of svcmgr knows units; a directory of that name is a path as in ./web.service"
+                    .into(),
+            ),
+            Self::Dangling { .. } => {
+                Some("put the service directory there, or `svctl disable` the name".into())
             }
             Self::NoScanDir { .. } => {
                 Some("name it with $SVDIR, or give a path such as ./web".into())

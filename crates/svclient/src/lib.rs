@@ -58,6 +58,7 @@ mod odd;
 mod open;
 mod order;
 mod pending;
+mod processes;
 mod pursue;
 mod s6rc;
 mod scandir;
@@ -74,7 +75,7 @@ mod versions;
 mod watch;
 
 pub use bulk::Bulk;
-pub use check::CheckRule;
+pub use check::{CheckAnswer, CheckRule};
 pub use error::{Error, ErrorKind};
 pub use intent::{Intent, Support};
 pub use liveness::Liveness;
@@ -83,7 +84,7 @@ pub use logs::{
 };
 pub use name::Name;
 pub use odd::{CrashLoop, Oddities};
-pub use open::{is_path, open};
+pub use open::{UNIT_TYPES, is_path, open, unit_in};
 pub use order::{OnFailure, Order, OrderError, OrderStep};
 pub use pending::{Pending, Settled, Told};
 pub use pursue::{Outcome, OutcomeKind, Request, pursue};

@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use svproto::{
-    Cause, Dialect, Facts, LastExit, Phase, Reading, State, UnixTime, Want,
+    Cause, Dialect, Facts, LastExit, Phase, Pid, Reading, State, UnixTime, Want,
     embedded::{CannotStart, Embedded},
     files,
     s6::tally::Death,
 };
 
-use crate::{Service, Status, node, signal_name};
+use crate::{Normally, Service, Status, liveness, node, processes, signal_name};
 
 /// What is odd. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,6 +34,20 @@ pub struct Oddities {
     /// Why it cannot be started or has failed, where the supervisor says more than how the last run
     /// ended: a unit is masked, its start timed out.
     pub cause: Option<Cause>,
+    /// It is normally up, its last run failed, and its supervisor does not start it any more: `finish` may
+    /// have refused it (s6). How that run ended.
+    pub given_up: Option<LastExit>,
+    /// The process that the record names is dead, and the supervisor has not noticed; Linux, where its
+    /// pid namespace is that of this process.
+    pub dead: Option<Pid>,
+    /// No supervisor, and the process of its record still runs (Linux).
+    pub orphan: Option<Pid>,
+    /// So many processes run in the directory that no supervisor knows, and the first of them (Linux).
+    pub left_behind: Option<(u32, Pid)>,
+    /// How its logger stands, where that is not as it should be.
+    pub logger: Option<State>,
+    /// Its logger crashes again and again: how often it ended.
+    pub logger_loop: Option<u64>,
 }
 
 /// A service that does not stay up.
@@ -94,6 +108,15 @@ impl Oddities {
         }
         all.extend(self.stale_since.map(|at| (Cause::Stale, ago(at))));
         all.extend(self.stuck_since.map(|at| (Cause::Stuck, ago(at))));
+        all.extend(self.given_up.map(|exit| (Cause::GivenUp { exit }, String::new())));
+        all.extend(self.dead.map(|pid| (Cause::ProcessDead, pid.to_string())));
+        all.extend(self.orphan.map(|pid| (Cause::Orphan, pid.to_string())));
+        all.extend(self.left_behind.map(|(count, pid)| {
+            let more = if count == 1 { String::new() } else { format!(" and {} more", count - 1) };
+            (Cause::LeftBehind, format!("process {pid}{more}"))
+        }));
+        all.extend(self.logger.map(|state| (Cause::Logger, state.to_string())));
+        all.extend(self.logger_loop.map(|ends| (Cause::LoggerLoop, format!("{ends} times"))));
         all
     }
 
@@ -107,6 +130,12 @@ impl Oddities {
         let stuck_since = facts.since.filter(|_| is_awaited).filter(is_stuck);
         Self { stuck_since, ..Self::default() }
     }
+}
+
+/// How many there are, and the first.
+fn first(all: &[Pid]) -> Option<(u32, Pid)> {
+    let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    all.first().map(|pid| (count, *pid))
 }
 
 /// Seconds as people say them: `40ms`, `1.2s`, `3m 5s`.
@@ -179,12 +208,80 @@ impl Service {
     /// has a process what a look at `run` tells.
     #[must_use]
     pub fn oddities(&self, seen: &Status) -> Oddities {
-        let Reading::Record(status) = &seen.reading else { return seen.odd };
+        let mut odd = seen.odd;
+        odd.logger = self.logger_trouble(seen, &mut odd.logger_loop);
+        let dialect = seen.dialect();
+        let Reading::Record(status) = &seen.reading else {
+            if seen.reading == Reading::Unsupervised {
+                odd.orphan = self.orphan();
+                let known: Vec<Pid> = odd.orphan.into_iter().collect();
+                odd.left_behind = first(&processes::left_in(self.home(), None, &known));
+            }
+            return odd;
+        };
+        odd.given_up = self.given_up(seen, status);
+        if let Some(dialect) = dialect {
+            odd.dead = status.pid.filter(|pid| self.is_dead(*pid, dialect));
+            if let Some(supervisor) = liveness::supervisor(self.home(), dialect) {
+                let known: Vec<Pid> =
+                    [status.pid, status.finish_pid].into_iter().flatten().collect();
+                let left = processes::left_in(self.home(), Some(supervisor), &known);
+                odd.left_behind = first(&left);
+            }
+        }
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
             .and_then(|since| self.is_definition_newer(seen.dialect(), since));
-        Oddities { is_definition_newer, ..seen.odd }
+        Oddities { is_definition_newer, ..odd }
+    }
+
+    /// Whether the process that the record names is dead. It is asked twice: between the end of a process
+    /// and the next record lies a moment.
+    fn is_dead(&self, pid: Pid, dialect: Dialect) -> bool {
+        if !processes::is_dead(pid, self.home(), dialect) {
+            return false;
+        }
+        let record = self.record().ok().flatten();
+        record.is_some_and(|record| record.facts().pid == Some(pid))
+            && processes::is_dead(pid, self.home(), dialect)
+    }
+
+    /// How the last run failed of a service that is normally up and is not started any more. Nobody has
+    /// put it down: then a signal would have ended it, or it would have ended well. Without a `finish`
+    /// nothing refuses a start.
+    fn given_up(&self, seen: &Status, facts: &Facts) -> Option<LastExit> {
+        let is_down = facts.phase == Phase::Down && facts.want == Some(Want::Down);
+        let may = seen.dialect() == Some(Dialect::S6) && seen.normally == Some(Normally::Up);
+        let failed = match facts.last_exit {
+            LastExit::Exited { code: 0 } => false,
+            LastExit::Exited { code } => code <= 128 || !self.stops_by(code - 128),
+            LastExit::Signaled { signal, .. } => signal != SIGKILL && !self.stops_by(signal),
+            _ => false,
+        };
+        (is_down && may && failed && self.has_finish()).then_some(facts.last_exit)
+    }
+
+    /// The process of a supervisor that is gone, if it still runs.
+    pub(crate) fn orphan(&self) -> Option<Pid> {
+        let facts = self.record().ok()??.facts();
+        let pid = facts.pid?;
+        processes::still_runs(pid, facts.since?).then_some(pid)
+    }
+
+    /// How the logger stands, unless it stands well; and whether it is in a crash loop.
+    fn logger_trouble(&self, seen: &Status, ends: &mut Option<u64>) -> Option<State> {
+        if !seen.reading.is_supervised() {
+            return None;
+        }
+        let state = if let Some(log) = self.log() {
+            let seen = log.status().ok()?;
+            *ends = seen.odd.crash_loop.map(|it| it.ends);
+            seen.state()
+        } else {
+            self.log_facts().ok()??.state()
+        };
+        (!matches!(state, State::Up | State::Ready | State::Starting | State::New)).then_some(state)
     }
 
     /// When the record of a supervisor that is gone was written; `None` without one.
@@ -276,6 +373,12 @@ mod tests {
             stuck_since: UnixTime::new(200_000 - 61, 0),
             cannot_start: Some(CannotStart { script: svproto::embedded::Script::Run, errno: 2 }),
             cause: Some(Cause::Masked),
+            given_up: Some(LastExit::Exited { code: 3 }),
+            dead: Pid::new(12),
+            orphan: Pid::new(13),
+            left_behind: Some((2, Pid::new(14).unwrap())),
+            logger: Some(State::Backoff),
+            logger_loop: Some(3),
         };
         let said: Vec<_> =
             odd.causes(now).iter().map(|(it, about)| it.about(about).to_string()).collect();
@@ -288,6 +391,12 @@ mod tests {
                 "definition newer than process",
                 "stale record, 3h 2m old",
                 "stuck: wanted up, without a process for 1m 1s",
+                "exited with 3 and is no longer wanted up",
+                "its process 12 is dead, and its supervisor has not noticed",
+                "process 13 of a supervisor that is gone still runs",
+                "left behind: process 14 and 1 more",
+                "its logger is backoff",
+                "its logger is in a crash loop: ended 3 times",
             ]
         );
         assert!(Oddities::default().causes(now).is_empty());

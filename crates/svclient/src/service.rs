@@ -6,7 +6,7 @@ use std::{
     ffi::{OsStr, OsString},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::sys::stat::FileStat;
@@ -18,10 +18,12 @@ use svproto::{
 };
 
 use crate::{
-    CrashLoop, Error, Intent, Liveness, Name, Oddities, Status, Suite, aside, detect,
+    CheckAnswer, CrashLoop, Error, Intent, Liveness, Name, Oddities, Status, Suite, aside, check,
+    detect,
     home::{At, Home},
     liveness,
     node::{self, Fifo, RecordBytes, Written},
+    processes,
 };
 
 /// Handle on one service directory. Holds a path and no descriptor, unless it was made of one
@@ -255,6 +257,25 @@ impl Service {
             Some(Dialect::S6) => seen.notifies == Some(false),
             None => false,
         }
+    }
+
+    /// Asks the `check` script of the directory once, as `sv check` does, and waits for its answer for so
+    /// long. Only runit has such a script.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn ask_check(&self, within: Duration) -> Result<CheckAnswer, Error> {
+        if self.dialect() != Some(Dialect::Runit) {
+            return Ok(CheckAnswer::NoScript);
+        }
+        check::ask(&self.home, within)
+    }
+
+    /// Whether its supervisor is there and does nothing: somebody has stopped it.
+    pub(crate) fn has_stopped_supervisor(&self) -> bool {
+        let supervisor = self.dialect().and_then(|it| liveness::supervisor(&self.home, it));
+        supervisor.is_some_and(processes::is_stopped)
     }
 
     /// Whether its record was published in the last seconds.

@@ -85,6 +85,12 @@ impl Status {
             stuck_since: None,
             cannot_start: None,
             cause: None,
+            given_up: None,
+            dead: None,
+            orphan: None,
+            left_behind: None,
+            logger: None,
+            logger_loop: None,
         };
         let (state, restarts) = (None, None);
         let (normally, suite, notifies) = (None, None, None);

@@ -372,6 +372,9 @@ pub(crate) struct Check {
     /// They must have been up for so long, as in 30s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) up_for: Option<Duration>,
+    /// There must be so many of them
+    #[arg(long, value_name = "NUMBER", value_parser = parse_positive)]
+    pub(crate) expect: Option<std::num::NonZeroUsize>,
     /// They must not have ended more often since their supervisor started
     #[arg(long, value_name = "NUMBER", value_parser = parse_long_count)]
     pub(crate) max_restarts: Option<u64>,

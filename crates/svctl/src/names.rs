@@ -59,6 +59,13 @@ fn find_with(
 ) -> Result<Vec<Target>, NoTargets> {
     let global = finder.global;
     let mut targets = if names.is_empty() { finder.all(output)? } else { Vec::new() };
+    if names.is_empty() && finder.shows_both && !global.units_too() {
+        // Somebody has enabled what is not there.
+        for scan_dir in finder.scan_dirs(output)? {
+            targets.extend(dangling(scan_dir.dir()));
+        }
+        targets.sort_by(|one, other| one.name.cmp(&other.name));
+    }
     for name in names {
         finder.one(name, &mut targets, output)?;
     }
@@ -76,6 +83,29 @@ fn find_with(
         }
     }
     Ok(targets)
+}
+
+/// Links of a scan directory that lead nowhere.
+fn dangling(scan_dir: &Path) -> Vec<Target> {
+    let Ok(entries) = scan_dir.read_dir() else { return Vec::new() };
+    let links = entries.flatten().filter(|entry| {
+        !entry.file_name().as_bytes().starts_with(b".")
+            && entry.file_type().is_ok_and(|kind| kind.is_symlink())
+    });
+    let target = |entry: std::fs::DirEntry| {
+        let (link, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let leads_to = nowhere(&link)?;
+        let found = Err(Error::Dangling { link: link.clone(), leads_to });
+        Some(Target { name, path: Some(link), found })
+    };
+    links.filter_map(target).collect()
+}
+
+/// Where a link leads, if nothing is there.
+pub(crate) fn nowhere(link: &Path) -> Option<PathBuf> {
+    let is_gone =
+        matches!(link.metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    if is_gone { link.read_link().ok() } else { None }
 }
 
 /// The scan directory, if it is one, to be looked at in one pass: all of it, or these names, if they are

@@ -169,6 +169,39 @@ causes! {
     Stuck "stuck" Error "stuck: wanted up, without a process",
         "stuck: wanted up, without a process for " .. "";
 
+    /// Its supervisor says that it runs, and its process is dead. About the process.
+    ProcessDead "process-dead" Error "its process is dead, and its supervisor has not noticed",
+        "its process " .. " is dead, and its supervisor has not noticed";
+    /// Its supervisor is gone, and its process still runs. About the process.
+    Orphan "orphan" Warning "a process of a supervisor that is gone still runs",
+        "process " .. " of a supervisor that is gone still runs";
+    /// Processes run in its directory that no supervisor knows. About which.
+    LeftBehind "left-behind" Warning "processes were left behind", "left behind: " .. "";
+    /// Its logger does not run as it should. About how it stands.
+    Logger "logger" Error "its logger does not run", "its logger is " .. "";
+    /// Its logger does not stay up. About how often it ended.
+    LoggerLoop "logger-loop" Error "its logger is in a crash loop",
+        "its logger is in a crash loop: ended " .. "";
+
+    // What its `check` script says.
+
+    /// It said no. About how.
+    CheckFailed "check-failed" Error "its check script says no", "its check script " .. "";
+    /// It does not end. About for how long.
+    CheckOverdue "check-overdue" Error "its check script does not end",
+        "its check script has not ended for " .. "";
+    /// It cannot be run.
+    CheckNotExecutable "check-not-executable" Error "its check script is not executable";
+
+    // What a request that was read is not obeyed by.
+
+    /// Its process is stopped by a pause.
+    Paused "paused" Error "is paused; `cont` lets it go on";
+    /// Its process does not end, whatever was sent. About what was sent.
+    NotObeyed "not-obeyed" Error "its process has not ended", "its process has not ended by " .. "";
+    /// Nothing shows that the supervisor has read the request.
+    NotRead "not-read" Error "its supervisor gave no sign that it has read the request";
+
     // What became of the request itself.
 
     /// Its supervisor gave the request up after a time of its own. About the time.

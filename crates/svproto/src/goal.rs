@@ -248,6 +248,12 @@ impl Pursuit {
         self.read = Read::This;
     }
 
+    /// What is waited for.
+    #[must_use]
+    pub const fn goal(&self) -> Goal {
+        self.goal
+    }
+
     /// Takes a reading.
     pub fn observe(&mut self, reading: &Reading, now: Now) -> Verdict {
         match reading {

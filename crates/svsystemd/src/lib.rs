@@ -69,9 +69,11 @@ pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};
 pub use job::{Job, JobResult, Outcome};
 pub use listed::UnitState;
 pub use names::{UnitName, escape, escape_path, is_type, unescape};
-pub use open::{open, unit_in};
+pub use open::open;
 pub use proxy::FileChange;
 pub use status::{Load, ServiceResult, UnitStatus};
+#[doc(no_inline)]
+pub use svclient::unit_in;
 pub use transient::{Ended, Running, Transient};
 pub use unit::{Unit, Whom};
 pub use value::{Properties, Value};

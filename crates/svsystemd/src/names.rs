@@ -15,19 +15,7 @@ use crate::Error;
 pub struct UnitName(String);
 
 /// What a name may end in.
-pub(crate) const TYPES: [&str; 11] = [
-    "service",
-    "socket",
-    "target",
-    "device",
-    "mount",
-    "automount",
-    "swap",
-    "timer",
-    "path",
-    "slice",
-    "scope",
-];
+pub(crate) const TYPES: [&str; 11] = svclient::UNIT_TYPES;
 /// Patterns for all names of a type.
 pub(crate) const PATTERNS: [&str; 11] = [
     "*.service",

@@ -2,12 +2,9 @@
 
 use std::{ffi::OsStr, sync::Arc};
 
-use svclient::Supervised;
+use svclient::{Supervised, unit_in};
 
-use crate::{Bus, names::TYPES, supervised::error};
-
-/// What names a unit beyond doubt, whatever it is called.
-const PREFIX: &str = "systemd:";
+use crate::{Bus, supervised::error};
 
 /// A service by the name that a user typed, as [`svclient::open`] takes it; and `web.service` or
 /// `systemd:web`, which is a unit of the system's manager.
@@ -24,18 +21,6 @@ pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, svclient::Er
         Ok(unit) => Ok(Arc::new(unit)),
         Err(why) => Err(error(why, unit)),
     }
-}
-
-/// The unit that a name stands for: what follows `systemd:`, or the whole of a name that ends as
-/// those of units do; `None` for a path and for any other name.
-#[must_use]
-pub fn unit_in(name: &OsStr) -> Option<&str> {
-    let name = name.to_str()?;
-    if let Some(unit) = name.strip_prefix(PREFIX) {
-        return Some(unit);
-    }
-    let (_, ending) = name.rsplit_once('.')?;
-    (!name.contains('/') && TYPES.contains(&ending)).then_some(name)
 }
 
 impl From<crate::Error> for svclient::Error {

@@ -21,6 +21,8 @@ pub struct Outcome {
     changed: Option<bool>,
     word: Option<Cow<'static, str>>,
     says: Option<String>,
+    /// At the deadline: why it is not so, where that can be told.
+    late: Option<Cause>,
 }
 
 /// [`Outcome`] in one word.
@@ -71,7 +73,8 @@ impl fmt::Display for OutcomeKind {
 impl Outcome {
     pub(super) fn of(end: Option<End>, observation: Status, took: Duration) -> Self {
         let (is_read, changed) = (true, None);
-        Self { end, observation: Some(observation), took, is_read, changed, word: None, says: None }
+        let (observation, word, says) = (Some(observation), None, None);
+        Self { end, observation, took, is_read, changed, word, says, late: None }
     }
 
     pub(super) fn told(told: Told, observation: Status, took: Duration) -> Self {
@@ -87,7 +90,8 @@ impl Outcome {
 
     pub(crate) fn not_asked() -> Self {
         let (end, observation, took) = (None, None, Duration::ZERO);
-        Self { end, observation, took, is_read: false, changed: None, word: None, says: None }
+        let (is_read, changed, word, says, late) = (false, None, None, None, None);
+        Self { end, observation, took, is_read, changed, word, says, late }
     }
 
     /// The deadline passed before it was its turn; how the service stood, where that is known.
@@ -102,6 +106,12 @@ impl Outcome {
 
     pub(super) fn read(self, is_read: bool) -> Self {
         Self { is_read, ..self }
+    }
+
+    /// At the deadline: why it is not so.
+    pub(super) fn because(self, why: Option<(Cause, String)>) -> Self {
+        let says = why.as_ref().map(|(cause, about)| cause.about(about).to_string());
+        Self { late: why.map(|(cause, _)| cause), says: says.or(self.says.clone()), ..self }
     }
 
     pub(super) fn changed_from(self, before: Option<&Status>) -> Self {
@@ -134,7 +144,8 @@ impl Outcome {
         matches!(self.end, Some(End::Reached))
     }
 
-    /// Why the goal will not be reached, or why nothing was done.
+    /// Why the goal will not be reached, why nothing was done, or why it was not so at the deadline,
+    /// where that can be told.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -151,7 +162,8 @@ impl Outcome {
     pub const fn why(&self) -> Option<Cause> {
         match self.end {
             Some(End::Skipped(cause) | End::Never(cause)) => Some(cause),
-            Some(End::Reached | End::Late { .. } | End::NotAsked) | None => None,
+            None => self.late,
+            Some(End::Reached | End::Late { .. } | End::NotAsked) => None,
         }
     }
 
@@ -213,6 +225,9 @@ impl fmt::Display for Outcome {
             OutcomeKind::Already => write!(f, "already {}", state()),
             OutcomeKind::Skipped => write!(f, "skipped: {}", self.reason().unwrap_or_default()),
             OutcomeKind::Never => f.write_str(&self.reason().unwrap_or_default()),
+            OutcomeKind::Deadline if self.late.is_some() => {
+                write!(f, "{} after {took:.1} s", self.reason().unwrap_or_default())
+            }
             OutcomeKind::Deadline if self.is_read => {
                 write!(f, "not done after {took:.1} s, now {}", state())
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use svproto::{
-    Cause, Dialect, Now, Op, Phase, Pid, Readiness,
+    Cause, Dialect, LastExit, Now, Op, Phase, Pid, Readiness,
     goal::{Goal, Pursuit, Verdict},
     s6::event::S6Event,
 };
@@ -69,6 +69,8 @@ struct Waiting {
     kill_at: Option<Instant>,
     finish: Finish,
     probe: Option<Probe>,
+    /// The service directory, if it is one.
+    directory: Option<Service>,
 }
 
 /// Whether a `finish` script that refuses another start will be heard of.
@@ -88,6 +90,10 @@ struct Probe {
     /// The process that it is asked about.
     of: Option<Pid>,
     running: Option<Script>,
+    /// How the script ended last, where it said no.
+    said: Option<LastExit>,
+    /// Since when it has been running.
+    runs_since: Option<Instant>,
 }
 
 enum What {
@@ -182,7 +188,8 @@ impl Wait {
             && [Some(goal), then].contains(&Some(Goal::Ready))
             && directory.as_ref().is_some_and(|service| service.never_says_ready(&last))
         {
-            let never = Outcome::of(Some(End::Never(Cause::NoReadiness)), last, Duration::ZERO);
+            let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
+            let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
             return Self { key, state: State::Done(Box::new(Ok(never))), rung: None };
         }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
@@ -205,6 +212,7 @@ impl Wait {
             kill_at: None,
             finish: if hears { Finish::Listening(None) } else { Finish::Unheard },
             probe,
+            directory,
         };
         Self { key, state: State::Waiting(Box::new(waiting)), rung: None }
     }
@@ -492,6 +500,10 @@ impl Wait {
                         return;
                     }
                 }
+                let why = match (why, &waiting.directory) {
+                    (Cause::NoReadiness, Some(service)) => no_readiness(service),
+                    (why, _) => why,
+                };
                 self.end(Ok(Outcome::of(Some(End::Never(why)), observation, took)));
                 return;
             }
@@ -530,13 +542,37 @@ impl Wait {
                 let took = now.saturating_duration_since(waiting.asked);
                 let outcome = Outcome::of(None, waiting.last, took);
                 let before = waiting.asks.then_some(&waiting.baseline);
-                Ok(outcome.read(waiting.pursuit.is_acknowledged()).changed_from(before))
+                let why = waiting.why_not(now);
+                let is_read = waiting.pursuit.is_acknowledged()
+                    || why.as_ref().is_some_and(|(cause, _)| *cause != Cause::NotRead);
+                Ok(outcome.read(is_read).because(why).changed_from(before))
             }
         }
     }
 }
 
 impl Waiting {
+    /// Why it is not so at the deadline, where that can be told: what did not obey, and who said no.
+    fn why_not(&self, now: Instant) -> Option<(Cause, String)> {
+        if let Some(why) = self.probe.as_ref().and_then(|probe| probe.why_not(now)) {
+            return Some(why);
+        }
+        let facts = self.last.reading.facts()?;
+        if self.last.state() == svproto::State::Paused {
+            return Some((Cause::Paused, String::new()));
+        }
+        let run = |seen: &Status| seen.reading.facts().map(|it| (it.pid, it.since));
+        let is_there = facts.pid.is_some() && run(&self.last) == run(&self.baseline);
+        let is_stopped = || self.directory.as_ref().is_some_and(Service::has_stopped_supervisor);
+        match self.pursuit.goal() {
+            Goal::Down | Goal::Gone | Goal::Restarted if self.asks && is_there => {
+                let cause = if is_stopped() { Cause::NotRead } else { Cause::NotObeyed };
+                Some((cause, String::new()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the process that is there is one that the request was to end: any, if none is to be
     /// left; else the one that was there before, and not the one that has followed it.
     fn is_to_end(&self, request: &Request) -> bool {
@@ -569,7 +605,8 @@ impl Probe {
         } else {
             return None;
         };
-        Some(Self { what, at: None, of: None, running: None })
+        let (said, runs_since) = (None, None);
+        Some(Self { what, at: None, of: None, running: None, said, runs_since })
     }
 
     /// The goal is reached: ask about this process, unless that is under way.
@@ -577,6 +614,16 @@ impl Probe {
         if self.of != of || self.at.is_none() {
             (self.at, self.of, self.running) = (Some(now), of, None);
         }
+    }
+
+    /// What it has said instead of yes: a cause, and what that is about.
+    fn why_not(&self, now: Instant) -> Option<(Cause, String)> {
+        let overdue = self.runs_since.map(|since| {
+            let span = now.saturating_duration_since(since).as_secs_f64();
+            (Cause::CheckOverdue, format!("{span:.1} s"))
+        });
+        let failed = || Some((Cause::CheckFailed, check::how_in_words(self.said?)));
+        overdue.or_else(failed)
     }
 
     /// Asks, or looks for the answer. `true` once it is yes.
@@ -597,16 +644,34 @@ impl Probe {
                     Some(script) => script,
                     None => Script::start(service.home())?,
                 };
-                let answer = script.passed()?;
-                if answer.is_none() {
+                let ended = script.ended()?;
+                self.said = match ended {
+                    Some(status) if status.success() => None,
+                    Some(status) => Some(check::how(status)),
+                    None => self.said,
+                };
+                if ended.is_none() {
                     self.running = Some(script);
+                    self.runs_since.get_or_insert(now);
+                } else {
+                    self.runs_since = None;
                 }
-                let again = if answer.is_none() { check::LOOK_AGAIN } else { check::TRY_AGAIN };
-                (answer, again)
+                let again = if ended.is_none() { check::LOOK_AGAIN } else { check::TRY_AGAIN };
+                (ended.map(|status| status.success()), again)
             }
         };
         self.at = now.checked_add(again);
         Ok(answer == Some(true))
+    }
+}
+
+/// Why a service cannot say that it is ready.
+fn no_readiness(service: &Service) -> Cause {
+    let is_runits = service.dialect() == Some(Dialect::Runit);
+    if is_runits && check::is_there(service.home()) && !check::has_script(service.home()) {
+        Cause::CheckNotExecutable
+    } else {
+        Cause::NoReadiness
     }
 }
 

@@ -1,49 +1,111 @@
 //! `svctl check`: are services healthy, in one line and an exit code.
 //!
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
-//! named must be up.
+//! named must be up. What has only just started is waited for a moment: it may be one that crashes again
+//! and again, and a probe is not to say now yes and now no.
 
-use svcmgr::{Readiness, State, Status, Want};
+use std::time::{Duration, Instant};
+
+use svcmgr::{
+    Bulk, Cause, CheckAnswer, Error, Goal, LastExit, Normally, Readiness, Request, State, Status,
+    Want,
+};
 
 use crate::{
     args::{self, Global},
     exit::Exit,
     json,
-    names::{self, NoTargets, Target},
+    names::{self, Found, NoTargets, Target},
     output::Output,
     text,
     view::View,
 };
 
 pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> Exit {
-    let targets = match names::find(global, &check.services, output) {
+    let targets = match names::find_shown(global, &check.services, output) {
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let found: Vec<Found> = targets.into_iter().map(|target| look(target, check)).collect();
-    let exit = found.iter().map(|found| found.exit).max().unwrap_or(Exit::Done);
+    let restless = restless(&targets);
+    let checked: Vec<Checked> = targets
+        .into_iter()
+        .zip(restless)
+        .map(|(target, restless)| look(target, restless, check))
+        .collect();
+    let mut exit = checked.iter().map(|checked| checked.exit).max().unwrap_or(Exit::Done);
     if output.json {
-        let array: Vec<_> = found.iter().map(Found::json).collect();
+        let array: Vec<_> = checked.iter().map(Checked::json).collect();
         output.json(&array);
     } else {
-        for found in &found {
-            found.print(output);
+        for checked in &checked {
+            checked.print(output);
+        }
+    }
+    if let Some(expected) = check.expect {
+        let there = checked.iter().filter(|checked| checked.view.error.is_none()).count();
+        if there < expected.get() {
+            let there = text::counted(there, "service");
+            output.message(&format!("{there} instead of {expected}"));
+            exit = exit.max(Exit::Negative);
         }
     }
     exit
 }
 
+/// A process that is younger than this may be one of a crash loop. Every supervisor leaves a second
+/// between two starts, so a loop of short lives shows within it.
+const SETTLED: Duration = Duration::from_millis(1100);
+/// As long as `wait --for ready` gives a `check` script is not known; a probe has no more patience.
+const CHECK_TAKES: Duration = Duration::from_secs(3);
+
+/// Who did not stay up.
+#[derive(Clone, Copy, Default)]
+struct Restless {
+    service: bool,
+    logger: bool,
+}
+
+/// Waits for those that have only just started, loggers as well.
+fn restless(targets: &[Target]) -> Vec<Restless> {
+    let mut all = vec![Restless::default(); targets.len()];
+    let is_young =
+        |seen: &Status| seen.pid().is_some() && seen.uptime().is_some_and(|up| up < SETTLED);
+    let mut young: Vec<(usize, bool, Found)> = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        let Ok(found) = &target.found else { continue };
+        if found.status().is_ok_and(|seen| is_young(&seen)) {
+            young.push((at, false, found.clone()));
+        }
+        let log = found.directory().and_then(svcmgr::Service::log);
+        if let Some(log) = log.filter(|log| log.status().is_ok_and(|seen| is_young(&seen))) {
+            young.push((at, true, std::sync::Arc::new(log)));
+        }
+    }
+    let services: Vec<Found> = young.iter().map(|(.., found)| found.clone()).collect();
+    let settled = Request::wait(Goal::UpFor(SETTLED));
+    // Twice as long is enough for a clock that is a little off.
+    let Ok(results) = Bulk::new(&services).pursue(&settled, Instant::now() + 2 * SETTLED) else {
+        return all;
+    };
+    for ((at, is_logger, _), result) in young.into_iter().zip(results) {
+        let Some(place) = all.get_mut(at) else { continue };
+        if !result.is_ok_and(|outcome| outcome.is_reached()) {
+            *(if is_logger { &mut place.logger } else { &mut place.service }) = true;
+        }
+    }
+    all
+}
+
 /// One service, and what is wrong with it.
-struct Found {
+struct Checked {
     view: View<'static>,
     complaints: Vec<String>,
     exit: Exit,
 }
 
-impl Found {
+impl Checked {
     fn json(&self) -> json::Checked<'_> {
-        let ok = self.exit == Exit::Done;
-        json::Checked::of(&self.view, ok, &self.complaints)
+        json::Checked::of(&self.view, self.exit == Exit::Done, &self.complaints)
     }
 
     /// What is well is not worth a line on its own.
@@ -58,55 +120,73 @@ impl Found {
     }
 }
 
-fn look(target: Target, check: &args::Check) -> Found {
+fn look(target: Target, restless: Restless, check: &args::Check) -> Checked {
     let Target { name, path, found } = target;
     let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
-        Ok((found, observation)) => {
-            // A unit that runs was not asked for its restarts.
-            let is_asked = check.max_restarts.is_some() && observation.restarts().is_none();
-            let observation =
-                if is_asked { found.looked_closer(&observation) } else { observation };
-            let view = View::new(&*found, &observation).into_owned();
-            let complaints = complaints(&observation, &view, check);
+        Ok((found, seen)) => {
+            let view = View::new(&*found, &seen).asking(&*found).into_owned();
+            let mut complaints = complaints(&view, restless, check);
+            if check.ready
+                && complaints.is_empty()
+                && let Some(no) = unready(&found, &seen)
+            {
+                complaints.push(no);
+            }
             let exit = match (complaints.is_empty(), view.supervised()) {
                 (true, _) => Exit::Done,
                 (false, Some(false)) => Exit::Unsupervised,
                 (false, _) => Exit::Negative,
             };
-            Found { view, complaints, exit }
+            Checked { view, complaints, exit }
         }
         Err(error) => {
             let view = View::failed(&name, path.as_deref(), &error).into_owned();
             let complaints = view.error.iter().cloned().collect();
-            Found { view, complaints, exit: Exit::from(&error) }
+            Checked { view, complaints, exit: Exit::from(&error) }
         }
     }
 }
 
-fn complaints(observation: &Status, view: &View<'_>, check: &args::Check) -> Vec<String> {
-    let Some(status) = observation.facts() else {
+fn complaints(view: &View<'_>, restless: Restless, check: &args::Check) -> Vec<String> {
+    let (Some(seen), Some(facts)) = (&view.status, view.facts()) else {
         return vec![text::state(view).to_owned()];
     };
     let mut complaints = Vec::new();
+    let state = seen.state();
     // It has done what it had to, and its supervisor takes it for up from then on (systemd).
-    let is_held = status.state() == State::Exited && status.want == Some(Want::Up);
-    let is_up = is_held || matches!(status.state(), State::Up | State::Ready);
-    // Nobody asked for it by name, and nobody wants it up.
-    let may_be_down = check.services.is_empty()
-        && status.want != Some(Want::Up)
-        && matches!(status.state(), State::Down | State::Exited);
+    let is_held = state == State::Exited && facts.want == Some(Want::Up);
+    let is_up = is_held || matches!(state, State::Up | State::Ready | State::Active);
+    let is_down = matches!(state, State::Down | State::Exited | State::Inactive);
+    let is_wanted = facts.want == Some(Want::Up);
+    // Nobody asked for it by name, and nobody wants it up; or it had one thing to do, and did it well.
+    let ran_well = matches!(seen.exit(), None | Some(LastExit::Exited { code: 0 }))
+        && seen.normally() != Some(Normally::Up);
+    let may_be_down = is_down
+        && !is_wanted
+        && (check.services.is_empty() || (state == State::Exited && ran_well));
+    if !is_up && !may_be_down {
+        complaints.push(text::summary(view));
+    }
+    if restless.service && is_up {
+        complaints.push("does not stay up".to_owned());
+    }
+    for (cause, about) in seen.odd().causes(view.at) {
+        let is_bad = match cause {
+            Cause::GivenUp { .. } | Cause::ProcessDead => true,
+            Cause::CrashLoop | Cause::CannotStart => is_wanted || is_up,
+            Cause::Logger | Cause::LoggerLoop => !may_be_down || is_up,
+            _ => false,
+        };
+        if is_bad {
+            complaints.push(cause.about(&about).to_string());
+        }
+    }
+    if restless.logger && seen.odd().logger.is_none() && seen.odd().logger_loop.is_none() {
+        complaints.push("its logger does not stay up".to_owned());
+    }
     if may_be_down {
         return complaints;
-    }
-    if !is_up {
-        complaints.push(text::summary(view));
-    } else if check.ready {
-        match status.readiness {
-            Readiness::Ready { .. } => (),
-            Readiness::NotReported => complaints.push("does not say whether it is ready".into()),
-            Readiness::NotReady | Readiness::Awaited => complaints.push("not ready".into()),
-        }
     }
     if let Some(span) = check.up_for.filter(|_| is_up)
         && view.uptime().is_none_or(|uptime| uptime < span)
@@ -115,11 +195,32 @@ fn complaints(observation: &Status, view: &View<'_>, check: &args::Check) -> Vec
         complaints.push(format!("up for {up} only"));
     }
     if let Some(limit) = check.max_restarts {
-        match observation.restarts() {
+        match seen.restarts() {
             Some(count) if count <= limit => (),
             Some(count) => complaints.push(format!("ended {count} times")),
             None => complaints.push("its supervisor does not tell how often it ended".into()),
         }
     }
     complaints
+}
+
+/// Why it is not ready, by whoever `wait --for ready` asks; `None` if it is.
+fn unready(found: &Found, seen: &Status) -> Option<String> {
+    match seen.facts()?.readiness {
+        Readiness::Ready { .. } => return None,
+        Readiness::NotReady | Readiness::Awaited => return Some("not ready".to_owned()),
+        Readiness::NotReported => (),
+    }
+    let silent = || Some("does not say whether it is ready".to_owned());
+    let Some(service) = found.directory() else { return silent() };
+    match service.ask_check(CHECK_TAKES) {
+        Ok(CheckAnswer::Passed) => None,
+        Ok(CheckAnswer::NoScript) => silent(),
+        Ok(answer) => Some(answer.to_string()),
+        Err(error) => Some(said(&error)),
+    }
+}
+
+fn said(error: &Error) -> String {
+    crate::output::message(error)
 }

@@ -202,6 +202,11 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
             let is_well = cause.severity() == svcmgr::proto::cause::Severity::Note;
             (format!("skipped: {why}"), if is_well { Exit::Done } else { Exit::Negative })
         }
+        (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Deadline => {
+            let hint = if cause == Cause::NotObeyed { KILLS } else { "" };
+            let now = text::summary(&view);
+            (format!("the deadline passed: {why}; now {now}{hint}"), Exit::Deadline)
+        }
         (Some(cause), Some(why)) => {
             let is_alone = cause == Cause::Unsupervised;
             let exit = if is_alone { Exit::Unsupervised } else { Exit::Negative };
@@ -244,6 +249,9 @@ fn hint(cause: Cause, name: &str) -> Option<String> {
         _ => return None,
     })
 }
+
+/// What to do about a process that does not obey.
+const KILLS: &str = "\n  hint: --kill-after 10s sends SIGKILL to what has not obeyed by then";
 
 /// Whether the supervisor is known to have read the request.
 fn overdue(word: Option<&str>, acknowledged: bool) -> String {

@@ -102,8 +102,14 @@ fn look_at(
                 let _told = loops.lock().map(|mut loops| loops.push(path.clone()));
             }
             let name = name.to_string_lossy();
+            // Nor is a link that leads nowhere: somebody has enabled it.
+            let (is_link, error) = match names::nowhere(&path) {
+                Some(leads_to) => (true, Error::Dangling { link: path.clone(), leads_to }),
+                None => (false, error),
+            };
             let view = View::failed(&name, Some(&path), &error);
-            (!status.services.is_empty()).then(|| Some(Looked::new(&view, Some(error), &how)))
+            (is_link || !status.services.is_empty())
+                .then(|| Some(Looked::new(&view, Some(error), &how)))
         };
         if !output.json {
             listing.make_room(survey.len());

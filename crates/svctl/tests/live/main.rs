@@ -15,6 +15,7 @@
 mod supervised;
 
 mod clock;
+mod health;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
 mod logging;
@@ -87,5 +88,28 @@ mod asked {
         a_signal_to_what_is_down_is_no_success
         every_request_of_the_table_can_be_sent
         a_down_may_last
+    }
+}
+
+/// Health, to every suite.
+mod healthy {
+    macro_rules! say_health {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::health, runit Runit $($sentence)*);
+            of_suite!(crate::health, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::health, encore Encore $($sentence)*);
+            of_suite!(crate::health, s6 S6 $($sentence)*);
+            of_suite!(crate::health, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_health! {
+        what_does_not_stay_up_is_not_well
+        what_was_asked_for_is_well
+        processes_and_supervisors_that_lost_each_other_are_said
+        what_a_run_script_leaves_behind_is_counted
+        a_logger_that_does_not_run_is_not_well
+        a_check_script_is_asked_by_all_who_ask_for_readiness
+        a_link_that_leads_nowhere_is_a_row_and_not_well
     }
 }
