@@ -80,7 +80,7 @@ pub(crate) fn ask(home: &Home, within: Duration) -> Result<CheckAnswer, Error> {
             None if until.is_some_and(|until| Instant::now() >= until) => {
                 return Ok(CheckAnswer::Overdue);
             }
-            None => std::thread::sleep(LOOK_AGAIN),
+            None => std::thread::park_timeout(LOOK_AGAIN),
         }
     }
 }

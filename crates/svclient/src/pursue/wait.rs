@@ -543,8 +543,7 @@ impl Wait {
                 let outcome = Outcome::of(None, waiting.last, took);
                 let before = waiting.asks.then_some(&waiting.baseline);
                 let why = waiting.why_not(now);
-                let is_read = waiting.pursuit.is_acknowledged()
-                    || why.as_ref().is_some_and(|(cause, _)| *cause != Cause::NotRead);
+                let is_read = waiting.pursuit.is_acknowledged();
                 Ok(outcome.read(is_read).because(why).changed_from(before))
             }
         }

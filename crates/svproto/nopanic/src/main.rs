@@ -161,6 +161,7 @@ fn waits(bytes: &[u8]) -> usize {
     for goal in goals {
         let mut pursuit =
             Pursuit::new(black_box(goal), Some(Op::Up), reading, black_box(Now::default()));
+        black_box(pursuit.goal());
         if black_box(false) {
             pursuit.acknowledge();
         }
