@@ -68,6 +68,9 @@ impl Record {
     }
 }
 
+/// In the line of a process that has a processor, or wants one.
+const RUNS: &str = "runs:true ";
+
 impl Snapshot {
     pub fn take(dir: &Dir, supervisor: Option<Pid>) -> Self {
         let mut files = BTreeMap::new();
@@ -100,7 +103,10 @@ impl Snapshot {
         // Blocked where the scripts of a scenario block; not on the way there.
         let stays = |process: &String| {
             let marks = ["stopped:true", "sleep 1000 ", ":/hold\"", ":/gate\""];
-            process.starts_with("cat ") || marks.iter().any(|mark| process.contains(mark))
+            // One that was woken has not run yet where others have the processors.
+            let waits = !process.contains(RUNS);
+            waits
+                && (process.starts_with("cat ") || marks.iter().any(|mark| process.contains(mark)))
         };
         self.main.is_some() && !resting && self.processes.iter().all(stays)
     }
@@ -177,9 +183,10 @@ fn children(supervisor: Pid, dir: &Path) -> Vec<String> {
                 format!("{fd}:{to}")
             })
             .collect();
-        let stopped = state(pid) == Some('T');
+        let (stopped, runs) = (state(pid) == Some('T'), state(pid) == Some('R'));
+        let runs = if runs { RUNS } else { "" };
         all.push(format!(
-            "{command}stopped:{stopped} group:{same_group} session:{same_session} {} {fds:?}",
+            "{command}{runs}stopped:{stopped} group:{same_group} session:{same_session} {} {fds:?}",
             cwd.display()
         ));
     }
