@@ -157,6 +157,7 @@ mod table {
     }
 
     impl Process {
+        #[expect(clippy::unused_self, reason = "as on Linux")]
         pub(super) fn started(&self) -> Option<UnixTime> {
             None
         }
