@@ -43,9 +43,10 @@ pub enum Answer {
     Nonsense,
 }
 
-/// Shared by all its connections.
+/// What is told, and the directory of its socket. Its threads share the first and not the second: they live as long as
+/// the program, and a directory that they held would stay behind.
 #[derive(Clone)]
-pub struct Fake(Arc<Mutex<State>>, Arc<tempfile::TempDir>);
+pub struct Fake(Arc<Mutex<State>>, Option<Arc<tempfile::TempDir>>);
 
 struct State {
     answers: HashMap<&'static str, Answer>,
@@ -72,7 +73,7 @@ impl Fake {
 
     /// One that answers at this place below its directory.
     pub fn listening(place: &str) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join(place);
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
@@ -98,8 +99,8 @@ impl Fake {
             job_is_pending: true,
             owner: OWNER.to_owned(),
         };
-        let this = Self(Arc::new(Mutex::new(state)), dir);
-        let fake = this.clone();
+        let this = Self(Arc::new(Mutex::new(state)), Some(Arc::new(dir)));
+        let fake = Self(Arc::clone(&this.0), None);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (Ok(stream), fake) = (stream, fake.clone()) else { return };
@@ -110,11 +111,11 @@ impl Fake {
     }
 
     pub fn address(&self) -> String {
-        format!("unix:path={}", self.1.path().join("bus").display())
+        format!("unix:path={}", self.dir().join("bus").display())
     }
 
     pub fn dir(&self) -> &std::path::Path {
-        self.1.path()
+        self.1.as_ref().unwrap().path()
     }
 
     pub fn bus(&self) -> svsystemd::Bus {
