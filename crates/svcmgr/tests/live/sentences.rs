@@ -134,7 +134,7 @@ pub fn the_open_example_reads_names_as_they_are_typed(suite: Suite) {
     command.current_dir(supervised.scan_dir()).env("SVDIR", supervised.scan_dir());
     let output = command.args(["web", "web/log", "./web", "web/", path]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let name = suite.name();
+    let name = if suite == Suite::Embedded { "embedded" } else { suite.name() };
     let expected = format!(
         "web: up, {name}\nweb/log: unsupervised, nobody\n./web: up, {name}\nweb/: up, {name}\n{path}: up, {name}\n"
     );
@@ -279,7 +279,10 @@ fn the_mixed_example_takes_directories_too() {
     up(&supervised);
     let dir = supervised.dir().display().to_string();
     let said = run("mixed", [supervised.dir()]);
-    assert!(said.starts_with(&format!("{dir} (runit): restarted\nsnapshot {dir}: up\n")), "{said}");
+    assert!(
+        said.starts_with(&format!("{dir} (embedded): restarted\nsnapshot {dir}: up\n")),
+        "{said}"
+    );
     assert!(said.ends_with(&format!("changed {dir}: up\n")), "{said}");
 }
 
