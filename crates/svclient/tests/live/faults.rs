@@ -17,7 +17,6 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
-    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +24,7 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
     sys::{signal::Signal, stat::Mode},
-    unistd::{gettid, mkfifo},
+    unistd::mkfifo,
 };
 use svclient::{
     Cause, Error, ErrorKind, Facts, Goal, LastExit, Liveness, News, Normally, Op, Outcome,
@@ -718,16 +717,11 @@ pub fn f62_a_logger_that_ignores_its_end_can_be_ended(suite: Suite) {
 pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
     let (supervised, _) = deaf_service(suite);
     let (mine, theirs) = (open(&supervised), open(&supervised));
-    let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        let outcome = scope.spawn(|| {
-            sender.send(gettid()).unwrap();
-            ask(&mine, &Request::down(), deadline())
-        });
-        let waiting = receiver.recv().unwrap();
+        let outcome = scope.spawn(|| ask(&mine, &Request::down(), deadline()));
         status_where(&mut watch(&supervised), |status| status.want == Some(Want::Down));
         // It was woken when this thread was, and sleeps again once it has looked.
-        poll_until(|| sleeps(waiting));
+        poll_until(waits_sleep);
         theirs.send(Op::Up).unwrap();
         assert_eq!(never(outcome.join().unwrap()), Cause::WantedUpAgain);
     });
@@ -741,10 +735,14 @@ pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
     });
 }
 
-/// Whether a thread of this process waits for something.
-fn sleeps(thread: nix::unistd::Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
-    stat.rsplit(") ").next().unwrap().starts_with('S')
+/// Whether the threads of this process in which waits are made wait for something.
+fn waits_sleep() -> bool {
+    let stats = fs::read_dir("/proc/self/task").unwrap().filter_map(|it| {
+        // It may have ended meanwhile.
+        fs::read_to_string(it.ok()?.path().join("stat")).ok()
+    });
+    let mut waits = stats.filter(|it| it.contains(" (svclient) ")).peekable();
+    waits.peek().is_some() && waits.all(|it| it.contains(") S "))
 }
 
 /// s6-supervise on a service that is down: its lock is held and its record stays as it is put.
