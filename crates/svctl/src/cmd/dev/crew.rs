@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, Goal, Op, Outcome, Request, ScanDir, Service, pursue};
+use svcmgr::{Error, Goal, Op, Outcome, OutcomeKind, Request, ScanDir, Service, pursue};
 
 use super::stage::Stage;
 use crate::{cmd::act::deadline, exit::Exit, text};
@@ -209,7 +209,7 @@ fn start(scan: &ScanDir, level: &[Job], teller: &Teller) -> bool {
 fn judge(job: &Job, result: Result<Outcome, Error>, teller: &Teller) -> bool {
     match result {
         Ok(outcome) if outcome.is_reached() => return true,
-        Ok(outcome) if outcome.why().is_some() => {
+        Ok(outcome) if outcome.kind() == OutcomeKind::Never => {
             teller.failed(&job.name, outcome.to_string(), Exit::Negative);
         }
         Ok(_) => {
@@ -253,7 +253,7 @@ fn stop_together(jobs: &[&Job], kill_after: Duration, teller: &Teller) {
             }
             // One that has lost its supervisor is down.
             Err(_) => (),
-            Ok(outcome) if outcome.is_reached() || outcome.why().is_some() => (),
+            Ok(outcome) if outcome.is_reached() || outcome.kind() == OutcomeKind::Never => (),
             Ok(_) => teller.failed(&job.name, "does not end", Exit::Deadline),
         }
     }
