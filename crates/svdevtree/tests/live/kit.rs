@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use svbuild::Definitions;
-use svclient::{OutcomeKind, Request, pursue};
+use svclient::{Cause, Request, pursue};
 use svdevtree::{
     Engine, TreeError,
     testkit::{Kit, KitError, KitErrorKind, ReadyWhen, Spec, double},
@@ -231,7 +231,9 @@ fn doubles_do_what_their_names_say() {
     let briefly = Instant::now() + Duration::from_millis(300);
     let outcomes = pursue(std::slice::from_ref(&deaf), &Request::down(), briefly).unwrap();
     assert!(
-        outcomes[0].as_ref().is_ok_and(|it| it.kind() == OutcomeKind::Deadline && it.was_read()),
+        outcomes[0].as_ref().is_ok_and(|it| !it.is_reached()
+            && it.why() == Some(Cause::NotObeyed)
+            && it.was_read()),
         "{outcomes:?}"
     );
     let killing = Request::down().kill_after(Duration::from_millis(50));
