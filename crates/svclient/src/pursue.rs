@@ -19,7 +19,9 @@ use std::{
 };
 
 use self::wait::Wait;
-pub(crate) use self::world::{Added, Heard, World};
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use self::world::Added;
+pub(crate) use self::world::{Heard, World};
 pub(crate) use self::{aside::pursue_aside, wait::Prober};
 pub use self::{
     outcome::{Outcome, OutcomeKind},

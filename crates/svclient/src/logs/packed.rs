@@ -4,8 +4,11 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufReader, Read},
 };
+
+#[cfg(feature = "packed")]
+use std::io::BufRead;
 
 #[cfg(feature = "packed")]
 use ruzstd::decoding::{
@@ -42,17 +45,19 @@ impl Packing {
 
     /// What is in the file, from its beginning; `None` where this build has no reader for it.
     pub(super) fn unpack(self, file: File) -> Option<Unpacked> {
-        let inner: Box<dyn Read + Send + Sync> = match self {
+        let inner: Option<Box<dyn Read + Send + Sync>> = match self {
             #[cfg(feature = "packed")]
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
+            Self::Gzip => {
+                Some(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))))
+            }
             #[cfg(feature = "packed")]
-            Self::Zstd => Box::new(Frames::new(BufReader::new(file))),
+            Self::Zstd => Some(Box::new(Frames::new(BufReader::new(file)))),
             _ => {
                 drop(file);
-                return None;
+                None
             }
         };
-        Some(BufReader::new(Whole { inner, left: LONGEST_FILE, failure: None }))
+        Some(BufReader::new(Whole { inner: inner?, left: LONGEST_FILE, failure: None }))
     }
 }
 
