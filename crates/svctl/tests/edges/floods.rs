@@ -250,7 +250,8 @@ fn a_flood_that_is_followed_keeps_no_other_log_and_no_closed_pipe_from_being_not
     let dir = log(&tree, "log", b"");
     let other = log(&tree, "other", b"");
     let _flood = flood(&dir);
-    let mut logs = command(["logs", "-f"]);
+    // What there was comes first, and that may be much by now.
+    let mut logs = command(["logs", "-f", "-n", "5"]);
     logs.arg(&dir).arg(&other).stdout(Stdio::piped());
     let mut logs = Running(logs.stdin(Stdio::null()).spawn().unwrap());
     let mut out = logs.0.stdout.take().unwrap();
