@@ -224,7 +224,8 @@ pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
     let (mut rounds, before) = (0, held());
     while rounds < 20 || !again.is_finished() {
         for seen in Bulk::new(&units).statuses() {
-            assert_eq!(seen.unwrap(), alone);
+            // What is told besides (restarts, a newer definition) depends on how much was asked for.
+            assert_eq!(seen.unwrap().reading(), alone.reading());
         }
         rounds += 1;
     }
