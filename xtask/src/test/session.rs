@@ -156,7 +156,8 @@ impl Session {
         // Most tests wait for supervisors and for what they start, rather than compute.
         let threads = thread::available_parallelism().map_or(2, |it| it.get() * TESTS_FOR_EACH);
         for name in ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"] {
-            if env::var_os(name).is_none() {
+            let is_said = command.get_envs().any(|(it, _)| it == name);
+            if !is_said && env::var_os(name).is_none() {
                 command.env(name, threads.to_string());
             }
         }
