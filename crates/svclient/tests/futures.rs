@@ -11,7 +11,7 @@ use std::{
 };
 
 use svclient::{
-    Error, Goal, Intent, News, Outcome, OutcomeKind, Request, WatchSet, async_io, pursue,
+    Error, Goal, Intent, News, Outcome, Request, WatchSet, async_io, pursue,
     scripted::{Script, Scripted},
     tokio as on_tokio,
 };
@@ -71,7 +71,7 @@ fn tasks_that_wait_at_the_same_time_take_no_thread_each() {
         // The other tests of this program have theirs.
         assert!(threads() < 30, "{}", threads());
         for wait in waits {
-            assert_eq!(wait.await.unwrap().unwrap().kind(), OutcomeKind::Deadline);
+            assert_eq!(wait.await.unwrap().unwrap().kind(), svclient::OutcomeKind::Deadline);
         }
     });
     assert_eq!(deaf.requests().len(), 30);
