@@ -54,6 +54,9 @@ struct Present {
     files: BTreeSet<Identity>,
     /// The file that grows, and how long it was.
     last: Option<(Identity, u64)>,
+    /// Bytes of it that were not read yet, where that is known. A file that is removed meanwhile leaves its number to
+    /// a new one, so a log that is rotated quickly could be taken for what there was again and again.
+    left: u64,
 }
 
 /// Device and inode.
@@ -144,12 +147,17 @@ impl Tail {
             };
             let piece = self.read(begun.saturating_add(budget))?;
             let position = self.file.as_ref().map_or(begun, Reading::position);
-            budget = budget.saturating_sub(position.saturating_sub(begun).max(1));
+            let taken = position.saturating_sub(begun);
+            budget = budget.saturating_sub(taken.max(1));
             match piece {
                 Some(Piece::Line(line)) => self.offer(&line),
                 Some(Piece::Cut(left_out)) => self.cut(left_out),
                 None if budget == 0 => (),
                 None => self.at_the_end()?,
+            }
+            if let Some(present) = &mut self.present {
+                present.left = present.left.saturating_sub(taken);
+                self.awake &= present.left > 0;
             }
         }
         Ok(true)
@@ -164,8 +172,15 @@ impl Tail {
             let len = if (data.dev(), data.ino()) == last.identity { data.len() } else { u64::MAX };
             Some((last.identity, len))
         });
+        // Of one file alone the length says how much that is: those before the last may be packed.
+        let left = match (&self.file, last) {
+            (Some(file), Some((identity, len))) if file.identity == identity && len < u64::MAX => {
+                len.saturating_sub(file.position())
+            }
+            _ => u64::MAX,
+        };
         let files = files.iter().map(|file| file.identity).collect();
-        self.present = Some(Present { files, last });
+        self.present = Some(Present { files, last, left });
         Ok(())
     }
 
