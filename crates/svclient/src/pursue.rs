@@ -5,6 +5,7 @@
 
 mod aside;
 mod outcome;
+mod probe;
 mod request;
 mod wait;
 mod world;
@@ -22,7 +23,7 @@ use self::wait::Wait;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use self::world::Added;
 pub(crate) use self::world::{Heard, World};
-pub(crate) use self::{aside::pursue_aside, wait::Prober};
+pub(crate) use self::{aside::pursue_aside, probe::Prober};
 pub use self::{
     outcome::{Outcome, OutcomeKind},
     request::Request,
