@@ -27,7 +27,7 @@ use svproto::{
     s6::event::{LISTENER_NAME_LEN, LISTENER_PREFIX, S6Event},
 };
 
-use super::{News, Queued, WatchKey, WatchSet, Who};
+use super::{News, WatchKey, WatchSet, dirs::Who, news::Queued};
 use crate::{Error, ErrorKind, changes::Dir, node};
 
 /// A FIFO in an event directory; removed when dropped.

@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
 };
 
-use super::{News, Queued, WatchKey, WatchSet, Who};
+use super::{News, WatchKey, WatchSet, dirs::Who, news::Queued};
 use crate::{
     Error, ScanDir, Service,
     changes::{Dir, DirId},

@@ -12,7 +12,13 @@ use svproto::{
     track::{Change, Tracker},
 };
 
-use super::{News, Who, events::Listener, nearest_above_link, recheck::Recheck, subject::Subject};
+use super::{
+    News,
+    dirs::{Who, nearest_above_link},
+    events::Listener,
+    recheck::Recheck,
+    subject::Subject,
+};
 use crate::{
     Error, Liveness, Normally, Service, Status, Subscription, Supervised,
     changes::{DirId, Place},

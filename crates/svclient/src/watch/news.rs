@@ -1,0 +1,102 @@
+//! What a watch tells: which service, what happened to it, and how it stands.
+
+use svproto::s6::event::S6Event;
+
+use super::subject::Subject;
+use crate::{Error, Name, Service, Status, Supervised};
+
+/// A service in a [`WatchSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchKey(pub(super) u64);
+
+#[cfg(test)]
+impl WatchKey {
+    /// For sets that are none.
+    pub(crate) fn nth(at: usize) -> Self {
+        Self(at as u64)
+    }
+}
+
+/// What happened to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum News {
+    /// The first look, after the watch was armed.
+    Snapshot,
+    /// The first look at a service that has appeared in a followed scan directory.
+    Added,
+    /// Its status changed, its `down` file, whether it can be read, or whether its supervisor can be
+    /// seen.
+    Changed,
+    /// A supervisor holds it again.
+    Supervised,
+    /// Its supervisor is gone.
+    Unsupervised,
+    /// The service directory is gone, or its entry in a followed scan directory; nothing more is
+    /// said about this service.
+    Removed,
+    /// A transition that s6 has told of ([`WatchSet::listen`]). The observation is that of now; it
+    /// may have gone further.
+    Heard(S6Event),
+    /// The system lost events. This is how it stands now; what lay between is not known.
+    Resync,
+}
+
+impl News {
+    /// The word for it, as in the lines of `svctl watch`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Supervised => "supervised",
+            Self::Unsupervised => "unsupervised",
+            Self::Removed => "removed",
+            Self::Heard(_) => "heard",
+            Self::Resync => "resync",
+        }
+    }
+}
+
+/// One item of a watch.
+#[derive(Debug)]
+pub struct WatchEvent {
+    /// Counts the events that the set has given out, from 1, without a gap.
+    pub seq: u64,
+    /// Which service of the set.
+    pub key: WatchKey,
+    /// What happened.
+    pub news: News,
+    /// How the service stands, or why that cannot be said. After an error the watch goes on.
+    pub observation: Result<Status, Error>,
+    pub(super) subject: Subject,
+}
+
+impl WatchEvent {
+    /// The name of the service.
+    #[must_use]
+    pub fn name(&self) -> Name<'_> {
+        self.service().name()
+    }
+
+    /// The service, of whatever kind.
+    #[must_use]
+    pub fn service(&self) -> &dyn Supervised {
+        self.subject.service()
+    }
+
+    /// The service directory, if it is one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Service> {
+        self.subject.directory()
+    }
+}
+
+/// An event without its number, which it gets when it is given out.
+pub(super) struct Queued {
+    pub(super) key: WatchKey,
+    pub(super) subject: Subject,
+    pub(super) news: News,
+    pub(super) observation: Result<Status, Error>,
+}
