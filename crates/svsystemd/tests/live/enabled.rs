@@ -109,5 +109,8 @@ pub fn what_is_enabled_is_what_systemctl_says(manager: Manager) {
     // Those of other tests come and go.
     let is_lasting = |it: &UnitName| !it.is_template() && !it.as_str().starts_with("svt-");
     let units: Vec<_> = on_disk.into_iter().filter(is_lasting).collect();
-    assert!(agree(manager, &units).len() > 20);
+    let states = agree(manager, &units);
+    // A small system has a dozen for a user.
+    let has = |word: &str| states.iter().any(|(_, state)| state == word);
+    assert!(has("static") && (has("enabled") || has("disabled")), "{states:?}");
 }
