@@ -196,7 +196,7 @@ causes! {
     // What a request that was read is not obeyed by.
 
     /// Its process is stopped by a pause.
-    Paused "paused" Error "is paused; `cont` lets it go on";
+    Paused "paused" Error "its process is paused; `cont` lets it go on";
     /// Its process does not end, whatever was sent. About what was sent.
     NotObeyed "not-obeyed" Error "its process has not ended", "its process has not ended by " .. "";
     /// Nothing shows that the supervisor has read the request.

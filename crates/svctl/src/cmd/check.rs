@@ -68,8 +68,11 @@ struct Restless {
 /// Waits for those that have only just started, loggers as well.
 fn restless(targets: &[Target]) -> Vec<Restless> {
     let mut all = vec![Restless::default(); targets.len()];
-    let is_young =
-        |seen: &Status| seen.pid().is_some() && seen.uptime().is_some_and(|up| up < SETTLED);
+    // What is paused does not get older by waiting.
+    let is_young = |seen: &Status| {
+        let goes_on = seen.pid().is_some() && seen.state() != State::Paused;
+        goes_on && seen.uptime().is_some_and(|up| up < SETTLED)
+    };
     let mut young: Vec<(usize, bool, Found)> = Vec::new();
     for (at, target) in targets.iter().enumerate() {
         let Ok(found) = &target.found else { continue };
@@ -166,7 +169,8 @@ fn complaints(view: &View<'_>, restless: Restless, check: &args::Check) -> Vec<S
         && !is_wanted
         && (check.services.is_empty() || (state == State::Exited && ran_well));
     if !is_up && !may_be_down {
-        complaints.push(text::summary(view));
+        let paused = if state == State::Paused { "; `cont` lets it go on" } else { "" };
+        complaints.push(format!("{}{paused}", text::summary(view)));
     }
     if restless.service && is_up {
         complaints.push("does not stay up".to_owned());

@@ -245,6 +245,7 @@ fn hint(cause: Cause, name: &str) -> Option<String> {
         Cause::BadDefinition => {
             format!("`systemd-analyze verify {name}` says what is wrong with it")
         }
+        Cause::Paused => format!("svctl cont {name}"),
         Cause::Frozen => format!("`systemctl thaw {name}` lets it go on"),
         _ => return None,
     })

@@ -28,6 +28,7 @@ mod sentences;
 mod sessions;
 mod svctl;
 mod systemd;
+mod waits;
 
 /// To every suite, and to the supervisor that svctl is itself.
 macro_rules! say_to_all {
@@ -111,5 +112,22 @@ mod healthy {
         a_logger_that_does_not_run_is_not_well
         a_check_script_is_asked_by_all_who_ask_for_readiness
         a_link_that_leads_nowhere_is_a_row_and_not_well
+    }
+}
+
+/// Waits, to every suite.
+mod waiting {
+    macro_rules! say_waits {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::waits, runit Runit $($sentence)*);
+            of_suite!(crate::waits, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::waits, encore Encore $($sentence)*);
+            of_suite!(crate::waits, s6 S6 $($sentence)*);
+            of_suite!(crate::waits, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_waits! {
+        what_is_paused_is_not_up
     }
 }

@@ -5,6 +5,7 @@
 //! |---------------------|----------------------------------------------------------------------------|
 //! | `OnceDuringFinish`  | runit, s6: `once` during `finish` is no further run, and the end is no run |
 //! | `ContraryWant`      | the want is not what was asked for: not read yet, or somebody's last word  |
+//! | `PausedProcess`     | a process that is stopped does not count as up, and a request for one does not let it go on |
 //! | `LeavingProcess`    | a process that was told to end does not count as up                        |
 //! | `Reached`           | the goal, by the facts                                                     |
 //! | `GivenUp`           | down, and nothing will start it again                                      |
@@ -28,14 +29,16 @@ const PENDING: Verdict = Verdict::Pending { look_again: None };
 pub(super) enum Rule {
     OnceDuringFinish,
     ContraryWant,
+    PausedProcess,
     LeavingProcess,
     Reached,
     GivenUp,
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
     Rule::OnceDuringFinish,
     Rule::ContraryWant,
+    Rule::PausedProcess,
     Rule::LeavingProcess,
     Rule::Reached,
     Rule::GivenUp,
@@ -57,6 +60,7 @@ impl Pursuit {
             let said = match rule {
                 Rule::OnceDuringFinish => self.once_during_finish(facts, at),
                 Rule::ContraryWant => self.contrary_want(facts, at),
+                Rule::PausedProcess => self.paused_process(facts, at),
                 Rule::LeavingProcess => self.leaving_process(facts, at),
                 Rule::Reached => self.reached(facts, at),
                 Rule::GivenUp => self.given_up(facts),
@@ -137,9 +141,20 @@ impl Pursuit {
             Wish::Down => Verdict::Never(Cause::WantedUpAgain),
             // Wanted up once, and no longer.
             Wish::Up if is_down(facts) => Verdict::Never(self.why_down(facts)),
-            Wish::Up if self.goal == Goal::Up && is_up(facts) => Verdict::Reached,
+            Wish::Up if self.goal == Goal::Up && goes_on(facts) => Verdict::Reached,
             Wish::Up | Wish::Once | Wish::None => PENDING,
         })
+    }
+
+    /// A process that is stopped. Who only looks on may still see it go on; what was asked for does not
+    /// do that. Somebody else's `cont` may be under way.
+    fn paused_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
+        let needs_a_process = matches!(self.goal, Goal::Up | Goal::Ready | Goal::UpFor(_));
+        let asks = matches!(self.wish, Wish::Up | Wish::Once);
+        if !needs_a_process || !asks || !is_up(facts) || goes_on(facts) {
+            return None;
+        }
+        Some(self.wait(Rule::PausedProcess, at).unwrap_or(Verdict::Never(Cause::Paused)))
     }
 
     /// A process that was told to end before it was wanted up again: it will go, and another will come.
@@ -165,26 +180,26 @@ impl Pursuit {
     fn reached(&self, facts: &Facts, at: At) -> Option<Verdict> {
         let is_another_stamp = || is_another(self.base().and_then(|base| base.since), facts.since);
         let is_reached = match self.goal {
-            Goal::Up => is_up(facts) || is_held(facts) || self.has_run_once(facts),
+            Goal::Up => goes_on(facts) || is_held(facts) || self.has_run_once(facts),
             Goal::UpFor(span) => return self.up_for(span, facts, at.now),
             Goal::Ready => match facts.readiness {
-                Readiness::Ready { .. } => true,
+                Readiness::Ready { .. } => !is_paused(facts),
                 Readiness::NotReported if is_up(facts) => {
                     return Some(Verdict::Never(Cause::NoReadiness));
                 }
                 _ => false,
             },
             Goal::Restarted => {
-                (is_up(facts) && self.is_another_run(facts))
+                (goes_on(facts) && self.is_another_run(facts))
                     || (is_held(facts) && is_another_stamp())
             }
             Goal::Down => is_down(facts) && !matches!(facts.want, Some(Want::Up)),
             Goal::Finished => is_down(facts) || self.is_another_run(facts),
             Goal::Gone => false,
             Goal::AsWanted => match facts.want {
-                Some(Want::Up) => is_up(facts),
+                Some(Want::Up) => goes_on(facts),
                 Some(Want::Down) => is_down(facts),
-                _ => is_up(facts) || is_down(facts),
+                _ => goes_on(facts) || is_down(facts),
             },
             Goal::Known => true,
         };
@@ -192,7 +207,7 @@ impl Pursuit {
     }
 
     fn up_for(&self, span: Duration, facts: &Facts, now: Now) -> Option<Verdict> {
-        let run = self.run.as_ref().filter(|_| is_up(facts) && facts.since.is_some())?;
+        let run = self.run.as_ref().filter(|_| goes_on(facts) && facts.since.is_some())?;
         let left = minus(span, run.age(now));
         if left.is_zero() {
             return Some(Verdict::Reached);
@@ -358,6 +373,15 @@ fn is_up(facts: &Facts) -> bool {
         && matches!(facts.phase, Phase::Up)
         // What runs before `run` (encore), or may turn out not to be executable (systemd).
         && !matches!(facts.stage, Stage::Starting)
+}
+
+/// There is a process of `run`, and nobody has stopped it.
+fn goes_on(facts: &Facts) -> bool {
+    is_up(facts) && !is_paused(facts)
+}
+
+fn is_paused(facts: &Facts) -> bool {
+    matches!(facts.state(), State::Paused)
 }
 
 /// It has done what it had to, and its supervisor takes it for up from then on (systemd).

@@ -60,6 +60,47 @@ fn a_process_that_was_told_to_end_is_not_up() {
     );
 }
 
+/// Who asked is told, unless somebody's `cont` is still under way; who looks on waits for it.
+#[test]
+fn what_is_paused_is_not_up() {
+    let paused = |reading: Reading| {
+        let Reading::Record(facts) = reading else { unreachable!() };
+        Reading::Record(facts.with_paused(true))
+    };
+    let up = runit(1, 9, b'u', 1);
+    let never = Verdict::Never(Cause::Paused);
+    let look_again = Verdict::Pending { look_again: Some(LAST_WORD) };
+    for goal in [Goal::Up, Goal::UpFor(Duration::ZERO)] {
+        // Also after SIGTERM, which waits for it to go on.
+        for before in [paused(up), paused(got_term(up))] {
+            let mut pursuit = Pursuit::new(goal, Some(Op::Up), before, NOW);
+            assert_eq!(pursuit.observe(&before, NOW), look_again, "{goal}");
+            assert_eq!(pursuit.observe(&before, at(3)), never, "{goal}");
+        }
+        check(goal, Some(Op::Up), &[(paused(up), look_again), (up, Verdict::Reached)]);
+    }
+    let last = paused(runit(1, 9, b'd', 1));
+    check(Goal::Up, Some(Op::Once), &[(paused(up), PENDING), (last, look_again)]);
+    let ready = |reading: Reading| {
+        let Reading::Record(facts) = reading else { unreachable!() };
+        Reading::Record(facts.with_readiness(Readiness::Ready { since: None }))
+    };
+    check(Goal::Ready, None, &[(ready(paused(up)), PENDING), (ready(up), Verdict::Reached)]);
+    for goal in [Goal::Up, Goal::UpFor(Duration::ZERO), Goal::AsWanted] {
+        check(goal, None, &[(paused(up), PENDING), (up, Verdict::Reached)]);
+    }
+    // Another process that is stopped in its turn.
+    let another = runit(2, 10, b'u', 1);
+    let readings = [(paused(up), PENDING), (paused(another), PENDING), (another, Verdict::Reached)];
+    check(Goal::Restarted, None, &readings);
+    // A stop lets it go on by itself.
+    check(
+        Goal::Down,
+        Some(Op::Down),
+        &[(paused(up), PENDING), (runit(2, 0, b'd', 0), Verdict::Reached)],
+    );
+}
+
 /// daemontools: `d` always sends SIGTERM, so whatever is there when `u` comes will go.
 #[test]
 fn a_process_that_was_told_to_end_does_not_count_once_it_is_wanted_again() {
