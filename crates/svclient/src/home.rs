@@ -1,9 +1,9 @@
 //! Where a service directory is: at a path, behind a descriptor that somebody opened, or in a
-//! directory that is open; and the files in it, named from there.
+//! directory that is open.
 
 use std::{
     borrow::Cow,
-    ffi::{CStr, OsStr, OsString},
+    ffi::{OsStr, OsString},
     hash::{Hash, Hasher},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -14,12 +14,11 @@ use std::{
 };
 
 use nix::{
-    NixPath,
     fcntl::{AT_FDCWD, OFlag, openat},
     sys::stat::{FileStat, Mode, fstat},
 };
 
-use crate::{Error, node};
+use crate::{Error, at::At, node};
 
 /// A directory.
 #[derive(Clone, Debug)]
@@ -88,14 +87,12 @@ impl Home {
     /// A file in it.
     pub(crate) fn at<'a>(&'a self, name: &'a str) -> At<'a> {
         match &self.way {
-            Way::Path => At { from: AT_FDCWD, name: Name::joined(&self.path, name), under: None },
-            Way::Held(fd) => {
-                At { from: fd.as_fd(), name: Path::new(name).into(), under: Some(&self.path) }
-            }
+            Way::Path => At::joined(&self.path, name),
+            Way::Held(fd) => At::held(fd.as_fd(), name, &self.path),
             Way::Below(parent, parent_len) => {
                 let (above, entry) = self.path.as_os_str().as_bytes().split_at(*parent_len);
                 let [above, entry] = [above, entry].map(|part| Path::new(OsStr::from_bytes(part)));
-                At { from: parent.as_fd(), name: Name::joined(entry, name), under: Some(above) }
+                At::below(parent.as_fd(), entry, name, above)
             }
         }
     }
@@ -166,110 +163,6 @@ impl Hash for Home {
     }
 }
 
-/// A file: from where, and by what name.
-pub(crate) struct At<'a> {
-    from: BorrowedFd<'a>,
-    name: Name<'a>,
-    /// What `from` is called.
-    under: Option<&'a Path>,
-}
-
-impl At<'_> {
-    pub(crate) fn base(&self) -> BorrowedFd<'_> {
-        self.from
-    }
-
-    /// What to call it in messages.
-    pub(crate) fn path(&self) -> PathBuf {
-        match self.under {
-            Some(dir) => dir.join(self.name.path()),
-            None => self.name.path().to_owned(),
-        }
-    }
-}
-
-/// The way to a file. Most are short, and memory for six of them would be a tenth of a look.
-enum Name<'a> {
-    Given(&'a Path),
-    /// Ends with a zero byte, so that the system takes it as it is.
-    Short([u8; SHORT]),
-    Long(PathBuf),
-}
-
-const SHORT: usize = 120;
-
-impl Name<'_> {
-    fn joined(dir: &Path, name: &str) -> Self {
-        let dir_bytes = dir.as_os_str().as_bytes();
-        // The current directory has no name before the slash, and the root no other.
-        if !matches!(dir_bytes, b"" | b"/") {
-            let mut short = [0; SHORT];
-            let mut places = short.iter_mut();
-            let parts = [dir_bytes, b"/", name.as_bytes()];
-            // A byte at a time: `memcpy` of musl begins slowly, and 15 of them took 0.4 us a look.
-            let fits = parts.into_iter().flatten().all(|byte| {
-                places.next().is_some_and(|place| {
-                    *place = *byte;
-                    // A zero is refused further on.
-                    *byte != 0
-                })
-            });
-            if fits && places.next().is_some() {
-                return Self::Short(short);
-            }
-        }
-        Self::Long(dir.join(name))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Given(path) => path,
-            Self::Short(bytes) => Path::new(OsStr::from_bytes(until_zero(bytes).to_bytes())),
-            Self::Long(path) => path,
-        }
-    }
-}
-
-/// The first zero byte is the end.
-fn until_zero(bytes: &[u8]) -> &CStr {
-    CStr::from_bytes_until_nul(bytes).unwrap_or_default()
-}
-
-impl NixPath for At<'_> {
-    fn is_empty(&self) -> bool {
-        NixPath::is_empty(self.name.path())
-    }
-
-    fn len(&self) -> usize {
-        NixPath::len(self.name.path())
-    }
-
-    fn with_nix_path<T, F: FnOnce(&CStr) -> T>(&self, f: F) -> nix::Result<T> {
-        match &self.name {
-            Name::Short(bytes) => Ok(f(until_zero(bytes))),
-            other => other.path().with_nix_path(f),
-        }
-    }
-}
-
-impl<'a> From<&'a Path> for Name<'a> {
-    fn from(path: &'a Path) -> Self {
-        Self::Given(path)
-    }
-}
-
-impl<'a> From<&'a Path> for At<'a> {
-    fn from(path: &'a Path) -> Self {
-        Self { from: AT_FDCWD, name: path.into(), under: None }
-    }
-}
-
-impl<'a> From<&'a PathBuf> for At<'a> {
-    fn from(path: &'a PathBuf) -> Self {
-        path.as_path().into()
-    }
-}
-
 /// The name under which the kernel shows a descriptor to its own process.
 fn fd_path(fd: BorrowedFd<'_>) -> PathBuf {
     let table = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
@@ -280,25 +173,4 @@ fn fd_path(fd: BorrowedFd<'_>) -> PathBuf {
 fn name_of(fd: BorrowedFd<'_>) -> PathBuf {
     let link = fd_path(fd);
     std::fs::read_link(&link).unwrap_or(link)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// However a name is kept, it is the one that the system gets, and the one in messages.
-    #[test]
-    fn a_name_is_what_joining_makes_of_it() {
-        let long = "x".repeat(200);
-        let edges = (SHORT - 12..SHORT + 2).map(|len| "y".repeat(len));
-        let dirs = ["", "/", ".", "web", "/a/b", "a\0b", &long].map(str::to_owned);
-        for dir in dirs.into_iter().chain(edges) {
-            let dir = Path::new(&dir);
-            let at = At { from: AT_FDCWD, name: Name::joined(dir, "status"), under: None };
-            assert_eq!(at.path(), dir.join("status"));
-            let told = at.with_nix_path(|path| path.to_bytes().to_vec());
-            let expected = dir.join("status").with_nix_path(|path| path.to_bytes().to_vec());
-            assert_eq!(told, expected, "{dir:?}");
-        }
-    }
 }

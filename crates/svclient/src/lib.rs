@@ -41,6 +41,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod aside;
+mod at;
 mod bulk;
 mod changes;
 mod check;

@@ -22,7 +22,7 @@ use svproto::Record;
 
 use svproto::UnixTime;
 
-use crate::{Error, aside, home::At};
+use crate::{Error, aside, at::At};
 
 /// What became of opening a FIFO for writing.
 pub(crate) enum Fifo<T> {

@@ -18,9 +18,10 @@ use svproto::{
 };
 
 use crate::{
-    CheckAnswer, CrashLoop, Error, Intent, Liveness, Name, Oddities, Status, Suite, aside, check,
-    detect,
-    home::{At, Home},
+    CheckAnswer, CrashLoop, Error, Intent, Liveness, Name, Oddities, Status, Suite, aside,
+    at::At,
+    check, detect,
+    home::Home,
     liveness,
     node::{self, Fifo, RecordBytes, Written},
     processes,

@@ -4,6 +4,7 @@
 //! worst and never missed. A hint only says where to look; readings that say nothing new are
 //! dropped.
 
+mod arm;
 mod bells;
 mod collect;
 mod dirs;
@@ -25,17 +26,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{bells::Bells, dirs::Who, follow::Follow, member::Member, news::Queued};
+use self::{bells::Bells, dirs::Dirs, follow::Follow, member::Member, news::Queued};
 pub use self::{
     news::{News, WatchEvent, WatchKey},
     stopper::Stopper,
 };
-use crate::{
-    Error, Service, Status, Subscription, Supervised,
-    changes::{Changes, DirId},
-    node,
-    supervised::How,
-};
+use crate::{Error, Service, Status, Subscription, Supervised, node, supervised::How};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -48,13 +44,10 @@ use nix::{
 /// else's loop: call [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor
 /// (`AsFd`) to be readable, or for [`WatchSet::due`] where that is not `None`.
 pub struct WatchSet {
-    changes: Changes,
     /// In boxes: a node of the tree has eleven places of which six are taken, and a member 0.3 KiB.
     members: BTreeMap<WatchKey, Box<Member>>,
     follows: Vec<Follow>,
-    /// Who is interested in a watched directory. Two services may share one.
-    /// Sorted; as a rule one, for which a set would take 0.3 KiB.
-    dirs: BTreeMap<DirId, Vec<Who>>,
+    dirs: Dirs,
     queue: VecDeque<Queued>,
     /// Who is to be looked at although nothing was heard, soonest first.
     due: BTreeSet<(Instant, WatchKey)>,
@@ -85,12 +78,11 @@ impl WatchSet {
     ///
     /// [`Error::Io`] if the system has no watch left to give; the hint names the limits.
     pub fn new() -> Result<Self, Error> {
-        let changes = Changes::new().map_err(failure)?;
+        let dirs = Dirs::new().map_err(failure)?;
         Ok(Self {
-            changes,
             members: BTreeMap::new(),
             follows: Vec::new(),
-            dirs: BTreeMap::new(),
+            dirs,
             queue: VecDeque::new(),
             due: BTreeSet::new(),
             bells: Bells::default(),
@@ -179,7 +171,7 @@ impl WatchSet {
     /// Makes the one descriptor tell of bells, too.
     pub(crate) fn hear_bells(&mut self) -> Result<(), Error> {
         match self.bells.hang_up() {
-            Ok(Some(heard)) => self.changes.join(heard).map_err(|source| {
+            Ok(Some(heard)) => self.dirs.join(heard).map_err(|source| {
                 self.bells.take_down();
                 failure(source)
             }),
@@ -276,7 +268,7 @@ impl WatchSet {
                 node::round_up(due.saturating_duration_since(now))
             });
             // It comes first: what has nothing to say is not read.
-            let mut fds = [PollFd::new(self.changes.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [PollFd::new(self.dirs.as_fd(), PollFlags::POLLIN)];
             let is_heard = match poll(&mut fds, timeout) {
                 Ok(count) => count > 0,
                 Err(Errno::EINTR) => false,
@@ -330,7 +322,7 @@ impl WatchSet {
     /// `max_user_watches`); it cannot elsewhere.
     #[must_use]
     pub fn polls(&self) -> Option<Duration> {
-        self.changes.look_every()
+        self.dirs.look_every()
     }
 
     /// When to call again even if the descriptor says nothing; `None` at rest.
@@ -341,7 +333,7 @@ impl WatchSet {
     }
 
     fn look_again(&self) -> Option<Instant> {
-        self.changes.look_every().map(|pause| self.looked + pause)
+        self.dirs.look_every().map(|pause| self.looked + pause)
     }
 
     fn forget(&mut self, key: WatchKey) {
@@ -364,7 +356,7 @@ impl Iterator for WatchSet {
 /// directory.
 impl AsFd for WatchSet {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.changes.as_fd()
+        self.dirs.as_fd()
     }
 }
 

@@ -317,7 +317,9 @@ fn add(found: &mut FoundLogs, keeper: Option<Keeper<'_>>, from: &Path, zone: Opt
                 match is_log_at(&path) {
                     Ok(true) => {
                         let (scale, zone) = (Some(scale), zone.map(OsStr::to_owned));
-                        let selects = selects || words::config_selects(&path);
+                        let config = || script::read(&path.join("config")).ok().flatten();
+                        let selects =
+                            selects || config().is_some_and(|text| words::config_selects(&text));
                         found.dirs.push(LogDir { path, scale, zone, selects });
                     }
                     Ok(false) => found.notes.push(LogNote::Empty(path)),

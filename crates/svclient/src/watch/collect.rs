@@ -25,9 +25,9 @@ impl WatchSet {
             Hint::Gone(id) => drop(ended.insert(id)),
             Hint::Overflow => overflow = true,
         };
-        self.changes.drain(&mut hear).map_err(failure)?;
+        self.dirs.drain(&mut hear).map_err(failure)?;
         for (id, place) in news {
-            for &who in self.dirs.get(&id).into_iter().flatten() {
+            for &who in self.dirs.interested(id) {
                 // Services work in their directories; what they write there is their own.
                 if !(place == Place::Entry && matches!(who, Who::Service(_))) {
                     heard.entry(who.whom()).or_default().insert(place);
@@ -35,7 +35,7 @@ impl WatchSet {
             }
         }
         for id in ended {
-            for who in self.dirs.remove(&id).into_iter().flatten() {
+            for who in self.dirs.ended(id) {
                 heard.entry(who.whom()).or_default().insert(Place::Gone);
             }
         }

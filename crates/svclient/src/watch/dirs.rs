@@ -1,13 +1,17 @@
-//! The registry of directories: which are watched for whom, and what a service needs watched to be known whole.
+//! The registry of directories: which are watched, and for whom.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use svproto::files;
-
-use super::{WatchKey, WatchSet, follow::Follow};
+use super::WatchKey;
 use crate::{
     Error,
-    changes::{Dir, DirId},
+    changes::{Changes, Dir, DirId, Hint},
 };
 
 /// Who is told of changes in a directory.
@@ -31,115 +35,97 @@ impl Who {
     }
 }
 
-impl WatchSet {
-    /// Watches the directories of a service as they are now.
-    pub(super) fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
-        let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
-        let Some(service) = member.subject.directory() else { return Ok(()) };
-        let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
-        let service = Dir::Service(dir.clone());
-        let known = if held { None } else { self.changes.watch_unless_link(&service) };
-        if let Some(id) = known {
-            self.note(Who::Service(key), id);
-        } else {
-            if !held {
-                self.watch_links(Who::Around(key), &dir)?;
-            }
-            self.watch(Who::Service(key), &service)?;
-        }
-        if self.members.get(&key).is_some_and(|member| member.listener.is_some()) {
-            match self.listen_in(key, &dir.join(files::EVENT)) {
-                // The record still tells.
-                Ok(()) | Err(Error::NotFound { .. } | Error::Denied { .. }) => (),
-                Err(error) => return Err(error),
-            }
-        }
-        let supervise = dir.join(files::SUPERVISE);
-        match self.watch(Who::Service(key), &Dir::Supervise(supervise.clone())) {
-            Ok(()) => Ok(()),
-            Err(Error::NotFound { .. }) => {
-                // Debian's runit: a link to a directory that runsv makes when it first starts.
-                self.watch_above_link(Who::Around(key), &supervise)?;
-                // It may be there by now.
-                match self.watch(Who::Service(key), &Dir::Supervise(supervise)) {
-                    Err(Error::NotFound { .. }) => Ok(()),
-                    result => result,
-                }
-            }
-            Err(error) => Err(error),
-        }
+/// All of them, and what tells of changes in them.
+pub(super) struct Dirs {
+    changes: Changes,
+    /// Two services may share one. Sorted; as a rule one, for which a set would take 0.3 KiB.
+    interested: BTreeMap<DirId, Vec<Who>>,
+}
+
+/// A directory that is watched for somebody. Everybody who has some keeps a sorted list of them.
+pub(super) type Watched = (DirId, Who);
+
+impl Dirs {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { changes: Changes::new()?, interested: BTreeMap::new() })
     }
 
-    /// Watches where a dangling link will point, if it is one.
-    pub(super) fn watch_above_link(&mut self, who: Who, link: &Path) -> Result<(), Error> {
-        let mut above = nearest_above_link(link);
-        // Whoever moves directories as fast as they are watched is heard to do so.
-        for _ in 0..LINKS {
-            let Some(dir) = above else { break };
-            self.watch(who, &Dir::Above(dir.clone()))?;
-            // What came before that was not heard.
-            above = nearest_above_link(link).filter(|now| *now != dir);
-        }
-        Ok(())
-    }
-
-    /// Watches the directories that hold the links which a path is and leads to: their entries come
-    /// and go without a word from the target.
-    pub(super) fn watch_links(&mut self, who: Who, path: &Path) -> Result<(), Error> {
-        for dir in around_links(path) {
-            match self.watch(who, &Dir::Above(dir)) {
-                // It may be searched and not listed: then only the target tells.
-                Ok(()) | Err(Error::Denied { .. }) => (),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn watch(&mut self, who: Who, dir: &Dir) -> Result<(), Error> {
+    /// Watches a directory for somebody, and notes it in the list of what is.
+    pub(super) fn watch(
+        &mut self,
+        who: Who,
+        dir: &Dir,
+        watched: &mut Vec<Watched>,
+    ) -> Result<(), Error> {
         let path = dir.path();
         let id = self.changes.watch(dir).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
+            io::ErrorKind::NotFound => Error::NotFound { path: path.clone() },
             _ => Error::unwatched(path, source),
         })?;
-        self.note(who, id);
+        self.note(who, id, watched);
         Ok(())
     }
 
-    /// Remembers for whom a directory is watched.
-    fn note(&mut self, who: Who, id: DirId) {
-        insert(self.dirs.entry(id).or_default(), who);
-        if let Some(watched) = self.watched(who) {
-            insert(watched, (id, who));
-        }
+    /// The same, unless the path is a link, or cannot be watched. Whether it is.
+    pub(super) fn watch_unless_link(
+        &mut self,
+        who: Who,
+        dir: &Dir,
+        watched: &mut Vec<Watched>,
+    ) -> bool {
+        let id = self.changes.watch_unless_link(dir);
+        id.map(|id| self.note(who, id, watched)).is_some()
     }
 
-    pub(super) fn disarm(&mut self, key: WatchKey) {
-        self.unwatch_all(Who::Service(key));
+    fn note(&mut self, who: Who, id: DirId, watched: &mut Vec<Watched>) {
+        insert(self.interested.entry(id).or_default(), who);
+        insert(watched, (id, who));
     }
 
-    pub(super) fn unwatch_all(&mut self, who: Who) {
-        for (id, who) in self.watched(who).map(std::mem::take).unwrap_or_default() {
-            if let Some(interested) = self.dirs.get_mut(&id) {
+    /// Nobody of this list watches any more.
+    pub(super) fn unwatch(&mut self, watched: Vec<Watched>) {
+        for (id, who) in watched {
+            if let Some(interested) = self.interested.get_mut(&id) {
                 if let Ok(at) = interested.binary_search(&who) {
                     interested.remove(at);
                 }
                 if interested.is_empty() {
-                    self.dirs.remove(&id);
+                    self.interested.remove(&id);
                     self.changes.unwatch(id);
                 }
             }
         }
     }
 
-    /// The directories that are watched for somebody.
-    fn watched(&mut self, who: Who) -> Option<&mut Vec<(DirId, Who)>> {
-        match who {
-            Who::Service(key) | Who::Around(key) => {
-                self.members.get_mut(&key).map(|member| &mut member.watched)
-            }
-            Who::Scan(at) => self.follows.get_mut(at).map(Follow::watched),
-        }
+    /// Who is interested in a directory.
+    pub(super) fn interested(&self, id: DirId) -> &[Who] {
+        self.interested.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A directory is no longer watched. Who was interested in it.
+    pub(super) fn ended(&mut self, id: DirId) -> Vec<Who> {
+        self.interested.remove(&id).unwrap_or_default()
+    }
+
+    /// What was heard since the last call.
+    pub(super) fn drain(&mut self, hear: &mut impl FnMut(Hint)) -> io::Result<()> {
+        self.changes.drain(hear)
+    }
+
+    /// Makes the one descriptor tell of another one, too.
+    pub(super) fn join(&mut self, other: BorrowedFd<'_>) -> io::Result<()> {
+        self.changes.join(other)
+    }
+
+    /// How often to look because not all is heard of; `None` if it is.
+    pub(super) fn look_every(&self) -> Option<Duration> {
+        self.changes.look_every()
+    }
+}
+
+impl AsFd for Dirs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.changes.as_fd()
     }
 }
 
@@ -155,7 +141,7 @@ fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
 }
 
 /// The directories of a link, of the link that it leads to, and so on; none for what is no link.
-fn around_links(path: &Path) -> Vec<PathBuf> {
+pub(super) fn around_links(path: &Path) -> Vec<PathBuf> {
     let mut around = Vec::new();
     // Without a slash at the end, which would mean the target.
     let mut path: PathBuf = path.components().collect();
@@ -169,10 +155,10 @@ fn around_links(path: &Path) -> Vec<PathBuf> {
 }
 
 /// No system follows more links than that.
-const LINKS: usize = 40;
+pub(super) const LINKS: usize = 40;
 
 /// Where a dangling link will point: the deepest directory on the way that exists.
-pub(crate) fn nearest_above_link(link: &Path) -> Option<PathBuf> {
+pub(super) fn nearest_above_link(link: &Path) -> Option<PathBuf> {
     let target = std::fs::read_link(link).ok()?;
     let target = link.parent()?.join(target);
     target.ancestors().skip(1).find(|path| path.is_dir()).map(Path::to_owned)

@@ -6,18 +6,18 @@ use std::{
     ffi::OsString,
 };
 
-use super::{News, WatchKey, WatchSet, dirs::Who, news::Queued};
-use crate::{
-    Error, ScanDir, Service,
-    changes::{Dir, DirId},
-    node,
+use super::{
+    News, WatchKey, WatchSet,
+    dirs::{Watched, Who},
+    news::Queued,
 };
+use crate::{Error, ScanDir, Service, changes::Dir, node};
 
 /// A followed scan directory.
 pub(super) struct Follow {
     scan: ScanDir,
     /// Sorted.
-    watched: Vec<(DirId, Who)>,
+    watched: Vec<Watched>,
     members: BTreeMap<OsString, Entry>,
 }
 
@@ -29,7 +29,7 @@ struct Entry {
 }
 
 impl Follow {
-    pub(super) fn watched(&mut self) -> &mut Vec<(DirId, Who)> {
+    pub(super) fn watched(&mut self) -> &mut Vec<Watched> {
         &mut self.watched
     }
 

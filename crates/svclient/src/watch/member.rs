@@ -14,15 +14,13 @@ use svproto::{
 
 use super::{
     News,
-    dirs::{Who, nearest_above_link},
+    dirs::{Watched, nearest_above_link},
     events::Listener,
     recheck::Recheck,
     subject::Subject,
 };
 use crate::{
-    Error, Liveness, Normally, Service, Status, Subscription, Supervised,
-    changes::{DirId, Place},
-    node,
+    Error, Liveness, Normally, Service, Status, Subscription, Supervised, changes::Place, node,
     supervised::How,
 };
 
@@ -60,7 +58,7 @@ pub(super) struct Member {
     /// Why the last look failed; the same failure is not told twice.
     failed: Option<String>,
     /// Sorted.
-    pub(super) watched: Vec<(DirId, Who)>,
+    pub(super) watched: Vec<Watched>,
     /// Which directories are watched; if a name leads elsewhere they are others. `None` until it
     /// matters: to find out takes three calls, and most services stay where they are.
     pub(super) places: Option<Box<Places>>,

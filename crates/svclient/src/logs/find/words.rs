@@ -68,9 +68,8 @@ fn is_option(word: &&OsStr) -> bool {
     matches!(word.as_bytes(), [b'-', b'a'..=b'z', ..])
 }
 
-/// Whether the file `config` in a directory of svlogd selects lines.
-pub(super) fn config_selects(directory: &Path) -> bool {
-    let text = super::script::read(&directory.join("config")).ok().flatten().unwrap_or_default();
+/// Whether the text of a file `config` of svlogd selects lines.
+pub(super) fn config_selects(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| matches!(line, [b'+' | b'-', ..]))
 }
 
