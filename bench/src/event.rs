@@ -57,7 +57,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
     set.add(Service::open(&dir)?)?;
     let mut last = None;
     while let Some(event) = set.next_now()? {
-        last = Some(event.observation?.reading());
+        last = Some(event.status?.reading());
     }
     let mut told = 0;
     thread::scope(|scope| {
@@ -73,7 +73,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
         let quiet = Duration::from_millis(500);
         while let Some(event) = set.next_before(Some(Instant::now() + quiet + interval))? {
             told += 1;
-            last = Some(event.observation?.reading());
+            last = Some(event.status?.reading());
         }
         publishing.join().map_err(|_| "the publisher ended")??;
         Fallible::Ok(())
@@ -133,7 +133,7 @@ pub(crate) fn run(dir: &Path, rounds: usize) -> Fallible {
                     black_box(floor::record(CWD, &names)?);
                 } else {
                     let event = set.next_before(None)?.ok_or("no event")?;
-                    black_box(event.observation?);
+                    black_box(event.status?);
                 }
                 let heard = Instant::now();
                 let taken = heard.saturating_duration_since(told.recv()??);

@@ -100,7 +100,7 @@ pub(crate) fn event(dir: &Path, times: usize) -> Fallible {
         marked(|| {
             for number in 0..times {
                 tell.send(number)?;
-                black_box(set.next_before(None)?.ok_or("no event")?.observation?);
+                black_box(set.next_before(None)?.ok_or("no event")?.status?);
             }
             Ok(())
         })?;

@@ -137,7 +137,7 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
             &mut || ask_in_turn(&mut direct.borrow_mut(), &get_all),
             &mut || {
                 for status in bus.status_of(&units).wait()? {
-                    status?.status.pid.ok_or("no process")?;
+                    status?.facts.pid.ok_or("no process")?;
                 }
                 Ok(())
             },
@@ -147,7 +147,7 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
                     key?;
                 }
                 for _ in &units {
-                    watch.next_now()?.ok_or("no snapshot")?.observation?;
+                    watch.next_now()?.ok_or("no snapshot")?.status?;
                 }
                 Ok(())
             },

@@ -60,6 +60,7 @@ pub struct WriteStep {
 
 /// What a write has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WriteReport {
     /// What was different, and is not any more.
     pub diff: Diff,

@@ -25,6 +25,7 @@ use crate::{Error, home::Home, node, signal_name};
 
 /// What "checked" means, which differs between versions of runit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CheckRule {
     /// `sv check` up to 2.2.0: a service with a process passes if its script does, and one without
     /// a process always.

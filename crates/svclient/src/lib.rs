@@ -80,9 +80,7 @@ pub use check::{CheckAnswer, CheckRule};
 pub use error::{Error, ErrorKind};
 pub use intent::{Intent, Support};
 pub use liveness::Liveness;
-pub use logs::{
-    FoundLogs, From as LogFrom, LogDir, LogItem, LogKey, LogLine, LogNote, LogSearch, Logs,
-};
+pub use logs::{FoundLogs, LogDir, LogFrom, LogItem, LogKey, LogLine, LogNote, LogSearch, Logs};
 pub use name::Name;
 pub use odd::{CrashLoop, Oddities};
 pub use open::{UNIT_TYPES, is_path, open, unit_in};

@@ -23,6 +23,7 @@ use crate::{
 
 /// Whether a supervisor holds a service directory. Alive is not the same as responsive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Liveness {
     /// One does; its pid, where the probe tells it.
     Alive {

@@ -78,7 +78,7 @@ impl LogDir {
     /// let mut logs = Logs::new()?;
     /// logs.add(&LogDir::open(tree.path())?, LogFrom::Last(1))?;
     /// let line = logs.next_now()?.unwrap();
-    /// assert!(matches!(line.what, LogItem::Line(text) if text == b"serving"));
+    /// assert!(matches!(line.item, LogItem::Line(text) if text == b"serving"));
     /// # Ok::<(), svclient::Error>(())
     /// ```
     ///
@@ -133,7 +133,8 @@ impl WallClock {
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+#[non_exhaustive]
+pub enum LogFrom {
     /// With the oldest line that is kept.
     Start,
     /// With the last so many lines.
@@ -159,6 +160,7 @@ impl LogKey {
 
 /// A line, or what stands in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogLine {
     /// Which log.
     pub key: LogKey,
@@ -166,7 +168,7 @@ pub struct LogLine {
     /// before.
     pub at: Option<UnixTime>,
     /// What it is.
-    pub what: LogItem,
+    pub item: LogItem,
 }
 
 /// What there is to read in a log.
@@ -233,7 +235,7 @@ impl Logs {
     ///
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if it cannot be listed, watched or
     /// read.
-    pub fn add(&mut self, log: &LogDir, from: From) -> Result<LogKey, Error> {
+    pub fn add(&mut self, log: &LogDir, from: LogFrom) -> Result<LogKey, Error> {
         self.add_with(log, from, None)
     }
 
@@ -247,13 +249,13 @@ impl Logs {
     pub fn add_in_zone(
         &mut self,
         log: &LogDir,
-        from: From,
+        from: LogFrom,
         moment: impl Fn(UnixTime) -> Option<UnixTime> + Send + Sync + 'static,
     ) -> Result<LogKey, Error> {
         self.add_with(log, from, Some(WallClock(Box::new(moment))))
     }
 
-    /// How many lines of a log were left out by [`From::Time`] because nobody says when they were
+    /// How many lines of a log were left out by [`LogFrom::Time`] because nobody says when they were
     /// written.
     #[must_use]
     pub fn without_time(&self, key: LogKey) -> u64 {
@@ -263,7 +265,7 @@ impl Logs {
     fn add_with(
         &mut self,
         log: &LogDir,
-        from: From,
+        from: LogFrom,
         clock: Option<WallClock>,
     ) -> Result<LogKey, Error> {
         // Armed before it is listed.
@@ -300,7 +302,7 @@ impl Logs {
         let Some((_, at)) = first else { return Ok(None) };
         self.last = (at, if at == last && !has_had_enough { count + 1 } else { 1 });
         let taken = self.tails.get_mut(at).and_then(|(_, tail)| tail.take());
-        Ok(taken.map(|(time, what)| LogLine { key: LogKey(at), at: time, what }))
+        Ok(taken.map(|(time, what)| LogLine { key: LogKey(at), at: time, item: what }))
     }
 
     /// From now on only what is there at this moment is given out, however fast the logs grow: then

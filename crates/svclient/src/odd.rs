@@ -52,6 +52,7 @@ pub struct Oddities {
 
 /// A service that does not stay up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct CrashLoop {
     /// How often it ended.
     pub ends: u64,
@@ -97,7 +98,7 @@ impl Oddities {
             let within = within.map(|within| format!(" in {}", span(within))).unwrap_or_default();
             all.push((Cause::CrashLoop, format!("{ends} times{within}")));
         }
-        if let Some(CannotStart { script, errno }) = self.cannot_start {
+        if let Some(CannotStart { script, errno, .. }) = self.cannot_start {
             let why = i32::try_from(errno).ok().filter(|errno| *errno > 0);
             let why = why.map(|errno| format!(": {}", nix::errno::Errno::from_raw(errno).desc()));
             all.push((Cause::CannotStart, script.name().to_owned() + &why.unwrap_or_default()));
@@ -152,6 +153,12 @@ fn span(time: Duration) -> String {
 }
 
 impl CrashLoop {
+    /// So many ends, in so long a time where that is known.
+    #[must_use]
+    pub const fn new(ends: u64, within: Option<Duration>) -> Self {
+        Self { ends, within }
+    }
+
     /// So many ends with a failure are a crash loop.
     pub const ENOUGH: u64 = 3;
     /// So many are one, too, if they may all have been asked for: exits with 0, and SIGKILL.
@@ -371,7 +378,7 @@ mod tests {
             is_definition_newer: Some(true),
             stale_since: UnixTime::new(200_000 - 10_920, 0),
             stuck_since: UnixTime::new(200_000 - 61, 0),
-            cannot_start: Some(CannotStart { script: svproto::embedded::Script::Run, errno: 2 }),
+            cannot_start: Some(CannotStart::new(svproto::embedded::Script::Run, 2)),
             cause: Some(Cause::Masked),
             given_up: Some(LastExit::Exited { code: 3 }),
             dead: Pid::new(12),

@@ -47,6 +47,7 @@ pub enum OrderError {
 
 /// What to do when a service does not reach its goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnFailure {
     /// Leave the levels after its own alone.
     Stop,
@@ -56,6 +57,7 @@ pub enum OnFailure {
 
 /// What came of one service of a plan.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct OrderStep {
     /// Its name.
     pub name: String,

@@ -35,6 +35,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Told, Error>> + Send>>;
     clippy::large_enum_variant,
     reason = "on 64 bits; made once for a request, and taken apart at once"
 )]
+#[non_exhaustive]
 pub enum Settled {
     /// Nothing: looks at the service show it.
     Silent,

@@ -314,7 +314,7 @@ impl WatchSet {
             self.queue = VecDeque::new();
         }
         self.given_out += 1;
-        Ok(Some(WatchEvent { seq: self.given_out, key, news, observation, subject }))
+        Ok(Some(WatchEvent { seq: self.given_out, key, news, status: observation, subject }))
     }
 
     /// How often everything is looked at because the system cannot tell of all changes; `None` if it

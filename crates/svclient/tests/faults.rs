@@ -514,7 +514,7 @@ fn f10_names_of_any_bytes_work() {
                 watch.add(service).unwrap();
                 let first = watch.next_now().unwrap().unwrap();
                 assert_eq!(first.directory().unwrap().dir().as_os_str(), path.as_os_str());
-                assert_eq!(status(&first.observation.unwrap()).state(), State::Up);
+                assert_eq!(status(&first.status.unwrap()).state(), State::Up);
             }
             let listed = ScanDir::new(fake.tree.path()).services().unwrap();
             assert_eq!(listed.iter().map(Service::dir).collect::<Vec<_>>(), [&dir]);
@@ -957,11 +957,11 @@ fn f44_a_record_is_followed_through_every_replacement() {
             let seen = loop {
                 let event = watch.next_before(Some(deadline())).unwrap().unwrap();
                 // encore's may be caught empty.
-                if event.observation.as_ref().unwrap().reading() != Reading::NotYet {
+                if event.status.as_ref().unwrap().reading() != Reading::NotYet {
                     break event;
                 }
             };
-            assert_eq!(status(&seen.observation.unwrap()).pid, Pid::new(pid));
+            assert_eq!(status(&seen.status.unwrap()).pid, Pid::new(pid));
         }
     }
 }
@@ -985,7 +985,7 @@ fn f45_lost_events_make_everything_be_looked_at_again() {
     while told.len() < keys.len() {
         let event = watch.next_before(Some(deadline())).unwrap().unwrap();
         assert_eq!(event.news, News::Resync, "{event:?}");
-        let pid = status(&event.observation.unwrap()).pid;
+        let pid = status(&event.status.unwrap()).pid;
         assert_eq!(pid, Pid::new(if event.key == keys[0] { 4711 } else { 4712 }));
         told.insert(event.key);
     }

@@ -10,7 +10,7 @@ use std::{
 
 use svcmgr::{
     build::{Definitions, Options, Service, Target, plan::Unit},
-    systemd::{Bus, Install, Lifetime, Removal, Step, UnitName},
+    systemd::{Bus, Install, Lifetime, Removal, UnitName, UnitPlanStep},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let install = Install::new(name.clone(), text.bytes).lifetime(Lifetime::Runtime);
         let plan = bus.plan_install(&install).wait()?;
         for step in plan.steps() {
-            if let Step::Write { path, .. } = step {
+            if let UnitPlanStep::Write { path, .. } = step {
                 println!("writes {}", path.display());
             }
         }
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let deadline = Instant::now() + Duration::from_secs(30);
         let started = bus.named(name.clone()).start().wait()?.outcome_before(deadline)?;
-        println!("{name}: {}", started.status().status.state());
+        println!("{name}: {}", started.status().facts.state());
         bus.plan_removal(&Removal::new(name.clone())).wait()?.carry_out().wait()?;
         println!("{name}: removed");
     }

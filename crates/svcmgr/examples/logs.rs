@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
         // Waits for the next line; rotation is followed.
         let Some(line) = logs.next_before(None)? else { break };
         let name = names.get(line.key.index()).map_or("", String::as_str);
-        match line.what {
+        match line.item {
             LogItem::Line(text) => println!("{name}: {}", String::from_utf8_lossy(&text)),
             LogItem::NotText(path) => println!("{name}: {} is no text", path.display()),
             LogItem::Lost => println!("{name}: lines were removed unread"),

@@ -29,7 +29,7 @@ fn main() -> Result<(), Error> {
     }
     // What happened meanwhile was not missed.
     while let Some(event) = watch.next_now()? {
-        let state = event.observation.as_ref().ok().and_then(|seen| Some(seen.facts()?.state()));
+        let state = event.status.as_ref().ok().and_then(|seen| Some(seen.facts()?.state()));
         println!(
             "{} {}: {}",
             event.news.name(),

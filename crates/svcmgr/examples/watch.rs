@@ -15,7 +15,7 @@ fn main() -> Result<(), Error> {
     // One descriptor, no timer: between two changes this program does not run.
     for event in watch.take(count) {
         let event = event?;
-        let state = event.observation.as_ref().map_or("unreadable", |it| it.state().name());
+        let state = event.status.as_ref().map_or("unreadable", |it| it.state().name());
         println!("{:>4} {} {}: {state}", event.seq, event.news.name(), event.name());
     }
     Ok(())

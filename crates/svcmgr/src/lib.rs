@@ -28,7 +28,7 @@
 //! }
 //! for event in watch {
 //!     let event = event?;
-//!     println!("{} {} {:?}", event.seq, event.news.name(), event.observation);
+//!     println!("{} {} {:?}", event.seq, event.news.name(), event.status);
 //! }
 //! # Ok::<(), svcmgr::Error>(())
 //! ```

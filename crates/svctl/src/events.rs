@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
-use svcmgr::devtree::{self, EventKind, Part, ServiceEvent};
+use svcmgr::devtree::{self, EventKind, ServiceEvent, ServicePart};
 
 use crate::{
     args::Global,
@@ -154,10 +154,10 @@ impl Line {
     }
 }
 
-const fn part(part: Part) -> &'static str {
+const fn part(part: ServicePart) -> &'static str {
     match part {
-        Part::Main => "main",
-        Part::Log => "log",
+        ServicePart::Main => "main",
+        ServicePart::Log => "log",
     }
 }
 
@@ -177,7 +177,7 @@ fn error_of(what: &EventKind) -> Option<&devtree::Error> {
 fn words(event: &ServiceEvent) -> String {
     let typed = event.dir.to_string_lossy();
     let name = name::shown(&name_of(&typed, &event.dir), Some(&event.dir));
-    let part = if event.part == Part::Log { "/log" } else { "" };
+    let part = if event.part == ServicePart::Log { "/log" } else { "" };
     let what = match &event.kind {
         EventKind::Started { pid } => format!("started, pid {pid}"),
         EventKind::Ready { pid } => format!("ready, pid {pid}"),

@@ -51,7 +51,7 @@ impl From<devtree::ProcessEnd> for Exit {
     fn from(ended: devtree::ProcessEnd) -> Self {
         match ended {
             devtree::ProcessEnd::Asked => Self::Done,
-            devtree::ProcessEnd::HungUp => Self::System,
+            _ => Self::System,
         }
     }
 }

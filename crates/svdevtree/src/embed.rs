@@ -34,8 +34,8 @@ mod spawn;
 pub use self::{
     event::{EventKind, Exit, ServiceEvent, ServiceId},
     handle::Handle,
-    machine::Part,
-    options::{Group, LONGEST_DELAY, Options, ServiceOptions, Stdin},
+    machine::ServicePart,
+    options::{LONGEST_DELAY, Options, ProcessGroup, ServiceOptions, Stdin},
     process::{ProcessEnd, scan, supervise},
     publish::EMBEDDED,
 };
@@ -169,7 +169,7 @@ impl Supervisor {
     /// # Errors
     ///
     /// [`Error::Gone`].
-    pub fn ask(&mut self, service: ServiceId, part: Part, op: Op) -> Result<(), Error> {
+    pub fn ask(&mut self, service: ServiceId, part: ServicePart, op: Op) -> Result<(), Error> {
         let duty = self.duties.get_mut(&service).ok_or(Error::Gone)?;
         duty.ask(part, op, &mut self.office);
         self.clear_away();
@@ -182,7 +182,7 @@ impl Supervisor {
     ///
     /// [`Error::Gone`].
     pub fn remove(&mut self, service: ServiceId) -> Result<(), Error> {
-        self.ask(service, Part::Main, Op::StopExit)
+        self.ask(service, ServicePart::Main, Op::StopExit)
     }
 
     /// Stops all services; [`run`](Self::run) returns once every one has ended.
@@ -192,7 +192,7 @@ impl Supervisor {
         self.stopping.get_or_insert(Stopping { kill_at });
         self.scans.clear();
         for duty in self.duties.values_mut() {
-            duty.ask(Part::Main, Op::StopExit, &mut self.office);
+            duty.ask(ServicePart::Main, Op::StopExit, &mut self.office);
         }
         self.clear_away();
     }
@@ -359,7 +359,7 @@ impl Supervisor {
             let dir = Arc::clone(duty.dir());
             // The lock is free before anybody hears of it.
             drop(duty);
-            self.office.tell(Some(id), &dir, Part::Main, EventKind::Gone);
+            self.office.tell(Some(id), &dir, ServicePart::Main, EventKind::Gone);
             let now = self.office.clock.now().steady;
             for at in 0..self.scans.len() {
                 let step = self.scans.get_mut(at).and_then(|scan| scan.ended(id, now));
@@ -375,7 +375,12 @@ impl Supervisor {
         let dir: Arc<Path> = scan.path().into();
         let (steps, trouble) = scan.look(now);
         if let Some(error) = trouble {
-            self.office.tell(None, &dir, Part::Main, EventKind::Trouble { error: Arc::new(error) });
+            self.office.tell(
+                None,
+                &dir,
+                ServicePart::Main,
+                EventKind::Trouble { error: Arc::new(error) },
+            );
         }
         self.carry_out(at, steps);
     }
@@ -386,7 +391,7 @@ impl Supervisor {
             match step {
                 Step::Leave(id) => {
                     if let Some(duty) = self.duties.get_mut(&id) {
-                        duty.ask(Part::Main, Op::StopExit, &mut self.office);
+                        duty.ask(ServicePart::Main, Op::StopExit, &mut self.office);
                     }
                 }
                 Step::Take(identity, _) if full.is_some() => {
@@ -415,7 +420,12 @@ impl Supervisor {
                         Err(error) => {
                             scan.refused(identity, now);
                             let error = Arc::new(error);
-                            self.office.tell(None, &dir, Part::Main, EventKind::Refused { error });
+                            self.office.tell(
+                                None,
+                                &dir,
+                                ServicePart::Main,
+                                EventKind::Refused { error },
+                            );
                         }
                     }
                 }
@@ -424,7 +434,7 @@ impl Supervisor {
         // Once for all of them; they are tried again, and again in vain.
         if let Some((dir, error)) = full.filter(|_| !std::mem::replace(&mut self.told_full, true)) {
             let error = Arc::new(error);
-            self.office.tell(None, &dir, Part::Main, EventKind::Refused { error });
+            self.office.tell(None, &dir, ServicePart::Main, EventKind::Refused { error });
         }
     }
 

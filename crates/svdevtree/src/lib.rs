@@ -91,15 +91,15 @@ pub mod __private {
 
 pub use self::{
     embed::{
-        EMBEDDED, EventKind, Exit, Group, Handle, LONGEST_DELAY, Options, Part, ProcessEnd,
-        ServiceEvent, ServiceId, ServiceOptions, Stdin, Supervisor, scan, supervise,
+        EMBEDDED, EventKind, Exit, Handle, LONGEST_DELAY, Options, ProcessEnd, ProcessGroup,
+        ServiceEvent, ServiceId, ServiceOptions, ServicePart, Stdin, Supervisor, scan, supervise,
     },
     error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,
     signal::{Signal, UnknownSignal},
     tree::{
-        Definition, DevTree, Engine, NoKeeper, Started, Stopped, TreeError, TreeErrorKind,
-        TreeService,
+        Definition, DevTree, Engine, NoKeeper, TreeError, TreeErrorKind, TreeService, TreeStarted,
+        TreeStopped,
     },
 };
 pub use svtrust::Distrust;

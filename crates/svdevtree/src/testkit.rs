@@ -314,7 +314,7 @@ impl Kit {
             while let Some(event) =
                 watch.next_before(Some(pause)).map_err(crate::TreeError::from)?
             {
-                let changed = event.observation.ok();
+                let changed = event.status.ok();
                 let news = running(changed.as_ref()) != running(seen.as_ref());
                 seen = changed.or(seen);
                 // Changes that never end are no reason not to look at the time.

@@ -50,7 +50,7 @@ pub use self::{
 /// use svdevtree::{Definition, DevTree};
 ///
 /// let soon = || Instant::now() + Duration::from_secs(10);
-/// let mut tree = DevTree::named("blog");
+/// let mut tree = DevTree::named("blog")?;
 /// tree.add(Definition::new("web", ["python3", "-m", "http.server", "8080"]))?;
 /// tree.start(soon())?;
 /// tree.enable("web", soon())?;
@@ -111,7 +111,8 @@ pub struct DevTree {
 
 /// Whether something had to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Started {
+#[non_exhaustive]
+pub enum TreeStarted {
     /// The engine was started.
     Now,
     /// It ran already.
@@ -121,7 +122,7 @@ pub enum Started {
 /// How a tree came to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stopped {
+pub struct TreeStopped {
     /// Processes that were left after the services had ended, or that did not end in time. They got
     /// SIGKILL and are gone.
     pub killed: usize,
@@ -148,18 +149,32 @@ const OPENING: Duration = Duration::from_secs(30);
 
 impl DevTree {
     /// A tree in this directory, which is made when it is needed and stays. Touches nothing yet.
-    #[must_use]
-    pub fn at(base: impl AsRef<Path>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::Io`] for an empty path, and for a relative one without a working directory.
+    pub fn at(base: impl AsRef<Path>) -> Result<Self, TreeError> {
         let base = base.as_ref();
-        let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
-        Self::new(base, None, Fate::Stays)
+        let base =
+            std::path::absolute(base).map_err(|source| TreeError::io("find", base, source))?;
+        Ok(Self::new(base, None, Fate::Stays))
     }
 
     /// A tree of this name of this user: in `XDG_RUNTIME_DIR` if there is one, else in the temporary
     /// directory. Touches nothing yet.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        Self::at(base::home().join(name))
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::BadName`] for what cannot be the name of a directory.
+    pub fn named(name: &str) -> Result<Self, TreeError> {
+        let why = match name {
+            "" => "it is empty",
+            "." | ".." => "it stands for another directory",
+            _ if name.contains('/') => "it holds a slash",
+            _ if name.contains('\0') => "it holds NUL",
+            _ => return Self::at(base::home().join(name)),
+        };
+        Err(TreeError::BadName { name: name.to_owned(), why })
     }
 
     /// A tree in a fresh directory, at the same place. It is removed when the `DevTree` is dropped or
@@ -318,9 +333,9 @@ impl DevTree {
     /// supervisor has a service of it, [`TreeError::Survivors`] if something of a crashed program does
     /// not end; [`TreeError::NoProgram`], [`TreeError::NoKeeper`], [`TreeError::EngineEnded`],
     /// [`TreeError::Deadline`], [`TreeError::Io`]; those of [`ensure`](Self::ensure).
-    pub fn start(&mut self, deadline: Instant) -> Result<Started, TreeError> {
+    pub fn start(&mut self, deadline: Instant) -> Result<TreeStarted, TreeError> {
         if self.check().is_ok() && self.started {
-            return Ok(Started::Before);
+            return Ok(TreeStarted::Before);
         }
         if let Some(program) = self.engine.program().filter(|_| !self.engine.is_installed()) {
             return Err(TreeError::NoProgram { program });
@@ -333,7 +348,7 @@ impl DevTree {
         if self.engine == Engine::S6Svscan {
             self.await_scanner(deadline)?;
         }
-        Ok(Started::Now)
+        Ok(TreeStarted::Now)
     }
 
     /// Whether it is started and all is well with engine and keeper.
@@ -364,7 +379,7 @@ impl DevTree {
     ///
     /// [`TreeError::Survivors`] with what does not end even so; [`TreeError::KeeperKilled`], with
     /// everything ended that carries the tree's mark; [`TreeError::Io`].
-    pub fn stop(&mut self, deadline: Instant) -> Result<Stopped, TreeError> {
+    pub fn stop(&mut self, deadline: Instant) -> Result<TreeStopped, TreeError> {
         let begun = Instant::now();
         let orderly = deadline.min(begun + self.grace);
         let mut killed = 0;
@@ -382,7 +397,7 @@ impl DevTree {
         if self.fate != Fate::Temporary {
             self.release()?;
         }
-        Ok(Stopped { killed, took: begun.elapsed() })
+        Ok(TreeStopped { killed, took: begun.elapsed() })
     }
 
     /// Enables a service: links it into the scan directory, and, in a tree that is started, waits until

@@ -54,11 +54,20 @@ pub enum Notice {
 
 /// A script that could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct CannotStart {
     /// Which.
     pub script: Script,
     /// The number of the system's error; 0 where it gave none.
     pub errno: u32,
+}
+
+impl CannotStart {
+    /// This script, which could not be started because of this error.
+    #[must_use]
+    pub const fn new(script: Script, errno: u32) -> Self {
+        Self { script, errno }
+    }
 }
 
 /// A script that the embedded supervisor starts.
@@ -83,6 +92,7 @@ impl Script {
 
 /// A rest that grows with each death that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backoff {
     /// Deaths in a row.
     pub crashes: u64,
@@ -90,6 +100,14 @@ pub struct Backoff {
     pub millis: u64,
     /// When it starts again.
     pub until: Tai64n,
+}
+
+impl Backoff {
+    /// After so many deaths in a row, a rest of so many milliseconds that ends then.
+    #[must_use]
+    pub const fn new(crashes: u64, millis: u64, until: Tai64n) -> Self {
+        Self { crashes, millis, until }
+    }
 }
 
 impl Embedded {

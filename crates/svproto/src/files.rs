@@ -35,6 +35,7 @@ pub const LOG: &str = "log";
 
 /// What a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FileKind {
     /// A directory.
     Directory,
@@ -50,6 +51,7 @@ pub enum FileKind {
 
 /// One name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KnownFile {
     /// Path relative to the service directory.
     pub path: &'static str,

@@ -18,6 +18,7 @@ use crate::{Cause, Now, Op, Reading};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Goal {
     /// `run` has a process that is not on its way out. After [`Op::Once`] a run that is over
     /// already counts as well.

@@ -16,6 +16,7 @@ use crate::{Dialect, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Op {
     /// Want up; start it if it is down.
     Up,
@@ -82,6 +83,7 @@ pub enum Op {
 
 /// One operation and what each dialect takes for it; empty where it takes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpBytes {
     /// The operation.
     pub op: Op,
@@ -131,6 +133,7 @@ pub const TABLE: [OpBytes; 30] = [
 
 /// An operation that not every version of a dialect has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SinceVersion {
     /// The dialect.
     pub dialect: Dialect,

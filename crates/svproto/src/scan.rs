@@ -11,6 +11,7 @@ pub const CONTROL: &str = ".s6-svscan/control";
 
 /// A request to `s6-svscan`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ScanOp {
     /// Look for new and vanished entries now.
     Rescan,

@@ -5,6 +5,7 @@ use crate::Reading;
 /// Something worth telling, and the reading that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct TrackerEvent {
     /// What is new.
     pub change: Change,

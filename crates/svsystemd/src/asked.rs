@@ -15,23 +15,23 @@ use crate::{Action, Error, wire::slot::block_on};
 
 /// Something asked of a manager. Nothing is sent before it is awaited or waited for.
 #[must_use = "nothing is sent before it is awaited, or waited for with `wait`"]
-pub struct Asked<'a, T> {
+pub struct BusCall<'a, T> {
     future: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>,
     action: Action,
     subject: String,
     patience: Option<Duration>,
 }
 
-impl<T> std::fmt::Debug for Asked<'_, T> {
+impl<T> std::fmt::Debug for BusCall<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { action, subject, patience, .. } = self;
-        let mut asked = f.debug_struct("Asked");
+        let mut asked = f.debug_struct("BusCall");
         asked.field("action", action).field("subject", subject).field("patience", patience);
         asked.finish_non_exhaustive()
     }
 }
 
-impl<'a, T> Asked<'a, T> {
+impl<'a, T> BusCall<'a, T> {
     pub(crate) fn new(
         action: Action,
         subject: &(impl ToString + ?Sized),
@@ -68,7 +68,7 @@ impl<'a, T> Asked<'a, T> {
     }
 }
 
-impl<T> Future for Asked<'_, T> {
+impl<T> Future for BusCall<'_, T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -85,7 +85,7 @@ mod tests {
     fn a_wait_ends_at_its_deadline() {
         let (_fill, slot) = slot::<u8>();
         assert_eq!(block_on(slot, Some(Instant::now() + Duration::from_millis(5))), None);
-        let asked = Asked::new(Action::Start, "web.service", Some(Duration::ZERO), async {
+        let asked = BusCall::new(Action::Start, "web.service", Some(Duration::ZERO), async {
             std::future::pending::<Result<(), Error>>().await
         });
         let error = asked.wait().unwrap_err();

@@ -35,7 +35,7 @@ use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::loc
 /// What became of a request to a unit, by the manager's word.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Became {
+pub struct RequestOutcome {
     /// Whether the unit is as it was asked to be, or has done what it has to do.
     pub reached: bool,
     /// Whether something was started, stopped or reloaded for it.
@@ -53,7 +53,7 @@ pub struct Became {
     pub took: Duration,
 }
 
-impl Became {
+impl RequestOutcome {
     /// The sentence of the cause.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
@@ -70,9 +70,9 @@ impl Became {
 /// How far a request to a unit had come when its deadline passed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum RequestAnswer {
     /// The manager said what became of it.
-    Became(Box<Became>),
+    Settled(Box<RequestOutcome>),
     /// The deadline passed first; the job goes on.
     Deadline {
         /// Whether the manager had taken the job on.
@@ -88,7 +88,7 @@ pub enum Answer {
 }
 
 /// Requests to many units that are under way. Dropped, no more is asked; what was asked goes on.
-pub struct Requests {
+pub struct UnitRequests {
     board: Arc<Board>,
     at: VecDeque<usize>,
     left: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Board {
 
 struct State {
     ledger: ledger::Ledger,
-    answers: Vec<Option<Result<Answer, Error>>>,
+    answers: Vec<Option<Result<RequestAnswer, Error>>>,
     /// Places of answers that nobody has taken yet.
     fresh: VecDeque<usize>,
     wakers: Vec<Option<Waker>>,
@@ -128,7 +128,7 @@ enum Looks {
 
 impl Bus {
     /// Asks every unit for the same, and waits for nothing: the answers come from
-    /// [`Requests::next_before`], as they arrive. What was not asked when `deadline` passes never
+    /// [`UnitRequests::next_before`], as they arrive. What was not asked when `deadline` passes never
     /// is.
     ///
     /// `action` is one of [`Action::Start`], [`Action::Stop`], [`Action::Restart`],
@@ -137,7 +137,7 @@ impl Bus {
     ///
     /// ```no_run
     /// use std::time::{Duration, Instant};
-    /// use svsystemd::{Action, Answer, Bus, UnitName};
+    /// use svsystemd::{Action, RequestAnswer, Bus, UnitName};
     ///
     /// let bus = Bus::system().wait()?;
     /// let units = [UnitName::new("db")?, UnitName::new("web")?];
@@ -145,8 +145,8 @@ impl Bus {
     /// let mut requests = bus.request_all(Action::Start, &units, Some(deadline));
     /// while let Some((at, answer)) = requests.next_before(deadline) {
     ///     match answer? {
-    ///         Answer::Became(became) if became.reached => println!("{} is up", units[at]),
-    ///         Answer::Became(became) => println!("{}: {:?}", units[at], became.sentence()),
+    ///         RequestAnswer::Settled(became) if became.reached => println!("{} is up", units[at]),
+    ///         RequestAnswer::Settled(became) => println!("{}: {:?}", units[at], became.sentence()),
     ///         other => println!("{}: {other:?}", units[at]),
     ///     }
     /// }
@@ -158,7 +158,7 @@ impl Bus {
         action: Action,
         units: &[UnitName],
         deadline: Option<Instant>,
-    ) -> Requests {
+    ) -> UnitRequests {
         let board = Arc::new(Board::new(units));
         let work = worker::Work {
             bus: self.clone(),
@@ -171,14 +171,17 @@ impl Bus {
         if let Err(why) = started.spawn(move || work.run()) {
             board.fail_all(action, &why);
         }
-        Requests { board, at: VecDeque::new(), left: units.len() }
+        UnitRequests { board, at: VecDeque::new(), left: units.len() }
     }
 }
 
-impl Requests {
+impl UnitRequests {
     /// The next answer, and the place of its unit among those that were asked; `None` once there is
     /// one for each, or if none comes until then.
-    pub fn next_before(&mut self, deadline: Instant) -> Option<(usize, Result<Answer, Error>)> {
+    pub fn next_before(
+        &mut self,
+        deadline: Instant,
+    ) -> Option<(usize, Result<RequestAnswer, Error>)> {
         if self.left == 0 {
             return None;
         }
@@ -210,7 +213,7 @@ impl Requests {
     }
 
     /// Whether the answer of this unit is there; then it is taken. Else `waker` is called once it is.
-    pub fn poll(&self, at: usize, waker: &Waker) -> Option<Result<Answer, Error>> {
+    pub fn poll(&self, at: usize, waker: &Waker) -> Option<Result<RequestAnswer, Error>> {
         let mut state = lock(&self.board.state);
         if let Some(answer) = state.answers.get_mut(at).and_then(Option::take) {
             return Some(answer);
@@ -222,13 +225,13 @@ impl Requests {
     }
 }
 
-impl std::fmt::Debug for Requests {
+impl std::fmt::Debug for UnitRequests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Requests").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("UnitRequests").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
-impl Drop for Requests {
+impl Drop for UnitRequests {
     fn drop(&mut self) {
         lock(&self.board.state).closed = true;
         self.board.news.notify_all();
@@ -254,7 +257,7 @@ impl Board {
         act(&mut lock(&self.state).ledger)
     }
 
-    fn answer(&self, at: usize, answer: Result<Answer, Error>) {
+    fn answer(&self, at: usize, answer: Result<RequestAnswer, Error>) {
         let mut state = lock(&self.state);
         state.ledger.told(at);
         let Some(place) = state.answers.get_mut(at) else { return };
@@ -271,7 +274,7 @@ impl Board {
     fn fail_all(&self, action: Action, why: &std::io::Error) {
         let open = self.with(|ledger| ledger.open());
         for at in open {
-            let source = crate::Reason::of(&why.to_string());
+            let source = crate::BusError::of(&why.to_string());
             let subject = "units".to_owned();
             self.answer(at, Err(Error::Manager { action, subject, source }));
         }

@@ -9,7 +9,7 @@ use std::{
 use svclient::Status;
 
 use crate::{
-    Action, Asked, Error, Unit, UnitName, UnitState, UnitStatus,
+    Action, BusCall, Error, Unit, UnitName, UnitState, UnitStatus,
     asking::PER_CONNECTION,
     bulk::AllUnits,
     error::Subject,
@@ -57,22 +57,22 @@ struct Mouth {
 }
 
 impl Bus {
-    /// How long [`Asked::wait`] waits for a reply, unless the bus is told otherwise: 25 s, as
+    /// How long [`BusCall::wait`] waits for a reply, unless the bus is told otherwise: 25 s, as
     /// libdbus does.
     pub const PATIENCE: Duration = Duration::from_secs(25);
 
     /// Connects to the manager of the system.
-    pub fn system() -> Asked<'static, Self> {
+    pub fn system() -> BusCall<'static, Self> {
         Self::at(Place::System)
     }
 
     /// Connects to the manager of this user, by way of the session bus.
-    pub fn user() -> Asked<'static, Self> {
+    pub fn user() -> BusCall<'static, Self> {
         Self::at(Place::User)
     }
 
     /// Connects to a manager on the bus at a D-Bus address, as in `unix:path=/run/user/1000/bus`.
-    pub fn address(address: impl Into<String>) -> Asked<'static, Self> {
+    pub fn address(address: impl Into<String>) -> BusCall<'static, Self> {
         Self::at(Place::Address(address.into()))
     }
 
@@ -80,13 +80,13 @@ impl Bus {
     /// `$XDG_RUNTIME_DIR/systemd/private` for a user's. Only its owner may. It is there before
     /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
     /// manager ends the connection.
-    pub fn private(socket: impl Into<std::path::PathBuf>) -> Asked<'static, Self> {
+    pub fn private(socket: impl Into<std::path::PathBuf>) -> BusCall<'static, Self> {
         Self::at(Place::Private(socket.into()))
     }
 
-    fn at(place: Place) -> Asked<'static, Self> {
+    fn at(place: Place) -> BusCall<'static, Self> {
         let subject = place.to_string();
-        Asked::new(Action::Other("reach"), &subject, Some(Self::PATIENCE), async move {
+        BusCall::new(Action::Other("reach"), &subject, Some(Self::PATIENCE), async move {
             let bus = Self::unconnected(place);
             bus.pump().await?;
             Ok(bus)
@@ -120,7 +120,7 @@ impl Bus {
         Self { interactive: true, ..self.clone() }
     }
 
-    /// The same bus, on which [`Asked::wait`] waits so long for a reply; `None` for ever. It has no
+    /// The same bus, on which [`BusCall::wait`] waits so long for a reply; `None` for ever. It has no
     /// bearing on jobs, which are waited for until the caller's deadline.
     #[must_use]
     pub fn patience(&self, patience: Option<Duration>) -> Self {
@@ -143,16 +143,16 @@ impl Bus {
     }
 
     /// The version of the manager, as it says it: "252.38-1~deb12u1".
-    pub fn version(&self) -> Asked<'_, String> {
+    pub fn version(&self) -> BusCall<'_, String> {
         self.ask(Action::Look, &Subject::Manager, async {
             let version = self.manager_property(Action::Look, "Version").await?;
-            Ok(version.as_ref().and_then(crate::Value::text).unwrap_or_default().to_owned())
+            Ok(version.as_ref().and_then(crate::PropertyValue::text).unwrap_or_default().to_owned())
         })
     }
 
     /// Lets the manager read all unit files again. It takes 0.1 to 0.3 s and stops the manager for
     /// so long: once for a set of changes, never once for each.
-    pub fn reload(&self) -> Asked<'_, ()> {
+    pub fn reload(&self) -> BusCall<'_, ()> {
         self.ask(Action::ReloadManager, &Subject::Manager, self.reload_now())
     }
 
@@ -164,7 +164,7 @@ impl Bus {
     pub fn status_of<'a>(
         &'a self,
         units: &'a [UnitName],
-    ) -> Asked<'a, Vec<Result<UnitStatus, Error>>> {
+    ) -> BusCall<'a, Vec<Result<UnitStatus, Error>>> {
         self.ask(Action::Look, &Subject::Manager, crate::bulk::status(self, units))
     }
 
@@ -172,7 +172,7 @@ impl Bus {
     pub(crate) fn observe<'a>(
         &'a self,
         units: &'a [UnitName],
-    ) -> Asked<'a, Vec<Result<Status, Error>>> {
+    ) -> BusCall<'a, Vec<Result<Status, Error>>> {
         self.ask(Action::Look, &Subject::Manager, crate::observe::observations(self, units))
     }
 
@@ -182,7 +182,7 @@ impl Bus {
 
     /// The states of the units that are loaded and whose name fits a pattern with shell wildcards,
     /// sorted by name: one question, whatever their number. [`Bus::status_of`] asks for the rest.
-    pub fn states<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitState>> {
+    pub fn states<'a>(&'a self, patterns: &'a [&'a str]) -> BusCall<'a, Vec<UnitState>> {
         self.ask(Action::Look, &Subject::Manager, async move {
             Ok(states_of(self.list_by_patterns(patterns).await?))
         })
@@ -190,7 +190,7 @@ impl Bus {
 
     /// The states of these units, sorted by name, in one question. Also of those that do not exist
     /// ([`UnitState::load`]); one that was asked for under an alias is there under its own name.
-    pub fn states_of<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<UnitState>> {
+    pub fn states_of<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<UnitState>> {
         self.ask(
             Action::Look,
             &Subject::Manager,
@@ -200,7 +200,7 @@ impl Bus {
 
     /// The units that are loaded and whose name fits a pattern with shell wildcards, sorted. Units
     /// that are down and that nothing refers to are not loaded.
-    pub fn loaded<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitName>> {
+    pub fn loaded<'a>(&'a self, patterns: &'a [&'a str]) -> BusCall<'a, Vec<UnitName>> {
         self.ask(Action::Look, &Subject::Manager, async move {
             let listed = self.list_by_patterns(patterns).await?;
             // Units that others only mention are loaded as well, and there is nothing behind them.
@@ -213,7 +213,7 @@ impl Bus {
 
     /// The units that there are files of, loaded or not, and whose name fits a pattern with shell
     /// wildcards, sorted; templates as well.
-    pub fn on_disk<'a>(&'a self, patterns: &'a [&'a str]) -> Asked<'a, Vec<UnitName>> {
+    pub fn on_disk<'a>(&'a self, patterns: &'a [&'a str]) -> BusCall<'a, Vec<UnitName>> {
         self.ask(Action::Look, &Subject::Manager, async move {
             let paths = self.files_by_patterns(patterns).await?;
             let name = |path: &String| UnitName::new(path.rsplit('/').next()?).ok();
@@ -226,23 +226,23 @@ impl Bus {
 
     /// Enables unit files: makes the links that their `[Install]` section asks for, and reloads the
     /// manager once. Without such a section there is nothing to link, and no change.
-    pub fn enable<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+    pub fn enable<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Enable, units)
     }
 
     /// Disables unit files: removes their links, and reloads the manager once.
-    pub fn disable<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+    pub fn disable<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Disable, units)
     }
 
     /// Masks units, so that nothing can start them, and reloads the manager once. Those that run go
     /// on running.
-    pub fn mask<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+    pub fn mask<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Mask, units)
     }
 
     /// Unmasks units, and reloads the manager once.
-    pub fn unmask<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, Vec<FileChange>> {
+    pub fn unmask<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Unmask, units)
     }
 
@@ -252,7 +252,7 @@ impl Bus {
         &'a self,
         action: Action,
         units: &'a [UnitName],
-    ) -> Asked<'a, Vec<Result<Vec<FileChange>, Error>>> {
+    ) -> BusCall<'a, Vec<Result<Vec<FileChange>, Error>>> {
         self.ask(action, &Subject::Manager, async move {
             let mut all = Vec::with_capacity(units.len());
             for unit in units {
@@ -267,7 +267,7 @@ impl Bus {
     }
 
     /// Forgets of all units that they failed.
-    pub fn reset_failed(&self) -> Asked<'_, ()> {
+    pub fn reset_failed(&self) -> BusCall<'_, ()> {
         let (action, subject) = (Action::ResetFailed, Subject::Manager);
         self.ask(action, &Subject::Manager, async move {
             self.manager(action, &subject, "ResetFailed", &()).await
@@ -278,7 +278,7 @@ impl Bus {
         &'a self,
         action: Action,
         units: &'a [UnitName],
-    ) -> Asked<'a, Vec<FileChange>> {
+    ) -> BusCall<'a, Vec<FileChange>> {
         // An error is told of the unit if there is but one.
         let subject = match units {
             [unit] => unit.into(),
@@ -326,7 +326,7 @@ impl Bus {
         &self,
         action: Action,
         name: &str,
-    ) -> Result<Option<crate::Value>, Error> {
+    ) -> Result<Option<crate::PropertyValue>, Error> {
         let (subject, path) = (Subject::Manager, crate::proxy::MANAGER_PATH);
         let (interface, body) = (crate::proxy::PROPERTIES, (crate::proxy::MANAGER, name));
         let call = self.message(action, &subject, path, interface, "Get", &body)?;
@@ -340,8 +340,8 @@ impl Bus {
         action: Action,
         subject: &Subject,
         future: impl Future<Output = Result<T, Error>> + Send + 'a,
-    ) -> Asked<'a, T> {
-        Asked::new(action, subject, self.patience, future)
+    ) -> BusCall<'a, T> {
+        BusCall::new(action, subject, self.patience, future)
     }
 
     /// The connection for calls; a new one if the last was lost.

@@ -24,7 +24,7 @@ pub enum Error {
         /// Which one.
         manager: String,
         /// What the connection said.
-        source: Reason,
+        source: BusError,
     },
     /// The connection ended while something was asked; whether it was done is not known.
     #[error("cannot {action} {subject}: the connection to the manager was lost")]
@@ -68,7 +68,7 @@ pub enum Error {
         /// The unit.
         unit: UnitName,
         /// What the manager says about the file.
-        source: Reason,
+        source: BusError,
     },
     /// A right is missing.
     #[error("cannot {action} {subject}: {}", if *interactive { "this user must be authorized first" } else { "access denied" })]
@@ -83,7 +83,7 @@ pub enum Error {
         /// ([`crate::Bus::interactive`]).
         interactive: bool,
         /// What the manager, polkit or the bus said.
-        source: Reason,
+        source: BusError,
     },
     /// There is no such operation for this unit, or in this version of systemd.
     #[error("cannot {action} {subject}: {why}")]
@@ -155,7 +155,7 @@ pub enum Error {
         /// The unit, or the manager.
         subject: String,
         /// What it said.
-        source: Reason,
+        source: BusError,
     },
 }
 
@@ -165,14 +165,15 @@ const TEMPLATE: &str = "it is a template, and only its instances are units";
 /// What the other side said: the name of a D-Bus error, and its text. It shows as the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub struct Reason {
+#[non_exhaustive]
+pub struct BusError {
     /// As in `org.freedesktop.systemd1.NoSuchUnit`; empty where it is no D-Bus error.
     pub name: String,
     /// The sentence for people.
     pub text: String,
 }
 
-impl Reason {
+impl BusError {
     pub(crate) fn of(text: &(impl ToString + ?Sized)) -> Self {
         Self { name: String::new(), text: text.to_string() }
     }
@@ -332,12 +333,12 @@ impl Error {
             Self::Io { doing, path, source } => {
                 Self::Io { doing, path: path.clone(), source: again(source) }
             }
-            other => Self::Manager { action, subject, source: Reason::of(other) },
+            other => Self::Manager { action, subject, source: BusError::of(other) },
         }
     }
 
     /// Sorts what a D-Bus error says. Names as seen on systemd 252, 257 and 262.
-    pub(crate) fn sorted(action: Action, subject: &Subject, reason: Reason) -> Self {
+    pub(crate) fn sorted(action: Action, subject: &Subject, reason: BusError) -> Self {
         let unit = || match subject {
             Subject::Unit(unit) => Some(unit.clone()),
             Subject::Manager => None,
@@ -425,7 +426,7 @@ mod tests {
     #[track_caller]
     fn check(name: &str, text: &str, expected: ErrorKind, shown: &str) {
         let unit = Subject::from(&UnitName::new("web").unwrap());
-        let reason = Reason { name: name.to_owned(), text: text.to_owned() };
+        let reason = BusError { name: name.to_owned(), text: text.to_owned() };
         let error = Error::sorted(Action::Start, &unit, reason);
         assert_eq!((error.kind(), error.to_string().as_str()), (expected, shown), "{name}");
     }
@@ -471,7 +472,7 @@ mod tests {
 
     #[test]
     fn what_is_denied_names_the_polkit_action() {
-        let reason = Reason {
+        let reason = BusError {
             name: "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired".to_owned(),
             text: "Interactive authentication required.".to_owned(),
         };

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    Action, Bus, Error, Value,
-    error::{Reason, Subject},
+    Action, Bus, Error, PropertyValue,
+    error::{BusError, Subject},
     proxy::MANAGER,
 };
 
@@ -35,13 +35,13 @@ impl Dirs {
     pub(crate) const QUESTION: (&str, &str) = (MANAGER, "UnitPath");
 
     /// From the value of that property.
-    pub(crate) fn answered(action: Action, paths: Option<&Value>) -> Result<Self, Error> {
-        let paths = paths.map(Value::fields).unwrap_or_default();
-        let paths: Vec<&str> = paths.iter().filter_map(Value::text).collect();
+    pub(crate) fn answered(action: Action, paths: Option<&PropertyValue>) -> Result<Self, Error> {
+        let paths = paths.map(PropertyValue::fields).unwrap_or_default();
+        let paths: Vec<&str> = paths.iter().filter_map(PropertyValue::text).collect();
         Self::among(&paths).ok_or_else(|| Error::Manager {
             action,
             subject: Subject::Manager.to_string(),
-            source: Reason::of("it names no directory for unit files"),
+            source: BusError::of("it names no directory for unit files"),
         })
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Action, Asked, Bus, Error, FileChange, Load, UnitName, UnitStatus, Value,
+    Action, Bus, BusCall, Error, FileChange, LoadState, PropertyValue, UnitName, UnitStatus,
     error::Subject,
     file::{self, Dirs},
 };
@@ -28,6 +28,7 @@ pub struct Install {
 
 /// How long an installed file is to last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Lifetime {
     /// For good: in `/etc/systemd/system`, or the user's own directory.
     #[default]
@@ -39,16 +40,16 @@ pub enum Lifetime {
 /// What an installation or a removal will do.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing before it is carried out"]
-pub struct Plan {
+pub struct UnitPlan {
     bus: Bus,
     unit: UnitName,
-    steps: Vec<Step>,
+    steps: Vec<UnitPlanStep>,
 }
 
-/// One step of a [`Plan`].
+/// One step of a [`UnitPlan`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
+pub enum UnitPlanStep {
     /// Write this file, if it is not like this already.
     Write {
         /// Where.
@@ -80,7 +81,7 @@ pub enum Step {
 /// Something about an installed unit that its author should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum InstallFinding {
     /// The manager cannot use the file; what it says.
     Broken(String),
     /// Another file of the same name weighs more, or the unit is masked.
@@ -94,7 +95,7 @@ pub enum Finding {
     Missing(String),
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for InstallFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(why) => write!(f, "the unit file cannot be used: {why}"),
@@ -108,11 +109,12 @@ impl fmt::Display for Finding {
 
 /// What became of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Installed {
+#[non_exhaustive]
+pub struct InstallReport {
     /// Links that were made or removed.
     pub changes: Vec<FileChange>,
     /// What is wrong with the unit; empty if nothing is.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<InstallFinding>,
 }
 
 /// The files of a unit to be removed.
@@ -190,7 +192,7 @@ impl Removal {
 
 impl Bus {
     /// What installing this would do. Nothing is done.
-    pub fn plan_install<'a>(&'a self, install: &'a Install) -> Asked<'a, Plan> {
+    pub fn plan_install<'a>(&'a self, install: &'a Install) -> BusCall<'a, UnitPlan> {
         let subject = (&install.unit).into();
         self.ask(Action::Install, &subject, async move {
             let dirs = Dirs::of(self, Action::Install).await?;
@@ -203,22 +205,22 @@ impl Bus {
                 }
                 let before = read(&path)?;
                 if before.as_ref() != Some(&content) {
-                    steps.push(Step::Write { path, content, before });
+                    steps.push(UnitPlanStep::Write { path, content, before });
                 }
             }
             if !steps.is_empty() {
-                steps.push(Step::Reload);
+                steps.push(UnitPlanStep::Reload);
             }
-            steps.push(Step::Verify);
+            steps.push(UnitPlanStep::Verify);
             if install.enable {
-                steps.extend([Step::Enable, Step::Reload]);
+                steps.extend([UnitPlanStep::Enable, UnitPlanStep::Reload]);
             }
-            Ok(Plan { bus: self.clone(), unit: install.unit.clone(), steps })
+            Ok(UnitPlan { bus: self.clone(), unit: install.unit.clone(), steps })
         })
     }
 
     /// What removing this would do. Nothing is done.
-    pub fn plan_removal<'a>(&'a self, removal: &'a Removal) -> Asked<'a, Plan> {
+    pub fn plan_removal<'a>(&'a self, removal: &'a Removal) -> BusCall<'a, UnitPlan> {
         let subject = (&removal.unit).into();
         self.ask(Action::Remove, &subject, async move {
             let dirs = Dirs::of(self, Action::Remove).await?;
@@ -237,20 +239,20 @@ impl Bus {
             // Instances of a template are units of their own.
             let runs = owns_file && !unit.is_template();
             if runs {
-                steps.push(Step::Stop);
+                steps.push(UnitPlanStep::Stop);
             }
             if owns_file {
-                steps.push(Step::Disable);
+                steps.push(UnitPlanStep::Disable);
             }
             let any = !files.is_empty();
-            steps.extend(files.into_iter().map(|path| Step::Remove { path }));
+            steps.extend(files.into_iter().map(|path| UnitPlanStep::Remove { path }));
             if any {
-                steps.push(Step::Reload);
+                steps.push(UnitPlanStep::Reload);
             }
             if runs {
-                steps.push(Step::ResetFailed);
+                steps.push(UnitPlanStep::ResetFailed);
             }
-            Ok(Plan { bus: self.clone(), unit: unit.clone(), steps })
+            Ok(UnitPlan { bus: self.clone(), unit: unit.clone(), steps })
         })
     }
 }
@@ -278,7 +280,7 @@ fn drop_ins(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-impl Plan {
+impl UnitPlan {
     /// The unit.
     #[must_use]
     pub fn unit(&self) -> &UnitName {
@@ -287,15 +289,15 @@ impl Plan {
 
     /// What will be done, in this order.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[UnitPlanStep] {
         &self.steps
     }
 
     /// Does it. The first step that fails ends it; those before it stay done.
-    pub fn carry_out(self) -> Asked<'static, Installed> {
+    pub fn carry_out(self) -> BusCall<'static, InstallReport> {
         let (bus, subject) = (self.bus.clone(), Subject::from(&self.unit));
         bus.ask(Action::Install, &subject, async move {
-            let mut installed = Installed::default();
+            let mut installed = InstallReport::default();
             for step in &self.steps {
                 self.take(step, &mut installed).await?;
             }
@@ -303,68 +305,79 @@ impl Plan {
         })
     }
 
-    async fn take(&self, step: &Step, installed: &mut Installed) -> Result<(), Error> {
+    async fn take(&self, step: &UnitPlanStep, installed: &mut InstallReport) -> Result<(), Error> {
         let (bus, units) = (&self.bus, std::slice::from_ref(&self.unit));
         let subject = Subject::from(&self.unit);
         match step {
-            Step::Write { path, content, .. } => file::write(path, content)?,
-            Step::Remove { path } => drop(file::remove(path)?),
-            Step::Reload => bus.reload_now().await?,
-            Step::Stop => match bus.named(self.unit.clone()).stop().await {
+            UnitPlanStep::Write { path, content, .. } => file::write(path, content)?,
+            UnitPlanStep::Remove { path } => drop(file::remove(path)?),
+            UnitPlanStep::Reload => bus.reload_now().await?,
+            UnitPlanStep::Stop => match bus.named(self.unit.clone()).stop().await {
                 Ok(job) => drop(job.outcome().await?),
                 Err(Error::NoSuchUnit { .. }) => (),
                 Err(error) => return Err(error),
             },
-            Step::Disable => match bus.change_unit_files(Action::Disable, &subject, units).await {
-                Err(Error::NoSuchUnit { .. }) => (),
-                changes => installed.changes.extend(changes?),
-            },
-            Step::Enable => {
+            UnitPlanStep::Disable => {
+                match bus.change_unit_files(Action::Disable, &subject, units).await {
+                    Err(Error::NoSuchUnit { .. }) => (),
+                    changes => installed.changes.extend(changes?),
+                }
+            }
+            UnitPlanStep::Enable => {
                 let changes = bus.change_unit_files(Action::Enable, &subject, units).await?;
                 installed.changes.extend(changes);
             }
-            Step::ResetFailed => {
+            UnitPlanStep::ResetFailed => {
                 match bus.unit_method(Action::ResetFailed, &self.unit, "ResetFailedUnit").await {
                     Err(Error::NoSuchUnit { .. }) => (),
                     done => done?,
                 }
             }
-            Step::Verify => installed.findings = verify(bus, &self.unit, &self.steps).await?,
+            UnitPlanStep::Verify => {
+                installed.findings = verify(bus, &self.unit, &self.steps).await?;
+            }
         }
         Ok(())
     }
 }
 
 /// What the manager makes of a unit.
-async fn verify(bus: &Bus, unit: &UnitName, steps: &[Step]) -> Result<Vec<Finding>, Error> {
+async fn verify(
+    bus: &Bus,
+    unit: &UnitName,
+    steps: &[UnitPlanStep],
+) -> Result<Vec<InstallFinding>, Error> {
     // A template is loaded by way of an instance.
     let loaded = if unit.is_template() { unit.instantiate("verify")? } else { unit.clone() };
     let status = bus.named(loaded).look().await?;
     let mut findings = Vec::new();
-    if status.load == Load::Broken {
-        findings.push(Finding::Broken(status.load_error().unwrap_or("no reason given").to_owned()));
+    if status.load == LoadState::Broken {
+        findings.push(InstallFinding::Broken(
+            status.load_error().unwrap_or("no reason given").to_owned(),
+        ));
     }
     let fragment = Some(status.properties().text("FragmentPath")).filter(|it| !it.is_empty());
     let written = steps.iter().find_map(|step| match step {
-        Step::Write { path, .. } if path.ends_with(unit.as_str()) => Some(path),
+        UnitPlanStep::Write { path, .. } if path.ends_with(unit.as_str()) => Some(path),
         _ => None,
     });
-    if status.load == Load::Masked {
-        findings.push(Finding::Shadowed { by: None });
+    if status.load == LoadState::Masked {
+        findings.push(InstallFinding::Shadowed { by: None });
     } else if let (Some(written), Some(fragment)) = (written, fragment)
         && written != Path::new(fragment)
     {
-        findings.push(Finding::Shadowed { by: Some(fragment.into()) });
+        findings.push(InstallFinding::Shadowed { by: Some(fragment.into()) });
     }
-    findings.extend(programs(&status).filter(|path| !is_executable(path)).map(Finding::Program));
-    let required = ["Requires", "Requisite", "BindsTo"]
-        .into_iter()
-        .flat_map(|name| status.properties().get(name).map(Value::fields).unwrap_or_default());
+    findings
+        .extend(programs(&status).filter(|path| !is_executable(path)).map(InstallFinding::Program));
+    let required = ["Requires", "Requisite", "BindsTo"].into_iter().flat_map(|name| {
+        status.properties().get(name).map(PropertyValue::fields).unwrap_or_default()
+    });
     let required: Vec<UnitName> =
         required.filter_map(|it| UnitName::new(it.text()?).ok()).collect();
     for row in bus.list(&required).await? {
         if row.load == "not-found" && row.active == "inactive" {
-            findings.push(Finding::Missing(row.name));
+            findings.push(InstallFinding::Missing(row.name));
         }
     }
     Ok(findings)
@@ -381,12 +394,12 @@ fn programs(status: &UnitStatus) -> impl Iterator<Item = PathBuf> + '_ {
         "ExecStop",
         "ExecStopPost",
     ];
-    let commands = lists
-        .into_iter()
-        .flat_map(|name| status.properties().get(name).map(Value::fields).unwrap_or_default());
+    let commands = lists.into_iter().flat_map(|name| {
+        status.properties().get(name).map(PropertyValue::fields).unwrap_or_default()
+    });
     // (path, argv, whether a failure is ignored, …)
     commands.filter_map(|command| match command.fields() {
-        [path, _, Value::Bool(false), ..] => path.text().map(PathBuf::from),
+        [path, _, PropertyValue::Bool(false), ..] => path.text().map(PathBuf::from),
         _ => None,
     })
 }
@@ -396,12 +409,12 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// What a dry run shows: a line for each step, and each line that a file gains or loses.
-impl fmt::Display for Plan {
+impl fmt::Display for UnitPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = &self.unit;
         for step in &self.steps {
             match step {
-                Step::Write { path, content, before } => {
+                UnitPlanStep::Write { path, content, before } => {
                     let verb = if before.is_some() { "replace" } else { "write" };
                     writeln!(f, "{verb} {}", path.display())?;
                     let before = before.as_deref().unwrap_or_default();
@@ -413,13 +426,13 @@ impl fmt::Display for Plan {
                         writeln!(f, "  + {}", line.escape_debug())?;
                     }
                 }
-                Step::Remove { path } => writeln!(f, "remove {}", path.display())?,
-                Step::Stop => writeln!(f, "stop {unit}")?,
-                Step::Disable => writeln!(f, "disable {unit}")?,
-                Step::Enable => writeln!(f, "enable {unit}")?,
-                Step::Reload => writeln!(f, "reload the manager")?,
-                Step::Verify => writeln!(f, "verify {unit}")?,
-                Step::ResetFailed => writeln!(f, "reset {unit}")?,
+                UnitPlanStep::Remove { path } => writeln!(f, "remove {}", path.display())?,
+                UnitPlanStep::Stop => writeln!(f, "stop {unit}")?,
+                UnitPlanStep::Disable => writeln!(f, "disable {unit}")?,
+                UnitPlanStep::Enable => writeln!(f, "enable {unit}")?,
+                UnitPlanStep::Reload => writeln!(f, "reload the manager")?,
+                UnitPlanStep::Verify => writeln!(f, "verify {unit}")?,
+                UnitPlanStep::ResetFailed => writeln!(f, "reset {unit}")?,
             }
         }
         Ok(())

@@ -6,7 +6,7 @@
 use std::{fmt, time::Instant};
 
 use crate::{
-    Action, Asked, Bus, Error, Unit, UnitStatus,
+    Action, Bus, BusCall, Error, Unit, UnitStatus,
     error::Subject,
     router::{JobEnd, JobWait},
     wire::slot::block_on,
@@ -108,7 +108,8 @@ impl fmt::Display for JobResult {
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+#[non_exhaustive]
+pub enum JobOutcome {
     /// The unit is as it was asked to be.
     Reached {
         /// How the job ended.
@@ -131,7 +132,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl JobOutcome {
     /// The unit, as it was last read.
     #[must_use]
     pub fn status(&self) -> &UnitStatus {
@@ -185,7 +186,7 @@ impl Job {
     }
 
     /// Takes the job back, if it is not over. A unit that is starting goes on starting.
-    pub fn cancel(&self) -> Asked<'_, ()> {
+    pub fn cancel(&self) -> BusCall<'_, ()> {
         let subject = Subject::from(self.unit.name());
         let asked = subject.clone();
         self.unit.bus().ask(Action::Cancel, &asked, async move {
@@ -199,15 +200,15 @@ impl Job {
     }
 
     /// Waits for the end of the job, for ever, and reads the unit then.
-    pub fn outcome(self) -> Asked<'static, Outcome> {
+    pub fn outcome(self) -> BusCall<'static, JobOutcome> {
         let (action, subject) = (self.action, self.unit.name().to_string());
-        Asked::new(action, &subject, None, async move {
+        BusCall::new(action, &subject, None, async move {
             let job = self.end().await?;
             let status = Box::new(self.seen().await?);
             Ok(if is_reached(self.action, &job, &status) {
-                Outcome::Reached { job, status }
+                JobOutcome::Reached { job, status }
             } else {
-                Outcome::Missed { job, status }
+                JobOutcome::Missed { job, status }
             })
         })
     }
@@ -217,13 +218,13 @@ impl Job {
     /// # Errors
     ///
     /// If the unit cannot be read, or the connection is lost and does not come back.
-    pub fn outcome_before(self, deadline: Instant) -> Result<Outcome, Error> {
+    pub fn outcome_before(self, deadline: Instant) -> Result<JobOutcome, Error> {
         let unit = self.unit.clone();
         if let Some(outcome) = block_on(self.outcome(), Some(deadline)) {
             return outcome;
         }
         let status = Box::new(unit.look_now().wait()?);
-        Ok(Outcome::Deadline { status })
+        Ok(JobOutcome::Deadline { status })
     }
 
     async fn end(&self) -> Result<JobResult, Error> {
@@ -297,10 +298,11 @@ fn has_run(unit: &UnitStatus) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Value, map::MainProcess};
+    use crate::{PropertyValue, map::MainProcess};
 
     fn unit(words: &[(&str, &str)]) -> UnitStatus {
-        let properties = words.iter().map(|(name, it)| (*name, Value::Text((*it).to_owned())));
+        let properties =
+            words.iter().map(|(name, it)| (*name, PropertyValue::Text((*it).to_owned())));
         UnitStatus::new(properties.collect(), None, MainProcess::Unseen)
     }
 

@@ -2,20 +2,20 @@
 //!
 //! ```no_run
 //! use std::time::{Duration, Instant};
-//! use svsystemd::{Bus, Outcome};
+//! use svsystemd::{Bus, JobOutcome};
 //!
 //! let bus = Bus::system().wait()?;
 //! let web = bus.unit("web")?;
 //! println!("{}", web.status().wait()?.status.state());
 //! let job = web.restart().wait()?;
 //! match job.outcome_before(Instant::now() + Duration::from_secs(30))? {
-//!     Outcome::Reached { .. } => println!("restarted"),
+//!     JobOutcome::Reached { .. } => println!("restarted"),
 //!     other => println!("{other:?}"),
 //! }
 //! # Ok::<(), svsystemd::Error>(())
 //! ```
 //!
-//! Everything that is asked is an [`Asked`]: `.await` it in any executor, or `.wait()` for it on a
+//! Everything that is asked is an [`BusCall`]: `.await` it in any executor, or `.wait()` for it on a
 //! thread, also on one of an executor. [`Unit`] is an [`svclient::Supervised`], so units go together
 //! with service directories in [`svclient::WatchSet`] and [`svclient::Bulk`].
 //!
@@ -61,20 +61,22 @@ mod watch;
 mod wire;
 
 pub use action::Action;
-pub use asked::Asked;
-pub use asking::{Answer, Became, Requests};
+pub use asked::BusCall;
+pub use asking::{RequestAnswer, RequestOutcome, UnitRequests};
 pub use bus::Bus;
-pub use error::{Error, ErrorKind, Reason};
-pub use install::{Finding, Install, Installed, Lifetime, Plan, Removal, Step};
-pub use job::{Job, JobResult, Outcome};
+pub use error::{BusError, Error, ErrorKind};
+pub use install::{
+    Install, InstallFinding, InstallReport, Lifetime, Removal, UnitPlan, UnitPlanStep,
+};
+pub use job::{Job, JobOutcome, JobResult};
 pub use listed::UnitState;
 pub use names::{UnitName, escape, escape_path, is_type, unescape};
 pub use open::open;
 pub use proxy::FileChange;
-pub use status::{Load, ServiceResult, UnitStatus};
+pub use status::{LoadState, ServiceResult, UnitStatus};
 #[doc(no_inline)]
 pub use svclient::unit_in;
-pub use transient::{Ended, Running, Transient};
-pub use unit::{Unit, Whom};
-pub use value::{Properties, Value};
+pub use transient::{RunEnd, Transient, TransientRun};
+pub use unit::{KillWhom, Unit};
+pub use value::{Properties, PropertyValue};
 pub use watch::{UnitEvent, UnitNews, UnitWatch};

@@ -4,7 +4,7 @@
 use svproto::State;
 
 use crate::{
-    Load, Properties, UnitName, Value,
+    LoadState, Properties, PropertyValue, UnitName,
     map::{self, JobKind, MainProcess},
 };
 
@@ -22,11 +22,12 @@ pub(crate) struct Listed {
 
 /// The state of a unit, as a list of many has it: without processes and moments.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnitState {
     /// The name that the unit itself goes by.
     pub name: UnitName,
     /// What there is of its unit file.
-    pub load: Load,
+    pub load: LoadState,
     /// systemd's `ActiveState`, as in "active".
     pub active: String,
     /// systemd's `SubState`, as in "running".
@@ -47,7 +48,7 @@ impl UnitState {
         let name = UnitName::new(&row.name).ok()?;
         Some(Self {
             name,
-            load: Load::of(&row.load),
+            load: LoadState::of(&row.load),
             state: row.state(),
             follows: UnitName::new(&row.follows).ok(),
             active: row.active,
@@ -95,14 +96,14 @@ impl Listed {
             ("ActiveState", &self.active),
             ("SubState", &self.sub),
         ] {
-            properties.0.insert(name.to_owned(), Value::Text(word.clone()));
+            properties.0.insert(name.to_owned(), PropertyValue::Text(word.clone()));
         }
     }
 
     fn state(&self) -> State {
         let job = self.job.as_ref().and_then(|(_, kind)| JobKind::from_type(kind));
         let words = [("ActiveState", &self.active), ("SubState", &self.sub)];
-        let words = words.map(|(name, word)| (name, Value::Text(word.clone())));
+        let words = words.map(|(name, word)| (name, PropertyValue::Text(word.clone())));
         map::status(&words.into_iter().collect(), job, MainProcess::Unseen).state()
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use svproto::{Facts, LastExit, Phase, Pid, Readiness, Stage, UnixTime, Want};
 
-use crate::{Load, Properties, ServiceResult, once};
+use crate::{LoadState, Properties, ServiceResult, once};
 
 /// What only the processes themselves show: systemd does not notice SIGSTOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ fn moment(unit: &Properties, name: &str) -> Option<UnixTime> {
     UnixTime::new(i64::try_from(stamp.as_secs()).ok()?, stamp.subsec_nanos())
 }
 
-impl Load {
+impl LoadState {
     pub(crate) fn of(word: &str) -> Self {
         match word {
             "loaded" => Self::Loaded,

@@ -26,7 +26,7 @@ use std::{
 use svclient::{Status, UnixTime};
 
 use crate::{
-    Bus, Error, Properties, UnitName, UnitStatus, Value, bulk,
+    Bus, Error, Properties, PropertyValue, UnitName, UnitStatus, bulk,
     direct::{self, Seen},
     links::Links,
     listed::Listed,
@@ -75,10 +75,10 @@ const READY: (&str, &str) = (UNIT, "ActiveEnterTimestamp");
 const TOGETHER: usize = 32;
 
 /// Who is asked more, what is known so far, and what is to be asked.
-type Again = (Running, Run, Vec<(&'static str, &'static str)>);
+type Again = (TransientRun, Run, Vec<(&'static str, &'static str)>);
 
 /// A service that runs, by the list.
-struct Running {
+struct TransientRun {
     at: usize,
     unit: UnitName,
     row: Arc<Listed>,
@@ -105,10 +105,14 @@ pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Res
     ];
     let (loaded, rows, about) = bus.list_loaded_and(pump, units, &manager).await?;
     let about = |at: usize| about.get(at).and_then(Option::as_ref);
-    let read = about(0).and_then(Value::unsigned);
-    let root = about(1).and_then(Value::text);
-    let paths: Vec<&str> =
-        about(2).map(Value::fields).unwrap_or_default().iter().filter_map(Value::text).collect();
+    let read = about(0).and_then(PropertyValue::unsigned);
+    let root = about(1).and_then(PropertyValue::text);
+    let paths: Vec<&str> = about(2)
+        .map(PropertyValue::fields)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(PropertyValue::text)
+        .collect();
     let links = if bus.place().is_here() { Links::read(&paths) } else { None };
     let loaded: HashSet<&str> = loaded.iter().map(|row| row.name.as_str()).collect();
     let rows: HashMap<String, Arc<Listed>> =
@@ -130,7 +134,7 @@ pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Res
             Some(row) if row.is_nothing() => found.seen.push((at, Ok(bulk::absent(row)))),
             Some(row) if root.is_some() && row.runs() => {
                 let known = read.and_then(|read| bus.memory().run(read, unit));
-                running.push(Running { at, unit: unit.clone(), row: Arc::clone(row), known });
+                running.push(TransientRun { at, unit: unit.clone(), row: Arc::clone(row), known });
             }
             Some(row) if !loaded.contains(row.name.as_str()) && found.take_row(at, unit, row) => (),
             Some(row) if row.stands_still() => still.push((at, unit.clone(), Arc::clone(row))),
@@ -148,11 +152,14 @@ pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Res
 /// The process and the moment of its start, in this order: if it ends between the two answers, it is
 /// not there afterwards. And what its files say, where that is not known. Returns who is another
 /// process than before, or says itself when it is ready: there is more to ask.
-async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<Again>, Error> {
+async fn first_turn(
+    found: &mut Found<'_>,
+    running: Vec<TransientRun>,
+) -> Result<Vec<Again>, Error> {
     let process = [(SERVICE, "MainPID"), (SERVICE, "ExecMainStartTimestamp")];
     let facts = found.facts();
     let all = [process.as_slice(), facts].concat();
-    let question = |it: &Running| {
+    let question = |it: &TransientRun| {
         let asked: &[_] = if it.known.is_some() { &process } else { &all };
         (it.unit.path(), asked)
     };
@@ -163,7 +170,7 @@ async fn first_turn(found: &mut Found<'_>, running: Vec<Running>) -> Result<Vec<
         let answers = proxy::answers(asked.by_ref().take(TOGETHER).collect()).await;
         for (answers, it) in answers.into_iter().zip(running.by_ref()) {
             let mut answers = answers.into_iter();
-            let mut number = || answers.next().flatten().as_ref().and_then(Value::unsigned);
+            let mut number = || answers.next().flatten().as_ref().and_then(PropertyValue::unsigned);
             let (Some(pid @ 1..), Some(started @ 1..)) = (number(), number()) else {
                 found.whole.push((it.at, it.unit));
                 continue;
@@ -278,7 +285,7 @@ impl Found<'_> {
     }
 
     /// The last look at a service: is its process there?
-    fn settle(&mut self, it: Running, run: Option<Arc<Run>>) {
+    fn settle(&mut self, it: TransientRun, run: Option<Arc<Run>>) {
         let run = run.filter(|run| run.started < self.asked_at);
         let main =
             run.as_ref().and_then(|run| process::sight(run.pid, self.root, it.unit.as_str()));
@@ -300,7 +307,7 @@ impl Run {
     fn take(
         &mut self,
         names: &[(&str, &str)],
-        answers: impl Iterator<Item = Option<Value>>,
+        answers: impl Iterator<Item = Option<PropertyValue>>,
     ) -> bool {
         let mut complete = true;
         for ((_, name), answer) in names.iter().zip(answers) {
@@ -316,7 +323,8 @@ impl Run {
 /// By the same table as of a unit that was read in full.
 fn status_of(row: &Listed, run: &Run, mut properties: Properties, main: MainProcess) -> UnitStatus {
     row.say(&mut properties);
-    let mut number = |name: &str, it| properties.0.insert(name.to_owned(), Value::Unsigned(it));
+    let mut number =
+        |name: &str, it| properties.0.insert(name.to_owned(), PropertyValue::Unsigned(it));
     number("MainPID", run.pid);
     number("ExecMainStartTimestamp", run.started);
     UnitStatus::new(properties, None, main)

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    Action, Bus, Error, Properties, Unit, UnitName, Value,
+    Action, Bus, Error, Properties, PropertyValue, Unit, UnitName,
     file::{self, Dirs},
 };
 
@@ -17,14 +17,14 @@ const TEXT: &str = "# Written by svsystemd: this run is the last. `start` remove
 
 /// Says of a unit that the drop-in is in force.
 pub(crate) fn note(unit: &mut Properties) {
-    let path = Value::Text(format!("/{FILE}"));
-    unit.0.insert("DropInPaths".to_owned(), Value::List(vec![path]));
+    let path = PropertyValue::Text(format!("/{FILE}"));
+    unit.0.insert("DropInPaths".to_owned(), PropertyValue::List(vec![path]));
 }
 
 /// Whether the drop-in is in force.
 pub(crate) fn is_set(unit: &Properties) -> bool {
-    let paths = unit.get("DropInPaths").map(Value::fields).unwrap_or_default();
-    paths.iter().filter_map(Value::text).any(|path| path.ends_with(&format!("/{FILE}")))
+    let paths = unit.get("DropInPaths").map(PropertyValue::fields).unwrap_or_default();
+    paths.iter().filter_map(PropertyValue::text).any(|path| path.ends_with(&format!("/{FILE}")))
 }
 
 /// Puts it in force; what the unit was before.

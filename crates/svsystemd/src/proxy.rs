@@ -10,8 +10,8 @@ use zbus::{
 };
 
 use crate::{
-    Action, Bus, Error, Properties, UnitName, Value,
-    error::{Reason, Subject},
+    Action, Bus, Error, Properties, PropertyValue, UnitName,
+    error::{BusError, Subject},
     listed::Listed,
     wire::pump::Pump,
     wire::{
@@ -86,6 +86,7 @@ type ListedRow<'a> = (
 
 /// A change that a method made to the links of unit files: what, the link, where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FileChange {
     /// `symlink` or `unlink`; others are problems that the manager passed over.
     pub kind: String,
@@ -210,7 +211,7 @@ impl Bus {
             reply => reply?,
         };
         let id = value_of(&reply);
-        let id = id.as_ref().and_then(Value::text).map(UnitName::new);
+        let id = id.as_ref().and_then(PropertyValue::text).map(UnitName::new);
         Ok(id.and_then(Result::ok).unwrap_or_else(|| unit.clone()))
     }
 
@@ -244,7 +245,7 @@ impl Bus {
         pump: &Pump,
         units: &[UnitName],
         properties: &[(&str, &str)],
-    ) -> Result<(Vec<Listed>, Vec<Option<Value>>), Error> {
+    ) -> Result<(Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
         let mut calls = vec![self.by_names(units)?];
         calls.extend(self.gets(MANAGER_PATH, properties)?);
         let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
@@ -258,7 +259,7 @@ impl Bus {
         pump: &Pump,
         units: &[UnitName],
         properties: &[(&str, &str)],
-    ) -> Result<(Vec<Listed>, Vec<Listed>, Vec<Option<Value>>), Error> {
+    ) -> Result<(Vec<Listed>, Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
         let mut calls = vec![self.by_patterns(&patterns_of(units))?, self.by_names(units)?];
         calls.extend(self.gets(MANAGER_PATH, properties)?);
         let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
@@ -352,7 +353,7 @@ impl Bus {
 }
 
 /// Whether the manager does not take what it was asked with.
-fn is_refused(why: &Reason) -> bool {
+fn is_refused(why: &BusError) -> bool {
     why.name.ends_with(".InvalidArgs")
 }
 
@@ -385,7 +386,7 @@ fn rows_of(reply: &Message) -> Result<Vec<Listed>, Error> {
 }
 
 /// The values that were asked for; `None` for what was not answered, or not by a value.
-pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Value>>> {
+pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<PropertyValue>>> {
     let mut answers = Vec::with_capacity(asked.len());
     // As in `all`: the last first.
     for slots in asked.into_iter().rev() {
@@ -397,7 +398,7 @@ pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<Va
 }
 
 /// The value in the reply to a `Get`.
-pub(crate) fn value_of(reply: &Message) -> Option<Value> {
+pub(crate) fn value_of(reply: &Message) -> Option<PropertyValue> {
     let body = (reply.message_type() == Type::MethodReturn).then(|| reply.body())?;
     let value: Held = body.deserialize().ok()?;
     Some(value.0)
@@ -440,5 +441,5 @@ pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> 
 
 /// A message that is not of the type that systemd documents.
 pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
-    Error::Manager { action, subject: subject.to_string(), source: Reason::of(why) }
+    Error::Manager { action, subject: subject.to_string(), source: BusError::of(why) }
 }

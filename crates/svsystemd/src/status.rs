@@ -5,24 +5,25 @@ use std::{fmt, time::Duration};
 use svproto::{Facts, State};
 
 use crate::{
-    Properties, UnitName, Value,
+    Properties, PropertyValue, UnitName,
     map::{self, JobKind, MainProcess},
 };
 
 /// How a unit stands.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct UnitStatus {
     /// In the words of all supervisors.
-    pub status: Facts,
+    pub facts: Facts,
     /// What there is of its unit file. A unit whose file has been removed or masked goes on running.
-    pub load: Load,
+    pub load: LoadState,
     properties: Properties,
 }
 
 /// What there is of a unit file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Load {
+pub enum LoadState {
     /// It is loaded.
     Loaded,
     /// There is none.
@@ -96,7 +97,7 @@ impl fmt::Display for ServiceResult {
 impl UnitStatus {
     pub(crate) fn new(properties: Properties, job: Option<JobKind>, main: MainProcess) -> Self {
         let status = map::status(&properties, job, main);
-        Self { status, load: Load::of(properties.text("LoadState")), properties }
+        Self { facts: status, load: LoadState::of(properties.text("LoadState")), properties }
     }
 
     /// The name that the unit itself goes by; others may be aliases.
@@ -138,7 +139,7 @@ impl UnitStatus {
     /// Whether there is such a unit, be it as a file or running.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.load != Load::NotFound || !matches!(self.states().0, "inactive" | "")
+        self.load != LoadState::NotFound || !matches!(self.states().0, "inactive" | "")
     }
 
     /// What is wrong with its unit file, as the manager says it.
@@ -162,7 +163,7 @@ impl UnitStatus {
 
     /// The same, where the manager was asked.
     pub(crate) fn told_restarts(&self) -> Option<u64> {
-        self.properties.get("NRestarts").and_then(Value::unsigned)
+        self.properties.get("NRestarts").and_then(PropertyValue::unsigned)
     }
 
     /// Whether it is reading its configuration again.
@@ -175,7 +176,7 @@ impl UnitStatus {
     /// unit that has none any more: systemd's property is stale then.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
-        self.status.paused == Some(true) && self.properties.text("FreezerState") != "running"
+        self.facts.paused == Some(true) && self.properties.text("FreezerState") != "running"
     }
 
     /// Whether its files have changed since they were loaded.
@@ -202,7 +203,7 @@ impl UnitStatus {
     /// `CLOCK_MONOTONIC` when the main process was started, while there is one.
     #[must_use]
     pub fn started_monotonic(&self) -> Option<Duration> {
-        self.status.pid?;
+        self.facts.pid?;
         let micros = self.properties.number("ExecMainStartTimestampMonotonic");
         (micros > 0).then(|| Duration::from_micros(micros))
     }
@@ -224,7 +225,7 @@ impl UnitStatus {
     /// The number of the pending job.
     #[must_use]
     pub fn job(&self) -> Option<u32> {
-        let id = self.properties.get("Job")?.fields().first().and_then(Value::unsigned)?;
+        let id = self.properties.get("Job")?.fields().first().and_then(PropertyValue::unsigned)?;
         u32::try_from(id).ok().filter(|id| *id != 0)
     }
 
@@ -241,7 +242,7 @@ impl UnitStatus {
             let states = (states.0.to_owned(), states.1.to_owned());
             (states, it.result(), it.invocation(), it.restarts(), it.text().map(str::to_owned))
         };
-        self.status != before.status
+        self.facts != before.facts
             || self.load != before.load
             || beside(self) != beside(before)
             || self.is_frozen() != before.is_frozen()

@@ -13,8 +13,8 @@ use svclient::{
 use svproto::{Cause, Op, State, Want};
 
 use crate::{
-    Action, Answer, Error, ErrorKind, Load, Properties, Requests, Unit, UnitStatus, Value, asking,
-    proxy, wire::slot::block_on,
+    Action, Error, ErrorKind, LoadState, Properties, PropertyValue, RequestAnswer, Unit,
+    UnitRequests, UnitStatus, asking, proxy, wire::slot::block_on,
 };
 
 /// What an operation of the family is under systemd.
@@ -117,7 +117,7 @@ impl Unit {
 }
 
 /// What the manager says of the request to one unit of many.
-pub(crate) fn pending(requests: &Arc<Requests>, at: usize, name: &str) -> Pending {
+pub(crate) fn pending(requests: &Arc<UnitRequests>, at: usize, name: &str) -> Pending {
     let (requests, name) = (Arc::clone(requests), name.to_owned());
     Pending::telling(poll_fn(move |cx| match requests.poll(at, cx.waker()) {
         Some(answer) => Poll::Ready(answer.map(told).map_err(|why| error(why, &name))),
@@ -126,18 +126,18 @@ pub(crate) fn pending(requests: &Arc<Requests>, at: usize, name: &str) -> Pendin
 }
 
 /// What the manager has said already.
-pub(crate) fn answered(answer: Answer) -> Pending {
+pub(crate) fn answered(answer: RequestAnswer) -> Pending {
     Pending::telling(ready(Ok(told(answer))))
 }
 
 /// An answer in the words of all supervisors.
-fn told(answer: Answer) -> Told {
+fn told(answer: RequestAnswer) -> Told {
     let became = match answer {
-        Answer::Became(became) => *became,
-        Answer::Deadline { taken, status } => {
+        RequestAnswer::Settled(became) => *became,
+        RequestAnswer::Deadline { taken, status } => {
             return Told::late(taken).with_status(observation(&status));
         }
-        Answer::NotAsked { status } => {
+        RequestAnswer::NotAsked { status } => {
             return Told::not_asked().with_status(observation(&status));
         }
     };
@@ -247,8 +247,8 @@ impl Supervised for Unit {
             names.extend(asking::STAMPS.map(|name| (proxy::UNIT, name)));
         }
         let Ok(unit) = self.ask_for(&names) else { return *seen };
-        let restarts = unit.get("NRestarts").and_then(Value::unsigned);
-        let newer = unit.get("NeedDaemonReload").and_then(Value::bool);
+        let restarts = unit.get("NRestarts").and_then(PropertyValue::unsigned);
+        let newer = unit.get("NeedDaemonReload").and_then(PropertyValue::bool);
         let seen = restarts.map_or(*seen, |restarts| seen.with_restarts(restarts));
         let odd = seen.odd().with_definition_newer(newer);
         let odd = odd.with_crash_loop(crash_loop(seen.facts(), restarts));
@@ -264,27 +264,27 @@ impl Supervised for Unit {
 /// The part of a status that is the same for all supervisors.
 pub(crate) fn observation(unit: &UnitStatus) -> Status {
     let normally = match unit.cached_file_state() {
-        _ if unit.load == Load::Masked => Some(Normally::Down),
+        _ if unit.load == LoadState::Masked => Some(Normally::Down),
         "enabled" | "enabled-runtime" => Some(Normally::Up),
         "disabled" | "masked" | "masked-runtime" => Some(Normally::Down),
         // Static, generated, transient: whether it is started is not its own affair.
         _ => None,
     };
     let cause = match unit.load {
-        Load::Masked => Some(Cause::Masked),
-        Load::Broken => Some(Cause::BadDefinition),
+        LoadState::Masked => Some(Cause::Masked),
+        LoadState::Broken => Some(Cause::BadDefinition),
         _ => None,
     };
-    let newer = unit.properties().get("NeedDaemonReload").and_then(Value::bool);
-    let seen = Status::of(unit.status).with_normally(normally).with_suite(Suite::Systemd);
+    let newer = unit.properties().get("NeedDaemonReload").and_then(PropertyValue::bool);
+    let seen = Status::of(unit.facts).with_normally(normally).with_suite(Suite::Systemd);
     if let Some(state) = unit.state_of_its_own() {
         let odd = Oddities::default().with_cause(cause).with_definition_newer(newer);
         return seen.with_state(state).with_odd(odd);
     }
-    let crash_loop = crash_loop(Some(&unit.status), unit.told_restarts());
+    let crash_loop = crash_loop(Some(&unit.facts), unit.told_restarts());
     let odd = seen.odd().with_crash_loop(crash_loop).with_cause(cause).with_definition_newer(newer);
     let seen =
-        seen.with_notifies(unit.status.readiness != svproto::Readiness::NotReported).with_odd(odd);
+        seen.with_notifies(unit.facts.readiness != svproto::Readiness::NotReported).with_odd(odd);
     unit.told_restarts().map_or(seen, |restarts| seen.with_restarts(restarts))
 }
 
@@ -293,7 +293,7 @@ pub(crate) fn observation(unit: &UnitStatus) -> Status {
 fn crash_loop(facts: Option<&svproto::Facts>, restarts: Option<u64>) -> Option<CrashLoop> {
     let facts = facts.filter(|it| CrashLoop::may_be(it) && it.want != Some(Want::Down))?;
     let ends = restarts.filter(|restarts| *restarts >= CrashLoop::ENOUGH)?;
-    (facts.state() != State::Down).then_some(CrashLoop { ends, within: None })
+    (facts.state() != State::Down).then_some(CrashLoop::new(ends, None))
 }
 
 /// The same error in the words of `svclient`.

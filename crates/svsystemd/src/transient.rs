@@ -6,8 +6,8 @@ use svproto::LastExit;
 use zbus::Variant;
 
 use crate::{
-    Action, Asked, Bus, Error, Job, JobResult, Outcome, ServiceResult, Unit, UnitName, UnitStatus,
-    router::Heard, wire::slot::block_on,
+    Action, Bus, BusCall, Error, Job, JobOutcome, JobResult, ServiceResult, Unit, UnitName,
+    UnitStatus, router::Heard, wire::slot::block_on,
 };
 
 /// A command to run as a unit of its own. There is no shell in between, and no file.
@@ -22,7 +22,7 @@ pub struct Transient {
 
 /// A command that was started.
 #[must_use = "dropping it only stops looking; the command goes on"]
-pub struct Running {
+pub struct TransientRun {
     unit: Unit,
     listening: crate::router::Listening,
     kept: bool,
@@ -30,7 +30,8 @@ pub struct Running {
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+#[non_exhaustive]
+pub struct RunEnd {
     /// Its exit code or signal.
     pub exit: LastExit,
     /// What systemd makes of that.
@@ -106,7 +107,7 @@ impl Bus {
     ///
     /// [`Error::Exists`] if the name is taken. A program that cannot be executed is
     /// [`Error::Manager`] with what became of it.
-    pub fn run<'a>(&'a self, command: &'a Transient) -> Asked<'a, Running> {
+    pub fn run<'a>(&'a self, command: &'a Transient) -> BusCall<'a, TransientRun> {
         let subject = (&command.name).into();
         let asked = crate::error::Subject::from(&command.name);
         self.ask(Action::Run, &asked, async move {
@@ -120,9 +121,11 @@ impl Bus {
                 self.manager(Action::Run, &subject, "StartTransientUnit", &body).await?;
             let unit = self.named(command.name.clone());
             let job = Job::new(unit.clone(), Action::Run, path.as_str().to_owned(), wait);
-            let running = Running { unit, listening, kept };
+            let running = TransientRun { unit, listening, kept };
             match job.outcome().await? {
-                Outcome::Missed { job, status } if job != JobResult::Done && !has_run(&status) => {
+                JobOutcome::Missed { job, status }
+                    if job != JobResult::Done && !has_run(&status) =>
+                {
                     Err(not_executed(&running.unit, &job, &status))
                 }
                 // It may be over already, well or not.
@@ -134,7 +137,7 @@ impl Bus {
 
 /// Whether the command itself ended. 200 to 243 are systemd's own, for what comes before it.
 fn has_run(status: &UnitStatus) -> bool {
-    match status.status.last_exit {
+    match status.facts.last_exit {
         LastExit::Exited { code } => !(200..=243).contains(&code),
         LastExit::Signaled { .. } => true,
         _ => false,
@@ -143,18 +146,18 @@ fn has_run(status: &UnitStatus) -> bool {
 
 fn not_executed(unit: &Unit, job: &JobResult, status: &UnitStatus) -> Error {
     let result = status.result();
-    let text = format!("the job is {job}, the unit {result}: {:?}", status.status.last_exit);
-    let source = crate::Reason { name: String::new(), text };
+    let text = format!("the job is {job}, the unit {result}: {:?}", status.facts.last_exit);
+    let source = crate::BusError { name: String::new(), text };
     Error::Manager { action: Action::Run, subject: unit.name().to_string(), source }
 }
 
-impl std::fmt::Debug for Running {
+impl std::fmt::Debug for TransientRun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("unit", self.unit.name()).finish_non_exhaustive()
+        f.debug_struct("TransientRun").field("unit", self.unit.name()).finish_non_exhaustive()
     }
 }
 
-impl Running {
+impl TransientRun {
     /// Its unit.
     #[must_use]
     pub fn unit(&self) -> &Unit {
@@ -162,16 +165,16 @@ impl Running {
     }
 
     /// Waits until it has ended, for ever.
-    pub fn ended(self) -> Asked<'static, Ended> {
+    pub fn ended(self) -> BusCall<'static, RunEnd> {
         let subject = self.unit.name().to_string();
-        Asked::new(Action::Run, &subject, None, async move {
+        BusCall::new(Action::Run, &subject, None, async move {
             loop {
                 let status = self.unit.look().await?;
                 if !matches!(
                     status.states().0,
                     "active" | "activating" | "deactivating" | "reloading"
                 ) {
-                    return Ok(Ended { exit: status.status.last_exit, result: status.result() });
+                    return Ok(RunEnd { exit: status.facts.last_exit, result: status.result() });
                 }
                 // Any news is worth a look; what it says alone may be half of it.
                 let _news: Heard = self.listening.next().await;
@@ -185,12 +188,12 @@ impl Running {
     /// # Errors
     ///
     /// If the unit cannot be read.
-    pub fn ended_before(self, deadline: Instant) -> Result<Option<Ended>, Error> {
+    pub fn ended_before(self, deadline: Instant) -> Result<Option<RunEnd>, Error> {
         block_on(self.ended(), Some(deadline)).transpose()
     }
 }
 
-impl Drop for Running {
+impl Drop for TransientRun {
     fn drop(&mut self) {
         if self.kept {
             self.unit.bus().forget(self.unit.name());

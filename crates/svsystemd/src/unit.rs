@@ -1,7 +1,7 @@
 //! [`Unit`]: one unit of a manager, and everything that can be asked about it.
 
 use crate::{
-    Action, Asked, Bus, Error, Job, Load, Properties, UnitName, UnitStatus,
+    Action, Bus, BusCall, Error, Job, LoadState, Properties, UnitName, UnitStatus,
     error::Subject,
     map::{JobKind, MainProcess},
     once, process,
@@ -17,7 +17,8 @@ pub struct Unit {
 
 /// Which processes of a unit a signal goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Whom {
+#[non_exhaustive]
+pub enum KillWhom {
     /// The main process.
     Main,
     /// The process of a start, reload or stop command.
@@ -26,7 +27,7 @@ pub enum Whom {
     All,
 }
 
-impl Whom {
+impl KillWhom {
     const fn name(self) -> &'static str {
         match self {
             Self::Main => "main",
@@ -61,7 +62,7 @@ impl Unit {
     ///
     /// [`Error::NoSuchUnit`] where there is neither a file nor a running unit of this name. A unit
     /// that is masked, or whose file is broken, has a status that says so.
-    pub fn status(&self) -> Asked<'_, UnitStatus> {
+    pub fn status(&self) -> BusCall<'_, UnitStatus> {
         self.ask(Action::Look, async {
             let status = self.look().await?;
             if status.exists() {
@@ -72,7 +73,7 @@ impl Unit {
     }
 
     /// As [`Unit::status`], also for a unit that does not exist.
-    pub(crate) fn look_now(&self) -> Asked<'_, UnitStatus> {
+    pub(crate) fn look_now(&self) -> BusCall<'_, UnitStatus> {
         self.ask(Action::Look, self.look())
     }
 
@@ -119,7 +120,7 @@ impl Unit {
     ///
     /// One that waits for its next automatic start is started now: systemd 252 would let a start
     /// wait as long, so it is asked to restart. What [`Unit::once`] has set up is removed first.
-    pub fn start(&self) -> Asked<'_, Job> {
+    pub fn start(&self) -> BusCall<'_, Job> {
         self.ask(Action::Start, async {
             let properties = self.bus.properties(Action::Start, &self.name).await?;
             if once::is_set(&properties) {
@@ -132,7 +133,7 @@ impl Unit {
     }
 
     /// Stops it. A frozen unit is thawed first.
-    pub fn stop(&self) -> Asked<'_, Job> {
+    pub fn stop(&self) -> BusCall<'_, Job> {
         self.ask(Action::Stop, async {
             let properties = self.thaw_if_frozen(Action::Stop).await?;
             self.job(Action::Stop, "StopUnit", &properties).await
@@ -140,7 +141,7 @@ impl Unit {
     }
 
     /// Stops it if it runs, then starts it. A frozen unit is thawed first.
-    pub fn restart(&self) -> Asked<'_, Job> {
+    pub fn restart(&self) -> BusCall<'_, Job> {
         self.ask(Action::Restart, async {
             let properties = self.thaw_if_frozen(Action::Restart).await?;
             if once::is_set(&properties) {
@@ -151,7 +152,7 @@ impl Unit {
     }
 
     /// Restarts it if it runs; nothing is done if it is down.
-    pub fn try_restart(&self) -> Asked<'_, Job> {
+    pub fn try_restart(&self) -> BusCall<'_, Job> {
         self.ask(Action::TryRestart, async {
             let properties = self.thaw_if_frozen(Action::TryRestart).await?;
             self.job(Action::TryRestart, "TryRestartUnit", &properties).await
@@ -160,7 +161,7 @@ impl Unit {
 
     /// Lets it read its configuration again, as its unit file says how. Without that it is
     /// [`Error::Unsupported`]; nothing else is done instead.
-    pub fn reload(&self) -> Asked<'_, Job> {
+    pub fn reload(&self) -> BusCall<'_, Job> {
         self.ask(Action::Reload, async {
             let properties = self.thaw_if_frozen(Action::Reload).await?;
             self.job(Action::Reload, "ReloadUnit", &properties).await
@@ -168,7 +169,7 @@ impl Unit {
     }
 
     /// Reloads it if its unit file says how, else restarts it; starts it if it is down.
-    pub fn reload_or_restart(&self) -> Asked<'_, Job> {
+    pub fn reload_or_restart(&self) -> BusCall<'_, Job> {
         self.ask(Action::ReloadOrRestart, async {
             let properties = self.thaw_if_frozen(Action::ReloadOrRestart).await?;
             self.job(Action::ReloadOrRestart, "ReloadOrRestartUnit", &properties).await
@@ -180,7 +181,7 @@ impl Unit {
     ///
     /// systemd has no such request. It is done by a drop-in in the manager's runtime directory,
     /// which takes the right to write there, and a reload of the manager.
-    pub fn once(&self) -> Asked<'_, Job> {
+    pub fn once(&self) -> BusCall<'_, Job> {
         self.ask(Action::Once, async {
             let properties = once::set(self).await?;
             self.job(Action::Once, "StartUnit", &properties).await
@@ -188,7 +189,7 @@ impl Unit {
     }
 
     /// As [`Unit::once`] for a unit that runs; one that is down stays down.
-    pub fn no_restart(&self) -> Asked<'_, ()> {
+    pub fn no_restart(&self) -> BusCall<'_, ()> {
         self.ask(Action::Once, async { once::set(self).await.map(drop) })
     }
 
@@ -196,13 +197,13 @@ impl Unit {
     /// whose pid it is. A frozen unit is thawed first: it could not die of a signal.
     ///
     /// [`Error::NotRunning`] if there is no main process.
-    pub fn kill(&self, signal: i32) -> Asked<'_, ()> {
-        self.signal(Whom::Main, signal)
+    pub fn kill(&self, signal: i32) -> BusCall<'_, ()> {
+        self.signal(KillWhom::Main, signal)
     }
 
-    /// As [`Unit::kill`], to other processes of the unit. For [`Whom::All`] it is no error if there
+    /// As [`Unit::kill`], to other processes of the unit. For [`KillWhom::All`] it is no error if there
     /// are none.
-    pub fn signal(&self, whom: Whom, signal: i32) -> Asked<'_, ()> {
+    pub fn signal(&self, whom: KillWhom, signal: i32) -> BusCall<'_, ()> {
         self.ask(Action::Signal, async move {
             if signal != SIGSTOP && signal != SIGCONT {
                 self.thaw_if_frozen(Action::Signal).await?;
@@ -211,7 +212,7 @@ impl Unit {
         })
     }
 
-    async fn signal_now(&self, whom: Whom, signal: i32) -> Result<(), Error> {
+    async fn signal_now(&self, whom: KillWhom, signal: i32) -> Result<(), Error> {
         let body = (self.name.as_str(), whom.name(), signal);
         let sent = self.bus.manager(Action::Signal, &self.subject(), "KillUnit", &body).await;
         match sent {
@@ -222,17 +223,17 @@ impl Unit {
 
     /// Stops its main process by SIGSTOP, and returns when it has stopped. systemd does not notice:
     /// it goes on calling the unit active, and its watchdog goes on.
-    pub fn pause(&self) -> Asked<'_, ()> {
+    pub fn pause(&self) -> BusCall<'_, ()> {
         self.ask(Action::Signal, self.halt(SIGSTOP, MainProcess::Stopped))
     }
 
     /// Lets it go on by SIGCONT.
-    pub fn cont(&self) -> Asked<'_, ()> {
+    pub fn cont(&self) -> BusCall<'_, ()> {
         self.ask(Action::Signal, self.halt(SIGCONT, MainProcess::Going))
     }
 
     async fn halt(&self, signal: i32, wanted: MainProcess) -> Result<(), Error> {
-        self.signal_now(Whom::Main, signal).await?;
+        self.signal_now(KillWhom::Main, signal).await?;
         let properties = self.bus.properties(Action::Signal, &self.name).await?;
         process::settled(&properties, wanted).await;
         // Nobody signals this.
@@ -245,12 +246,12 @@ impl Unit {
     ///
     /// Not a kind of [`Unit::pause`]: on systemd 257 and 262 a unit whose main process is killed
     /// while it is frozen may hang for good, and jobs of a frozen unit are refused.
-    pub fn freeze(&self) -> Asked<'_, ()> {
+    pub fn freeze(&self) -> BusCall<'_, ()> {
         self.ask(Action::Freeze, self.freezer(Action::Freeze, "FreezeUnit"))
     }
 
     /// Lets frozen processes go on.
-    pub fn thaw(&self) -> Asked<'_, ()> {
+    pub fn thaw(&self) -> BusCall<'_, ()> {
         self.ask(Action::Thaw, self.freezer(Action::Thaw, "ThawUnit"))
     }
 
@@ -283,7 +284,7 @@ impl Unit {
     }
 
     /// Forgets that it failed, its count of restarts and the limit of its starts.
-    pub fn reset_failed(&self) -> Asked<'_, ()> {
+    pub fn reset_failed(&self) -> BusCall<'_, ()> {
         let reset = self.bus.unit_method(Action::ResetFailed, &self.name, "ResetFailedUnit");
         self.ask(Action::ResetFailed, async {
             match reset.await {
@@ -301,28 +302,28 @@ impl Unit {
     }
 
     /// Enables it: see [`Bus::enable`].
-    pub fn enable(&self) -> Asked<'_, Vec<FileChange>> {
+    pub fn enable(&self) -> BusCall<'_, Vec<FileChange>> {
         self.bus.enable(std::slice::from_ref(&self.name))
     }
 
     /// Disables it: see [`Bus::disable`].
-    pub fn disable(&self) -> Asked<'_, Vec<FileChange>> {
+    pub fn disable(&self) -> BusCall<'_, Vec<FileChange>> {
         self.bus.disable(std::slice::from_ref(&self.name))
     }
 
     /// Masks it: see [`Bus::mask`].
-    pub fn mask(&self) -> Asked<'_, Vec<FileChange>> {
+    pub fn mask(&self) -> BusCall<'_, Vec<FileChange>> {
         self.bus.mask(std::slice::from_ref(&self.name))
     }
 
     /// Unmasks it: see [`Bus::unmask`].
-    pub fn unmask(&self) -> Asked<'_, Vec<FileChange>> {
+    pub fn unmask(&self) -> BusCall<'_, Vec<FileChange>> {
         self.bus.unmask(std::slice::from_ref(&self.name))
     }
 
     /// The state of its unit file, read from the disk: `enabled`, `disabled`, `static`, `masked` and
     /// so on. It takes the manager some milliseconds.
-    pub fn file_state(&self) -> Asked<'_, String> {
+    pub fn file_state(&self) -> BusCall<'_, String> {
         self.ask(Action::Look, async {
             let body = self.name.as_str();
             self.bus.manager(Action::Look, &self.subject(), "GetUnitFileState", &body).await
@@ -331,12 +332,12 @@ impl Unit {
 
     /// Keeps it loaded while this bus is connected, so that the exit status of a run that succeeded
     /// can be read afterwards. [`Unit::release`] ends that.
-    pub fn keep(&self) -> Asked<'_, ()> {
+    pub fn keep(&self) -> BusCall<'_, ()> {
         self.ask(Action::Keep, self.bus.unit_method(Action::Keep, &self.name, "RefUnit"))
     }
 
     /// Ends [`Unit::keep`].
-    pub fn release(&self) -> Asked<'_, ()> {
+    pub fn release(&self) -> BusCall<'_, ()> {
         self.ask(Action::Keep, self.bus.unit_method(Action::Keep, &self.name, "UnrefUnit"))
     }
 
@@ -375,9 +376,9 @@ impl Unit {
             return Error::NoSuchUnit { action, unit: self.name.clone() };
         };
         match self.look().await {
-            Ok(status) if status.load == Load::Broken => {
+            Ok(status) if status.load == LoadState::Broken => {
                 let text = status.load_error().unwrap_or("its unit file is broken").to_owned();
-                let source = crate::Reason { name: String::new(), text };
+                let source = crate::BusError { name: String::new(), text };
                 Error::BadUnit { action, unit: self.name.clone(), source }
             }
             _ => error,
@@ -392,7 +393,7 @@ impl Unit {
         &self,
         action: Action,
         future: impl Future<Output = Result<T, Error>> + Send + 'a,
-    ) -> Asked<'a, T> {
+    ) -> BusCall<'a, T> {
         self.bus.ask(action, &self.subject(), future)
     }
 }

@@ -8,7 +8,7 @@ use zbus::Variant;
 /// The value of a property.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Value {
+pub enum PropertyValue {
     /// `b`.
     Bool(bool),
     /// Every signed number.
@@ -20,16 +20,16 @@ pub enum Value {
     /// A string, the path of an object, or a signature.
     Text(String),
     /// An array; bytes are numbers.
-    List(Vec<Value>),
+    List(Vec<PropertyValue>),
     /// A structure: a fixed row of different values.
-    Row(Vec<Value>),
+    Struct(Vec<PropertyValue>),
     /// A dictionary, in the order of the wire.
-    Map(Vec<(Value, Value)>),
+    Map(Vec<(PropertyValue, PropertyValue)>),
     /// A file descriptor, which is not kept.
     Descriptor,
 }
 
-impl Value {
+impl PropertyValue {
     #[cfg(test)]
     pub(crate) fn from_variant(variant: &Variant<'_>) -> Self {
         match variant {
@@ -48,7 +48,7 @@ impl Value {
             Variant::Variant(it) => Self::from_variant(it),
             Variant::Array(it) => Self::List(it.iter().map(Self::from_variant).collect()),
             Variant::Structure(it) => {
-                Self::Row(it.fields().iter().map(Self::from_variant).collect())
+                Self::Struct(it.fields().iter().map(Self::from_variant).collect())
             }
             Variant::Dict(it) => Self::Map(
                 it.iter().map(|(k, v)| (Self::from_variant(k), Self::from_variant(v))).collect(),
@@ -57,7 +57,7 @@ impl Value {
         }
     }
 
-    /// The text of a [`Value::Text`].
+    /// The text of a [`PropertyValue::Text`].
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
@@ -83,7 +83,7 @@ impl Value {
     #[must_use]
     pub fn fields(&self) -> &[Self] {
         match self {
-            Self::Row(fields) | Self::List(fields) => fields,
+            Self::Struct(fields) | Self::List(fields) => fields,
             _ => &[],
         }
     }
@@ -92,38 +92,38 @@ impl Value {
 /// All that the manager says about a unit, by the names of systemd's properties. Which there are
 /// depends on its version.
 #[derive(Clone, Default, PartialEq)]
-pub struct Properties(pub(crate) BTreeMap<String, Value>);
+pub struct Properties(pub(crate) BTreeMap<String, PropertyValue>);
 
 impl Properties {
     /// The value of a property; `None` where this version of systemd or this type of unit has no
     /// such property.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&PropertyValue> {
         self.0.get(name)
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &PropertyValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// The text of a property, empty where there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.get(name).and_then(Value::text).unwrap_or_default()
+        self.get(name).and_then(PropertyValue::text).unwrap_or_default()
     }
 
     /// A number, 0 where there is none.
     pub(crate) fn number(&self, name: &str) -> u64 {
-        self.get(name).and_then(Value::unsigned).unwrap_or_default()
+        self.get(name).and_then(PropertyValue::unsigned).unwrap_or_default()
     }
 
     /// Whether a property is there and true.
     pub(crate) fn is(&self, name: &str) -> bool {
-        self.get(name).and_then(Value::bool).unwrap_or_default()
+        self.get(name).and_then(PropertyValue::bool).unwrap_or_default()
     }
 
     pub(crate) fn set(&mut self, name: &str, text: &str) {
-        self.0.insert(name.to_owned(), Value::Text(text.to_owned()));
+        self.0.insert(name.to_owned(), PropertyValue::Text(text.to_owned()));
     }
 
     /// Takes over what has changed.
@@ -139,8 +139,8 @@ impl fmt::Debug for Properties {
     }
 }
 
-impl<N: Into<String>> FromIterator<(N, Value)> for Properties {
-    fn from_iter<T: IntoIterator<Item = (N, Value)>>(properties: T) -> Self {
+impl<N: Into<String>> FromIterator<(N, PropertyValue)> for Properties {
+    fn from_iter<T: IntoIterator<Item = (N, PropertyValue)>>(properties: T) -> Self {
         Self(properties.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }

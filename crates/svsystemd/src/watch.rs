@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Action, Asked, Bus, Error, Properties, Unit, UnitName, UnitStatus, bulk,
+    Action, Bus, BusCall, Error, Properties, Unit, UnitName, UnitStatus, bulk,
     error::Subject,
     router::{Heard, Listening},
     wire::slot::block_on,
@@ -44,6 +44,7 @@ impl UnitNews {
 
 /// One item of a watch.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct UnitEvent {
     /// Counts the events that the watch has given out, from 1, without a gap.
     pub seq: u64,
@@ -82,7 +83,7 @@ const STAMP: &str = "StateChangeTimestampMonotonic";
 impl Bus {
     /// Watches units; the first event of each is a snapshot. Units that do not exist yet are
     /// watched, too.
-    pub fn watch<'a>(&'a self, units: &'a [UnitName]) -> Asked<'a, UnitWatch> {
+    pub fn watch<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, UnitWatch> {
         self.ask(Action::Watch, &Subject::Manager, async move {
             let listening = self.router().listen(Some(units.to_vec())).await?;
             let mut watch = UnitWatch {

@@ -20,6 +20,7 @@ use crate::{Caller, Distrust, Error, caller::is_shared};
 
 /// Where a walk ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Walked {
     /// The last directory that is there; to go on from, not to be listed.
     pub dir: OwnedFd,

@@ -18,6 +18,7 @@ use crate::{
 
 /// Everything that a plan would change below a directory, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diff {
     /// The changes, in order.
     pub changes: Vec<Change>,
@@ -25,6 +26,7 @@ pub struct Diff {
 
 /// One path that would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// The path below the directory.
     pub path: PathBuf,
@@ -49,6 +51,7 @@ pub enum ChangeKind {
 
 /// The old and the new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// What is there.
     pub old: Option<PlanEntry>,

@@ -13,6 +13,7 @@ use super::{Definitions, Id, IoClass, Log, ReadyCheck, Service, Size, Stream, Wo
 /// Something that a definition may not say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use service `{}`: {}{why}", service.escape_debug(), key_of(key))]
+#[non_exhaustive]
 pub struct Invalid {
     /// The service.
     pub service: String,

@@ -3,6 +3,7 @@
 
 /// One key below `[service.NAME]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Key {
     /// The key, with a dot where it is in a table: `limits.memory`.
     pub path: &'static str,

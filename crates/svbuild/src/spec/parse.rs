@@ -9,6 +9,7 @@ use super::{Definitions, Invalid, keys};
 /// A place in a text: bytes, and the line and the column for people, both from 1. A column counts
 /// characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Span {
     /// The bytes.
     pub bytes: Range<usize>,
@@ -37,6 +38,7 @@ impl Span {
 
 /// One thing that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// Where; `None` if it is the file as a whole.
     pub span: Option<Span>,
@@ -44,6 +46,20 @@ pub struct Finding {
     pub message: String,
     /// What to do, where that is certain.
     pub help: Option<String>,
+}
+
+impl Finding {
+    /// Something that is wrong, in one line, and where; `None` if it is the file as a whole.
+    #[must_use]
+    pub fn new(message: impl Into<String>, span: Option<Span>) -> Self {
+        Self { span, message: message.into(), help: None }
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
 }
 
 impl fmt::Display for Finding {

@@ -15,6 +15,7 @@ pub enum Support {
 
 /// What one row of the table is about.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Capability {
     /// The key, as in [`crate::spec::Key::path`].
     pub key: &'static str,

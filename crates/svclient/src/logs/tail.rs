@@ -12,7 +12,7 @@ use svproto::{Scale, UnixTime, stamp};
 
 use self::reading::{LINE, Piece, Reading, Source};
 use super::{
-    CURRENT, From, LogDir, LogItem, WallClock,
+    CURRENT, LogDir, LogFrom, LogItem, WallClock,
     packed::{Packing, Unpacked},
 };
 use crate::{Error, node};
@@ -80,7 +80,11 @@ struct Listed {
 }
 
 impl Tail {
-    pub(super) fn open(log: &LogDir, from: From, clock: Option<WallClock>) -> Result<Self, Error> {
+    pub(super) fn open(
+        log: &LogDir,
+        from: LogFrom,
+        clock: Option<WallClock>,
+    ) -> Result<Self, Error> {
         let mut tail = Self {
             dir: log.path().to_owned(),
             scale: log.scale(),
@@ -104,15 +108,15 @@ impl Tail {
         Ok(tail)
     }
 
-    fn begin(&mut self, files: &[Listed], from: From) -> Result<(), Error> {
+    fn begin(&mut self, files: &[Listed], from: LogFrom) -> Result<(), Error> {
         match from {
-            From::Start => self.begin_with(files, 0),
-            From::End => {
+            LogFrom::Start => self.begin_with(files, 0),
+            LogFrom::End => {
                 let last = files.get(files.len().saturating_sub(1)..).unwrap_or_default();
                 let end = last.first().and_then(|last| fs::metadata(&last.path).ok());
                 self.begin_with(last, end.map_or(0, |data| data.len()))
             }
-            From::Time(since) => {
+            LogFrom::Time(since) => {
                 self.since = Some(since);
                 // The label of a file is when it was closed: all of it is older.
                 let scale = self.scale.unwrap_or(Scale::Fixed);
@@ -121,7 +125,7 @@ impl Tail {
                 let older = files.iter().take_while(is_older).count();
                 self.begin_with(files.get(older..).unwrap_or_default(), 0)
             }
-            From::Last(count) => self.begin_before_the_end(files, count),
+            LogFrom::Last(count) => self.begin_before_the_end(files, count),
         }
     }
 

@@ -68,7 +68,7 @@ impl From<WatchEvent> for Heard {
             News::Heard(letter) => Some(letter),
             _ => None,
         };
-        Self::Seen { key: event.key, failed, observation: event.observation }
+        Self::Seen { key: event.key, failed, observation: event.status }
     }
 }
 

@@ -201,7 +201,7 @@ impl End {
     ) -> Result<SupervisionEnd, Error> {
         // A supervisor may have come or gone since the first look.
         while let Some(event) = self.watch.next_now()? {
-            self.seen.insert(event.key, event.observation);
+            self.seen.insert(event.key, event.status);
             if Instant::now() >= deadline {
                 break;
             }
@@ -220,10 +220,10 @@ impl End {
                 let until = kill_at.map_or(deadline, |kill_at| kill_at.min(deadline));
                 match self.watch.next_before(Some(until))? {
                     Some(event) => {
-                        if let Err(error @ Error::NotFound { .. }) = event.observation {
+                        if let Err(error @ Error::NotFound { .. }) = event.status {
                             return Err(error);
                         }
-                        self.seen.insert(event.key, event.observation);
+                        self.seen.insert(event.key, event.status);
                         if is_held(&self.seen, key) && Instant::now() >= at_the_latest(deadline) {
                             return Ok(SupervisionEnd::NotYet { service: part });
                         }

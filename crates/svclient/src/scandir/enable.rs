@@ -31,6 +31,7 @@ pub struct Enabled {
 
 /// Where the link of an enabled service comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EnabledLink {
     /// It was made.
     Made,
@@ -40,18 +41,19 @@ pub enum EnabledLink {
 
 /// Whether a supervisor holds an enabled service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Noticed {
     /// One does, and its record can be read. If it did so before the link was made, it is not this
     /// scan directory's: [`Enabled::took`] is next to nothing then.
     Supervised {
         /// How the service stands.
-        observation: Status,
+        status: Status,
     },
     /// None does yet, or this user may not ask. The link stays: a scanner that runs, or will, may
     /// find it later.
     NotYet {
         /// How the service stands.
-        observation: Status,
+        status: Status,
     },
 }
 
@@ -131,7 +133,7 @@ impl ScanDir {
             }
             match watch.next_before(Some(deadline))? {
                 Some(event) => {
-                    seen = event.observation;
+                    seen = event.status;
                     is_late = Instant::now() >= at_the_latest(deadline);
                 }
                 None => break false,
@@ -139,9 +141,9 @@ impl ScanDir {
         };
         let (took, observation) = (linked.elapsed(), seen?);
         let noticed = if is_supervised {
-            Noticed::Supervised { observation }
+            Noticed::Supervised { status: observation }
         } else {
-            Noticed::NotYet { observation }
+            Noticed::NotYet { status: observation }
         };
         Ok(Enabled { service: Service::open(link)?, link: origin, scanner, noticed, took })
     }

@@ -19,6 +19,7 @@ use crate::{
 
 /// Whether the scanner of a scan directory can be told to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Scanner {
     /// `s6-svscan` runs: it looks when it is told to, and as a rule only then.
     Listens,

@@ -212,7 +212,7 @@ mod tests {
 
     fn snapshots(watch: &mut WatchSet) -> Vec<(String, News, bool)> {
         std::iter::from_fn(|| watch.next_now().unwrap())
-            .map(|event| (event.name().to_string(), event.news, event.observation.is_ok()))
+            .map(|event| (event.name().to_string(), event.news, event.status.is_ok()))
             .collect()
     }
 

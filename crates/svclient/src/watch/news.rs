@@ -35,7 +35,7 @@ pub enum News {
     /// The service directory is gone, or its entry in a followed scan directory; nothing more is
     /// said about this service.
     Removed,
-    /// A transition that s6 has told of ([`WatchSet::listen`]). The observation is that of now; it
+    /// A transition that s6 has told of ([`WatchSet::listen`]). The status is that of now; it
     /// may have gone further.
     Heard(S6Event),
     /// The system lost events. This is how it stands now; what lay between is not known.
@@ -61,6 +61,7 @@ impl News {
 
 /// One item of a watch.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct WatchEvent {
     /// Counts the events that the set has given out, from 1, without a gap.
     pub seq: u64,
@@ -69,7 +70,7 @@ pub struct WatchEvent {
     /// What happened.
     pub news: News,
     /// How the service stands, or why that cannot be said. After an error the watch goes on.
-    pub observation: Result<Status, Error>,
+    pub status: Result<Status, Error>,
     pub(super) subject: Subject,
 }
 

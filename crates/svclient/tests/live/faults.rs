@@ -113,9 +113,9 @@ fn soon(millis: u64) -> Instant {
 #[track_caller]
 fn status_where(watch: &mut WatchSet, done: impl Fn(&Facts) -> bool) -> Facts {
     let holds = |event: &WatchEvent| {
-        event.observation.as_ref().is_ok_and(|seen| seen.facts().is_some_and(&done))
+        event.status.as_ref().is_ok_and(|seen| seen.facts().is_some_and(&done))
     };
-    status(&event(watch, holds).observation.unwrap())
+    status(&event(watch, holds).status.unwrap())
 }
 
 #[track_caller]
@@ -535,7 +535,7 @@ pub fn f39_a_record_that_may_be_read_is_told_though_nobody_may_be_asked(suite: S
     let mut watch = WatchSet::new().unwrap();
     watch.add(service).unwrap();
     let first = watch.next_now().unwrap().unwrap();
-    assert_eq!(first.observation.unwrap(), observation);
+    assert_eq!(first.status.unwrap(), observation);
 }
 
 pub fn f40_a_record_that_may_not_be_read_is_named(suite: Suite) {
@@ -587,10 +587,10 @@ pub fn f42_a_directory_deleted_under_its_supervisor_is_not_found(suite: Suite) {
     let mut watch = watch(&supervised);
     let service = open(&supervised);
     fs::remove_dir_all(supervised.dir()).unwrap();
-    let gone = event(&mut watch, |event| event.observation.is_err());
+    let gone = event(&mut watch, |event| event.status.is_err());
     assert_eq!(gone.news, News::Removed);
     for error in [
-        gone.observation.unwrap_err(),
+        gone.status.unwrap_err(),
         service.status().unwrap_err(),
         service.send(Op::Down).unwrap_err(),
         ask(&service, &Request::down(), deadline()).unwrap_err(),
@@ -669,7 +669,7 @@ pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(s
     fs::set_permissions(run, fs::Permissions::from_mode(0o644)).unwrap();
     supervised.supervise();
     let mut watch = watch(&supervised);
-    event(&mut watch, |event| event.observation.as_ref().is_ok_and(|seen| seen.facts().is_some()));
+    event(&mut watch, |event| event.status.as_ref().is_ok_and(|seen| seen.facts().is_some()));
     let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1200)));
     let (observation, _) = passed(ask(&open(&supervised), &up_for, soon(2000)));
     assert_eq!(status(&observation).want, Some(Want::Up));
@@ -677,7 +677,7 @@ pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(s
         assert_eq!(status(&observation).state(), State::Backoff);
     }
     while let Some(event) = watch.next_now().unwrap() {
-        let state = status(&event.observation.unwrap()).state();
+        let state = status(&event.status.unwrap()).state();
         assert!(matches!(state, State::Backoff | State::Up | State::Finishing), "{state}");
     }
 }

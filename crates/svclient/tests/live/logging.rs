@@ -63,7 +63,7 @@ pub fn no_line_is_lost_or_told_twice_through_many_rotations(suite: Suite) {
     let mut before = None;
     for n in 0..LINES {
         let line = logs.next_before(Some(deadline())).unwrap().unwrap();
-        assert_eq!(line.what, LogItem::Line(format!("line {n}").into_bytes()));
+        assert_eq!(line.item, LogItem::Line(format!("line {n}").into_bytes()));
         assert!(line.at >= before && line.at.is_some());
         before = line.at;
     }
@@ -81,7 +81,7 @@ pub fn no_line_is_lost_or_told_twice_through_many_rotations(suite: Suite) {
     let mut again = Logs::new().unwrap();
     again.add(&LogDir::open(&dir).unwrap(), LogFrom::Last(100)).unwrap();
     let lines: BTreeSet<Vec<u8>> = std::iter::from_fn(|| again.next_now().unwrap())
-        .map(|line| match line.what {
+        .map(|line| match line.item {
             LogItem::Line(line) => line,
             other => panic!("{other:?}"),
         })
@@ -129,6 +129,6 @@ pub fn the_log_of_a_service_is_found(suite: Suite) {
     assert_eq!(found.path().canonicalize().unwrap(), log.join("main").canonicalize().unwrap());
     logs.add(&found, LogFrom::Start).unwrap();
     let line = logs.next_before(Some(deadline())).unwrap().unwrap();
-    assert_eq!(line.what, LogItem::Line(b"hello from web".to_vec()));
+    assert_eq!(line.item, LogItem::Line(b"hello from web".to_vec()));
     assert!(line.at.is_some());
 }

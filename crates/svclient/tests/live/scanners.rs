@@ -192,7 +192,7 @@ fn wait_for(dir: &Path) {
     watch.add(Service::open(dir).unwrap()).unwrap();
     let deadline = deadline();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        if event.observation.is_ok_and(|seen| seen.facts().is_some()) {
+        if event.status.is_ok_and(|seen| seen.facts().is_some()) {
             return;
         }
     }
@@ -209,7 +209,9 @@ fn soon() -> Instant {
 
 #[track_caller]
 fn assert_supervised(enabled: &Enabled) {
-    let Noticed::Supervised { observation } = &enabled.noticed else { panic!("{enabled:?}") };
+    let Noticed::Supervised { status: observation } = &enabled.noticed else {
+        panic!("{enabled:?}")
+    };
     assert!(observation.facts().is_some(), "{enabled:?}");
 }
 
@@ -270,7 +272,7 @@ fn without_a_scanner_a_link_waits_for_one(suite: Suite) {
     let before = Instant::now();
     let enabled = scan_dir.enable(&web, soon()).unwrap();
     assert_eq!((enabled.link, enabled.scanner), (EnabledLink::Made, Scanner::LooksByItself));
-    assert!(matches!(enabled.noticed, Noticed::NotYet { observation }
+    assert!(matches!(enabled.noticed, Noticed::NotYet { status: observation }
         if !observation.reading().is_supervised()));
     assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
 
@@ -324,7 +326,7 @@ fn a_service_that_does_not_end_is_told_at_the_deadline(suite: Suite) {
     watch.add(service).unwrap();
     let deadline = deadline();
     let is_last = |event: &svclient::WatchEvent| {
-        event.observation.as_ref().is_ok_and(|seen| !seen.reading().is_supervised())
+        event.status.as_ref().is_ok_and(|seen| !seen.reading().is_supervised())
     };
     while !is_last(&watch.next_before(Some(deadline)).unwrap().unwrap()) {}
 }

@@ -202,7 +202,7 @@ pub fn a_watch_sees_both_ends_and_says_each_thing_once(suite: Suite) {
     let mut readings: Vec<Reading> = Vec::new();
     let mut next = |state: State| {
         event(&mut watch, |event| {
-            let observation = event.observation.as_ref().unwrap();
+            let observation = event.status.as_ref().unwrap();
             assert_ne!(readings.last(), Some(&observation.reading()), "said twice");
             readings.push(observation.reading());
             observation.facts().is_some_and(|status| status.state() == state)
@@ -224,7 +224,7 @@ pub fn a_killed_supervisor_is_reported_at_once(suite: Suite) {
     until(&mut watch, State::Up);
     supervised.signal(Signal::SIGKILL);
     let event = event(&mut watch, |event| event.news == News::Unsupervised);
-    assert_eq!(event.observation.unwrap().reading(), Reading::Unsupervised);
+    assert_eq!(event.status.unwrap().reading(), Reading::Unsupervised);
     // The record is still there and looks alive; nobody stands behind it.
     let service = open(&supervised);
     assert_eq!(service.status().unwrap().reading(), Reading::Unsupervised);
@@ -254,7 +254,7 @@ pub fn a_supervisor_with_nothing_to_start_is_noticed(suite: Suite) {
     let mut watch = watch(&supervised);
     let first = watch.next_before(Some(deadline())).unwrap().unwrap();
     assert_eq!(first.news, News::Snapshot);
-    assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
+    assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     supervised.supervise();
     let event = event(&mut watch, |event| status_of(event).is_some());
     assert_eq!(event.news, News::Supervised);
@@ -482,8 +482,8 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
         // daemontools leaves nothing but the length to be known by.
         assert_eq!(error.kind(), ErrorKind::Malformed, "{} bytes: {error}", damaged.len());
         assert_eq!(fs::read(&path).unwrap(), damaged);
-        let told = event(&mut watch, |event| event.observation.is_err());
-        let told = told.observation.unwrap_err();
+        let told = event(&mut watch, |event| event.status.is_err());
+        let told = told.status.unwrap_err();
         // The watch has seen whose it is; who comes now takes it for the more common daemontools.
         let same = told.to_string() == error.to_string();
         assert!(same || suite == Suite::Encore && told.kind() == error.kind(), "{told}; {error}");
@@ -494,7 +494,7 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
     fs::remove_file(&path).unwrap();
     fs::write(&path, &good).unwrap();
     assert_eq!(status(&open(&supervised).status().unwrap()).state(), State::Down);
-    let repaired = event(&mut watch, |event| event.observation.is_ok());
+    let repaired = event(&mut watch, |event| event.status.is_ok());
     assert_eq!(repaired.news, News::Changed);
 }
 
@@ -542,7 +542,7 @@ pub fn another_suite_that_takes_over_is_recognized(suite: Suite) {
         supervised.suite = other;
         supervised.supervise();
         let event = event(&mut watch, |event| {
-            let observation = event.observation.as_ref();
+            let observation = event.status.as_ref();
             observation.is_ok_and(|o| {
                 o.reading().is_supervised()
                     && o.suite().map(svclient::Suite::name) == Some(other.name())
@@ -560,7 +560,7 @@ pub fn a_service_directory_that_vanishes_ends_its_watch(suite: Suite) {
     until(&mut watch, State::Up);
     fs::rename(supervised.dir(), supervised.scan_dir().join("elsewhere")).unwrap();
     let event = event(&mut watch, |event| event.news == News::Removed);
-    assert_eq!(event.observation.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(event.status.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 pub fn services_that_come_and_go_in_a_scan_directory_are_followed(suite: Suite) {
@@ -680,7 +680,7 @@ pub fn a_logger_has_a_service_of_its_own(suite: Suite) {
         assert!(until(&mut watch, State::Up).pid.is_some());
     } else {
         let first = watch.next_before(Some(deadline())).unwrap().unwrap();
-        assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
+        assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     }
 }
 
@@ -728,9 +728,7 @@ pub fn an_order_is_kept_both_ways(suite: Suite) {
     assert!(down[0].0 == "b" && down[1].0 == "a" && down[0].1 < down[1].1, "{down:?}");
     all[0].signal(Signal::SIGKILL);
     let mut watch = watch(&all[0]);
-    event(&mut watch, |event| {
-        event.observation.as_ref().is_ok_and(|o| !o.reading().is_supervised())
-    });
+    event(&mut watch, |event| event.status.as_ref().is_ok_and(|o| !o.reading().is_supervised()));
     let steps = carry_out(&plan, &Request::up(), &services);
     assert!(matches!(steps[0].result, Some(Err(svclient::Error::NotSupervised { .. }))));
     assert!(steps[1].result.is_none());
@@ -748,7 +746,7 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
     let mut last: BTreeMap<WatchKey, Status> = BTreeMap::new();
     let keys: Vec<_> = services.iter().map(|service| watch.add(service.clone()).unwrap()).collect();
     let mut note = |event: WatchEvent| {
-        let now = event.observation.unwrap();
+        let now = event.status.unwrap();
         if let Some(before) = last.insert(event.key, now) {
             assert_ne!(before.reading(), now.reading(), "{:?}", event.news);
             let since = |seen: Status| seen.facts().unwrap().since;
@@ -891,7 +889,7 @@ pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     symlink(run.join("web"), supervised.dir().join("supervise")).unwrap();
     let mut watch = watch(&supervised);
     let first = watch.next_before(Some(deadline())).unwrap().unwrap();
-    assert_eq!(first.observation.unwrap().reading(), Reading::Unsupervised);
+    assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     assert_eq!(open(&supervised).send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
     // The way there is made step by step, and nothing that is to be told happens on it.
     fs::create_dir(run.parent().unwrap()).unwrap();

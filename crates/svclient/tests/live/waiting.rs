@@ -35,5 +35,5 @@ pub fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) ->
 }
 
 pub fn status_of(event: &WatchEvent) -> Option<Facts> {
-    event.observation.as_ref().ok()?.facts().copied()
+    event.status.as_ref().ok()?.facts().copied()
 }

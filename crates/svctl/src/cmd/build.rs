@@ -215,19 +215,16 @@ fn located(text: &str, error: &Error) -> Option<Findings> {
         Error::Gaps(gaps) => {
             let finding = |gap: &Gap| {
                 let why = gap.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                Finding {
-                    span: Span::of_key(text, &gap.service, &gap.key),
-                    message: format!("`{}` cannot be expressed for {}{why}", gap.key, gap.target),
-                    help: Some(format!("closest: {}", gap.instead)),
-                }
+                let what = format!("`{}` cannot be expressed for {}{why}", gap.key, gap.target);
+                Finding::new(what, Span::of_key(text, &gap.service, &gap.key))
+                    .with_help(format!("closest: {}", gap.instead))
             };
             gaps.iter().map(finding).collect()
         }
-        Error::Unquotable { service, key, source, .. } => vec![Finding {
-            span: Span::of_key(text, service, key),
-            message: format!("{error}: {source}"),
-            help: None,
-        }],
+        Error::Unquotable { service, key, source, .. } => {
+            let span = Span::of_key(text, service, key);
+            vec![Finding::new(format!("{error}: {source}"), span)]
+        }
         _ => return None,
     };
     Some(Findings(findings))

@@ -201,7 +201,7 @@ fn enabled_told(enabled: &Enabled) -> Told {
             exit: Exit::Done,
             took,
         },
-        Noticed::NotYet { .. } => Told {
+        _ => Told {
             outcome: Ended::Deadline,
             changed: !was_linked,
             words: format!("{before}linked, and not supervised after {}", text::time(took)),

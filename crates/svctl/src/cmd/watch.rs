@@ -93,7 +93,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 
 fn tell(event: &WatchEvent, output: &mut Output) {
     let service = event.service();
-    let view = match &event.observation {
+    let view = match &event.status {
         Ok(observation) => View::new(service, observation),
         Err(error) => {
             let path = service.directory().map(Service::dir);
@@ -103,7 +103,7 @@ fn tell(event: &WatchEvent, output: &mut Output) {
     if output.json {
         output.json(&json::Line::of(&view, event.seq, event.news.name()));
     } else if output.quiet {
-        if let Err(error) = &event.observation {
+        if let Err(error) = &event.status {
             output.error(error);
         }
     } else {

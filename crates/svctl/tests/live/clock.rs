@@ -49,7 +49,7 @@ fn steps_by(step: &str) {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             let event = watch.next_before(Some(deadline)).unwrap().unwrap();
-            if event.observation.is_ok_and(|seen| seen.state() == state) {
+            if event.status.is_ok_and(|seen| seen.state() == state) {
                 return;
             }
         }

@@ -23,8 +23,8 @@ use super::{
     event::{EventKind, Exit, ServiceEvent, ServiceId},
     fd,
     limit::Limit,
-    machine::{Action, Event as Input, Machine, Now, Part, Policy, Timer, Want},
-    options::{Group, Options, ServiceOptions, Settings},
+    machine::{Action, Event as Input, Machine, Now, Policy, ServicePart, Timer, Want},
+    options::{Options, ProcessGroup, ServiceOptions, Settings},
     publish::Place,
     reap::Process,
     replace::Replaced,
@@ -62,7 +62,7 @@ impl Office {
         &mut self,
         service: Option<ServiceId>,
         dir: &Arc<Path>,
-        part: Part,
+        part: ServicePart,
         kind: EventKind,
     ) {
         if self.options.observer.is_some() {
@@ -91,17 +91,17 @@ pub(crate) struct Duty {
 }
 
 /// Something to step a machine with, and what is to be told of it.
-type Told = (Part, Input, Option<EventKind>);
+type Told = (ServicePart, Input, Option<EventKind>);
 type Events = VecDeque<Told>;
 
 /// What a descriptor of a duty stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// Deaths first: a request that follows one must not meet a process that is no more.
-    Process(Part),
+    Process(ServicePart),
     Script,
     Notify,
-    Control(Part),
+    Control(ServicePart),
 }
 
 impl Duty {
@@ -119,7 +119,7 @@ impl Duty {
         let log = main.claim_log()?;
         let settings = options.settle(&main);
         let want = |place: &Place| if place.has("down") { Want::Down } else { Want::Up };
-        let machine = Machine::new(Part::Main, settings.policy, want(&main), now);
+        let machine = Machine::new(ServicePart::Main, settings.policy, want(&main), now);
         main.open_control()?;
         main.publish(&machine, &mut Replaced::default())?;
         let mut main = Seat::new(machine, main);
@@ -136,7 +136,7 @@ impl Duty {
 
     fn log_seat(mut place: Place, now: Now) -> Result<Seat, Error> {
         let want = if place.has("down") { Want::Down } else { Want::Up };
-        let machine = Machine::new(Part::Log, Policy::RUNIT, want, now);
+        let machine = Machine::new(ServicePart::Log, Policy::RUNIT, want, now);
         place.open_control()?;
         place.without_pid_file();
         place.publish(&machine, &mut Replaced::default())?;
@@ -145,13 +145,13 @@ impl Duty {
 
     /// Starts what is wanted up: the logger first.
     pub(crate) fn begin(&mut self, office: &mut Office) {
-        self.tell(Part::Main, EventKind::Supervised, office);
+        self.tell(ServicePart::Main, EventKind::Supervised, office);
         if self.log.is_some() {
-            self.feed(Part::Log, Input::Begin, office);
+            self.feed(ServicePart::Log, Input::Begin, office);
         }
-        self.feed(Part::Main, Input::Begin, office);
+        self.feed(ServicePart::Main, Input::Begin, office);
         if self.main.machine.want() != Want::Up {
-            self.tell(Part::Main, EventKind::Down, office);
+            self.tell(ServicePart::Main, EventKind::Down, office);
         }
     }
 
@@ -164,8 +164,8 @@ impl Duty {
     }
 
     /// A control byte, or what counts as one; carried out when a control script that runs has ended.
-    pub(crate) fn ask(&mut self, part: Part, op: Op, office: &mut Office) {
-        if part == Part::Main && self.main.machine.is_busy() {
+    pub(crate) fn ask(&mut self, part: ServicePart, op: Op, office: &mut Office) {
+        if part == ServicePart::Main && self.main.machine.is_busy() {
             self.waiting.push_back(op);
         } else {
             self.feed(part, Input::Asked(op), office);
@@ -178,7 +178,7 @@ impl Duty {
         let all = [self.main.process.as_ref(), log, self.script.as_ref()];
         let errors: Vec<_> = all.into_iter().flatten().filter_map(|it| it.kill().err()).collect();
         for error in errors {
-            self.trouble(Part::Main, Error::system("kill a process", error), office);
+            self.trouble(ServicePart::Main, Error::system("kill a process", error), office);
         }
     }
 
@@ -190,8 +190,8 @@ impl Duty {
 
     /// The descriptors to wait for. While a control script runs, the service waits, as with `runsv`.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>)> {
-        let log = self.log.as_ref().map(|seat| (Part::Log, seat));
-        let seats = [(Part::Main, &self.main)].into_iter().chain(log);
+        let log = self.log.as_ref().map(|seat| (ServicePart::Log, seat));
+        let seats = [(ServicePart::Main, &self.main)].into_iter().chain(log);
         let seats = seats.filter(|(_, seat)| !seat.machine.is_busy()).flat_map(|(part, seat)| {
             let process = seat.process.as_ref().map(|it| (Source::Process(part), it.as_fd()));
             let control = seat.place.control().map(|it| (Source::Control(part), it));
@@ -229,7 +229,7 @@ impl Duty {
     /// Rings what is due.
     pub(crate) fn ring(&mut self, office: &mut Office) {
         let now = office.clock.now().steady;
-        for part in [Part::Main, Part::Log] {
+        for part in [ServicePart::Main, ServicePart::Log] {
             let Some(seat) = self.seat_mut(part) else { continue };
             if seat.rest.take_if(|at| *at <= now).is_some() {
                 self.feed(part, Input::Due(Timer::Rest), office);
@@ -246,14 +246,14 @@ impl Duty {
     /// Notices all ends, whether or not a descriptor told.
     pub(crate) fn reap_all(&mut self, office: &mut Office) {
         self.reap_script(office);
-        for part in [Part::Main, Part::Log] {
+        for part in [ServicePart::Main, ServicePart::Log] {
             if self.seat(part).is_some_and(|seat| !seat.machine.is_busy()) {
                 self.reap(part, office);
             }
         }
     }
 
-    fn reap(&mut self, part: Part, office: &mut Office) {
+    fn reap(&mut self, part: ServicePart, office: &mut Office) {
         let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
         let exit = match process.try_wait() {
             Ok(Some(exit)) => exit,
@@ -267,8 +267,8 @@ impl Duty {
         let Some(seat) = self.seat_mut(part) else { return };
         seat.process = None;
         let in_finish = seat.machine.phase() == Phase::Finish;
-        let finish = part == Part::Main && !in_finish && seat.place.can_read("finish");
-        if part == Part::Main {
+        let finish = part == ServicePart::Main && !in_finish && seat.place.can_read("finish");
+        if part == ServicePart::Main {
             self.notify = None;
         }
         let what =
@@ -284,10 +284,14 @@ impl Duty {
             Err(_) => None,
         };
         self.script = None;
-        self.feed(Part::Main, Input::Scripted { instead: exit == Some(Exit::Code(0)) }, office);
+        self.feed(
+            ServicePart::Main,
+            Input::Scripted { instead: exit == Some(Exit::Code(0)) },
+            office,
+        );
         while !self.main.machine.is_busy() {
             let Some(op) = self.waiting.pop_front() else { break };
-            self.feed(Part::Main, Input::Asked(op), office);
+            self.feed(ServicePart::Main, Input::Asked(op), office);
         }
     }
 
@@ -299,7 +303,7 @@ impl Duty {
             Ok(0) => self.notify = None,
             Ok(length) if said.iter().take(length).any(|&byte| byte == b'\n') => {
                 self.notify = None;
-                self.feed(Part::Main, Input::Notified, office);
+                self.feed(ServicePart::Main, Input::Notified, office);
             }
             Ok(_) | Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => (),
             Err(_) => self.notify = None,
@@ -307,14 +311,14 @@ impl Duty {
     }
 
     /// Steps a machine and does what it says, until nothing is left to do.
-    fn feed(&mut self, part: Part, event: Input, office: &mut Office) {
+    fn feed(&mut self, part: ServicePart, event: Input, office: &mut Office) {
         self.feed_and_tell(part, event, None, office);
     }
 
     /// As [`Self::feed`]. What is told comes after the record that says so.
     fn feed_and_tell(
         &mut self,
-        part: Part,
+        part: ServicePart,
         event: Input,
         what: Option<EventKind>,
         office: &mut Office,
@@ -343,7 +347,7 @@ impl Duty {
 
     fn perform(
         &mut self,
-        part: Part,
+        part: ServicePart,
         action: Action,
         now: Now,
         events: &mut Events,
@@ -375,17 +379,17 @@ impl Duty {
         }
     }
 
-    fn end(&mut self, part: Part, events: &mut Events) {
-        if part == Part::Main && self.log.is_some() {
+    fn end(&mut self, part: ServicePart, events: &mut Events) {
+        if part == ServicePart::Main && self.log.is_some() {
             // Both ends: the logger has its own copy of the reading one.
             self.pipe = None;
-            events.push_back((Part::Log, Input::Retire, None));
+            events.push_back((ServicePart::Log, Input::Retire, None));
         } else {
             self.over = true;
         }
     }
 
-    fn publish(&mut self, part: Part, office: &mut Office) {
+    fn publish(&mut self, part: ServicePart, office: &mut Office) {
         let now = office.clock.now().steady;
         let Some(seat) = self.seat_mut(part) else { return };
         if let Some(error) = seat.publish(now, &mut office.replaced) {
@@ -394,7 +398,14 @@ impl Duty {
     }
 
     /// From the moment of what happened on, not from when it was written down.
-    fn set(&mut self, part: Part, timer: Timer, now: Now, after: Duration, office: &mut Office) {
+    fn set(
+        &mut self,
+        part: ServicePart,
+        timer: Timer,
+        now: Now,
+        after: Duration,
+        office: &mut Office,
+    ) {
         let Some(seat) = self.seat_mut(part) else { return };
         *seat.timer(timer) = Some(now.steady.saturating_add(after));
         if timer == Timer::Rest && !after.is_zero() {
@@ -403,7 +414,7 @@ impl Duty {
         }
     }
 
-    fn signal(&mut self, part: Part, signal: Signal, office: &mut Office) {
+    fn signal(&mut self, part: ServicePart, signal: Signal, office: &mut Office) {
         let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
         let (pid, sent) = (process.pid().get(), process.signal(signal));
         if let Err(error) = sent {
@@ -415,7 +426,7 @@ impl Duty {
         }
     }
 
-    fn overdue(&mut self, part: Part, office: &mut Office) {
+    fn overdue(&mut self, part: ServicePart, office: &mut Office) {
         let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
         let (pid, killed) = (process.pid().get(), process.kill());
         if let Err(error) = killed {
@@ -424,13 +435,13 @@ impl Duty {
         self.tell(part, EventKind::Overdue { pid }, office);
     }
 
-    fn run(&mut self, part: Part, office: &mut Office) -> Told {
-        if part == Part::Main {
+    fn run(&mut self, part: ServicePart, office: &mut Office) -> Told {
+        if part == ServicePart::Main {
             self.settings = self.options.settle(&self.main.place);
             self.main.machine.set_policy(self.settings.policy);
         }
         let notify = match (part, self.settings.notify) {
-            (Part::Main, Some(number)) => fd::pipe().map(|ends| Some((ends, number))),
+            (ServicePart::Main, Some(number)) => fd::pipe().map(|ends| Some((ends, number))),
             _ => Ok(None),
         };
         let notify = match notify {
@@ -444,41 +455,46 @@ impl Duty {
             Some(((reader, writer), number)) => (Some(reader), Some((writer, number))),
             None => (None, None),
         };
-        let group = if part == Part::Main { self.settings.group } else { self.log_group() };
+        let group = if part == ServicePart::Main { self.settings.group } else { self.log_group() };
         let started = self.launch(part, "./run", &[], writer, group, office);
-        self.notify = if part == Part::Main { reader } else { self.notify.take() };
-        if let Some(reader) = self.notify.as_ref().filter(|_| part == Part::Main) {
+        self.notify = if part == ServicePart::Main { reader } else { self.notify.take() };
+        if let Some(reader) = self.notify.as_ref().filter(|_| part == ServicePart::Main) {
             fd::set_nonblocking(reader);
         }
         self.answer(part, Script::Run, started, |pid| EventKind::Started { pid }, office)
     }
 
     /// The logger is not stopped together with the service's group, but not left behind either.
-    fn log_group(&self) -> Group {
-        if self.settings.group == Group::Shared { Group::Shared } else { Group::Own }
+    fn log_group(&self) -> ProcessGroup {
+        if self.settings.group == ProcessGroup::Shared {
+            ProcessGroup::Shared
+        } else {
+            ProcessGroup::Own
+        }
     }
 
     fn finish(&mut self, exit: Exit, office: &mut Office) -> Told {
         let arguments = exit.finish_arguments();
         let group = self.settings.group;
-        let started = self.launch(Part::Main, "./finish", &arguments, None, group, office);
+        let started = self.launch(ServicePart::Main, "./finish", &arguments, None, group, office);
         let what = |pid| EventKind::Finishing { pid };
-        self.answer(Part::Main, Script::Finish, started, what, office)
+        self.answer(ServicePart::Main, Script::Finish, started, what, office)
     }
 
     fn launch(
         &self,
-        part: Part,
+        part: ServicePart,
         script: &str,
         arguments: &[String],
         notify: Option<(OwnedFd, i32)>,
-        group: Group,
+        group: ProcessGroup,
         office: &Office,
     ) -> Result<Process, Failure> {
-        let seat = if part == Part::Log { self.log.as_ref() } else { None }.unwrap_or(&self.main);
+        let seat =
+            if part == ServicePart::Log { self.log.as_ref() } else { None }.unwrap_or(&self.main);
         let pipe = self.pipe.as_ref();
-        let reader = pipe.filter(|_| part == Part::Log).map(|(reader, _)| reader.as_fd());
-        let writer = pipe.filter(|_| part == Part::Main).map(|(_, writer)| writer.as_fd());
+        let reader = pipe.filter(|_| part == ServicePart::Log).map(|(reader, _)| reader.as_fd());
+        let writer = pipe.filter(|_| part == ServicePart::Main).map(|(_, writer)| writer.as_fd());
         let launch = Launch {
             place: &seat.place,
             script,
@@ -496,7 +512,7 @@ impl Duty {
 
     fn answer(
         &mut self,
-        part: Part,
+        part: ServicePart,
         script: Script,
         started: Result<Process, Failure>,
         what: impl FnOnce(u32) -> EventKind,
@@ -517,11 +533,11 @@ impl Duty {
             }
             Err(Failure::Script(error)) => {
                 if let Some(seat) = self.seat_mut(part) {
-                    seat.place.cannot_start = Some(CannotStart { script, errno: error.errno() });
+                    seat.place.cannot_start = Some(CannotStart::new(script, error.errno()));
                 }
                 let error = Arc::new(error);
                 self.tell(part, EventKind::CannotStart { error }, office);
-                let finish = part == Part::Main && self.main.place.can_read("finish");
+                let finish = part == ServicePart::Main && self.main.place.can_read("finish");
                 (part, Input::NotStarted { finish }, None)
             }
         }
@@ -537,37 +553,37 @@ impl Duty {
             return Some(false);
         }
         let group = self.settings.group;
-        match self.launch(Part::Main, &name, &[], None, group, office) {
+        match self.launch(ServicePart::Main, &name, &[], None, group, office) {
             Ok(process) => {
                 self.script = Some(process);
                 None
             }
             Err(Failure::NoRoom(error) | Failure::Script(error)) => {
-                self.trouble(Part::Main, error, office);
+                self.trouble(ServicePart::Main, error, office);
                 Some(false)
             }
         }
     }
 
-    fn tell(&self, part: Part, what: EventKind, office: &mut Office) {
+    fn tell(&self, part: ServicePart, what: EventKind, office: &mut Office) {
         office.tell(Some(self.id), &self.dir, part, what);
     }
 
-    fn trouble(&self, part: Part, error: Error, office: &mut Office) {
+    fn trouble(&self, part: ServicePart, error: Error, office: &mut Office) {
         self.tell(part, EventKind::Trouble { error: Arc::new(error) }, office);
     }
 
-    const fn seat(&self, part: Part) -> Option<&Seat> {
+    const fn seat(&self, part: ServicePart) -> Option<&Seat> {
         match part {
-            Part::Main => Some(&self.main),
-            Part::Log => self.log.as_ref(),
+            ServicePart::Main => Some(&self.main),
+            ServicePart::Log => self.log.as_ref(),
         }
     }
 
-    const fn seat_mut(&mut self, part: Part) -> Option<&mut Seat> {
+    const fn seat_mut(&mut self, part: ServicePart) -> Option<&mut Seat> {
         match part {
-            Part::Main => Some(&mut self.main),
-            Part::Log => self.log.as_mut(),
+            ServicePart::Main => Some(&mut self.main),
+            ServicePart::Log => self.log.as_mut(),
         }
     }
 }

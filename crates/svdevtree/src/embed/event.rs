@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration, time::SystemTime};
 
 use svproto::LastExit;
 
-use super::machine::Part;
+use super::machine::ServicePart;
 use crate::{Error, Signal};
 
 /// A service of one supervisor; never used again.
@@ -20,7 +20,7 @@ pub struct ServiceEvent {
     /// Its directory, as it was named; below a scan directory, that and the name of the entry.
     pub dir: Arc<Path>,
     /// Whether this is about the service or about its logger.
-    pub part: Part,
+    pub part: ServicePart,
     /// When.
     pub at: SystemTime,
     /// What happened.

@@ -15,7 +15,7 @@ use std::{
 
 use svproto::Op;
 
-use super::{event::ServiceId, machine::Part, options::ServiceOptions};
+use super::{event::ServiceId, machine::ServicePart, options::ServiceOptions};
 use crate::Error;
 
 /// A request and where its answer goes.
@@ -23,7 +23,7 @@ use crate::Error;
 pub(super) enum Command {
     Add(PathBuf, Box<ServiceOptions>, Sender<Result<ServiceId, Error>>),
     Follow(PathBuf, Sender<Result<(), Error>>),
-    Ask(ServiceId, Part, Op, Sender<Result<(), Error>>),
+    Ask(ServiceId, ServicePart, Op, Sender<Result<(), Error>>),
     Stop,
     Kill,
 }
@@ -64,7 +64,7 @@ impl Handle {
     /// # Errors
     ///
     /// As there, and [`Error::Stopping`] if the supervisor is no more.
-    pub fn ask(&self, service: ServiceId, part: Part, op: Op) -> Result<(), Error> {
+    pub fn ask(&self, service: ServiceId, part: ServicePart, op: Op) -> Result<(), Error> {
         self.ask_for("ask a service", |to| Command::Ask(service, part, op, to))
     }
 
@@ -74,7 +74,7 @@ impl Handle {
     ///
     /// As there, and [`Error::Stopping`] if the supervisor is no more.
     pub fn remove(&self, service: ServiceId) -> Result<(), Error> {
-        self.ask(service, Part::Main, Op::StopExit)
+        self.ask(service, ServicePart::Main, Op::StopExit)
     }
 
     /// As [`Supervisor::stop`](super::Supervisor::stop). Does not wait.

@@ -38,7 +38,7 @@ const NO_ROOM: Duration = Duration::from_secs(5);
 
 /// Which of the two processes of a service directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
+pub enum ServicePart {
     /// The service.
     Main,
     /// Its logger, in `log/`.
@@ -149,7 +149,7 @@ enum After {
 #[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
-    part: Part,
+    part: ServicePart,
     policy: Policy,
     phase: Phase,
     want: Want,
@@ -180,7 +180,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) const fn new(part: Part, policy: Policy, want: Want, now: Now) -> Self {
+    pub(crate) const fn new(part: ServicePart, policy: Policy, want: Want, now: Now) -> Self {
         Self {
             part,
             policy,
@@ -331,7 +331,7 @@ impl Machine {
             Event::Due(Timer::Kill) if self.pid.is_some() && self.phase == Phase::Up => {
                 todo.push(Action::Overdue);
             }
-            Event::Retire if self.part == Part::Log && !self.retired => {
+            Event::Retire if self.part == ServicePart::Log && !self.retired => {
                 self.retired = true;
                 self.once = false;
                 if self.pid.is_none() && !self.starting {
@@ -359,7 +359,7 @@ impl Machine {
                 self.start_if_wanted(now, todo);
             }
             Op::Down | Op::StopExit => {
-                if op == Op::StopExit && self.part == Part::Log {
+                if op == Op::StopExit && self.part == ServicePart::Log {
                     return;
                 }
                 if !self.retired {
@@ -397,7 +397,7 @@ impl Machine {
     /// Only the service has control scripts.
     fn script_or(&mut self, letter: char, after: After, now: Now, todo: &mut Vec<Action>) {
         self.script = Some(after);
-        if self.part == Part::Main {
+        if self.part == ServicePart::Main {
             todo.push(Action::Script(letter));
         } else {
             self.scripted(false, now, todo);
@@ -467,7 +467,7 @@ impl Machine {
             todo.push(Action::Unset(Timer::Kill));
             self.ready = None;
             self.last_exit = Some((exit, now.wall));
-            if finish && self.part == Part::Main {
+            if finish && self.part == ServicePart::Main {
                 self.phase = Phase::Finish;
                 self.starting = true;
                 todo.extend([Action::Publish, Action::Finish(exit)]);

@@ -15,7 +15,8 @@ const KILL_GROUP: &str = "flag-timeout-killpg";
 
 /// The process group of `run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Group {
+#[non_exhaustive]
+pub enum ProcessGroup {
     /// The supervisor's, as with `runsv`.
     #[default]
     Shared,
@@ -32,7 +33,7 @@ pub enum Group {
 /// | `notification_fd` | `notification-fd`     | number of the descriptor; a line end means ready  |
 /// | `stop_signal`     | `down-signal`         | name or number; for `d` and `x`, not for `t`      |
 /// | `kill_after`      | `timeout-kill`        | milliseconds from that signal to SIGKILL; 0: never |
-/// | `group`           | `flag-timeout-killpg` | its presence is [`Group::Own`]                    |
+/// | `group`           | `flag-timeout-killpg` | its presence is [`ProcessGroup::Own`]                    |
 /// | `longest_delay`   | `longest-delay`       | milliseconds; delays of a crash loop double up to it |
 ///
 /// All but the last have the names and forms of s6. An option wins over a file. The files are read at
@@ -44,7 +45,7 @@ pub struct ServiceOptions {
     stop_signal: Option<Signal>,
     kill_after: Option<Duration>,
     longest_delay: Option<Duration>,
-    group: Option<Group>,
+    group: Option<ProcessGroup>,
     pub(crate) output: Option<Arc<OwnedFd>>,
 }
 
@@ -81,7 +82,7 @@ impl ServiceOptions {
     }
 
     /// The process group of `run`.
-    pub const fn group(mut self, group: Group) -> Self {
+    pub const fn group(mut self, group: ProcessGroup) -> Self {
         self.group = Some(group);
         self
     }
@@ -103,8 +104,11 @@ impl ServiceOptions {
             text.strip_suffix('\n').unwrap_or(&text).parse().ok()
         });
         let kill_after = self.kill_after.or_else(|| millis(TIMEOUT_KILL));
-        let group =
-            self.group.unwrap_or(if place.has(KILL_GROUP) { Group::Own } else { Group::Shared });
+        let group = self.group.unwrap_or(if place.has(KILL_GROUP) {
+            ProcessGroup::Own
+        } else {
+            ProcessGroup::Shared
+        });
         // 0 would take standard input away.
         let notify = fd.filter(|&fd| fd > 0).and_then(|fd| i32::try_from(fd).ok());
         let policy = Policy {
@@ -122,7 +126,7 @@ impl ServiceOptions {
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) notify: Option<i32>,
-    pub(crate) group: Group,
+    pub(crate) group: ProcessGroup,
 }
 
 /// A number as s6 reads it: digits and at most a line end behind them.
@@ -151,6 +155,7 @@ pub struct Options {
 
 /// What services read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stdin {
     /// Nothing: `/dev/null`.
     #[default]

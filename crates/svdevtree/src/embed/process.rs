@@ -28,7 +28,7 @@ use svproto::Op;
 use super::{
     Options, ServiceOptions, Supervisor,
     duty::Duty,
-    machine::Part,
+    machine::ServicePart,
     options::Stdin,
     reap::{self, Peek, Process},
 };
@@ -36,6 +36,7 @@ use crate::Error;
 
 /// How a supervisor's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProcessEnd {
     /// By SIGTERM or SIGINT, or because a client asked for it.
     Asked,
@@ -198,7 +199,7 @@ impl Supervisor {
 
     fn ask_all(&mut self, op: Op) {
         for duty in self.duties.values_mut() {
-            duty.ask(Part::Main, op, &mut self.office);
+            duty.ask(ServicePart::Main, op, &mut self.office);
         }
     }
 

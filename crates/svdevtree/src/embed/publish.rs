@@ -293,11 +293,9 @@ fn embedded(machine: &Machine, cannot_start: Option<CannotStart>) -> Embedded {
     let (crashes, delay) = machine.delay();
     told.crashes = crashes.into();
     if let Some(delay) = delay {
-        told.backoff = Some(Backoff {
-            crashes: crashes.into(),
-            millis: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-            until: label(machine.since().saturating_add(delay)),
-        });
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let until = label(machine.since().saturating_add(delay));
+        told.backoff = Some(Backoff::new(crashes.into(), millis, until));
     }
     told
 }

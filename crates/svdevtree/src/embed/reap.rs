@@ -28,7 +28,7 @@ use nix::{
 };
 use svproto::Pid;
 
-use super::{event::Exit, options::Group};
+use super::{event::Exit, options::ProcessGroup};
 
 pub(crate) use mechanism::{peek, take};
 
@@ -47,7 +47,7 @@ pub(crate) enum Peek {
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
-    group: Group,
+    group: ProcessGroup,
     handle: mechanism::Handle,
 }
 
@@ -57,7 +57,7 @@ impl Process {
     /// # Errors
     ///
     /// The system has no descriptor left; then the child is killed and waited for.
-    pub(crate) fn adopt(mut child: Child, group: Group) -> io::Result<Self> {
+    pub(crate) fn adopt(mut child: Child, group: ProcessGroup) -> io::Result<Self> {
         let adopted = mechanism::Handle::open(&child).and_then(|handle| {
             let pid = Pid::new(u64::from(child.id())).ok_or(Errno::ESRCH)?;
             Ok(Self { pid, group, handle })
@@ -75,7 +75,7 @@ impl Process {
 
     /// How it ended; `None` while it lives. Afterwards the process is no more.
     pub(crate) fn try_wait(&self) -> io::Result<Option<Exit>> {
-        if self.group == Group::Swept && self.handle.has_ended()? {
+        if self.group == ProcessGroup::Swept && self.handle.has_ended()? {
             // Its number is its group's, and is kept from others until it is waited for.
             let _nobody_left = signal::killpg(self.raw(), Signal::SIGKILL);
         }
@@ -89,7 +89,7 @@ impl Process {
 
     /// SIGKILL, to its whole group where it has one of its own.
     pub(crate) fn kill(&self) -> io::Result<()> {
-        if self.group == Group::Shared {
+        if self.group == ProcessGroup::Shared {
             return self.signal(Signal::SIGKILL);
         }
         match signal::killpg(self.raw(), Signal::SIGKILL) {

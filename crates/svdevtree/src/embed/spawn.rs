@@ -19,7 +19,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 
 use super::{
     limit::Limit,
-    options::{Group, Stdin},
+    options::{ProcessGroup, Stdin},
     publish::Place,
     reap::Process,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) kind: Stdin,
     pub(crate) stdout: Option<BorrowedFd<'a>>,
     pub(crate) output: Option<&'a Arc<OwnedFd>>,
-    pub(crate) group: Group,
+    pub(crate) group: ProcessGroup,
     /// This end as that number.
     pub(crate) notify: Option<(OwnedFd, i32)>,
     /// It is killed when this thread ends.
@@ -84,7 +84,7 @@ impl Launch<'_> {
         if let Some(fd) = self.stdout {
             command.stdout(own(fd)?);
         }
-        if self.group != Group::Shared {
+        if self.group != ProcessGroup::Shared {
             command.process_group(0);
         }
         if self.tied {

@@ -13,10 +13,11 @@ use std::{
 use nix::sys::signal::Signal;
 
 use super::{base, wire::Message};
-use crate::{EventKind, Options, Part, ServiceEvent};
+use crate::{EventKind, Options, ServiceEvent, ServicePart};
 
 /// What supervises the services of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Engine {
     /// This crate's own supervisor; nothing has to be installed. Notices links at once.
     #[default]
@@ -141,7 +142,7 @@ pub(super) const fn end_with_parent(_: Signal) {}
 /// For the engine's log: what went wrong and what was done, a line each.
 fn tell(event: &ServiceEvent) {
     let name = event.dir.file_name().unwrap_or_default().to_string_lossy();
-    let part = if event.part == Part::Log { "/log" } else { "" };
+    let part = if event.part == ServicePart::Log { "/log" } else { "" };
     let details = match &event.kind {
         EventKind::Started { pid } | EventKind::Ready { pid } | EventKind::Stopping { pid, .. } => {
             format!(" {pid}")

@@ -37,6 +37,14 @@ pub enum TreeError {
         /// What is wrong with it.
         why: String,
     },
+    /// A name that no tree can have.
+    #[error("cannot call a tree `{}`: {why}", name.escape_debug())]
+    BadName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Processes of the tree do not end, not even by SIGKILL.
     #[error("cannot end every process of {}: left are {}", base.display(), list(pids))]
     Survivors {
@@ -165,6 +173,8 @@ pub enum TreeErrorKind {
     Held,
     /// The directory is none that a tree may be in.
     NotATree,
+    /// A name that no tree can have.
+    BadName,
     /// Processes are left.
     Survivors,
     /// What it takes is not there: the keeper's place, or the engine's program.
@@ -190,6 +200,7 @@ impl TreeError {
         match self {
             Self::Held { .. } | Self::Supervised { .. } => TreeErrorKind::Held,
             Self::NotATree { .. } => TreeErrorKind::NotATree,
+            Self::BadName { .. } => TreeErrorKind::BadName,
             Self::Survivors { .. } => TreeErrorKind::Survivors,
             Self::NoKeeper { .. } | Self::NoProgram { .. } => TreeErrorKind::Missing,
             Self::EngineEnded { .. } | Self::KeeperKilled { .. } => TreeErrorKind::Gone,
@@ -268,6 +279,18 @@ fn list(pids: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_has_a_name_and_a_place_that_a_directory_can_have() {
+        use crate::DevTree;
+        for name in ["", ".", "..", "a/b", "/etc", "a\0b"] {
+            let error = DevTree::named(name).unwrap_err();
+            assert_eq!(error.kind(), TreeErrorKind::BadName, "{name:?}");
+        }
+        assert_eq!(DevTree::at("").unwrap_err().kind(), TreeErrorKind::Io);
+        assert!(DevTree::at("tree").unwrap().base().is_absolute());
+        assert!(DevTree::named("blog").unwrap().base().ends_with("blog"));
+    }
 
     #[test]
     fn what_a_keeper_refuses_its_owner_can_say() {

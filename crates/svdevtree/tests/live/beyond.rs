@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use svdevtree::{EventKind, Exit, Group, Options, ServiceOptions, Signal};
+use svdevtree::{EventKind, Exit, Options, ProcessGroup, ServiceOptions, Signal};
 use svproto::{
     LastExit, Op, Scale, Tai64n,
     embedded::{CannotStart, Embedded, Script},
@@ -40,7 +40,7 @@ fn readiness_is_what_the_service_says_and_is_published_with_its_record() {
         file.set_modified(std::time::SystemTime::now()).unwrap();
         assert_eq!(status().state(), svclient::State::Ready, "{name}");
     }
-    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.handle.ask(id, svdevtree::ServicePart::Main, Op::Down).unwrap();
     running.named("down");
     assert_eq!(status().readiness, svclient::Readiness::NotReported);
     assert!(!web.read("supervise/embedded").contains("ready"));
@@ -85,7 +85,7 @@ fn an_option_wins_over_a_file_and_a_bad_file_counts_as_none() {
     let running = Running::start(Options::new());
     let id = running.add(&web, ServiceOptions::new().notification_fd(5));
     running.named("ready");
-    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.handle.ask(id, svdevtree::ServicePart::Main, Op::Down).unwrap();
     let signal = running.event(|event| match event.kind {
         EventKind::Stopping { signal, .. } => Some(signal),
         _ => None,
@@ -123,7 +123,7 @@ fn a_stop_signal_is_for_down_and_not_for_term() {
     let id = running.add(&web, ServiceOptions::new());
     for (op, code) in [(Op::Term, 4), (Op::Down, 3)] {
         running.named("ready");
-        running.handle.ask(id, svdevtree::Part::Main, op).unwrap();
+        running.handle.ask(id, svdevtree::ServicePart::Main, op).unwrap();
         let exit = running.event(|event| match event.kind {
             EventKind::Exited { exit } => Some(exit),
             _ => None,
@@ -145,7 +145,7 @@ fn what_ignores_its_stop_signal_is_killed_in_time_and_with_its_group_where_asked
     running.named("ready");
     let child = web.read("child").trim().to_owned();
     assert!(state(&child).is_some());
-    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.handle.ask(id, svdevtree::ServicePart::Main, Op::Down).unwrap();
     running.named("overdue");
     running.named("down");
     until("the child's end", || (!matches!(state(&child), Some('S' | 'R'))).then_some(()));
@@ -157,7 +157,7 @@ fn a_swept_group_leaves_nothing_when_run_ends() {
     let tree = Tree::new();
     let web = tree.service("web", "sleep 1000 & echo $! > child; exit 1");
     let running = Running::start(Options::new());
-    running.add(&web, ServiceOptions::new().group(Group::Swept));
+    running.add(&web, ServiceOptions::new().group(ProcessGroup::Swept));
     running.named("exited");
     let child = web.read("child").trim().to_owned();
     until("the child's end", || (!matches!(state(&child), Some('S' | 'R'))).then_some(()));
@@ -181,7 +181,7 @@ fn delays_of_a_crash_loop_grow_and_are_published() {
         assert!(text.contains(&format!("\nbackoff {count} {seconds}000 @40000000")), "{text}");
         running.started();
     }
-    running.handle.ask(id, svdevtree::Part::Main, Op::Down).unwrap();
+    running.handle.ask(id, svdevtree::ServicePart::Main, Op::Down).unwrap();
     running.named("down");
     assert!(!web.read("supervise/embedded").contains("backoff"));
     running.stop();
@@ -209,9 +209,9 @@ fn the_last_exit_the_restarts_and_what_cannot_be_started_are_published() {
     assert_eq!(facts().last_exit, exit);
     // A script that is missing from now on.
     std::fs::rename(web.0.join("run"), web.0.join("gone")).unwrap();
-    running.handle.ask(id, svdevtree::Part::Main, Op::Kill).unwrap();
+    running.handle.ask(id, svdevtree::ServicePart::Main, Op::Kill).unwrap();
     running.named("cannot-start");
-    let cannot = CannotStart { script: Script::Run, errno: nix::libc::ENOENT.unsigned_abs() };
+    let cannot = CannotStart::new(Script::Run, nix::libc::ENOENT.unsigned_abs());
     until("why", || (embedded().cannot_start == Some(cannot)).then_some(()));
     let text = web.read("supervise/embedded");
     assert!(

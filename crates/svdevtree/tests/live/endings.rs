@@ -8,7 +8,7 @@ use std::{
 };
 
 use nix::sys::signal::{Signal, kill};
-use svdevtree::{DevTree, Started, TreeError};
+use svdevtree::{DevTree, TreeError, TreeStarted};
 
 use crate::{
     acting::until,
@@ -122,7 +122,7 @@ fn a_tree_with_a_name_keeps_its_files_and_no_process() {
     victim.kill();
     victim.wait();
     victim.until_nothing_is_left();
-    let tree = DevTree::at(&base);
+    let tree = DevTree::at(&base).unwrap();
     assert!(tree.services().unwrap().iter().all(|service| service.enabled));
     assert_eq!(tree.services().unwrap().len(), 3);
 }
@@ -133,7 +133,7 @@ fn a_second_program_is_refused_and_told_who_has_the_tree() {
     let base = place.path().join("tree");
     let mut victim = Victim::with_tree("stay", &base);
     victim.until_ready();
-    let mut tree = DevTree::at(&base);
+    let mut tree = DevTree::at(&base).unwrap();
     let error = tree.start(soon()).unwrap_err();
     let expected =
         format!("cannot use {}: it is in use by process {}", base.display(), victim.pid());
@@ -146,7 +146,7 @@ fn a_second_program_is_refused_and_told_who_has_the_tree() {
     victim.kill();
     victim.wait();
     victim.until_nothing_is_left();
-    assert_eq!(tree.start(soon()).unwrap(), Started::Now);
+    assert_eq!(tree.start(soon()).unwrap(), TreeStarted::Now);
     tree.stop(soon()).unwrap();
 }
 
@@ -220,7 +220,7 @@ fn what_a_crash_has_left_is_ended_before_a_tree_starts_again() {
     // Direct children of the engine go with it.
     victim.until_nothing_is_left();
 
-    let mut tree = DevTree::at(&base);
+    let mut tree = DevTree::at(&base).unwrap();
     tree.start(soon()).unwrap();
     let before = processes(&victim.token);
     assert_eq!(before.iter().filter(|&&pid| !is_ours(pid, &base)).count(), 0, "{before:?}");
@@ -260,7 +260,7 @@ fn whoever_is_killed_with_all_four_the_next_start_finds_everything() {
         let group = fs::read_to_string(base.join("cgroup")).ok();
         kill_all_four(&mut victim);
         until("what has left, alone", || (processes(&victim.token).len() == 4).then_some(()));
-        let mut tree = DevTree::at(&base);
+        let mut tree = DevTree::at(&base).unwrap();
         tree.take(soon()).unwrap();
         let left = processes(&victim.token).into_iter().filter(|&pid| !is_ours(pid, &base)).count();
         tree.stop(soon()).unwrap();

@@ -13,7 +13,7 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 use svclient::{Phase, Service};
-use svdevtree::{EventKind, Options, Part, ServiceOptions, Supervisor};
+use svdevtree::{EventKind, Options, ServiceOptions, ServicePart, Supervisor};
 use svproto::Op;
 
 use crate::{acting::until, supervised::PATIENCE, tree::Tree};
@@ -61,7 +61,7 @@ fn is_right_again(place: &Path, fill: fn(&Path) -> Option<File>, empty: fn(&Path
     });
 
     let kept = fill(place);
-    supervisor.ask(id, Part::Main, Op::Down).unwrap();
+    supervisor.ask(id, ServicePart::Main, Op::Down).unwrap();
     // Long enough for some attempts.
     let begun = Instant::now();
     let mut troubles = 0;

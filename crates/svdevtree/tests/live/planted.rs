@@ -47,7 +47,7 @@ fn plant() {
         "supervise" => swap_for_ever(&place, swap_supervise),
         "base" => swap_for_ever(&place, swap_base),
         "named" => {
-            let error = DevTree::named("blog").ensure().unwrap_err();
+            let error = DevTree::named("blog").unwrap().ensure().unwrap_err();
             println!("planted: {error}");
         }
         role => panic!("{role}"),
@@ -376,7 +376,7 @@ fn a_tree_is_made_where_nobody_else_can_exchange_it() {
     let (mut made, mut refused, mut won) = (0, 0, 0);
     for round in 0..ATTEMPTS {
         let base = &bases[round % 2];
-        match DevTree::at(base).ensure() {
+        match DevTree::at(base).unwrap().ensure() {
             Ok(()) => {
                 made += 1;
                 // Root's own, so that it does not become another's.

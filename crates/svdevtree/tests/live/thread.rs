@@ -11,8 +11,8 @@ use std::{
 };
 
 use svdevtree::{
-    Error, ErrorKind, EventKind, Exit, Group, Handle, Options, Part, ServiceEvent, ServiceId,
-    ServiceOptions, Signal, Supervisor,
+    Error, ErrorKind, EventKind, Exit, Handle, Options, ProcessGroup, ServiceEvent, ServiceId,
+    ServiceOptions, ServicePart, Signal, Supervisor,
 };
 use svproto::Op;
 
@@ -64,7 +64,7 @@ impl Running {
     #[track_caller]
     pub fn started(&self) -> u32 {
         self.event(|event| match event.kind {
-            EventKind::Started { pid } if event.part == Part::Main => Some(pid),
+            EventKind::Started { pid } if event.part == ServicePart::Main => Some(pid),
             _ => None,
         })
     }
@@ -110,7 +110,7 @@ fn a_service_is_started_told_about_and_stopped() {
     let id = running.add(&web, ServiceOptions::new());
     let pid = running.started();
     assert_eq!(web.pid(), Some(signed(pid)));
-    running.handle.ask(id, Part::Main, Op::Down).unwrap();
+    running.handle.ask(id, ServicePart::Main, Op::Down).unwrap();
     let exit = running.event(|event| match event.kind {
         EventKind::Exited { exit } => Some(exit),
         _ => None,
@@ -203,7 +203,7 @@ fn a_dropped_supervisor_leaves_no_process() {
     let tree = Tree::new();
     let web = tree.service("web", "trap '' TERM; while :; do sleep 1000; done");
     let mut supervisor = Supervisor::new(Options::new()).unwrap();
-    supervisor.add(&web.0, ServiceOptions::new().group(Group::Own)).unwrap();
+    supervisor.add(&web.0, ServiceOptions::new().group(ProcessGroup::Own)).unwrap();
     let pid = web.pid().unwrap().to_string();
     assert!(state(&pid).is_some());
     drop(supervisor);
@@ -246,7 +246,7 @@ fn output_goes_to_the_embedder_across_restarts() {
     let id = running.add(&web, ServiceOptions::new().output(writer));
     let mut text = [0; 8];
     reader.read_exact(&mut text).unwrap();
-    running.handle.ask(id, Part::Main, Op::Kill).unwrap();
+    running.handle.ask(id, ServicePart::Main, Op::Kill).unwrap();
     let mut again = [0; 8];
     reader.read_exact(&mut again).unwrap();
     assert_eq!((&text, &again), (b"out\nerr\n", b"out\nerr\n"));
@@ -292,7 +292,7 @@ fn a_renamed_service_directory_is_followed() {
     // Another one takes its name, and is no concern of ours.
     let other = tree.service("web", "exit 1");
     web.0 = moved;
-    running.handle.ask(id, Part::Main, Op::Kill).unwrap();
+    running.handle.ask(id, ServicePart::Main, Op::Kill).unwrap();
     let pid = running.started();
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), web.0);
     web.until_run(None);
@@ -312,7 +312,7 @@ fn services_share_the_hosts_group_unless_they_ask_for_their_own() {
     };
     let own = ids("self").unwrap().1;
     assert_eq!(group(ServiceOptions::new()).1, own);
-    let (pid, its_group) = group(ServiceOptions::new().group(Group::Own));
+    let (pid, its_group) = group(ServiceOptions::new().group(ProcessGroup::Own));
     assert_eq!(pid, its_group);
     running.stop();
     assert_eq!(Signal::TERM.number(), 15);
@@ -328,7 +328,7 @@ fn what_is_asked_while_a_control_script_runs_is_done_when_it_has_ended() {
     let id = running.add(&web, ServiceOptions::new());
     running.started();
     for op in [Op::Hup, Op::Down] {
-        running.handle.ask(id, Part::Main, op).unwrap();
+        running.handle.ask(id, ServicePart::Main, op).unwrap();
     }
     assert_eq!(web.stat(), "run", "it hears nothing now");
     until("the gate", || web.send_to("gate", "open\n").then_some(()));

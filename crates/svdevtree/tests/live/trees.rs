@@ -7,7 +7,7 @@ use nix::{
     unistd::Pid,
 };
 use svclient::{EnabledLink, Noticed};
-use svdevtree::{Definition, DevTree, Engine, Started, TreeError, TreeErrorKind};
+use svdevtree::{Definition, DevTree, Engine, TreeError, TreeErrorKind, TreeStarted};
 use tempfile::TempDir;
 
 use crate::{
@@ -32,7 +32,7 @@ impl Place {
     }
 
     fn tree(&self, engine: Engine) -> DevTree {
-        DevTree::at(self.dir.path().join("tree")).engine(engine)
+        DevTree::at(self.dir.path().join("tree")).unwrap().engine(engine)
     }
 
     /// Sleeps, with a daemon beside it that is nobody's child.
@@ -62,6 +62,7 @@ fn is_missing(engine: Engine) -> bool {
         Engine::Runsvdir => Suite::Runit,
         Engine::Svscan => Suite::Daemontools,
         Engine::S6Svscan => Suite::S6,
+        other => panic!("{other:?} has no suite here"),
     };
     !suite.is_installed()
 }
@@ -72,6 +73,7 @@ fn native(engine: Engine, dir: &std::path::Path) -> String {
         Engine::Embedded | Engine::Runsvdir => &["sv", "status"],
         Engine::Svscan => &["svstat"],
         Engine::S6Svscan => &["s6-svstat"],
+        other => panic!("{other:?} has no tool here"),
     };
     let output = Command::new(tool[0]).args(&tool[1..]).arg(dir).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
@@ -90,8 +92,8 @@ fn begins_serves_and_ends(engine: Engine) {
     // Enabled before there is an engine: it starts with it.
     let enabled = tree.enable("web", soon()).unwrap();
     assert!(matches!(enabled.noticed, Noticed::NotYet { .. }));
-    assert_eq!(tree.start(soon()).unwrap(), Started::Now);
-    assert_eq!(tree.start(soon()).unwrap(), Started::Before);
+    assert_eq!(tree.start(soon()).unwrap(), TreeStarted::Now);
+    assert_eq!(tree.start(soon()).unwrap(), TreeStarted::Before);
     let web = tree.service("web").unwrap();
     until("web", || running(&web));
     let enabled = tree.enable("web", soon()).unwrap();
@@ -122,7 +124,7 @@ fn begins_serves_and_ends(engine: Engine) {
     assert_eq!(tree.stop(soon()).unwrap().killed, 0);
 
     // What is enabled stays so.
-    assert_eq!(tree.start(soon()).unwrap(), Started::Now);
+    assert_eq!(tree.start(soon()).unwrap(), TreeStarted::Now);
     until("web", || running(&web));
     drop(tree);
     assert_eq!(place.processes(), [] as [i32; 0]);
@@ -313,7 +315,7 @@ fn an_engine_that_ends_by_itself_is_told_and_started_again() {
 
     fs::remove_file(tree.scan_dir().dir()).unwrap();
     fs::rename(tree.base().join("elsewhere"), tree.scan_dir().dir()).unwrap();
-    assert_eq!(tree.start(soon()).unwrap(), Started::Now);
+    assert_eq!(tree.start(soon()).unwrap(), TreeStarted::Now);
     until("web", || running(&web));
     tree.stop(soon()).unwrap();
 }

@@ -85,7 +85,7 @@ fn be() {
 }
 
 fn with_tree(role: &str, base: &Path) {
-    let mut tree = DevTree::at(base).grace(Duration::from_millis(500));
+    let mut tree = DevTree::at(base).unwrap().grace(Duration::from_millis(500));
     if role == "suid" {
         let words = [base.parent().unwrap().join("suid"), "--reuid".into(), "0".into()];
         let sleep = ["sleep".to_owned(), format!("1000000.{}", token())];

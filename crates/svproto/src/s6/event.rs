@@ -17,6 +17,7 @@
 
 /// One letter of the event directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum S6Event {
     /// `s`: the supervisor started.
     Start,

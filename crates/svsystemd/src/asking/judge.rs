@@ -3,7 +3,7 @@
 
 use svproto::Cause;
 
-use crate::{Action, JobResult, Properties, Value, exits};
+use crate::{Action, JobResult, Properties, PropertyValue, exits};
 
 /// What a verdict is made of.
 pub(crate) struct Facts<'a> {
@@ -289,7 +289,8 @@ impl Facts<'_> {
         match self.result {
             JobResult::Done => self.verdict(true, None, ""),
             JobResult::Failed => {
-                let failed = self.unit.get("ExecReload").map(Value::fields).unwrap_or_default();
+                let failed =
+                    self.unit.get("ExecReload").map(PropertyValue::fields).unwrap_or_default();
                 let failed = failed.iter().find_map(command);
                 let word = || self.word("ReloadResult").to_owned();
                 self.never(Cause::Reload, failed.unwrap_or_else(word))
@@ -336,7 +337,7 @@ fn exit(unit: &Properties) -> (Cause, String) {
 /// A command that failed, and its end, from a row of an `Exec…` property: the program, its words,
 /// whether its failure is ignored, four stamps, a pid, how it ended, and with what. `None` if it did
 /// not.
-fn command(row: &Value) -> Option<String> {
+fn command(row: &PropertyValue) -> Option<String> {
     let [path, words, ignored, .., code, status] = row.fields() else { return None };
     let (code, status) = (code.unsigned()?, status.unsigned()?);
     let end = match code {
@@ -353,14 +354,14 @@ fn command(row: &Value) -> Option<String> {
     Some(format!("{} {end}", line(path, words)?))
 }
 
-fn line(path: &Value, words: &Value) -> Option<String> {
-    let words: Vec<&str> = words.fields().iter().filter_map(Value::text).collect();
+fn line(path: &PropertyValue, words: &PropertyValue) -> Option<String> {
+    let words: Vec<&str> = words.fields().iter().filter_map(PropertyValue::text).collect();
     if words.is_empty() { path.text().map(str::to_owned) } else { Some(words.join(" ")) }
 }
 
 /// The commands of an `Exec…` property, as in a unit file: the one that failed, if that is known.
-fn lines(name: &str, rows: Option<&Value>) -> String {
-    let rows = rows.map(Value::fields).unwrap_or_default();
+fn lines(name: &str, rows: Option<&PropertyValue>) -> String {
+    let rows = rows.map(PropertyValue::fields).unwrap_or_default();
     let failed: Vec<_> = rows.iter().filter(|row| command(row).is_some()).collect();
     let shown = if failed.is_empty() { rows.iter().collect() } else { failed };
     let shown = shown.into_iter().filter_map(|row| match row.fields() {
@@ -372,16 +373,16 @@ fn lines(name: &str, rows: Option<&Value>) -> String {
 
 /// The conditions that were not met, as in a unit file. One that nobody has tested since the unit was
 /// loaded is named only if none was.
-fn conditions(all: Option<&Value>) -> String {
-    let rows = all.map(Value::fields).unwrap_or_default();
+fn conditions(all: Option<&PropertyValue>) -> String {
+    let rows = all.map(PropertyValue::fields).unwrap_or_default();
     // Its name, whether one of several is enough, whether it is the other way round, what it is
     // about, and what came of it: more than 0 for yes, less for no, 0 for not tested.
-    let shown = |row: &Value| {
+    let shown = |row: &PropertyValue| {
         let [name, trigger, negate, about, state] = row.fields() else { return None };
         let mark = if trigger.bool() == Some(true) { "|" } else { "" };
         let not = if negate.bool() == Some(true) { "!" } else { "" };
         let state = match state {
-            Value::Signed(state) => *state,
+            PropertyValue::Signed(state) => *state,
             _ => 0,
         };
         Some((format!("{}={mark}{not}{}", name.text()?, about.text()?), state))

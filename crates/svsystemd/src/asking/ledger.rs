@@ -59,7 +59,7 @@ pub(crate) enum Stage {
     /// It was not sent yet.
     Queued,
     /// It was sent.
-    Asked,
+    BusCall,
     /// The manager has a job of this path for it.
     Pending(String),
     /// The job is over.
@@ -156,7 +156,7 @@ impl Ledger {
     /// It is asked now.
     pub(crate) fn asked(&mut self, at: usize, now: Moment) {
         if let Some(member) = self.members.get_mut(at) {
-            member.stage = Stage::Asked;
+            member.stage = Stage::BusCall;
             member.asked.get_or_insert(now);
         }
     }
@@ -261,7 +261,7 @@ impl Ledger {
 
     /// Whether a request was not sent yet, or has no reply.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.members.iter().any(|it| matches!(it.stage, Stage::Queued | Stage::Asked))
+        self.members.iter().any(|it| matches!(it.stage, Stage::Queued | Stage::BusCall))
     }
 
     /// Those of which nothing was told yet.
@@ -319,7 +319,7 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Value;
+    use crate::PropertyValue;
 
     fn name(text: &str) -> UnitName {
         UnitName::new(text).unwrap()
@@ -367,7 +367,8 @@ mod tests {
         ]);
         ledger.taken(0, JOB.to_owned());
         ledger.taken(1, JOB.to_owned());
-        let active = [("ActiveState", Value::Text("active".to_owned()))].into_iter().collect();
+        let active =
+            [("ActiveState", PropertyValue::Text("active".to_owned()))].into_iter().collect();
         ledger.changed(&name("web"), &Arc::new(active));
         ledger.job_removed(JOB, "web.service", JobResult::Done);
         assert_eq!(ledger.take_over(), [0, 1]);

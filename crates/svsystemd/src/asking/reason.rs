@@ -6,14 +6,14 @@ use super::{
     ledger::{Member, Stage},
 };
 use crate::{
-    Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, Value,
+    Action, Bus, Error, JobResult, Properties, PropertyValue, UnitName, UnitStatus,
     map::MainProcess,
     proxy::{self, UNIT},
     wire::pump::Pump,
 };
 
 /// A unit whose job is over.
-pub(super) struct Ended {
+pub(super) struct RunEnd {
     pub(super) at: usize,
     pub(super) id: UnitName,
     pub(super) result: JobResult,
@@ -29,7 +29,7 @@ const TURNS: usize = 100;
 /// How far a chain of dependencies is followed.
 const DEPTH: usize = 8;
 
-impl Ended {
+impl RunEnd {
     /// What is known of a unit whose job is over.
     pub(super) fn of(at: usize, member: &Member) -> Option<Self> {
         let Stage::Over(result) = &member.stage else { return None };
@@ -88,7 +88,7 @@ pub(super) async fn complete(
     bus: &Bus,
     pump: &Pump,
     action: Action,
-    ended: &mut [Ended],
+    ended: &mut [RunEnd],
     is_few: bool,
 ) -> Result<(), Error> {
     let asks_files = is_few && (starts(action) || action == Action::Reload);
@@ -120,10 +120,11 @@ pub(super) async fn complete(
 /// Which of several conditions was not met. The manager drops a unit that it did not start, and with
 /// it what came of each; so the unit is kept and the start asked for once more, which tests them
 /// again. Where it may not be kept, nobody can tell.
-pub(super) async fn conditions(bus: &Bus, ended: &mut Ended) -> Result<(), Error> {
-    let rows = ended.known.get("Conditions").map(Value::fields).unwrap_or_default();
-    let is_tested =
-        |row: &Value| row.fields().last().is_some_and(|state| !matches!(state, Value::Signed(0)));
+pub(super) async fn conditions(bus: &Bus, ended: &mut RunEnd) -> Result<(), Error> {
+    let rows = ended.known.get("Conditions").map(PropertyValue::fields).unwrap_or_default();
+    let is_tested = |row: &PropertyValue| {
+        row.fields().last().is_some_and(|state| !matches!(state, PropertyValue::Signed(0)))
+    };
     if rows.len() < 2 || rows.iter().any(is_tested) || !bus.place().has_bus() {
         return Ok(());
     }
@@ -153,7 +154,7 @@ pub(super) async fn conditions(bus: &Bus, ended: &mut Ended) -> Result<(), Error
 pub(super) async fn dependency(
     bus: &Bus,
     pump: &Pump,
-    ended: &mut Ended,
+    ended: &mut RunEnd,
     end_of_other: impl Fn(&str) -> Option<JobResult>,
 ) -> Result<(), Error> {
     if ended.result != JobResult::Dependency {
@@ -201,7 +202,8 @@ fn required(unit: &Properties) -> Vec<UnitName> {
     required_by(&known)
 }
 
-fn required_by(properties: &[(&str, Value)]) -> Vec<UnitName> {
-    let names = properties.iter().flat_map(|(_, value)| value.fields()).filter_map(Value::text);
+fn required_by(properties: &[(&str, PropertyValue)]) -> Vec<UnitName> {
+    let names =
+        properties.iter().flat_map(|(_, value)| value.fields()).filter_map(PropertyValue::text);
     names.filter_map(|name| UnitName::new(name).ok()).collect()
 }

@@ -11,10 +11,10 @@ use svproto::Cause;
 use zbus::Message;
 
 use super::{
-    Answer, Became, Board, Looks,
+    Board, Looks, RequestAnswer, RequestOutcome,
     judge::starts,
     ledger::{Moment, Stage},
-    reason::{self, Ended},
+    reason::{self, RunEnd},
 };
 use crate::{
     Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, direct,
@@ -113,7 +113,7 @@ impl Work {
     fn go_on(&self, mut way: Way) {
         self.refuse_what_is_not_there();
         let mut under_way: VecDeque<Handful> = VecDeque::new();
-        let mut settling: Vec<(Instant, Ended)> = Vec::new();
+        let mut settling: Vec<(Instant, RunEnd)> = Vec::new();
         loop {
             if lock(&self.board.state).closed {
                 return;
@@ -268,14 +268,14 @@ impl Work {
         let (known, took) = known.unwrap_or_default();
         let status = UnitStatus::new(known, None, MainProcess::Unseen);
         let (reached, changed, result, cause) = (false, false, None, Some(cause));
-        let became = Became { reached, changed, result, cause, about, status, took };
-        self.board.answer(at, Ok(Answer::Became(Box::new(became))));
+        let became = RequestOutcome { reached, changed, result, cause, about, status, took };
+        self.board.answer(at, Ok(RequestAnswer::Settled(Box::new(became))));
     }
 
     /// Judges those whose jobs are over.
-    fn judge(&self, way: &Way, over: &[usize], settling: &mut Vec<(Instant, Ended)>) {
+    fn judge(&self, way: &Way, over: &[usize], settling: &mut Vec<(Instant, RunEnd)>) {
         let ended = self.board.with(|ledger| {
-            let ended = over.iter().filter_map(|at| Ended::of(*at, ledger.member(*at)?));
+            let ended = over.iter().filter_map(|at| RunEnd::of(*at, ledger.member(*at)?));
             ended.collect::<Vec<_>>()
         });
         let (frozen, mut ended): (Vec<_>, Vec<_>) =
@@ -298,7 +298,7 @@ impl Work {
     }
 
     /// systemd 257 and later do nothing with a frozen unit; it is thawed and asked again.
-    fn thaw(&self, way: &Way, it: Ended, ended: &mut Vec<Ended>) {
+    fn thaw(&self, way: &Way, it: RunEnd, ended: &mut Vec<RunEnd>) {
         let subject = Subject::from(&it.id);
         let body = it.id.as_str();
         let call =
@@ -312,7 +312,7 @@ impl Work {
         }
     }
 
-    async fn complete(&self, way: &Way, ended: &mut [Ended]) -> Result<(), Error> {
+    async fn complete(&self, way: &Way, ended: &mut [RunEnd]) -> Result<(), Error> {
         let is_few = self.units.len() <= FEW;
         reason::complete(&self.bus, &way.mouth, self.action, ended, is_few).await?;
         for it in ended.iter_mut() {
@@ -339,7 +339,7 @@ impl Work {
     }
 
     /// Tells of those that have stayed up, and judges anew those that have not.
-    fn settle(&self, settling: &mut Vec<(Instant, Ended)>) {
+    fn settle(&self, settling: &mut Vec<(Instant, RunEnd)>) {
         let now = Instant::now();
         for (due, it) in std::mem::take(settling) {
             let state = self
@@ -347,7 +347,7 @@ impl Work {
                 .with(|ledger| ledger.member(it.at).map(|member| member.states().0.to_owned()));
             let is_up = state.is_some_and(|state| state == "active");
             if !is_up {
-                let again = self.board.with(|ledger| Ended::of(it.at, ledger.member(it.at)?));
+                let again = self.board.with(|ledger| RunEnd::of(it.at, ledger.member(it.at)?));
                 let again = again.map(|mut again| {
                     // No signal says it.
                     let newer = it.known.get("NeedDaemonReload").cloned();
@@ -363,11 +363,11 @@ impl Work {
         }
     }
 
-    fn tell(&self, ended: Ended) {
+    fn tell(&self, ended: RunEnd) {
         let (at, result) = (ended.at, Some(ended.result.clone()));
         let judged = ended.judge(self.action);
         let took = self.board.with(|it| it.member(at).map(super::ledger::Member::took));
-        let became = Became {
+        let became = RequestOutcome {
             reached: judged.reached,
             changed: judged.changed,
             result,
@@ -376,7 +376,7 @@ impl Work {
             status: ended.status(),
             took: took.unwrap_or_default(),
         };
-        self.board.answer(at, Ok(Answer::Became(Box::new(became))));
+        self.board.answer(at, Ok(RequestAnswer::Settled(Box::new(became))));
     }
 
     /// Signals may have been missed: a list says whose job is there yet.
@@ -388,7 +388,7 @@ impl Work {
     }
 
     /// Until something is heard, or the deadline, or a process has been up for long enough.
-    fn wait(&self, settling: &[(Instant, Ended)]) {
+    fn wait(&self, settling: &[(Instant, RunEnd)]) {
         let due = settling.iter().map(|(due, _)| *due).chain(self.deadline).min();
         let mut state = lock(&self.board.state);
         let is_quiet = |state: &super::State| {
@@ -421,20 +421,20 @@ impl Work {
         for (at, stage, known) in open {
             match stage {
                 Stage::Over(_) => {
-                    let ended = self.board.with(|ledger| Ended::of(at, ledger.member(at)?));
+                    let ended = self.board.with(|ledger| RunEnd::of(at, ledger.member(at)?));
                     if let Some(ended) = ended {
                         self.tell(ended);
                     }
                 }
-                Stage::Asked | Stage::Pending(_) => {
+                Stage::BusCall | Stage::Pending(_) => {
                     let status = UnitStatus::new(known, None, MainProcess::Unseen);
-                    let (taken, status) = (stage != Stage::Asked, Box::new(status));
-                    self.board.answer(at, Ok(Answer::Deadline { taken, status }));
+                    let (taken, status) = (stage != Stage::BusCall, Box::new(status));
+                    self.board.answer(at, Ok(RequestAnswer::Deadline { taken, status }));
                 }
                 Stage::Queued => {
                     let status = UnitStatus::new(known, None, MainProcess::Unseen);
                     let status = Box::new(status);
-                    self.board.answer(at, Ok(Answer::NotAsked { status }));
+                    self.board.answer(at, Ok(RequestAnswer::NotAsked { status }));
                 }
                 Stage::Told => (),
             }

@@ -3,12 +3,13 @@
 use svproto::{Facts, LastExit, Phase, Readiness, State, Want};
 
 use super::{JobKind, MainProcess, status};
-use crate::{Load, Properties, ServiceResult, Value};
+use crate::{LoadState, Properties, PropertyValue, ServiceResult};
 
 fn unit(text: &str, numbers: &[(&str, u64)]) -> Properties {
     let words = text.split(' ').filter_map(|pair| pair.split_once('='));
-    let words = words.map(|(name, it)| (name.to_owned(), Value::Text(it.to_owned())));
-    let numbers = numbers.iter().map(|(name, it)| ((*name).to_owned(), Value::Unsigned(*it)));
+    let words = words.map(|(name, it)| (name.to_owned(), PropertyValue::Text(it.to_owned())));
+    let numbers =
+        numbers.iter().map(|(name, it)| ((*name).to_owned(), PropertyValue::Unsigned(*it)));
     words.chain(numbers).collect()
 }
 
@@ -131,8 +132,9 @@ fn a_job_says_what_is_wanted() {
 
 #[test]
 fn the_drop_in_for_one_run_shows_as_once() {
-    let paths =
-        Value::List(vec![Value::Text("/run/systemd/system/a.service.d/zz-once.conf".into())]);
+    let paths = PropertyValue::List(vec![PropertyValue::Text(
+        "/run/systemd/system/a.service.d/zz-once.conf".into(),
+    )]);
     let once = |text: &str| {
         let mut unit = unit(text, &[]);
         unit.0.insert("DropInPaths".to_owned(), paths.clone());
@@ -188,7 +190,7 @@ fn stamps_are_those_of_what_is_there() {
 #[test]
 fn unknown_words_survive() {
     let unit = unit("LoadState=odd Result=strange", &[]);
-    assert_eq!(Load::of(unit.text("LoadState")), Load::Other("odd".to_owned()));
+    assert_eq!(LoadState::of(unit.text("LoadState")), LoadState::Other("odd".to_owned()));
     assert_eq!(ServiceResult::of(&unit).name(), "strange");
     for name in [
         "success",
@@ -207,6 +209,6 @@ fn unknown_words_survive() {
         assert_eq!(ServiceResult::of(&unit).name(), name);
         assert!(!matches!(ServiceResult::of(&unit), ServiceResult::Other(_)), "{name}");
     }
-    assert_eq!(Load::of("bad-setting"), Load::Broken);
-    assert_eq!(Load::of("error"), Load::Broken);
+    assert_eq!(LoadState::of("bad-setting"), LoadState::Broken);
+    assert_eq!(LoadState::of("error"), LoadState::Broken);
 }

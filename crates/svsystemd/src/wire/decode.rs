@@ -9,10 +9,10 @@ use serde::{
 };
 use zbus::{Signature, Type};
 
-use crate::{Properties, Value};
+use crate::{Properties, PropertyValue};
 
 /// What a variant holds.
-pub(crate) struct Held(pub(crate) Value);
+pub(crate) struct Held(pub(crate) PropertyValue);
 
 /// A dictionary of names and variants.
 pub(crate) struct Named(pub(crate) Properties);
@@ -58,65 +58,65 @@ impl<'de> Deserialize<'de> for Named {
 struct Of<'a>(&'a Signature);
 
 impl<'de> DeserializeSeed<'de> for Of<'_> {
-    type Value = Value;
+    type Value = PropertyValue;
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<PropertyValue, D::Error> {
         from.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Of<'_> {
-    type Value = Value;
+    type Value = PropertyValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a value of signature {}", self.0)
     }
 
-    fn visit_bool<E>(self, it: bool) -> Result<Value, E> {
-        Ok(Value::Bool(it))
+    fn visit_bool<E>(self, it: bool) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Bool(it))
     }
 
-    fn visit_u8<E>(self, it: u8) -> Result<Value, E> {
-        Ok(Value::Unsigned(it.into()))
+    fn visit_u8<E>(self, it: u8) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Unsigned(it.into()))
     }
 
-    fn visit_u16<E>(self, it: u16) -> Result<Value, E> {
-        Ok(Value::Unsigned(it.into()))
+    fn visit_u16<E>(self, it: u16) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Unsigned(it.into()))
     }
 
-    fn visit_u32<E>(self, it: u32) -> Result<Value, E> {
-        Ok(Value::Unsigned(it.into()))
+    fn visit_u32<E>(self, it: u32) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Unsigned(it.into()))
     }
 
-    fn visit_u64<E>(self, it: u64) -> Result<Value, E> {
-        Ok(Value::Unsigned(it))
+    fn visit_u64<E>(self, it: u64) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Unsigned(it))
     }
 
-    fn visit_i16<E>(self, it: i16) -> Result<Value, E> {
-        Ok(Value::Signed(it.into()))
+    fn visit_i16<E>(self, it: i16) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Signed(it.into()))
     }
 
-    fn visit_i32<E>(self, it: i32) -> Result<Value, E> {
+    fn visit_i32<E>(self, it: i32) -> Result<PropertyValue, E> {
         Ok(if matches!(self.0, Signature::Fd) {
-            Value::Descriptor
+            PropertyValue::Descriptor
         } else {
-            Value::Signed(it.into())
+            PropertyValue::Signed(it.into())
         })
     }
 
-    fn visit_i64<E>(self, it: i64) -> Result<Value, E> {
-        Ok(Value::Signed(it))
+    fn visit_i64<E>(self, it: i64) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Signed(it))
     }
 
-    fn visit_f64<E>(self, it: f64) -> Result<Value, E> {
-        Ok(Value::Float(it))
+    fn visit_f64<E>(self, it: f64) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Float(it))
     }
 
-    fn visit_str<E>(self, it: &str) -> Result<Value, E> {
-        Ok(Value::Text(it.to_owned()))
+    fn visit_str<E>(self, it: &str) -> Result<PropertyValue, E> {
+        Ok(PropertyValue::Text(it.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PropertyValue, A::Error> {
         let mut values = Vec::new();
         match self.0 {
             // First what it is, then it.
@@ -129,19 +129,19 @@ impl<'de> Visitor<'de> for Of<'_> {
                 while let Some(value) = seq.next_element_seed(Of(of.signature()))? {
                     values.push(value);
                 }
-                Ok(Value::List(values))
+                Ok(PropertyValue::List(values))
             }
             Signature::Structure(fields) => {
                 for field in fields.iter() {
                     values.extend(seq.next_element_seed(Of(field))?);
                 }
-                Ok(Value::Row(values))
+                Ok(PropertyValue::Struct(values))
             }
             other => Err(A::Error::custom(format_args!("{other} is no sequence"))),
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PropertyValue, A::Error> {
         let Signature::Dict { key, value } = self.0 else {
             return Err(A::Error::custom(format_args!("{} is no dictionary", self.0)));
         };
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for Of<'_> {
         while let Some(pair) = map.next_entry_seed(Of(key.signature()), Of(value.signature()))? {
             pairs.push(pair);
         }
-        Ok(Value::Map(pairs))
+        Ok(PropertyValue::Map(pairs))
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         let theirs: HashMap<&str, Variant<'_>> = body.deserialize().unwrap();
         assert_eq!(theirs.len(), 18);
         for (name, value) in &theirs {
-            assert_eq!(ours.0.get(name), Some(&Value::from_variant(value)), "{name}");
+            assert_eq!(ours.0.get(name), Some(&PropertyValue::from_variant(value)), "{name}");
         }
         assert_eq!(ours.0.iter().count(), theirs.len());
     }

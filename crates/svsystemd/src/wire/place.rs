@@ -8,7 +8,7 @@ use std::{
 
 use zbus::{Connection, connection::Builder};
 
-use crate::error::Reason;
+use crate::error::BusError;
 
 /// The socket of the system's manager.
 const SYSTEM: &str = "/run/systemd/private";
@@ -29,14 +29,16 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) async fn connect(&self, queue: NonZeroUsize) -> Result<Connection, Reason> {
+    pub(crate) async fn connect(&self, queue: NonZeroUsize) -> Result<Connection, BusError> {
         let builder = match self {
             Self::System => Builder::system(),
             Self::User => Builder::session(),
             Self::Address(address) => Builder::address(address.as_str()),
-            Self::Private(path) => super::private::connect(path).map_err(|why| Reason::of(&why))?,
+            Self::Private(path) => {
+                super::private::connect(path).map_err(|why| BusError::of(&why))?
+            }
         };
-        builder.max_queued(queue).build().await.map_err(|why| Reason::of(&why))
+        builder.max_queued(queue).build().await.map_err(|why| BusError::of(&why))
     }
 
     /// The manager's own socket, if this process may have the right to it.

@@ -20,7 +20,7 @@ use zbus::{Message, MessageStream, message::Type};
 
 use crate::{
     Action,
-    error::{Error, Reason, Subject},
+    error::{BusError, Error, Subject},
     wire::{
         place::Place,
         slot::{Fill, Slot, lock, slot},
@@ -80,16 +80,16 @@ impl Pump {
         let (connected, result) = slot();
         let inbox = Arc::clone(&shared);
         let name = place.to_string();
-        let failure = move |why: Reason| Error::NoManager { manager: name.clone(), source: why };
+        let failure = move |why: BusError| Error::NoManager { manager: name.clone(), source: why };
         let thread = thread::Builder::new()
             .name("svsystemd".to_owned())
             .spawn(move || zbus::block_on(run(&place, &inbox, sink, connected)))
-            .map_err(|why| failure(Reason::of(&why)))?;
+            .map_err(|why| failure(BusError::of(&why)))?;
         let pump = Self { shared, thread: Some(thread) };
         match result.await {
             Some(Ok(())) => Ok(pump),
             Some(Err(why)) => Err(failure(why)),
-            None => Err(failure(Reason::of("the thread of the connection ended"))),
+            None => Err(failure(BusError::of("the thread of the connection ended"))),
         }
     }
 
@@ -149,11 +149,11 @@ pub(crate) fn sorted(
     Err(Error::sorted(action, subject, reason(&reply)))
 }
 
-fn reason(error: &Message) -> Reason {
+fn reason(error: &Message) -> BusError {
     let name = error.header().error_name().map(ToString::to_string).unwrap_or_default();
     let body = error.body();
     let text = body.deserialize::<&str>().unwrap_or("no reason was given").to_owned();
-    Reason { name, text }
+    BusError { name, text }
 }
 
 impl Drop for Pump {
@@ -179,7 +179,7 @@ async fn run(
     place: &Place,
     inbox: &Mutex<Inbox>,
     mut sink: impl Sink,
-    connected: Fill<Result<(), Reason>>,
+    connected: Fill<Result<(), BusError>>,
 ) {
     let connection = match place.connect(QUEUE).await {
         Ok(connection) => connection,
@@ -193,24 +193,24 @@ async fn run(
         let step = poll_fn(|cx| {
             // Signals and replies first: what was heard must not wait for what is to be said.
             match Pin::new(&mut stream).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => return Poll::Ready(Step::Heard(message)),
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Step::Lost),
+                Poll::Ready(Some(Ok(message))) => return Poll::Ready(UnitPlanStep::Heard(message)),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(UnitPlanStep::Lost),
                 Poll::Pending => (),
             }
             let mut inbox = lock(inbox);
             if inbox.closed {
-                return Poll::Ready(Step::Closed);
+                return Poll::Ready(UnitPlanStep::Closed);
             }
             let free = in_flight.saturating_sub(waiting.len()).min(inbox.calls.len());
             if free > 0 {
-                return Poll::Ready(Step::Say(inbox.calls.drain(..free).collect()));
+                return Poll::Ready(UnitPlanStep::Say(inbox.calls.drain(..free).collect()));
             }
             inbox.waker = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
         match step {
-            Step::Heard(message) => match message.message_type() {
+            UnitPlanStep::Heard(message) => match message.message_type() {
                 Type::Signal => sink.signal(&message),
                 Type::MethodReturn | Type::Error => {
                     let serial = message.header().reply_serial();
@@ -220,7 +220,7 @@ async fn run(
                 }
                 Type::MethodCall => (),
             },
-            Step::Say(calls) => {
+            UnitPlanStep::Say(calls) => {
                 let messages: Vec<_> = calls.iter().map(|call| call.message.clone()).collect();
                 for call in calls {
                     waiting.insert(call.message.primary_header().serial_num(), call.reply);
@@ -229,8 +229,8 @@ async fn run(
                     break;
                 }
             }
-            Step::Lost => break,
-            Step::Closed => return,
+            UnitPlanStep::Lost => break,
+            UnitPlanStep::Closed => return,
         }
     }
     let calls = {
@@ -243,7 +243,7 @@ async fn run(
     sink.lost();
 }
 
-enum Step {
+enum UnitPlanStep {
     Heard(Message),
     Say(Vec<Call>),
     Lost,

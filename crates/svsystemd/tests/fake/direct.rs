@@ -18,7 +18,7 @@ const BEGAN: &str = "UserspaceTimestampMonotonic";
 const LIST: &str = "ListUnitsByNames";
 
 /// How the manager on the bus and that behind the socket were asked for the list, and each unit.
-struct Asked {
+struct BusCall {
     bus: (usize, usize),
     socket: (usize, usize),
 }
@@ -41,7 +41,7 @@ fn asks_of_many_units() {
 }
 
 #[track_caller]
-fn ask(bus: &Fake, socket: &Fake, units: usize) -> Asked {
+fn ask(bus: &Fake, socket: &Fake, units: usize) -> BusCall {
     let mut again = Command::new(env::current_exe().unwrap());
     again.args(["--exact", "direct::asks_of_many_units"]);
     again.env(UNITS, units.to_string()).env("XDG_RUNTIME_DIR", socket.dir());
@@ -50,7 +50,7 @@ fn ask(bus: &Fake, socket: &Fake, units: usize) -> Asked {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
     let asked = |it: &Fake| (it.asked(LIST).0, it.asked("GetAll").0);
-    Asked { bus: asked(bus), socket: asked(socket) }
+    BusCall { bus: asked(bus), socket: asked(socket) }
 }
 
 /// A manager on a bus, and one behind a socket, which began at these moments.

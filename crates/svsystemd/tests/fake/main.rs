@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use manager::{Answer, Fake, OWNER};
 use svproto::State;
-use svsystemd::{Error, ErrorKind, Outcome, Unit, UnitEvent, UnitName, UnitNews, UnitWatch};
+use svsystemd::{Error, ErrorKind, JobOutcome, Unit, UnitEvent, UnitName, UnitNews, UnitWatch};
 
 fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -43,7 +43,7 @@ fn watch(unit: &Unit) -> UnitWatch {
 }
 
 fn state(event: &UnitEvent) -> State {
-    event.status.as_ref().unwrap().status.state()
+    event.status.as_ref().unwrap().facts.state()
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_connection_that_is_lost_in_a_call_is_told_and_the_next_call_has_a_new_one()
     assert!(error.to_string().starts_with("cannot stop web.service: the connection"), "{error}");
     // It may have been done, so it was not asked twice.
     assert_eq!(fake.asked("StopUnit").0, 1);
-    assert_eq!(unit.status().wait().unwrap().status.state(), State::Down);
+    assert_eq!(unit.status().wait().unwrap().facts.state(), State::Down);
     // What changes nothing is asked again over a new connection.
     fake.hang_up();
-    assert_eq!(unit.status().wait().unwrap().status.state(), State::Down);
+    assert_eq!(unit.status().wait().unwrap().facts.state(), State::Down);
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn a_job_whose_end_was_missed_is_judged_on_the_unit() {
     fake.job_is_over();
     fake.hang_up();
     let outcome = job.outcome_before(deadline()).unwrap();
-    let Outcome::Reached { job, status } = &outcome else { panic!("{outcome:?}") };
-    assert_eq!((job.name(), status.status.state()), ("missed", State::Up));
+    let JobOutcome::Reached { job, status } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!((job.name(), status.facts.state()), ("missed", State::Up));
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn a_job_that_ends_before_the_call_returns_is_not_missed() {
 fn without_a_signal_a_job_ends_at_the_deadline() {
     let (_fake, unit) = start();
     let outcome = unit.start().wait().unwrap().outcome_before(soon()).unwrap();
-    let Outcome::Deadline { status } = &outcome else { panic!("{outcome:?}") };
-    assert_eq!(status.status.state(), State::Down);
+    let JobOutcome::Deadline { status } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(status.facts.state(), State::Down);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_slow_reply_ends_the_wait_and_not_the_connection() {
     let (fake, unit) = start();
     let hasty = unit.bus().patience(Some(Duration::from_millis(50))).unit("web").unwrap();
     fake.answer("KillUnit", Answer::Silence);
-    let error = hasty.signal(svsystemd::Whom::Main, 15).wait().unwrap_err();
+    let error = hasty.signal(svsystemd::KillWhom::Main, 15).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoReply);
     assert!(error.hint().is_some());
     fake.let_go();
@@ -248,7 +248,7 @@ fn the_end_of_a_job_is_a_reason_to_look() {
     fake.turn("active", "running");
     fake.job_removed(OWNER, "done");
     let event = set.next_before(Some(deadline())).unwrap().unwrap();
-    assert_eq!(event.observation.unwrap().facts().unwrap().state(), State::Up);
+    assert_eq!(event.status.unwrap().facts().unwrap().state(), State::Up);
     // What others say is none.
     fake.turn("failed", "failed");
     fake.job_removed(":1.666", "done");
@@ -349,8 +349,8 @@ async fn everything_can_be_awaited_and_waited_for_inside_a_runtime() {
     let fake = Fake::new();
     let bus = svsystemd::Bus::address(fake.address()).await.unwrap();
     let unit = bus.unit("web").unwrap();
-    assert_eq!(unit.status().await.unwrap().status.state(), State::Down);
-    assert_eq!(unit.status().wait().unwrap().status.state(), State::Down);
+    assert_eq!(unit.status().await.unwrap().facts.state(), State::Down);
+    assert_eq!(unit.status().wait().unwrap().facts.state(), State::Down);
     let job = unit.start().await.unwrap();
     fake.turn("active", "running");
     fake.job_removed(OWNER, "done");

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svsystemd::{Action, Answer, Became, Bus, Error, UnitName};
+use svsystemd::{Action, Bus, Error, RequestAnswer, RequestOutcome, UnitName};
 
 use crate::{
     fixture::{Fixture, SLEEP, name},
@@ -46,7 +46,7 @@ impl Drop for Many {
 }
 
 #[track_caller]
-fn request(bus: &Bus, action: Action, units: &[UnitName], deadline: Instant) -> Vec<Answer> {
+fn request(bus: &Bus, action: Action, units: &[UnitName], deadline: Instant) -> Vec<RequestAnswer> {
     let answers = tried(bus, action, units, deadline);
     answers.into_iter().map(Result::unwrap).collect()
 }
@@ -57,7 +57,7 @@ fn tried(
     action: Action,
     units: &[UnitName],
     deadline: Instant,
-) -> Vec<Result<Answer, Error>> {
+) -> Vec<Result<RequestAnswer, Error>> {
     let mut requests = bus.request_all(action, units, Some(deadline));
     let mut answers: Vec<_> = units.iter().map(|_| None).collect();
     // The answers come within a moment of the deadline.
@@ -68,9 +68,9 @@ fn tried(
 }
 
 #[track_caller]
-fn became(answer: Answer) -> Became {
+fn became(answer: RequestAnswer) -> RequestOutcome {
     match answer {
-        Answer::Became(became) => *became,
+        RequestAnswer::Settled(became) => *became,
         other => panic!("{other:?}"),
     }
 }
@@ -92,7 +92,7 @@ pub fn many_are_started_and_stopped_and_what_was_so_already_is_told(manager: Man
                 let became = became(answer);
                 assert!(became.reached && became.changed == changed, "{prefix}: {became:?}");
                 assert_eq!(became.status.states(), ("active", "running"), "{prefix}");
-                assert!(became.status.status.pid.is_some(), "{prefix}: {became:?}");
+                assert!(became.status.facts.pid.is_some(), "{prefix}: {became:?}");
                 assert!(became.cause.is_none(), "{prefix}: {became:?}");
             }
         }
@@ -242,8 +242,10 @@ pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) 
         let begun = Instant::now();
         let answers = request(&bus, Action::Start, &many.names, begun + Duration::from_secs(1));
         let took = begun.elapsed();
-        let asked = answers.iter().filter(|it| matches!(it, Answer::Deadline { .. })).count();
-        let not_asked = answers.iter().filter(|it| matches!(it, Answer::NotAsked { .. })).count();
+        let asked =
+            answers.iter().filter(|it| matches!(it, RequestAnswer::Deadline { .. })).count();
+        let not_asked =
+            answers.iter().filter(|it| matches!(it, RequestAnswer::NotAsked { .. })).count();
         assert_eq!(asked + not_asked, 600, "{prefix}");
         eprintln!("{prefix}: {asked} of 600 asked, over after {took:?}");
     }

@@ -1,7 +1,7 @@
 //! Many units at once: what is told of each is what it tells alone.
 
 use svclient::{Bulk, ErrorKind, State, Status, Supervised, Want};
-use svsystemd::{Bus, Load, Unit};
+use svsystemd::{Bus, LoadState, Unit};
 
 use crate::{
     fixture::{Fixture, SLEEP, wait_for},
@@ -147,7 +147,7 @@ pub fn each_unit_in_a_batch_is_as_it_is_alone(manager: Manager) {
     let row = |it: &Fixture| states.iter().find(|row| row.name == *it.unit.name()).unwrap();
     assert_eq!(
         (&row(&fixtures[12].0).load, &row(&fixtures[13].0).load),
-        (&Load::Masked, &Load::NotFound)
+        (&LoadState::Masked, &LoadState::NotFound)
     );
     let pattern = format!("svt-{pid}-many@*");
     let listed = manager.bus().states(&[&pattern]).wait().unwrap();

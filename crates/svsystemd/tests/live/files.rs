@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use svproto::{Readiness, State};
-use svsystemd::{ErrorKind, Finding, Install, Lifetime, Removal, Step, UnitName};
+use svsystemd::{ErrorKind, Install, InstallFinding, Lifetime, Removal, UnitName, UnitPlanStep};
 
 use crate::{
     fixture::{Fixture, SLEEP, reached},
@@ -56,8 +56,8 @@ pub fn enabling_and_masking_are_what_the_disk_says(manager: Manager) {
     other.unit.mask().wait().unwrap();
     assert_eq!(other.unit.file_state().wait().unwrap(), "masked");
     let masked = other.status();
-    assert_eq!(masked.load, svsystemd::Load::Masked);
-    assert_eq!((masked.status.state(), masked.status.pid), (State::Up, up.status.pid));
+    assert_eq!(masked.load, svsystemd::LoadState::Masked);
+    assert_eq!((masked.facts.state(), masked.facts.pid), (State::Up, up.facts.pid));
     reached(other.unit.stop().wait().unwrap());
     assert_eq!(other.unit.start().wait().err().unwrap().kind(), ErrorKind::Masked);
     other.unit.unmask().wait().unwrap();
@@ -88,12 +88,12 @@ pub fn an_installation_is_shown_done_and_undone(manager: Manager) {
     assert_eq!((done.findings.len(), done.changes.len()), (0, 1));
     reached(unit.start().wait().unwrap());
     let status = unit.status().wait().unwrap();
-    assert_eq!(status.status.state(), State::Up);
+    assert_eq!(status.facts.state(), State::Up);
     assert_eq!(manager.systemctl(&["show", "--value", "-p", "Nice", it.1.as_str()]), "5");
-    assert_eq!(status.status.readiness, Readiness::NotReported);
+    assert_eq!(status.facts.readiness, Readiness::NotReported);
     // A second time there is nothing to write.
     let again = bus.plan_install(&install).wait().unwrap();
-    assert!(!again.steps().iter().any(|step| matches!(step, Step::Write { .. })));
+    assert!(!again.steps().iter().any(|step| matches!(step, UnitPlanStep::Write { .. })));
     // A change is shown as one, and is in force.
     let changed = text.replace("1000", "2000");
     let install = Install::new(it.1.clone(), changed);
@@ -126,15 +126,18 @@ pub fn what_is_wrong_with_an_installed_unit_is_found(manager: Manager) {
     };
     assert_eq!(findings("fine", "[Service]\nType=exec\nExecStart=/bin/true\n"), []);
     let program = findings("program", "[Service]\nType=exec\nExecStart=/nonexistent\n");
-    assert_eq!(program, [Finding::Program("/nonexistent".into())]);
+    assert_eq!(program, [InstallFinding::Program("/nonexistent".into())]);
     // One whose failure is ignored may be missing.
     let ignored = "[Service]\nType=exec\nExecStartPre=-/nonexistent\nExecStart=/bin/true\n";
     assert_eq!(findings("ignored", ignored), []);
     let missing = "[Unit]\nRequires=svt-gone.service\n[Service]\nType=exec\nExecStart=/bin/true\n";
-    assert_eq!(findings("missing", missing), [Finding::Missing("svt-gone.service".to_owned())]);
+    assert_eq!(
+        findings("missing", missing),
+        [InstallFinding::Missing("svt-gone.service".to_owned())]
+    );
     let broken = findings("broken", "[Service]\nType=exec\n");
     assert!(
-        matches!(broken.as_slice(), [Finding::Broken(why)] if why.contains("bad unit file setting")),
+        matches!(broken.as_slice(), [InstallFinding::Broken(why)] if why.contains("bad unit file setting")),
         "{broken:?}"
     );
 
@@ -145,7 +148,10 @@ pub fn what_is_wrong_with_an_installed_unit_is_found(manager: Manager) {
     bus.plan_install(&install).wait().unwrap().carry_out().wait().unwrap();
     let install = Install::new(it.1.clone(), text).lifetime(Lifetime::Runtime);
     let done = bus.plan_install(&install).wait().unwrap().carry_out().wait().unwrap();
-    assert!(matches!(done.findings.as_slice(), [Finding::Shadowed { by: Some(_) }]), "{done:?}");
+    assert!(
+        matches!(done.findings.as_slice(), [InstallFinding::Shadowed { by: Some(_) }]),
+        "{done:?}"
+    );
 }
 
 pub fn a_mask_or_a_link_is_not_replaced_and_a_template_is_installed(manager: Manager) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use svproto::State;
-use svsystemd::{Bus, Job, Outcome, Unit, UnitEvent, UnitName, UnitStatus};
+use svsystemd::{Bus, Job, JobOutcome, Unit, UnitEvent, UnitName, UnitStatus};
 
 use crate::machine::{Manager, deadline};
 
@@ -84,7 +84,7 @@ impl Fixture {
     /// Waits by events for a state.
     #[track_caller]
     pub fn until(&self, state: State) -> UnitStatus {
-        self.until_that(|status| status.status.state() == state)
+        self.until_that(|status| status.facts.state() == state)
     }
 
     #[track_caller]
@@ -116,24 +116,24 @@ pub fn script(dir: &Path, name: &str, body: &str) -> PathBuf {
 
 pub fn words(status: &UnitStatus) -> String {
     let (active, sub) = status.states();
-    format!("{active}/{sub} {} {} {:?}", status.status.state(), status.result(), status.status)
+    format!("{active}/{sub} {} {} {:?}", status.facts.state(), status.result(), status.facts)
 }
 
 #[track_caller]
-pub fn outcome(job: Job) -> Outcome {
+pub fn outcome(job: Job) -> JobOutcome {
     job.outcome_before(deadline()).unwrap()
 }
 
 #[track_caller]
 pub fn reached(job: Job) -> UnitStatus {
     match outcome(job) {
-        Outcome::Reached { status, .. } => *status,
+        JobOutcome::Reached { status, .. } => *status,
         other => panic!("{:?} {}", other.job(), words(other.status())),
     }
 }
 
 pub fn pid_of(status: &UnitStatus) -> u32 {
-    status.status.pid.unwrap().get()
+    status.facts.pid.unwrap().get()
 }
 
 /// Waits for a file that a service makes.

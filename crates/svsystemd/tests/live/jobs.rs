@@ -3,7 +3,7 @@
 use std::fs;
 
 use svproto::{LastExit, State};
-use svsystemd::{ErrorKind, Outcome, ServiceResult};
+use svsystemd::{ErrorKind, JobOutcome, ServiceResult};
 
 use crate::{
     fixture::{Fixture, SLEEP, outcome, reached, words},
@@ -13,8 +13,8 @@ use crate::{
 #[track_caller]
 fn missed(it: &Fixture, job: &str, state: State, result: ServiceResult, exit: LastExit) {
     let outcome = outcome(it.unit.start().wait().unwrap());
-    let Outcome::Missed { job: seen, status } = &outcome else { panic!("{outcome:?}") };
-    let got = (seen.name(), status.status.state(), status.result(), status.status.last_exit);
+    let JobOutcome::Missed { job: seen, status } = &outcome else { panic!("{outcome:?}") };
+    let got = (seen.name(), status.facts.state(), status.result(), status.facts.last_exit);
     assert_eq!(got, (job, state, result, exit), "{}", words(status));
 }
 
@@ -57,7 +57,7 @@ pub fn a_condition_that_does_not_hold_is_no_failure(manager: Manager) {
     let it = Fixture::with(manager, unmet, SLEEP);
     let skipped = outcome(it.unit.start().wait().unwrap());
     assert!(!skipped.is_reached() && skipped.status().is_condition_unmet(), "{skipped:?}");
-    let status = &skipped.status().status;
+    let status = &skipped.status().facts;
     assert_eq!((skipped.job().unwrap().name(), status.state()), ("done", State::Down));
     let it = Fixture::new(manager, "ExecCondition=/bin/sh -c 'exit 1'\nExecStart=/bin/sleep 9\n");
     missed(&it, "done", State::Down, ServiceResult::ExecCondition, NONE);
@@ -81,7 +81,7 @@ pub fn a_job_that_is_replaced_or_taken_back_is_canceled(manager: Manager) {
     let canceled = outcome(start);
     assert_eq!(canceled.job().unwrap().name(), "canceled");
     // It goes on starting.
-    assert_eq!(unit.status().wait().unwrap().status.state(), State::Starting);
+    assert_eq!(unit.status().wait().unwrap().facts.state(), State::Starting);
     // A job that is over can be taken back as well.
     let stop = unit.stop().wait().unwrap();
     let id = stop.id().unwrap();
@@ -105,7 +105,7 @@ pub fn a_dependency_that_fails_or_is_missing_is_named(manager: Manager) {
     let lines = format!("Requires={0}\nAfter={0}\n", needed.name());
     let it = Fixture::with(manager, &lines, SLEEP);
     missed(&it, "dependency", State::Down, ServiceResult::Success, NONE);
-    assert_eq!(needed.status().status.state(), State::Failed);
+    assert_eq!(needed.status().facts.state(), State::Failed);
 
     let it = Fixture::with(manager, "Requires=svt-gone.service\n", SLEEP);
     let error = it.unit.start().wait().err().unwrap();
@@ -120,7 +120,7 @@ pub fn a_job_has_a_timeout_of_its_own(manager: Manager) {
     let late = outcome(it.unit.start().wait().unwrap());
     assert_eq!(late.job().unwrap().name(), "timeout", "{late:?}");
     // The unit goes on.
-    assert_eq!(late.status().status.state(), State::Starting);
+    assert_eq!(late.status().facts.state(), State::Starting);
 }
 
 pub fn a_reload_is_a_reload_and_nothing_else(manager: Manager) {
@@ -128,10 +128,10 @@ pub fn a_reload_is_a_reload_and_nothing_else(manager: Manager) {
     let up = it.start();
     let error = it.unit.reload().wait().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    assert_eq!(it.status().status.pid, up.status.pid);
+    assert_eq!(it.status().facts.pid, up.facts.pid);
     // The other one restarts what cannot be reloaded.
     let again = reached(it.unit.reload_or_restart().wait().unwrap());
-    assert_ne!(again.status.pid, up.status.pid);
+    assert_ne!(again.facts.pid, up.facts.pid);
 
     let it = Fixture::new(manager, "ExecStart=/bin/sleep 1000\nExecReload=@/reload\n");
     it.script("reload", "echo reloaded >>$0.got; test ! -e $0.fail");
@@ -143,12 +143,12 @@ pub fn a_reload_is_a_reload_and_nothing_else(manager: Manager) {
     let got = it.tmp.path().join("reload.got");
     assert_eq!(fs::read_to_string(&got).unwrap(), "reloaded\n");
     let same = reached(it.unit.reload_or_restart().wait().unwrap());
-    assert_eq!(same.status.pid, up.status.pid);
+    assert_eq!(same.facts.pid, up.facts.pid);
     fs::write(it.tmp.path().join("reload.fail"), "").unwrap();
     let failed = outcome(it.unit.reload().wait().unwrap());
     assert_eq!((failed.job().unwrap().name(), failed.is_reached()), ("failed", false));
     // A reload that fails leaves it up.
-    assert_eq!(failed.status().status.state(), State::Up);
+    assert_eq!(failed.status().facts.state(), State::Up);
 }
 
 pub fn what_may_not_be_started_by_hand_is_refused(manager: Manager) {

@@ -39,7 +39,7 @@ pub fn an_ordinary_user_reads_and_is_denied_or_granted_the_rest(manager: Manager
         }
     }
     again(&it, false);
-    assert_eq!(it.status().status, up.status, "nothing was done");
+    assert_eq!(it.status().facts, up.facts, "nothing was done");
     // One rule takes the place of sudo.
     let rule = format!(
         "polkit.addRule(function(action, subject) {{\n\
@@ -53,7 +53,7 @@ pub fn an_ordinary_user_reads_and_is_denied_or_granted_the_rest(manager: Manager
     fs::write(path, rule).unwrap();
     again(&it, true);
     fs::remove_file(path).unwrap();
-    assert_eq!(it.status().status.state(), State::Down);
+    assert_eq!(it.status().facts.state(), State::Down);
 }
 
 /// Runs this test as the other user.
@@ -81,7 +81,7 @@ fn as_the_other_user(unit: &str) {
     let unit = bus.unit(unit).unwrap();
     // Reading is everybody's.
     let up = unit.status().wait().unwrap();
-    assert_eq!(up.status.state(), State::Up);
+    assert_eq!(up.facts.state(), State::Up);
     unit.file_state().wait().unwrap();
     let names = [unit.name().clone()];
     drop(bus.watch(&names).wait().unwrap());
@@ -130,7 +130,7 @@ fn as_the_other_user(unit: &str) {
     let error = unit.once().wait().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(error.to_string().contains("/run/systemd/system"), "{error}");
-    assert_eq!(unit.status().wait().unwrap().status, up.status);
+    assert_eq!(unit.status().wait().unwrap().facts, up.facts);
 }
 
 /// Without a bus: what there is before dbus-daemon, and without one.
@@ -144,16 +144,16 @@ pub fn the_managers_own_socket_does_the_same(manager: Manager) {
     let up = unit.start().wait().unwrap().outcome_before(deadline()).unwrap();
     assert!(up.is_reached(), "{up:?}");
     crate::fixture::event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Up)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Up)
     });
     assert_eq!(unit.status().wait().unwrap(), it.status());
     assert!(unit.keep().wait().is_err());
     unit.pause().wait().unwrap();
-    assert_eq!(unit.status().wait().unwrap().status.state(), State::Paused);
+    assert_eq!(unit.status().wait().unwrap().facts.state(), State::Paused);
     let down = unit.stop().wait().unwrap().outcome_before(deadline()).unwrap();
     assert!(down.is_reached());
     crate::fixture::event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Down)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Down)
     });
     assert_eq!(unit.freeze().wait().unwrap_err().kind(), ErrorKind::NotRunning);
     let nowhere = Bus::private("/nonexistent").wait().unwrap_err();

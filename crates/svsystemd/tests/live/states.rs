@@ -3,7 +3,7 @@
 use std::fs;
 
 use svproto::{LastExit, State, Want};
-use svsystemd::{ErrorKind, Load, ServiceResult};
+use svsystemd::{ErrorKind, LoadState, ServiceResult};
 
 use crate::{
     fixture::{Fixture, SLEEP, event, outcome, pid_of, reached, wait_for},
@@ -38,13 +38,17 @@ pub fn missing_masked_and_broken_units_are_told_apart(manager: Manager) {
     fs::remove_file(masked.path()).unwrap();
     std::os::unix::fs::symlink("/dev/null", masked.path()).unwrap();
     let status = masked.status();
-    assert_eq!((&status.load, status.status.state()), (&Load::Masked, State::Down));
+    assert_eq!((&status.load, status.facts.state()), (&LoadState::Masked, State::Down));
     assert_eq!(masked.unit.start().wait().err().unwrap().kind(), ErrorKind::Masked);
 
     for text in ["Type=exec\n", "ExecStart=bin/relative\n", "ExecStart=/bin/sh -c \"\n"] {
         let broken = Fixture::new(manager, text);
         let status = broken.status();
-        assert_eq!((&status.load, status.status.state()), (&Load::Broken, State::Down), "{text}");
+        assert_eq!(
+            (&status.load, status.facts.state()),
+            (&LoadState::Broken, State::Down),
+            "{text}"
+        );
         assert!(status.load_error().is_some(), "{text}");
         let error = broken.unit.start().wait().err().unwrap();
         assert_eq!(error.kind(), ErrorKind::BadUnit, "{error}");
@@ -53,7 +57,7 @@ pub fn missing_masked_and_broken_units_are_told_apart(manager: Manager) {
     }
     let raw = Fixture::new(manager, SLEEP);
     fs::write(raw.path(), b"[Service]\nExecStart=/bin/sleep \xff\n").unwrap();
-    assert_eq!(raw.status().load, Load::Broken);
+    assert_eq!(raw.status().load, LoadState::Broken);
 }
 
 pub fn a_oneshot_is_starting_then_over_or_held(manager: Manager) {
@@ -63,19 +67,19 @@ pub fn a_oneshot_is_starting_then_over_or_held(manager: Manager) {
     it.script("run", &format!("read line <{}", go.display()));
     let job = it.unit.start().wait().unwrap();
     let starting = it.until(State::Starting);
-    assert_eq!(starting.status.want, Some(Want::Up));
+    assert_eq!(starting.facts.want, Some(Want::Up));
     fs::write(&go, "\n").unwrap();
     // It is dropped at once, and what it did is told all the same.
     let over = reached(job);
-    assert_eq!(over.status.state(), State::Down);
-    assert_eq!(over.status.last_exit, LastExit::Exited { code: 0 });
+    assert_eq!(over.facts.state(), State::Down);
+    assert_eq!(over.facts.last_exit, LastExit::Exited { code: 0 });
 
     let it = Fixture::new(manager, "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n");
     let held = it.start();
-    assert_eq!((held.status.state(), held.status.want), (State::Exited, Some(Want::Up)));
+    assert_eq!((held.facts.state(), held.facts.want), (State::Exited, Some(Want::Up)));
     assert_eq!(held.states(), ("active", "exited"));
-    assert_eq!(held.status.last_exit, LastExit::Exited { code: 0 });
-    assert_eq!(reached(it.unit.stop().wait().unwrap()).status.state(), State::Down);
+    assert_eq!(held.facts.last_exit, LastExit::Exited { code: 0 });
+    assert_eq!(reached(it.unit.stop().wait().unwrap()).facts.state(), State::Down);
 }
 
 pub fn readiness_is_awaited_then_reported(manager: Manager) {
@@ -98,17 +102,17 @@ pub fn readiness_is_awaited_then_reported(manager: Manager) {
         event(&mut watch, |event| event.status.as_ref().is_ok_and(done)).status.unwrap()
     };
     let starting = next(&|it| it.text() == Some("warming up"));
-    assert_eq!(starting.status.state(), State::Starting);
-    assert_eq!(starting.status.readiness.is_ready(), Some(false));
+    assert_eq!(starting.facts.state(), State::Starting);
+    assert_eq!(starting.facts.readiness.is_ready(), Some(false));
     fs::write(&go, "\n").unwrap();
     let ready = reached(job);
-    assert_eq!((ready.status.state(), ready.text()), (State::Ready, Some("serving")));
-    next(&|it| it.status.state() == State::Ready);
+    assert_eq!((ready.facts.state(), ready.text()), (State::Ready, Some("serving")));
+    next(&|it| it.facts.state() == State::Ready);
     fs::write(&go, "\n").unwrap();
     let reloading = next(&svsystemd::UnitStatus::is_reloading);
-    assert_eq!(reloading.status.state(), State::Ready);
+    assert_eq!(reloading.facts.state(), State::Ready);
     fs::write(&go, "\n").unwrap();
-    next(&|it| !it.is_reloading() && it.status.state() == State::Ready);
+    next(&|it| !it.is_reloading() && it.facts.state() == State::Ready);
 }
 
 pub fn each_end_of_a_run_is_told(manager: Manager) {
@@ -118,24 +122,24 @@ pub fn each_end_of_a_run_is_told(manager: Manager) {
         it.unit.keep().wait().unwrap();
         it.start();
         it.unit.kill(signal).wait().unwrap();
-        it.until_that(|status| status.status.pid.is_none() && status.states().0 != "deactivating")
+        it.until_that(|status| status.facts.pid.is_none() && status.states().0 != "deactivating")
     };
     let killed = |signal, core| LastExit::Signaled { signal, core };
     // What systemd takes for a clean death.
     for (signal, number) in [(c::SIGTERM, 15), (c::SIGHUP, 1), (c::SIGINT, 2)] {
         let status = end(signal);
-        assert_eq!((status.status.state(), status.result()), (State::Down, ServiceResult::Success));
-        assert_eq!(status.status.last_exit, killed(number, false));
+        assert_eq!((status.facts.state(), status.result()), (State::Down, ServiceResult::Success));
+        assert_eq!(status.facts.last_exit, killed(number, false));
     }
     let status = end(c::SIGUSR1);
-    assert_eq!((status.status.state(), status.result()), (State::Failed, ServiceResult::Signal));
-    assert_eq!(status.status.last_exit, killed(10, false));
+    assert_eq!((status.facts.state(), status.result()), (State::Failed, ServiceResult::Signal));
+    assert_eq!(status.facts.last_exit, killed(10, false));
     let it = Fixture::new(manager, "ExecStart=/bin/sleep 1000\nLimitCORE=infinity\n");
     it.start();
     it.unit.kill(c::SIGSEGV).wait().unwrap();
     let status = it.until(State::Failed);
     // Whether a core is dumped is the machine's affair.
-    match status.status.last_exit {
+    match status.facts.last_exit {
         LastExit::Signaled { signal: 11, core: true } => {
             assert_eq!(status.result(), ServiceResult::CoreDump);
         }
@@ -147,7 +151,7 @@ pub fn each_end_of_a_run_is_told(manager: Manager) {
     let it = Fixture::new(manager, "ExecStart=/bin/sh -c 'sleep 0.1; exit 3'\n");
     it.start();
     let status = it.until(State::Failed);
-    assert_eq!(status.status.last_exit, LastExit::Exited { code: 3 });
+    assert_eq!(status.facts.last_exit, LastExit::Exited { code: 3 });
     let it = Fixture::new(manager, "ExecStart=/bin/sleep 1000\nWatchdogSec=100ms\n");
     it.start();
     let status = it.until(State::Failed);
@@ -165,14 +169,14 @@ pub fn what_runs_after_the_end_is_not_the_service(manager: Manager) {
     let up = it.start();
     let job = it.unit.stop().wait().unwrap();
     let stopping = it.until_that(|status| status.states().1 == "stop");
-    assert_eq!((stopping.status.state(), stopping.status.pid), (State::Stopping, up.status.pid));
+    assert_eq!((stopping.facts.state(), stopping.facts.pid), (State::Stopping, up.facts.pid));
     fs::write(&go, "\n").unwrap();
     let finishing = it.until(State::Finishing);
-    assert_eq!(finishing.status.pid, None);
-    assert!(finishing.status.finish_pid.is_some_and(|pid| pid.get() != pid_of(&up)));
-    assert_eq!(finishing.status.want, Some(Want::Down));
+    assert_eq!(finishing.facts.pid, None);
+    assert!(finishing.facts.finish_pid.is_some_and(|pid| pid.get() != pid_of(&up)));
+    assert_eq!(finishing.facts.want, Some(Want::Down));
     fs::write(&go, "\n").unwrap();
-    assert_eq!(reached(job).status.state(), State::Down);
+    assert_eq!(reached(job).facts.state(), State::Down);
 
     // The same after a crash; it will be started again.
     let it =
@@ -183,8 +187,8 @@ pub fn what_runs_after_the_end_is_not_the_service(manager: Manager) {
     it.start();
     it.unit.kill(9).wait().unwrap();
     let finishing = it.until(State::Finishing);
-    assert_eq!(finishing.status.want, Some(Want::Up));
-    assert_eq!(finishing.status.last_exit, LastExit::Signaled { signal: 9, core: false });
+    assert_eq!(finishing.facts.want, Some(Want::Up));
+    assert_eq!(finishing.facts.last_exit, LastExit::Signaled { signal: 9, core: false });
     fs::write(&go, "\n").unwrap();
     it.until(State::Up);
     // Its last end wants its turn as well.
@@ -206,19 +210,19 @@ pub fn what_runs_before_it_is_up_is_starting(manager: Manager) {
     }
     let job = it.unit.start().wait().unwrap();
     let before = it.until_that(|status| status.states().1 == "start-pre");
-    assert_eq!((before.status.state(), before.status.pid), (State::Starting, None));
+    assert_eq!((before.facts.state(), before.facts.pid), (State::Starting, None));
     // There is a process, and it is not the main one.
     assert_eq!(it.unit.kill(15).wait().unwrap_err().kind(), ErrorKind::NotRunning);
-    it.unit.signal(svsystemd::Whom::Control, nix::libc::SIGCONT).wait().unwrap();
-    it.unit.signal(svsystemd::Whom::All, nix::libc::SIGCONT).wait().unwrap();
+    it.unit.signal(svsystemd::KillWhom::Control, nix::libc::SIGCONT).wait().unwrap();
+    it.unit.signal(svsystemd::KillWhom::All, nix::libc::SIGCONT).wait().unwrap();
     fs::write(&go, "\n").unwrap();
     let after = it.until_that(|status| status.states().1 == "start-post");
-    assert_eq!(after.status.state(), State::Starting);
-    assert!(after.status.pid.is_some());
+    assert_eq!(after.facts.state(), State::Starting);
+    assert!(after.facts.pid.is_some());
     // A pending job outlives a reload of the manager.
     it.bus.reload().wait().unwrap();
     fs::write(&go, "\n").unwrap();
-    assert_eq!(reached(job).status.pid, after.status.pid);
+    assert_eq!(reached(job).facts.pid, after.facts.pid);
 }
 
 pub fn a_forked_service_is_up_by_its_main_process(manager: Manager) {
@@ -226,7 +230,7 @@ pub fn a_forked_service_is_up_by_its_main_process(manager: Manager) {
     it.script("run", "sleep 1000 & echo $! >${0%/*}/pid");
     let up = it.start();
     let pid = fs::read_to_string(it.tmp.path().join("pid")).unwrap();
-    assert_eq!((up.status.state(), pid_of(&up).to_string().as_str()), (State::Up, pid.trim()));
+    assert_eq!((up.facts.state(), pid_of(&up).to_string().as_str()), (State::Up, pid.trim()));
     reached(it.unit.stop().wait().unwrap());
 }
 
@@ -238,7 +242,7 @@ pub fn a_start_limit_ends_in_failed(manager: Manager) {
     );
     drop(it.unit.start().wait().unwrap());
     let failed = it.until(State::Failed);
-    assert_eq!(failed.status.want, Some(Want::Down));
+    assert_eq!(failed.facts.want, Some(Want::Down));
     // Not `StartLimitHit` before 262: the result stays that of the crash.
     assert!(
         matches!(failed.result(), ServiceResult::ExitCode | ServiceResult::StartLimitHit),
@@ -267,12 +271,12 @@ pub fn a_running_unit_outlives_its_file(manager: Manager) {
     fs::remove_file(it.path()).unwrap();
     it.bus.reload().wait().unwrap();
     let gone = it.status();
-    assert_eq!((&gone.load, gone.status.state()), (&Load::NotFound, State::Up));
-    assert_eq!(gone.status.pid, up.status.pid);
+    assert_eq!((&gone.load, gone.facts.state()), (&LoadState::NotFound, State::Up));
+    assert_eq!(gone.facts.pid, up.facts.pid);
     std::os::unix::fs::symlink("/dev/null", it.path()).unwrap();
     it.bus.reload().wait().unwrap();
     let masked = it.status();
-    assert_eq!((&masked.load, masked.status.state()), (&Load::Masked, State::Up));
+    assert_eq!((&masked.load, masked.facts.state()), (&LoadState::Masked, State::Up));
     reached(it.unit.stop().wait().unwrap());
 }
 
@@ -300,7 +304,7 @@ pub fn frozen_is_paused_under_its_own_name(manager: Manager) {
     it.unit.freeze().wait().unwrap();
     let frozen = it.status();
     assert!(frozen.is_frozen());
-    assert_eq!((frozen.status.state(), frozen.status.pid), (State::Paused, up.status.pid));
+    assert_eq!((frozen.facts.state(), frozen.facts.pid), (State::Paused, up.facts.pid));
     event(&mut watch, |event| event.status.as_ref().unwrap().is_frozen());
     it.unit.thaw().wait().unwrap();
     assert!(!it.status().is_frozen());
@@ -308,13 +312,13 @@ pub fn frozen_is_paused_under_its_own_name(manager: Manager) {
     // What would be refused or lost while it is frozen is not: it is thawed first.
     it.unit.freeze().wait().unwrap();
     let again = reached(it.unit.restart().wait().unwrap());
-    assert_ne!(again.status.pid, up.status.pid);
+    assert_ne!(again.facts.pid, up.facts.pid);
     it.unit.freeze().wait().unwrap();
     it.unit.kill(9).wait().unwrap();
     it.until(State::Failed);
     it.start();
     it.unit.freeze().wait().unwrap();
     let down = reached(it.unit.stop().wait().unwrap());
-    assert_eq!((down.status.state(), down.is_frozen()), (State::Down, false));
+    assert_eq!((down.facts.state(), down.is_frozen()), (State::Down, false));
     it.unit.thaw().wait().unwrap_err();
 }

@@ -34,7 +34,7 @@ fn until(watch: &mut WatchSet, state: State) -> WatchEvent {
     let deadline = deadline();
     let mut seen = Vec::new();
     while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
-        let status = event.observation.as_ref().ok().and_then(|it| it.facts().copied());
+        let status = event.status.as_ref().ok().and_then(|it| it.facts().copied());
         if status.is_some_and(|status| status.state() == state) {
             return event;
         }
@@ -171,7 +171,7 @@ pub fn a_unit_that_appears_later_joins_the_watch(manager: Manager) {
     watch.add(it.unit.clone()).unwrap();
     let first = watch.next_now().unwrap().unwrap();
     assert_eq!(first.news, News::Snapshot);
-    assert_eq!(first.observation.unwrap_err().kind(), svclient::ErrorKind::NotFound);
+    assert_eq!(first.status.unwrap_err().kind(), svclient::ErrorKind::NotFound);
     std::fs::write(it.path(), text).unwrap();
     it.bus.reload().wait().unwrap();
     until(&mut watch, State::Down);
@@ -202,7 +202,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
             (*key, News::Snapshot, Name::new(unit.name().as_str()))
         );
         let alone = Supervised::status(unit).map_err(|why| why.kind());
-        assert_eq!(first.observation.map_err(|why| why.kind()), alone);
+        assert_eq!(first.status.map_err(|why| why.kind()), alone);
     }
     // All of them change, each is told of, and the first under both of its names.
     let jobs: Vec<_> = all.iter().map(|it| it.unit.restart().wait().unwrap()).collect();
@@ -218,7 +218,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
     while !missing.is_empty() {
         let event = watch.next_before(Some(deadline())).unwrap();
         let event = event.unwrap_or_else(|| panic!("{} not told", missing.len()));
-        if event.observation.is_ok_and(|seen| missing.get(&event.key) == Some(&seen)) {
+        if event.status.is_ok_and(|seen| missing.get(&event.key) == Some(&seen)) {
             missing.remove(&event.key);
         }
     }
@@ -278,7 +278,7 @@ pub fn what_there_is_not_is_refused_and_nothing_else_done(manager: Manager) {
     for op in [Op::Exit, Op::StopExit] {
         assert_eq!(it.unit.support(&op.into()), Support::No);
     }
-    assert_eq!(it.status().status, up.status);
+    assert_eq!(it.status().facts, up.facts);
     assert_eq!(it.unit.suite(), Some(Suite::Systemd));
     let observation = Supervised::status(&it.unit).unwrap();
     assert_eq!((observation.normally(), observation.suite()), (None, Some(Suite::Systemd)));

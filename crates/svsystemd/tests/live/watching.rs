@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use svproto::State;
-use svsystemd::{ErrorKind, Load, UnitNews};
+use svsystemd::{ErrorKind, LoadState, UnitNews};
 
 use crate::{
     fixture::{Fixture, SLEEP, event, reached},
@@ -26,9 +26,9 @@ pub fn a_thousand_restarts_are_seen_and_nothing_is_left(manager: Manager) {
         assert_eq!(event.seq, seq + 1, "events are numbered without a gap");
         seq = event.seq;
         let status = event.status.unwrap();
-        assert!(status.status.state() != State::Failed, "{}", crate::fixture::words(&status));
+        assert!(status.facts.state() != State::Failed, "{}", crate::fixture::words(&status));
         // Every process is seen coming and going.
-        match (status.status.state(), status.status.pid) {
+        match (status.facts.state(), status.facts.pid) {
             (State::Up, Some(pid)) if pids.insert(pid) => {
                 if pids.len() == 100 {
                     descriptors = open();
@@ -38,16 +38,16 @@ pub fn a_thousand_restarts_are_seen_and_nothing_is_left(manager: Manager) {
             (State::Backoff, _) if last != Some(State::Backoff) => ends += 1,
             _ => (),
         }
-        last = Some(status.status.state());
+        last = Some(status.facts.state());
     }
     let last = event(&mut watch, |event| {
         let status = event.status.as_ref().unwrap();
-        status.restarts() == u64::from(count) && status.status.state() == State::Up
+        status.restarts() == u64::from(count) && status.facts.state() == State::Up
     });
     assert_eq!(ends, count, "every end is seen");
     let read = it.status();
     let told = last.status.unwrap();
-    assert_eq!((told.status, told.restarts()), (read.status, read.restarts()));
+    assert_eq!((told.facts, told.restarts()), (read.facts, read.restarts()));
     assert_eq!(it.native("NRestarts"), count.to_string());
     // Others run in this process as well, so not to the last one.
     assert!(open() < descriptors + 40, "{descriptors} then {}", open());
@@ -69,15 +69,15 @@ pub fn a_unit_that_appears_later_is_seen_and_one_that_goes_as_well(manager: Mana
     fs::write(it.path(), text).unwrap();
     it.bus.reload().wait().unwrap();
     let loaded = event(&mut watch, |event| event.status.is_ok());
-    assert_eq!(loaded.status.unwrap().status.state(), State::Down);
+    assert_eq!(loaded.status.unwrap().facts.state(), State::Down);
     let job = it.unit.start().wait().unwrap();
-    event(&mut watch, |event| event.status.as_ref().unwrap().status.state() == State::Up);
+    event(&mut watch, |event| event.status.as_ref().unwrap().facts.state() == State::Up);
     reached(job);
     reached(it.unit.stop().wait().unwrap());
     // It is dropped from memory, and heard of again.
-    event(&mut watch, |event| event.status.as_ref().unwrap().status.state() == State::Down);
+    event(&mut watch, |event| event.status.as_ref().unwrap().facts.state() == State::Down);
     it.start();
-    event(&mut watch, |event| event.status.as_ref().unwrap().status.state() == State::Up);
+    event(&mut watch, |event| event.status.as_ref().unwrap().facts.state() == State::Up);
     reached(it.unit.stop().wait().unwrap());
     fs::remove_file(it.path()).unwrap();
     it.bus.reload().wait().unwrap();
@@ -94,14 +94,14 @@ pub fn a_unit_is_watched_under_any_of_its_names(manager: Manager) {
     let mut watch = it.bus.watch(&names).wait().unwrap();
     it.start();
     let up = event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Up)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Up)
     });
     assert_eq!(up.unit.as_str(), alias);
     assert_eq!(up.status.unwrap().id().unwrap(), *it.unit.name());
     // By its other name it can be controlled as well.
     let other = it.bus.unit(&alias).unwrap();
     reached(other.stop().wait().unwrap());
-    event(&mut watch, |event| event.status.as_ref().unwrap().status.state() == State::Down);
+    event(&mut watch, |event| event.status.as_ref().unwrap().facts.state() == State::Down);
     reached(other.start().wait().unwrap());
     reached(other.stop().wait().unwrap());
     fs::remove_file(link).unwrap();
@@ -123,14 +123,14 @@ pub fn many_units_share_one_watch_that_goes_on_over_a_reload(manager: Manager) {
     let mut up = BTreeSet::new();
     while up.len() < names.len() {
         let event = event(&mut watch, |_| true);
-        if event.status.unwrap().status.state() == State::Up {
+        if event.status.unwrap().facts.state() == State::Up {
             up.insert(event.unit);
         }
     }
     bus.reload().wait().unwrap();
     all[7].unit.kill(nix::libc::SIGTERM).wait().unwrap();
     let down = event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Down)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Down)
     });
     assert_eq!(down.unit, names[7]);
     watch.remove(&names[3]);
@@ -138,7 +138,7 @@ pub fn many_units_share_one_watch_that_goes_on_over_a_reload(manager: Manager) {
     reached(all[4].unit.stop().wait().unwrap());
     event(&mut watch, |event| {
         assert_ne!(event.unit, names[3], "it is watched no longer");
-        let is_down = |it: &svsystemd::UnitStatus| it.status.state() == State::Down;
+        let is_down = |it: &svsystemd::UnitStatus| it.facts.state() == State::Down;
         event.unit == names[4] && event.status.as_ref().is_ok_and(is_down)
     });
 }
@@ -150,9 +150,9 @@ pub fn what_only_a_reload_tells_is_told(manager: Manager) {
     let names = [it.unit.name().clone()];
     let mut watch = it.bus.watch(&names).wait().unwrap();
     it.unit.mask().wait().unwrap();
-    event(&mut watch, |event| event.status.as_ref().is_ok_and(|it| it.load == Load::Masked));
+    event(&mut watch, |event| event.status.as_ref().is_ok_and(|it| it.load == LoadState::Masked));
     it.unit.unmask().wait().unwrap();
-    event(&mut watch, |event| event.status.as_ref().is_ok_and(|it| it.load == Load::Loaded));
+    event(&mut watch, |event| event.status.as_ref().is_ok_and(|it| it.load == LoadState::Loaded));
 }
 
 /// Alone in the machine: the manager is executed again, in the middle of jobs and a watch.
@@ -165,13 +165,13 @@ pub fn a_manager_that_is_executed_again_loses_nothing(manager: Manager) {
     it.until(State::Starting);
     manager.systemctl(&["daemon-reexec"]);
     let held = reached(job);
-    assert_eq!(held.status.state(), State::Exited);
+    assert_eq!(held.facts.state(), State::Exited);
     event(&mut watch, |event| event.news == UnitNews::Resync);
-    if it.status().status.state() == State::Exited {
+    if it.status().facts.state() == State::Exited {
         reached(it.unit.stop().wait().unwrap());
     }
     event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Down)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Down)
     });
     it.unit.start().wait().unwrap().outcome_before(deadline()).unwrap();
 }
@@ -190,10 +190,10 @@ pub fn a_bus_that_is_restarted_is_connected_to_again(manager: Manager) {
     let outcome = job.outcome_before(deadline()).unwrap();
     assert!(outcome.is_reached(), "{outcome:?}");
     event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Exited)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Exited)
     });
     reached(it.unit.stop().wait().unwrap());
     event(&mut watch, |event| {
-        event.status.as_ref().is_ok_and(|status| status.status.state() == State::Down)
+        event.status.as_ref().is_ok_and(|status| status.facts.state() == State::Down)
     });
 }

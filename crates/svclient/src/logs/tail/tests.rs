@@ -30,7 +30,7 @@ impl Log {
         self.write("current", b"");
     }
 
-    fn tail(&self, from: From) -> Tail {
+    fn tail(&self, from: LogFrom) -> Tail {
         Tail::open(&LogDir::new(self.0.path(), Scale::Fixed).unwrap(), from, None).unwrap()
     }
 }
@@ -58,7 +58,7 @@ fn files_are_read_in_order_and_followed_through_rotation() {
     log.write(&Log::rotated(10), b"one\n");
     log.write("state", b"no line\n");
     log.write("current", b"three\nhal");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     assert_eq!(rest(&mut tail), ["one", "two", "three"]);
     log.write("current", b"f\n");
     assert_eq!(rest(&mut tail), ["half"]);
@@ -76,7 +76,7 @@ fn files_are_read_in_order_and_followed_through_rotation() {
 fn a_file_that_was_cut_off_ends_its_last_line() {
     let log = Log::new();
     log.write("current", b"whole\npart");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     assert_eq!(rest(&mut tail), ["whole"]);
     log.rotate(10);
     log.write("current", b"next\n");
@@ -87,7 +87,7 @@ fn a_file_that_was_cut_off_ends_its_last_line() {
 fn what_was_removed_unread_is_told() {
     let log = Log::new();
     log.write("current", b"one\n");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     assert_eq!(rest(&mut tail), ["one"]);
     log.rotate(10);
     log.write("current", b"two\n");
@@ -104,13 +104,13 @@ fn the_last_lines_may_lie_in_several_files() {
     log.write(&Log::rotated(10), b"1\n2\n3\n");
     log.write(&Log::rotated(20), b"4\n");
     log.write("current", b"5\n6\n");
-    let last = |count| rest(&mut log.tail(From::Last(count)));
+    let last = |count| rest(&mut log.tail(LogFrom::Last(count)));
     assert_eq!(last(0), [""; 0]);
     assert_eq!(last(1), ["6"]);
     assert_eq!(last(3), ["4", "5", "6"]);
     assert_eq!(last(4), ["3", "4", "5", "6"]);
     assert_eq!(last(100), ["1", "2", "3", "4", "5", "6"]);
-    let mut end = log.tail(From::End);
+    let mut end = log.tail(LogFrom::End);
     assert_eq!(rest(&mut end), [""; 0]);
     log.write("current", b"7\n");
     assert_eq!(rest(&mut end), ["7"]);
@@ -121,8 +121,8 @@ fn the_last_lines_of_a_long_file_are_found_from_its_end() {
     let log = Log::new();
     let many: Vec<String> = (0..50_000).map(|n| format!("line {n}\n")).collect();
     log.write("current", many.concat().as_bytes());
-    assert_eq!(rest(&mut log.tail(From::Last(2))), ["line 49998", "line 49999"]);
-    assert_eq!(rest(&mut log.tail(From::Last(20_000))).len(), 20_000);
+    assert_eq!(rest(&mut log.tail(LogFrom::Last(2))), ["line 49998", "line 49999"]);
+    assert_eq!(rest(&mut log.tail(LogFrom::Last(20_000))).len(), 20_000);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn what_is_older_is_left_out_and_lines_without_a_stamp_go_with_the_one_before() 
     log.write(&Log::rotated(20), b"@400000000000000f00000000 at 5\n");
     log.write("current", b"@400000000000002300000000 at 25\nand more of it\n");
     log.write("current", b"@400000000000002d00000000 at 35\n");
-    let since = |secs| From::Time(UnixTime::new(secs, 0).unwrap());
+    let since = |secs| LogFrom::Time(UnixTime::new(secs, 0).unwrap());
     assert_eq!(rest(&mut log.tail(since(25))), ["at 25", "and more of it", "at 35"]);
     assert_eq!(rest(&mut log.tail(since(26))), ["at 35"]);
     assert_eq!(rest(&mut log.tail(since(0))).len(), 4);
@@ -143,7 +143,7 @@ fn a_long_line_is_cut_and_packed_files_are_named() {
     log.write(&Log::rotated(10), b"\xfd7zX something\n");
     log.write("current", &vec![b'x'; LONGEST + 10]);
     log.write("current", b" @400000000000002300000000 no stamp\nnext\n");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     let lines = rest(&mut tail);
     assert_eq!(lines[0], "<packed>");
     assert_eq!(lines[1].len(), LONGEST);
@@ -158,7 +158,7 @@ fn a_long_line_is_cut_and_packed_files_are_named() {
 fn a_file_without_line_ends_is_told_once_and_costs_no_more_than_its_bound() {
     let log = Log::new();
     log.write("current", b"");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     log.write("current", &vec![b'x'; 3 * LONGEST]);
     assert_eq!(rest(&mut tail)[1..], [format!("<{} more>", 2 * LONGEST)]);
     log.write("current", &vec![b'x'; 3 * LONGEST]);
@@ -170,7 +170,8 @@ fn a_file_without_line_ends_is_told_once_and_costs_no_more_than_its_bound() {
 /// A terabyte, read in the time of a test: what is behind the hole is found all the same.
 #[test]
 fn a_hole_of_a_terabyte_is_stepped_over() {
-    for from in [From::Start, From::Last(3), From::Last(1), From::Time(UnixTime::EPOCH)] {
+    for from in [LogFrom::Start, LogFrom::Last(3), LogFrom::Last(1), LogFrom::Time(UnixTime::EPOCH)]
+    {
         let log = Log::new();
         let path = log.0.path().join("current");
         log.write("current", b"@400000000000002300000000 first\n");
@@ -191,10 +192,10 @@ fn what_has_no_line_end_for_long_is_left_near_its_end() {
         log.write("current", &vec![b'x'; 1 << 20]);
     }
     log.write("current", b"\nlast\n");
-    let lines = rest(&mut log.tail(From::Start));
+    let lines = rest(&mut log.tail(LogFrom::Start));
     assert_eq!(lines[1..], [format!("<{} more>", (40 << 20) - LONGEST), "last".into()]);
-    assert_eq!(rest(&mut log.tail(From::Last(1))), ["last"]);
-    assert!(rest(&mut log.tail(From::Last(2)))[0].ends_with("more>"));
+    assert_eq!(rest(&mut log.tail(LogFrom::Last(1))), ["last"]);
+    assert!(rest(&mut log.tail(LogFrom::Last(2)))[0].ends_with("more>"));
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn what_comes_later_is_left_for_later() {
     let log = Log::new();
     log.write(&Log::rotated(10), b"one\n");
     log.write("current", b"two\nthr");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     tail.stop_at_present().unwrap();
     log.write("current", b"ee\nfour\n");
     assert_eq!(rest(&mut tail), ["one", "two"]);
@@ -222,7 +223,7 @@ fn what_comes_later_is_left_for_later() {
 fn a_line_without_an_end_can_be_had_at_last() {
     let log = Log::new();
     log.write("current", b"one\nhalf");
-    let mut tail = log.tail(From::Start);
+    let mut tail = log.tail(LogFrom::Start);
     tail.stop_at_present().unwrap();
     assert_eq!(rest(&mut tail), ["one"]);
     tail.finish();
@@ -254,16 +255,16 @@ fn packed_files_are_read_in_their_place() {
     log.write(&format!("{}.gz", Log::rotated(40)), &pack("gzip", "8\n"));
     log.write("current", b"9\n");
     let all = ["at 5", "2", "3", "4", "5", "at 15", "7", "8", "9"];
-    assert_eq!(rest(&mut log.tail(From::Start)), all);
+    assert_eq!(rest(&mut log.tail(LogFrom::Start)), all);
     for count in 0..=all.len() {
-        assert_eq!(rest(&mut log.tail(From::Last(count))), all[all.len() - count..], "{count}");
+        assert_eq!(rest(&mut log.tail(LogFrom::Last(count))), all[all.len() - count..], "{count}");
     }
-    let since = From::Time(UnixTime::new(15, 0).unwrap());
+    let since = LogFrom::Time(UnixTime::new(15, 0).unwrap());
     assert_eq!(rest(&mut log.tail(since)), all[5..]);
     // What is damaged is told, and what comes after it is read.
     let whole = pack("gzip", &"a line\n".repeat(100_000));
     log.write(&Log::rotated(50), &whole[..whole.len() / 2]);
-    let lines = rest(&mut log.tail(From::Start));
+    let lines = rest(&mut log.tail(LogFrom::Start));
     assert_eq!(lines[..8], all[..8]);
     assert_eq!(lines[8], "a line");
     assert_eq!(lines[lines.len() - 2..], ["<damaged>", "9"]);
@@ -273,7 +274,7 @@ fn packed_files_are_read_in_their_place() {
 fn lines_without_a_time_are_counted_and_local_time_is_asked_for() {
     let log = Log::new();
     log.write("current", b"one\ntwo\n2026-11-22 23:51:30.5 three\nfour\n");
-    let since = From::Time(UnixTime::new(1_795_387_890, 0).unwrap());
+    let since = LogFrom::Time(UnixTime::new(1_795_387_890, 0).unwrap());
     let dir = LogDir::open(log.0.path()).unwrap();
     let mut tail = Tail::open(&dir, since, None).unwrap();
     assert_eq!((rest(&mut tail), tail.without_time()), (vec![], 4));

@@ -61,6 +61,7 @@ impl Stage {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&args.file)),
         }
+        .map_err(|error| refused(&error, output))?
         .removed_at_end();
         // Before anything in it is touched: it may be another program's, and at work.
         let deadline = Instant::now() + STARTING;

@@ -123,7 +123,7 @@ impl View {
 
     pub(super) fn event(&mut self, event: &WatchEvent, output: &mut Output) {
         let Some(service) = event.directory() else { return };
-        let view = match &event.observation {
+        let view = match &event.status {
             Ok(observation) => crate::view::View::new(event.service(), observation),
             Err(error) => crate::view::View::failed(
                 &event.name().to_string_lossy(),

@@ -184,7 +184,7 @@ impl<'a> Merge<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn of_line(&self, LogLine { key, at, what, .. }: LogLine) -> Record {
+    fn of_line(&self, LogLine { key, at, item: what, .. }: LogLine) -> Record {
         Record { source: self.of_log.get(key.index()).map(|(_, at)| *at), unit: None, at, what }
     }
 

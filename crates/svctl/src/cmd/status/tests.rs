@@ -86,7 +86,7 @@ fn views() -> Vec<View<'static>> {
             view("crashes", killed),
             odd(|it| {
                 let within = Some(Duration::from_millis(9_300));
-                it.with_crash_loop(Some(CrashLoop { ends: 5, within }))
+                it.with_crash_loop(Some(CrashLoop::new(5, within)))
             }),
         ),
         normally_up(view("worker", down)),

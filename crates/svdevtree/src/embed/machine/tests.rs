@@ -18,7 +18,7 @@ fn pid() -> Pid {
 }
 
 /// A machine that has lived through these events, each at its millisecond.
-fn after(part: Part, policy: Policy, events: &[(u64, Event)]) -> Machine {
+fn after(part: ServicePart, policy: Policy, events: &[(u64, Event)]) -> Machine {
     let mut machine = Machine::new(part, policy, Want::Up, at(0));
     for &(millis, event) in events {
         machine.step(event, at(millis));
@@ -35,7 +35,7 @@ fn up() -> [(u64, Event); 3] {
 }
 
 fn running() -> Machine {
-    after(Part::Main, Policy::RUNIT, &up())
+    after(ServicePart::Main, Policy::RUNIT, &up())
 }
 
 fn check(machine: &mut Machine, millis: u64, event: Event, expected: &[Action]) {
@@ -44,7 +44,7 @@ fn check(machine: &mut Machine, millis: u64, event: Event, expected: &[Action]) 
 
 #[test]
 fn a_start_asks_control_u_and_says_so_once_there_is_a_process() {
-    let mut machine = Machine::new(Part::Main, Policy::RUNIT, Want::Up, at(0));
+    let mut machine = Machine::new(ServicePart::Main, Policy::RUNIT, Want::Up, at(0));
     check(&mut machine, 0, Event::Begin, &[Action::Script('u')]);
     // Whatever control/u says, run is started.
     check(&mut machine, 0, Event::Scripted { instead: true }, &[Action::Run]);
@@ -57,7 +57,7 @@ fn a_start_asks_control_u_and_says_so_once_there_is_a_process() {
 
 #[test]
 fn a_logger_has_no_control_scripts() {
-    let mut machine = Machine::new(Part::Log, Policy::RUNIT, Want::Up, at(0));
+    let mut machine = Machine::new(ServicePart::Log, Policy::RUNIT, Want::Up, at(0));
     check(&mut machine, 0, Event::Begin, &[Action::Run]);
     check(&mut machine, 0, Event::Started(pid()), &[Action::Publish]);
     let stop = [
@@ -71,7 +71,7 @@ fn a_logger_has_no_control_scripts() {
 
 #[test]
 fn with_a_down_file_nothing_starts_until_somebody_asks() {
-    let mut machine = Machine::new(Part::Main, Policy::RUNIT, Want::Down, at(0));
+    let mut machine = Machine::new(ServicePart::Main, Policy::RUNIT, Want::Down, at(0));
     check(&mut machine, 0, Event::Begin, &[]);
     check(&mut machine, 5, Event::Asked(Op::Up), &[Action::Publish, Action::Script('u')]);
 }
@@ -226,19 +226,19 @@ fn exit_is_over_when_the_service_is_down_and_can_be_called_off() {
 
 #[test]
 fn a_logger_takes_no_exit_and_ends_when_nothing_more_will_come() {
-    let mut log = after(Part::Log, Policy::RUNIT, &up());
+    let mut log = after(ServicePart::Log, Policy::RUNIT, &up());
     check(&mut log, 5, Event::Asked(Op::StopExit), &[]);
     check(&mut log, 5, Event::Retire, &[Action::Publish]);
     assert_eq!(log.want(), Want::Exit);
     check(&mut log, 5, Event::Asked(Op::Up), &[]);
     check(&mut log, 6, CRASHED, &[Action::Unset(Timer::Kill), Action::Publish, Action::End]);
-    let mut down = Machine::new(Part::Log, Policy::RUNIT, Want::Down, at(0));
+    let mut down = Machine::new(ServicePart::Log, Policy::RUNIT, Want::Down, at(0));
     check(&mut down, 5, Event::Retire, &[Action::End]);
 }
 
 #[test]
 fn what_cannot_be_started_counts_as_an_exit_with_111() {
-    let mut machine = after(Part::Main, Policy::RUNIT, &up()[..2]);
+    let mut machine = after(ServicePart::Main, Policy::RUNIT, &up()[..2]);
     let failed = Event::NotStarted { finish: true };
     let finish = Action::Finish(Exit::Code(111));
     check(&mut machine, 3, failed, &[Action::Unset(Timer::Kill), Action::Publish, finish]);
@@ -249,7 +249,7 @@ fn what_cannot_be_started_counts_as_an_exit_with_111() {
 
 #[test]
 fn without_room_for_a_process_it_is_tried_again_whatever_is_wanted() {
-    let mut machine = after(Part::Main, Policy::RUNIT, &up()[..2]);
+    let mut machine = after(ServicePart::Main, Policy::RUNIT, &up()[..2]);
     check(&mut machine, 3, Event::NoRoom, &[Action::Set(Timer::Rest, NO_ROOM)]);
     check(&mut machine, 5003, Event::Due(Timer::Rest), &[Action::Script('u')]);
 }
@@ -258,7 +258,7 @@ fn without_room_for_a_process_it_is_tried_again_whatever_is_wanted() {
 fn a_service_may_have_a_stop_signal_and_a_time_to_obey_it() {
     let kill = Duration::from_secs(3);
     let policy = Policy { stop: Signal::SIGINT, kill_after: Some(kill), ..Policy::RUNIT };
-    let mut machine = after(Part::Main, policy, &up());
+    let mut machine = after(ServicePart::Main, policy, &up());
     // t is SIGTERM all the same, and sets no timer.
     machine.step(Event::Asked(Op::Term), at(5));
     check(&mut machine, 5, NO_SCRIPT, &[Action::Signal(Signal::SIGTERM), Action::Publish]);
@@ -277,7 +277,7 @@ fn a_service_may_have_a_stop_signal_and_a_time_to_obey_it() {
 #[test]
 fn delays_of_a_crash_loop_double_and_end_with_a_calm_life_or_a_request() {
     let policy = Policy { longest_delay: Some(Duration::from_secs(5)), ..Policy::RUNIT };
-    let mut machine = after(Part::Main, policy, &up());
+    let mut machine = after(ServicePart::Main, policy, &up());
     let mut now = 2000;
     for (crashes, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
         let delay = Duration::from_secs(delay);
@@ -304,7 +304,7 @@ fn delays_of_a_crash_loop_double_and_end_with_a_calm_life_or_a_request() {
 #[test]
 fn readiness_is_of_one_process_and_told_once() {
     let policy = Policy { notifies: true, ..Policy::RUNIT };
-    let mut machine = after(Part::Main, policy, &up());
+    let mut machine = after(ServicePart::Main, policy, &up());
     check(&mut machine, 8, Event::Notified, &[Action::Publish, Action::Ready]);
     check(&mut machine, 9, Event::Notified, &[]);
     assert_eq!(machine.ready(), Some(at(8).wall));
@@ -350,7 +350,7 @@ fn all_events() -> Vec<Event> {
 }
 
 impl World {
-    fn new(part: Part, policy: Policy, want: Want) -> Self {
+    fn new(part: ServicePart, policy: Policy, want: Want) -> Self {
         let mut machine = Machine::new(part, policy, want, at(0));
         // A first look at it, as `Duty::begin` does.
         let begun = machine.step(Event::Begin, at(0));
@@ -375,7 +375,7 @@ impl World {
                     assert!(machine.starting, "{context}");
                 }
                 Action::Script(_) => {
-                    assert!(last && machine.part == Part::Main, "{context}");
+                    assert!(last && machine.part == ServicePart::Main, "{context}");
                     assert!(machine.is_busy(), "{context}");
                 }
                 Action::Signal(_) | Action::Overdue => {
@@ -413,7 +413,7 @@ impl World {
         if self.machine.is_resting() && !machine.starting && !machine.is_busy() && !machine.over {
             assert!(self.rest, "what is wanted up is started or has a timer: {context}");
         }
-        assert!(!(machine.phase == Phase::Finish && machine.part == Part::Log), "{context}");
+        assert!(!(machine.phase == Phase::Finish && machine.part == ServicePart::Log), "{context}");
         if machine.want == Want::Exit && machine.phase == Phase::Down && !machine.is_busy() {
             assert!(machine.over || machine.starting, "exit and down is the end: {context}");
         }
@@ -431,7 +431,7 @@ impl World {
             Event::Notified => machine.policy.notifies,
             Event::Due(Timer::Rest) => self.rest,
             Event::Due(Timer::Kill) => self.kill,
-            Event::Retire => machine.part == Part::Log,
+            Event::Retire => machine.part == ServicePart::Log,
         }
     }
 
@@ -462,7 +462,7 @@ fn policies() -> [Policy; 2] {
 #[test]
 fn every_state_that_can_be_reached_answers_every_event_that_can_happen() {
     let mut states = 0;
-    for part in [Part::Main, Part::Log] {
+    for part in [ServicePart::Main, ServicePart::Log] {
         for policy in policies() {
             for want in [Want::Up, Want::Down] {
                 let mut seen = BTreeSet::new();
@@ -498,7 +498,7 @@ proptest! {
     /// Also what cannot happen, in any order and with any pauses: nothing breaks and the rules hold.
     #[test]
     fn no_order_of_events_breaks_a_rule(
-        part in prop::sample::select(vec![Part::Main, Part::Log]),
+        part in prop::sample::select(vec![ServicePart::Main, ServicePart::Log]),
         policy in prop::sample::select(policies().to_vec()),
         events in prop::collection::vec((prop::sample::select(all_events()), 0..3000_u64), 0..80),
     ) {
@@ -526,7 +526,7 @@ proptest! {
         events in prop::collection::vec((prop::sample::select(all_events()), 0..3000_u64), 0..40),
         finish: bool,
     ) {
-        let mut world = World::new(Part::Main, Policy::RUNIT, Want::Up);
+        let mut world = World::new(ServicePart::Main, Policy::RUNIT, Want::Up);
         for (event, later) in events {
             world.now += later;
             if world.can_happen(event) {

@@ -61,7 +61,7 @@ fn svclient_sees_a_runsv_and_waits_by_its_events() {
     drop(supervisor);
     loop {
         let event = watch.next_before(Some(deadline)).unwrap().expect("its end in time");
-        if !event.observation.unwrap().reading().is_supervised() {
+        if !event.status.unwrap().reading().is_supervised() {
             break;
         }
     }

@@ -6,22 +6,22 @@ const ASKED: u64 = 1_000_000;
 const AFTER: u64 = ASKED + 10;
 const EARLIER: u64 = ASKED - 10;
 
-fn text(it: &str) -> Value {
-    Value::Text(it.to_owned())
+fn text(it: &str) -> PropertyValue {
+    PropertyValue::Text(it.to_owned())
 }
 
-fn unit(active: &str, result: &str, more: &[(&str, Value)]) -> Properties {
+fn unit(active: &str, result: &str, more: &[(&str, PropertyValue)]) -> Properties {
     let words = [("ActiveState", text(active)), ("Result", text(result))];
     words.into_iter().chain(more.iter().cloned()).collect()
 }
 
-fn ran(code: u64, status: u64) -> Vec<(&'static str, Value)> {
+fn ran(code: u64, status: u64) -> Vec<(&'static str, PropertyValue)> {
     vec![
-        ("InactiveExitTimestampMonotonic", Value::Unsigned(AFTER)),
-        ("ExecMainStartTimestampMonotonic", Value::Unsigned(AFTER)),
-        ("ExecMainExitTimestampMonotonic", Value::Unsigned(AFTER)),
-        ("ExecMainCode", Value::Unsigned(code)),
-        ("ExecMainStatus", Value::Unsigned(status)),
+        ("InactiveExitTimestampMonotonic", PropertyValue::Unsigned(AFTER)),
+        ("ExecMainStartTimestampMonotonic", PropertyValue::Unsigned(AFTER)),
+        ("ExecMainExitTimestampMonotonic", PropertyValue::Unsigned(AFTER)),
+        ("ExecMainCode", PropertyValue::Unsigned(code)),
+        ("ExecMainStatus", PropertyValue::Unsigned(status)),
     ]
 }
 
@@ -38,21 +38,32 @@ fn started(result: &JobResult, unit: &Properties, reached: bool, sentence: &str)
     assert_eq!((got.reached, said.as_str()), (reached, sentence));
 }
 
-fn commands(rows: &[(&str, i64, i64)]) -> Value {
+fn commands(rows: &[(&str, i64, i64)]) -> PropertyValue {
     let row = |(line, code, status): &(&str, i64, i64)| {
         let words = line.split(' ').map(text).collect();
-        let stamps = (0..4).map(|_| Value::Unsigned(AFTER));
-        let mut fields = vec![text("/bin/x"), Value::List(words), Value::Bool(false)];
+        let stamps = (0..4).map(|_| PropertyValue::Unsigned(AFTER));
+        let mut fields =
+            vec![text("/bin/x"), PropertyValue::List(words), PropertyValue::Bool(false)];
         fields.extend(stamps);
-        fields.extend([Value::Unsigned(7), Value::Signed(*code), Value::Signed(*status)]);
-        Value::Row(fields)
+        fields.extend([
+            PropertyValue::Unsigned(7),
+            PropertyValue::Signed(*code),
+            PropertyValue::Signed(*status),
+        ]);
+        PropertyValue::Struct(fields)
     };
-    Value::List(rows.iter().map(row).collect())
+    PropertyValue::List(rows.iter().map(row).collect())
 }
 
-fn condition(name: &str, negate: bool, about: &str, state: i64) -> Value {
-    let (trigger, negate) = (Value::Bool(false), Value::Bool(negate));
-    Value::Row(vec![text(name), trigger, negate, text(about), Value::Signed(state)])
+fn condition(name: &str, negate: bool, about: &str, state: i64) -> PropertyValue {
+    let (trigger, negate) = (PropertyValue::Bool(false), PropertyValue::Bool(negate));
+    PropertyValue::Struct(vec![
+        text(name),
+        trigger,
+        negate,
+        text(about),
+        PropertyValue::Signed(state),
+    ])
 }
 
 #[test]
@@ -80,7 +91,7 @@ fn an_end_of_an_earlier_run_is_not_this_one() {
     let mut old = ran(1, 3);
     for (name, value) in &mut old {
         if name.ends_with("Monotonic") && *name != "InactiveExitTimestampMonotonic" {
-            *value = Value::Unsigned(EARLIER);
+            *value = PropertyValue::Unsigned(EARLIER);
         }
     }
     old.push(("ExecStartPre", commands(&[("/bin/true", 1, 0), ("/bin/sh -c false", 1, 1)])));
@@ -92,11 +103,11 @@ fn an_end_of_an_earlier_run_is_not_this_one() {
 #[test]
 fn a_start_that_began_nothing_met_the_limit() {
     let limit = [
-        ("InactiveExitTimestampMonotonic", Value::Unsigned(EARLIER)),
-        ("ExecMainCode", Value::Unsigned(1)),
-        ("ExecMainStatus", Value::Unsigned(4)),
-        ("StartLimitBurst", Value::Unsigned(5)),
-        ("StartLimitIntervalUSec", Value::Unsigned(10_000_000)),
+        ("InactiveExitTimestampMonotonic", PropertyValue::Unsigned(EARLIER)),
+        ("ExecMainCode", PropertyValue::Unsigned(1)),
+        ("ExecMainStatus", PropertyValue::Unsigned(4)),
+        ("StartLimitBurst", PropertyValue::Unsigned(5)),
+        ("StartLimitIntervalUSec", PropertyValue::Unsigned(10_000_000)),
     ];
     let said = "was started too often (5 times in 10 s)";
     started(&JobResult::Failed, &unit("failed", "exit-code", &limit), false, said);
@@ -107,11 +118,11 @@ fn a_start_that_began_nothing_met_the_limit() {
 #[test]
 fn conditions_and_assertions_are_named() {
     let unmet = [
-        ("ConditionTimestampMonotonic", Value::Unsigned(AFTER)),
-        ("ConditionResult", Value::Bool(false)),
+        ("ConditionTimestampMonotonic", PropertyValue::Unsigned(AFTER)),
+        ("ConditionResult", PropertyValue::Bool(false)),
         (
             "Conditions",
-            Value::List(vec![
+            PropertyValue::List(vec![
                 condition("ConditionPathExists", false, "/", 1),
                 condition("ConditionPathExists", true, "/etc", -1),
             ]),
@@ -119,7 +130,8 @@ fn conditions_and_assertions_are_named() {
     ];
     let said = "condition ConditionPathExists=!/etc was not met, nothing was started";
     started(&JobResult::Done, &unit("inactive", "success", &unmet), true, said);
-    let asserts = [("Asserts", Value::List(vec![condition("AssertPathExists", false, "/no", -1)]))];
+    let asserts =
+        [("Asserts", PropertyValue::List(vec![condition("AssertPathExists", false, "/no", -1)]))];
     let said = "the assertion AssertPathExists=/no failed";
     started(&JobResult::Assert, &unit("inactive", "success", &asserts), false, said);
     let command = [("ExecCondition", commands(&[("/bin/sh -c no", 1, 2)]))];
@@ -133,10 +145,10 @@ fn every_end_of_a_job_has_its_sentence() {
     started(&JobResult::Dependency, &down, false, "the dependency db.service failed");
     let canceled = "another request took the place of this one";
     started(&JobResult::Canceled, &down, false, canceled);
-    let times = [("JobTimeoutUSec", Value::Unsigned(1_500_000))];
+    let times = [("JobTimeoutUSec", PropertyValue::Unsigned(1_500_000))];
     let late = unit("activating", "success", &times);
     started(&JobResult::Timeout, &late, false, "the request timed out after 1.5 s");
-    let times = [("TimeoutStartUSec", Value::Unsigned(1_000_000))];
+    let times = [("TimeoutStartUSec", PropertyValue::Unsigned(1_000_000))];
     let mut more = ran(2, 15);
     more.extend(times);
     let unready = unit("failed", "timeout", &more);
@@ -159,7 +171,8 @@ fn a_stop_is_reached_when_nothing_is_left() {
     assert!(done.reached && done.changed && done.cause.is_none());
     // Nobody signals a unit that is gone.
     assert!(stop(&JobResult::Done, &Properties::default()).reached);
-    let late = unit("failed", "timeout", &[("TimeoutStopUSec", Value::Unsigned(2_000_000))]);
+    let late =
+        unit("failed", "timeout", &[("TimeoutStopUSec", PropertyValue::Unsigned(2_000_000))]);
     let late = stop(&JobResult::Done, &late);
     assert_eq!((late.reached, late.cause, &*late.about), (true, Some(Cause::StopTimeout), "2 s"));
     let again = stop(&JobResult::Canceled, &unit("active", "success", &[]));
@@ -170,7 +183,7 @@ fn a_stop_is_reached_when_nothing_is_left() {
 
 #[test]
 fn a_reload_has_the_end_of_its_command() {
-    let reload = |result: &JobResult, more: &[(&str, Value)]| {
+    let reload = |result: &JobResult, more: &[(&str, PropertyValue)]| {
         judged(Action::Reload, result, &unit("active", "success", more), "active")
     };
     assert!(reload(&JobResult::Done, &[]).reached);
