@@ -30,7 +30,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use scan::{SLEEP, Scan, make, on_terminal};
+use scan::{SLEEP, Scan, make, on_terminal, scripts};
 use snapbox::{Assert, Data, Redactions, file};
 use svctl::{PROGRAM, Run, command};
 
@@ -219,7 +219,7 @@ fn no_scan_directory_and_no_rights() {
     session.runs("status  # SVDIR=/nonexistent", nowhere);
     if skips::is_root("svctl") {
         let program = session.scan.beside("svctl");
-        fs::copy(PROGRAM, &program).unwrap();
+        scripts::copy(PROGRAM.as_ref(), &program);
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(session.scan.beside(""), everybody).unwrap();
         for line in ["status", "down web", "check", "watch web"] {

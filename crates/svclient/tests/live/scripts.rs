@@ -23,3 +23,10 @@ pub fn write(path: &Path, text: &str) {
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success(), "{}", path.display());
 }
+
+/// Copies a program that is executed at once, by way of another process for the same reason.
+#[track_caller]
+pub fn copy(program: &Path, to: &Path) {
+    let done = Command::new("cp").args([program, to]).status().unwrap();
+    assert!(done.success(), "{}", to.display());
+}

@@ -1,7 +1,7 @@
 //! A scan directory under `svctl scan`, so that nothing has to be installed; gone when dropped.
 
 #[path = "../../../svclient/tests/live/scripts.rs"]
-mod scripts;
+pub mod scripts;
 
 use std::{
     ffi::OsStr,

@@ -58,7 +58,7 @@ pub fn a_log_is_found_or_it_is_said_why(suite: Suite) {
         return;
     }
     let program = supervised.scan_dir().join(".svctl");
-    fs::copy(crate::svctl::program(), &program).unwrap();
+    crate::supervised::scripts::copy(crate::svctl::program().as_ref(), &program);
     let as_nobody = || {
         let mut command = std::process::Command::new(&program);
         command.args(["logs", "--utc"]).arg(&dir).uid(65_534).gid(65_534).env_remove("SVDIR");

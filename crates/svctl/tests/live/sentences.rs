@@ -455,7 +455,7 @@ pub fn another_user_is_told_what_he_may_not_do(suite: Suite) {
     until_state(&supervised, "up");
     let dir = supervised.dir();
     let program = supervised.scan_dir().join("svctl");
-    fs::copy(crate::svctl::PROGRAM, &program).unwrap();
+    crate::supervised::scripts::copy(crate::svctl::PROGRAM.as_ref(), &program);
     let as_nobody = |args: &[&str]| {
         let mut command = std::process::Command::new(&program);
         command.args(args).arg(&dir).uid(65_534).gid(65_534).env_remove("SVDIR");

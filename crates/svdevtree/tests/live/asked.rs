@@ -208,11 +208,11 @@ fn a_program_with_file_capabilities_is_nobodys_keeper() {
     mode(&root, 0o700).unwrap();
     fs::create_dir(&own).unwrap();
     std::os::unix::fs::chown(&own, Some(USER), Some(USER)).unwrap();
-    fs::copy(crate::acting::exe(), &exe).unwrap();
+    crate::supervised::scripts::copy(&crate::acting::exe(), &exe);
     give_capabilities(&exe);
     // Another copy for the attacker, who cannot search the build directory.
     let tool = place.path().join("tool");
-    fs::copy(std::env::current_exe().unwrap(), &tool).unwrap();
+    crate::supervised::scripts::copy(&std::env::current_exe().unwrap(), &tool);
     for program in [&exe, &tool] {
         mode(program, 0o755).unwrap();
     }

@@ -354,7 +354,7 @@ fn a_process_that_is_not_ours_to_end_is_named() {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let suid = place.path().join("suid");
-    fs::copy("/usr/bin/setpriv", &suid).unwrap();
+    crate::supervised::scripts::copy("/usr/bin/setpriv".as_ref(), &suid);
     fs::set_permissions(&suid, fs::Permissions::from_mode(0o4755)).unwrap();
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let base = place.path().join("tree");

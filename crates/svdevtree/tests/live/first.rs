@@ -98,7 +98,7 @@ fn a_user_without_privileges_can_do_all_of_it() {
     // The test binary may lie where nobody may go.
     let program = tree.path().join("live");
     let exe = given_out().unwrap_or_else(|| std::env::current_exe().unwrap());
-    fs::copy(&exe, &program).unwrap();
+    crate::supervised::scripts::copy(&exe, &program);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut words = Who::Embedded.words(&web.0);
     for word in &mut words {

@@ -7,8 +7,11 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 
 use crate::{
@@ -69,11 +72,16 @@ fn a_thousand_services_start_crash_are_killed_and_stop_without_a_trace() {
     let tree = Tree::in_memory();
     let scan = tree.path().join("scan");
     fs::create_dir(&scan).unwrap();
+    // They wait in the shell, for what nobody writes: each program that is started costs more than
+    // all that the supervisor does for it.
+    let never = tree.path().join("never");
+    mkfifo(&never, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let stay = format!("ulimit -n > limit; read -r word <>'{}'", never.display());
     // Every tenth crashes three times, as fast as it may.
-    let crash = "echo >> runs; if [ $(wc -l < runs) -lt 4 ]; then exit 1; fi\n";
-    let [crashes, stays] = [("crashes", crash), ("stays", "")].map(|(name, crash)| {
-        tree.service(name, &format!("{crash}ulimit -n > limit; exec sleep 1000")).0.join("run")
-    });
+    let crash = "for run in 1 2 3 4; do [ -e run$run ] || break; done; : > run$run\n\
+                 [ $run = 4 ] || exit 1\n";
+    let [crashes, stays] = [("crashes", crash), ("stays", "")]
+        .map(|(name, crash)| tree.service(name, &format!("{crash}{stay}")).0.join("run"));
     let services: Vec<_> = (0..COUNT)
         .map(|number| {
             let dir = scan.join(format!("s{number}"));

@@ -23,6 +23,8 @@ mod fixture;
 mod generated;
 mod jobs;
 mod rights;
+#[path = "../../../svclient/tests/live/scripts.rs"]
+mod scripts;
 mod states;
 mod together;
 mod transient;

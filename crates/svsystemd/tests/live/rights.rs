@@ -62,7 +62,7 @@ fn again(it: &Fixture, granted: bool) {
     let copy = tempfile::Builder::new().prefix("svt-").tempdir_in("/run").unwrap();
     fs::set_permissions(copy.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let program = copy.path().join("live");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    crate::scripts::copy(&std::env::current_exe().unwrap(), &program);
     let test = "system_only::systemd::rights::\
                 an_ordinary_user_reads_and_is_denied_or_granted_the_rest";
     let mut again = Command::new(program);
