@@ -56,6 +56,9 @@ enum Task {
         /// So many times in a row; says how many runs failed
         #[arg(long, value_name = "N", default_value_t = 1)]
         repeat: usize,
+        /// So many of these runs at a time; takes a NAME
+        #[arg(long, value_name = "N", default_value_t = 1, requires = "names")]
+        at_a_time: usize,
         /// Of these packages alone; takes a NAME
         #[arg(short, long = "package", value_name = "PACKAGE", requires = "names")]
         packages: Vec<String>,
@@ -114,9 +117,10 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Xtask::parse().task {
         Task::Setup => setup::run(),
-        Task::Test { allow_skips, thorough, load, repeat, packages, names } => {
+        Task::Test { allow_skips, thorough, load, repeat, at_a_time, packages, names } => {
             let how = test::How { allow_skips, thorough };
-            test::run(how, load, &test::Which { names, packages }, repeat)
+            let times = test::Times { runs: repeat, at_a_time };
+            test::run(how, load, &test::Which { names, packages }, times)
         }
         Task::Load { parent } => {
             test::load::compute(parent);

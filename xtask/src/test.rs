@@ -18,6 +18,7 @@ use crate::{
 };
 
 use load::Load;
+pub(crate) use repeat::Times;
 use session::{Scope, Session, Skips};
 
 /// Which tests; all, if none is named.
@@ -38,7 +39,7 @@ pub(crate) struct How {
 }
 
 /// The task: these tests, so many times, beside so many processes that compute.
-pub(crate) fn run(how: How, load: usize, which: &Which, times: usize) -> Result<(), Failure> {
+pub(crate) fn run(how: How, load: usize, which: &Which, times: Times) -> Result<(), Failure> {
     if !which.names.is_empty() {
         // Built before anything is loaded.
         let tests = repeat::Tests::build(&which.names, &which.packages)?;
@@ -46,7 +47,7 @@ pub(crate) fn run(how: How, load: usize, which: &Which, times: usize) -> Result<
         return tests.run(times, how.thorough);
     }
     let _load = Load::start(load)?;
-    let mut failed = 0;
+    let (mut failed, times) = (0, times.runs);
     for time in 1..=times {
         let started = Instant::now();
         let done = all(how);

@@ -2,9 +2,11 @@
 //! and in how many of its runs each failed.
 
 use std::{
-    fmt,
+    fmt, panic,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -16,6 +18,13 @@ use crate::{
     failure::Failure,
     systemd,
 };
+
+/// How often, and how many of these runs at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) runs: usize,
+    pub(crate) at_a_time: usize,
+}
 
 /// Tests that are built, and their names.
 pub(super) struct Tests(Vec<(Binary, Vec<String>)>);
@@ -51,7 +60,7 @@ impl Tests {
     }
 
     /// Runs each so many times, and says what became of it.
-    pub(super) fn run(&self, times: usize, thorough: bool) -> Result<(), Failure> {
+    pub(super) fn run(&self, times: Times, thorough: bool) -> Result<(), Failure> {
         let (mut passed, mut failed) = (0, 0);
         for (binary, names) in &self.0 {
             for name in names {
@@ -74,23 +83,41 @@ impl Binary {
         Ok(names.map(str::to_owned).collect())
     }
 
-    fn repeat(&self, name: &str, times: usize, thorough: bool) -> Result<Figures, Failure> {
-        let mut figures = Figures::default();
-        for _ in 0..times {
-            let started = Instant::now();
-            let mut command = self.command(name)?;
-            if thorough {
-                command.env(THOROUGH, "1");
+    fn repeat(&self, name: &str, times: Times, thorough: bool) -> Result<Figures, Failure> {
+        let begun = AtomicUsize::new(0);
+        let some = || {
+            let mut figures = Figures::default();
+            while begun.fetch_add(1, Ordering::Relaxed) < times.runs {
+                let started = Instant::now();
+                let passed = self.once(name, thorough)?;
+                figures.add(passed, started.elapsed());
             }
-            let done = command::capture(&mut command)?;
-            // A name that is no test any more would pass as well.
-            let passed = done.ok && done.text.contains(" 1 passed");
-            if !passed {
-                println!("{}", done.text.trim_end());
+            Ok(figures)
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..times.at_a_time.max(1)).map(|_| scope.spawn(some)).collect();
+            let mut all = Figures::default();
+            for thread in threads {
+                let done = thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+                all.merge(&done?);
             }
-            figures.add(passed, started.elapsed());
+            Ok(all)
+        })
+    }
+
+    /// Whether it passed; if not, what it printed is shown.
+    fn once(&self, name: &str, thorough: bool) -> Result<bool, Failure> {
+        let mut command = self.command(name)?;
+        if thorough {
+            command.env(THOROUGH, "1");
         }
-        Ok(figures)
+        let done = command::capture(&mut command)?;
+        // A name that is no test any more would pass as well.
+        let passed = done.ok && done.text.contains(" 1 passed");
+        if !passed {
+            println!("{}", done.text.trim_end());
+        }
+        Ok(passed)
     }
 
     /// A live test that needs a systemd is run in its machine. What is missing fails.
@@ -114,6 +141,13 @@ impl Figures {
         self.failed += usize::from(!passed);
         self.total += took;
         self.slowest = self.slowest.max(took);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.failed += other.failed;
+        self.total += other.total;
+        self.slowest = self.slowest.max(other.slowest);
     }
 }
 
@@ -156,9 +190,12 @@ mod tests {
     #[test]
     fn the_figures_of_a_test_are_runs_failures_and_seconds() {
         let mut figures = Figures::default();
-        for (passed, millis) in [(true, 1000), (false, 2500), (true, 500)] {
+        for (passed, millis) in [(true, 1000), (false, 2500)] {
             figures.add(passed, Duration::from_millis(millis));
         }
+        let mut others = Figures::default();
+        others.add(true, Duration::from_millis(500));
+        figures.merge(&others);
         assert_eq!(figures.to_string(), "3 runs, 1 failed, 4.0 s, the slowest 2.5 s");
     }
 }

@@ -1,8 +1,8 @@
 //! `svctl check`: are services healthy, in one line and an exit code.
 //!
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
-//! named must be up. What has only just started is waited for a moment: it may be one that crashes again
-//! and again, and a probe is not to say now yes and now no.
+//! named must be up. What has only just started, or is about to, is waited for a moment: it may be one
+//! that crashes again and again, and a probe is not to say now yes and now no.
 
 use std::time::{Duration, Instant};
 
@@ -65,32 +65,38 @@ struct Restless {
     logger: bool,
 }
 
-/// Waits for those that have only just started, loggers as well.
+/// Whether it may look otherwise a moment later: it has only just started, or is about to.
+fn is_unsettled(seen: &Status) -> bool {
+    // What is paused does not get older by waiting.
+    let goes_on = seen.pid().is_some() && seen.state() != State::Paused;
+    let is_young = goes_on && seen.uptime().is_some_and(|up| up < SETTLED);
+    // A finish script that runs stands between two starts as well.
+    let starts_again = seen.facts().is_some_and(|it| it.want == Some(Want::Up))
+        && matches!(seen.state(), State::Backoff | State::Finishing);
+    is_young || starts_again
+}
+
+/// Waits for those that are not settled, loggers as well.
 fn restless(targets: &[Target]) -> Vec<Restless> {
     let mut all = vec![Restless::default(); targets.len()];
-    // What is paused does not get older by waiting.
-    let is_young = |seen: &Status| {
-        let goes_on = seen.pid().is_some() && seen.state() != State::Paused;
-        goes_on && seen.uptime().is_some_and(|up| up < SETTLED)
-    };
-    let mut young: Vec<(usize, bool, Found)> = Vec::new();
+    let mut unsettled: Vec<(usize, bool, Found)> = Vec::new();
     for (at, target) in targets.iter().enumerate() {
         let Ok(found) = &target.found else { continue };
-        if found.status().is_ok_and(|seen| is_young(&seen)) {
-            young.push((at, false, found.clone()));
+        if found.status().is_ok_and(|seen| is_unsettled(&seen)) {
+            unsettled.push((at, false, found.clone()));
         }
         let log = found.directory().and_then(svcmgr::Service::log);
-        if let Some(log) = log.filter(|log| log.status().is_ok_and(|seen| is_young(&seen))) {
-            young.push((at, true, std::sync::Arc::new(log)));
+        if let Some(log) = log.filter(|log| log.status().is_ok_and(|seen| is_unsettled(&seen))) {
+            unsettled.push((at, true, std::sync::Arc::new(log)));
         }
     }
-    let services: Vec<Found> = young.iter().map(|(.., found)| found.clone()).collect();
+    let services: Vec<Found> = unsettled.iter().map(|(.., found)| found.clone()).collect();
     let settled = Request::wait(Goal::UpFor(SETTLED));
     // Twice as long is enough for a clock that is a little off.
     let Ok(results) = Bulk::new(&services).pursue(&settled, Instant::now() + 2 * SETTLED) else {
         return all;
     };
-    for ((at, is_logger, _), result) in young.into_iter().zip(results) {
+    for ((at, is_logger, _), result) in unsettled.into_iter().zip(results) {
         let Some(place) = all.get_mut(at) else { continue };
         if !result.is_ok_and(|outcome| outcome.is_reached()) {
             *(if is_logger { &mut place.logger } else { &mut place.service }) = true;
