@@ -10,7 +10,7 @@ use crate::{
     roots::{self, Root},
     setup,
     suite::Suite,
-    systemd,
+    systemd::{self, live::Share},
     test::{
         build_examples, has_nextest,
         session::{Scope, Session, Skips},
@@ -24,7 +24,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
         let mut session = Session::new(Skips::Refused, Scope::Selected)?;
         build_examples(&mut session)?;
         for &root in roots {
-            under_root(&mut session, root, suites)?;
+            under_root(&mut session, root, suites, Share::All)?;
         }
         return session.finish();
     }
@@ -38,17 +38,18 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     }
     if suites.contains(&Suite::Systemd) {
         systemd::require()?;
-        systemd::live::run(&mut session, None)?;
+        systemd::live::run(&mut session, None, Share::All)?;
     }
     session.finish()
 }
 
 /// The live tests once more, under the supervisors of each root that was made; the others count as
-/// skipped.
-pub(crate) fn under_cached_roots(session: &mut Session) -> Result<(), Failure> {
-    for root in Root::ALL {
+/// skipped. Each test in one of the roots, unless all of them are asked for.
+pub(crate) fn under_cached_roots(session: &mut Session, thorough: bool) -> Result<(), Failure> {
+    for (at, root) in Root::ALL.into_iter().enumerate() {
         if roots::find(root)?.is_some() {
-            under_root(session, root, &Suite::ALL)?;
+            let share = if thorough { Share::All } else { Share::Third(at) };
+            under_root(session, root, &Suite::ALL, share)?;
         } else {
             let name = root.name();
             session.leave_out(format!("{name}: not made; `cargo xtask roots {name}` makes it"));
@@ -58,21 +59,30 @@ pub(crate) fn under_cached_roots(session: &mut Session) -> Result<(), Failure> {
 }
 
 /// The live tests under the supervisors of a root.
-fn under_root(session: &mut Session, root: Root, suites: &[Suite]) -> Result<(), Failure> {
+fn under_root(
+    session: &mut Session,
+    root: Root,
+    suites: &[Suite],
+    share: Share,
+) -> Result<(), Failure> {
     let dir = roots::require(root)?;
-    let family = suites.iter().filter(|it| Suite::FAMILY.contains(it));
+    // encore is in no root: its tests would run once more with the same programs.
+    let family = suites.iter().filter(|&&it| Suite::FAMILY.contains(&it) && it != Suite::Encore);
     let filter: Vec<_> = family.map(|it| format!("{}::", it.name())).collect();
     let filter: Vec<_> = filter.iter().map(String::as_str).collect();
     println!("xtask: under the supervisors of {}", root.name());
     for binary in systemd::live::binaries()? {
-        if !filter.is_empty() && systemd::live::has_tests(&binary, &filter)? {
+        if filter.is_empty() {
+            continue;
+        }
+        if let Some(tests) = share.words(&binary, &filter)? {
             let words = std::iter::once(binary.into_os_string());
-            let words: Vec<_> = words.chain(filter.iter().map(OsString::from)).collect();
+            let words: Vec<_> = words.chain(tests.into_iter().map(OsString::from)).collect();
             session.run_again(root.name(), &mut roots::command(&dir, &words)?)?;
         }
     }
     if suites.contains(&Suite::Systemd) {
-        systemd::live::run(session, Some(root))?;
+        systemd::live::run(session, Some(root), share)?;
     }
     Ok(())
 }

@@ -108,9 +108,9 @@ fn all(how: How) -> Result<(), Failure> {
     given_out::run(&mut session)?;
     thirty_two::run(&mut session)?;
     if machine {
-        systemd::live::run(&mut session, None)?;
+        systemd::live::run(&mut session, None, systemd::live::Share::All)?;
     }
-    integration::under_cached_roots(&mut session)?;
+    integration::under_cached_roots(&mut session, thorough)?;
     session.finish()
 }
 

@@ -18,24 +18,59 @@ use crate::{
     test::session::Session,
 };
 
-/// Runs them all, under the systemd of this root or of that one; what they print is counted.
-pub(crate) fn run(session: &mut Session, root: Option<Root>) -> Result<(), Failure> {
+/// Which of the tests that a filter lets through are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    All,
+    /// Every third, counted from here; and those that compare with a suite's own tool.
+    Third(usize),
+}
+
+/// Tests whose whole sense is another version: they are in every share.
+const COMPARE: [&str; 3] = ["agrees_with", "ctl_says", "::version"];
+
+impl Share {
+    /// The words for the binary that choose them; `None` where there are none.
+    pub(crate) fn words(
+        self,
+        binary: &Path,
+        filter: &[&str],
+    ) -> Result<Option<Vec<String>>, Failure> {
+        let chosen = self.of(tests(binary, filter)?);
+        Ok(match self {
+            _ if chosen.is_empty() => None,
+            Self::All => Some(filter.iter().map(ToString::to_string).collect()),
+            Self::Third(_) => Some([vec!["--exact".to_owned()], chosen].concat()),
+        })
+    }
+
+    fn of(self, tests: Vec<String>) -> Vec<String> {
+        let Self::Third(first) = self else { return tests };
+        let compares = |name: &str| COMPARE.iter().any(|word| name.contains(word));
+        let chosen = tests.into_iter().enumerate();
+        chosen
+            .filter(|(at, name)| at % 3 == first % 3 || compares(name))
+            .map(|(_, name)| name)
+            .collect()
+    }
+}
+
+/// Runs them, under the systemd of this machine or of a root; what they print is counted.
+pub(crate) fn run(session: &mut Session, root: Option<Root>, share: Share) -> Result<(), Failure> {
     let this = command::this()?;
     for binary in binaries()? {
         for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
-            if !has_tests(&binary, filter)? {
-                continue;
-            }
+            let Some(words) = share.words(&binary, filter)? else { continue };
             let mut run = Command::new(&this);
             run.current_dir(command::root()).arg("systemd").args(user);
             // They share one manager, and most make it read its files again, by which it forgets what others ask for.
             run.env("RUST_TEST_THREADS", AT_ONCE);
             match root {
                 None => {
-                    session.run_put_off("systemd", run.arg("--").arg(&binary).args(filter))?;
+                    session.run_put_off("systemd", run.arg("--").arg(&binary).args(words))?;
                 }
                 Some(root) => {
-                    run.args(["--root", root.name(), "--"]).arg(&binary).args(filter);
+                    run.args(["--root", root.name(), "--"]).arg(&binary).args(words);
                     session.run_again(root.name(), &mut run)?;
                 }
             }
@@ -56,11 +91,12 @@ pub(crate) fn user_of(test: &str) -> Option<&'static [&'static str]> {
     test.split("::").any(|module| module == "systemd").then_some(user)
 }
 
-/// Whether the filter lets any test of this binary through.
-pub(crate) fn has_tests(binary: &Path, filter: &[&str]) -> Result<bool, Failure> {
+/// The tests of this binary that the filter lets through, in the order of the binary.
+fn tests(binary: &Path, filter: &[&str]) -> Result<Vec<String>, Failure> {
     let mut list = Command::new(binary);
     let done = command::capture(list.args(filter).args(["--list", "--format", "terse"]))?;
-    Ok(done.text.lines().any(|line| line.ends_with(": test")))
+    let names = done.text.lines().filter_map(|line| line.strip_suffix(": test"));
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// Builds the binaries named `live` as the other tests do, so that nothing is built twice.
@@ -79,4 +115,27 @@ pub(crate) fn binaries() -> Result<Vec<PathBuf>, Failure> {
         _ => None,
     });
     Ok(built.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_shares_are_all_tests_and_comparisons_are_in_each() {
+        let all: Vec<String> = (0..30).map(|at| format!("runit::test_{at}")).collect();
+        let compares = "s6::status_agrees_with_the_native_tool".to_owned();
+        let all = [all, vec![compares.clone()]].concat();
+        let mut seen = Vec::new();
+        for first in 0..3 {
+            let share = Share::Third(first).of(all.clone());
+            assert!(share.len() < all.len() / 2 && share.contains(&compares), "{share:?}");
+            seen.extend(share);
+        }
+        seen.sort();
+        seen.dedup();
+        let mut all = all;
+        all.sort();
+        assert_eq!(seen, all);
+    }
 }
