@@ -69,6 +69,13 @@ pub(crate) enum Heard<T> {
     Left,
 }
 
+/// What was heard of work that had been left.
+pub(crate) enum Again<T> {
+    Said(T),
+    NotYet,
+    End,
+}
+
 impl<T: Send + 'static> Aside<T> {
     /// Begins work. What it says comes to whoever [hears](Self::hear).
     pub(crate) fn begin<F: FnOnce(&Sender<T>) + Send + 'static>(
@@ -127,6 +134,19 @@ impl<T: Send + 'static> Aside<T> {
                 continue;
             }
             return Heard::Left;
+        }
+    }
+
+    /// What was left says it after all, by then or, without a deadline, at some time.
+    pub(crate) fn hear_again(&self, deadline: Option<Instant>) -> Again<T> {
+        let said = match deadline {
+            Some(until) => self.said.recv_timeout(until.saturating_duration_since(Instant::now())),
+            None => self.said.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match said {
+            Ok(said) => Again::Said(said),
+            Err(RecvTimeoutError::Timeout) => Again::NotYet,
+            Err(RecvTimeoutError::Disconnected) => Again::End,
         }
     }
 

@@ -21,7 +21,7 @@ use nix::{
 
 use svproto::{Cause, LastExit};
 
-use crate::{Error, home::Home, node, signal_name};
+use crate::{Error, aside, home::Home, node, signal_name};
 
 /// What "checked" means, which differs between versions of runit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -134,6 +134,9 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn start(home: &Home) -> Result<Self, Error> {
         let path = home.at("check").path();
+        if aside::is_left_behind() {
+            return Err(Error::Unanswered { path });
+        }
         let mut command = Command::new("./check");
         command.current_dir(home.for_paths()).stdin(Stdio::null()).stdout(Stdio::null());
         // A group of its own, to be ended with all that it has started.

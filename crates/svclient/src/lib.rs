@@ -51,6 +51,7 @@ mod home;
 mod intent;
 #[cfg(feature = "serde")]
 mod json;
+mod lend;
 mod liveness;
 mod logs;
 mod name;

@@ -10,10 +10,15 @@ mod packed;
 mod tail;
 
 use std::{
+    collections::VecDeque,
     ffi::{OsStr, OsString},
     fmt,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -28,6 +33,7 @@ use self::tail::Tail;
 use crate::{
     Error,
     changes::{Changes, Dir, DirId, Hint},
+    lend::{self, Lent},
     node,
 };
 
@@ -205,6 +211,20 @@ pub struct Logs {
     is_past: bool,
     /// Much was read of a log, and no line was found yet.
     unfinished: bool,
+    /// What was read and not given out yet.
+    ahead: VecDeque<Result<LogLine, Error>>,
+    /// The directories, and at which of them somebody looks.
+    places: Arc<Vec<PathBuf>>,
+    turn: Arc<AtomicUsize>,
+    /// All of it hangs, and this only stands in for it.
+    away: Option<Box<Away>>,
+}
+
+/// Logs that hang, and what is to be done with them once they are back.
+struct Away {
+    lent: lend::Away<Logs, ()>,
+    later: Vec<fn(&mut Logs)>,
+    without_time: Vec<u64>,
 }
 
 /// The log directories.
@@ -226,7 +246,21 @@ impl Logs {
     pub fn new() -> Result<Self, Error> {
         let changes =
             Changes::new().map_err(|source| Error::system("wait for lines of logs", source))?;
-        Ok(Self { changes, tails: Vec::new(), last: (0, 0), is_past: false, unfinished: false })
+        Ok(Self::with(changes))
+    }
+
+    fn with(changes: Changes) -> Self {
+        Self {
+            changes,
+            tails: Vec::new(),
+            last: (0, 0),
+            is_past: false,
+            unfinished: false,
+            ahead: VecDeque::new(),
+            places: Arc::default(),
+            turn: Arc::default(),
+            away: None,
+        }
     }
 
     /// Adds a log.
@@ -259,6 +293,9 @@ impl Logs {
     /// written.
     #[must_use]
     pub fn without_time(&self, key: LogKey) -> u64 {
+        if let Some(away) = &self.away {
+            return away.without_time.get(key.0).copied().unwrap_or_default();
+        }
         self.tails.get(key.0).map_or(0, |(_, tail)| tail.without_time())
     }
 
@@ -268,11 +305,13 @@ impl Logs {
         from: LogFrom,
         clock: Option<WallClock>,
     ) -> Result<LogKey, Error> {
+        self.be_here()?;
         // Armed before it is listed.
         let dir = Dir::Log(log.path.clone());
         let id = self.changes.watch(&dir).map_err(|source| Error::unwatched(&log.path, source))?;
         let tail = Tail::open(log, from, clock)?;
         self.tails.push((id, tail));
+        Arc::make_mut(&mut self.places).push(log.path.clone());
         Ok(LogKey(self.tails.len() - 1))
     }
 
@@ -282,15 +321,35 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read.
+    /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read; the next call goes on with the other logs.
+    /// [`Error::Unanswered`] for as long as a look
+    /// hangs that [`Logs::next_before`] has left.
     pub fn next_now(&mut self) -> Result<Option<LogLine>, Error> {
+        self.be_here()?;
+        match self.ahead.pop_front() {
+            Some(line) => line.map(Some),
+            None => self.read_now(),
+        }
+    }
+
+    fn read_now(&mut self) -> Result<Option<LogLine>, Error> {
         self.unfinished = false;
-        for (_, tail) in &mut self.tails {
+        for (at, (_, tail)) in self.tails.iter_mut().enumerate() {
+            self.turn.store(at, Ordering::Relaxed);
             // What is there is in order only if the next line of each is known.
-            while !tail.fill()? {
-                if !self.is_past {
-                    self.unfinished = true;
-                    break;
+            loop {
+                match tail.fill() {
+                    Ok(true) => break,
+                    Ok(false) if self.is_past => (),
+                    Ok(false) => {
+                        self.unfinished = true;
+                        break;
+                    }
+                    Err(error) => {
+                        // The others go on, and this one with what is heard of it.
+                        tail.rest();
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -312,31 +371,46 @@ impl Logs {
     ///
     /// [`Error::Denied`] or [`Error::Io`] if a directory cannot be listed.
     pub fn stop_at_present(&mut self) -> Result<(), Error> {
+        self.be_here()?;
         self.is_past = true;
         self.tails.iter_mut().try_for_each(|(_, tail)| tail.stop_at_present())
     }
 
     /// Goes on with what was written since [`Logs::stop_at_present`].
     pub fn go_on(&mut self) {
+        if self.do_later(Self::go_on) {
+            return;
+        }
         self.is_past = false;
         self.tails.iter_mut().for_each(|(_, tail)| tail.go_on());
     }
 
     /// What there is of lines that have no end yet comes next, as lines.
     pub fn finish(&mut self) {
+        if self.do_later(Self::finish) {
+            return;
+        }
         self.tails.iter_mut().for_each(|(_, tail)| tail.finish());
     }
 
     /// The next line, or `None` if `deadline` passes first (`None` waits for ever).
     ///
+    /// With a deadline the call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
+    /// gone): logs are read in a thread beside this one.
+    ///
     /// # Errors
     ///
-    /// As [`Logs::next_now`].
+    /// As [`Logs::next_now`], and [`Error::Unanswered`] if a directory hangs, for as long as it does. Later calls go
+    /// on with it, and nothing is lost.
     pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<LogLine>, Error> {
+        self.come_back(deadline)?;
         loop {
-            self.hear()?;
-            if let Some(line) = self.next_now()? {
-                return Ok(Some(line));
+            if self.ahead.is_empty() {
+                self.hear()?;
+                self.read_ahead(deadline)?;
+            }
+            if let Some(line) = self.ahead.pop_front() {
+                return line.map(Some);
             }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| deadline <= now) {
@@ -358,6 +432,76 @@ impl Logs {
         }
     }
 
+    /// Reads some lines; by a deadline without being held beyond it.
+    fn read_ahead(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        let Some(deadline) = deadline else {
+            let line = self.read_now().transpose();
+            self.ahead.extend(line);
+            return Ok(());
+        };
+        let changes = self.changes.stand_in();
+        let changes = changes.map_err(|source| Error::system("wait for lines of logs", source))?;
+        let (places, turn) = (Arc::clone(&self.places), Arc::clone(&self.turn));
+        let stand_in = Self { places, turn, ..Self::with(changes) };
+        let without_time = self.tails.iter().map(|(_, tail)| tail.without_time()).collect();
+        let lent = lend::lend(self, stand_in, deadline, |this| {
+            // A thread for each line would take longer than the line.
+            while this.ahead.len() < IN_A_ROW {
+                let Some(line) = this.read_now().transpose() else { break };
+                let failed = line.is_err();
+                this.ahead.push_back(line);
+                if failed {
+                    break;
+                }
+            }
+        });
+        match lent {
+            Lent::Done(()) => Ok(()),
+            Lent::TooMany => Err(self.unanswered()),
+            Lent::Away(lent) => {
+                self.away = Some(Box::new(Away { lent, later: Vec::new(), without_time }));
+                Err(self.unanswered())
+            }
+        }
+    }
+
+    /// Waits for logs that hang.
+    fn come_back(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        let Some(away) = self.away.take() else { return Ok(()) };
+        let Away { lent, later, without_time } = *away;
+        match lent.take_back(deadline) {
+            Ok((logs, ())) => {
+                *self = logs;
+                for act in later {
+                    act(self);
+                }
+                Ok(())
+            }
+            Err(lent) => {
+                self.away = Some(Box::new(Away { lent, later, without_time }));
+                Err(self.unanswered())
+            }
+        }
+    }
+
+    /// For whatever needs the logs themselves.
+    fn be_here(&mut self) -> Result<(), Error> {
+        self.come_back(Some(Instant::now()))
+    }
+
+    /// What is done with logs that hang once they are back.
+    fn do_later(&mut self, act: fn(&mut Self)) -> bool {
+        let _they_hang = self.be_here();
+        let Some(away) = &mut self.away else { return false };
+        away.later.push(act);
+        true
+    }
+
+    fn unanswered(&self) -> Error {
+        let place = self.places.get(self.turn.load(Ordering::Relaxed));
+        Error::Unanswered { path: place.cloned().unwrap_or_default() }
+    }
+
     /// When to look again even if the descriptor says nothing; `None` where it tells everything.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
@@ -373,6 +517,7 @@ impl Logs {
     ///
     /// [`Error::Io`] if the notification mechanism fails.
     pub fn hear(&mut self) -> Result<(), Error> {
+        self.be_here()?;
         let tails = &mut self.tails;
         let mut heard = |hint| {
             let of = |id| move |tail: &&mut (DirId, Tail)| tail.0 == id;

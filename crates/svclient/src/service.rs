@@ -265,12 +265,17 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// If it cannot be started.
+    /// If it cannot be started. [`Error::Unanswered`] if the directory hangs in the system.
     pub fn ask_check(&self, within: Duration) -> Result<CheckAnswer, Error> {
-        if self.dialect() != Some(Dialect::Runit) {
-            return Ok(CheckAnswer::NoScript);
-        }
-        check::ask(&self.home, within)
+        let this = self.clone();
+        let ask = move || match this.dialect() {
+            Some(Dialect::Runit) => check::ask(&this.home, within),
+            _ => Ok(CheckAnswer::NoScript),
+        };
+        // Without an end in sight there is nobody who would leave.
+        let Some(deadline) = Instant::now().checked_add(within) else { return ask() };
+        let said = aside::before(deadline, ask);
+        said.unwrap_or_else(|| Err(Error::Unanswered { path: self.dir().to_owned() }))
     }
 
     /// Whether its supervisor is there and does nothing: somebody has stopped it.

@@ -13,6 +13,7 @@ mod follow;
 mod many;
 mod member;
 mod news;
+mod next;
 mod recheck;
 mod stopper;
 mod subject;
@@ -23,19 +24,22 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     sync::{Arc, atomic::Ordering},
     task::Waker,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use self::{bells::Bells, dirs::Dirs, follow::Follow, member::Member, news::Queued};
+use self::{
+    bells::Bells,
+    dirs::Dirs,
+    follow::Follow,
+    member::Member,
+    news::Queued,
+    next::{Away, Turn},
+};
 pub use self::{
     news::{News, WatchEvent, WatchKey},
     stopper::Stopper,
 };
-use crate::{Error, Service, Status, Subscription, Supervised, node, supervised::How};
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-};
+use crate::{Error, Service, Status, Subscription, Supervised, supervised::How};
 
 /// Watches services, one descriptor for all of them.
 ///
@@ -61,6 +65,9 @@ pub struct WatchSet {
     given_out: u64,
     looked: Instant,
     stopper: Option<Stopper>,
+    turn: Turn,
+    /// All of it hangs, and this only stands in for it.
+    away: Option<Box<Away>>,
 }
 
 /// The services, by their keys.
@@ -92,6 +99,8 @@ impl WatchSet {
             given_out: 0,
             looked: Instant::now(),
             stopper: None,
+            turn: Turn::default(),
+            away: None,
         })
     }
 
@@ -114,6 +123,7 @@ impl WatchSet {
     /// [`Supervised::subscribe`] says. A service whose record cannot be read is watched all the same,
     /// and its snapshot says why.
     pub fn add(&mut self, service: impl Supervised + 'static) -> Result<WatchKey, Error> {
+        self.be_here()?;
         let key = self.next_key();
         let subscription = service.subscribe(self.bells.bell(key))?;
         self.insert(key, service, subscription)?;
@@ -170,6 +180,7 @@ impl WatchSet {
 
     /// Makes the one descriptor tell of bells, too.
     pub(crate) fn hear_bells(&mut self) -> Result<(), Error> {
+        self.be_here()?;
         match self.bells.hang_up() {
             Ok(Some(heard)) => self.dirs.join(heard).map_err(|source| {
                 self.bells.take_down();
@@ -222,6 +233,9 @@ impl WatchSet {
     /// # Ok::<(), svclient::Error>(())
     /// ```
     pub fn remove(&mut self, key: WatchKey) {
+        if self.remove_later(key) {
+            return;
+        }
         self.forget(key);
         self.queue.retain(|queued| queued.key != key);
     }
@@ -238,100 +252,6 @@ impl WatchSet {
         self.members.get(&key)?.subject.directory()
     }
 
-    /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use svclient::{Status, WatchSet, scripted::Scripted};
-    ///
-    /// let web = Scripted::new("web");
-    /// let mut watch = WatchSet::new()?;
-    /// watch.add(web.clone())?;
-    /// web.show(Status::unsupervised());
-    /// let deadline = Instant::now() + Duration::from_millis(5);
-    /// let mut words = Vec::new();
-    /// while let Some(event) = watch.next_before(Some(deadline))? {
-    ///     words.push(event.news.name());
-    /// }
-    /// assert_eq!(words, ["snapshot", "unsupervised"]);
-    /// # Ok::<(), svclient::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the notification mechanism fails.
-    pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
-        while self.queue.is_empty() && self.rung.is_empty() && !self.is_stopped() {
-            let now = Instant::now();
-            let due = self.due().into_iter().chain(deadline).min();
-            let timeout = due.map_or(PollTimeout::NONE, |due| {
-                node::round_up(due.saturating_duration_since(now))
-            });
-            // It comes first: what has nothing to say is not read.
-            let mut fds = [PollFd::new(self.dirs.as_fd(), PollFlags::POLLIN)];
-            let is_heard = match poll(&mut fds, timeout) {
-                Ok(count) => count > 0,
-                Err(Errno::EINTR) => false,
-                Err(errno) => return Err(failure(errno)),
-            };
-            let now = Instant::now();
-            if is_heard || self.due().is_some_and(|due| due <= now) {
-                self.collect()?;
-            }
-            if self.queue.is_empty() && deadline.is_some_and(|deadline| deadline <= now) {
-                return Ok(None);
-            }
-        }
-        self.next_now()
-    }
-
-    /// The next event that is there already; never waits.
-    ///
-    /// ```
-    /// use svclient::WatchSet;
-    ///
-    /// assert!(WatchSet::new()?.next_now()?.is_none());
-    /// # Ok::<(), svclient::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the notification mechanism fails.
-    pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
-        if self.is_stopped() {
-            return Ok(None);
-        }
-        // What waits in the queue goes first. Now and then all the same, so that the kernel's own does
-        // not run over meanwhile.
-        if self.queue.is_empty() || (self.given_out + 1) % LISTEN_EVERY == 0 {
-            self.collect()?;
-        }
-        let Some(Queued { key, subject, news, observation }) = self.queue.pop_front() else {
-            return Ok(None);
-        };
-        if self.queue.is_empty() && self.queue.capacity() > QUEUE {
-            // Snapshots of 10,000 services: 3 MiB that are not needed again.
-            self.queue = VecDeque::new();
-        }
-        self.given_out += 1;
-        Ok(Some(WatchEvent { seq: self.given_out, key, news, status: observation, subject }))
-    }
-
-    /// How often everything is looked at because the system cannot tell of all changes; `None` if it
-    /// can. It can on Linux, unless a limit of inotify is met (`fs.inotify.max_user_instances`,
-    /// `max_user_watches`); it cannot elsewhere.
-    #[must_use]
-    pub fn polls(&self) -> Option<Duration> {
-        self.dirs.look_every()
-    }
-
-    /// When to call again even if the descriptor says nothing; `None` at rest.
-    #[must_use]
-    pub fn due(&self) -> Option<Instant> {
-        let recheck = self.due.first().map(|(at, _)| *at);
-        recheck.into_iter().chain(self.look_again()).min()
-    }
-
     fn look_again(&self) -> Option<Instant> {
         self.dirs.look_every().map(|pause| self.looked + pause)
     }
@@ -344,14 +264,6 @@ impl WatchSet {
     }
 }
 
-impl Iterator for WatchSet {
-    type Item = Result<WatchEvent, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_before(None).transpose()
-    }
-}
-
 /// The descriptor stays the same but once: when the first service is added that is no service
 /// directory.
 impl AsFd for WatchSet {
@@ -359,12 +271,6 @@ impl AsFd for WatchSet {
         self.dirs.as_fd()
     }
 }
-
-/// So many events are given out between two looks at what was heard, while there are some.
-const LISTEN_EVERY: u64 = 64;
-
-/// So many events keep their place in memory.
-const QUEUE: usize = 64;
 
 fn failure(source: impl Into<std::io::Error>) -> Error {
     Error::system("wait for changes of services", source)

@@ -5,6 +5,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write,
     os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::Path,
     thread,
@@ -16,7 +17,10 @@ use nix::{
     sched::{CloneFlags, unshare},
     sys::stat::Mode,
 };
-use svclient::{Bulk, ErrorKind, OutcomeKind, Request, ScanDir, Service};
+use svclient::{
+    Bulk, ErrorKind, LogDir, LogFrom, LogItem, Logs, News, OutcomeKind, Request, ScanDir, Service,
+    WatchKey, WatchSet,
+};
 use svproto::{Op, scan::ScanOp};
 use tempfile::TempDir;
 
@@ -132,6 +136,11 @@ fn a_directory_that_hangs_holds_no_call_beyond_its_deadline() {
     late("disable", &mut |deadline| is(hung.disable("web", deadline).unwrap_err().kind()));
     late("poke", &mut |deadline| is(hung.poke(ScanOp::Rescan, deadline).unwrap_err().kind()));
 
+    late("ask_check", &mut |deadline| {
+        let within = deadline.saturating_duration_since(Instant::now());
+        is(web.ask_check(within).unwrap_err().kind());
+    });
+
     assert_eq!(fs::read_dir(scan.dir()).unwrap().count(), 0);
     assert!(threads() > before, "they hang");
     // The server is gone: whoever was left behind goes on, and finds that nobody waits.
@@ -145,4 +154,103 @@ fn a_directory_that_hangs_holds_no_call_beyond_its_deadline() {
     let _nothing = std::io::Read::read_to_end(&mut control, &mut asked);
     assert_eq!(asked, b"");
     assert_eq!(fs::read_dir(scan.dir()).unwrap().count(), 0);
+}
+
+/// A watch and logs over a directory that hangs later, and what is written there all the same.
+struct Followed {
+    watch: WatchSet,
+    keys: [WatchKey; 2],
+    logs: Logs,
+    /// `supervise` of the one that hangs, as it was.
+    supervise: File,
+    log: File,
+}
+
+impl Followed {
+    fn new(hangs: &Path, well: &Path) -> Self {
+        let mut watch = WatchSet::new().unwrap();
+        let keys = [hangs, well].map(|dir| watch.add(Service::open(dir).unwrap()).unwrap());
+        let mut logs = Logs::new().unwrap();
+        for dir in [hangs, well] {
+            fs::create_dir(dir.join("main")).unwrap();
+            fs::write(dir.join("main/current"), "first\n").unwrap();
+            logs.add(&LogDir::open(dir.join("main")).unwrap(), LogFrom::End).unwrap();
+        }
+        let supervise = File::open(hangs.join("supervise")).unwrap();
+        let log = File::options().append(true).open(hangs.join("main/current")).unwrap();
+        Self { watch, keys, logs, supervise, log }
+    }
+
+    /// The supervisor publishes, and the logger writes.
+    fn stir(&mut self) {
+        let dir = Path::new("/proc/self/fd").join(self.supervise.as_raw_fd().to_string());
+        fs::copy(dir.join("status"), dir.join("status.new")).unwrap();
+        fs::rename(dir.join("status.new"), dir.join("status")).unwrap();
+        self.log.write_all(b"second\n").unwrap();
+    }
+}
+
+#[test]
+fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
+    let tree = TempDir::new().unwrap();
+    let (hangs, well) = (tree.path().join("hangs"), tree.path().join("well"));
+    let (_theirs, _ours) = (supervised(&hangs.join("web")), supervised(&well));
+    let mut followed = Followed::new(&hangs.join("web"), &well);
+    let Followed { watch, keys, .. } = &mut followed;
+    let snapshots = [(); 2].map(|()| watch.next_before(None).unwrap().unwrap().key);
+    assert_eq!((snapshots, watch.service(keys[0]).is_some()), (*keys, true));
+    let Some(hang) = Hang::over(&hangs) else { return };
+    followed.stir();
+    let Followed { mut watch, keys: [web, well_key], mut logs, mut log, .. } = followed;
+
+    // Twice: what hangs already, and what begins to.
+    for wait in [0, 20, 0] {
+        let deadline = Instant::now() + Duration::from_millis(wait);
+        let error = watch.next_before(Some(deadline)).unwrap_err();
+        assert!(deadline.elapsed() < PATIENCE, "{:?}", deadline.elapsed());
+        assert_eq!(
+            error.to_string(),
+            format!("cannot use {}: it does not answer", hangs.join("web").display())
+        );
+        let deadline = Instant::now() + Duration::from_millis(wait);
+        // What was written before is read from the open file.
+        let read = logs.next_before(Some(deadline));
+        println!("late: {:?}, {read:?}", deadline.elapsed());
+        assert!(deadline.elapsed() < PATIENCE, "{:?}", deadline.elapsed());
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::Unanswered);
+    }
+    let is_away = |result: Result<(), svclient::Error>| {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Unanswered);
+    };
+    is_away(watch.next_now().map(drop));
+    is_away(watch.add(Service::open(&well).unwrap()).map(drop));
+    is_away(logs.next_now().map(drop));
+    assert!(watch.service(web).is_none());
+    watch.remove(web);
+    // Meanwhile the other goes on, and nothing of that is lost.
+    fs::write(well.join("down"), "").unwrap();
+    fs::write(well.join("main/current"), "first\nmore\n").unwrap();
+    log.write_all(b"third\n").unwrap();
+    drop(hang.server);
+    let patience = Some(Instant::now() + PATIENCE);
+    let event = watch.next_before(patience).unwrap().unwrap();
+    assert_eq!((event.key, event.news, event.seq), (well_key, News::Changed, 3));
+    assert!(watch.service(web).is_none() && watch.service(well_key).is_some());
+    let (mut lines, mut broken) = (Vec::new(), 0);
+    while lines.len() < 3 {
+        match logs.next_before(patience) {
+            Ok(line) => match line.unwrap().item {
+                LogItem::Line(line) => lines.push(String::from_utf8(line).unwrap()),
+                other => panic!("{other:?}"),
+            },
+            // The directory of the one log is broken now, and the other goes on.
+            Err(error) => {
+                assert_ne!(error.kind(), ErrorKind::Unanswered);
+                broken += 1;
+            }
+        }
+    }
+    lines.sort();
+    assert_eq!(lines, ["more", "second", "third"]);
+    assert!((1..10).contains(&broken), "{broken}");
 }

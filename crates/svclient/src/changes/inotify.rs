@@ -50,6 +50,13 @@ impl Changes {
         Ok(Self { blind: inotify.is_none(), inotify, joined, buffer, descriptors })
     }
 
+    /// What stands in for it while it is elsewhere: it tells nothing, and its descriptor is the same.
+    pub(crate) fn stand_in(&self) -> io::Result<Self> {
+        let joined = Some(Epoll(self.as_fd().try_clone_to_owned()?));
+        let descriptors = std::collections::HashMap::new();
+        Ok(Self { inotify: None, blind: false, joined, buffer: Vec::new(), descriptors })
+    }
+
     /// How often everything must be looked at because the mechanism cannot tell all.
     pub(crate) fn look_every(&self) -> Option<Duration> {
         self.blind.then_some(BLIND)

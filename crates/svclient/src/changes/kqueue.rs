@@ -46,6 +46,12 @@ impl Changes {
         Ok(Self { queue: Watcher::new()?, open: HashMap::new(), ids: HashMap::new(), next: 0 })
     }
 
+    /// What stands in for it while it is elsewhere. It tells nothing.
+    #[expect(clippy::unused_self, reason = "as on Linux")]
+    pub(crate) fn stand_in(&self) -> io::Result<Self> {
+        Self::new()
+    }
+
     /// From now on the descriptor is readable also when this one is. Whoever owns that empties it,
     /// and keeps it as long as this.
     pub(crate) fn join(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {

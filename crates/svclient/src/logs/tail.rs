@@ -227,6 +227,10 @@ impl Tail {
         self.awake = true;
     }
 
+    pub(super) fn rest(&mut self) {
+        self.awake = false;
+    }
+
     fn offer(&mut self, line: &[u8]) {
         if self.scale.is_none() && line.starts_with(b"@") {
             self.scale = likely_scale(&self.dir);

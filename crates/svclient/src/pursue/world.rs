@@ -112,7 +112,7 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
         until: Instant,
     ) -> Poll<Result<Option<Heard>, Error>> {
         if self.rung.is_empty() {
-            match self.next_before(Some(until)) {
+            match self.next_here(Some(until)) {
                 Ok(Some(event)) => return Poll::Ready(Ok(Some(event.into()))),
                 Ok(None) => (),
                 Err(error) => return Poll::Ready(Err(error)),

@@ -218,7 +218,7 @@ impl End {
             let mut kill_at = kill_after.and_then(|span| Instant::now().checked_add(span));
             while is_held(&self.seen, key) {
                 let until = kill_at.map_or(deadline, |kill_at| kill_at.min(deadline));
-                match self.watch.next_before(Some(until))? {
+                match self.watch.next_here(Some(until))? {
                     Some(event) => {
                         if let Err(error @ Error::NotFound { .. }) = event.status {
                             return Err(error);

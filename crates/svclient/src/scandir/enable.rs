@@ -131,7 +131,7 @@ impl ScanDir {
                 _ if is_late => break false,
                 _ => (),
             }
-            match watch.next_before(Some(deadline))? {
+            match watch.next_here(Some(deadline))? {
                 Some(event) => {
                     seen = event.status;
                     is_late = Instant::now() >= at_the_latest(deadline);

@@ -93,7 +93,9 @@ impl WatchSet {
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
     fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
-        let letters_left = self.members.get(&key).is_some_and(|member| member.letters_left);
+        let Some(member) = self.members.get(&key) else { return };
+        self.turn.is(&member.subject);
+        let letters_left = member.letters_left;
         if letters_left || heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
             self.hear_letters(key);
         }

@@ -50,6 +50,11 @@ impl Dirs {
         Ok(Self { changes: Changes::new()?, interested: BTreeMap::new() })
     }
 
+    /// What stands in for them while they are elsewhere.
+    pub(super) fn stand_in(&self) -> io::Result<Self> {
+        Ok(Self { changes: self.changes.stand_in()?, interested: BTreeMap::new() })
+    }
+
     /// Watches a directory for somebody, and notes it in the list of what is.
     pub(super) fn watch(
         &mut self,

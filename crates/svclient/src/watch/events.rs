@@ -51,6 +51,7 @@ impl WatchSet {
     /// [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The service is
     /// watched by its record as before.
     pub fn listen(&mut self, key: WatchKey) -> Result<(), Error> {
+        self.be_here()?;
         let Some(member) = self.members.get(&key) else {
             return Err(Error::NotFound { path: files::EVENT.into() });
         };

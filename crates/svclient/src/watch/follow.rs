@@ -63,6 +63,7 @@ impl WatchSet {
     /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if the directory cannot be listed or
     /// watched. A service in it that cannot be watched is left out.
     pub fn follow(&mut self, scan: ScanDir) -> Result<(), Error> {
+        self.be_here()?;
         let at = self.follows.len();
         let (watched, members) = (Vec::new(), BTreeMap::new());
         self.follows.push(Follow { scan, watched, members });
@@ -80,6 +81,7 @@ impl WatchSet {
         self.unwatch_all(who);
         let Some(follow) = self.follows.get(at) else { return Ok(()) };
         let dir = follow.scan.dir().to_owned();
+        self.turn.is_of(dir.clone());
         self.watch_links(who, &dir)?;
         // Armed before it is listed: an entry that appears in between is seen twice at worst.
         match self.watch(who, &Dir::Service(dir.clone())) {

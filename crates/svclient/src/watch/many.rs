@@ -26,6 +26,9 @@ impl WatchSet {
         &mut self,
         services: impl IntoIterator<Item = B>,
     ) -> Vec<Result<WatchKey, Error>> {
+        if self.be_here().is_err() {
+            return services.into_iter().map(|service| self.add(service)).collect();
+        }
         let services: Vec<(WatchKey, B)> =
             services.into_iter().map(|service| (self.next_key(), service)).collect();
         let mut subscriptions = self.subscribe_together(&services);
