@@ -37,9 +37,9 @@
 //!
 //! # What it does as runsv
 //!
-//! `run`, `finish` with its two arguments, `down`, `control/`, `log/` with a pipe that outlives both
-//! sides, one second between two runs, every control byte, the files with their types and modes,
-//! the lock. `tests/live` drives both through the same scenarios and lists the differences:
+//! `run`, `finish` with its two arguments, `down`, `control/` with the process as argument, `log/` with a
+//! pipe that outlives both sides, one second between two runs, every control byte, the files with
+//! their types and modes, the lock. `tests/live` drives both through the same scenarios and lists the differences:
 //!
 //! * It hears requests during that second, and when the service was told to end it does not wait.
 //! * `k` leaves the record alone, so `finish` never runs twice, no second process is started beside

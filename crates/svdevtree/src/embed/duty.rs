@@ -544,7 +544,8 @@ impl Duty {
     }
 
     /// `None` if it runs; else that it does not stand for the signal. As `runsv`, only what its owner
-    /// may execute is one.
+    /// may execute is one. Its argument is the process, or an empty word without one (runit 2.3; before,
+    /// there was none).
     fn start_script(&mut self, letter: char, office: &mut Office) -> Option<bool> {
         let name = format!("control/{letter}");
         let owner = nix::sys::stat::Mode::S_IXUSR.bits();
@@ -553,7 +554,8 @@ impl Duty {
             return Some(false);
         }
         let group = self.settings.group;
-        match self.launch(ServicePart::Main, &name, &[], None, group, office) {
+        let pid = self.main.machine.pid().map_or_else(String::new, |pid| pid.get().to_string());
+        match self.launch(ServicePart::Main, &name, &[pid], None, group, office) {
             Ok(process) => {
                 self.script = Some(process);
                 None

@@ -24,12 +24,22 @@ pub struct Snapshot {
     processes: Vec<String>,
     /// What `sv status` says.
     sv: String,
-    /// What ran: run, finish and control scripts, with arguments.
+    /// What ran: run and finish with arguments, and control scripts.
     trace: String,
     /// What the service noted of its signals, and what the logger wrote; in no order, and once each:
     /// signals that arrive together have none, and are one if they are equal.
     notes: BTreeSet<String>,
     out: BTreeSet<String>,
+}
+
+/// The lines of control scripts without their argument, which is another process on each side, and which
+/// `runsv` gives since 2.3 only. `differences.rs` looks at it.
+fn without_process(trace: &str) -> String {
+    let line = |line: &str| match line.split_once(' ') {
+        Some((script, _)) if script.starts_with("control/") => format!("{script}\n"),
+        _ => format!("{line}\n"),
+    };
+    trace.lines().map(line).collect()
 }
 
 /// A status record without time and number.
@@ -91,7 +101,7 @@ impl Snapshot {
             files,
             processes: supervisor.map(|pid| children(pid, &dir.0)).unwrap_or_default(),
             sv: sv(dir),
-            trace: dir.read("trace"),
+            trace: without_process(&dir.read("trace")),
             notes: dir.read("notes").lines().map(str::to_owned).collect(),
             out: dir.read("out").lines().map(str::to_owned).collect(),
         }

@@ -56,6 +56,25 @@ fn kill_during_finish_runs_it_twice_under_runsv_only() {
 }
 
 #[test]
+fn a_control_script_is_told_the_process_by_runsv_since_2_3_and_by_the_embedded_one() {
+    let prepare = |tree: &Tree| {
+        let dir = tree.service("web", "exec sleep 1000");
+        dir.script("control/u", "echo \"$# $1\" >> trace; exit 1");
+        dir.script("control/c", "echo \"$# $1\" >> trace; exit 1");
+        dir
+    };
+    both(prepare, |who, _, dir, _| {
+        dir.until_run(None);
+        dir.send("c");
+        until("control/c", || (lines(dir) == 2).then_some(()));
+        let told = format!("1 \n1 {}\n", dir.pid().unwrap());
+        let trace = dir.read("trace");
+        let older = who == Who::Runsv && trace == "0 \n0 \n";
+        assert!(trace == told || older, "{who:?}: {trace}");
+    });
+}
+
+#[test]
 fn a_control_k_that_stands_for_the_signal_makes_runsv_start_a_second_process() {
     let prepare = |tree: &Tree| {
         // runsv sends the first one SIGTERM.
