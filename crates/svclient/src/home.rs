@@ -15,7 +15,10 @@ use std::{
 
 use nix::{
     fcntl::{AT_FDCWD, OFlag, openat},
-    sys::stat::{FileStat, Mode, fstat},
+    sys::{
+        resource::{Resource, getrlimit},
+        stat::{FileStat, Mode, fstat},
+    },
 };
 
 use crate::{Error, at::At, node};
@@ -74,6 +77,25 @@ impl Home {
             path.extend_from_slice(entry.as_bytes());
             self.path = OsString::from_vec(path).into();
         }
+    }
+
+    /// The same directory and no other, whatever becomes of its path from now on. `None` where it is kept
+    /// already, and where it cannot be: descriptors are needed for other things, too.
+    pub(crate) fn hold(&self) -> Option<Self> {
+        if self.is_held() || !cfg!(target_os = "linux") {
+            return None;
+        }
+        let opened = openat(AT_FDCWD, &self.path, TO_SEARCH, Mode::empty()).ok()?;
+        let number = u64::try_from(opened.as_raw_fd()).ok()?;
+        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        let found = fstat(&opened).ok()?;
+        // What takes a path goes by way of `/proc`, which not every place has.
+        let by_path = node::stat(&fd_path(opened.as_fd())).ok()??;
+        let is_same = node::identity(&found) == node::identity(&by_path);
+        #[allow(clippy::useless_conversion, reason = "of another width on some systems")]
+        let has_room = number < u64::from(limit) / 2;
+        (is_same && has_room)
+            .then(|| Self { path: self.path.clone(), way: Way::Held(Arc::new(opened)) })
     }
 
     pub(crate) fn path(&self) -> &Path {

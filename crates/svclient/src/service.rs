@@ -207,6 +207,20 @@ impl Service {
         self.home.path()
     }
 
+    /// The same service, whatever becomes of the path that leads to it, where that can be kept.
+    pub(crate) fn held(self) -> Self {
+        match self.home.hold() {
+            Some(home) => Self { home, ..self },
+            None => self,
+        }
+    }
+
+    /// Whether the last supervisor, which is gone, has left a record of a service that is down.
+    pub(crate) fn was_left_down(&self) -> bool {
+        let facts = self.record().ok().flatten().map(|record| record.facts());
+        facts.is_some_and(|it| it.phase == Phase::Down && it.pid.is_none())
+    }
+
     /// Where its files are.
     pub(crate) fn home(&self) -> &Home {
         &self.home

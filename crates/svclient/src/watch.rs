@@ -131,12 +131,19 @@ impl WatchSet {
         Ok(key)
     }
 
-    /// As [`WatchSet::add`], with the snapshot at once instead of in the queue.
+    /// As [`WatchSet::add`], with the snapshot at once instead of in the queue. What was opened is what is
+    /// watched: a link that leads there may go, or lead elsewhere.
     pub(crate) fn add_and_look(
         &mut self,
         service: impl Supervised + 'static,
     ) -> Result<(WatchKey, Result<Status, Error>), Error> {
-        let key = self.add(service)?;
+        let key = self.next_key();
+        let subscription = match service.subscribe(self.bells.bell(key))? {
+            Subscription(How::Directory(service)) => Subscription::directory(service.held()),
+            other => other,
+        };
+        self.insert(key, service, subscription)?;
+        self.look(key, &BTreeSet::new(), false);
         #[expect(clippy::expect_used, reason = "the sentence in it")]
         let snapshot = self.queue.pop_back().expect("the first look at a service makes an event");
         Ok((key, snapshot.observation))

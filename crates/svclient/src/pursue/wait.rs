@@ -102,7 +102,11 @@ impl Wait {
     ) -> Self {
         let (key, directory, baseline) = match world.add(service) {
             Ok(Added { key, baseline, directory }) => (Some(key), directory, baseline),
-            Err(Error::Denied { .. }) => (None, None, service.status()),
+            Err(Error::Denied { .. }) => {
+                let directory = service.directory().map(|it| it.clone().held());
+                let seen = whom(directory.as_ref(), service).status();
+                (None, directory, seen)
+            }
             Err(error) => (None, None, Err(error)),
         };
         let last = match baseline {
@@ -240,7 +244,8 @@ impl Wait {
         let State::Waiting(waiting) = &mut self.state else { return };
         let now = world.now();
         waiting.ask_again = None;
-        match asked.unwrap_or_else(|| request.send(service)) {
+        let whom = whom(waiting.directory.as_ref(), service);
+        match asked.unwrap_or_else(|| request.send(whom)) {
             Ok(pending) => {
                 waiting.refused = None;
                 waiting.asked = now;
@@ -257,7 +262,8 @@ impl Wait {
                 if is_read {
                     // What was seen before is no answer, and whatever is seen from now on is.
                     waiting.pursuit.acknowledge();
-                    return self.take(world, service.status());
+                    let seen = whom.status();
+                    return self.take(world, seen);
                 }
                 // Somebody took it, so what was seen before is not how it stands.
                 let stale = !waiting.last.reading.is_supervised() && wish(request).is_some();
@@ -379,14 +385,15 @@ impl Wait {
         }
         if is_due(waiting.look_again) {
             waiting.look_again = self.key.is_none().then(|| now + LOOK_AGAIN);
-            self.take(world, service.status());
+            let seen = whom(waiting.directory.as_ref(), service).status();
+            self.take(world, seen);
             return;
         }
         if is_due(waiting.kill_at) {
             waiting.kill_at = None;
             // Only `run`: runit answers a kill during `finish` by running `finish` once more.
             if runs(&waiting.last) && waiting.is_to_end(request) {
-                match service.request(&Intent::Op(Op::Kill)) {
+                match whom(waiting.directory.as_ref(), service).request(&Intent::Op(Op::Kill)) {
                     Ok(_) => (),
                     Err(error) if error.kind() == crate::ErrorKind::Busy => {
                         waiting.kill_at = Some(now + ASK_AGAIN);
@@ -429,6 +436,11 @@ impl Wait {
                 } else {
                     self.end(Ok(Outcome::of(Some(End::Reached), observation, took)));
                 }
+                return;
+            }
+            // It was ended in order: the last that its supervisor has said is that it is down.
+            Verdict::Never(Cause::Unsupervised) if waiting.was_ended() => {
+                self.end(Ok(Outcome::of(Some(End::Reached), observation, took)));
                 return;
             }
             Verdict::Never(why) => {
@@ -512,6 +524,13 @@ impl Waiting {
         }
     }
 
+    /// Whether it is down because its supervisor has ended it and then itself.
+    fn was_ended(&self) -> bool {
+        matches!(self.pursuit.goal(), Goal::Down | Goal::Finished)
+            && self.baseline.reading.is_supervised()
+            && self.directory.as_ref().is_some_and(Service::was_left_down)
+    }
+
     /// Whether the process that is there is one that the request was to end: any, if none is to be
     /// left; else the one that was there before, and not the one that has followed it.
     fn is_to_end(&self, request: &Request) -> bool {
@@ -530,6 +549,14 @@ fn no_readiness(service: &Service) -> Cause {
         Cause::CheckNotExecutable
     } else {
         Cause::NoReadiness
+    }
+}
+
+/// Who is asked: the directory that was opened, wherever its path leads by now.
+fn whom<'a, B: Supervised>(directory: Option<&'a Service>, service: &'a B) -> &'a dyn Supervised {
+    match directory {
+        Some(directory) => directory,
+        None => service,
     }
 }
 

@@ -129,5 +129,6 @@ mod waiting {
 
     say_waits! {
         what_is_paused_is_not_up
+        what_was_opened_is_what_is_waited_for
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn reached(
     if goal == Goal::Gone {
         return format!("gone after {after}");
     }
+    if goal == Goal::Down && view.state() == Some(State::Unsupervised) {
+        return format!("down after {after}, and its supervisor is gone");
+    }
     let stood_so = view.changed_ago().is_some_and(|ago| ago > asked_ago);
     let wants_process = !matches!(goal, Goal::Down | Goal::AsWanted | Goal::Known);
     let has_none_ever = view.state() == Some(State::Active);
