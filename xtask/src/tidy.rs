@@ -2,6 +2,7 @@
 
 mod arrows;
 mod ceilings;
+mod doctests;
 mod files;
 mod headers;
 mod manifests;
@@ -34,6 +35,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         findings.extend(manifests::check(member, &manifest));
     }
     let mut headers = BTreeMap::new();
+    let mut doctests = 0;
     for path in files::rust_files()? {
         let text = files::read(&path)?;
         // What users compile; a member's tests and examples are free, and so is `nopanic`.
@@ -41,8 +43,10 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         let place = path.strip_prefix(command::root()).unwrap_or(&path).display().to_string();
         findings.extend(headers::check(&place, &text));
         headers.insert(PathBuf::from(&place), map::said(&text));
+        doctests += owner.map_or(0, |_| doctests::count(&text));
         findings.extend(words::check(owner.map(|it| it.name.as_str()), &place, &text));
     }
+    findings.extend(doctests::check(doctests));
     findings.extend(map::check(&headers)?);
     Ok(findings)
 }

@@ -1,10 +1,12 @@
 //! Feature `serde`: statuses and outcomes as the JSON of svctl, whose schema is `docs/svctl.schema.json`.
-//! Unknown is `null`, never 0.
+//! Unknown is `null`, never 0. [`read`] reads it back.
+
+mod read;
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-use svproto::{Cause, LastExit, Phase, UnixTime, Want};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use svproto::{Cause, LastExit, Phase, Pid, State, UnixTime, Want};
 
 use crate::{Name, Normally, Oddities, Outcome, OutcomeKind, Status, Suite, signal_name};
 
@@ -61,22 +63,73 @@ impl Serialize for Status {
     }
 }
 
-/// What is odd: `kind` is that of a cause, and `says` its sentence.
+/// What is odd: `kind` is that of a cause, `says` its sentence, and the rest what that is made of.
 impl Serialize for Oddities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.causes(UnixTime::now()).iter().map(|(cause, about)| Odd {
-                kind: cause.kind(),
-                says: cause.about(about).to_string(),
-            }),
-        )
+        let causes = self.causes(UnixTime::now());
+        serializer.collect_seq(causes.iter().map(|(cause, about)| Odd::of(self, cause, about)))
     }
 }
 
-#[derive(Serialize)]
+/// One thing that is odd. What a kind does not have is left out.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 struct Odd {
-    kind: &'static str,
+    kind: String,
     says: String,
+    /// How often, or how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    /// In how many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<UnixTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<Pid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<Exit>,
+    /// How a logger stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errno: Option<u32>,
+}
+
+impl Odd {
+    fn of(odd: &Oddities, cause: &Cause, about: &str) -> Self {
+        let says = cause.about(about).to_string();
+        let it = Self { kind: cause.kind().to_owned(), says, ..Self::default() };
+        match cause {
+            Cause::CrashLoop => Self {
+                count: odd.crash_loop.map(|it| it.ends),
+                within: odd.crash_loop.and_then(|it| it.within).map(seconds),
+                ..it
+            },
+            Cause::CannotStart => Self {
+                script: odd.cannot_start.map(|it| it.script.name().to_owned()),
+                errno: odd.cannot_start.map(|it| it.errno),
+                ..it
+            },
+            Cause::Stale => Self { since: in_its_years(odd.stale_since), ..it },
+            Cause::Stuck => Self { since: in_its_years(odd.stuck_since), ..it },
+            Cause::GivenUp { exit } | Cause::Refused { exit } | Cause::Failed { exit } => {
+                Self { exit: Exit::of(*exit), ..it }
+            }
+            Cause::ProcessDead => Self { pid: odd.dead, ..it },
+            Cause::Orphan => Self { pid: odd.orphan, ..it },
+            Cause::LeftBehind => Self {
+                count: odd.left_behind.map(|(count, _)| count.into()),
+                pid: odd.left_behind.map(|(_, pid)| pid),
+                ..it
+            },
+            Cause::Logger => Self { state: odd.logger.map(State::name).map(str::to_owned), ..it },
+            Cause::LoggerLoop => Self { count: odd.logger_loop, ..it },
+            _ => it,
+        }
+    }
 }
 
 /// What came of a request: the fields that `svctl --json` adds to a row.
@@ -98,8 +151,8 @@ impl Serialize for Outcome {
 }
 
 /// How a run ended: `{"code":3}`, `{"signal":"SIGKILL"}`.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Exit {
     Code(u8),
     Signal(String),

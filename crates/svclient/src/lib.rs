@@ -30,7 +30,7 @@
 //! |------------|--------------------------------------------------------------|
 //! | `tokio`    | `svclient::tokio`: a watch as a `Stream`, `pursue` as a future |
 //! | `async-io` | `svclient::async_io`: the same, for smol                     |
-//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`]: the JSON of svctl |
+//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`]: the JSON of svctl; `Deserialize` for [`Status`] |
 //!
 //! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
 //! who waits for it), D-Bus, printing.

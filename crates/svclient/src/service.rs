@@ -4,8 +4,10 @@ mod glance;
 
 use std::{
     ffi::{OsStr, OsString},
+    fmt,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -56,6 +58,21 @@ impl Normally {
             Self::Up => "up",
             Self::Down => "down",
         }
+    }
+}
+
+impl fmt::Display for Normally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Normally {
+    type Err = svproto::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = |it: &Self| it.name() == word;
+        [Self::Up, Self::Down].into_iter().find(named).ok_or(svproto::UnknownWord::new("start"))
     }
 }
 

@@ -55,7 +55,7 @@
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
 //! | `tokio`    | `tokio`: a watch as a `Stream`, `pursue` as a future; connections of `systemd` run on tokio |
 //! | `async-io` | `async_io`: the same, driven by async-io (smol)                                  |
-//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`], the JSON of `svctl`; both ways for [`proto`] |
+//! | `serde`    | `Serialize` for [`Status`] and [`Outcome`], the JSON of `svctl`; `Deserialize` for [`Status`] and [`proto`] |
 //!
 //! A program for each task stands in `examples/`, and in `docs/guide.md`, which shows how they fit
 //! together.

@@ -6,7 +6,7 @@
 //!
 //! let bus = Bus::system().wait()?;
 //! let web = bus.unit("web")?;
-//! println!("{}", web.status().wait()?.status.state());
+//! println!("{}", web.status().wait()?.facts.state());
 //! let job = web.restart().wait()?;
 //! match job.outcome_before(Instant::now() + Duration::from_secs(30))? {
 //!     JobOutcome::Reached { .. } => println!("restarted"),

@@ -1,6 +1,6 @@
 //! What came of a request.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use svproto::Cause;
 
@@ -61,6 +61,23 @@ impl OutcomeKind {
             Self::Deadline => "deadline",
             Self::NotAsked => "not-asked",
         }
+    }
+}
+
+impl FromStr for OutcomeKind {
+    type Err = svproto::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let all = [
+            Self::Reached,
+            Self::Already,
+            Self::Skipped,
+            Self::Never,
+            Self::Deadline,
+            Self::NotAsked,
+        ];
+        let named = |it: &Self| it.name() == word;
+        all.into_iter().find(named).ok_or(svproto::UnknownWord::new("outcome"))
     }
 }
 
