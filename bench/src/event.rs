@@ -71,7 +71,7 @@ pub(crate) fn spaced(dir: &Path, count: usize, interval: Duration) -> Fallible {
         });
         // What is still to be told is there long before half a second has passed.
         let quiet = Duration::from_millis(500);
-        while let Some(event) = set.next_before(Some(Instant::now() + quiet + interval))? {
+        while let Some(event) = set.next_before(Instant::now() + quiet + interval)? {
             told += 1;
             last = Some(event.status?.reading());
         }
@@ -132,7 +132,7 @@ pub(crate) fn run(dir: &Path, rounds: usize) -> Fallible {
                     floor::hear(&instance)?;
                     black_box(floor::record(CWD, &names)?);
                 } else {
-                    let event = set.next_before(None)?.ok_or("no event")?;
+                    let event = set.next().ok_or("no event")??;
                     black_box(event.status?);
                 }
                 let heard = Instant::now();

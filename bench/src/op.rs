@@ -100,7 +100,7 @@ pub(crate) fn event(dir: &Path, times: usize) -> Fallible {
         marked(|| {
             for number in 0..times {
                 tell.send(number)?;
-                black_box(set.next_before(None)?.ok_or("no event")?.status?);
+                black_box(set.next().ok_or("no event")??.status?);
             }
             Ok(())
         })?;
@@ -131,7 +131,7 @@ pub(crate) fn rest(dir: &Path, count: usize, seconds: u64) -> Fallible {
     while set.next_now()?.is_some() {}
     marked(|| {
         let deadline = Instant::now() + Duration::from_secs(seconds);
-        match set.next_before(Some(deadline))? {
+        match set.next_before(deadline)? {
             Some(event) => Err(format!("{event:?}").into()),
             None => Ok(()),
         }

@@ -35,7 +35,7 @@ pub(crate) fn watch(dir: &Path, count: usize, seconds: u64) -> Fallible {
         return Err(format!("{snapshots} snapshots of {count} services").into());
     }
     let after = Held::now()?;
-    let event = set.next_before(Some(Instant::now() + Duration::from_secs(seconds)))?;
+    let event = set.next_before(Instant::now() + Duration::from_secs(seconds))?;
     if event.is_some() {
         return Err("something happened at rest".into());
     }

@@ -73,7 +73,7 @@ fn run(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
             }
             fs::write(&new, record)?;
             fs::rename(&new, &status)?;
-            Ok(set.next_before(None)?)
+            Ok(set.next().transpose()?)
         });
     });
     Ok(())

@@ -67,7 +67,7 @@ impl Serialize for Status {
 impl Serialize for Oddities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let causes = self.causes(UnixTime::now());
-        serializer.collect_seq(causes.iter().map(|(cause, about)| Odd::of(self, cause, about)))
+        serializer.collect_seq(causes.iter().map(|(cause, about)| Odd::of(self, *cause, about)))
     }
 }
 
@@ -99,7 +99,7 @@ struct Odd {
 }
 
 impl Odd {
-    fn of(odd: &Oddities, cause: &Cause, about: &str) -> Self {
+    fn of(odd: &Oddities, cause: Cause, about: &str) -> Self {
         let says = cause.about(about).to_string();
         let it = Self { kind: cause.kind().to_owned(), says, ..Self::default() };
         match cause {
@@ -116,7 +116,7 @@ impl Odd {
             Cause::Stale => Self { since: in_its_years(odd.stale_since), ..it },
             Cause::Stuck => Self { since: in_its_years(odd.stuck_since), ..it },
             Cause::GivenUp { exit } | Cause::Refused { exit } | Cause::Failed { exit } => {
-                Self { exit: Exit::of(*exit), ..it }
+                Self { exit: Exit::of(exit), ..it }
             }
             Cause::ProcessDead => Self { pid: odd.dead, ..it },
             Cause::Orphan => Self { pid: odd.orphan, ..it },

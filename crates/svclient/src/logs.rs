@@ -393,16 +393,20 @@ impl Logs {
         self.tails.iter_mut().for_each(|(_, tail)| tail.finish());
     }
 
-    /// The next line, or `None` if `deadline` passes first (`None` waits for ever).
+    /// The next line, or `None` if `deadline` passes first. As an iterator the logs wait for ever.
     ///
-    /// With a deadline the call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
+    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
     /// gone): logs are read in a thread beside this one.
     ///
     /// # Errors
     ///
     /// As [`Logs::next_now`], and [`Error::Unanswered`] if a directory hangs, for as long as it does. Later calls go
     /// on with it, and nothing is lost.
-    pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<LogLine>, Error> {
+    pub fn next_before(&mut self, deadline: Instant) -> Result<Option<LogLine>, Error> {
+        self.next_by(Some(deadline))
+    }
+
+    fn next_by(&mut self, deadline: Option<Instant>) -> Result<Option<LogLine>, Error> {
         self.come_back(deadline)?;
         loop {
             if self.ahead.is_empty() {
@@ -537,6 +541,15 @@ impl Logs {
             }
         }
         Ok(())
+    }
+}
+
+impl Iterator for Logs {
+    type Item = Result<LogLine, Error>;
+
+    /// The next line, whenever it comes. Never `None`.
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_by(None).transpose()
     }
 }
 

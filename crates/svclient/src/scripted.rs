@@ -434,7 +434,7 @@ mod tests {
         let web = Scripted::new("web");
         let mut watch = WatchSet::new().unwrap();
         let key = watch.add(web.clone()).unwrap();
-        let mut news = || watch.next_before(Some(soon())).unwrap().unwrap().news;
+        let mut news = || watch.next_before(soon()).unwrap().unwrap().news;
         assert_eq!(news(), News::Snapshot);
         web.show(Status::up(Pid::new(5).unwrap(), UnixTime::now()));
         assert_eq!(news(), News::Changed);

@@ -111,7 +111,7 @@ impl WatchSet {
     ///
     /// let mut watch = WatchSet::new()?;
     /// watch.add(Scripted::new("web"))?;
-    /// let event = watch.next_before(None)?.unwrap();
+    /// let event = watch.next().unwrap()?;
     /// assert_eq!((event.name().to_string(), event.news), ("web".to_owned(), News::Snapshot));
     /// # Ok::<(), svclient::Error>(())
     /// ```

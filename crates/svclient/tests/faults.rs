@@ -559,7 +559,7 @@ fn f11_a_service_keeps_the_name_it_was_given() {
         let mut watch = WatchSet::new().unwrap();
         let keys = [direct, linked.clone()].map(|service| watch.add(service).unwrap());
         let both = |watch: &mut WatchSet, news: News| {
-            let next = [(); 2].map(|()| watch.next_before(Some(deadline())).unwrap().unwrap());
+            let next = [(); 2].map(|()| watch.next_before(deadline()).unwrap().unwrap());
             assert!(next.iter().all(|event| event.news == news), "{next:?}");
             assert_eq!(next.map(|event| event.key).iter().collect::<BTreeSet<_>>().len(), 2);
         };
@@ -569,7 +569,7 @@ fn f11_a_service_keeps_the_name_it_was_given() {
         // The one name goes, the other is not touched by it.
         watch.remove(keys[0]);
         fake.publish(&record(dialect, label(wall_clock()), 4713));
-        let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+        let event = watch.next_before(deadline()).unwrap().unwrap();
         assert_eq!((event.key, event.directory().unwrap().dir()), (keys[1], &*link));
         // Messages are about the name as given.
         fake.publish(b"");
@@ -955,7 +955,7 @@ fn f44_a_record_is_followed_through_every_replacement() {
         for pid in 1..=20 {
             fake.publish(&record(dialect, label(wall_clock()), pid));
             let seen = loop {
-                let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+                let event = watch.next_before(deadline()).unwrap().unwrap();
                 // encore's may be caught empty.
                 if event.status.as_ref().unwrap().reading() != Reading::NotYet {
                     break event;
@@ -983,7 +983,7 @@ fn f45_lost_events_make_everything_be_looked_at_again() {
     quiet.publish(&record(quiet.dialect, label(wall_clock()), 4712));
     let mut told = BTreeSet::new();
     while told.len() < keys.len() {
-        let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+        let event = watch.next_before(deadline()).unwrap().unwrap();
         assert_eq!(event.news, News::Resync, "{event:?}");
         let pid = status(&event.status.unwrap()).pid;
         assert_eq!(pid, Pid::new(if event.key == keys[0] { 4711 } else { 4712 }));
@@ -991,7 +991,7 @@ fn f45_lost_events_make_everything_be_looked_at_again() {
     }
     // And it goes on.
     busy.publish(&record(busy.dialect, label(wall_clock()), 0));
-    let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+    let event = watch.next_before(deadline()).unwrap().unwrap();
     assert_eq!((event.key, event.news), (keys[0], News::Changed));
 }
 
@@ -1026,7 +1026,7 @@ fn f45_without_an_instance_of_inotify_services_are_looked_at() {
         let key = watch.add(fake.open()).unwrap();
         assert_eq!(watch.next_now().unwrap().unwrap().news, News::Snapshot);
         fake.publish(&record(fake.dialect, label(wall_clock()), 4712));
-        let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+        let event = watch.next_before(deadline()).unwrap().unwrap();
         assert_eq!((event.key, event.news), (key, News::Changed));
         // Others are looked at as well, and what is not there is said.
         let nowhere = Service::with_dialect(fake.path("supervise"), Dialect::Runit).unwrap();

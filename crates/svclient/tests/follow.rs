@@ -51,7 +51,7 @@ fn follow(dir: &Path) -> WatchSet {
 fn expect(watch: &mut WatchSet, name: &str, news: News) {
     let deadline = Instant::now() + Duration::from_secs(10);
     let mut seen = Vec::new();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+    while let Some(event) = watch.next_before(deadline).unwrap() {
         if (event.name(), event.news) == (Name::new(name), news) {
             return;
         }
@@ -118,7 +118,7 @@ fn an_error_of_one_keeps_nothing_from_the_others_and_is_got_over() {
     fs::rename(&scan, &away).unwrap();
     fs::write(&scan, "").unwrap();
     fs::write(web.join("down"), "").unwrap();
-    let error = watch.next_before(Some(Instant::now() + Duration::from_secs(10)));
+    let error = watch.next_before(Instant::now() + Duration::from_secs(10));
     assert!(error.is_err());
     expect(&mut watch, "web", News::Changed);
     fs::remove_file(&scan).unwrap();

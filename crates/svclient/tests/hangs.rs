@@ -197,7 +197,7 @@ fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
     let (_theirs, _ours) = (supervised(&hangs.join("web")), supervised(&well));
     let mut followed = Followed::new(&hangs.join("web"), &well);
     let Followed { watch, keys, .. } = &mut followed;
-    let snapshots = [(); 2].map(|()| watch.next_before(None).unwrap().unwrap().key);
+    let snapshots = [(); 2].map(|()| watch.next().unwrap().unwrap().key);
     assert_eq!((snapshots, watch.service(keys[0]).is_some()), (*keys, true));
     let Some(hang) = Hang::over(&hangs) else { return };
     followed.stir();
@@ -206,7 +206,7 @@ fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
     // Twice: what hangs already, and what begins to.
     for wait in [0, 20, 0] {
         let deadline = Instant::now() + Duration::from_millis(wait);
-        let error = watch.next_before(Some(deadline)).unwrap_err();
+        let error = watch.next_before(deadline).unwrap_err();
         assert!(deadline.elapsed() < PATIENCE, "{:?}", deadline.elapsed());
         assert_eq!(
             error.to_string(),
@@ -214,7 +214,7 @@ fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
         );
         let deadline = Instant::now() + Duration::from_millis(wait);
         // What was written before is read from the open file.
-        let read = logs.next_before(Some(deadline));
+        let read = logs.next_before(deadline);
         println!("late: {:?}, {read:?}", deadline.elapsed());
         assert!(deadline.elapsed() < PATIENCE, "{:?}", deadline.elapsed());
         assert_eq!(read.unwrap_err().kind(), ErrorKind::Unanswered);
@@ -232,7 +232,7 @@ fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
     fs::write(well.join("main/current"), "first\nmore\n").unwrap();
     log.write_all(b"third\n").unwrap();
     drop(hang.server);
-    let patience = Some(Instant::now() + PATIENCE);
+    let patience = Instant::now() + PATIENCE;
     let event = watch.next_before(patience).unwrap().unwrap();
     assert_eq!((event.key, event.news, event.seq), (well_key, News::Changed, 3));
     assert!(watch.service(web).is_none() && watch.service(well_key).is_some());

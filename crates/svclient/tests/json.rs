@@ -1,6 +1,7 @@
 //! Feature `serde`: what is written is read back, whatever a service can stand like.
 
 #![cfg(feature = "serde")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::time::Duration;
 

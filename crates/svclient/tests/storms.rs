@@ -94,7 +94,7 @@ fn listen(watch: &mut WatchSet, quiet: &Path) -> (Duration, bool, usize) {
     fs::write(quiet.join("down"), "").unwrap();
     while begun.elapsed() < Duration::from_secs(2) || (!heard && begun.elapsed().as_secs() < 20) {
         let deadline = Instant::now() + Duration::from_millis(5);
-        if let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+        if let Some(event) = watch.next_before(deadline).unwrap() {
             events += 1;
             heard |= event.name() == "quiet" && event.news == News::Changed;
         }
@@ -255,7 +255,7 @@ fn a_line_is_waited_for_until_the_deadline_and_no_longer() {
     let mut latest = Duration::ZERO;
     while begun.elapsed() < Duration::from_secs(1) {
         let deadline = Instant::now() + Duration::from_millis(20);
-        logs.next_before(Some(deadline)).unwrap();
+        logs.next_before(deadline).unwrap();
         latest = latest.max(Instant::now().saturating_duration_since(deadline));
     }
     println!("the latest call was {latest:?} late");

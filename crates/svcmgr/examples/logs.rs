@@ -23,9 +23,9 @@ fn main() -> Result<(), Error> {
             eprintln!("{}: {note}", service.name());
         }
     }
-    for _ in 0..count {
-        // Waits for the next line; rotation is followed.
-        let Some(line) = logs.next_before(None)? else { break };
+    // Each is waited for; rotation is followed.
+    for line in logs.take(count) {
+        let line = line?;
         let name = names.get(line.key.index()).map_or("", String::as_str);
         match line.item {
             LogItem::Line(text) => println!("{name}: {}", String::from_utf8_lossy(&text)),

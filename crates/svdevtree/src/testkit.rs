@@ -311,9 +311,7 @@ impl Kit {
             }
             // Every change of the record wakes; what it does not tell of is looked for again.
             let pause = deadline.min(now + PAUSE);
-            while let Some(event) =
-                watch.next_before(Some(pause)).map_err(crate::TreeError::from)?
-            {
+            while let Some(event) = watch.next_before(pause).map_err(crate::TreeError::from)? {
                 let changed = event.status.ok();
                 let news = running(changed.as_ref()) != running(seen.as_ref());
                 seen = changed.or(seen);
@@ -397,7 +395,7 @@ impl Kit {
         let hears =
             self.specs.get(name).is_some_and(|spec| spec.tells_exit(self.tree.chosen_engine()));
         while hears && self.exit(name).is_none() && Instant::now() < patience {
-            if watch.next_before(Some(patience.min(Instant::now() + PAUSE))).is_err() {
+            if watch.next_before(patience.min(Instant::now() + PAUSE)).is_err() {
                 break;
             }
         }

@@ -68,9 +68,9 @@ impl Turn {
 type Look = fn(&mut WatchSet, Option<Instant>) -> Result<(), Error>;
 
 impl WatchSet {
-    /// The next event, or `None` if `deadline` passes first (`None` waits for ever).
+    /// The next event, or `None` if `deadline` passes first. As an iterator the set waits for ever.
     ///
-    /// With a deadline the call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
+    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
     /// gone): looks are made in a thread beside this one.
     ///
     /// ```
@@ -83,7 +83,7 @@ impl WatchSet {
     /// web.show(Status::unsupervised());
     /// let deadline = Instant::now() + Duration::from_millis(5);
     /// let mut words = Vec::new();
-    /// while let Some(event) = watch.next_before(Some(deadline))? {
+    /// while let Some(event) = watch.next_before(deadline)? {
     ///     words.push(event.news.name());
     /// }
     /// assert_eq!(words, ["snapshot", "unsupervised"]);
@@ -95,11 +95,8 @@ impl WatchSet {
     /// [`Error::Io`] if the notification mechanism fails. [`Error::Unanswered`] if a directory hangs, for as long as
     /// it does; then the set has no event, takes no service, and [`WatchSet::service`] knows none. Later calls go on
     /// with it, and nothing is lost.
-    pub fn next_before(&mut self, deadline: Option<Instant>) -> Result<Option<WatchEvent>, Error> {
-        match deadline {
-            Some(_) => self.next_by(deadline, Self::collect_aside),
-            None => self.next_here(None),
-        }
+    pub fn next_before(&mut self, deadline: Instant) -> Result<Option<WatchEvent>, Error> {
+        self.next_by(Some(deadline), Self::collect_aside)
     }
 
     /// The same for who is beside the caller already, and may be held.
@@ -274,7 +271,7 @@ impl Iterator for WatchSet {
     type Item = Result<WatchEvent, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_before(None).transpose()
+        self.next_here(None).transpose()
     }
 }
 

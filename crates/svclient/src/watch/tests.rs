@@ -73,7 +73,7 @@ impl Supervised for Own {
 
 #[track_caller]
 fn next(watch: &mut WatchSet) -> WatchEvent {
-    watch.next_before(Some(Instant::now() + Duration::from_secs(20))).unwrap().unwrap()
+    watch.next_before(Instant::now() + Duration::from_secs(20)).unwrap().unwrap()
 }
 
 #[test]

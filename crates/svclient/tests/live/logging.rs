@@ -62,7 +62,7 @@ pub fn no_line_is_lost_or_told_twice_through_many_rotations(suite: Suite) {
     logs.add(&log, LogFrom::Start).unwrap();
     let mut before = None;
     for n in 0..LINES {
-        let line = logs.next_before(Some(deadline())).unwrap().unwrap();
+        let line = logs.next_before(deadline()).unwrap().unwrap();
         assert_eq!(line.item, LogItem::Line(format!("line {n}").into_bytes()));
         assert!(line.at >= before && line.at.is_some());
         before = line.at;
@@ -128,7 +128,7 @@ pub fn the_log_of_a_service_is_found(suite: Suite) {
     };
     assert_eq!(found.path().canonicalize().unwrap(), log.join("main").canonicalize().unwrap());
     logs.add(&found, LogFrom::Start).unwrap();
-    let line = logs.next_before(Some(deadline())).unwrap().unwrap();
+    let line = logs.next_before(deadline()).unwrap().unwrap();
     assert_eq!(line.item, LogItem::Line(b"hello from web".to_vec()));
     assert!(line.at.is_some());
 }

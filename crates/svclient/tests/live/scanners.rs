@@ -191,7 +191,7 @@ fn wait_for(dir: &Path) {
     let mut watch = WatchSet::new().unwrap();
     watch.add(Service::open(dir).unwrap()).unwrap();
     let deadline = deadline();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+    while let Some(event) = watch.next_before(deadline).unwrap() {
         if event.status.is_ok_and(|seen| seen.facts().is_some()) {
             return;
         }
@@ -328,7 +328,7 @@ fn a_service_that_does_not_end_is_told_at_the_deadline(suite: Suite) {
     let is_last = |event: &svclient::WatchEvent| {
         event.status.as_ref().is_ok_and(|seen| !seen.reading().is_supervised())
     };
-    while !is_last(&watch.next_before(Some(deadline)).unwrap().unwrap()) {}
+    while !is_last(&watch.next_before(deadline).unwrap().unwrap()) {}
 }
 
 fn a_service_with_two_names_is_not_ended(suite: Suite) {

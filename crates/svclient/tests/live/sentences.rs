@@ -252,7 +252,7 @@ pub fn a_supervisor_with_nothing_to_start_is_noticed(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
     supervised.file("down", "");
     let mut watch = watch(&supervised);
-    let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+    let first = watch.next_before(deadline()).unwrap().unwrap();
     assert_eq!(first.news, News::Snapshot);
     assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     supervised.supervise();
@@ -391,7 +391,7 @@ pub fn a_watch_that_slept_through_a_change_of_suite_wakes_up(suite: Suite) {
     supervised.supervise();
     wait_for(&supervised, State::Down);
     let mut asleep = watch(&supervised);
-    asleep.next_before(Some(deadline())).unwrap();
+    asleep.next_before(deadline()).unwrap();
     let mut awake = watch(&supervised);
     supervised.signal(Signal::SIGKILL);
     event(&mut awake, |event| event.news == News::Unsupervised);
@@ -471,7 +471,7 @@ pub fn a_damaged_record_is_told_and_nothing_is_written(suite: Suite) {
     let longer = [&good[..], &[0]].concat();
     let stamp_of_no_clock = [&[0xff; 12][..], &good[12..]].concat();
     let mut watch = watch(&supervised);
-    watch.next_before(Some(deadline())).unwrap();
+    watch.next_before(deadline()).unwrap();
     for damaged in [&good[..0], &good[..1], &good[..good.len() - 1], &longer, &stamp_of_no_clock] {
         if damaged.is_empty() && suite == Suite::Encore {
             // Of encore it is what a supervisor leaves that is just starting.
@@ -575,7 +575,7 @@ pub fn services_that_come_and_go_in_a_scan_directory_are_followed(suite: Suite) 
     let mut watch = WatchSet::new().unwrap();
     watch.follow(svclient::ScanDir::new(&scan)).unwrap();
     let mut next = |news: News| {
-        let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+        let event = watch.next_before(deadline()).unwrap().unwrap();
         assert_eq!(event.news, news, "{event:?}");
         event.name().to_string()
     };
@@ -679,7 +679,7 @@ pub fn a_logger_has_a_service_of_its_own(suite: Suite) {
         // runsv runs the logger itself; the other suites leave that to a second supervisor.
         assert!(until(&mut watch, State::Up).pid.is_some());
     } else {
-        let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+        let first = watch.next_before(deadline()).unwrap().unwrap();
         assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     }
 }
@@ -778,7 +778,7 @@ pub fn a_storm_of_requests_ends_with_the_last_state(suite: Suite) {
     let is_down = |service: &Service| status(&service.status().unwrap()).state() == State::Down;
     loop {
         let quiet = Instant::now() + QUIET;
-        match watch.next_before(Some(quiet)).unwrap() {
+        match watch.next_before(quiet).unwrap() {
             Some(event) => note(event),
             None if services.iter().all(is_down) => break,
             None => assert!(Instant::now() < limit, "no rest in time"),
@@ -888,14 +888,14 @@ pub fn a_dangling_supervise_link_is_followed(suite: Suite) {
     let run = supervised.scan_dir().join("run/runit");
     symlink(run.join("web"), supervised.dir().join("supervise")).unwrap();
     let mut watch = watch(&supervised);
-    let first = watch.next_before(Some(deadline())).unwrap().unwrap();
+    let first = watch.next_before(deadline()).unwrap().unwrap();
     assert_eq!(first.status.unwrap().reading(), Reading::Unsupervised);
     assert_eq!(open(&supervised).send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
     // The way there is made step by step, and nothing that is to be told happens on it.
     fs::create_dir(run.parent().unwrap()).unwrap();
-    assert!(watch.next_before(Some(Instant::now())).unwrap().is_none());
+    assert!(watch.next_before(Instant::now()).unwrap().is_none());
     fs::create_dir(&run).unwrap();
-    assert!(watch.next_before(Some(Instant::now())).unwrap().is_none());
+    assert!(watch.next_before(Instant::now()).unwrap().is_none());
     supervised.supervise();
     until(&mut watch, State::Up);
 }

@@ -25,7 +25,7 @@ pub fn watch(supervised: &Supervised) -> WatchSet {
 pub fn event(watch: &mut WatchSet, mut done: impl FnMut(&WatchEvent) -> bool) -> WatchEvent {
     let deadline = deadline();
     let mut seen = Vec::new();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+    while let Some(event) = watch.next_before(deadline).unwrap() {
         if done(&event) {
             return event;
         }

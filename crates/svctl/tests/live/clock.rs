@@ -48,7 +48,7 @@ fn steps_by(step: &str) {
     let until = |watch: &mut WatchSet, state| {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
-            let event = watch.next_before(Some(deadline)).unwrap().unwrap();
+            let event = watch.next_before(deadline).unwrap().unwrap();
             if event.status.is_ok_and(|seen| seen.state() == state) {
                 return;
             }

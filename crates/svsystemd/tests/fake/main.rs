@@ -247,12 +247,12 @@ fn the_end_of_a_job_is_a_reason_to_look() {
     assert!(set.next_now().unwrap().is_some());
     fake.turn("active", "running");
     fake.job_removed(OWNER, "done");
-    let event = set.next_before(Some(deadline())).unwrap().unwrap();
+    let event = set.next_before(deadline()).unwrap().unwrap();
     assert_eq!(event.status.unwrap().facts().unwrap().state(), State::Up);
     // What others say is none.
     fake.turn("failed", "failed");
     fake.job_removed(":1.666", "done");
-    assert!(set.next_before(Some(soon())).unwrap().is_none());
+    assert!(set.next_before(soon()).unwrap().is_none());
 }
 
 /// Single answers of several moments are no status.

@@ -33,7 +33,7 @@ fn reached(outcome: &Outcome) -> svclient::Facts {
 fn until(watch: &mut WatchSet, state: State) -> WatchEvent {
     let deadline = deadline();
     let mut seen = Vec::new();
-    while let Some(event) = watch.next_before(Some(deadline)).unwrap() {
+    while let Some(event) = watch.next_before(deadline).unwrap() {
         let status = event.status.as_ref().ok().and_then(|it| it.facts().copied());
         if status.is_some_and(|status| status.state() == state) {
             return event;
@@ -150,7 +150,7 @@ pub fn units_and_service_directories_share_a_watch(manager: Manager) {
     let up = until(&mut watch, State::Up);
     assert_eq!((up.key, up.name().to_str()), (key, Some(it.name())));
     std::fs::write(tree.path().join("down"), "").unwrap();
-    let event = watch.next_before(Some(deadline())).unwrap().unwrap();
+    let event = watch.next_before(deadline()).unwrap().unwrap();
     assert_eq!(event.key, dir);
     // SIGSTOP is signalled by nobody, and told all the same if it goes through us.
     it.unit.request(&Op::Pause.into()).unwrap();
@@ -216,7 +216,7 @@ pub fn many_units_join_a_watch_in_one_go(manager: Manager) {
         .map(|(unit, key)| (*key, Supervised::status(unit).unwrap()))
         .collect();
     while !missing.is_empty() {
-        let event = watch.next_before(Some(deadline())).unwrap();
+        let event = watch.next_before(deadline()).unwrap();
         let event = event.unwrap_or_else(|| panic!("{} not told", missing.len()));
         if event.status.is_ok_and(|seen| missing.get(&event.key) == Some(&seen)) {
             missing.remove(&event.key);

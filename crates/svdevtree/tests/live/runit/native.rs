@@ -60,7 +60,7 @@ fn svclient_sees_a_runsv_and_waits_by_its_events() {
     watch.add(Service::open(&web.0).unwrap()).unwrap();
     drop(supervisor);
     loop {
-        let event = watch.next_before(Some(deadline)).unwrap().expect("its end in time");
+        let event = watch.next_before(deadline).unwrap().expect("its end in time");
         if !event.status.unwrap().reading().is_supervised() {
             break;
         }
