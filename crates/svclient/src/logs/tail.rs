@@ -57,6 +57,8 @@ struct Present {
     /// Bytes of it that were not read yet, where that is known. A file that is removed meanwhile leaves its number to
     /// a new one, so a log that is rotated quickly could be taken for what there was again and again.
     left: u64,
+    /// So many files follow the one that is open.
+    following: usize,
 }
 
 /// Device and inode.
@@ -110,11 +112,10 @@ impl Tail {
 
     fn begin(&mut self, files: &[Listed], from: LogFrom) -> Result<(), Error> {
         match from {
-            LogFrom::Start => self.begin_with(files, 0),
+            LogFrom::Start => self.begin_with(files, Some(0)),
             LogFrom::End => {
                 let last = files.get(files.len().saturating_sub(1)..).unwrap_or_default();
-                let end = last.first().and_then(|last| fs::metadata(&last.path).ok());
-                self.begin_with(last, end.map_or(0, |data| data.len()))
+                self.begin_with(last, None)
             }
             LogFrom::Time(since) => {
                 self.since = Some(since);
@@ -123,7 +124,7 @@ impl Tail {
                 let is_older =
                     |file: &&Listed| file.ends(scale).is_some_and(|closed| closed < since);
                 let older = files.iter().take_while(is_older).count();
-                self.begin_with(files.get(older..).unwrap_or_default(), 0)
+                self.begin_with(files.get(older..).unwrap_or_default(), Some(0))
             }
             LogFrom::Last(count) => self.begin_before_the_end(files, count),
         }
@@ -144,7 +145,7 @@ impl Tail {
                     self.awake = false;
                     break;
                 }
-                self.begin_with(&files, 0)?;
+                self.begin_with(&files, Some(0))?;
                 // None there, or renamed at this moment.
                 self.awake = self.file.is_some() || !files.is_empty();
                 continue;
@@ -183,8 +184,11 @@ impl Tail {
             }
             _ => u64::MAX,
         };
+        let open = self.file.as_ref().map(|file| file.identity);
+        let here = files.iter().position(|file| Some(file.identity) == open);
+        let following = here.map_or(files.len(), |here| files.len() - here - 1);
         let files = files.iter().map(|file| file.identity).collect();
-        self.present = Some(Present { files, last, left });
+        self.present = Some(Present { files, last, left, following });
         Ok(())
     }
 
@@ -202,8 +206,13 @@ impl Tail {
         }
     }
 
+    /// Whether a file that comes next was not there yet. Its number may be that of one that was.
     fn is_future(&self, file: &Listed) -> bool {
-        self.present.as_ref().is_some_and(|present| !present.files.contains(&file.identity))
+        self.present.as_ref().is_some_and(|present| {
+            let grows = file.place == Place::Current;
+            let is_last = present.last.is_some_and(|(last, _)| last == file.identity);
+            present.following == 0 || !present.files.contains(&file.identity) || (grows && !is_last)
+        })
     }
 
     /// Up to where the open file is to be read.
@@ -322,7 +331,7 @@ impl Tail {
             return Ok(());
         }
         // A list is old when it is there: what has another name by now is looked for again.
-        let Some(begun) = open(next, 0)? else { return Ok(()) };
+        let Some(begun) = open(next, Some(0))? else { return Ok(()) };
         self.finish();
         if here.is_none() {
             self.ready.push_back((self.at, LogItem::Lost));
@@ -331,8 +340,9 @@ impl Tail {
         Ok(())
     }
 
-    /// Begins with the first of these files, if it is still what it was when it was listed.
-    fn begin_with(&mut self, files: &[Listed], offset: u64) -> Result<(), Error> {
+    /// Begins with the first of these files, if it is still what it was when it was listed: from this byte of it, or
+    /// from its end.
+    fn begin_with(&mut self, files: &[Listed], offset: Option<u64>) -> Result<(), Error> {
         if let Some(begun) = open(files, offset)? {
             self.go_on_with(begun);
         }
@@ -340,6 +350,9 @@ impl Tail {
     }
 
     fn go_on_with(&mut self, (file, packed): (Reading, Option<PathBuf>)) {
+        if let Some(present) = &mut self.present {
+            present.following = present.following.saturating_sub(1);
+        }
         self.file = Some(file);
         self.ready.extend(packed.map(|path| (self.at, LogItem::NotText(path))));
     }
@@ -353,14 +366,14 @@ impl Tail {
                 .map_err(|source| Error::os("read", &file.path, "read", source))?;
             left = left.saturating_sub(found.lines);
             if left == 0 || found.within_a_line {
-                self.begin_with(files.get(at..).unwrap_or_default(), found.offset)?;
+                self.begin_with(files.get(at..).unwrap_or_default(), Some(found.offset))?;
                 if let Some(file) = self.file.as_mut().filter(|_| found.within_a_line) {
                     file.leave_out_the_line();
                 }
                 return Ok(());
             }
         }
-        self.begin_with(files, 0)
+        self.begin_with(files, Some(0))
     }
 }
 
@@ -447,7 +460,10 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
 
 /// Opens the first of the files, and names it if it is no text; `None` if it is not there, or another
 /// file has its name.
-fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
+fn open(
+    files: &[Listed],
+    offset: Option<u64>,
+) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
     let Some(Listed { place, path, identity }) = files.first() else { return Ok(None) };
     let Some(file) = node::open_file(&path.as_path().into())? else { return Ok(None) };
     let begin = || {
@@ -459,7 +475,7 @@ fn open(files: &[Listed], offset: u64) -> Result<Option<(Reading, Option<PathBuf
         let unpacked = packing.and_then(|packing| packing.unpack(file.try_clone().ok()?));
         let is_text = packing.is_none() || unpacked.is_some();
         // Where nothing is a line, nothing is read.
-        let offset = if is_text { offset } else { data.len() };
+        let offset = offset.filter(|_| is_text);
         let source = match unpacked {
             Some(unpacked) => Source::Packed(Box::new(unpacked)),
             None => Source::Plain(BufReader::new(file)),

@@ -85,18 +85,21 @@ struct Rest {
 }
 
 impl Reading {
-    /// From this byte of it on.
+    /// From this byte of it on, or from its end.
     pub(super) fn new(
         mut source: Source,
         (path, identity, place): (PathBuf, Identity, Place),
-        offset: u64,
+        offset: Option<u64>,
     ) -> io::Result<Self> {
-        match &mut source {
-            Source::Plain(file) => drop(file.seek(SeekFrom::Start(offset))?),
-            Source::Packed(file) => drop(io::copy(&mut file.take(offset), &mut io::sink())?),
-        }
-        let partial = Vec::new();
-        Ok(Self { source, path, identity, place, position: offset, partial, rest: None })
+        let position = match (&mut source, offset) {
+            (Source::Plain(file), Some(offset)) => file.seek(SeekFrom::Start(offset))?,
+            (Source::Plain(file), None) => file.seek(SeekFrom::End(0))?,
+            (Source::Packed(file), offset) => {
+                let rest = offset.unwrap_or(u64::MAX);
+                io::copy(&mut file.take(rest), &mut io::sink())?
+            }
+        };
+        Ok(Self { source, path, identity, place, position, partial: Vec::new(), rest: None })
     }
 
     /// Whether the bytes that are read are not those of the file.

@@ -314,3 +314,53 @@ fn a_log_is_found_in_the_middle_of_any_rotation() {
     rotating.join().unwrap();
     assert_eq!(missed, 0);
 }
+
+#[test]
+fn a_rotation_between_opening_a_log_and_noting_what_there_is_makes_nothing_of_the_present_past() {
+    let log = Log::new();
+    let path = |name: &str| log.0.path().join(name);
+    log.write(&Log::rotated(10), b"old\n");
+    log.write("current", b"read\n");
+    let mut tail = log.tail(LogFrom::End);
+    // Rotated, and now what there is is noted; of the file that is open that says nothing.
+    log.write("current", b"past\n");
+    log.rotate(20);
+    log.write("current", b"lost\n");
+    tail.stop_at_present().unwrap();
+    // Rotated again, and the logger keeps two files: the new one has the number of one that is gone.
+    fs::rename(path(&Log::rotated(10)), path("new")).unwrap();
+    fs::write(path("new"), b"now\n").unwrap();
+    fs::rename(path("new"), path("current")).unwrap();
+    assert_eq!(rest(&mut tail), ["past"]);
+    log.write("current", b"later\n");
+    assert_eq!(rest(&mut tail), [""; 0]);
+    tail.go_on();
+    assert_eq!(rest(&mut tail), ["now", "later"]);
+}
+
+#[test]
+fn of_many_files_that_were_there_each_is_read_once() {
+    let log = Log::new();
+    log.write(&Log::rotated(10), b"1\n");
+    log.write(&Log::rotated(20), b"2\n");
+    log.write("current", b"3\n");
+    let mut tail = log.tail(LogFrom::Start);
+    tail.stop_at_present().unwrap();
+    log.write("current", b"4\n");
+    log.rotate(30);
+    log.write("current", b"5\n");
+    assert_eq!(rest(&mut tail), ["1", "2", "3"]);
+    tail.go_on();
+    assert_eq!(rest(&mut tail), ["4", "5"]);
+    // Before there is a file, there was nothing.
+    let empty = tempfile::tempdir().unwrap();
+    fs::write(empty.path().join("current"), "").unwrap();
+    let mut tail =
+        Tail::open(&LogDir::new(empty.path(), Scale::Fixed).unwrap(), LogFrom::Start, None)
+            .unwrap();
+    tail.stop_at_present().unwrap();
+    fs::write(empty.path().join("current"), "first\n").unwrap();
+    assert_eq!(rest(&mut tail), [""; 0]);
+    tail.go_on();
+    assert_eq!(rest(&mut tail), ["first"]);
+}
