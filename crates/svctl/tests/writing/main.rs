@@ -13,3 +13,4 @@ mod arena;
 mod attacks;
 mod crashes;
 mod owners;
+mod shared;
