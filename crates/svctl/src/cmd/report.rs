@@ -157,8 +157,12 @@ fn tell(service: &dyn Supervised, done: &Done, asked: Asked) -> Told {
         // How it stands right after; a request may not be read yet.
         Done::Sent(op, changed) => {
             let became = Became { outcome: Ended::Sent, changed: *changed, ..Became::default() };
-            let nothing = if *changed == Some(false) { ", which changes nothing" } else { "" };
-            unwaited(service, became, &format!("sent `{op}`{nothing}"), Exit::Done)
+            let change = match changed {
+                Some(true) => "",
+                Some(false) => ", which changes nothing",
+                None => "; whether that changes something is not known",
+            };
+            unwaited(service, became, &format!("sent `{op}`{change}"), Exit::Done)
         }
         Done::NotUp(op) => {
             let says = format!("it {}", Cause::NotUp);
@@ -202,10 +206,9 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
             let is_well = cause.severity() == svcmgr::proto::cause::Severity::Note;
             (format!("skipped: {why}"), if is_well { Exit::Done } else { Exit::Negative })
         }
-        (Some(cause), Some(why)) if outcome.kind() == OutcomeKind::Deadline => {
-            let hint = if cause == Cause::NotObeyed { KILLS } else { "" };
+        (Some(_), Some(why)) if outcome.kind() == OutcomeKind::Deadline => {
             let now = text::summary(&view);
-            (format!("the deadline passed: {why}; now {now}{hint}"), Exit::Deadline)
+            (format!("the deadline passed: {why}; now {now}"), Exit::Deadline)
         }
         (Some(cause), Some(why)) => {
             let is_alone = cause == Cause::Unsupervised;
@@ -234,6 +237,12 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
         }
     };
     let hint = outcome.why().and_then(|cause| hint(cause, view.shown()));
+    let is_short = matches!(outcome.kind(), OutcomeKind::Never | OutcomeKind::Deadline);
+    let words = match outcome.changed().filter(|_| is_short && word.is_some()) {
+        Some(true) => words + "; something has changed",
+        Some(false) => words + "; nothing has changed",
+        None => words,
+    };
     Told { view, became, words, exit, error: None, hint }
 }
 
@@ -246,13 +255,13 @@ fn hint(cause: Cause, name: &str) -> Option<String> {
             format!("`systemd-analyze verify {name}` says what is wrong with it")
         }
         Cause::Paused => format!("svctl cont {name}"),
+        Cause::NotObeyed => {
+            "--kill-after 10s sends SIGKILL to what has not obeyed by then".to_owned()
+        }
         Cause::Frozen => format!("`systemctl thaw {name}` lets it go on"),
         _ => return None,
     })
 }
-
-/// What to do about a process that does not obey.
-const KILLS: &str = "\n  hint: --kill-after 10s sends SIGKILL to what has not obeyed by then";
 
 /// Whether the supervisor is known to have read the request.
 fn overdue(word: Option<&str>, acknowledged: bool) -> String {
