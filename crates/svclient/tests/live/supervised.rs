@@ -219,9 +219,24 @@ impl Supervised {
         Pid::from_raw(self.child.as_ref().unwrap().id().try_into().unwrap())
     }
 
-    /// Sends a signal to the supervisor.
+    /// Sends a signal to the supervisor. One that ends it waits until its children are programs of
+    /// their own: until then they hold open what it has open, and it does not seem to be gone.
     pub fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
+        let pid = self.pid();
+        let exe = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let is_copy = || {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let own = exe(&pid.to_string());
+            children
+                .unwrap_or_default()
+                .split_whitespace()
+                .any(|child| own.is_some() && exe(child) == own)
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while signal == Signal::SIGKILL && is_copy() && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kill(pid, signal).unwrap();
     }
 
     /// What the suite's own tool says, without the directory's name.
