@@ -1,8 +1,10 @@
 //! A whole thing lent to the thread that works on it, by whoever must leave at a deadline. What hangs comes back
 //! later, whole, and with what it had to say.
+//!
+//! For the crates beside this one, and no part of its face.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::{
         Mutex, PoisonError,
         mpsc::{self, Sender},
@@ -13,10 +15,12 @@ use std::{
 use crate::aside::{Again, Aside, Heard, NotBegun};
 
 /// Something that hangs in the system, and its work.
-pub(crate) struct Away<T, R>(Mutex<Aside<(T, R)>>);
+pub struct Away<T, R>(Mutex<Aside<(T, R)>>);
 
 /// What became of the work.
-pub(crate) enum Lent<T, R> {
+#[derive(Debug)]
+pub enum Lent<T, R> {
+    /// It was done in time, and what was lent is back.
     Done(R),
     /// The deadline is over. What was lent is not here, and something stands in for it.
     Away(Away<T, R>),
@@ -25,7 +29,7 @@ pub(crate) enum Lent<T, R> {
 }
 
 /// Works on something in a thread beside this one; until it is back, something else stands in for it.
-pub(crate) fn lend<T: Send + 'static, R: Send + 'static>(
+pub fn lend<T: Send + 'static, R: Send + 'static>(
     it: &mut T,
     stand_in: T,
     deadline: Instant,
@@ -68,9 +72,18 @@ pub(crate) fn lend<T: Send + 'static, R: Send + 'static>(
     }
 }
 
+impl<T, R> fmt::Debug for Away<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Away")
+    }
+}
+
 impl<T: Send + 'static, R: Send + 'static> Away<T, R> {
     /// What was lent, if it is back by then; without a deadline, once it is back.
-    pub(crate) fn take_back(self, deadline: Option<Instant>) -> Result<(T, R), Self> {
+    /// # Errors
+    ///
+    /// Itself, if it hangs still.
+    pub fn take_back(self, deadline: Option<Instant>) -> Result<(T, R), Self> {
         let aside = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         match aside.hear_again(deadline) {
             Again::Said(back) => Ok(back),

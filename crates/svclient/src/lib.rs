@@ -51,7 +51,8 @@ mod home;
 mod intent;
 #[cfg(feature = "serde")]
 mod json;
-mod lend;
+#[doc(hidden)]
+pub mod lend;
 mod liveness;
 mod logs;
 mod name;

@@ -12,11 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-    sys::stat::Mode,
-};
+use nix::sys::stat::Mode;
 use svclient::{
     Bulk, ErrorKind, LogDir, LogFrom, LogItem, Logs, News, OutcomeKind, Request, ScanDir, Service,
     WatchKey, WatchSet,
@@ -24,39 +20,16 @@ use svclient::{
 use svproto::{Op, scan::ScanOp};
 use tempfile::TempDir;
 
+use self::hang::Hang;
+
 #[path = "live/skips.rs"]
 mod skips;
 
+#[path = "live/hang.rs"]
+mod hang;
+
 /// Long enough for a machine that has much else to do, and short beside for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A server that reads nothing; at its end whoever waits is let go.
-struct Hang {
-    server: File,
-}
-
-impl Hang {
-    /// Mounts it where only this thread, and those that it starts, see it. `None` where that cannot be.
-    fn over(dir: &Path) -> Option<Self> {
-        let skip = |why: &str| skips::leave_out("hangs", why);
-        let Ok(server) = File::options().read(true).write(true).open("/dev/fuse") else {
-            skip("there is no /dev/fuse");
-            return None;
-        };
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
-        let (none, flags) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
-        let mounted = unshare(CloneFlags::CLONE_NEWNS)
-            .and_then(|()| mount(none, "/", none, flags, none))
-            .and_then(|()| {
-                mount(Some("hang"), dir, Some("fuse"), MsFlags::empty(), Some(&*options))
-            });
-        if let Err(errno) = mounted {
-            skip(&format!("no file system that hangs can be made: {errno}"));
-            return None;
-        }
-        Some(Self { server })
-    }
-}
 
 /// A service directory whose supervisor answers, as `runsv` does. It reads what it is asked.
 fn supervised(dir: &Path) -> [File; 2] {

@@ -329,7 +329,7 @@ impl Kit {
     ///
     /// [`KitError::Tree`] with [`TreeError::Survivors`](crate::TreeError::Survivors).
     pub fn end(mut self) -> Result<(), KitError> {
-        self.tree.stop(Instant::now())?;
+        self.tree.stop_here(Instant::now())?;
         Ok(())
     }
 

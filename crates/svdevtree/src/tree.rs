@@ -3,6 +3,7 @@
 //!
 //! | file            | for                                                     |
 //! |-----------------|---------------------------------------------------------|
+//! | `aside.rs`      | leaving a tree that hangs                               |
 //! | `base.rs`       | the directories                                         |
 //! | `cgroup.rs`     | the control group of a tree                             |
 //! | `definition.rs` | a service directory from a definition |
@@ -12,6 +13,7 @@
 //! | `processes.rs`  | finding and ending processes                            |
 //! | `log.rs`        | last lines                                              |
 
+mod aside;
 pub(crate) mod base;
 mod cgroup;
 mod definition;
@@ -33,6 +35,7 @@ use svclient::{Disabled, Enabled, Op, Request, ScanDir, Scanner, Service, pursue
 use svproto::goal::Goal;
 
 use self::{
+    aside::Away,
     base::Fate,
     owner::{Owner, Place, timed},
     wire::Message,
@@ -69,6 +72,10 @@ pub use self::{
 /// The base has mode 0700. [`ensure`](Self::ensure), [`start`](Self::start), [`stop`](Self::stop),
 /// [`enable`](Self::enable) and [`disable`](Self::disable) may be called at any time and again; what is
 /// done already is not done twice. What is enabled stays so in a tree that is stopped.
+///
+/// Calls with a deadline end within 0.2 s of it, with [`TreeError::Deadline`], also where the base is in a directory that hangs in
+/// the system (a server that is gone). What was begun goes on beside then, and the tree does nothing else until that has
+/// ended; what came of it shows in the next call.
 ///
 /// # The keeper
 ///
@@ -107,6 +114,8 @@ pub struct DevTree {
     started: bool,
     /// A temporary one has a keeper from the beginning.
     fate: Fate,
+    /// All of it hangs, and this only stands in for it.
+    away: Option<Box<Away>>,
 }
 
 /// Whether something had to be done.
@@ -140,6 +149,7 @@ pub struct TreeService {
     pub enabled: bool,
 }
 
+const START: &str = "start an engine in";
 /// How long an orderly end may take by default.
 const GRACE: Duration = Duration::from_secs(10);
 /// After SIGKILL. A process that is still there hangs in the kernel, or is not ours to end.
@@ -202,7 +212,7 @@ impl DevTree {
 
     const fn new(base: PathBuf, owner: Option<Owner>, fate: Fate) -> Self {
         let (engine, program) = (Engine::Embedded, None);
-        Self { base, engine, grace: GRACE, program, owner, started: false, fate }
+        Self { base, engine, grace: GRACE, program, owner, started: false, fate, away: None }
     }
 
     /// What is in the tree goes when the `DevTree` is dropped or the program ends in whatever way, as that of
@@ -293,6 +303,7 @@ impl DevTree {
     /// [`ensure`](Self::ensure).
     pub fn add(&mut self, definition: impl Into<Definition>) -> Result<Service, TreeError> {
         let definition = definition.into();
+        self.be_here("write in")?;
         self.ensure()?;
         let (services, log) = (self.services_dir(), self.log(definition.name()));
         let owner = &mut self.owner;
@@ -315,6 +326,10 @@ impl DevTree {
     ///
     /// As [`start`](Self::start), for all but the engine.
     pub fn take(&mut self, deadline: Instant) -> Result<(), TreeError> {
+        self.aside(deadline, "get hold of", move |tree| tree.take_here(deadline))
+    }
+
+    fn take_here(&mut self, deadline: Instant) -> Result<(), TreeError> {
         // A keeper that was killed is let go of by that.
         let _trouble_is_over = self.check();
         if self.owner.is_none() {
@@ -334,16 +349,20 @@ impl DevTree {
     /// not end; [`TreeError::NoProgram`], [`TreeError::NoKeeper`], [`TreeError::EngineEnded`],
     /// [`TreeError::Deadline`], [`TreeError::Io`]; those of [`ensure`](Self::ensure).
     pub fn start(&mut self, deadline: Instant) -> Result<TreeStarted, TreeError> {
+        self.aside(deadline, START, move |tree| tree.start_here(deadline))
+    }
+
+    fn start_here(&mut self, deadline: Instant) -> Result<TreeStarted, TreeError> {
         if self.check().is_ok() && self.started {
             return Ok(TreeStarted::Before);
         }
         if let Some(program) = self.engine.program().filter(|_| !self.engine.is_installed()) {
             return Err(TreeError::NoProgram { program });
         }
-        self.take(deadline)?;
+        self.take_here(deadline)?;
         let grace = self.grace.as_millis().to_string();
         let start = Message::new("start").with(self.engine.name()).with(grace);
-        self.ask(&start, &["started"], deadline, "start an engine in")?;
+        self.ask(&start, &["started"], deadline, START)?;
         self.started = true;
         if self.engine == Engine::S6Svscan {
             self.await_scanner(deadline)?;
@@ -358,6 +377,7 @@ impl DevTree {
     /// [`TreeError::NotStarted`], [`TreeError::EngineEnded`], [`TreeError::KeeperKilled`]; after the last
     /// two, [`start`](Self::start) begins anew.
     pub fn check(&mut self) -> Result<(), TreeError> {
+        self.be_here("look after")?;
         let trouble = self.owner.as_mut().and_then(Owner::trouble);
         if let Some(error) = trouble {
             self.started = false;
@@ -378,8 +398,14 @@ impl DevTree {
     /// # Errors
     ///
     /// [`TreeError::Survivors`] with what does not end even so; [`TreeError::KeeperKilled`], with
-    /// everything ended that carries the tree's mark; [`TreeError::Io`].
+    /// everything ended that carries the tree's mark; [`TreeError::Deadline`] if it is not over by then, and goes on;
+    /// [`TreeError::Io`].
     pub fn stop(&mut self, deadline: Instant) -> Result<TreeStopped, TreeError> {
+        self.aside(deadline, "stop", move |tree| tree.stop_here(deadline))
+    }
+
+    /// With the time that it takes to end what does not end by itself.
+    pub(crate) fn stop_here(&mut self, deadline: Instant) -> Result<TreeStopped, TreeError> {
         let begun = Instant::now();
         let orderly = deadline.min(begun + self.grace);
         let mut killed = 0;
@@ -407,6 +433,15 @@ impl DevTree {
     ///
     /// Those of [`ScanDir::enable`], and of [`check`](Self::check) for a tree that was started.
     pub fn enable(&mut self, name: &str, deadline: Instant) -> Result<Enabled, TreeError> {
+        let name = name.to_owned();
+        self.aside(deadline, "enable a service in", move |tree| tree.enable_here(&name, deadline))
+    }
+
+    pub(crate) fn enable_here(
+        &mut self,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Enabled, TreeError> {
         self.ensure()?;
         let deadline = if self.is_started()? { deadline } else { Instant::now() };
         Ok(self.scan_dir().enable(self.services_dir().join(name), deadline)?)
@@ -419,6 +454,15 @@ impl DevTree {
     ///
     /// Those of [`ScanDir::disable`], and of [`check`](Self::check) for a tree that was started.
     pub fn disable(
+        &mut self,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Option<Disabled>, TreeError> {
+        let name = name.to_owned();
+        self.aside(deadline, "disable a service in", move |tree| tree.disable_here(&name, deadline))
+    }
+
+    fn disable_here(
         &mut self,
         name: &str,
         deadline: Instant,

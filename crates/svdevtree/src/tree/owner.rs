@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long what never was a keeper may take to end.
 const NO_KEEPER: Duration = Duration::from_secs(2);
+/// The same once the caller has no time left.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What a keeper is to keep.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,8 @@ pub(super) struct Owner {
     wire: Option<Wire>,
     /// The engine's end, of which the keeper tells without being asked.
     ended: Option<TreeError>,
+    /// How long what never was a keeper may take to end.
+    patience: Duration,
 }
 
 impl Owner {
@@ -72,9 +76,14 @@ impl Owner {
         })
         .map_err(fail)?;
         let (base, wire) = (path.to_owned(), Some(wire));
-        let mut owner = Self { base, fate: Fate::Stays, kept: false, child, wire, ended: None };
+        let (fresh, kept, patience) = (Fate::Stays, false, NO_KEEPER);
+        let mut owner = Self { base, fate: fresh, kept, child, wire, ended: None, patience };
         let order = Message::new("keep").with(path).with(fate.name());
-        let answer = owner.ask(&order, &["kept"], deadline, "get hold of")?;
+        let answer = owner.ask(&order, &["kept"], deadline, "get hold of");
+        if matches!(answer, Err(TreeError::Deadline { .. })) {
+            owner.patience = LATE;
+        }
+        let answer = answer?;
         owner.base = answer.field(1).into();
         (owner.fate, owner.kept) = (fate, true);
         Ok(owner)
@@ -174,7 +183,7 @@ impl Owner {
     fn end_now(&mut self) -> Vec<u32> {
         let Some(wire) = self.wire.take() else { return Vec::new() };
         // Its end shows here, too: the program may have waited for it already, in some other way.
-        let longest = if self.kept { None } else { Some(NO_KEEPER) };
+        let longest = if self.kept { None } else { Some(self.patience) };
         if !wire.close(longest) {
             // It never said that it has anything to keep: some other program.
             let _ended_already = self.child.kill();

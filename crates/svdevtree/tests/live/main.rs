@@ -15,6 +15,10 @@
 #[allow(unused_macros, reason = "one of several users")]
 mod supervised;
 
+#[path = "../../../svclient/tests/live/hang.rs"]
+mod hang;
+use supervised::skips;
+
 svdevtree::testkit!();
 
 mod acting;
@@ -33,6 +37,7 @@ mod beyond;
 mod endings;
 mod first;
 mod full;
+mod hangs;
 mod kit;
 mod many;
 mod planted;
