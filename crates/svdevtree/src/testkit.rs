@@ -298,7 +298,7 @@ impl Kit {
             let has_died = ready != ReadyWhen::Supervised
                 && (self.exit(name).is_some() || first.is_some_and(|first| pid != Some(first)));
             if has_died {
-                return Err(self.died(name, &mut watch));
+                return Err(self.died(name, &mut watch, deadline));
             }
             first = first.or(pid);
             if self.is_ready(name, &ready, seen.as_ref(), deadline)? {
@@ -389,9 +389,9 @@ impl Kit {
         Err(KitError::NotReached { doing, name, why, log })
     }
 
-    fn died(&self, name: &str, watch: &mut WatchSet) -> KitError {
+    fn died(&self, name: &str, watch: &mut WatchSet, deadline: Instant) -> KitError {
         // That it died is known; its `finish`, which says how, may be at it still.
-        let patience = Instant::now() + LAST_WORDS;
+        let patience = deadline.min(Instant::now() + LAST_WORDS);
         let hears =
             self.specs.get(name).is_some_and(|spec| spec.tells_exit(self.tree.chosen_engine()));
         while hears && self.exit(name).is_none() && Instant::now() < patience {
@@ -428,8 +428,8 @@ impl Kit {
     }
 }
 
-/// How long a `finish` of two commands may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a `finish` of two commands may take where the machine has much else to do.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Nobody waits for a test's services but the test, and that has gone when this counts.
 const GRACE: Duration = Duration::from_secs(1);
 /// Making directories and two processes.
