@@ -70,6 +70,17 @@ pub(crate) fn supervisor(home: &Home, dialect: Dialect) -> Option<Pid> {
     }
 }
 
+/// Asks in the way of each suite: the first answer, and whether it was s6's way.
+pub(crate) fn probe_any(home: &Home) -> (Result<Liveness, Error>, bool) {
+    match node::open_fifo(home.at(files::OK)) {
+        Ok(Fifo::Open(_)) => (Ok(Liveness::Alive { supervisor: None }), false),
+        Ok(Fifo::NoReader) => (Ok(Liveness::Dead), false),
+        // s6 has none.
+        Ok(Fifo::Missing) => (probe_lock(home), true),
+        Err(error) => (without_asking(home, error), false),
+    }
+}
+
 /// Whether `supervise/ok` has a reader.
 pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
     match node::open_fifo(home.at(files::OK)) {

@@ -271,9 +271,9 @@ pub(crate) fn exists(at: &At<'_>) -> bool {
     fstatat(at.base(), at, AtFlags::empty()).is_ok()
 }
 
-/// Whether the name is there, whatever it leads to.
-pub(crate) fn is_there(at: &At<'_>) -> bool {
-    fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+/// What has the name, whatever it leads to.
+pub(crate) fn lstat(at: &At<'_>) -> nix::Result<FileStat> {
+    fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
 /// What a file is, in words with an article.

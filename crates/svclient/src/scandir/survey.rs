@@ -1,4 +1,4 @@
-//! All services of a scan directory at a glance.
+//! All services of a scan directory, looked at from there.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -92,14 +92,8 @@ impl Survey {
         let handle = || Service::in_open(&self.opened, &self.dir);
         let look = |service: &mut Service, name: &OsString| {
             service.enter(name);
-            if let Some(seen) = service.glance() {
-                return Some(tell(service, Ok(seen)));
-            }
-            match Service::open(service.dir()) {
-                Ok(plain) => {
-                    let plain = plain.named(service.name().as_os_str());
-                    Some(tell(&plain, plain.status()))
-                }
+            match service.look_around() {
+                Ok(seen) => Some(tell(service, seen)),
                 Err(error) => other(name, error),
             }
         };

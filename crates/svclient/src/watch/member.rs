@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Liveness, Normally, Service, Status, Subscription, Supervised, changes::Place, node,
-    supervised::How,
+    service::Known, supervised::How,
 };
 
 /// What the service directory, its `supervise` and its `event` are, whatever they are called, and
@@ -96,37 +96,26 @@ impl Member {
         }
     }
 
-    /// Looks at the service. Another suite may have taken over since the last look: while nobody
-    /// supervised it, or so quickly that only its record shows it.
+    /// Looks at the service.
     pub(super) fn read(&mut self, heard: &BTreeSet<Place>) -> Result<Status, Error> {
-        if let Some(observation) = self.read_record(heard) {
-            return Ok(observation);
-        }
-        if !self.tracker.last().is_some_and(|last| last.is_supervised()) {
-            if let Some(observation) = self.subject.glance() {
-                return Ok(observation);
-            }
-            self.subject.detect_again();
-        }
-        let result = match self.subject.status() {
-            Err(Error::Malformed { .. }) => {
-                self.subject.detect_again();
-                self.subject.status()
-            }
-            result => result,
-        };
-        result.map(|observation| self.known_dead(observation))
+        let known = self.known(heard);
+        self.subject.look(known).map(|observation| self.known_dead(observation))
     }
 
-    /// Reads the record alone, if that is what was replaced and nothing else was heard: its supervisor
-    /// lived when it was published, and has not closed its lock since. Of the thirteen calls of
-    /// an event seven are left.
-    fn read_record(&self, heard: &BTreeSet<Place>) -> Option<Status> {
+    /// What need not be asked of a directory. While nobody supervised it, another suite may have taken over. If the
+    /// record was replaced and nothing else was heard, its supervisor lived when that was published, and has not
+    /// closed its lock since: of the thirteen calls of an event seven are left.
+    fn known(&self, heard: &BTreeSet<Place>) -> Known {
+        let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
+        let dialect = self.subject.directory().and_then(Service::known_dialect);
+        let Some(dialect) = dialect.filter(|_| was_supervised) else { return Known::Nothing };
         let is_settled = self.told && self.failed.is_none() && self.recheck.is_none();
         let is_all = heard.len() == 1 && heard.contains(&Place::Status);
-        let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true))?;
-        let service = self.subject.directory().filter(|_| is_settled && is_all)?;
-        service.next_record(liveness, self.normally?)
+        let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true));
+        match (liveness.filter(|_| is_settled && is_all), self.normally) {
+            (Some(liveness), Some(normally)) => Known::AllButRecord(dialect, liveness, normally),
+            _ => Known::Dialect(dialect),
+        }
     }
 
     /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is

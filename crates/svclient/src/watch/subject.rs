@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use svproto::Dialect;
 
-use crate::{Error, Service, Status, Supervised};
+use crate::{Error, Service, Status, Supervised, service::Known};
 
 /// A member's service. Directories are known as such: a set watches and reads them itself.
 #[derive(Clone)]
@@ -36,12 +36,12 @@ impl Subject {
         }
     }
 
-    /// Finds out in one look whose a directory is and how it stands, if it is plainly supervised.
-    pub(super) fn glance(&mut self) -> Option<Status> {
-        let Self::Directory(service) = self else { return None };
-        let seen = service.glance_again()?;
+    /// Looks, at a directory with what is known of it, and remembers whose that is.
+    pub(super) fn look(&mut self, known: Known) -> Result<Status, Error> {
+        let Self::Directory(service) = self else { return self.status() };
+        let seen = service.look(known)?;
         Self::believe(service, seen.dialect());
-        Some(seen)
+        Ok(seen)
     }
 
     /// Events that were not taken yet share the service, so it is copied only for something new.

@@ -1,0 +1,157 @@
+//! Sending requests to the supervisor of a service directory.
+
+use std::time::Instant;
+
+use svproto::{Dialect, Op, files};
+
+use super::{Service, require_directory};
+use crate::{
+    Error, Intent, aside,
+    node::{self, Fifo, Written},
+};
+
+impl Service {
+    /// Asks for `op`, at once or not at all. Returns when the request is delivered, not when it is
+    /// carried out; [`crate::pursue`] waits for that.
+    ///
+    /// Rust programs ignore SIGPIPE. A host that does not can be killed by it if the supervisor
+    /// ends between the opening and the writing of its FIFO.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::{ErrorKind, Op, Service};
+    ///
+    /// let error = Service::open(&dir)?.send(Op::Hup).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotSupervised);
+    /// assert!(error.hint().is_some());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the dialect has no such request, [`Error::NotSupervised`] where
+    /// nobody takes it, [`Error::NotTakingRequests`] where the FIFO is full, [`Error::Denied`],
+    /// [`Error::WrongType`] for a control file that is no FIFO, [`Error::UnknownDialect`]. Nothing
+    /// was written then.
+    pub fn send(&self, op: Op) -> Result<(), Error> {
+        self.deliver(&[op], None)
+    }
+
+    /// As [`Service::send`], waiting until `deadline` for a full FIFO to drain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn send_before(&self, op: Op, deadline: Instant) -> Result<(), Error> {
+        self.send_all_before(&[op], deadline)
+    }
+
+    /// As [`Service::send_before`], for several operations in one write: the supervisor reads them
+    /// in this order, and nobody else's between them. All are sent or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn send_all_before(&self, ops: &[Op], deadline: Instant) -> Result<(), Error> {
+        let (this, ops) = (self.clone(), ops.to_vec());
+        let sent = aside::before(deadline, move || this.deliver(&ops, Some(deadline)));
+        sent.unwrap_or_else(|| Err(Error::Unanswered { path: self.dir().to_owned() }))
+    }
+
+    /// [`Service::send_before`] for who is beside the caller already.
+    pub(crate) fn send_here(&self, op: Op, deadline: Instant) -> Result<(), Error> {
+        self.deliver(&[op], Some(deadline))
+    }
+
+    /// Without a deadline, at once or not at all.
+    fn deliver(&self, ops: &[Op], deadline: Option<Instant>) -> Result<(), Error> {
+        let Some(&first) = ops.first() else { return Ok(()) };
+        let dir = || self.dir().to_owned();
+        let path = || self.home.at(files::CONTROL).path();
+        // To ask whose the directory is now takes as long as to send: where all suites are asked with
+        // the same bytes, it does not matter.
+        let known = self.dialect.filter(|_| ops.iter().all(|op| op.is_common()));
+        let Some(dialect) = known.or_else(|| self.dialect_now()) else {
+            return Err(match node::open_fifo(self.home.at(files::CONTROL))? {
+                Fifo::Open(..) => Error::UnknownDialect { dir: dir() },
+                Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
+            });
+        };
+        let (mut message, mut len) = ([0; PIPE_BUF], 0);
+        for op in ops {
+            let unsupported = |source| Error::Unsupported { dir: dir(), source };
+            let bytes = op.control_bytes(dialect, self.version).map_err(unsupported)?;
+            let Some(place) = message.get_mut(len..len + bytes.len()) else {
+                let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+                let path = path();
+                return Err(Error::Io { doing: "write so many requests at once to", path, source });
+            };
+            place.copy_from_slice(bytes);
+            len += bytes.len();
+        }
+        let bytes = message.get(..len).unwrap_or_default();
+        // Opened for this one request and closed after it.
+        let Fifo::Open(fifo) = node::open_fifo(self.home.at(files::CONTROL))? else {
+            return Err(self.not_supervised(first));
+        };
+        match node::write_fifo(fifo, path, bytes, deadline)? {
+            Written::All => Ok(()),
+            Written::NoReader => Err(self.not_supervised(first)),
+            Written::Full => Err(Error::NotTakingRequests { intent: first.into(), dir: dir() }),
+        }
+    }
+
+    /// Ends the process, if there is one, and wants the service up, in one write. Its dialect says
+    /// how: [`restart_ops`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn restart(&self) -> Result<(), Error> {
+        let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
+        self.deliver(ops, None).map_err(|error| error.of(Intent::Restart))
+    }
+
+    /// Lets the service read its configuration again: by the request of that name where its suite
+    /// and version have one, else by SIGHUP.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::send`].
+    pub fn reload(&self) -> Result<(), Error> {
+        let has_own = |dialect| Op::Reload.control_bytes(dialect, self.version).is_ok();
+        let op = if self.dialect_now().is_some_and(has_own) { Op::Reload } else { Op::Hup };
+        self.deliver(&[op], None).map_err(|error| error.of(Intent::Reload))
+    }
+
+    fn not_supervised(&self, op: Op) -> Error {
+        match require_directory(&self.home) {
+            Ok(()) => Error::NotSupervised { intent: op.into(), dir: self.dir().to_owned() },
+            Err(error) => error,
+        }
+    }
+}
+
+/// What a supervisor of this dialect is sent for a restart.
+///
+/// ```
+/// use svclient::{Dialect, Op, restart_ops};
+///
+/// assert_eq!(restart_ops(Dialect::Runit), [Op::Term, Op::Cont, Op::Up]);
+/// ```
+#[must_use]
+pub const fn restart_ops(dialect: Dialect) -> &'static [Op] {
+    match dialect {
+        // SIGCONT, because a paused process does not end of SIGTERM; want up, because it may be down
+        // or wanted down.
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => &[Op::Term, Op::Cont, Op::Up],
+        // Its own `down-signal` instead of SIGTERM.
+        Dialect::S6 => &[Op::TryRestart, Op::Cont, Op::Up],
+    }
+}
+
+/// What POSIX promises to write together or not at all; Linux promises 4096.
+const PIPE_BUF: usize = 512;
