@@ -273,6 +273,21 @@ impl Error {
         }
     }
 
+    /// What a supervisor of another kind answers to a request that it does not know, for authors of a
+    /// [`crate::Supervised`].
+    ///
+    /// ```
+    /// use svclient::{Error, ErrorKind, Intent};
+    ///
+    /// let error = Error::unsupported("web", Intent::Reload);
+    /// assert_eq!(error.to_string(), "cannot send `reload` to web");
+    /// assert_eq!(error.kind(), ErrorKind::Unsupported);
+    /// ```
+    pub fn unsupported(name: impl fmt::Display, intent: Intent) -> Self {
+        let why = "its supervisor knows no such request";
+        Self::other(name, format!("send `{intent}` to"), ErrorKind::Unsupported, why)
+    }
+
     /// What a supervisor of another kind answered, for authors of a [`crate::Supervised`]: the service, the
     /// verb that follows "cannot", what kind of error it is, and why.
     ///

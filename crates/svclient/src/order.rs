@@ -65,6 +65,18 @@ pub struct OrderStep {
     pub result: Option<Result<Outcome, Error>>,
 }
 
+/// `web: up after 0.1 s`: the name, and what came of it.
+impl fmt::Display for OrderStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name)?;
+        match &self.result {
+            Some(Ok(outcome)) => outcome.fmt(f),
+            Some(Err(error)) => error.fmt(f),
+            None => f.write_str("left alone, because another before it failed"),
+        }
+    }
+}
+
 impl Order {
     /// Orders services by what each is to start after.
     ///

@@ -44,8 +44,7 @@ fn poll_next(
             }
         }
         if let Err(source) = ready!(driver.poll_readable(cx)) {
-            let error = Error::system("wait for changes of services", source);
-            return Poll::Ready(Some(Err(error)));
+            return Poll::Ready(Some(Err(no_descriptor(source))));
         }
     }
 }
@@ -166,12 +165,14 @@ macro_rules! pursue_futures {
             request: &Request,
             deadline: Instant,
         ) -> Result<Vec<Result<Outcome, Error>>, Error> {
-            let no_descriptor = |source| Error::system("wait for changes of services", source);
-            let stream = WatchStream::new(WatchSet::new()?).map_err(no_descriptor)?;
-            let WatchStream { watch, driver } = stream;
+            let WatchStream { watch, driver } = WatchStream::new(WatchSet::new()?)?;
             super::pursue_all(watch, driver, services, request, deadline).await
         }
     };
+}
+
+fn no_descriptor(source: io::Error) -> Error {
+    Error::system("wait for changes of services", source)
 }
 
 macro_rules! watch_stream {
@@ -192,6 +193,18 @@ macro_rules! watch_stream {
             /// The watch, to add services to it or to remove them.
             pub fn watch_mut(&mut self) -> &mut WatchSet {
                 &mut self.watch
+            }
+
+            /// The next event; `None` once somebody has stopped the watch ([`WatchSet::stopper`]). A
+            /// call that is dropped before it is done loses nothing.
+            ///
+            /// # Errors
+            ///
+            /// As [`WatchSet::next_before`], of which no directory that hangs is left: it holds the
+            /// thread.
+            pub async fn next(&mut self) -> Option<Result<WatchEvent, Error>> {
+                std::future::poll_fn(|cx| super::poll_next(&mut self.watch, &mut self.driver, cx))
+                    .await
             }
         }
 
@@ -252,20 +265,36 @@ pub mod tokio {
         ///
         /// # Errors
         ///
-        /// The system's, if it has no descriptor left.
+        /// [`Error::System`], if there is no descriptor left.
         ///
         /// # Panics
         ///
         /// Outside a tokio runtime, as everything of tokio's does.
-        pub fn new(mut watch: WatchSet) -> io::Result<Self> {
+        ///
+        /// ```
+        /// use svclient::{News, WatchSet, scripted::Scripted, tokio::WatchStream};
+        ///
+        /// # #[tokio::main(flavor = "current_thread")]
+        /// # async fn main() -> Result<(), svclient::Error> {
+        /// let mut watch = WatchSet::new()?;
+        /// watch.add(Scripted::new("web"))?;
+        /// let mut events = WatchStream::new(watch)?;
+        /// if let Some(event) = events.next().await {
+        ///     assert_eq!(event?.news, News::Snapshot);
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn new(mut watch: WatchSet) -> Result<Self, Error> {
             // Afterwards the descriptor stays the same, whatever is added.
-            watch.hear_bells().map_err(io::Error::other)?;
-            let fd = watch.as_fd().try_clone_to_owned()?;
+            watch.hear_bells()?;
+            let fd = watch.as_fd().try_clone_to_owned().map_err(super::no_descriptor)?;
             #[expect(
                 deprecated,
                 reason = "its successor is unsafe because a descriptor may be closed elsewhere; an OwnedFd cannot"
             )]
-            let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+            let fd =
+                AsyncFd::with_interest(fd, Interest::READABLE).map_err(super::no_descriptor)?;
             Ok(Self { watch, driver: Driver { fd, sleep: None } })
         }
     }
@@ -328,11 +357,12 @@ pub mod async_io {
         ///
         /// # Errors
         ///
-        /// The system's, if it has no descriptor left.
-        pub fn new(mut watch: WatchSet) -> io::Result<Self> {
+        /// [`Error::System`], if there is no descriptor left.
+        pub fn new(mut watch: WatchSet) -> Result<Self, Error> {
             // Afterwards the descriptor stays the same, whatever is added.
-            watch.hear_bells().map_err(io::Error::other)?;
-            let fd = Async::new(watch.as_fd().try_clone_to_owned()?)?;
+            watch.hear_bells()?;
+            let fd = watch.as_fd().try_clone_to_owned().and_then(Async::new);
+            let fd = fd.map_err(super::no_descriptor)?;
             Ok(Self { watch, driver: Driver { fd, timer: None } })
         }
     }

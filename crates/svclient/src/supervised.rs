@@ -19,47 +19,59 @@ use crate::{Error, Intent, Name, Oddities, Pending, Service, Status, Suite, Supp
 /// similar instead.
 ///
 /// ```
-/// use std::{task::Waker, time::Duration};
+/// use std::{sync::Mutex, task::Waker, time::{Duration, Instant}};
 /// use svclient::{
-///     Error, ErrorKind, Intent, Name, Pending, Status, Subscription, Suite, Supervised, Support, UnixTime,
+///     Error, Intent, Name, Pending, Pid, Request, Status, Subscription, Supervised, UnixTime,
 /// };
 ///
-/// /// A service that is always down.
-/// struct Down;
+/// /// A lamp, which is a service: it can be on or off.
+/// struct Lamp(Mutex<Status>);
 ///
-/// impl Supervised for Down {
+/// impl Supervised for Lamp {
 ///     fn name(&self) -> Name<'_> {
-///         Name::new("down")
-///     }
-///     fn suite(&self) -> Option<Suite> {
-///         Some(Suite::Own("mine"))
-///     }
-///     fn support(&self, _intent: &Intent) -> Support {
-///         Support::No
+///         Name::new("lamp")
 ///     }
 ///     fn status(&self) -> Result<Status, Error> {
-///         Ok(Status::down(UnixTime::EPOCH))
+///         Ok(*self.0.lock().unwrap())
 ///     }
 ///     fn request(&self, intent: &Intent) -> Result<Pending, Error> {
-///         let why = "it stays down";
-///         Err(Error::other(self.name(), format!("send {intent} to"), ErrorKind::Unsupported, why))
+///         let now = UnixTime::now();
+///         *self.0.lock().unwrap() = match intent {
+///             Intent::Up => Status::up(Pid::new(1).unwrap(), now),
+///             Intent::Down => Status::down(now),
+///             other => return Err(Error::unsupported(self.name(), *other)),
+///         };
+///         // Delivered; whether it is done, looks tell.
+///         Ok(Pending::delivered())
 ///     }
 ///     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-///         Ok(Subscription::every(Duration::from_secs(1)))
+///         // Nobody tells when it changes, so it is looked at.
+///         Ok(Subscription::every(Duration::from_millis(10)))
 ///     }
 /// }
 ///
-/// assert!(Down.request(&Intent::Up).is_err());
+/// // What is shared is in an `Arc`, which is a `Supervised` as well.
+/// let lamp = std::sync::Arc::new(Lamp(Mutex::new(Status::down(UnixTime::now()))));
+/// let outcome = Request::up().pursue(&lamp, Instant::now() + Duration::from_secs(10))?;
+/// assert!(outcome.is_reached());
+/// assert!(lamp.request(&Intent::Reload).is_err());
+/// # Ok::<(), svclient::Error>(())
 /// ```
 pub trait Supervised: Send + Sync {
     /// What to call the service.
     fn name(&self) -> Name<'_>;
 
-    /// Whose rules it obeys; `None` while that is not known.
-    fn suite(&self) -> Option<Suite>;
+    /// Whose rules it obeys; `None` while that is not known. A program that has a supervisor of its own
+    /// has a word for it: [`Suite::Own`].
+    fn suite(&self) -> Option<Suite> {
+        None
+    }
 
-    /// Whether it can be asked for this, by what is known and without trying.
-    fn support(&self, intent: &Intent) -> Support;
+    /// Whether it can be asked for this, by what is known and without trying. Unless said otherwise it
+    /// can: what it does not know [`Supervised::request`] refuses.
+    fn support(&self, _intent: &Intent) -> Support {
+        Support::Yes
+    }
 
     /// How the service stands. Being down or unsupervised is not an error.
     ///

@@ -1,10 +1,7 @@
-//! The events of a scan directory as a stream under tokio, beside something else.
+//! The events of a scan directory under tokio, beside something else.
 //!
 //!     cargo run -p svcmgr --example tokio --features tokio -- /etc/service [COUNT]
 
-use std::{future::poll_fn, pin::pin};
-
-use futures_core::Stream;
 use svcmgr::{ScanDir, WatchSet, tokio::WatchStream};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,18 +11,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = args.next().and_then(|count| count.parse().ok()).unwrap_or(usize::MAX);
     let mut watch = WatchSet::new()?;
     watch.follow(ScanDir::new(dir))?;
-    let mut stream = pin!(WatchStream::new(watch)?);
+    let mut events = WatchStream::new(watch)?;
     for _ in 0..count {
-        // Dropping this future at any point loses nothing.
-        let next = poll_fn(|cx| stream.as_mut().poll_next(cx));
         tokio::select! {
-            event = next => match event {
-                Some(event) => {
-                    let event = event?;
-                    println!("{} {}", event.name(), event.news.name());
-                }
-                None => break,
-            },
+            // Dropping this future at any point loses nothing.
+            Some(event) = events.next() => {
+                let event = event?;
+                println!("{} {}", event.name(), event.news.name());
+            }
             signal = tokio::signal::ctrl_c() => return Ok(signal?),
         }
     }
