@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svproto::{Op, op::Refusal};
+use svproto::{Cause, Op, op::Refusal};
 
 use crate::{Error, Intent, Name, Oddities, Pending, Service, Status, Suite, Support};
 
@@ -109,6 +109,13 @@ pub trait Supervised: Send + Sync {
     /// a look does not tell them.
     fn looked_closer(&self, seen: &Status) -> Status {
         seen.with_odd(self.oddities(seen))
+    }
+
+    /// What keeps a service that is down, seen like this, from coming up whoever asks for it, and what
+    /// that is about: it is masked, or a condition for its start is not met. A wait for it to be up ends
+    /// with that at once, since it would be a wait for nothing.
+    fn obstacle(&self, _seen: &Status) -> Option<(Cause, String)> {
+        None
     }
 
     /// The service directory, if it is one.
@@ -322,6 +329,10 @@ macro_rules! forward {
 
             fn looked_closer(&self, seen: &Status) -> Status {
                 (**self).looked_closer(seen)
+            }
+
+            fn obstacle(&self, seen: &Status) -> Option<(Cause, String)> {
+                (**self).obstacle(seen)
             }
 
             fn directory(&self) -> Option<&Service> {

@@ -27,7 +27,7 @@ use std::{
 use svproto::Cause;
 
 pub(crate) use self::{
-    judge::{OF_FAILURE, STAMPS, cause_of_failure},
+    judge::{OF_FAILURE, STAMPS, cause_of_failure, condition_lines},
     worker::PER_CONNECTION,
 };
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};

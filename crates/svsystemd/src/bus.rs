@@ -230,7 +230,8 @@ impl Bus {
         self.change_files(Action::Enable, units)
     }
 
-    /// Disables unit files: removes their links, and reloads the manager once.
+    /// Disables unit files: removes their links, those until the next boot as well, and reloads the manager
+    /// once.
     pub fn disable<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Disable, units)
     }
@@ -241,7 +242,7 @@ impl Bus {
         self.change_files(Action::Mask, units)
     }
 
-    /// Unmasks units, and reloads the manager once.
+    /// Unmasks units, also those that are masked until the next boot, and reloads the manager once.
     pub fn unmask<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
         self.change_files(Action::Unmask, units)
     }
@@ -312,10 +313,17 @@ impl Bus {
                 let body = (names, false, false);
                 self.manager(action, subject, "MaskUnitFiles", &body).await?
             }
-            Action::Unmask => {
-                self.manager(action, subject, "UnmaskUnitFiles", &(names, false)).await?
+            // What is to last, and what was for until the next boot: neither is to be left.
+            _ => {
+                let unmask = action == Action::Unmask;
+                let method = if unmask { "UnmaskUnitFiles" } else { "DisableUnitFiles" };
+                let mut rows: Rows =
+                    self.manager(action, subject, method, &(&names, false)).await?;
+                let until_boot: Rows =
+                    self.manager(action, subject, method, &(&names, true)).await?;
+                rows.extend(until_boot);
+                rows
             }
-            _ => self.manager(action, subject, "DisableUnitFiles", &(names, false)).await?,
         };
         let change = |(kind, path, target)| FileChange { kind, path, target };
         Ok(rows.into_iter().map(change).collect())

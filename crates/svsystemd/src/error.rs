@@ -252,7 +252,12 @@ impl Error {
                      are loaded"
                 ));
             }
-            Self::BadName { .. } => "other text can be made a name by escaping it",
+            Self::BadName { name, .. } => {
+                return match crate::names::escaped(name) {
+                    Some(escaped) => Some(format!("escaped it is `{escaped}`")),
+                    None => Some("other text can be made a name by escaping it".to_owned()),
+                };
+            }
             Self::NoManager { .. } => {
                 "a manager answers where systemd is pid 1 and a bus is running"
             }
@@ -370,6 +375,11 @@ impl Error {
             ("NoSuchProcess", Some(unit)) => Self::NotRunning { action, unit },
             ("OnlyByDependency", Some(unit)) => Self::Refused { action, unit },
             ("TransactionIsDestructive" | "UnitBusy", Some(unit)) => Self::Busy { action, unit },
+            ("JobTypeNotApplicable", Some(unit)) if action == Action::Reload => Self::Unsupported {
+                action,
+                subject: unit.to_string(),
+                why: "its definition has no ExecReload=",
+            },
             ("JobTypeNotApplicable", _) => {
                 Self::Unsupported { action, subject: text(), why: "this unit has no such job" }
             }

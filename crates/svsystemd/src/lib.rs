@@ -47,6 +47,7 @@ mod listed;
 mod map;
 mod names;
 mod observe;
+mod obstacle;
 mod once;
 mod open;
 mod process;

@@ -19,6 +19,9 @@ use crate::{UnitName, file::Dirs, is_type, once};
 pub(crate) struct Links {
     /// Where unit files are, the weightiest first.
     paths: Vec<PathBuf>,
+    /// Names of files, and the place of the first directory that has one; read where many are asked for.
+    /// To look for 200 in twenty directories takes 8 ms, and to list these 1.
+    files: Option<HashMap<String, usize>>,
     dirs: Dirs,
     /// Names of links in directories such as `multi-user.target.wants`.
     wanted: HashSet<String>,
@@ -39,15 +42,34 @@ struct Install {
     has_rules: bool,
 }
 
+/// For so many units it is not worth listing all directories.
+const FEW: usize = 8;
+
+/// What is where, the weightiest first.
+fn files_in(paths: &[PathBuf]) -> HashMap<String, usize> {
+    let mut files = HashMap::new();
+    for (at, dir) in paths.iter().enumerate() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if let Ok(name) = entry.file_name().into_string() {
+                files.entry(name).or_insert(at);
+            }
+        }
+    }
+    files
+}
+
 /// A unit file is smaller; what is longer is not read.
 const LONGEST: u64 = 1 << 20;
 
 impl Links {
-    /// Reads the links. `None` where these are not directories of this machine.
-    pub(crate) fn read(paths: &[&str]) -> Option<Self> {
+    /// Reads the links, to be asked about so many units. `None` where these are not directories of this
+    /// machine.
+    pub(crate) fn read(paths: &[&str], units: usize) -> Option<Self> {
         let dirs = Dirs::among(paths)?;
+        let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
         let mut links = Self {
-            paths: paths.iter().map(PathBuf::from).collect(),
+            files: (units > FEW).then(|| files_in(&paths)),
+            paths,
             wanted: HashSet::new(),
             aliases: HashMap::new(),
             drop_ins: HashMap::new(),
@@ -131,6 +153,10 @@ impl Links {
 
     /// Where the file of a name is.
     fn fragment(&self, name: &str) -> Option<(PathBuf, PathBuf)> {
+        if let Some(files) = &self.files {
+            let dir = self.paths.get(*files.get(name)?)?;
+            return Some((dir.clone(), dir.join(name)));
+        }
         self.paths.iter().find_map(|dir| {
             let path = dir.join(name);
             path.symlink_metadata().is_ok().then(|| (dir.clone(), path))

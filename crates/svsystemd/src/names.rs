@@ -243,6 +243,28 @@ pub fn escape_path(path: &str) -> Option<String> {
     if steps.is_empty() { Some("-".to_owned()) } else { Some(escape(&steps.join("/"))) }
 }
 
+/// What somebody may have meant by a text that is no name: it escaped, the instance as a whole. `None`
+/// where that is no name either.
+pub(crate) fn escaped(text: &str) -> Option<UnitName> {
+    let (stem, kind) =
+        text.rsplit_once('.').filter(|(_, kind)| is_type(kind)).unwrap_or((text, "service"));
+    // What is well in a name stays as it is, an escape as well.
+    let part = |text: &str| {
+        let is_kept = |byte: u8| is_valid(byte) && byte != b'@';
+        let bytes = text.bytes().map(|byte| match byte {
+            b'/' => "-".to_owned(),
+            byte if is_kept(byte) => char::from(byte).to_string(),
+            byte => format!("\\x{byte:02x}"),
+        });
+        bytes.collect::<String>()
+    };
+    let stem = match stem.split_once('@') {
+        Some((prefix, instance)) => format!("{}@{}", part(prefix), part(instance)),
+        None => part(stem),
+    };
+    UnitName::new(&format!("{stem}.{kind}")).ok().filter(|name| name.as_str() != text)
+}
+
 /// Whether this is what a name may end in, as in `service`.
 #[must_use]
 pub fn is_type(word: &str) -> bool {

@@ -113,7 +113,7 @@ pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Res
         .iter()
         .filter_map(PropertyValue::text)
         .collect();
-    let links = if bus.place().is_here() { Links::read(&paths) } else { None };
+    let links = if bus.place().is_here() { Links::read(&paths, units.len()) } else { None };
     let loaded: HashSet<&str> = loaded.iter().map(|row| row.name.as_str()).collect();
     let rows: HashMap<String, Arc<Listed>> =
         rows.into_iter().map(|row| (row.name.clone(), Arc::new(row))).collect();

@@ -57,6 +57,46 @@ pub(crate) fn sight(pid: u64, root: &str, unit: &str) -> Option<MainProcess> {
     Some(run_state(pid, &mut buffer)).filter(|it| *it != MainProcess::Unseen)
 }
 
+/// What a process that has just been started is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// It has done nothing yet: a busy machine gives it no processor.
+    Hardly,
+    /// It sleeps, or has computed for a while.
+    AtWork,
+    /// It is not there, or not any more.
+    Gone,
+}
+
+impl Begun {
+    pub(crate) fn look(pid: u64) -> Self {
+        const ENOUGH: u64 = 20_000_000;
+        let mut buffer = [0; PAGE];
+        let seen = read(&format!("/proc/{pid}/stat"), &mut buffer).and_then(|stat| {
+            let (before, after) = stat.rsplit_once(") ")?;
+            let (_, name) = before.split_once('(')?;
+            // Until it executes the service's program, systemd has it called as in "(sleep)".
+            let is_systemds = name.starts_with('(') || name.starts_with("systemd-execut");
+            Some((after.chars().next()?, is_systemds))
+        });
+        match seen {
+            None | Some(('Z' | 'X', _)) => Self::Gone,
+            Some((_, true)) => Self::Hardly,
+            Some(('R' | 'D', _)) => {
+                // Nanoseconds on a processor, and others.
+                let times = read(&format!("/proc/{pid}/schedstat"), &mut buffer);
+                let computed = times.and_then(|times| times.split(' ').next()?.parse().ok());
+                if computed.is_none_or(|it: u64| it >= ENOUGH) {
+                    Self::AtWork
+                } else {
+                    Self::Hardly
+                }
+            }
+            Some(_) => Self::AtWork,
+        }
+    }
+}
+
 /// Where a process of a unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seat<'a> {

@@ -13,8 +13,8 @@ use svclient::{
 use svproto::{Cause, Op, State, Want};
 
 use crate::{
-    Action, Error, ErrorKind, LoadState, Properties, PropertyValue, RequestAnswer, Unit,
-    UnitRequests, UnitStatus, asking, proxy, wire::slot::block_on,
+    Action, Error, ErrorKind, KillWhom, LoadState, Properties, PropertyValue, RequestAnswer, Unit,
+    UnitRequests, UnitStatus, asking, obstacle, proxy, wire::slot::block_on,
 };
 
 /// What an operation of the family is under systemd.
@@ -29,6 +29,7 @@ enum Request {
     Reload,
     Pause,
     Cont,
+    Kill,
     Signal(i32),
 }
 
@@ -65,7 +66,7 @@ const fn request(op: Op) -> Option<Request> {
         Op::Usr1 => Request::Signal(c::SIGUSR1),
         Op::Usr2 => Request::Signal(c::SIGUSR2),
         Op::Term => Request::Signal(c::SIGTERM),
-        Op::Kill => Request::Signal(c::SIGKILL),
+        Op::Kill => Request::Kill,
         Op::Abort => Request::Signal(c::SIGABRT),
         Op::Winch => Request::Signal(c::SIGWINCH),
         _ => return None,
@@ -81,7 +82,11 @@ const fn job_of(request: Request) -> Option<Action> {
         Request::Restart => Action::Restart,
         Request::TryRestart => Action::TryRestart,
         Request::Reload => Action::Reload,
-        Request::NoRestart | Request::Pause | Request::Cont | Request::Signal(_) => return None,
+        Request::NoRestart
+        | Request::Pause
+        | Request::Cont
+        | Request::Kill
+        | Request::Signal(_) => return None,
     })
 }
 
@@ -98,6 +103,7 @@ impl Unit {
             Request::NoRestart => self.no_restart().wait(),
             Request::Pause => self.pause().wait(),
             Request::Cont => self.cont().wait(),
+            Request::Kill => self.signal(self.killed_processes(), nix::libc::SIGKILL).wait(),
             Request::Signal(signal) => self.kill(signal).wait(),
             _ => {
                 let action = job_of(request).unwrap_or(Action::Start);
@@ -113,6 +119,20 @@ impl Unit {
             }
         };
         done.map(|()| Pending::read()).map_err(|why| error(why, name))
+    }
+
+    /// Whom SIGKILL is for. A stop is waited for until all processes are gone that it is to end, so one
+    /// under way is helped by no less.
+    fn killed_processes(&self) -> KillWhom {
+        let own = proxy::interface(Self::name(self));
+        let names = [(proxy::UNIT, "ActiveState"), (own.as_str(), "KillMode")];
+        let Ok(unit) = self.ask_for(&names) else { return KillWhom::Main };
+        let ends_all = matches!(unit.text("KillMode"), "control-group" | "mixed");
+        if unit.text("ActiveState") == "deactivating" && ends_all {
+            KillWhom::All
+        } else {
+            KillWhom::Main
+        }
     }
 }
 
@@ -254,6 +274,15 @@ impl Supervised for Unit {
         let odd = odd.with_crash_loop(crash_loop(seen.facts(), restarts));
         let cause = if has_failed { asking::cause_of_failure(unit) } else { None };
         seen.with_odd(odd.with_cause(cause.or(odd.cause)))
+    }
+
+    /// One round trip to the manager, unless the status says it.
+    fn obstacle(&self, seen: &Status) -> Option<(Cause, String)> {
+        if let Some(cause @ (Cause::Masked | Cause::BadDefinition)) = seen.odd().cause {
+            return Some((cause, String::new()));
+        }
+        let unit = self.ask_for(&obstacle::NEEDED.map(|(name, _)| (proxy::UNIT, name))).ok()?;
+        obstacle::of(&unit, self.bus().place().is_here())
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {

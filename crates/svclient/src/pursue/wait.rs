@@ -6,18 +6,19 @@ use std::{
 };
 
 use svproto::{
-    Cause, Dialect, Now, Op, Phase, Pid,
+    Cause, Now, Op,
     goal::{Goal, Pursuit, Verdict},
     s6::event::S6Event,
 };
 
 use super::{
     Outcome, Request,
+    look::{has_process, no_readiness, process, runs, whom, wish},
     probe::{Probe, Prober},
     world::{Added, World},
 };
 use crate::{
-    Error, Intent, Pending, Service, Settled, Status, Supervised, WatchKey, check, pending::End,
+    Error, Intent, Pending, Service, Settled, Status, Supervised, UnixTime, WatchKey, pending::End,
 };
 
 /// One service of a call.
@@ -135,6 +136,19 @@ impl Wait {
             let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
             return Self { key, state: State::Done(Box::new(Ok(never))), rung: None };
+        }
+        let is_down = matches!(last.state(), svproto::State::Down | svproto::State::Failed);
+        if !asks
+            && is_down
+            && matches!(goal, Goal::Up | Goal::Ready | Goal::UpFor(_))
+            && let Some(why) = service.obstacle(&last)
+        {
+            let never = Outcome::of(Some(End::Never(why.0)), last, Duration::ZERO);
+            return Self {
+                key,
+                state: State::Done(Box::new(Ok(never.because(Some(why))))),
+                rung: None,
+            };
         }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
         let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
@@ -323,6 +337,9 @@ impl Wait {
             Ok(seen) => waiting.last = seen,
             // A unit that is gone is down; how it stood last is all there is to say.
             Err(_) if told.end == End::Reached && request.is_done_when_told() => (),
+            Err(error) if told.end == End::Reached && waiting.is_over_by(&error) => {
+                return self.end_gone(world.now());
+            }
             Err(error) => return self.end(Err(error)),
         }
         if told.end == End::Reached && (!request.is_done_when_told() || waiting.probe.is_some()) {
@@ -364,9 +381,21 @@ impl Wait {
                         self.judge(world);
                     }
                 }
+                Err(error) if waiting.is_over_by(&error) => self.end_gone(world.now()),
                 Err(error) => self.end(Err(error)),
             }
         }
+    }
+
+    /// A unit that was to be down has vanished, as one does whose file is gone.
+    fn end_gone(&mut self, now: Instant) {
+        let State::Waiting(waiting) = &self.state else { return };
+        let took = now.saturating_duration_since(waiting.asked);
+        let mut down = Status::down(UnixTime::now());
+        if let Some(suite) = waiting.last.suite() {
+            down = down.with_suite(suite);
+        }
+        self.end(Ok(Outcome::of(Some(End::Reached), down, took)));
     }
 
     /// Does what is due.
@@ -391,8 +420,14 @@ impl Wait {
         }
         if is_due(waiting.kill_at) {
             waiting.kill_at = None;
-            // Only `run`: runit answers a kill during `finish` by running `finish` once more.
-            if runs(&waiting.last) && waiting.is_to_end(request) {
+            // Only `run`: runit answers a kill during `finish` by running `finish` once more. A unit is in
+            // the middle of a stop as long as any of its processes is left.
+            let is_left = waiting.directory.is_none()
+                && matches!(
+                    waiting.last.state(),
+                    svproto::State::Stopping | svproto::State::Finishing
+                );
+            if (runs(&waiting.last) || is_left) && waiting.is_to_end(request) {
                 match whom(waiting.directory.as_ref(), service).request(&Intent::Op(Op::Kill)) {
                     Ok(_) => (),
                     Err(error) if error.kind() == crate::ErrorKind::Busy => {
@@ -531,6 +566,13 @@ impl Waiting {
             && self.directory.as_ref().is_some_and(Service::was_left_down)
     }
 
+    /// Whether this error of a look is what was waited for: what has no directory is gone for good.
+    fn is_over_by(&self, error: &Error) -> bool {
+        self.directory.is_none()
+            && error.kind() == crate::ErrorKind::NotFound
+            && matches!(self.pursuit.goal(), Goal::Down | Goal::Finished | Goal::Gone)
+    }
+
     /// Whether the process that is there is one that the request was to end: any, if none is to be
     /// left; else the one that was there before, and not the one that has followed it.
     fn is_to_end(&self, request: &Request) -> bool {
@@ -540,42 +582,4 @@ impl Waiting {
         };
         matches!(request.goal(), Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
     }
-}
-
-/// Why a service cannot say that it is ready.
-fn no_readiness(service: &Service) -> Cause {
-    let is_runits = service.dialect() == Some(Dialect::Runit);
-    if is_runits && check::is_there(service.home()) && !check::has_script(service.home()) {
-        Cause::CheckNotExecutable
-    } else {
-        Cause::NoReadiness
-    }
-}
-
-/// Who is asked: the directory that was opened, wherever its path leads by now.
-fn whom<'a, B: Supervised>(directory: Option<&'a Service>, service: &'a B) -> &'a dyn Supervised {
-    match directory {
-        Some(directory) => directory,
-        None => service,
-    }
-}
-
-/// The operation whose wish the record must show before it can have been read.
-fn wish(request: &Request) -> Option<Op> {
-    request.intent().and_then(Intent::wish)
-}
-
-/// The process that is there, be it that of `finish`, about which `sv` asks as well.
-fn process(observation: &Status) -> Option<Pid> {
-    observation.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
-}
-
-/// Whether there is something to ask about.
-fn has_process(observation: &Status) -> bool {
-    runs(observation) || process(observation).is_some()
-}
-
-/// Whether there is a process of `run`.
-fn runs(observation: &Status) -> bool {
-    observation.reading.facts().is_some_and(|status| status.phase == Phase::Up)
 }

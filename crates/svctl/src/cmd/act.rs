@@ -81,7 +81,7 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, output);
     let bulk = Bulk::new(&found);
-    let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now() };
+    let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now(), user: global.user };
     let bulk = if wait.any { bulk.any() } else { bulk };
     let results = bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, result| {
         progress.done(at);
@@ -126,7 +126,7 @@ fn carry_out(
         return Exit::Usage;
     }
     if lasts.is_some()
-        && let Err(NoTargets(exit)) = persist::require(&targets, deed.word, output)
+        && let Err(NoTargets(exit)) = persist::require(&targets, deed.word, global.user, output)
     {
         return exit;
     }
@@ -142,7 +142,12 @@ fn carry_out(
         Some(limit) => bulk.limit(limit),
         None => bulk,
     };
-    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: UnixTime::now() };
+    let asked = Asked {
+        goal: deed.request.goal(),
+        word: Some(deed.word),
+        at: UnixTime::now(),
+        user: global.user,
+    };
     let results = bulk.pursue_telling(&request, deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));
@@ -170,7 +175,12 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
     if deed.is_behind_a_back() {
         names::warn_of_s6_rc(&targets, output);
     }
-    let asked = Asked { goal: deed.request.goal(), word: Some(deed.word), at: UnixTime::now() };
+    let asked = Asked {
+        goal: deed.request.goal(),
+        word: Some(deed.word),
+        at: UnixTime::now(),
+        user: global.user,
+    };
     let send = |found: &Found| {
         let before = found.status().ok();
         let changed = before.and_then(|seen| send::changes(deed.request.intent(), &seen));

@@ -13,15 +13,17 @@ use crate::{
 pub(super) fn require(
     targets: &[Target],
     word: &str,
+    user: bool,
     output: &mut Output,
 ) -> Result<(), NoTargets> {
+    let user = super::report::whose(user);
     for target in targets {
         let Ok(found) = &target.found else { continue };
         let name = found.name();
         let instead = match found.directory().map(svcmgr::Service::s6_rc) {
             None => {
                 let verb = if word == "up" { "enable" } else { "disable" };
-                format!("it is a unit\n  hint: `svctl {verb} {name}` is for the next start")
+                format!("it is a unit\n  hint: `svctl{user} {verb} {name}` is for the next start")
             }
             Some(Some(_)) => {
                 "s6-rc keeps it, and starts what its database says\n  hint: `s6-rc-bundle` \

@@ -31,6 +31,8 @@ pub(crate) struct Asked {
     pub(crate) word: Option<&'static str>,
     /// When.
     pub(crate) at: UnixTime,
+    /// Units are those of the user.
+    pub(crate) user: bool,
 }
 
 /// Tells of every target, in order. `results` are those of the targets that could be used.
@@ -42,7 +44,7 @@ pub(crate) fn report(
 ) -> Exit {
     let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).max().unwrap_or(Exit::Done);
-    print(&told, output);
+    print(&told, asked.user, output);
     exit
 }
 
@@ -56,10 +58,10 @@ pub(crate) fn report_any(
     let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).min().unwrap_or(Exit::Done);
     if output.json || exit != Exit::Done {
-        print(&told, output);
+        print(&told, asked.user, output);
     } else {
         let reached: Vec<Told> = told.into_iter().filter(|told| told.exit == Exit::Done).collect();
-        print(&reached, output);
+        print(&reached, asked.user, output);
     }
     exit
 }
@@ -83,13 +85,13 @@ fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Aske
     all
 }
 
-fn print(all: &[Told], output: &mut Output) {
+fn print(all: &[Told], user: bool, output: &mut Output) {
     if output.json {
         let array: Vec<_> = all.iter().map(Told::json).collect();
         output.json(&array);
     } else {
         for told in all {
-            told.print(output);
+            told.print(user, output);
         }
     }
 }
@@ -131,7 +133,7 @@ impl Told {
         json::Result::of(&self.view, &self.became)
     }
 
-    fn print(&self, output: &mut Output) {
+    fn print(&self, user: bool, output: &mut Output) {
         let name = self.view.shown();
         match &self.error {
             Some(error) => output.error(error),
@@ -146,7 +148,8 @@ impl Told {
         if seen.is_some_and(|seen| seen.odd().is_definition_newer == Some(true)) {
             output.message(&format!(
                 "{name}: its files are newer than what systemd has loaded\n  hint: \
-                 `svctl daemon-reload` reads them; what runs is as before until it is restarted"
+                 `svctl{} daemon-reload` reads them; what runs is as before until it is restarted",
+                whose(user)
             ));
         }
     }
@@ -181,7 +184,8 @@ fn tell(service: &dyn Supervised, done: &Done, asked: Asked) -> Told {
 }
 
 /// What came of what was waited for.
-fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }: Asked) -> Told {
+fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
+    let Asked { goal, word, at, user } = asked;
     let mut became = Became::of(outcome);
     let seen = outcome.status().filter(|_| outcome.kind() != OutcomeKind::NotAsked);
     let Some(seen) = seen else {
@@ -236,7 +240,7 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
             (say::overdue(&view, goal, word.map(|it| (it, read)), asked_ago()), Exit::Deadline)
         }
     };
-    let hint = outcome.why().and_then(|cause| hint(cause, view.shown()));
+    let hint = outcome.why().and_then(|cause| hint(cause, view.shown(), user));
     let is_short = matches!(outcome.kind(), OutcomeKind::Never | OutcomeKind::Deadline);
     let words = match outcome.changed().filter(|_| is_short && word.is_some()) {
         Some(true) => words + "; something has changed",
@@ -247,20 +251,26 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, Asked { goal, word, at }:
 }
 
 /// What to do about a cause, where that is certain.
-fn hint(cause: Cause, name: &str) -> Option<String> {
+fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
+    let user = whose(user);
     Some(match cause {
-        Cause::StartLimit => format!("`svctl reset-failed {name}` lets it be started again"),
-        Cause::Masked => format!("`svctl unmask {name}` lets it be started"),
+        Cause::StartLimit => format!("`svctl{user} reset-failed {name}` lets it be started again"),
+        Cause::Masked => format!("`svctl{user} unmask {name}` lets it be started"),
         Cause::BadDefinition => {
-            format!("`systemd-analyze verify {name}` says what is wrong with it")
+            format!("`systemd-analyze{user} verify {name}` says what is wrong with it")
         }
-        Cause::Paused => format!("svctl cont {name}"),
+        Cause::Paused => format!("svctl{user} cont {name}"),
         Cause::NotObeyed => {
             "--kill-after 10s sends SIGKILL to what has not obeyed by then".to_owned()
         }
-        Cause::Frozen => format!("`systemctl thaw {name}` lets it go on"),
+        Cause::Frozen => format!("`systemctl{user} thaw {name}` lets it go on"),
         _ => return None,
     })
+}
+
+/// What makes a command mean the units of the user.
+pub(crate) const fn whose(user: bool) -> &'static str {
+    if user { " --user" } else { "" }
 }
 
 /// Whether the supervisor is known to have read the request.

@@ -69,7 +69,8 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
         .into_iter()
         .map(|found| of_version(found, ask.depends_on(), &mut versions, output))
         .collect();
-    let asked = Asked { goal: Goal::Known, word: ask.word(), at: UnixTime::now() };
+    let asked =
+        Asked { goal: Goal::Known, word: ask.word(), at: UnixTime::now(), user: global.user };
     let mut told = match reload_units(&known, ask) {
         Ok(told) => told.into_iter(),
         Err(error) => {

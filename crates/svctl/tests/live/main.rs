@@ -27,8 +27,16 @@ mod schema;
 mod sentences;
 mod sessions;
 mod svctl;
+#[macro_use]
 mod systemd;
 mod waits;
+
+/// Run as an ordinary user, with that user's manager.
+mod user {
+    mod systemd {
+        cases_of!(User);
+    }
+}
 
 /// To every suite, and to the supervisor that svctl is itself.
 macro_rules! say_to_all {

@@ -1,8 +1,14 @@
 //! Units beside service directories, under the systemd of a throw-away machine.
 
+pub mod cases;
 mod outcomes;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use serde_json::Value;
 
@@ -11,6 +17,39 @@ use crate::{
     supervised::{Suite, Supervised},
     svctl::{Run, Watching, run},
 };
+
+/// What looks at all units has the manager for itself.
+static MANAGER: RwLock<()> = RwLock::new(());
+
+/// `None` where there is no such machine.
+pub fn machine() -> Option<RwLockReadGuard<'static, ()>> {
+    is_here().then(|| MANAGER.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The same, with nobody else.
+pub fn machine_alone() -> Option<RwLockWriteGuard<'static, ()>> {
+    is_here().then(|| MANAGER.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tests of what units of three lines make of requests, for one manager.
+macro_rules! cases_of {
+    ($whose:ident) => {
+        cases_of!(machine $whose what_ends_is_told_from_what_fails);
+        cases_of!(machine $whose what_is_never_started_is_told_to_who_waits);
+        cases_of!(machine $whose what_is_gone_is_down);
+        cases_of!(machine $whose what_is_no_name_gets_a_hint);
+        cases_of!(machine_alone $whose a_healthy_manager_is_healthy);
+    };
+    ($machine:ident $whose:ident $sentence:ident) => {
+        #[test]
+        fn $sentence() {
+            let Some(_machine) = crate::systemd::$machine() else { return };
+            crate::systemd::cases::$sentence(crate::systemd::cases::Whose::$whose);
+        }
+    };
+}
+
+cases_of!(System);
 
 /// A unit that is gone with the machine.
 struct Unit(String);
@@ -53,9 +92,7 @@ const SLEEP: &str = "ExecStart=/bin/sleep 1000";
 
 #[test]
 fn a_unit_is_asked_like_any_other_service() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new("asked", SLEEP);
     let status = |unit: &Unit| unit.svctl(&["status", "--json"]).json()[0].take();
     let down = status(&unit);
@@ -84,9 +121,7 @@ fn a_unit_is_asked_like_any_other_service() {
 
 #[test]
 fn a_unit_that_fails_is_told_with_its_exit() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new("fails", "ExecStart=/bin/sh -c 'exit 3'");
     let up = unit.svctl(&["up", "--for", "up-for=2s"]);
     assert_eq!(up.code, 1, "{up:?}");
@@ -97,9 +132,7 @@ fn a_unit_that_fails_is_told_with_its_exit() {
 
 #[test]
 fn units_and_directories_are_in_one_listing_and_one_watch() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new("beside", SLEEP);
     let supervised = Supervised::start(Suite::Runit, "exec sleep 1000");
     let dir = supervised.scan_dir().to_str().unwrap().to_owned();
@@ -125,9 +158,7 @@ fn units_and_directories_are_in_one_listing_and_one_watch() {
 
 #[test]
 fn what_units_write_is_read_from_the_journal_and_followed() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new(
         "writes",
         "ExecStart=/bin/sh -c 'echo one; printf \"\\\\377\\n\"; exec sleep 1000'",
@@ -178,9 +209,7 @@ fn what_units_write_is_read_from_the_journal_and_followed() {
 
 #[test]
 fn what_is_odd_about_a_unit_is_said() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new(
         "odd",
         "ExecStart=/bin/sh -c 'exit 3'\nRestart=always\nRestartSec=1ms\n[Unit]\nStartLimitIntervalSec=0",
@@ -250,9 +279,7 @@ fn what_is_odd_about_a_unit_is_said() {
 
 #[test]
 fn units_have_verbs_of_their_own() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new(
         "verbs",
         "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target",
@@ -286,9 +313,7 @@ fn units_have_verbs_of_their_own() {
 
 #[test]
 fn the_suite_systemd_means_units_alone() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let unit = Unit::new("suited", SLEEP);
     let systemd = |args: &[&str]| run(["--suite", "systemd"].iter().chain(args));
     // A name is a unit's, also where a scan directory has it.
@@ -313,9 +338,7 @@ fn the_suite_systemd_means_units_alone() {
 
 #[test]
 fn what_is_no_service_has_words_of_its_own() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     let dir = PathBuf::from("/run/systemd/system");
     let unit = Unit::new("socketed", "ExecStart=/bin/sleep 1000");
     let (socket, timer, never) =
@@ -375,9 +398,7 @@ fn a_name_that_is_not_escaped_gets_a_hint() {
 
 #[test]
 fn units_are_completed_where_they_are_meant() {
-    if !is_here() {
-        return;
-    }
+    let Some(_machine) = machine() else { return };
     // Never started, so the manager may not have loaded it.
     let _unit = Unit::new("tab", SLEEP);
     let _template = Unit::new("tab-template@", SLEEP);

@@ -222,6 +222,10 @@ impl Facts<'_> {
         if self.action == Action::TryRestart && is_over && self.before == "inactive" {
             return self.verdict(true, None, "");
         }
+        // One that is started again however it ends does no work that it could be done with.
+        if is_over && matches!(self.word("Restart"), "always" | "on-success") {
+            return self.failed();
+        }
         if is_over && is_well && self.is_since("InactiveExitTimestampMonotonic") {
             return self.verdict(
                 true,
@@ -375,22 +379,23 @@ fn lines(name: &str, rows: Option<&PropertyValue>) -> String {
 /// loaded is named only if none was.
 fn conditions(all: Option<&PropertyValue>) -> String {
     let rows = all.map(PropertyValue::fields).unwrap_or_default();
-    // Its name, whether one of several is enough, whether it is the other way round, what it is
-    // about, and what came of it: more than 0 for yes, less for no, 0 for not tested.
-    let shown = |row: &PropertyValue| {
-        let [name, trigger, negate, about, state] = row.fields() else { return None };
+    // More than 0 for yes, less for no, 0 for not tested.
+    let is_unmet =
+        |row: &&PropertyValue| matches!(row.fields().last(), Some(PropertyValue::Signed(..=-1)));
+    let unmet: Vec<_> = rows.iter().filter(is_unmet).collect();
+    condition_lines(&if unmet.is_empty() { rows.iter().collect() } else { unmet })
+}
+
+/// Conditions as in a unit file. A row has its name, whether one of several is enough, whether it is the
+/// other way round, what it is about, and what came of it.
+pub(crate) fn condition_lines(rows: &[&PropertyValue]) -> String {
+    let shown = rows.iter().filter_map(|row| {
+        let [name, trigger, negate, about, _] = row.fields() else { return None };
         let mark = if trigger.bool() == Some(true) { "|" } else { "" };
         let not = if negate.bool() == Some(true) { "!" } else { "" };
-        let state = match state {
-            PropertyValue::Signed(state) => *state,
-            _ => 0,
-        };
-        Some((format!("{}={mark}{not}{}", name.text()?, about.text()?), state))
-    };
-    let rows: Vec<_> = rows.iter().filter_map(shown).collect();
-    let unmet: Vec<_> = rows.iter().filter(|(_, state)| *state < 0).collect();
-    let named = if unmet.is_empty() { rows.iter().collect() } else { unmet };
-    named.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" or ")
+        Some(format!("{}={mark}{not}{}", name.text()?, about.text()?))
+    });
+    shown.collect::<Vec<_>>().join(" or ")
 }
 
 /// The first of these spans that is set.

@@ -66,12 +66,16 @@ impl RunEnd {
     /// Whether a service came up that says nothing of itself and is started again when it ends: then
     /// one that ends at once is not up.
     pub(super) fn may_loop(&self, action: Action) -> bool {
+        self.may_end_at_once(action) && !matches!(self.known.text("Restart"), "no" | "")
+    }
+
+    /// Whether a service came up that says nothing of itself: its program may not have begun yet.
+    pub(super) fn may_end_at_once(&self, action: Action) -> bool {
         let unit = &self.known;
         starts(action)
             && self.result == JobResult::Done
             && (unit.text("ActiveState"), unit.text("SubState")) == ("active", "running")
             && matches!(unit.text("Type"), "simple" | "exec" | "idle")
-            && !matches!(unit.text("Restart"), "no" | "")
             && unit.number("ExecMainStartTimestampMonotonic") >= self.asked_at
     }
 

@@ -22,6 +22,7 @@ use crate::{
     file::Dirs,
     map::MainProcess,
     observe, once,
+    process::Begun,
     proxy::{MANAGER, MANAGER_PATH},
     router::{Attached, Ear, Router},
     wire::{
@@ -41,6 +42,19 @@ const FEW: usize = 64;
 /// So long a process is looked on that came up, says nothing of itself, and would be started again: if
 /// it ends by then it is not up.
 const SETTLE: Duration = Duration::from_millis(20);
+/// Between two looks at a process that has not got a processor yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(3);
+/// And that is looked on for no longer.
+const UNHEARD: Duration = Duration::from_secs(2);
+
+/// A unit that came up and says nothing of itself.
+struct Settling {
+    ended: RunEnd,
+    since: Instant,
+    due: Instant,
+    /// The manager knows that it is not up any more, and a signal that says so is under way.
+    is_over: bool,
+}
 
 /// What the thread has to do.
 pub(super) struct Work {
@@ -113,7 +127,7 @@ impl Work {
     fn go_on(&self, mut way: Way) {
         self.refuse_what_is_not_there();
         let mut under_way: VecDeque<Handful> = VecDeque::new();
-        let mut settling: Vec<(Instant, RunEnd)> = Vec::new();
+        let mut settling: Vec<Settling> = Vec::new();
         loop {
             if lock(&self.board.state).closed {
                 return;
@@ -143,7 +157,7 @@ impl Work {
             if !over.is_empty() {
                 self.judge(&way, &over, &mut settling);
             }
-            self.settle(&mut settling);
+            self.settle(&way, &mut settling);
             lock(&self.board.state).looks =
                 if settling.is_empty() { Looks::Away } else { Looks::On };
             if settling.is_empty() && self.board.with(|ledger| ledger.is_done()) {
@@ -273,7 +287,7 @@ impl Work {
     }
 
     /// Judges those whose jobs are over.
-    fn judge(&self, way: &Way, over: &[usize], settling: &mut Vec<(Instant, RunEnd)>) {
+    fn judge(&self, way: &Way, over: &[usize], settling: &mut Vec<Settling>) {
         let ended = self.board.with(|ledger| {
             let ended = over.iter().filter_map(|at| RunEnd::of(*at, ledger.member(*at)?));
             ended.collect::<Vec<_>>()
@@ -283,14 +297,18 @@ impl Work {
         for it in frozen {
             self.thaw(way, it, &mut ended);
         }
+        let is_few = self.units.len() <= FEW;
         // At the deadline the verdict stands without what it would have asked.
         let _late = block_on(self.complete(way, &mut ended), self.deadline);
         for mut it in ended {
             if self.action == Action::Once {
                 once::note(&mut it.known);
             }
+            let since = Instant::now();
             if it.may_loop(self.action) {
-                settling.push((Instant::now() + SETTLE, it));
+                settling.push(Settling { ended: it, since, due: since + SETTLE, is_over: false });
+            } else if is_few && it.may_end_at_once(self.action) {
+                settling.push(Settling { ended: it, since, due: since, is_over: false });
             } else {
                 self.tell(it);
             }
@@ -339,13 +357,14 @@ impl Work {
     }
 
     /// Tells of those that have stayed up, and judges anew those that have not.
-    fn settle(&self, settling: &mut Vec<(Instant, RunEnd)>) {
+    fn settle(&self, way: &Way, settling: &mut Vec<Settling>) {
         let now = Instant::now();
-        for (due, it) in std::mem::take(settling) {
-            let state = self
-                .board
-                .with(|ledger| ledger.member(it.at).map(|member| member.states().0.to_owned()));
-            let is_up = state.is_some_and(|state| state == "active");
+        let is_here = self.bus.place().is_here();
+        for mut one in std::mem::take(settling) {
+            let it = &one.ended;
+            let is_up = self.board.with(|ledger| {
+                ledger.member(it.at).is_some_and(|member| member.states().0 == "active")
+            });
             if !is_up {
                 let again = self.board.with(|ledger| RunEnd::of(it.at, ledger.member(it.at)?));
                 let again = again.map(|mut again| {
@@ -354,13 +373,39 @@ impl Work {
                     again.known.0.extend(newer.map(|it| ("NeedDaemonReload".to_owned(), it)));
                     again
                 });
-                self.tell(again.unwrap_or(it));
-            } else if due <= now {
-                self.tell(it);
-            } else {
-                settling.push((due, it));
+                self.tell(again.unwrap_or(one.ended));
+                continue;
             }
+            if one.due <= now {
+                let known = self.board.with(|ledger| Some(ledger.member(it.at)?.known()));
+                let pid = known.filter(|_| is_here).map_or(0, |known| known.number("MainPID"));
+                let begun = if pid == 0 { Begun::AtWork } else { Begun::look(pid) };
+                // It may be there where it cannot be seen from here; the manager knows.
+                if begun == Begun::Gone && !one.is_over {
+                    one.is_over = !self.is_up(way, &it.id);
+                }
+                let is_settled = match begun {
+                    Begun::AtWork => true,
+                    Begun::Gone => !one.is_over,
+                    Begun::Hardly => false,
+                };
+                if is_settled || one.since + UNHEARD <= now {
+                    self.tell(one.ended);
+                    continue;
+                }
+                one.due = now + LOOK_AGAIN;
+            }
+            settling.push(one);
         }
+    }
+
+    /// What the manager says now: it has reaped a process before it answers a question.
+    fn is_up(&self, way: &Way, unit: &UnitName) -> bool {
+        let names = [(crate::proxy::UNIT, "ActiveState")];
+        let asked = self.bus.ask_each(&way.mouth, &[(unit.path(), names.as_slice())]);
+        let answers = asked.ok().and_then(|it| block_on(crate::proxy::answers(it), self.deadline));
+        let state = answers.and_then(|it| it.into_iter().flatten().next().flatten());
+        state.as_ref().and_then(crate::PropertyValue::text).is_none_or(|state| state == "active")
     }
 
     fn tell(&self, ended: RunEnd) {
@@ -388,8 +433,8 @@ impl Work {
     }
 
     /// Until something is heard, or the deadline, or a process has been up for long enough.
-    fn wait(&self, settling: &[(Instant, RunEnd)]) {
-        let due = settling.iter().map(|(due, _)| *due).chain(self.deadline).min();
+    fn wait(&self, settling: &[Settling]) {
+        let due = settling.iter().map(|it| it.due).chain(self.deadline).min();
         let mut state = lock(&self.board.state);
         let is_quiet = |state: &super::State| {
             !state.closed

@@ -1,0 +1,47 @@
+//! What a status shows of a service's processes, and who is asked about it.
+
+use svproto::{Cause, Dialect, Op, Phase, Pid};
+
+use super::Request;
+use crate::{Intent, Service, Status, Supervised, check};
+
+/// Why a service cannot say that it is ready.
+pub(super) fn no_readiness(service: &Service) -> Cause {
+    let is_runits = service.dialect() == Some(Dialect::Runit);
+    if is_runits && check::is_there(service.home()) && !check::has_script(service.home()) {
+        Cause::CheckNotExecutable
+    } else {
+        Cause::NoReadiness
+    }
+}
+
+/// Who is asked: the directory that was opened, wherever its path leads by now.
+pub(super) fn whom<'a, B: Supervised>(
+    directory: Option<&'a Service>,
+    service: &'a B,
+) -> &'a dyn Supervised {
+    match directory {
+        Some(directory) => directory,
+        None => service,
+    }
+}
+
+/// The operation whose wish the record must show before it can have been read.
+pub(super) fn wish(request: &Request) -> Option<Op> {
+    request.intent().and_then(Intent::wish)
+}
+
+/// The process that is there, be it that of `finish`, about which `sv` asks as well.
+pub(super) fn process(observation: &Status) -> Option<Pid> {
+    observation.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
+}
+
+/// Whether there is something to ask about.
+pub(super) fn has_process(observation: &Status) -> bool {
+    runs(observation) || process(observation).is_some()
+}
+
+/// Whether there is a process of `run`.
+pub(super) fn runs(observation: &Status) -> bool {
+    observation.reading.facts().is_some_and(|status| status.phase == Phase::Up)
+}

@@ -1,0 +1,308 @@
+//! What units of three lines make of a request, and the exits and words that are right for them: of the
+//! system and of an ordinary user. All files are written before the first request, since to let the
+//! manager read them takes longer than most requests do.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use crate::svctl::{Run, run};
+
+/// Whose units.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    System,
+    User,
+}
+
+impl Whose {
+    fn dir(self) -> PathBuf {
+        match self {
+            Self::System => "/run/systemd/system".into(),
+            Self::User => {
+                PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap()).join("systemd/user")
+            }
+        }
+    }
+
+    fn option(self) -> Option<&'static str> {
+        (self == Self::User).then_some("--user")
+    }
+
+    fn tool(self, program: &str, args: &[&str]) -> Output {
+        Command::new(program).args(self.option()).args(args).output().unwrap()
+    }
+
+    fn svctl(self, args: &[&str]) -> Run {
+        run(self.option().into_iter().chain(args.iter().copied()))
+    }
+}
+
+/// Units of a test, gone with the value.
+pub struct Units {
+    whose: Whose,
+    paths: Vec<PathBuf>,
+}
+
+impl Units {
+    /// A name, and the lines of its file; a name without lines is masked.
+    pub fn new(whose: Whose, units: &[(&str, &str)]) -> Self {
+        fs::create_dir_all(whose.dir()).unwrap();
+        let paths = units.iter().map(|(name, lines)| {
+            let path = whose.dir().join(name);
+            if lines.is_empty() {
+                std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+            } else {
+                fs::write(&path, format!("{lines}\n")).unwrap();
+            }
+            path
+        });
+        let units = Self { whose, paths: paths.collect() };
+        assert!(whose.tool("systemctl", &["daemon-reload"]).status.success());
+        units
+    }
+}
+
+impl Drop for Units {
+    fn drop(&mut self) {
+        let names = self.paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap());
+        let names: Vec<&str> = names.filter(|name| !name.contains("@.")).collect();
+        self.whose.tool("systemctl", &[&["kill", "-s", "KILL"], &*names].concat());
+        self.whose.tool("systemctl", &[&["stop"], &*names].concat());
+        self.whose.tool("systemctl", &[&["reset-failed"], &*names].concat());
+        for path in &self.paths {
+            let _gone = fs::remove_file(path);
+        }
+        self.whose.tool("systemctl", &["daemon-reload"]);
+    }
+}
+
+const SLEEP: &str = "[Service]\nType=exec\nExecStart=/bin/sleep 1000";
+
+/// Without a name, a healthy machine is one: units that others only mention are no rows, and what is down
+/// on purpose is well.
+pub fn a_healthy_manager_is_healthy(whose: Whose) {
+    let mentions = format!("[Unit]\nAfter=svc-mentioned.service\n{SLEEP}");
+    let held = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true";
+    let _units =
+        Units::new(whose, &[("svc-mentions.service", &mentions), ("svc-held.service", held)]);
+    assert_eq!(whose.svctl(&["up", "svc-mentions.service", "svc-held.service"]).code, 0);
+    // What tests before this one have left failed.
+    whose.tool("systemctl", &["reset-failed"]);
+    let dir = tempfile::tempdir().unwrap();
+    let no_services = ["--dir", dir.path().to_str().unwrap()];
+    let beside = [&no_services[..], &["--system"]].concat();
+    // With `--user` for a user.
+    let beside = if whose == Whose::User { &no_services[..] } else { &beside };
+    for option in [beside, &["--suite", "systemd"]] {
+        let status = whose.svctl(&[option, &["status", "--json"]].concat());
+        assert_eq!(status.code, 0, "{status:?}");
+        let rows = status.json();
+        let names: Vec<&str> =
+            rows.as_array().unwrap().iter().map(|row| row["service"].as_str().unwrap()).collect();
+        assert!(names.contains(&"svc-mentions.service"), "{names:?}");
+        assert!(!names.contains(&"svc-mentioned.service"), "{names:?}");
+        let check = whose.svctl(&[option, &["check"]].concat());
+        assert_eq!((check.code, &*check.err), (0, ""), "{check:?}");
+        assert!(check.out.contains("svc-held.service: ok, exited"), "{check:?}");
+    }
+}
+
+/// What is asked, the exit, and what is said.
+type Case = (&'static [&'static str], i32, &'static str);
+
+#[track_caller]
+fn check(whose: Whose, (args, exit, says): Case) {
+    let run = whose.svctl(args);
+    assert_eq!(run.code, exit, "{args:?}: {run:?}");
+    assert!(format!("{}{}", run.out, run.err).contains(says), "{args:?} {says:?}: {run:?}");
+}
+
+/// One-shots, what ends at once, and what is started again and again.
+pub fn what_ends_is_told_from_what_fails(whose: Whose) {
+    let restart = |kind: &str, restart: &str| {
+        format!(
+            "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType={kind}\nRestart={restart}\nRestartSec=1000\n\
+             ExecStart=/bin/sh -c 'exit 4'"
+        )
+    };
+    let loops = ["simple", "exec"].map(|kind| ["no", "on-failure"].map(|it| restart(kind, it)));
+    let _units = Units::new(
+        whose,
+        &[
+            ("svc-ran.service", "[Service]\nType=oneshot\nExecStart=/bin/true"),
+            (
+                "svc-held.service",
+                "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true",
+            ),
+            (
+                "svc-three.service",
+                "[Service]\nType=oneshot\nSuccessExitStatus=3\nExecStart=/bin/sh -c 'exit 3'",
+            ),
+            (
+                "svc-second.service",
+                "[Service]\nType=oneshot\nExecStart=/bin/true\nExecStart=/bin/sh -c 'exit 5'",
+            ),
+            ("svc-slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.05"),
+            ("svc-long.service", SLEEP),
+            ("svc-simple.service", &loops[0][0]),
+            ("svc-simple-again.service", &loops[0][1]),
+            ("svc-exec.service", &loops[1][0]),
+            ("svc-exec-again.service", &loops[1][1]),
+        ],
+    );
+    let cases: &[Case] = &[
+        (&["up", "svc-ran.service"], 0, "ran and ended with 0"),
+        (&["restart", "svc-ran.service"], 0, "ran and ended with 0"),
+        (&["once", "svc-ran.service"], 0, "ran and ended with 0"),
+        (&["up", "--for", "down", "svc-ran.service"], 0, "down"),
+        (&["up", "--for", "down", "svc-slow.service"], 0, "down"),
+        (&["up", "svc-held.service"], 0, "exited with 0"),
+        (&["check", "svc-held.service"], 0, "ok, exited"),
+        (&["wait", "--for", "up", "svc-held.service"], 0, ""),
+        (&["up", "svc-three.service"], 0, "ran and ended with 3"),
+        (&["up", "svc-second.service"], 1, "exited with 5"),
+        (&["up", "--for", "down", "svc-second.service"], 1, "exited with 5"),
+        // It runs on, so it is not down at the deadline.
+        (
+            &["up", "--for", "down", "--timeout", "50ms", "svc-long.service"],
+            99,
+            "the deadline passed",
+        ),
+        (&["down", "svc-long.service"], 0, "down"),
+        (&["down", "--for", "down", "svc-long.service"], 0, "down"),
+        (&["up", "svc-simple.service"], 1, "exited with 4"),
+        (&["up", "svc-simple-again.service"], 1, "exited with 4"),
+        (&["up", "svc-exec.service"], 1, "exited with 4"),
+        (&["up", "svc-exec-again.service"], 1, "exited with 4"),
+        (&["restart", "svc-exec-again.service"], 1, "exited with 4"),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+}
+
+/// Conditions, assertions, masks and files that cannot be used: for who asks, and for who waits.
+pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
+    let exists = "PathExists=/nonexistent/file";
+    let _units = Units::new(
+        whose,
+        &[
+            ("svc-unmet.service", &format!("[Unit]\nCondition{exists}\n{SLEEP}")),
+            ("svc-not.service", &format!("[Unit]\nConditionPathIsDirectory=!/etc\n{SLEEP}")),
+            ("svc-host.service", &format!("[Unit]\nConditionHost=nowhere.example\n{SLEEP}")),
+            (
+                "svc-any.service",
+                &format!(
+                    "[Unit]\nCondition{}\nConditionPathExists=|/etc\n{SLEEP}",
+                    exists.replace('=', "=|")
+                ),
+            ),
+            ("svc-assert.service", &format!("[Unit]\nAssert{exists}\n{SLEEP}")),
+            ("svc-said-no.service", &format!("{SLEEP}\nExecCondition=/bin/false")),
+            ("svc-masked.service", ""),
+            ("svc-broken.service", "[Service]\nExecStop=/bin/true"),
+        ],
+    );
+    let unmet = "condition ConditionPathExists=/nonexistent/file was not met";
+    let waits: &[&str] = &["wait", "--for", "up", "--timeout", "20s", "svc-unmet.service"];
+    let cases: &[Case] = &[
+        (&["up", "svc-unmet.service"], 0, unmet),
+        (&["restart", "svc-unmet.service"], 0, unmet),
+        (waits, 1, unmet),
+        (&["wait", "--for", "ready", "svc-unmet.service"], 1, unmet),
+        (&["wait", "--for", "up-for=1s", "svc-not.service"], 1, "ConditionPathIsDirectory=!/etc"),
+        (&["wait", "--for", "up", "svc-host.service"], 1, "ConditionHost=nowhere.example"),
+        (&["wait", "--for", "down", "svc-unmet.service"], 0, "down"),
+        (&["up", "svc-assert.service"], 1, "AssertPathExists=/nonexistent/file"),
+        (&["wait", "--for", "up", "svc-assert.service"], 1, "AssertPathExists=/nonexistent/file"),
+        // One of the two is enough.
+        (&["wait", "--for", "up", "--timeout", "20ms", "svc-any.service"], 99, "now down"),
+        (&["up", "svc-any.service"], 0, "up (pid"),
+        (&["wait", "--for", "up", "svc-masked.service"], 1, "is masked"),
+        (&["wait", "--for", "up", "svc-broken.service"], 1, "its definition cannot be used"),
+        (&["status", "svc-masked.service"], 0, "is masked"),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+    // How a command before the start ended is forgotten when the manager reads its files again, which other
+    // tests ask for.
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    loop {
+        let run = whose.svctl(&["up", "svc-said-no.service"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        if run.err.contains("ExecCondition=/bin/false said no") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{run:?}");
+    }
+    // A hint is a command that does it.
+    let user = if whose == Whose::User { " --user" } else { "" };
+    let up = whose.svctl(&["up", "svc-masked.service"]);
+    let hint = format!("`svctl{user} unmask svc-masked.service`");
+    assert!(up.code == 1 && up.err.contains(&hint), "{up:?}");
+    let broken = whose.svctl(&["up", "svc-broken.service"]);
+    let hint = format!("`systemd-analyze{user} verify svc-broken.service`");
+    assert!(broken.code == 1 && broken.err.contains(&hint), "{broken:?}");
+    check(whose, (&["unmask", "svc-masked.service"], 0, "unmasked (/"));
+    check(whose, (&["status", "svc-masked.service"], 111, "there is no such unit"));
+}
+
+/// Units that vanish by their stop, and processes that do not obey.
+pub fn what_is_gone_is_down(whose: Whose) {
+    let transient = |name: &str, words: &[&str]| {
+        let unit = format!("--unit={name}");
+        let args = [&["--quiet", "--collect", &unit], words].concat();
+        let ran = whose.tool("systemd-run", &args);
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    let deaf = "trap '' TERM; echo > $0; while :; do sleep 1000; done";
+    let marks = tempfile::tempdir().unwrap();
+    let mark = marks.path().join("deaf");
+    transient("svc-gone1.service", &["sleep", "1000"]);
+    transient("svc-gone2.service", &["sleep", "1000"]);
+    transient("svc-gone3.service", &["sleep", "1000"]);
+    transient("svc-gone4.service", &["sleep", "0.1"]);
+    transient("svc-deaf.service", &["sh", "-c", deaf, mark.to_str().unwrap()]);
+    check(whose, (&["down", "svc-gone1.service"], 0, "svc-gone1.service: down after"));
+    check(
+        whose,
+        (&["down", "--for", "gone", "svc-gone2.service"], 0, "svc-gone2.service: gone after"),
+    );
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| whose.svctl(&["wait", "--for", "gone", "svc-gone3.service"]));
+        whose.tool("systemctl", &["stop", "svc-gone3.service"]);
+        waiting.join().unwrap()
+    });
+    // It may have been gone before anybody waited.
+    assert!(waiting.code == 0 || waiting.err.contains("no such unit"), "{waiting:?}");
+    let waited = whose.svctl(&["wait", "--for", "down", "svc-gone4.service"]);
+    assert!(waited.code == 0 || waited.err.contains("no such unit"), "{waited:?}");
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    while !mark.exists() {
+        assert!(std::time::Instant::now() < deadline, "the service does not begin");
+        std::thread::yield_now();
+    }
+    // Its child ignores SIGTERM as well, and the stop is for both.
+    check(whose, (&["down", "--kill-after", "20ms", "svc-deaf.service"], 0, "svc-deaf.service: "));
+    whose.tool("systemctl", &["reset-failed", "svc-deaf.service"]);
+}
+
+/// Names that somebody types.
+pub fn what_is_no_name_gets_a_hint(whose: Whose) {
+    let _units = Units::new(whose, &[("svc-tpl@.service", SLEEP)]);
+    let cases: &[Case] = &[
+        (&["up", "svc-tpl@a b.service"], 1, r"escaped it is `svc-tpl@a\x20b.service`"),
+        (&["up", "svc-tpl@.service"], 1, "name an instance, as in svc-tpl@NAME.service"),
+        (&["up", r"svc-tpl@a\x20b.service"], 0, "up (pid"),
+        (&["down", "svc-tpl@*.service"], 0, "down after"),
+        (&["up", "svc-nowhere@a.service"], 111, "there is no such unit"),
+        (&["reload", "svc-tpl@a.service"], 1, "its definition has no ExecReload="),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+}
