@@ -1,4 +1,4 @@
-//! Operations of the library between two marks, for who traces the system calls of this thread.
+//! Operations of the library between two marks, for a tracer of the system calls of this thread.
 
 use std::{
     fs::File,

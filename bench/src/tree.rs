@@ -1,5 +1,5 @@
 //! Scan directories made of captured records, with FIFOs that somebody reads and locks that somebody
-//! holds: to who looks, each service is supervised.
+//! holds: to a caller that looks, each service is supervised.
 
 use std::{
     ffi::CString,

@@ -65,7 +65,7 @@ fn gets(count: usize, properties: &[(&str, &str)]) -> Vec<Vec<u8>> {
 
 /// All of them: the manager is asked for a list, ours for states; the manager for two properties of
 /// each, ours for statuses over a connection that has asked before; the manager for five, ours over a
-/// fresh one; the same by way of the bus, as everybody asks who is not root; the manager for all of
+/// fresh one; the same by way of the bus, as every user but root asks; the manager for all of
 /// each, ours for those; and ours for the first look of a watch.
 pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let units = start("svbench", count, "1000")?;
@@ -182,7 +182,7 @@ pub(crate) fn show(count: usize, rounds: usize) -> Fallible {
     )
 }
 
-/// Watches all, and waits for the end of some, between marks for who traces this.
+/// Watches all, and waits for the end of some, between marks for a tracer.
 pub(crate) fn live(count: usize, changing: usize) -> Fallible {
     let mut units = start("svbench", count, "1000")?;
     let bus = Bus::system().wait()?;

@@ -189,7 +189,7 @@ fn number() -> i32 {
     nix::unistd::gettid().as_raw()
 }
 
-/// Whether that thread waits in the kernel: who computes, or waits for a processor, does not.
+/// Whether that thread waits in the kernel: one that computes, or waits for a processor, does not.
 #[cfg(target_os = "linux")]
 fn is_held(thread: i32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok();

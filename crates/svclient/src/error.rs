@@ -264,7 +264,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// The same for who asked for this, which is several requests.
+    /// The same for a caller that asked for this, which is several requests.
     pub(crate) fn of(self, intent: Intent) -> Self {
         match self {
             Self::NotSupervised { dir, .. } => Self::NotSupervised { intent, dir },

@@ -33,7 +33,7 @@
 //! | `serde`    | `Serialize` for [`Status`] and [`Outcome`]: the JSON of svctl; `Deserialize` for [`Status`] |
 //!
 //! Not here: byte layouts (`svproto`), starting processes (but a service's own `check` script, for
-//! who waits for it), D-Bus, printing.
+//! a caller that waits for it), D-Bus, printing.
 //!
 //! Words are used as in the [glossary].
 //!

@@ -3,7 +3,7 @@
 //! A dead supervisor leaves a record that looks alive, so this comes before a record is believed.
 //! runit, daemontools and encore keep a reader on `supervise/ok`; s6 keeps a POSIX lock on
 //! `supervise/lock`. Their `flock` is never tried: a probe that gets it kills a starting
-//! supervisor. Who may not open `ok` can still find the lock in `/proc/locks`.
+//! supervisor. A user who may not open `ok` can still find the lock in `/proc/locks`.
 
 mod proc_locks;
 

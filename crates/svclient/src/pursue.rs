@@ -64,7 +64,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) limit: usize,
     pub(crate) enough: Enough,
     pub(crate) deadline: Instant,
-    /// Whose turn it is, for who may have to leave.
+    /// Whose turn it is, for a caller that may have to leave.
     pub(crate) turns: &'a Turns,
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
         // All baselines are taken before the first request is sent: services may know each other.
         let room = limit.saturating_sub(under_way.len()).min(queue.len());
         let mut next: Vec<_> = queue.drain(..room).collect();
-        // Who tells what becomes of the whole request need not be looked at before or meanwhile.
+        // A supervisor that tells what becomes of the whole request need not be looked at before or meanwhile.
         let told = request.intent().filter(|_| request.is_done_when_told());
         if let Some(intent) = told.filter(|_| request.kills_after().is_none()) {
             let mut told = ask_together(next.iter().copied(), intent, Some(deadline));
@@ -159,7 +159,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
         }
         let mut begun = Vec::with_capacity(next.len());
         for (at, service) in next {
-            // To look at many takes time, too. Who was not looked at by then is not asked.
+            // To look at many takes time, too. A service that was not looked at by then is not asked.
             if world.now() >= last {
                 break;
             }
@@ -195,7 +195,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
         if enough == Enough::One && reached {
             break;
         }
-        // Who tells of the deadline does so a moment after it.
+        // A supervisor that tells of the deadline does so a moment after it.
         let tells = under_way.values().any(|(_, wait)| wait.tells());
         let deadline = if tells { deadline + LAST_WORD } else { deadline };
         let Some(until) = next_look(&under_way, deadline) else {
@@ -234,7 +234,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
     Ok(())
 }
 
-/// Who gives no time at all wants everything looked at and asked once. What takes longer than this
+/// A caller that gives no time at all wants everything looked at and asked once. What takes longer than this
 /// breaks the promise of a deadline.
 const GRACE: Duration = Duration::from_millis(100);
 

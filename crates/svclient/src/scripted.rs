@@ -166,7 +166,7 @@ impl Scripted {
         self
     }
 
-    /// It stands like this from now on, without having been asked. Who watches is told.
+    /// It stands like this from now on, without having been asked. Every watch is told.
     ///
     /// ```
     /// use svclient::{News, Status, UnixTime, WatchSet, scripted::Scripted};

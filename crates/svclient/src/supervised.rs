@@ -163,10 +163,10 @@ pub trait Group: Send + Sync {
     }
 }
 
-/// Who answers, and for whom: keys and names.
+/// A group, and the services that it answers for: keys and names.
 pub(crate) type Together<'a, K> = (Arc<dyn Group>, Vec<(K, Name<'a>)>);
 
-/// Those for whom somebody answers in one go, by who that is.
+/// Services that a group answers for in one go, by group.
 pub(crate) fn together<'a, K, B: Supervised + ?Sized + 'a>(
     members: impl IntoIterator<Item = (K, &'a B)>,
 ) -> Vec<Together<'a, K>> {

@@ -8,7 +8,7 @@
 //! |----------------------------------------|-------------------------------------------------|
 //! | its program asked for it               | the call                                        |
 //! | it was executed under a part's name    | the first of its arguments; the environment is not read |
-//! | it has no more rights than who executed it | `AT_SECURE`, `issetugid`: setuid, setgid, file capabilities |
+//! | it has no more rights than its parent | `AT_SECURE`, `issetugid`: setuid, setgid, file capabilities |
 //! | its parent tells it to                 | standard input is a socket of the parent's: `SO_PEERCRED` |
 //!
 //! The only unsafe code of the crate is in this file: asking the system for the last two, where no crate does, and

@@ -319,7 +319,7 @@ impl DevTree {
         Ok(Service::open(dir)?)
     }
 
-    /// Takes the tree and starts no engine yet: for who is to change what is enabled before that. What a
+    /// Takes the tree and starts no engine yet: for a caller that changes what is enabled before that. What a
     /// crashed program has left running in it is ended. [`stop`](Self::stop) gives it back.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! One list of how the units stand, then all requests in a row, each of which is a job of the
 //! manager; the end of a job is signalled, and what the unit says of itself just before that. A
-//! thread does this: it asks, and looks for the reasons of what did not go well. Who asked waits for
+//! thread does this: it asks, and looks for the reasons of what did not go well. The caller waits for
 //! the answers.
 //!
 //! A job that was asked for over the bus costs the manager a match rule there until it is over, and

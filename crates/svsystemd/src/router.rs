@@ -1,4 +1,4 @@
-//! The second connection: hears all signals of the manager, and tells who asked for them.
+//! The second connection: hears all signals of the manager, and tells those that asked for them.
 //!
 //! One subscription serves any number of units. A signal counts only if it comes from whoever owns
 //! the manager's name on the bus: anybody may send signals there. When the connection is lost it is

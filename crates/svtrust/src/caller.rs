@@ -70,7 +70,7 @@ impl Caller {
 
     /// Whether somebody else may exchange what is in an open directory. Where `sticky` is allowed, a directory
     /// with that bit passes: in it nobody removes or renames what belongs to others, so what belongs to the
-    /// caller or to root stays. Who asks must look at the owner of each entry then. `path` is where it is, by
+    /// caller or to root stays. The caller of this must look at the owner of each entry then. `path` is where it is, by
     /// way of no link.
     ///
     /// # Errors

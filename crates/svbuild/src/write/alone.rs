@@ -24,7 +24,7 @@ const LOCK: &str = ".svbuild.lock";
 /// How often whoever had it removes it in the moment in which it is opened.
 const ATTEMPTS: usize = 100;
 
-/// Holds the lock on a directory, so that two writers do not meet. Who may not make a file there can change
+/// Holds the lock on a directory, so that two writers do not meet. Whoever may not make a file there can change
 /// nothing but service directories of his own, and has a lock in each of them.
 #[derive(Debug)]
 pub(super) struct Alone(#[expect(dead_code, reason = "held")] Vec<Lock>);

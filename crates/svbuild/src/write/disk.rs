@@ -229,7 +229,7 @@ impl Disk<'_> {
     }
 }
 
-/// A file to lock, made if it is not there. Neither a FIFO nor a device holds who opens it.
+/// A file to lock, made if it is not there. Neither a FIFO nor a device holds up whoever opens it.
 pub(super) fn open_lock(at: &Place, name: &str) -> io::Result<fs::File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;

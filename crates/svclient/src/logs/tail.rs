@@ -445,7 +445,7 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
     // multilog links a file to its new name before it removes the old one.
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.identity));
-    // Who packs a file writes all of it before he removes the other.
+    // A packer writes all of a file before it removes the other.
     let mut plain = Vec::new();
     files.retain(|file| match &file.place {
         Place::Rotated(name) if !plain.is_empty() && name.starts_with(&plain) => false,

@@ -61,7 +61,7 @@ impl Service {
         sent.unwrap_or_else(|| Err(Error::Unanswered { path: self.dir().to_owned() }))
     }
 
-    /// [`Service::send_before`] for who is beside the caller already.
+    /// [`Service::send_before`] for a thread that is beside the caller already.
     pub(crate) fn send_here(&self, op: Op, deadline: Instant) -> Result<(), Error> {
         self.deliver(&[op], Some(deadline))
     }

@@ -86,7 +86,7 @@ impl WatchSet {
         let Some(member) = self.members.get_mut(&key) else { return };
         let Some(listener) = &mut member.listener else { return };
         if self.queue.len() > AT_ONCE {
-            // They wait in the pipe until who asks has taken what there is.
+            // They wait in the pipe until the caller has taken what there is.
             member.letters_left = true;
             return;
         }

@@ -118,7 +118,7 @@ impl Member {
         }
     }
 
-    /// Who may not ask the supervisor finds its lock in a table. That a lock which stood there is
+    /// A user who may not ask the supervisor finds its lock in a table. That a lock which stood there is
     /// there no more does prove something.
     pub(super) fn known_dead(&self, observation: Status) -> Status {
         match (self.liveness, observation.liveness) {

@@ -5,7 +5,7 @@ use svproto::s6::event::S6Event;
 use super::subject::Subject;
 use crate::{Error, Name, Service, Status, Supervised};
 
-/// A service in a [`WatchSet`].
+/// A service in a [`WatchSet`](crate::WatchSet).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchKey(pub(super) u64);
 
@@ -35,7 +35,7 @@ pub enum News {
     /// The service directory is gone, or its entry in a followed scan directory; nothing more is
     /// said about this service.
     Removed,
-    /// A transition that s6 has told of ([`WatchSet::listen`]). The status is that of now; it
+    /// A transition that s6 has told of ([`listen`](crate::WatchSet::listen)). The status is that of now; it
     /// may have gone further.
     Heard(S6Event),
     /// The system lost events. This is how it stands now; what lay between is not known.

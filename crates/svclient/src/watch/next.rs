@@ -99,7 +99,7 @@ impl WatchSet {
         self.next_by(Some(deadline), Self::collect_aside)
     }
 
-    /// The same for who is beside the caller already, and may be held.
+    /// The same for a thread beside the caller, which may be held.
     pub(crate) fn next_here(
         &mut self,
         deadline: Option<Instant>,

@@ -37,7 +37,7 @@ struct Listing {
 }
 
 impl Listing {
-    /// Makes room for all rows before threads look: who allocates waits for who moves thousands of them,
+    /// Makes room for all rows before threads look: a thread that allocates waits for one that moves thousands of them,
     /// and a table of 5,000 takes 33 ms that way, not 28.
     fn make_room(&mut self, rows: usize) {
         self.cells.reserve(rows);

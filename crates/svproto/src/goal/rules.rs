@@ -146,7 +146,7 @@ impl Pursuit {
         })
     }
 
-    /// A process that is stopped. Who only looks on may still see it go on; what was asked for does not
+    /// A process that is stopped. A wait that asked for nothing may still see it go on; what was asked for does not
     /// do that. Somebody else's `cont` may be under way.
     fn paused_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let needs_a_process = matches!(self.goal, Goal::Up | Goal::Ready | Goal::UpFor(_));

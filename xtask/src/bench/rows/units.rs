@@ -62,7 +62,7 @@ pub(super) fn rows(programs: &Programs, size: &Size) -> Result<Table, Failure> {
     let first = work("the same, the first time over a connection");
     let five = "raw Get of five properties of each";
     table.compare(first, &look, ("first", "floor-five"), five, within);
-    let by_bus = |what: &str| work(&format!("{what}, by the bus, as who is not root asks"));
+    let by_bus = |what: &str| work(&format!("{what}, by the bus, as a user asks"));
     let raw = "raw Get of two properties of each, by the bus";
     table.compare(by_bus("statuses"), &look, ("by-bus", "floor-bus"), raw, within);
     let raw = "raw Get of five properties of each, by the bus";

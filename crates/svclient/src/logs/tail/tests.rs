@@ -250,7 +250,7 @@ fn packed_files_are_read_in_their_place() {
     // A frame to be skipped.
     log.write(&Log::rotated(30), b"\x50\x2a\x4d\x18\x03\0\0\0abc");
     log.write(&Log::rotated(30), &pack("zstd", "7\n"));
-    // Not removed yet by who packs it.
+    // Not removed yet by the packer.
     log.write(&Log::rotated(40), b"8\n");
     log.write(&format!("{}.gz", Log::rotated(40)), &pack("gzip", "8\n"));
     log.write("current", b"9\n");

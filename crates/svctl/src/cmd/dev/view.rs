@@ -161,7 +161,7 @@ impl View {
             output.json(&json::Line::of(&view, event.seq, event.news.name()));
             return;
         }
-        // What comes before the first start is no news to who starts it.
+        // What comes before the first start is no news to the user who starts it.
         let awaited = starts == 0 && pid.is_none() && view.error.is_none();
         if output.quiet || event.news == News::Removed || awaited {
             return;
