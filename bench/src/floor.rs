@@ -1,5 +1,5 @@
-//! What must be asked of the kernel, asked directly: paths are made beforehand, nothing is allocated,
-//! nothing is decided.
+//! What must be asked of the kernel, asked directly: paths are made beforehand, nothing is
+//! allocated, nothing is decided.
 
 use std::{
     ffi::{CStr, CString},

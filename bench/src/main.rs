@@ -1,6 +1,6 @@
-//! One row of `cargo xtask bench` as a process: prints `columns` and then a line of numbers for each
-//! round, all in nanoseconds unless the column says otherwise. What is compared takes turns within
-//! the process, so that both meet the same moods of the machine.
+//! One row of `cargo xtask bench` as a process: prints `columns` and then a line of numbers for
+//! each round, all in nanoseconds unless the column says otherwise. What is compared takes turns
+//! within the process, so that both meet the same moods of the machine.
 
 mod bus;
 mod crash;

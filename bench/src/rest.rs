@@ -1,5 +1,5 @@
-//! Many services under one watch: how long it takes to set up, what it holds, and what it does while
-//! nothing happens.
+//! Many services under one watch: how long it takes to set up, what it holds, and what it does
+//! while nothing happens.
 
 use std::{
     fs,

@@ -24,8 +24,8 @@ pub(crate) fn timed(times: usize, work: &mut dyn FnMut() -> Fallible) -> Fallibl
 
 /// All of `works` in each round, and one round before that does not count. Their order is turned
 /// around and shifted, so that of more than two none always follows the same other: who follows
-/// itself, or one like it, finds the caches as it needs them. `times` is how often each of them does
-/// its work.
+/// itself, or one like it, finds the caches as it needs them. `times` is how often each of them
+/// does its work.
 pub(crate) fn in_turn(
     rounds: usize,
     times: usize,

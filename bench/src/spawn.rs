@@ -1,7 +1,7 @@
 //! Whole processes in turn, from the start of each to its end.
 //!
-//! Their environment is this process's own and their directory, too: a command with one of its own is
-//! started in a slower way (fork and exec, where the others are `posix_spawn`).
+//! Their environment is this process's own and their directory, too: a command with one of its own
+//! is started in a slower way (fork and exec, where the others are `posix_spawn`).
 
 use std::{
     env,

@@ -1,5 +1,5 @@
-//! From the request to the process that runs, under a real supervisor: direct calls, the library, the
-//! program, and the suite's own tool, in turn, each on a service of its own.
+//! From the request to the process that runs, under a real supervisor: direct calls, the library,
+//! the program, and the suite's own tool, in turn, each on a service of its own.
 
 use std::{
     path::{Path, PathBuf},

@@ -17,7 +17,8 @@ use crate::Fallible;
 /// For what takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A service that has run for less is not started again at once: runit and daemontools wait a second.
+/// A service that has run for less is not started again at once: runit and daemontools wait a
+/// second.
 pub(crate) const SETTLED: Duration = Duration::from_millis(1_200);
 
 /// Whether a service runs from the beginning.

@@ -1,5 +1,5 @@
-//! Scan directories made of captured records, with FIFOs that somebody reads and locks that somebody
-//! holds: to a caller that looks, each service is supervised.
+//! Scan directories made of captured records, with FIFOs that somebody reads and locks that
+//! somebody holds: to a caller that looks, each service is supervised.
 
 use std::{
     ffi::CString,
@@ -48,7 +48,8 @@ pub(crate) fn hold(suite: Dialect, dir: &Path, count: usize) -> Fallible {
 /// So many services have a control FIFO that is held, too.
 const FEW: usize = 5_000;
 
-/// What a running service's supervisor of this suite published: the last such record that was captured.
+/// What a running service's supervisor of this suite published: the last such record that was
+/// captured.
 pub(crate) fn running(suite: Dialect) -> Fallible<Vec<u8>> {
     let corpus: serde_json::Value = serde_json::from_str(CORPUS)?;
     let all = corpus.as_array().into_iter().flatten();

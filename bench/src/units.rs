@@ -64,8 +64,8 @@ fn gets(count: usize, properties: &[(&str, &str)]) -> Vec<Vec<u8>> {
 }
 
 /// All of them: the manager is asked for a list, ours for states; the manager for two properties of
-/// each, ours for statuses over a connection that has asked before; the manager for five, ours over a
-/// fresh one; the same by way of the bus, as every user but root asks; the manager for all of
+/// each, ours for statuses over a connection that has asked before; the manager for five, ours over
+/// a fresh one; the same by way of the bus, as every user but root asks; the manager for all of
 /// each, ours for those; and ours for the first look of a watch.
 pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
     let units = start("svbench", count, "1000")?;

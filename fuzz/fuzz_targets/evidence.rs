@@ -1,4 +1,5 @@
-//! `cargo +nightly fuzz run evidence`; built otherwise, it runs the property on the files it is given.
+//! `cargo +nightly fuzz run evidence`; built otherwise, it runs the property on the files it is
+//! given.
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

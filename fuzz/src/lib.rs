@@ -1,4 +1,5 @@
-//! What must hold for any bytes at all: the bodies of the fuzz targets, and of the tests beside them.
+//! What must hold for any bytes at all: the bodies of the fuzz targets, and of the tests beside
+//! them.
 //!
 //! `cargo +nightly fuzz run record` searches for counterexamples; `cargo test -p svproto-fuzz` runs
 //! the same properties briefly on the captured records, on their mutations and on noise. Each
@@ -153,8 +154,8 @@ pub fn quote(data: &[u8]) {
     }
 }
 
-/// A text is definitions or has findings in it; definitions are the same after a way through TOML, and
-/// every target takes or refuses them.
+/// A text is definitions or has findings in it; definitions are the same after a way through TOML,
+/// and every target takes or refuses them.
 pub fn definition(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let definitions = match Definitions::from_toml(text) {

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how fast the whole is beside the floor and the suites' own tools, as a page.
-//! What is compared takes turns, so a busy machine slows down both; the ratio is what counts.
+//! `cargo xtask bench`: how fast the whole is beside the floor and the suites' own tools, as a
+//! page. What is compared takes turns, so a busy machine slows down both; the ratio is what counts.
 
 mod criterion;
 mod numbers;

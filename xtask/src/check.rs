@@ -70,8 +70,8 @@ pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
 }
 
 impl Part {
-    /// What builds into directories of its own goes on beside the rest: each build has moments in which
-    /// one processor waits for the other, and that of `Size` ends with minutes of them.
+    /// What builds into directories of its own goes on beside the rest: each build has moments in
+    /// which one processor waits for the other, and that of `Size` ends with minutes of them.
     const fn is_beside(self) -> bool {
         matches!(self, Self::Size | Self::Nopanic | Self::Msrv | Self::Api)
     }

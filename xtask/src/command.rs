@@ -121,8 +121,8 @@ pub(crate) fn passed_on(status: ExitStatus) -> Result<(), Failure> {
     Err(Failure::Status(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// This program, to be run again. What replaced it while it ran is the same, built anew: building the
-/// tests may build it, too.
+/// This program, to be run again. What replaced it while it ran is the same, built anew: building
+/// the tests may build it, too.
 pub(crate) fn this() -> Result<PathBuf, Failure> {
     let this = env::current_exe().map_err(|why| Failure::cannot("find this program", why))?;
     // As Linux shows what has been replaced.

@@ -32,7 +32,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     let svctl = Svctl::build()?;
     let tree = tempfile::Builder::new().prefix("svctl-demo-").tempdir();
     let tree = tree.map_err(|why| Failure::cannot("create a temporary directory", why))?;
-    // Dropped before `tree`, in reverse order: the supervisors end first, then their directories go.
+    // Dropped before `tree`, in reverse order: the supervisors end first, then their directories
+    // go.
     let mut services = Vec::new();
     for suite in suites {
         services.push(Supervised::start(suite, &tree.path().join(suite.name()).join("web"))?);

@@ -73,7 +73,8 @@ fn size(built: &Path) -> Result<u64, Failure> {
     Ok(size)
 }
 
-/// No relocations, and no tables to unwind by: as a setting of cargo, in which paths may have blanks.
+/// No relocations, and no tables to unwind by: as a setting of cargo, in which paths may have
+/// blanks.
 fn flags(target: &str, script: &Path) -> String {
     let script = format!("link-arg={}", script.display());
     let flags = ["relocation-model=static", "force-unwind-tables=no", "link-arg=-T", &script];
@@ -83,7 +84,8 @@ fn flags(target: &str, script: &Path) -> String {
 }
 
 /// A libc that is linked statically starts in half the time of glibc and takes 0.9 MB less: glibc
-/// asks the processor what it is, which a hypervisor answers slowly, and brings its converters along.
+/// asks the processor what it is, which a hypervisor answers slowly, and brings its converters
+/// along.
 const MUSL: &str = "-linux-musl";
 
 /// What is built on a host: a static file where the system has such a thing.

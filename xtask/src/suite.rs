@@ -86,8 +86,8 @@ const fn needs(suite: Suite, program: &'static str, package: &'static str) -> Re
     Requirement { suite: Some(suite), program, package }
 }
 
-/// What generated files name besides the suites' programs, what judges unit files and manual pages, and
-/// a terminal with shells.
+/// What generated files name besides the suites' programs, what judges unit files and manual pages,
+/// and a terminal with shells.
 const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }

@@ -113,8 +113,8 @@ fn delegate() -> Failure {
     command::not_run(&scope, &why)
 }
 
-/// What must be seen inside wherever it is mounted: the checkout, what cargo has built, and programs
-/// that no root has.
+/// What must be seen inside wherever it is mounted: the checkout, what cargo has built, and
+/// programs that no root has.
 pub(crate) fn visible() -> Result<Vec<PathBuf>, Failure> {
     let target = crate::workspace::Workspace::load()?.target;
     let named = ["SV_ENCORE_BIN", "SV_S6RC_BIN"].into_iter().filter_map(std::env::var_os);

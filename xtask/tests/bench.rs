@@ -1,4 +1,5 @@
-//! `cargo xtask bench` has every row, with numbers where the tools are. Its times are not looked at.
+//! `cargo xtask bench` has every row, with numbers where the tools are. Its times are not looked
+//! at.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::process::Command;

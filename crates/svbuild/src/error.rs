@@ -76,8 +76,8 @@ pub enum Error {
         /// What it is, with its article.
         found: &'static str,
     },
-    /// Somebody less privileged than the caller may change this directory, and so exchange what is in it,
-    /// or below it, while that is compared or written.
+    /// Somebody less privileged than the caller may change this directory, and so exchange what is
+    /// in it, or below it, while that is compared or written.
     #[error("cannot use {}: {why}, who could exchange what is below it", path.display())]
     Untrusted {
         /// The directory, or the link to it.

@@ -1,9 +1,9 @@
 //! One definition of a service, correct for every supervisor, applied safely.
 //!
-//! A definition is data: from TOML, or from a builder. It becomes a [`Plan`] for one [`Target`], which is
-//! data as well: it can be printed, compared with what is on disk, and written. Every word in it is
-//! quoted for its reader, and what a target cannot express is refused, or left out with a comment where
-//! that is asked for.
+//! A definition is data: from TOML, or from a builder. It becomes a [`Plan`] for one [`Target`],
+//! which is data as well: it can be printed, compared with what is on disk, and written. Every word
+//! in it is quoted for its reader, and what a target cannot express is refused, or left out with a
+//! comment where that is asked for.
 //!
 //! ```
 //! use svbuild::{Definitions, Options, Service, Target};

@@ -1,5 +1,5 @@
-//! Directories by descriptor: come to without trusting anybody less privileged, and looked into without
-//! following a link, blocking, or reading without a bound. Nothing here changes the disk.
+//! Directories by descriptor: come to without trusting anybody less privileged, and looked into
+//! without following a link, blocking, or reading without a bound. Nothing here changes the disk.
 
 use std::{
     ffi::{CString, OsStr, OsString},
@@ -106,7 +106,8 @@ impl Looked {
     }
 }
 
-/// A descriptor for what is below a directory. Where the system has such, it takes no right to read.
+/// A descriptor for what is below a directory. Where the system has such, it takes no right to
+/// read.
 const TO_PASS: OFlags = {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     let flags = OFlags::PATH;
@@ -135,8 +136,8 @@ pub(crate) struct Walked {
 }
 
 impl Place {
-    /// Comes to a directory by its path. Links on the way are followed where they belong to root or to the
-    /// caller.
+    /// Comes to a directory by its path. Links on the way are followed where they belong to root or
+    /// to the caller.
     pub(crate) fn walk(path: &Path) -> Result<Walked, Error> {
         let svtrust::Walked { dir: fd, path, missing, .. } =
             svtrust::walk(path).map_err(|error| match error {
@@ -238,8 +239,8 @@ impl Place {
             .map_err(|error| Error::io("read", &self.path.join(name))(error.into()))
     }
 
-    /// All bytes of a regular file that is not larger than [`LARGEST`], and what it is by then; `None` if
-    /// there is none.
+    /// All bytes of a regular file that is not larger than [`LARGEST`], and what it is by then;
+    /// `None` if there is none.
     pub(crate) fn read(&self, name: impl AsRef<OsStr>) -> Result<Option<(Vec<u8>, Looked)>, Error> {
         let name = name.as_ref();
         let path = self.path.join(name);

@@ -1,7 +1,7 @@
 //! From definitions to a plan for one target.
 //!
-//! What each target makes of each key is [`crate::target::CAPABILITIES`]; a key that it does not have is a
-//! [`Gap`], and none is left out silently.
+//! What each target makes of each key is [`crate::target::CAPABILITIES`]; a key that it does not
+//! have is a [`Gap`], and none is left out silently.
 
 mod daemontools;
 mod embedded;
@@ -92,8 +92,9 @@ impl Definitions {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for what [`Definitions::check`] finds, [`Error::Gaps`] for everything that
-    /// the target cannot express, [`Error::Unquotable`] for what cannot be written for it at all.
+    /// [`Error::Invalid`] for what [`Definitions::check`] finds, [`Error::Gaps`] for everything
+    /// that the target cannot express, [`Error::Unquotable`] for what cannot be written for it at
+    /// all.
     pub fn render(&self, target: Target, options: Options) -> Result<Plan, Error> {
         self.render_those(self.service.iter(), target, options)
     }

@@ -1,10 +1,10 @@
 //! A program that becomes the service step by step, written for `/bin/sh` or for `execlineb`.
 //!
-//! Each word is quoted for its reader here and nowhere else. No generated script has a variable that
-//! is made of a definition: `sh` gets positional parameters, which are not inherited, and execline
-//! replaces nothing, but in a script that hands its own arguments on. There, every `$` of a
-//! definition is written as a variable that is replaced by `$`, because `execlineb -S` and its kin
-//! replace in words of any quotes.
+//! Each word is quoted for its reader here and nowhere else. No generated script has a variable
+//! that is made of a definition: `sh` gets positional parameters, which are not inherited, and
+//! execline replaces nothing, but in a script that hands its own arguments on. There, every `$` of
+//! a definition is written as a variable that is replaced by `$`, because `execlineb -S` and its
+//! kin replace in words of any quotes.
 
 use crate::quote::{self, Unquotable};
 

@@ -1,8 +1,8 @@
 //! What a service is: a [`Service`] from TOML or from its builder, and many of them by name.
 //!
-//! Every key is described once, in [`KEYS`]: its form, its unit, its default. Methods of [`Service`]
-//! take and return it, and check nothing; [`Definitions::check`] checks everything, and so does
-//! whatever renders or reads one.
+//! Every key is described once, in [`KEYS`]: its form, its unit, its default. Methods of
+//! [`Service`] take and return it, and check nothing; [`Definitions::check`] checks everything, and
+//! so does whatever renders or reads one.
 
 mod check;
 mod keys;

@@ -1,9 +1,10 @@
 //! Makes a plan so: this file and those below `write/` are all of this crate that writes.
 //!
-//! **A service directory that is new** is made under another name, complete and on disk, and renamed.
+//! **A service directory that is new** is made under another name, complete and on disk, and
+//! renamed.
 //!
-//! **One that is there** may have a supervisor in it, which keeps the directory open, so it cannot be
-//! exchanged for another. It is changed at one moment all the same:
+//! **One that is there** may have a supervisor in it, which keeps the directory open, so it cannot
+//! be exchanged for another. It is changed at one moment all the same:
 //!
 //! 1. In `.svbuild.work`, `old` gets what is there and `new` what is to be there; `current` is a link to
 //!    `old`.
@@ -12,23 +13,24 @@
 //! 3. `current` is replaced by a link to `new`, by one rename. This is the moment.
 //! 4. Each link is replaced by what it leads to, and `.svbuild.work` is removed.
 //!
-//! After a crash, whoever reads sees all of the old or all of the new. The next write does step 4 with
-//! whatever `current` leads to, before it compares anything. Files are on disk before a name leads to them,
-//! and names before the next step relies on them.
+//! After a crash, whoever reads sees all of the old or all of the new. The next write does step 4
+//! with whatever `current` leads to, before it compares anything. Files are on disk before a name
+//! leads to them, and names before the next step relies on them.
 //!
 //! **A single file** is written under another name, and renamed.
 //!
-//! One limit: a look that has read a link of step 2 and has not yet come to what it leads to, while the
-//! whole of step 4 is done, finds nothing. The system has no way to wait for such a look. It would have
-//! to rest in the middle of one system call for as long as several `fsync` take.
+//! One limit: a look that has read a link of step 2 and has not yet come to what it leads to, while
+//! the whole of step 4 is done, finds nothing. The system has no way to wait for such a look. It
+//! would have to rest in the middle of one system call for as long as several `fsync` take.
 //!
-//! Only entries of the plan, and of the list of what was written before, are touched: `supervise`, logs
-//! and files of others stay.
+//! Only entries of the plan, and of the list of what was written before, are touched: `supervise`,
+//! logs and files of others stay.
 //!
-//! **Who else may write there.** A directory in which, or above which, somebody less privileged than the
-//! caller may write is refused ([`Error::Untrusted`]). Beyond that every step is relative to a descriptor
-//! that was asked who owns it and what it is, and follows no link, so that nobody can lead it elsewhere.
-//! What an earlier write has left is believed only in the form that it leaves.
+//! **Who else may write there.** A directory in which, or above which, somebody less privileged
+//! than the caller may write is refused ([`Error::Untrusted`]). Beyond that every step is relative
+//! to a descriptor that was asked who owns it and what it is, and follows no link, so that nobody
+//! can lead it elsewhere. What an earlier write has left is believed only in the form that it
+//! leaves.
 
 mod alone;
 mod change;
@@ -71,8 +73,8 @@ pub struct WriteReport {
 impl Plan {
     /// Makes it so, durably. A second time changes nothing.
     ///
-    /// What somebody else changed is overwritten; [`Plan::begin`] and [`Plan::diff`] tell beforehand.
-    /// Everything that is made belongs to the caller.
+    /// What somebody else changed is overwritten; [`Plan::begin`] and [`Plan::diff`] tell
+    /// beforehand. Everything that is made belongs to the caller.
     ///
     /// ```
     /// use svbuild::{Definitions, Options, Service, Target};
@@ -89,21 +91,23 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::Untrusted`] where somebody less privileged than the caller may write in `dir`, in a service
-    /// directory, or in any directory above: who is its owner and neither the caller nor root; its group,
-    /// if that may write and is not the caller's own (of an ordinary user, the group of the same number);
-    /// and everybody, if all may write. In a directory with the sticky bit, such as `/tmp`, what belongs to
-    /// the caller or to root is safe. To write for another user, do it in a process of that user.
+    /// [`Error::Untrusted`] where somebody less privileged than the caller may write in `dir`, in a
+    /// service directory, or in any directory above: who is its owner and neither the caller nor
+    /// root; its group, if that may write and is not the caller's own (of an ordinary user, the
+    /// group of the same number); and everybody, if all may write. In a directory with the sticky
+    /// bit, such as `/tmp`, what belongs to the caller or to root is safe. To write for another
+    /// user, do it in a process of that user.
     ///
-    /// [`Error::WrongType`], [`Error::TooLarge`], [`Error::OutsideName`], [`Error::Busy`], [`Error::Io`].
+    /// [`Error::WrongType`], [`Error::TooLarge`], [`Error::OutsideName`], [`Error::Busy`],
+    /// [`Error::Io`].
     ///
     /// Each unit is as it was or as it is to be; units before it in the plan may be done.
     pub fn write(&self, dir: &Path) -> Result<WriteReport, Error> {
         self.begin(dir)?.finish()
     }
 
-    /// Takes the lock, ends what an earlier write has left, and compares: what [`Writing::finish`] will
-    /// change.
+    /// Takes the lock, ends what an earlier write has left, and compares: what [`Writing::finish`]
+    /// will change.
     ///
     /// # Errors
     ///
@@ -112,7 +116,8 @@ impl Plan {
         Writing::begin(self, dir, Disk::silent())
     }
 
-    /// As [`Plan::write`], telling each operation on the disk beforehand; for tests of what a crash leaves.
+    /// As [`Plan::write`], telling each operation on the disk beforehand; for tests of what a crash
+    /// leaves.
     ///
     /// # Errors
     ///
@@ -188,7 +193,8 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Whether making the plan so takes no step at all: nothing differs, and nothing was left of an earlier write.
+/// Whether making the plan so takes no step at all: nothing differs, and nothing was left of an
+/// earlier write.
 fn is_done(plan: &Plan, dir: &Place) -> bool {
     let mut refuse = |_: &WriteStep| Err(io::ErrorKind::Other.into());
     let mut disk = Disk::observed(&mut refuse);

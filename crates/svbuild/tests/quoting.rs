@@ -1,4 +1,5 @@
-//! Arbitrary bytes through the real readers: `/bin/sh`, `execlineb`, `chpst`, `envdir`, `s6-envdir`.
+//! Arbitrary bytes through the real readers: `/bin/sh`, `execlineb`, `chpst`, `envdir`,
+//! `s6-envdir`.
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -145,7 +146,8 @@ fn what_no_reader_can_be_told_is_refused() {
     assert_eq!(quote::envdir::content(&[b'a'; 4095]), Err(Unquotable::TooLong));
 }
 
-/// What a program saw that the scripts of a whole definition started: its words, and its environment.
+/// What a program saw that the scripts of a whole definition started: its words, and its
+/// environment.
 fn seen(scripts: &Path) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut command = Command::new(scripts.join("run"));
     command.arg("web").current_dir(scripts).env_clear();
@@ -159,8 +161,8 @@ fn seen(scripts: &Path) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     (all[..at].to_vec(), all[at + 1..].to_vec())
 }
 
-/// Runs a script that this process has just written. A child that another test starts meanwhile has it
-/// open for writing until its own program runs.
+/// Runs a script that this process has just written. A child that another test starts meanwhile has
+/// it open for writing until its own program runs.
 fn output(command: &mut Command) -> Output {
     loop {
         match command.output() {

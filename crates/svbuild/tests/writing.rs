@@ -1,5 +1,5 @@
-//! A write that fails at any step, or whose process is killed there, leaves the old or the new state;
-//! at no step does a reader see anything else.
+//! A write that fails at any step, or whose process is killed there, leaves the old or the new
+//! state; at no step does a reader see anything else.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -60,7 +60,8 @@ fn plan(service: Service) -> Plan {
     Definitions::default().with("web", service).render(Target::Runit, Options::default()).unwrap()
 }
 
-/// What a reader finds: every name that a supervisor looks at, links followed, with mode and content.
+/// What a reader finds: every name that a supervisor looks at, links followed, with mode and
+/// content.
 type View = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
 fn view(place: &Path) -> View {

@@ -1,9 +1,9 @@
-//! Work that may hang in the system, done in a thread beside the one that waits for it: a directory on a server
-//! that is gone holds whoever looks into it for as long as it likes, and nothing but the end of the process ends
-//! that. Whoever waits leaves at the deadline, and the thread behind.
+//! Work that may hang in the system, done in a thread beside the one that waits for it: a directory
+//! on a server that is gone holds whoever looks into it for as long as it likes, and nothing but
+//! the end of the process ends that. Whoever waits leaves at the deadline, and the thread behind.
 //!
-//! What was left behind writes nothing any more, makes and removes nothing, and ends when the system lets it.
-//! There are never more than [`MOST`] of them.
+//! What was left behind writes nothing any more, makes and removes nothing, and ends when the
+//! system lets it. There are never more than [`MOST`] of them.
 
 use std::{
     cell::RefCell,
@@ -20,7 +20,8 @@ use std::{
 /// Threads that were left behind in a process; a call beyond them is refused and not begun.
 pub(crate) const MOST: usize = 64;
 
-/// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its deadline.
+/// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its
+/// deadline.
 const GRACE: Duration = Duration::from_millis(150);
 
 /// Between two looks whether busy work is held after all.
@@ -106,8 +107,8 @@ impl<T: Send + 'static> Aside<T> {
         Ok(Self { work, said, thread })
     }
 
-    /// Waits for what it says next, or leaves it: not before the deadline, and not while it computes or waits for
-    /// a processor.
+    /// Waits for what it says next, or leaves it: not before the deadline, and not while it
+    /// computes or waits for a processor.
     pub(crate) fn hear(&self, deadline: Instant) -> Heard<T> {
         let mut until = deadline.checked_add(GRACE);
         loop {

@@ -80,8 +80,8 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         Self { limit: at_a_time.get(), ..self }
     }
 
-    /// One service that reaches its goal is enough: the wait for the others ends then, as it would at
-    /// the deadline.
+    /// One service that reaches its goal is enough: the wait for the others ends then, as it would
+    /// at the deadline.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -98,9 +98,9 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         Self { enough: Enough::One, ..self }
     }
 
-    /// What [`svproto::goal::Goal::Ready`] means for a service that does not report readiness: `ask`
-    /// says yes. It is asked when a process is there, and then every so often; while it runs nothing
-    /// else goes on, so it must return soon.
+    /// What [`svproto::goal::Goal::Ready`] means for a service that does not report readiness:
+    /// `ask` says yes. It is asked when a process is there, and then every so often; while it runs
+    /// nothing else goes on, so it must return soon.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -128,12 +128,12 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     ///
     /// All requests are sent before the first wait; one watch serves all services. A supervisor
     /// whose FIFO is full is asked again until the deadline, and keeps no other service waiting. A
-    /// service that may be asked but not watched (its `supervise` can be searched and not listed) is
-    /// looked at every 50 ms instead.
+    /// service that may be asked but not watched (its `supervise` can be searched and not listed)
+    /// is looked at every 50 ms instead.
     ///
-    /// All of it is done in a thread beside this one, so the call ends within 0.2 s of `deadline`, also where a
-    /// directory hangs in the system (a server that is gone). The service that is held by that has
-    /// [`Error::Unanswered`]; those that had no turn because of it were not asked.
+    /// All of it is done in a thread beside this one, so the call ends within 0.2 s of `deadline`,
+    /// also where a directory hangs in the system (a server that is gone). The service that is held
+    /// by that has [`Error::Unanswered`]; those that had no turn because of it were not asked.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The `check` script of a runit service directory, run as `sv` runs it. The one place of this crate
-//! that starts a process, and the only program that it starts.
+//! The `check` script of a runit service directory, run as `sv` runs it. The one place of this
+//! crate that starts a process, and the only program that it starts.
 //!
 //! `sv` looks at it from outside: the script is the service's own, it runs in the service directory
 //! with the caller's rights, and what it prints is not shown. A directory without one passes.

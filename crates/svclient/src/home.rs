@@ -60,8 +60,8 @@ impl Home {
         Self { path: name_of(fd.as_fd()), way: Way::Held(Arc::new(fd)) }
     }
 
-    /// For entries of the directory `parent`, which is open: the way to it is gone once, not for each
-    /// file. [`Home::enter`] says which.
+    /// For entries of the directory `parent`, which is open: the way to it is gone once, not for
+    /// each file. [`Home::enter`] says which.
     pub(crate) fn below(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
         // With a slash at its end.
         let path = parent.join("");
@@ -79,8 +79,8 @@ impl Home {
         }
     }
 
-    /// The same directory and no other, whatever becomes of its path from now on. `None` where it is kept
-    /// already, and where it cannot be: descriptors are needed for other things, too.
+    /// The same directory and no other, whatever becomes of its path from now on. `None` where it
+    /// is kept already, and where it cannot be: descriptors are needed for other things, too.
     pub(crate) fn hold(&self) -> Option<Self> {
         if self.is_held() || !cfg!(target_os = "linux") {
             return None;

@@ -1,5 +1,5 @@
-//! Feature `serde`: statuses and outcomes as the JSON of svctl, whose schema is `docs/svctl.schema.json`.
-//! Unknown is `null`, never 0. [`read`] reads it back.
+//! Feature `serde`: statuses and outcomes as the JSON of svctl, whose schema is
+//! `docs/svctl.schema.json`. Unknown is `null`, never 0. [`read`] reads it back.
 
 mod read;
 

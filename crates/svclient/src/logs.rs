@@ -47,9 +47,9 @@ pub struct LogDir {
 }
 
 impl LogDir {
-    /// A directory that a logger writes: it holds `current`, or, in the middle of a rotation, what that
-    /// was. Labels of `s6-log` are on
-    /// [`Scale::LeapSeconds`], those of `svlogd` and `multilog` on [`Scale::Fixed`].
+    /// A directory that a logger writes: it holds `current`, or, in the middle of a rotation, what
+    /// that was. Labels of `s6-log` are on [`Scale::LeapSeconds`], those of `svlogd` and `multilog`
+    /// on [`Scale::Fixed`].
     ///
     /// # Errors
     ///
@@ -108,8 +108,8 @@ impl LogDir {
         self.scale
     }
 
-    /// `TZ` of its logger, where that was found: `s6-log T` writes local time. `None` is the time zone
-    /// of the system, as a rule.
+    /// `TZ` of its logger, where that was found: `s6-log T` writes local time. `None` is the time
+    /// zone of the system, as a rule.
     #[must_use]
     pub fn zone(&self) -> Option<&OsStr> {
         self.zone.as_deref()
@@ -181,8 +181,8 @@ pub struct LogLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogItem {
-    /// A line, without stamp and end. Of a line longer than [`Logs::LONGEST`] it is the beginning, and
-    /// [`LogItem::Cut`] follows.
+    /// A line, without stamp and end. Of a line longer than [`Logs::LONGEST`] it is the beginning,
+    /// and [`LogItem::Cut`] follows.
     Line(Vec<u8>),
     /// The line before is longer than what was given out.
     Cut {
@@ -198,10 +198,11 @@ pub enum LogItem {
     Lost,
 }
 
-/// Logs that are read together: what there is already in the order of its times, and then what comes.
+/// Logs that are read together: what there is already in the order of its times, and then what
+/// comes.
 ///
-/// As [`crate::WatchSet`]: [`Logs::next_before`] waits; [`Logs::next_now`] does not, and the descriptor
-/// becomes readable when there is something to read.
+/// As [`crate::WatchSet`]: [`Logs::next_before`] waits; [`Logs::next_now`] does not, and the
+/// descriptor becomes readable when there is something to read.
 pub struct Logs {
     changes: Changes,
     tails: Vec<(DirId, Tail)>,
@@ -273,9 +274,9 @@ impl Logs {
         self.add_with(log, from, None)
     }
 
-    /// As [`Logs::add`], of a log whose lines may have stamps in local time, as `s6-log T` writes them:
-    /// `moment` makes a moment of what the clock on the wall showed, which it gets as if that were in
-    /// UTC. [`LogDir::zone`] says which time zone that is.
+    /// As [`Logs::add`], of a log whose lines may have stamps in local time, as `s6-log T` writes
+    /// them: `moment` makes a moment of what the clock on the wall showed, which it gets as if that
+    /// were in UTC. [`LogDir::zone`] says which time zone that is.
     ///
     /// # Errors
     ///
@@ -289,8 +290,8 @@ impl Logs {
         self.add_with(log, from, Some(WallClock(Box::new(moment))))
     }
 
-    /// How many lines of a log were left out by [`LogFrom::Time`] because nobody says when they were
-    /// written.
+    /// How many lines of a log were left out by [`LogFrom::Time`] because nobody says when they
+    /// were written.
     #[must_use]
     pub fn without_time(&self, key: LogKey) -> u64 {
         if let Some(away) = &self.away {
@@ -315,15 +316,15 @@ impl Logs {
         Ok(LogKey(self.tails.len() - 1))
     }
 
-    /// The next line that is there already, of whichever log it is oldest in; never waits. A log that is
-    /// written faster than it is read does not keep this from the others, unless
+    /// The next line that is there already, of whichever log it is oldest in; never waits. A log
+    /// that is written faster than it is read does not keep this from the others, unless
     /// [`Logs::stop_at_present`] was called.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read; the next call goes on with the other logs.
-    /// [`Error::Unanswered`] for as long as a look
-    /// hangs that [`Logs::next_before`] has left.
+    /// [`Error::Denied`] or [`Error::Io`] if a file cannot be read; the next call goes on with the
+    /// other logs. [`Error::Unanswered`] for as long as a look hangs that [`Logs::next_before`] has
+    /// left.
     pub fn next_now(&mut self) -> Result<Option<LogLine>, Error> {
         self.be_here()?;
         match self.ahead.pop_front() {
@@ -395,13 +396,13 @@ impl Logs {
 
     /// The next line, or `None` if `deadline` passes first. As an iterator the logs wait for ever.
     ///
-    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
-    /// gone): logs are read in a thread beside this one.
+    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that
+    /// is gone): logs are read in a thread beside this one.
     ///
     /// # Errors
     ///
-    /// As [`Logs::next_now`], and [`Error::Unanswered`] if a directory hangs, for as long as it does. Later calls go
-    /// on with it, and nothing is lost.
+    /// As [`Logs::next_now`], and [`Error::Unanswered`] if a directory hangs, for as long as it
+    /// does. Later calls go on with it, and nothing is lost.
     pub fn next_before(&mut self, deadline: Instant) -> Result<Option<LogLine>, Error> {
         self.next_by(Some(deadline))
     }

@@ -1,8 +1,8 @@
-//! What is odd about a service: that it crashes again and again, that its definition is newer than its
-//! process, that its record is that of a supervisor which is gone.
+//! What is odd about a service: that it crashes again and again, that its definition is newer than
+//! its process, that its record is that of a supervisor which is gone.
 //!
-//! What a look tells without another question is in every [`Status`]; [`Service::oddities`] asks for
-//! the rest.
+//! What a look tells without another question is in every [`Status`]; [`Service::oddities`] asks
+//! for the rest.
 
 use std::time::Duration;
 
@@ -34,15 +34,16 @@ pub struct Oddities {
     /// Why it cannot be started or has failed, where the supervisor says more than how the last run
     /// ended: a unit is masked, its start timed out.
     pub cause: Option<Cause>,
-    /// It is normally up, its last run failed, and its supervisor does not start it any more: `finish` may
-    /// have refused it (s6). How that run ended.
+    /// It is normally up, its last run failed, and its supervisor does not start it any more:
+    /// `finish` may have refused it (s6). How that run ended.
     pub given_up: Option<LastExit>,
-    /// The process that the record names is dead, and the supervisor has not noticed; Linux, where its
-    /// pid namespace is that of this process.
+    /// The process that the record names is dead, and the supervisor has not noticed; Linux, where
+    /// its pid namespace is that of this process.
     pub dead: Option<Pid>,
     /// No supervisor, and the process of its record still runs (Linux).
     pub orphan: Option<Pid>,
-    /// So many processes run in the directory that no supervisor knows, and the first of them (Linux).
+    /// So many processes run in the directory that no supervisor knows, and the first of them
+    /// (Linux).
     pub left_behind: Option<(u32, Pid)>,
     /// How its logger stands, where that is not as it should be.
     pub logger: Option<State>,
@@ -174,8 +175,8 @@ impl CrashLoop {
         status.since.is_some_and(|since| since.elapsed(UnixTime::now()) <= Self::WITHIN)
     }
 
-    /// By the deaths that s6 has kept. Those that were asked for do not count: it is the signal that
-    /// tells (`asked`). An exit with 0, or 128 and that signal, may have been.
+    /// By the deaths that s6 has kept. Those that were asked for do not count: it is the signal
+    /// that tells (`asked`). An exit with 0, or 128 and that signal, may have been.
     pub(crate) fn of_deaths(
         deaths: &[Death],
         now: UnixTime,
@@ -211,8 +212,8 @@ impl CrashLoop {
 const SIGKILL: u8 = 9;
 
 impl Service {
-    /// What is odd about it, after it was seen like this: what the look told, and for a service that
-    /// has a process what a look at `run` tells.
+    /// What is odd about it, after it was seen like this: what the look told, and for a service
+    /// that has a process what a look at `run` tells.
     #[must_use]
     pub fn oddities(&self, seen: &Status) -> Oddities {
         let mut odd = seen.odd;
@@ -243,8 +244,8 @@ impl Service {
         Oddities { is_definition_newer, ..odd }
     }
 
-    /// Whether the process that the record names is dead. It is asked twice: between the end of a process
-    /// and the next record lies a moment.
+    /// Whether the process that the record names is dead. It is asked twice: between the end of a
+    /// process and the next record lies a moment.
     fn is_dead(&self, pid: Pid, dialect: Dialect) -> bool {
         if !processes::is_dead(pid, self.home(), dialect) {
             return false;
@@ -254,9 +255,9 @@ impl Service {
             && processes::is_dead(pid, self.home(), dialect)
     }
 
-    /// How the last run failed of a service that is normally up and is not started any more. Nobody has
-    /// put it down: then a signal would have ended it, or it would have ended well. Without a `finish`
-    /// nothing refuses a start.
+    /// How the last run failed of a service that is normally up and is not started any more. Nobody
+    /// has put it down: then a signal would have ended it, or it would have ended well. Without a
+    /// `finish` nothing refuses a start.
     fn given_up(&self, seen: &Status, facts: &Facts) -> Option<LastExit> {
         let is_down = facts.phase == Phase::Down && facts.want == Some(Want::Down);
         let may = seen.dialect() == Some(Dialect::S6) && seen.normally == Some(Normally::Up);

@@ -25,9 +25,9 @@ use crate::{Error, ScanDir, Service, Supervised};
 ///
 /// # Errors
 ///
-/// [`Error::NoScanDir`] for a name where none is in use, [`Error::Ambiguous`] for one that is in two,
-/// [`Error::BadName`] for an empty one, [`Error::NoUnits`] for that of a unit ([`unit_in`]): `svcmgr::open` knows
-/// units with feature `systemd`. Those of [`Service::open`].
+/// [`Error::NoScanDir`] for a name where none is in use, [`Error::Ambiguous`] for one that is in
+/// two, [`Error::BadName`] for an empty one, [`Error::NoUnits`] for that of a unit ([`unit_in`]):
+/// `svcmgr::open` knows units with feature `systemd`. Those of [`Service::open`].
 pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
     let name = name.as_ref();
     if name.is_empty() {
@@ -98,7 +98,8 @@ fn path_of_url(name: &OsStr) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of `sv`.
+/// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of
+/// `sv`.
 ///
 /// ```
 /// use svclient::is_path;

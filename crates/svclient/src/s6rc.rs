@@ -1,4 +1,5 @@
-//! Directories that s6-rc keeps: it starts and stops what is in them, and does not hear of what others ask.
+//! Directories that s6-rc keeps: it starts and stops what is in them, and does not hear of what
+//! others ask.
 
 use std::{
     ffi::OsStr,
@@ -19,8 +20,8 @@ pub struct S6Rc {
 }
 
 impl Service {
-    /// What s6-rc is to this service; `None` if it does not keep it. Told by where its directory really
-    /// is: in `servicedirs` of a live directory.
+    /// What s6-rc is to this service; `None` if it does not keep it. Told by where its directory
+    /// really is: in `servicedirs` of a live directory.
     #[must_use]
     pub fn s6_rc(&self) -> Option<S6Rc> {
         S6Rc::at(&self.home().for_paths())

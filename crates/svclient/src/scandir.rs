@@ -57,21 +57,21 @@ impl ScanDir {
         Self::find_all().into_iter().next()
     }
 
-    /// Those that `$SVDIR` names, with colons between them; else the usual places of suites and of this
-    /// user that have a supervised service; else the first of them that has any service. Two names of one
-    /// directory are one.
+    /// Those that `$SVDIR` names, with colons between them; else the usual places of suites and of
+    /// this user that have a supervised service; else the first of them that has any service. Two
+    /// names of one directory are one.
     #[must_use]
     pub fn find_all() -> Vec<Self> {
         usual::find_all()
     }
 
-    /// Where a name stands that one of these has, `web/log` included; in the first of them where none
-    /// has it.
+    /// Where a name stands that one of these has, `web/log` included; in the first of them where
+    /// none has it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoScanDir`] where there are none; [`Error::Ambiguous`] if it leads to different services
-    /// in two of them.
+    /// [`Error::NoScanDir`] where there are none; [`Error::Ambiguous`] if it leads to different
+    /// services in two of them.
     pub fn entry_of(all: &[Self], name: &OsStr) -> Result<PathBuf, Error> {
         let none = || Error::NoScanDir { name: name.to_owned() };
         let first = all.first().ok_or_else(none)?.dir.join(name);
@@ -138,8 +138,8 @@ impl ScanDir {
         Ok(self.services_and_loops()?.0)
     }
 
-    /// As [`ScanDir::services`], and the entries that lead back to this directory or to one above it:
-    /// somebody meant to enable a service and enabled all of them.
+    /// As [`ScanDir::services`], and the entries that lead back to this directory or to one above
+    /// it: somebody meant to enable a service and enabled all of them.
     ///
     /// # Errors
     ///
@@ -203,7 +203,8 @@ impl ScanDir {
         Ok(names)
     }
 
-    /// Does something that hangs where the scan directory, or the service, does: see [`crate::aside`].
+    /// Does something that hangs where the scan directory, or the service, does: see
+    /// [`crate::aside`].
     fn aside<T: Send + 'static>(
         &self,
         deadline: Instant,

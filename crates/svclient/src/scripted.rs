@@ -1,9 +1,9 @@
-//! A service that does what it is told by a script: for unit tests of programs that act on services, and
-//! for examples. No process, no file, no thread.
+//! A service that does what it is told by a script: for unit tests of programs that act on
+//! services, and for examples. No process, no file, no thread.
 //!
-//! A [`Scripted`] is a [`Supervised`] like any other, so it can be asked, waited for and watched. Without a
-//! script it obeys at once. A [`Script`] says what comes of a request instead: later, otherwise, never.
-//! It keeps what it was asked for.
+//! A [`Scripted`] is a [`Supervised`] like any other, so it can be asked, waited for and watched.
+//! Without a script it obeys at once. A [`Script`] says what comes of a request instead: later,
+//! otherwise, never. It keeps what it was asked for.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -324,7 +324,8 @@ impl Supervised for Scripted {
         })
     }
 
-    /// Told at once where nothing comes later; else, as there is no thread, looked at each millisecond.
+    /// Told at once where nothing comes later; else, as there is no thread, looked at each
+    /// millisecond.
     fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
         let mut inner = self.lock();
         let is_late = |script: &Script| {

@@ -238,10 +238,10 @@ impl Status {
         }
     }
 
-    /// How often it was started again or ended, where that is told: systemd counts restarts by itself
-    /// since it was last started by hand, the embedded supervisor every start but the first, and s6
-    /// every end since its supervisor started, of which it keeps the last hundred or as many as
-    /// `max-death-tally` says.
+    /// How often it was started again or ended, where that is told: systemd counts restarts by
+    /// itself since it was last started by hand, the embedded supervisor every start but the first,
+    /// and s6 every end since its supervisor started, of which it keeps the last hundred or as many
+    /// as `max-death-tally` says.
     #[must_use]
     pub const fn restarts(&self) -> Option<u64> {
         self.restarts
@@ -253,7 +253,8 @@ impl Status {
         self.normally
     }
 
-    /// Whether a supervisor holds it; `None` where this user may not ask. Then the facts may be stale.
+    /// Whether a supervisor holds it; `None` where this user may not ask. Then the facts may be
+    /// stale.
     ///
     /// ```
     /// use svclient::Status;
@@ -284,7 +285,8 @@ impl Status {
         self.notifies
     }
 
-    /// What is odd about it, as far as the look tells. [`crate::Supervised::oddities`] asks for more.
+    /// What is odd about it, as far as the look tells. [`crate::Supervised::oddities`] asks for
+    /// more.
     #[must_use]
     pub const fn odd(&self) -> &Oddities {
         &self.odd

@@ -1,5 +1,6 @@
-//! Which version of a suite supervises a service: by the program that runs, else by what is installed.
-//! Nothing is started for that; it is what the program's path and the package managers' files say.
+//! Which version of a suite supervises a service: by the program that runs, else by what is
+//! installed. Nothing is started for that; it is what the program's path and the package managers'
+//! files say.
 
 mod packages;
 
@@ -135,7 +136,8 @@ fn installed(dialect: Dialect) -> Option<PathBuf> {
     places.find(|path| node::exists(&path.into()))
 }
 
-/// `/package/admin/s6-2.13.1.0/command/s6-supervise`, `/nix/store/HASH-s6-2.13.1.0/bin/s6-supervise`.
+/// `/package/admin/s6-2.13.1.0/command/s6-supervise`,
+/// `/nix/store/HASH-s6-2.13.1.0/bin/s6-supervise`.
 fn by_path(dialect: Dialect, program: &Path) -> Option<(Version, String)> {
     let dirs = program.parent()?.iter().filter_map(|it| it.to_str());
     let version = dirs.rev().find_map(|dir| {

@@ -43,10 +43,11 @@ use crate::{Error, Service, Status, Subscription, Supervised, supervised::How};
 
 /// Watches services, one descriptor for all of them.
 ///
-/// Service directories and services of any other kind may be mixed. Events of one service come in the order in which they were seen; the first is a snapshot. The
-/// set is an endless blocking iterator; [`WatchSet::next_before`] takes a deadline. In somebody
-/// else's loop: call [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor
-/// (`AsFd`) to be readable, or for [`WatchSet::due`] where that is not `None`.
+/// Service directories and services of any other kind may be mixed. Events of one service come in
+/// the order in which they were seen; the first is a snapshot. The set is an endless blocking
+/// iterator; [`WatchSet::next_before`] takes a deadline. In somebody else's loop: call
+/// [`WatchSet::next_now`] until it gives nothing, then wait for the descriptor (`AsFd`) to be
+/// readable, or for [`WatchSet::due`] where that is not `None`.
 pub struct WatchSet {
     /// In boxes: a node of the tree has eleven places of which six are taken, and a member 0.3 KiB.
     members: BTreeMap<WatchKey, Box<Member>>,
@@ -118,10 +119,10 @@ impl WatchSet {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in it
-    /// cannot be watched (that needs the right to read them); for other kinds what
-    /// [`Supervised::subscribe`] says. A service whose record cannot be read is watched all the same,
-    /// and its snapshot says why.
+    /// [`Error::NotFound`], [`Error::Denied`] or [`Error::Io`] if its directory or `supervise` in
+    /// it cannot be watched (that needs the right to read them); for other kinds what
+    /// [`Supervised::subscribe`] says. A service whose record cannot be read is watched all the
+    /// same, and its snapshot says why.
     pub fn add(&mut self, service: impl Supervised + 'static) -> Result<WatchKey, Error> {
         self.be_here()?;
         let key = self.next_key();
@@ -131,8 +132,8 @@ impl WatchSet {
         Ok(key)
     }
 
-    /// As [`WatchSet::add`], with the snapshot at once instead of in the queue. What was opened is what is
-    /// watched: a link that leads there may go, or lead elsewhere.
+    /// As [`WatchSet::add`], with the snapshot at once instead of in the queue. What was opened is
+    /// what is watched: a link that leads there may go, or lead elsewhere.
     pub(crate) fn add_and_look(
         &mut self,
         service: impl Supervised + 'static,
@@ -198,7 +199,8 @@ impl WatchSet {
         }
     }
 
-    /// What ends this watch from another thread: blocking calls return then, and iterators and streams end.
+    /// What ends this watch from another thread: blocking calls return then, and iterators and
+    /// streams end.
     ///
     /// ```
     /// use std::thread;

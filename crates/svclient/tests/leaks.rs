@@ -12,8 +12,8 @@ use std::{
 use svclient::{Service, WatchSet};
 use tempfile::TempDir;
 
-/// Runs a test in a process of its own: the counts are of the whole process, which `cargo test` shares
-/// among tests.
+/// Runs a test in a process of its own: the counts are of the whole process, which `cargo test`
+/// shares among tests.
 #[track_caller]
 fn alone(test: &str, body: impl FnOnce()) {
     const ALONE: &str = "SVCLIENT_LEAKS_ALONE";

@@ -1,5 +1,5 @@
-//! Services that change faster than anybody looks: every call comes back at its deadline, other services are
-//! heard of, and what waits is bounded. Directories alone, without supervisors.
+//! Services that change faster than anybody looks: every call comes back at its deadline, other
+//! services are heard of, and what waits is bounded. Directories alone, without supervisors.
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -87,7 +87,8 @@ fn tree() -> (TempDir, PathBuf, PathBuf) {
     (tree, loud, quiet)
 }
 
-/// Calls with a deadline for a while; how late the latest came back, and whether the other was heard of.
+/// Calls with a deadline for a while; how late the latest came back, and whether the other was
+/// heard of.
 fn listen(watch: &mut WatchSet, quiet: &Path) -> (Duration, bool, usize) {
     let (mut latest, mut heard, mut events) = (Duration::ZERO, false, 0);
     let begun = Instant::now();

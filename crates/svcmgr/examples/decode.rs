@@ -1,5 +1,5 @@
-//! The protocol alone: bytes in, meaning out, without a file, a clock or an allocation. What this uses
-//! runs on bare metal as well.
+//! The protocol alone: bytes in, meaning out, without a file, a clock or an allocation. What this
+//! uses runs on bare metal as well.
 //!
 //!     cargo run -p svcmgr --example decode
 

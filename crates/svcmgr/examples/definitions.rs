@@ -1,5 +1,5 @@
-//! One definition, written as service directories of a suite: shown first, then written, whole or not
-//! at all.
+//! One definition, written as service directories of a suite: shown first, then written, whole or
+//! not at all.
 //!
 //!     cargo run -p svcmgr --example definitions --features build -- s6 /tmp/services
 

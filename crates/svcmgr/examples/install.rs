@@ -1,5 +1,5 @@
-//! Installs a unit that is made of a definition, starts it, and removes it again. Until the next boot
-//! only; as root, or asked by way of polkit.
+//! Installs a unit that is made of a definition, starts it, and removes it again. Until the next
+//! boot only; as root, or asked by way of polkit.
 //!
 //!     cargo run -p svcmgr --example install --features build,systemd
 

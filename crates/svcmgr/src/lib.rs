@@ -46,7 +46,8 @@
 //!
 //! # Features
 //!
-//! Each adds something and changes nothing. Without any, this is the client of the daemontools family.
+//! Each adds something and changes nothing. Without any, this is the client of the daemontools
+//! family.
 //!
 //! | feature    | adds                                                                             |
 //! |------------|----------------------------------------------------------------------------------|

@@ -1,5 +1,5 @@
-//! What a program may do with the values that it holds: move them to another thread, share them, pin
-//! and move them, print them. A field that takes this away is a change of the public face.
+//! What a program may do with the values that it holds: move them to another thread, share them,
+//! pin and move them, print them. A field that takes this away is a change of the public face.
 
 use std::{fmt::Debug, panic::UnwindSafe};
 

@@ -15,7 +15,8 @@ fn soon() -> Instant {
 #[test]
 fn the_service_is_there_again_after_it_was_killed() {
     let mut kit = Kit::new().unwrap();
-    // In a package with a server: `env!("CARGO_BIN_EXE_server")`, and `ReadyWhen::tcp(kit.port()?)`.
+    // In a package with a server: `env!("CARGO_BIN_EXE_server")`, and
+    // `ReadyWhen::tcp(kit.port()?)`.
     let serve = "echo greeting; touch there; exec sleep 1000";
     let there = kit.dir().join("there");
     let spec = Spec::new("greeter", ["sh", "-c", serve])

@@ -1,4 +1,5 @@
-//! `docs/guide.md` holds the programs of this crate, word for word: `UPDATE=1` writes them into it anew.
+//! `docs/guide.md` holds the programs of this crate, word for word: `UPDATE=1` writes them into it
+//! anew.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{collections::BTreeSet, fs, path::Path};

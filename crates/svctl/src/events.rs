@@ -20,8 +20,8 @@ use crate::{
     view::name_of,
 };
 
-/// Tells events. A reader that went away ends nothing here, and one that is behind holds nothing up:
-/// services depend on it. What it is too slow for is left out and counted.
+/// Tells events. A reader that went away ends nothing here, and one that is behind holds nothing
+/// up: services depend on it. What it is too slow for is left out and counted.
 #[derive(Debug)]
 pub(crate) struct Teller {
     json: bool,

@@ -1,7 +1,7 @@
 //! A word that is no command runs the program `svctl-WORD` from PATH, as git and cargo do.
 //!
-//! Only absolute entries of PATH count. As root a program is taken only from where nobody else can put one: its
-//! directory, after links, and all above it belong to root and are closed to others.
+//! Only absolute entries of PATH count. As root a program is taken only from where nobody else can
+//! put one: its directory, after links, and all above it belong to root and are closed to others.
 
 use std::{
     env,
@@ -20,8 +20,8 @@ use nix::unistd::Uid;
 
 use crate::{exit::Exit, output};
 
-/// Becomes the program for the first word after `svctl`. Returns only without one: `None` where nothing of that
-/// name is there, which leaves the word to the parser's message.
+/// Becomes the program for the first word after `svctl`. Returns only without one: `None` where
+/// nothing of that name is there, which leaves the word to the parser's message.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> Option<Exit> {
     let mut words = words.into_iter().skip(1);
     let word = words.next()?;
@@ -62,8 +62,8 @@ fn find(name: &OsStr, path: &OsStr, is_root: bool) -> (Option<PathBuf>, Option<(
     (None, refused)
 }
 
-/// Whether nobody but root can put another program in this place: asked of each directory in which the program
-/// or a link to it stands, of all above, and of the file. For root only.
+/// Whether nobody but root can put another program in this place: asked of each directory in which
+/// the program or a link to it stands, of all above, and of the file. For root only.
 fn only_of_root(program: &Path) -> Result<(), String> {
     let mut program = program.to_owned();
     for _ in 0..MOST_LINKS {

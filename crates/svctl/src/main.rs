@@ -20,8 +20,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-/// musl's own maps and unmaps a page at a time: `svctl status` of one service takes a third less with
-/// this one.
+/// musl's own maps and unmaps a page at a time: `svctl status` of one service takes a third less
+/// with this one.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -1,5 +1,5 @@
-//! The manual pages, made of the parser: `docs/man` holds what this prints, and the test below that it
-//! still does. `UPDATE=1 cargo test -p svctl man` writes them anew. `svcmgr.toml(5)` is made of
+//! The manual pages, made of the parser: `docs/man` holds what this prints, and the test below that
+//! it still does. `UPDATE=1 cargo test -p svctl man` writes them anew. `svcmgr.toml(5)` is made of
 //! `docs/svcmgr.toml.md`, whose tables are svbuild's own.
 
 mod markdown;
@@ -106,8 +106,8 @@ fn page(command: &Command, name: &str) -> String {
     tidied(&String::from_utf8(text).unwrap()) + &more.to_roff()
 }
 
-/// Without what means nothing and what mandoc warns of: line breaks beside an empty line, a paragraph
-/// that a heading begins.
+/// Without what means nothing and what mandoc warns of: line breaks beside an empty line, a
+/// paragraph that a heading begins.
 fn tidied(page: &str) -> String {
     let lines: Vec<&str> = page.lines().collect();
     let is_idle = |at: usize| {

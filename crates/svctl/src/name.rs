@@ -1,5 +1,5 @@
-//! Names of services as they are shown and as they are given back: for people as a shell reads them,
-//! for programs as a `file:` URL. Both keep every byte.
+//! Names of services as they are shown and as they are given back: for people as a shell reads
+//! them, for programs as a `file:` URL. Both keep every byte.
 
 use std::{
     borrow::Cow,
@@ -72,8 +72,8 @@ fn as_typed<'a>(name: &str, path: &'a Path) -> &'a OsStr {
     OsStr::from_bytes(bytes.get(start..).unwrap_or(bytes))
 }
 
-/// Bytes as a word of a shell. zsh takes `=web` for the path of a program, and, with options that many
-/// set, more characters than others.
+/// Bytes as a word of a shell. zsh takes `=web` for the path of a program, and, with options that
+/// many set, more characters than others.
 fn quoted(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.is_empty() && !text.starts_with('=') && !text.contains(needs_quotes) => {
@@ -84,8 +84,8 @@ fn quoted(bytes: &[u8]) -> String {
     }
 }
 
-/// `$'...'`: bash, zsh, ksh, busybox and POSIX of 2024. Octal, because three digits are the most that
-/// any of them reads.
+/// `$'...'`: bash, zsh, ksh, busybox and POSIX of 2024. Octal, because three digits are the most
+/// that any of them reads.
 fn escaped(bytes: &[u8]) -> String {
     let mut word = "$'".to_owned();
     let byte = |word: &mut String, byte: u8| {
@@ -121,8 +121,8 @@ fn needs_quotes(c: char) -> bool {
     c.is_whitespace() || must_not_be_shown(c) || r#"'"\$`&|;<>()*?[]{}!#~^%"#.contains(c)
 }
 
-/// What moves a cursor, or makes text look like another: controls, and the invisible characters that
-/// set directions and join.
+/// What moves a cursor, or makes text look like another: controls, and the invisible characters
+/// that set directions and join.
 pub(crate) fn must_not_be_shown(c: char) -> bool {
     let invisible = matches!(
         c,

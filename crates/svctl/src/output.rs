@@ -1,5 +1,5 @@
-//! Where words go: data to standard output, messages to standard error. A reader that goes away ends
-//! the program quietly.
+//! Where words go: data to standard output, messages to standard error. A reader that goes away
+//! ends the program quietly.
 
 pub(crate) mod aside;
 
@@ -208,7 +208,8 @@ impl Output {
         }
     }
 
-    /// Says something of several lines on standard error, as it is: the caller has made it printable.
+    /// Says something of several lines on standard error, as it is: the caller has made it
+    /// printable.
     pub(crate) fn report(&mut self, text: &str) {
         self.flush();
         self.complain(text);
@@ -219,8 +220,8 @@ impl Output {
         self.color
     }
 
-    /// How many columns the terminal has that standard output is; `None` where it is none, and where
-    /// nobody knows.
+    /// How many columns the terminal has that standard output is; `None` where it is none, and
+    /// where nobody knows.
     pub(crate) fn width() -> Option<usize> {
         let stdout = io::stdout();
         if !stdout.is_terminal() {

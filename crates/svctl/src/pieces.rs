@@ -2,9 +2,9 @@
 
 use std::{fmt, io};
 
-/// Bytes that grow by pieces. Most of these are shorter than sixteen bytes, and `memcpy` of musl takes
-/// 10 ns to begin with each: a tenth of what a service takes to be looked at. Blocks of fixed size are
-/// copied without it.
+/// Bytes that grow by pieces. Most of these are shorter than sixteen bytes, and `memcpy` of musl
+/// takes 10 ns to begin with each: a tenth of what a service takes to be looked at. Blocks of fixed
+/// size are copied without it.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     bytes: Vec<u8>,

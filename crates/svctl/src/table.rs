@@ -1,5 +1,5 @@
-//! A table that fits: columns as wide as what is in them, fewer of them on a narrow terminal, and never
-//! a line that wraps.
+//! A table that fits: columns as wide as what is in them, fewer of them on a narrow terminal, and
+//! never a line that wraps.
 
 use std::fmt::{self, Write as _};
 
@@ -7,8 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::pieces::Pieces;
 
-/// Columns of a terminal that a text takes. Most are ASCII, and the tables of Unicode cost a fifth of
-/// a long listing.
+/// Columns of a terminal that a text takes. Most are ASCII, and the tables of Unicode cost a fifth
+/// of a long listing.
 fn width(text: &[u8]) -> usize {
     if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
         text.len()
@@ -42,8 +42,8 @@ const LAST: usize = 16;
 const FIRST: usize = 12;
 const CUT: char = '\u{2026}';
 
-/// The cells of a row, one text after the other: of thousands of rows, memory for each cell would take
-/// as long as two system calls a row.
+/// The cells of a row, one text after the other: of thousands of rows, memory for each cell would
+/// take as long as two system calls a row.
 pub(crate) struct Cells<const N: usize> {
     text: Pieces,
     places: [Place; N],
@@ -132,7 +132,8 @@ impl Table {
         self.text.as_bytes()
     }
 
-    /// The head and each row, without line feeds; and whether something of the last cell is missing.
+    /// The head and each row, without line feeds; and whether something of the last cell is
+    /// missing.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, bool)> {
         self.lines.iter().scan(0, |from, line| {
             let text = self.text.as_bytes().get(*from..line.end)?;
@@ -188,7 +189,8 @@ pub(crate) fn layout<const N: usize>(
     Table { text, lines }
 }
 
-/// Takes columns away until the rest fits with a cut last one: those without anything in them first.
+/// Takes columns away until the rest fits with a cut last one: those without anything in them
+/// first.
 fn make_room<const N: usize>(
     columns: &[Column; N],
     rows: &[Cells<N>],

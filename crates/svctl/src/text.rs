@@ -153,8 +153,8 @@ pub(crate) fn cells(view: &View<'_>) -> Cells {
     cells
 }
 
-/// What the columns do not say well enough: a bad end is worth a note, for its column goes where there
-/// is no room.
+/// What the columns do not say well enough: a bad end is worth a note, for its column goes where
+/// there is no room.
 fn notes_beside_columns(view: &View<'_>) -> impl Iterator<Item = String> {
     let well = (view.exit() == Some(LastExit::Exited { code: 0 })).then_some("exited with 0");
     notes(view).into_iter().filter(move |note| well.is_none_or(|well| note != well))

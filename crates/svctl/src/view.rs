@@ -1,5 +1,5 @@
-//! How a service stands, as far as svctl asks: the one place that asks. What it holds is typed; JSON
-//! ([`crate::json`]) and text ([`crate::text`]) are functions of it and of nothing else.
+//! How a service stands, as far as svctl asks: the one place that asks. What it holds is typed;
+//! JSON ([`crate::json`]) and text ([`crate::text`]) are functions of it and of nothing else.
 
 use std::{borrow::Cow, path::Path, time::Duration};
 
@@ -10,16 +10,16 @@ use svcmgr::{
 
 use crate::{name, output::message};
 
-/// One service. It borrows from what was looked at: of thousands, memory for each name and path would
-/// take as long as a system call.
+/// One service. It borrows from what was looked at: of thousands, memory for each name and path
+/// would take as long as a system call.
 #[derive(Clone, Debug)]
 pub(crate) struct View<'a> {
     /// What JSON calls it: the last component of its path, or as typed.
     pub(crate) service: Cow<'a, str>,
     /// The same with every byte, where it is no text.
     pub(crate) bytes: Option<Vec<u8>>,
-    /// What people are shown instead, where that is different: a path as they typed it, as a word of a
-    /// shell.
+    /// What people are shown instead, where that is different: a path as they typed it, as a word
+    /// of a shell.
     pub(crate) shown: Option<String>,
     pub(crate) path: Option<Cow<'a, Path>>,
     /// Of what could not be looked at.

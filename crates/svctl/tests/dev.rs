@@ -84,8 +84,8 @@ impl Stage {
     }
 }
 
-/// Both streams of a running program, merged in the order in which they are read. What still runs at the
-/// end is killed; then its keeper ends its services.
+/// Both streams of a running program, merged in the order in which they are read. What still runs
+/// at the end is killed; then its keeper ends its services.
 struct Running {
     child: Child,
     lines: std::sync::mpsc::Receiver<String>,

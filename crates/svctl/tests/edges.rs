@@ -1,5 +1,5 @@
-//! svctl at the edges: names that nobody should give to a service, descriptors that are closed or full,
-//! environments without sense, a journal that is not what it should be.
+//! svctl at the edges: names that nobody should give to a service, descriptors that are closed or
+//! full, environments without sense, a journal that is not what it should be.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,

@@ -1,5 +1,5 @@
-//! `svctl scan` at the limits of a system: open files, inotify. `cargo xtask test` says all of it also
-//! to the program that is given out.
+//! `svctl scan` at the limits of a system: open files, inotify. `cargo xtask test` says all of it
+//! also to the program that is given out.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -209,7 +209,8 @@ fn the_first_message_says_how_many_services_fit_and_room_is_taken_when_there_is_
             scan.until("those that fit", || scan.running() == *fit);
             let taken = scan.taken();
             assert_eq!(taken.len(), *fit, "{taken:?}");
-            // One leaves, and one of those that wait takes its place; those before it are not disturbed.
+            // One leaves, and one of those that wait takes its place; those before it are not
+            // disturbed.
             fs::remove_dir_all(&taken[0]).unwrap();
             taken
         })
@@ -250,8 +251,8 @@ fn first_message(scan: &Scan, limit: usize, services: usize) -> usize {
     fit
 }
 
-/// As many as there is room for, ten thousand at most; with `runsvdir`, each has a process of its own to
-/// open files in.
+/// As many as there is room for, ten thousand at most; with `runsvdir`, each has a process of its
+/// own to open files in.
 #[test]
 fn thousands_start_where_the_hard_limit_has_room() {
     let hard = getrlimit(Resource::RLIMIT_NOFILE).unwrap().1;

@@ -1,5 +1,5 @@
-//! Directories that are made and come to where nobody less privileged can lead a step elsewhere; the steps are
-//! [`svtrust`]'s.
+//! Directories that are made and come to where nobody less privileged can lead a step elsewhere;
+//! the steps are [`svtrust`]'s.
 //!
 //! A descriptor that was looked at is what the next step starts from; no path is resolved twice.
 
@@ -32,9 +32,9 @@ pub(crate) fn make_safe(path: &Path) -> Result<OwnedFd, Error> {
     }
 }
 
-/// Opens a directory in another one. A link is followed if root or this user made it, and every link
-/// behind it, and the directory behind it is one of theirs. With [`Make::Last`] one that is missing is made,
-/// but not those above it.
+/// Opens a directory in another one. A link is followed if root or this user made it, and every
+/// link behind it, and the directory behind it is one of theirs. With [`Make::Last`] one that is
+/// missing is made, but not those above it.
 pub(crate) fn enter(dir: BorrowedFd<'_>, name: &str, makes: Make) -> Result<OwnedFd, Error> {
     let path = Path::new(name);
     let mut walked = svtrust::walk_from(dir, path)?;

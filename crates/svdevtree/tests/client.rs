@@ -1,5 +1,5 @@
-//! How to test a client of supervisors, here a function that stops services: with doubles that make its
-//! work hard. A template for tests of one's own.
+//! How to test a client of supervisors, here a function that stops services: with doubles that make
+//! its work hard. A template for tests of one's own.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! How to test a server: `examples/greeter.rs` as a real process. A template for tests of one's own.
+//! How to test a server: `examples/greeter.rs` as a real process. A template for tests of one's
+//! own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{
@@ -13,8 +14,8 @@ use svdevtree::testkit::{Kit, KitError, ReadyWhen, Spec};
 // Once in a test program.
 svdevtree::testkit!();
 
-/// In a package that has the server as a binary: `env!("CARGO_BIN_EXE_greeter")`. Cargo puts examples
-/// beside the directory of the tests.
+/// In a package that has the server as a binary: `env!("CARGO_BIN_EXE_greeter")`. Cargo puts
+/// examples beside the directory of the tests.
 fn greeter() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples/greeter")

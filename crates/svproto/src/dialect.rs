@@ -16,7 +16,8 @@ use core::{fmt, str::FromStr};
 /// One member of the daemontools family.
 ///
 /// Closed on purpose: a dialect is a published program, and every place that must take a side
-/// matches on it without a wildcard. Supervisors that do not speak this protocol have no place here.
+/// matches on it without a wildcard. Supervisors that do not speak this protocol have no place
+/// here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -79,9 +80,9 @@ impl Dialect {
     /// The only dialect that writes such a record, where its bytes alone tell.
     ///
     /// runit's last byte says what runs, and is 0 while nothing does; that of encore's 20 bytes is
-    /// always 0, and the one before it, which is 0 or 1 of runit, is more than that of a service that
-    /// was started (`supervise.c` of daemontools-encore 1.11). So this knows services that run, and
-    /// leaves all else to [`Evidence`].
+    /// always 0, and the one before it, which is 0 or 1 of runit, is more than that of a service
+    /// that was started (`supervise.c` of daemontools-encore 1.11). So this knows services that
+    /// run, and leaves all else to [`Evidence`].
     ///
     /// ```
     /// use svproto::Dialect;

@@ -1,7 +1,8 @@
 //! What the embedded supervisor tells beside runit's record: the file `supervise/embedded`.
 //!
-//! `svdevtree` keeps it for clients, and replaces it by rename just before the record. It is text, a
-//! fact on each line, the first word its name. Words of which a reader knows nothing are passed over.
+//! `svdevtree` keeps it for clients, and replaces it by rename just before the record. It is text,
+//! a fact on each line, the first word its name. Words of which a reader knows nothing are passed
+//! over.
 //!
 //! | line                              | there     | meaning                                            |
 //! |-----------------------------------|-----------|----------------------------------------------------|
@@ -157,8 +158,8 @@ impl Embedded {
         at.is_some() && at == facts.since
     }
 
-    /// Whether it was written after the record of which these are the facts: that of its own is about
-    /// to follow.
+    /// Whether it was written after the record of which these are the facts: that of its own is
+    /// about to follow.
     #[must_use]
     pub fn is_ahead_of(&self, facts: &Facts) -> bool {
         match (self.record.unix(Scale::Fixed), facts.since) {
@@ -167,7 +168,8 @@ impl Embedded {
         }
     }
 
-    /// The facts of the record, with what this adds to them, if it [belongs to](Self::belongs_to) it.
+    /// The facts of the record, with what this adds to them, if it [belongs to](Self::belongs_to)
+    /// it.
     #[must_use]
     pub fn add_to(&self, facts: Facts) -> Facts {
         if !self.belongs_to(&facts) {

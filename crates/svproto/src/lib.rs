@@ -17,11 +17,11 @@
 //! # Ok::<(), svproto::DecodeError>(())
 //! ```
 //!
-//! Read in this order: [`dialect`] (who wrote the bytes), [`daemontools`], [`encore`], [`runit`] and
-//! [`s6`] (what they wrote), [`record`] (any of them), [`facts`] (what it means), [`op`] (what can
-//! be asked, and by which byte), [`files`] (where), [`track`] (what changed), [`goal`] (is the wait
-//! over), [`cause`] (why not), [`embedded`] (what the embedded supervisor adds). [`tai`] is the clock
-//! on the wire; [`scan`] the alphabet of `s6-svscan`.
+//! Read in this order: [`dialect`] (who wrote the bytes), [`daemontools`], [`encore`], [`runit`]
+//! and [`s6`] (what they wrote), [`record`] (any of them), [`facts`] (what it means), [`op`] (what
+//! can be asked, and by which byte), [`files`] (where), [`track`] (what changed), [`goal`] (is the
+//! wait over), [`cause`] (why not), [`embedded`] (what the embedded supervisor adds). [`tai`] is
+//! the clock on the wire; [`scan`] the alphabet of `s6-svscan`.
 //!
 //! | feature | adds |
 //! |---------|------|

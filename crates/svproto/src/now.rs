@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::UnixTime;
 
-/// A moment on both clocks. Stamps of records are of the wall clock, which may be stepped; spans are
-/// measured on one that never is.
+/// A moment on both clocks. Stamps of records are of the wall clock, which may be stepped; spans
+/// are measured on one that never is.
 ///
 /// ```
 /// use std::time::Instant;

@@ -48,8 +48,8 @@ pub enum Op {
     Abort,
     /// SIGWINCH.
     Winch,
-    /// The service's `down-signal`, wants unchanged: a process that is there ends, and another is started if one is
-    /// wanted. What is down stays down.
+    /// The service's `down-signal`, wants unchanged: a process that is there ends, and another is
+    /// started if one is wanted. What is down stays down.
     TryRestart,
     /// The service's `reload-signal`.
     Reload,

@@ -42,8 +42,8 @@ impl Record {
     ///
     /// [`DecodeError::Length`] for a length that `dialect` never writes. Any bytes of a right
     /// length are a record.
-    // Taken apart into its callers, the bytes are stored in pieces and loaded again in others, which
-    // the processor waits for: 14 ns for a status instead of 10.
+    // Taken apart into its callers, the bytes are stored in pieces and loaded again in others,
+    // which the processor waits for: 14 ns for a status instead of 10.
     /// ```
     /// use svproto::{Dialect, Record, State};
     ///

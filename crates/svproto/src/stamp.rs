@@ -30,8 +30,8 @@ pub const fn label(text: &[u8]) -> Option<Tai64n> {
     Some(Tai64n::from_bytes(bytes))
 }
 
-/// Takes the stamp off a line; `None` and the whole line where there is none. Labels are on `scale`:
-/// s6-log's count leap seconds.
+/// Takes the stamp off a line; `None` and the whole line where there is none. Labels are on
+/// `scale`: s6-log's count leap seconds.
 ///
 /// ```
 /// use svproto::{Scale, stamp};
@@ -54,8 +54,8 @@ pub fn split(line: &[u8], scale: Scale) -> (Option<UnixTime>, &[u8]) {
     }
 }
 
-/// As [`split`], for the stamp of `s6-log T`, which is in the logger's own time zone: what the clock on
-/// the wall showed, as if that were in UTC.
+/// As [`split`], for the stamp of `s6-log T`, which is in the logger's own time zone: what the
+/// clock on the wall showed, as if that were in UTC.
 #[must_use]
 pub fn split_local(line: &[u8]) -> (Option<UnixTime>, &[u8]) {
     let blanks = line.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at);
@@ -134,8 +134,8 @@ fn nanos(digits: &[u8]) -> Option<u32> {
     Some(nanos)
 }
 
-/// Days from 1970-01-01 in the Gregorian calendar, for years 0 to 9999. Years begin in March, so that
-/// the day that some have more is their last.
+/// Days from 1970-01-01 in the Gregorian calendar, for years 0 to 9999. Years begin in March, so
+/// that the day that some have more is their last.
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month_from_march = (month + 9) % 12;

@@ -1,4 +1,5 @@
-//! The matrix of `docs/capabilities.md` is made from the table in the code: `UPDATE=1` writes it anew.
+//! The matrix of `docs/capabilities.md` is made from the table in the code: `UPDATE=1` writes it
+//! anew.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{fmt::Write, fs, path::Path};

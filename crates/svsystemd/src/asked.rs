@@ -1,8 +1,9 @@
 //! Something asked of a manager: to be awaited in any executor, or waited for by a thread.
 //!
-//! Nothing here belongs to a runtime. The connection lives on a thread of its own ([`crate::wire`]),
-//! which fills a slot; what waits for it is woken by its `Waker`, be it a task or a parked thread.
-//! So the blocking face works inside an executor too, where zbus's own `block_on` would panic.
+//! Nothing here belongs to a runtime. The connection lives on a thread of its own
+//! ([`crate::wire`]), which fills a slot; what waits for it is woken by its `Waker`, be it a task
+//! or a parked thread. So the blocking face works inside an executor too, where zbus's own
+//! `block_on` would panic.
 
 use std::{
     future::Future,

@@ -1,10 +1,10 @@
 //! Straight to the manager, for questions about many units.
 //!
 //! dbus-daemon takes longer to pass a question and its answer on than the manager takes to answer:
-//! of a `Get` by way of the bus three quarters are the way. Whom the manager's own socket is open to
-//! (root; a user for the manager of that user) asks there, and everybody else, and for everything
-//! else, by the bus: jobs, files, waiting. Both end at the same process, which answers one after the
-//! other, so an answer is as good on either way.
+//! of a `Get` by way of the bus three quarters are the way. Whom the manager's own socket is open
+//! to (root; a user for the manager of that user) asks there, and everybody else, and for
+//! everything else, by the bus: jobs, files, waiting. Both end at the same process, which answers
+//! one after the other, so an answer is as good on either way.
 //!
 //! The connection is made for one set of questions. One that stayed would be sent every change of
 //! every unit, since the manager sends those to its own socket whether or not anybody subscribed
@@ -39,8 +39,8 @@ pub(crate) type Seen = Vec<(usize, Result<UnitStatus, Error>)>;
 /// Asks about so many units: over a connection of its own to the manager, or by the bus.
 ///
 /// A manager that executes itself again ends the one connection, and what it was asked by the other
-/// is answered by the bus: that there is no reply. Then it is asked again, which changes nothing; the
-/// bus keeps that until the manager is there.
+/// is answered by the bus: that there is no reply. Then it is asked again, which changes nothing;
+/// the bus keeps that until the manager is there.
 pub(crate) async fn ask<A>(
     bus: &Bus,
     units: usize,
@@ -96,7 +96,8 @@ async fn connect(bus: &Bus, units: usize) -> Result<Option<Pump>, Error> {
         let (action, subject) = (Action::Look, Subject::Manager);
         Ok(vec![bus.message(action, &subject, MANAGER_PATH, PROPERTIES, "Get", &BEGAN)?])
     };
-    // Another bus may be the system's here, with another manager, as its address is the environment's.
+    // Another bus may be the system's here, with another manager, as its address is the
+    // environment's.
     let asked = vec![direct.send(question()?), bus.pump().await?.send(question()?)];
     let began = proxy::answers(asked).await.into_iter().flatten();
     let began: Vec<_> = began.map(|it| it.as_ref().and_then(PropertyValue::unsigned)).collect();

@@ -1,7 +1,7 @@
 //! "Let this run be the last": a drop-in in the manager's runtime directory, `Restart=no`.
 //!
-//! `SetUnitProperties` cannot set `Restart=`. The running process keeps its pid over the reload that
-//! makes the drop-in known.
+//! `SetUnitProperties` cannot set `Restart=`. The running process keeps its pid over the reload
+//! that makes the drop-in known.
 
 use std::path::PathBuf;
 
@@ -41,8 +41,8 @@ pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {
     Ok(properties)
 }
 
-/// Before units of these names of their own are started: takes it back where it is in force, or puts
-/// it in force for all. The manager reads its files again at most once.
+/// Before units of these names of their own are started: takes it back where it is in force, or
+/// puts it in force for all. The manager reads its files again at most once.
 pub(crate) async fn prepare(
     bus: &Bus,
     units: &[UnitName],

@@ -270,8 +270,8 @@ impl Bus {
         Ok((rows_of(&loaded)?, rows, values))
     }
 
-    /// The manager refuses the whole list for one name that it does not take: then each is asked for
-    /// by itself, and who is refused has no row.
+    /// The manager refuses the whole list for one name that it does not take: then each is asked
+    /// for by itself, and who is refused has no row.
     async fn rows_or_each(
         &self,
         pump: &Pump,
@@ -325,8 +325,8 @@ impl Bus {
         rows_of(&self.pump().await?.call(Action::Look, &Subject::Manager, call).await?)
     }
 
-    /// Asks for properties of objects, in one go over this connection: for each object its path, and
-    /// interface and name of each property.
+    /// Asks for properties of objects, in one go over this connection: for each object its path,
+    /// and interface and name of each property.
     pub(crate) fn ask_each(
         &self,
         pump: &Pump,

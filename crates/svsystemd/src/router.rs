@@ -236,8 +236,8 @@ impl Shared {
         wake.into_iter().for_each(Waker::wake);
     }
 
-    /// Rings for a unit whose job has ended. Its own signal may not come: the first one of a unit after
-    /// the manager has read its files again says that it is new, and nothing else.
+    /// Rings for a unit whose job has ended. Its own signal may not come: the first one of a unit
+    /// after the manager has read its files again says that it is new, and nothing else.
     fn ring(&self, unit: &str) {
         let rung: Vec<Waker> = {
             let state = self.lock();

@@ -15,7 +15,8 @@ use crate::{
 pub struct UnitStatus {
     /// In the words of all supervisors.
     pub facts: Facts,
-    /// What there is of its unit file. A unit whose file has been removed or masked goes on running.
+    /// What there is of its unit file. A unit whose file has been removed or masked goes on
+    /// running.
     pub load: LoadState,
     properties: Properties,
 }

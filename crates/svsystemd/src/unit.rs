@@ -99,8 +99,8 @@ impl Unit {
         Ok(UnitStatus::new(properties, None, main))
     }
 
-    /// As [`Unit::seen`], for what was signalled: what is newer must not take its place. Only on the
-    /// way down does it matter what the job is.
+    /// As [`Unit::seen`], for what was signalled: what is newer must not take its place. Only on
+    /// the way down does it matter what the job is.
     pub(crate) async fn told(&self, properties: Properties) -> Result<UnitStatus, Error> {
         let job = match job_id(&properties) {
             Some(id) if properties.text("ActiveState") == "deactivating" => {
@@ -201,8 +201,8 @@ impl Unit {
         self.signal(KillWhom::Main, signal)
     }
 
-    /// As [`Unit::kill`], to other processes of the unit. For [`KillWhom::All`] it is no error if there
-    /// are none.
+    /// As [`Unit::kill`], to other processes of the unit. For [`KillWhom::All`] it is no error if
+    /// there are none.
     pub fn signal(&self, whom: KillWhom, signal: i32) -> BusCall<'_, ()> {
         self.ask(Action::Signal, async move {
             if signal != SIGSTOP && signal != SIGCONT {
@@ -321,8 +321,8 @@ impl Unit {
         self.bus.unmask(std::slice::from_ref(&self.name))
     }
 
-    /// The state of its unit file, read from the disk: `enabled`, `disabled`, `static`, `masked` and
-    /// so on. It takes the manager some milliseconds.
+    /// The state of its unit file, read from the disk: `enabled`, `disabled`, `static`, `masked`
+    /// and so on. It takes the manager some milliseconds.
     pub fn file_state(&self) -> BusCall<'_, String> {
         self.ask(Action::Look, async {
             let body = self.name.as_str();

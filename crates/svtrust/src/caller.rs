@@ -24,7 +24,8 @@ pub enum Distrust {
     Mounted(u32),
     /// A file system that some program makes up (FUSE), and nobody can see who has mounted it.
     MountedBySomebody,
-    /// A link with several names, in a directory that others share: who gave it this name is not known.
+    /// A link with several names, in a directory that others share: who gave it this name is not
+    /// known.
     SecondName,
 }
 
@@ -68,10 +69,10 @@ impl Caller {
         uid == 0 || uid == self.uid
     }
 
-    /// Whether somebody else may exchange what is in an open directory. Where `sticky` is allowed, a directory
-    /// with that bit passes: in it nobody removes or renames what belongs to others, so what belongs to the
-    /// caller or to root stays. The caller of this must look at the owner of each entry then. `path` is where it is, by
-    /// way of no link.
+    /// Whether somebody else may exchange what is in an open directory. Where `sticky` is allowed,
+    /// a directory with that bit passes: in it nobody removes or renames what belongs to others, so
+    /// what belongs to the caller or to root stays. The caller of this must look at the owner of
+    /// each entry then. `path` is where it is, by way of no link.
     ///
     /// # Errors
     ///
@@ -118,8 +119,8 @@ impl Caller {
     fn is_alone_as(self, right: Distrust) -> bool {
         match right {
             Distrust::User(uid) => self.trusts(uid),
-            // Where each user has a group of the same number, that group is nobody else's. Root's is no such
-            // group: containers run programs of other users in it.
+            // Where each user has a group of the same number, that group is nobody else's. Root's
+            // is no such group: containers run programs of other users in it.
             Distrust::Group(gid) => {
                 let is_own = self.uid != 0 && gid == self.gid && gid == self.uid;
                 is_own && !others::has_others(gid, self.uid)

@@ -1,8 +1,9 @@
-//! Coming to a directory by its path so that nobody less privileged than the caller can have led there, and
-//! nobody can lead elsewhere afterwards.
+//! Coming to a directory by its path so that nobody less privileged than the caller can have led
+//! there, and nobody can lead elsewhere afterwards.
 //!
-//! [`walk`] goes from the root, one name after the other; each directory is open before the next name is looked
-//! at, and is asked who may change it. Links on the way are followed by their word, never by the system.
+//! [`walk`] goes from the root, one name after the other; each directory is open before the next
+//! name is looked at, and is asked who may change it. Links on the way are followed by their word,
+//! never by the system.
 //!
 //! | of each                | is asked                                                                          |
 //! |------------------------|-----------------------------------------------------------------------------------|
@@ -14,10 +15,11 @@
 //!
 //! # Owners that this user namespace does not know
 //!
-//! In a user namespace every owner who has no number in it is shown as one and the same, mostly 65534. That may be
-//! the machine's root, or any user of it, and the system does not say which. So such an owner counts as anybody,
-//! but for the root directory, whose owner decides anyhow what every program here is and reads, and for what a
-//! system has below it that belongs to root everywhere: `/home`, `/tmp`, `/var/lib`, `/run/user` and their like.
+//! In a user namespace every owner who has no number in it is shown as one and the same, mostly
+//! 65534. That may be the machine's root, or any user of it, and the system does not say which. So
+//! such an owner counts as anybody, but for the root directory, whose owner decides anyhow what
+//! every program here is and reads, and for what a system has below it that belongs to root
+//! everywhere: `/home`, `/tmp`, `/var/lib`, `/run/user` and their like.
 //!
 //! This crate changes nothing on the disk, and knows nothing of services.
 

@@ -1,5 +1,5 @@
-//! Who others are: access lists, members of groups, who mounted a file system, and owners without a number here.
-//! What cannot be found out counts as others.
+//! Who others are: access lists, members of groups, who mounted a file system, and owners without a
+//! number here. What cannot be found out counts as others.
 
 use std::{fs::File, io::Read as _, os::fd::AsFd, path::Path};
 
@@ -16,7 +16,8 @@ fn read(path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The directories of a system that belong to root on every one, and to nobody that has work to do there.
+/// The directories of a system that belong to root on every one, and to nobody that has work to do
+/// there.
 const OF_A_SYSTEM: [&str; 25] = [
     "/",
     "/dev",
@@ -50,8 +51,8 @@ pub(crate) fn is_everywhere_roots(path: &Path) -> bool {
     OF_A_SYSTEM.iter().any(|dir| Path::new(dir) == path)
 }
 
-/// Whether this is how users outside of this user namespace are shown, root among them. `false` where there is no
-/// `/proc` to ask.
+/// Whether this is how users outside of this user namespace are shown, root among them. `false`
+/// where there is no `/proc` to ask.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn is_outsider(uid: u32) -> bool {
@@ -65,7 +66,8 @@ pub const fn is_outsider(_: u32) -> bool {
     false
 }
 
-/// Whether a number is that of a user in this map: lines of first number here, first number outside, how many.
+/// Whether a number is that of a user in this map: lines of first number here, first number
+/// outside, how many.
 #[cfg(any(target_os = "linux", test))]
 fn is_mapped(map: &str, uid: u32) -> bool {
     let mut ranges = map.lines().filter_map(|line| {
@@ -100,7 +102,8 @@ fn members(passwd: &str, group: &str, gid: u32, uid: u32) -> bool {
         || listed.any(|names| names.split(',').any(|it| !it.is_empty() && !is_of(it)))
 }
 
-/// Who may write in a directory besides its owner and everybody: its group, or whoever its access list names.
+/// Who may write in a directory besides its owner and everybody: its group, or whoever its access
+/// list names.
 #[cfg(target_os = "linux")]
 pub(crate) fn listed(dir: impl AsFd, gid: u32) -> Vec<Distrust> {
     use rustix::{
@@ -125,7 +128,8 @@ pub(crate) fn listed(_dir: impl AsFd, gid: u32) -> Vec<Distrust> {
     vec![Distrust::Group(gid)]
 }
 
-/// Who may write by an access list: a version of four bytes, then entries of tag, rights and number.
+/// Who may write by an access list: a version of four bytes, then entries of tag, rights and
+/// number.
 ///
 /// Source: `include/uapi/linux/posix_acl_xattr.h`.
 #[cfg(any(target_os = "linux", test))]
@@ -151,7 +155,8 @@ fn entries(list: &[u8], gid: u32) -> Vec<Distrust> {
     who.collect()
 }
 
-/// Who else decides what is to be seen in a directory, because the file system is a program of theirs.
+/// Who else decides what is to be seen in a directory, because the file system is a program of
+/// theirs.
 #[cfg(target_os = "linux")]
 pub(crate) fn mounted(dir: impl AsFd, stat: &Stat, caller: Caller) -> Option<Distrust> {
     // Positive in whatever type the machine has for it.

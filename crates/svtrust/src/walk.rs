@@ -1,5 +1,5 @@
-//! The way to a directory, one name after the other. Each directory is open before the next name is looked at,
-//! so nobody can exchange what was looked at.
+//! The way to a directory, one name after the other. Each directory is open before the next name is
+//! looked at, so nobody can exchange what was looked at.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -32,21 +32,22 @@ pub struct Walked {
     pub linked: bool,
 }
 
-/// Comes to a directory from the root. Each directory on the way is asked whether somebody else may change it,
-/// the last one as well; each may be one that many share, if it is sticky. A relative path begins in the
-/// working directory.
+/// Comes to a directory from the root. Each directory on the way is asked whether somebody else may
+/// change it, the last one as well; each may be one that many share, if it is sticky. A relative
+/// path begins in the working directory.
 ///
 /// # Errors
 ///
-/// [`Error::Distrusted`] where somebody may who is neither root nor the caller, and for a link of such a user;
-/// [`Error::Io`].
+/// [`Error::Distrusted`] where somebody may who is neither root nor the caller, and for a link of
+/// such a user; [`Error::Io`].
 pub fn walk(path: &Path) -> Result<Walked, Error> {
     let absolute = std::path::absolute(path).map_err(|source| fail("find", path, source))?;
     Walk { caller: Caller::now(), asked: true, up: Vec::new() }.go(None, &absolute)
 }
 
-/// Comes to a directory from an open one. Links count as in [`walk`]; directories are not asked, for whoever may
-/// change `dir` may as well have put there what is found. The paths in what it says begin in `dir`.
+/// Comes to a directory from an open one. Links count as in [`walk`]; directories are not asked,
+/// for whoever may change `dir` may as well have put there what is found. The paths in what it says
+/// begin in `dir`.
 ///
 /// # Errors
 ///
@@ -154,7 +155,8 @@ impl Walk {
         Ok(Here { dir, path })
     }
 
-    /// The directory above: the one that was come through, and of the one where it began, what the system says.
+    /// The directory above: the one that was come through, and of the one where it began, what the
+    /// system says.
     fn back(&mut self, here: Here) -> Result<Here, Error> {
         if let Some(above) = self.up.pop() {
             return Ok(above);
@@ -166,7 +168,8 @@ impl Walk {
         self.enter(&here.dir, OsStr::new(".."), path)
     }
 
-    /// Where a link leads, by its own word, if it is one to follow; `None` if it is another one by now.
+    /// Where a link leads, by its own word, if it is one to follow; `None` if it is another one by
+    /// now.
     fn follow(
         &self,
         at: &Here,
@@ -190,7 +193,8 @@ impl Walk {
             Err(Errno::INVAL | Errno::NOENT) => return Ok(None),
             Err(error) => return Err(fail("read the link", full, error)),
         };
-        // What a link says never changes, so it is what the one that was looked at says, if that is still there.
+        // What a link says never changes, so it is what the one that was looked at says, if that is
+        // still there.
         let after = rustix::fs::statat(&at.dir, name, AtFlags::SYMLINK_NOFOLLOW);
         let is_same = |after: Stat| (after.st_dev, after.st_ino) == (stat.st_dev, stat.st_ino);
         Ok(after.is_ok_and(is_same).then(|| to.into()))

@@ -23,8 +23,8 @@ type Group = fn(&Programs, &Size) -> Result<Table, Failure>;
 
 /// Who makes files comes before who deletes thousands: ext4 without a journal does not use an inode
 /// again for minutes, and looks at each of those for every file that is made (Linux 6.18,
-/// `fs/ext4/ialloc.c`, `recently_deleted`). Six files replaced took 0.18 ms before ten thousand services
-/// were deleted and 1.1 ms after.
+/// `fs/ext4/ialloc.c`, `recently_deleted`). Six files replaced took 0.18 ms before ten thousand
+/// services were deleted and 1.1 ms after.
 const GROUPS: [(&str, Group); 8] = [
     ("functions", functions::rows),
     ("starts", starts::rows),

@@ -28,7 +28,8 @@ use super::{
 };
 use crate::{command, failure::Failure, systemd};
 
-/// The larger and the smaller number of repetitions; what one more costs is a share of the difference.
+/// The larger and the smaller number of repetitions; what one more costs is a share of the
+/// difference.
 const REPEATED: (usize, usize) = (110, 10);
 /// The same for services of a listing. A short one looks at more of each.
 const LISTED: (usize, usize) = (165, 65);

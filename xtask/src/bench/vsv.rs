@@ -1,4 +1,5 @@
-//! `vsv`, a lister for runit from crates.io: one more program to be compared with, where it can be had.
+//! `vsv`, a lister for runit from crates.io: one more program to be compared with, where it can be
+//! had.
 
 use std::path::PathBuf;
 

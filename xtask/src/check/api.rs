@@ -1,5 +1,6 @@
-//! The public face of each library crate, as a listing that is kept in `docs/api`: a change of it is seen in
-//! review. Made of rustdoc's JSON, which only a nightly compiler writes; `UPDATE=1` writes the listings anew.
+//! The public face of each library crate, as a listing that is kept in `docs/api`: a change of it
+//! is seen in review. Made of rustdoc's JSON, which only a nightly compiler writes; `UPDATE=1`
+//! writes the listings anew.
 
 use std::{env, fs, path::PathBuf, process::Command};
 

@@ -15,8 +15,9 @@ pub(super) fn fmt(report: &Report) {
     report.step("fmt", "fmt, nopanic", || run(&apart));
 }
 
-/// `cargo clippy` with all features, with none, and with each on its own. The last is for what users can
-/// choose, the library; tests would take dependencies of their own along, built anew for each.
+/// `cargo clippy` with all features, with none, and with each on its own. The last is for what
+/// users can choose, the library; tests would take dependencies of their own along, built anew for
+/// each.
 pub(super) fn clippy(workspace: &Workspace, report: &Report) {
     let run = |args: &[&str]| match toolchain::component("clippy", "clippy") {
         Ok(()) => succeeds(&mut cargo([&["clippy"], args, &["--", "-D", "warnings"]].concat())),

@@ -22,8 +22,9 @@ const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
-/// Those of [`PORTABLE`] with all features; more processors, more systems. Not here: the static program
-/// of `x86_64`, which `size` builds, and Apple's older processor, for which nothing of ours differs.
+/// Those of [`PORTABLE`] with all features; more processors, more systems. Not here: the static
+/// program of `x86_64`, which `size` builds, and Apple's older processor, for which nothing of ours
+/// differs.
 const UNIX: &[&str] = &[
     "aarch64-unknown-linux-gnu",
     "i686-unknown-linux-musl",
@@ -71,9 +72,9 @@ fn clippy(targets: &[&str], row: &Row) -> Command {
     clippy
 }
 
-/// Where no built standard library is to be had, its source is as good: it is checked as well. `None`
-/// where that is not there either. Only a compiler that takes unstable options does this, which any is
-/// that is told so.
+/// Where no built standard library is to be had, its source is as good: it is checked as well.
+/// `None` where that is not there either. Only a compiler that takes unstable options does this,
+/// which any is that is told so.
 fn with_its_std(target: &str, row: &Row) -> Option<Verdict> {
     if !toolchain::has_source() {
         return None;

@@ -84,7 +84,8 @@ pub(super) fn join(dir: &Path, pid: u32) -> Result<(), Failure> {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // With controllers enabled below, it takes no process; then whoever delegated it removes it.
+        // With controllers enabled below, it takes no process; then whoever delegated it removes
+        // it.
         let _stays = fs::write(self.home.join("cgroup.procs"), process::id().to_string());
         remove(&self.base, Duration::from_secs(5));
         for controller in &self.enabled {

@@ -63,7 +63,8 @@ pub(crate) fn run(session: &mut Session, root: Option<Root>, share: Share) -> Re
             let Some(words) = share.words(&binary, filter)? else { continue };
             let mut run = Command::new(&this);
             run.current_dir(command::root()).arg("systemd").args(user);
-            // They share one manager, and most make it read its files again, by which it forgets what others ask for.
+            // They share one manager, and most make it read its files again, by which it forgets
+            // what others ask for.
             run.env("RUST_TEST_THREADS", AT_ONCE);
             match root {
                 None => {

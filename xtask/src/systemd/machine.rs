@@ -95,7 +95,8 @@ impl Machine {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        // "degraded" is up as well: a unit of the host's distribution that fails is not our concern.
+        // "degraded" is up as well: a unit of the host's distribution that fails is not our
+        // concern.
         let asked = self.ask(&["systemctl", "is-system-running", "--wait"], User::Root)?;
         let state = asked.text.trim();
         if !["running", "degraded"].contains(&state) {
@@ -173,8 +174,8 @@ impl Machine {
 
     fn spawn(&self, command: &mut Command) -> Result<Child, Failure> {
         let dir = self.cgroup.command()?;
-        // The command inherits what is blocked, and its services would not hear SIGTERM. A signal that
-        // comes this moment ends this process, and so the machine.
+        // The command inherits what is blocked, and its services would not hear SIGTERM. A signal
+        // that comes this moment ends this process, and so the machine.
         let none = SigSet::empty();
         let blocked = none.thread_swap_mask(SigmaskHow::SIG_SETMASK);
         let blocked = blocked.map_err(|why| Failure::cannot("unblock signals", why))?;

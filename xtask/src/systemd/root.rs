@@ -1,7 +1,8 @@
 //! Stage two: pid 1 of the new namespaces builds the machine's root and becomes systemd.
 //!
 //! Started by `machine`, and never by hand. It says on standard output that its namespaces are
-//! there, and goes on once it reads a line: meanwhile its parent leaves the machine's control group.
+//! there, and goes on once it reads a line: meanwhile its parent leaves the machine's control
+//! group.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! What is given out is what is tested: limits, many services, floods and pid 1 once more, said to the static
-//! program that `cargo xtask dist` builds.
+//! What is given out is what is tested: limits, many services, floods and pid 1 once more, said to
+//! the static program that `cargo xtask dist` builds.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! `cargo xtask test --repeat N NAME...`: some tests again and again, each time as a process of its own,
-//! and in how many of its runs each failed.
+//! `cargo xtask test --repeat N NAME...`: some tests again and again, each time as a process of its
+//! own, and in how many of its runs each failed.
 
 use std::{
     fmt, panic,

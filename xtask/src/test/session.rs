@@ -4,12 +4,12 @@
 //! `SV_SKIPS_FILE` names and returns, if `SV_ALLOW_SKIPS` is set; otherwise it fails. The line is
 //! one `write` to a file opened for appending, since tests run at the same time.
 //!
-//! A test that is the other half of another one, which starts it with a role, appends `no test: name`
-//! when it is started alone; it is taken from what passed.
+//! A test that is the other half of another one, which starts it with a role, appends
+//! `no test: name` when it is started alone; it is taken from what passed.
 //!
-//! A live test that must run elsewhere, in a machine of its own, finds its suite in `SV_PUT_OFF` and
-//! appends a line `put off: suite` instead. Such a test counts where it is run, and only there; that
-//! it was run is checked.
+//! A live test that must run elsewhere, in a machine of its own, finds its suite in `SV_PUT_OFF`
+//! and appends a line `put off: suite` instead. Such a test counts where it is run, and only there;
+//! that it was run is checked.
 
 use std::{
     env, fs,
@@ -55,7 +55,8 @@ pub(crate) struct Session {
     thorough: bool,
 }
 
-/// Tests at a time for each processor. What computes takes the place of several: `.config/nextest.toml`.
+/// Tests at a time for each processor. What computes takes the place of several:
+/// `.config/nextest.toml`.
 const TESTS_FOR_EACH: usize = 3;
 
 /// Tells tests to leave nothing out.
@@ -105,7 +106,8 @@ impl Session {
         Ok(())
     }
 
-    /// Runs tests once more, none of them put off, under other supervisors than those of this machine.
+    /// Runs tests once more, none of them put off, under other supervisors than those of this
+    /// machine.
     pub(crate) fn run_again(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
         let put_off = self.put_off.take();
         self.run(part, command)?;

@@ -3,7 +3,8 @@
 /// What a user calls in the first week has one each.
 const LEAST: usize = 140;
 
-/// How many examples of this file run: those of ```` ``` ````, and not those that are only compiled or read.
+/// How many examples of this file run: those of ```` ``` ````, and not those that are only compiled
+/// or read.
 pub(super) fn count(text: &str) -> usize {
     let (mut runs, mut is_open) = (0, false);
     for line in text.lines() {

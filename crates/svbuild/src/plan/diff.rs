@@ -73,9 +73,9 @@ impl Diff {
 }
 
 impl Plan {
-    /// Compares with what is below `dir`. Nothing is written. What no plan wrote and this one does not
-    /// write either is not looked at. Where a write did not come to its end, this is what it left to be
-    /// seen, which the next one ends.
+    /// Compares with what is below `dir`. Nothing is written. What no plan wrote and this one does
+    /// not write either is not looked at. Where a write did not come to its end, this is what it
+    /// left to be seen, which the next one ends.
     ///
     /// ```
     /// use svbuild::{Definitions, Options, Service, Target};
@@ -92,8 +92,9 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::Untrusted`] as [`Plan::write`]; [`Error::WrongType`] where a file or a link has the place
-    /// of a directory, or the reverse; [`Error::TooLarge`], [`Error::OutsideName`], [`Error::Io`].
+    /// [`Error::Untrusted`] as [`Plan::write`]; [`Error::WrongType`] where a file or a link has the
+    /// place of a directory, or the reverse; [`Error::TooLarge`], [`Error::OutsideName`],
+    /// [`Error::Io`].
     pub fn diff(&self, dir: &Path) -> Result<Diff, Error> {
         self.check_names()?;
         let walked = Place::walk(dir)?;

@@ -22,8 +22,8 @@ impl<'a> Seen<'a> {
         Ok(Self { place, stage: stage(place)? })
     }
 
-    /// What is at a path in it. No link is followed, neither at the end nor on the way, but for the one
-    /// that a change in progress has made.
+    /// What is at a path in it. No link is followed, neither at the end nor on the way, but for the
+    /// one that a change in progress has made.
     pub(crate) fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
         self.find(self.place, Path::new(""), path)
     }
@@ -91,8 +91,8 @@ pub(crate) fn entry(dir: &Place, name: &OsStr, looked: &Looked) -> Result<PlanEn
     })
 }
 
-/// Whether what is there is what is to be there. A file of somebody else, who may change it at any time,
-/// is not.
+/// Whether what is there is what is to be there. A file of somebody else, who may change it at any
+/// time, is not.
 pub(crate) fn same(old: &PlanEntry, new: &PlanEntry, caller: Caller) -> bool {
     match (old, new) {
         (PlanEntry::File(old), PlanEntry::File(new)) => {

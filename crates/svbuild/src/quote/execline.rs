@@ -2,8 +2,8 @@
 //!
 //! In double quotes `"` and `\` are escaped by `\`, and every other byte is itself, also a line end
 //! or a `$`: execlineb itself replaces nothing. Programs that replace variables (`importas`,
-//! `define`, `execlineb -S`) work on their arguments, whatever the quotes; what is generated keeps words
-//! of a definition away from them.
+//! `define`, `execlineb -S`) work on their arguments, whatever the quotes; what is generated keeps
+//! words of a definition away from them.
 //!
 //! Source: execlineb 2.9.3, observed.
 

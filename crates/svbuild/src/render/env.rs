@@ -1,8 +1,8 @@
 //! How variables reach a program that a chain of other programs starts.
 //!
-//! Most go by way of a directory `env`, which only the owner may read. What its readers would change
-//! is exported by the script. What would change the programs of the chain themselves (`PATH`,
-//! `LD_PRELOAD`), or a shell, comes last, right before the program.
+//! Most go by way of a directory `env`, which only the owner may read. What its readers would
+//! change is exported by the script. What would change the programs of the chain themselves
+//! (`PATH`, `LD_PRELOAD`), or a shell, comes last, right before the program.
 
 use std::collections::BTreeMap;
 

@@ -6,8 +6,8 @@
 //! | and a group, groups   | `chpst -u user:g:g`       | `chroot --userspec` of coreutils, to `/` | the same       |
 //! | numbers               | `chpst -u :uid:gid:gid`   | the same               | `s6-applyuidgid -u -g -G`       |
 //!
-//! `setuidgid` and `chpst -u user` drop supplementary groups; `s6-setuidgid user` would take those of
-//! the database, so it is not used.
+//! `setuidgid` and `chpst -u user` drop supplementary groups; `s6-setuidgid user` would take those
+//! of the database, so it is not used.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! For runit: `chpst`, `svlogd`, `check`, `control/t`.
 //!
-//! `chpst` comes last, because it reads the variables: what follows it would be looked up in a `PATH`
-//! of the service.
+//! `chpst` comes last, because it reads the variables: what follows it would be looked up in a
+//! `PATH` of the service.
 
 use std::collections::BTreeMap;
 
@@ -85,8 +85,8 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     Ok(entries.unit(job.name))
 }
 
-/// `runsv` runs it instead of sending SIGTERM, and waits for it, so that the process cannot have been
-/// reaped meanwhile: the pid is the service's. If it fails, `runsv` sends SIGTERM after all.
+/// `runsv` runs it instead of sending SIGTERM, and waits for it, so that the process cannot have
+/// been reaped meanwhile: the pid is the service's. If it fails, `runsv` sends SIGTERM after all.
 fn stop_script(job: &Job<'_>, signal: &str) -> String {
     let mut text = String::from("#!/bin/sh\n");
     for comment in job.comments().into_iter().take(1) {

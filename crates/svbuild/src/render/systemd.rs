@@ -1,8 +1,8 @@
 //! For systemd, 252 and later: a unit, and a file for a journal of its own if sizes are asked for.
 //!
-//! Nothing that any of 252 to 262 calls deprecated or ignores is written. `Type=exec`, never `simple`,
-//! whose start is "done" for a program that does not exist. The restart policy is that of the family:
-//! no limit on starts, a second between two of them, SIGTERM to the main process only.
+//! Nothing that any of 252 to 262 calls deprecated or ignores is written. `Type=exec`, never
+//! `simple`, whose start is "done" for a program that does not exist. The restart policy is that of
+//! the family: no limit on starts, a second between two of them, SIGTERM to the main process only.
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 

@@ -20,8 +20,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Where a key of a service stands in a file, as in [`Gap::key`](crate::Gap::key); where the service
-    /// does, if the key is not written. `None` for a text without that service.
+    /// Where a key of a service stands in a file, as in [`Gap::key`](crate::Gap::key); where the
+    /// service does, if the key is not written. `None` for a text without that service.
     #[must_use]
     pub fn of_key(text: &str, service: &str, key: &str) -> Option<Self> {
         let document = DeTable::parse(text).ok()?;

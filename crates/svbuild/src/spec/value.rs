@@ -11,8 +11,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::Visitor, ser};
 
-/// A text that does not stand for the value that it is read as. `Display` says what is wrong, and what
-/// would be right.
+/// A text that does not stand for the value that it is read as. `Display` says what is wrong, and
+/// what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadValue(pub(crate) String);
@@ -178,8 +178,8 @@ shown!(Size);
 
 /// A length of time as in `10s`, `1m 30s`, `500ms`. A number without a unit is refused.
 ///
-/// Units are those of the crate `humantime`: `ms`, `s`, `m`, `h`, `d` of 24 h, `w`; also `M` of 30.44
-/// days and `y` of 365.25 days.
+/// Units are those of the crate `humantime`: `ms`, `s`, `m`, `h`, `d` of 24 h, `w`; also `M` of
+/// 30.44 days and `y` of 365.25 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub Duration);
 

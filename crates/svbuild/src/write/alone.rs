@@ -1,5 +1,5 @@
-//! One writer at a time in a directory: the lock of a file that only its owner can open. A lock on the directory
-//! itself could be had, and kept for ever, by whoever may open it for reading.
+//! One writer at a time in a directory: the lock of a file that only its owner can open. A lock on
+//! the directory itself could be had, and kept for ever, by whoever may open it for reading.
 
 use std::{
     fs,
@@ -24,8 +24,8 @@ const LOCK: &str = ".svbuild.lock";
 /// How often whoever had it removes it in the moment in which it is opened.
 const ATTEMPTS: usize = 100;
 
-/// Holds the lock on a directory, so that two writers do not meet. Whoever may not make a file there can change
-/// nothing but service directories of his own, and has a lock in each of them.
+/// Holds the lock on a directory, so that two writers do not meet. Whoever may not make a file
+/// there can change nothing but service directories of his own, and has a lock in each of them.
 #[derive(Debug)]
 pub(super) struct Alone(#[expect(dead_code, reason = "held")] Vec<Lock>);
 
@@ -88,7 +88,8 @@ impl Lock {
             let mut file = disk::open_lock(dir, LOCK).map_err(Error::io(LOCKING, &path))?;
             let looked = Looked::at(&file).map_err(Error::io("look at", &path))?;
             require_file(&path, Some(looked))?;
-            // In a directory with the sticky bit somebody else may have made it, and can hold it for ever.
+            // In a directory with the sticky bit somebody else may have made it, and can hold it
+            // for ever.
             if !dir.caller().trusts(looked.uid) {
                 let why = svtrust::Distrust::Owner(looked.uid);
                 return Err(Error::Untrusted { path, why });

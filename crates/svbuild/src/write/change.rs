@@ -159,8 +159,8 @@ impl Disk<'_> {
     }
 }
 
-/// Whether the logger's directory stays: it does if there is to be a logger, or if its supervisor or
-/// others have something in it.
+/// Whether the logger's directory stays: it does if there is to be a logger, or if its supervisor
+/// or others have something in it.
 fn keeps_log(
     place: &Place,
     list: &Manifest,

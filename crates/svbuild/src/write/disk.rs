@@ -1,5 +1,5 @@
-//! Every system call of this crate that changes the disk. Each is relative to an open directory, is told
-//! first, and has its path in its error.
+//! Every system call of this crate that changes the disk. Each is relative to an open directory, is
+//! told first, and has its path in its error.
 
 use std::{ffi::OsStr, fmt, fs, io, io::Write as _, path::Path};
 

@@ -1,7 +1,8 @@
-//! The end of a change, step 4 of `write.rs`: of one that has come to it, and of one that a crash has left.
-//! What a crash has left is on a disk to which others may have come since, so nothing is taken for granted:
-//! the work directory and the two states are directories of the caller or of root, `current` leads to one of
-//! the two, and an entry counts only if it is exactly the link that stands for it.
+//! The end of a change, step 4 of `write.rs`: of one that has come to it, and of one that a crash
+//! has left. What a crash has left is on a disk to which others may have come since, so nothing is
+//! taken for granted: the work directory and the two states are directories of the caller or of
+//! root, `current` leads to one of the two, and an entry counts only if it is exactly the link that
+//! stands for it.
 
 use std::{
     collections::BTreeSet,
@@ -26,8 +27,8 @@ use crate::{
 const PASSING: [&str; 4] = ["next", "link", "fresh", "aside"];
 
 impl Disk<'_> {
-    /// Ends a change, or what is left of one: every link into the work directory becomes what it leads
-    /// to.
+    /// Ends a change, or what is left of one: every link into the work directory becomes what it
+    /// leads to.
     pub(super) fn settle(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
         let slots = leading(place)?;
         let state = match current(work)? {
@@ -73,8 +74,8 @@ impl Disk<'_> {
         self.rename((work, fresh), (&at, name))
     }
 
-    /// Removes the work directory, to which no entry leads any more. What no write has put there stays,
-    /// and is in the way.
+    /// Removes the work directory, to which no entry leads any more. What no write has put there
+    /// stays, and is in the way.
     fn clear(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
         self.remove_file(work, "current")?;
         for name in ["old", "new"].into_iter().chain(PASSING) {

@@ -287,8 +287,8 @@ fn every_process_sees_the_same_under_every_suite() {
     }
 }
 
-/// s6 makes a session for every service, asked or not; whether the primary group is listed among the
-/// supplementary ones makes no difference to the kernel.
+/// s6 makes a session for every service, asked or not; whether the primary group is listed among
+/// the supplementary ones makes no difference to the kernel.
 fn comparable(seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut seen = seen.clone();
     let gid = seen["Gid"].clone();
@@ -304,7 +304,8 @@ fn comparable(seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     seen
 }
 
-/// In a machine of its own. What systemd cannot do is left out by name, and its outputs are journald's.
+/// In a machine of its own. What systemd cannot do is left out by name, and its outputs are
+/// journald's.
 pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
     let runit = run(RUNIT);
     let tree = Tree::new(RUNIT);

@@ -258,9 +258,9 @@ pub fn a_reader_beside_a_writer_sees_no_half(suite: Suite) {
         let web = tree.service("web");
         let mut looks = 0;
         while Instant::now() < deadline {
-            // Each file is there, whole, at every moment. A look that was on its way through a link while
-            // the link and what it led to went may find nothing; it is the writer's documented limit,
-            // and the next look finds the file.
+            // Each file is there, whole, at every moment. A look that was on its way through a link
+            // while the link and what it led to went may find nothing; it is the writer's
+            // documented limit, and the next look finds the file.
             for name in ["run", "finish", "env/A"] {
                 let look = || fs::read_to_string(web.join(name));
                 let text = look().or_else(|_| look());

@@ -1,5 +1,5 @@
-//! Temporary directories in memory, where there is such a place: these tests write thousands of times,
-//! and a disk makes them wait at every one of them.
+//! Temporary directories in memory, where there is such a place: these tests write thousands of
+//! times, and a disk makes them wait at every one of them.
 
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! A reader of unit files, written from `systemd.syntax(7)`, `systemd.service(5)`, `systemd.exec(5)` and
-//! `systemd.unit(5)`, not from the writer: what systemd would make of a text.
+//! A reader of unit files, written from `systemd.syntax(7)`, `systemd.service(5)`,
+//! `systemd.exec(5)` and `systemd.unit(5)`, not from the writer: what systemd would make of a text.
 
 use std::collections::BTreeMap;
 
@@ -113,7 +113,8 @@ fn words(value: &str) -> Result<Vec<(Vec<u8>, bool)>, String> {
     if quote.is_some() { Err("an open quote".to_owned()) } else { Ok(found) }
 }
 
-/// The arguments of `ExecStart=` and its like, with no variable set. The program comes without prefix.
+/// The arguments of `ExecStart=` and its like, with no variable set. The program comes without
+/// prefix.
 pub fn command(value: &str) -> Result<Vec<Vec<u8>>, String> {
     let value = value.strip_prefix('+').unwrap_or(value);
     let mut argv = Vec::new();
@@ -151,7 +152,8 @@ fn variables(word: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// `Environment=`, later lines over earlier ones. A bad name or a value that is no UTF-8 would be dropped.
+/// `Environment=`, later lines over earlier ones. A bad name or a value that is no UTF-8 would be
+/// dropped.
 pub fn environment(lines: &Lines) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let mut found = BTreeMap::new();
     for (_, _, value) in lines.iter().filter(|(_, key, _)| key == "Environment") {

@@ -50,7 +50,8 @@ impl Changes {
         Ok(Self { blind: inotify.is_none(), inotify, joined, buffer, descriptors })
     }
 
-    /// What stands in for it while it is elsewhere: it tells nothing, and its descriptor is the same.
+    /// What stands in for it while it is elsewhere: it tells nothing, and its descriptor is the
+    /// same.
     pub(crate) fn stand_in(&self) -> io::Result<Self> {
         let joined = Some(Epoll(self.as_fd().try_clone_to_owned()?));
         let descriptors = std::collections::HashMap::new();
@@ -115,8 +116,8 @@ impl Changes {
         }
     }
 
-    /// Hands over what has happened since the last call, without waiting; in a storm not all of it, and
-    /// then the descriptor stays readable.
+    /// Hands over what has happened since the last call, without waiting; in a storm not all of it,
+    /// and then the descriptor stays readable.
     pub(crate) fn drain(&mut self, sink: &mut dyn FnMut(Hint)) -> io::Result<()> {
         let Some(inotify) = &mut self.inotify else { return Ok(()) };
         for _ in 0..READS {
@@ -142,7 +143,8 @@ impl Changes {
                     sink(Hint::In(id, place));
                 }
             }
-            // There was room for one more, so there was none: the kernel need not be asked to say so.
+            // There was room for one more, so there was none: the kernel need not be asked to say
+            // so.
             if taken + LARGEST <= BUFFER {
                 return Ok(());
             }
@@ -246,7 +248,8 @@ mod tests {
 
     #[test]
     fn one_call_empties_the_queue_however_the_buffer_was_filled() {
-        // The longest names: sixty fill the buffer. Names that take 16, 32 and 48 bytes of an event.
+        // The longest names: sixty fill the buffer. Names that take 16, 32 and 48 bytes of an
+        // event.
         for (names, name_len) in [(58..=63, 255), (510..=515, 15), (340..=344, 16), (255..=260, 32)]
         {
             for count in names {

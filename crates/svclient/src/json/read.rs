@@ -1,5 +1,6 @@
-//! The JSON of svctl, read back. Fields that are not known here are left alone, and of words that are not
-//! known (those of a newer svctl) the nearest is taken: another state is [`State::Unknown`].
+//! The JSON of svctl, read back. Fields that are not known here are left alone, and of words that
+//! are not known (those of a newer svctl) the nearest is taken: another state is
+//! [`State::Unknown`].
 
 use std::{sync::Mutex, time::Duration};
 

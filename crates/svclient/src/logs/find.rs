@@ -8,8 +8,9 @@
 //! | `note.rs`    | what stands in the place of a log |
 //!
 //! Loggers, in the order in which they are looked for: the directory `log`; in encore an executable
-//! file of that name; the service at the other end of the pipe that s6-rc made (`s6rc-w-NAME` in the
-//! `run` that it compiled, as under s6-overlay); the process that reads the pipe to which the service writes.
+//! file of that name; the service at the other end of the pipe that s6-rc made (`s6rc-w-NAME` in
+//! the `run` that it compiled, as under s6-overlay); the process that reads the pipe to which the
+//! service writes.
 //!
 //! Source: `s6-rc-compile` of s6-rc 0.5.4.1; Void's `vlogger`; observed.
 
@@ -110,8 +111,8 @@ impl LogSearch {
 
     /// The log directories of a service: those that its logger names on its command line, as far as
     /// the system shows it (Linux), or in its script; else those beside its script that hold a log.
-    /// Without a logger, the one whose `current` its process has as standard output, or a FIFO `pipe`
-    /// beside `current`, as under `svctl dev`. Of a logger, those that it writes.
+    /// Without a logger, the one whose `current` its process has as standard output, or a FIFO
+    /// `pipe` beside `current`, as under `svctl dev`. Of a logger, those that it writes.
     #[must_use]
     pub fn of(&self, service: &Service) -> FoundLogs {
         let mut found = FoundLogs::default();

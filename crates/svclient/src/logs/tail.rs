@@ -54,8 +54,9 @@ struct Present {
     files: BTreeSet<Identity>,
     /// The file that grows, and how long it was.
     last: Option<(Identity, u64)>,
-    /// Bytes of it that were not read yet, where that is known. A file that is removed meanwhile leaves its number to
-    /// a new one, so a log that is rotated quickly could be taken for what there was again and again.
+    /// Bytes of it that were not read yet, where that is known. A file that is removed meanwhile
+    /// leaves its number to a new one, so a log that is rotated quickly could be taken for what
+    /// there was again and again.
     left: u64,
     /// So many files follow the one that is open.
     following: usize,
@@ -130,8 +131,8 @@ impl Tail {
         }
     }
 
-    /// Sees to it that the next line is at hand, if there is one. `false` if much was read and there is
-    /// no line yet: another call goes on.
+    /// Sees to it that the next line is at hand, if there is one. `false` if much was read and
+    /// there is no line yet: another call goes on.
     pub(super) fn fill(&mut self) -> Result<bool, Error> {
         let mut budget = AT_ONCE;
         while self.ready.is_empty() && self.awake {
@@ -340,8 +341,8 @@ impl Tail {
         Ok(())
     }
 
-    /// Begins with the first of these files, if it is still what it was when it was listed: from this byte of it, or
-    /// from its end.
+    /// Begins with the first of these files, if it is still what it was when it was listed: from
+    /// this byte of it, or from its end.
     fn begin_with(&mut self, files: &[Listed], offset: Option<u64>) -> Result<(), Error> {
         if let Some(begun) = open(files, offset)? {
             self.go_on_with(begun);
@@ -384,8 +385,8 @@ impl Place {
             b"previous" => Some(Self::Previous),
             name => {
                 stamp::label(name.get(..LABEL)?)?;
-                // `.s` is complete, `.u` was cut off; what a processor is at work on is neither. What
-                // somebody has packed beside the logger has one ending more.
+                // `.s` is complete, `.u` was cut off; what a processor is at work on is neither.
+                // What somebody has packed beside the logger has one ending more.
                 let ending = name.get(LABEL..)?;
                 let packed = [&b""[..], b".gz", b".zst", b".xz", b".bz2"];
                 let known = packed.iter().filter_map(|packed| ending.strip_suffix(*packed));
@@ -458,8 +459,8 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
     Ok(files)
 }
 
-/// Opens the first of the files, and names it if it is no text; `None` if it is not there, or another
-/// file has its name.
+/// Opens the first of the files, and names it if it is no text; `None` if it is not there, or
+/// another file has its name.
 fn open(
     files: &[Listed],
     offset: Option<u64>,
@@ -570,8 +571,8 @@ fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
     Ok(LastLines { offset: 0, lines, within_a_line: false })
 }
 
-/// Whether a directory is one that a logger writes. For a moment of a rotation there is no `current`:
-/// it has another name then, which a list may miss as well.
+/// Whether a directory is one that a logger writes. For a moment of a rotation there is no
+/// `current`: it has another name then, which a list may miss as well.
 pub(super) fn is_log(dir: &Path) -> bool {
     (0..LOOKS).any(|_| {
         fs::metadata(dir.join(CURRENT)).is_ok_and(|data| data.is_file())

@@ -1,4 +1,5 @@
-//! A call in a thread beside its caller, who can leave it at the deadline when it hangs in the system.
+//! A call in a thread beside its caller, who can leave it at the deadline when it hangs in the
+//! system.
 
 use std::{
     path::PathBuf,
@@ -133,8 +134,9 @@ fn asking_the_caller(
     })
 }
 
-/// Says that all is done, and closes the watch then, for which the kernel takes 8 to 20 ms: a request whose goal is
-/// reached after 2 ms would be said to be done after 15. One at a time, because a user has 128 instances.
+/// Says that all is done, and closes the watch then, for which the kernel takes 8 to 20 ms: a
+/// request whose goal is reached after 2 ms would be said to be done after 15. One at a time,
+/// because a user has 128 instances.
 fn end(watch: WatchSet, say: impl FnOnce()) {
     static CLOSING: AtomicBool = AtomicBool::new(false);
     if CLOSING.swap(true, Ordering::AcqRel) {

@@ -161,8 +161,8 @@ impl Outcome {
         matches!(self.end, Some(End::Reached))
     }
 
-    /// Why the goal will not be reached, why nothing was done, or why it was not so at the deadline,
-    /// where that can be told.
+    /// Why the goal will not be reached, why nothing was done, or why it was not so at the
+    /// deadline, where that can be told.
     ///
     /// ```
     /// use std::time::{Duration, Instant};

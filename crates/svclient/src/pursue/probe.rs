@@ -1,4 +1,5 @@
-//! What must say yes besides, once the goal of a wait is reached: the caller's own question, or a `check` script.
+//! What must say yes besides, once the goal of a wait is reached: the caller's own question, or a
+//! `check` script.
 
 use std::time::{Duration, Instant};
 

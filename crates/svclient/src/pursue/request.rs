@@ -147,7 +147,8 @@ impl Request {
     /// is asked of the new process.
     ///
     /// [`Goal::Ready`] is what the service says of itself; where it says nothing, what
-    /// [`crate::Bulk::ready_when`] asks, and else, under runit, the `check` script of its directory.
+    /// [`crate::Bulk::ready_when`] asks, and else, under runit, the `check` script of its
+    /// directory.
     ///
     /// ```
     /// use std::time::Duration;
@@ -218,7 +219,8 @@ impl Request {
         }
     }
 
-    /// Asks one service and waits until it has reached the goal, or cannot, or `deadline` has passed.
+    /// Asks one service and waits until it has reached the goal, or cannot, or `deadline` has
+    /// passed.
     ///
     /// ```
     /// use std::time::{Duration, Instant};

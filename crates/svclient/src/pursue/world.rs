@@ -14,8 +14,8 @@ pub(crate) trait World<B> {
     /// Arms a watch and takes the baseline.
     fn add(&mut self, service: &B) -> Result<Added, Error>;
 
-    /// Whether there is a `finish` that may refuse another start (125), and that will be heard. Only
-    /// s6 tells, and only its listeners.
+    /// Whether there is a `finish` that may refuse another start (125), and that will be heard.
+    /// Only s6 tells, and only its listeners.
     fn listen(&mut self, key: WatchKey) -> bool;
 
     /// Ends a watch.
@@ -25,8 +25,8 @@ pub(crate) trait World<B> {
     fn bell(&mut self) -> Result<(WatchKey, Waker), Error>;
     /// Takes a bell down.
     fn mute(&mut self, key: WatchKey);
-    /// The next news; `None` if nothing was heard until then. A world of a thread of its own waits here and
-    /// is always ready; one in an executor has the task woken.
+    /// The next news; `None` if nothing was heard until then. A world of a thread of its own waits
+    /// here and is always ready; one in an executor has the task woken.
     fn poll_next_before(
         &mut self,
         cx: &mut Context<'_>,

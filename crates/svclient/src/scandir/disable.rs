@@ -51,9 +51,9 @@ pub enum SupervisionEnd {
 }
 
 impl ScanDir {
-    /// The name in this scan directory of what was enabled: of a path, that of the entry which leads
-    /// to the same directory, whatever it is called; of anything else, and of a path to which none
-    /// leads, the last of its parts.
+    /// The name in this scan directory of what was enabled: of a path, that of the entry which
+    /// leads to the same directory, whatever it is called; of anything else, and of a path to which
+    /// none leads, the last of its parts.
     ///
     /// # Errors
     ///

@@ -87,9 +87,9 @@ impl ScanDir {
     /// # Errors
     ///
     /// Before anything is changed: the errors of [`Service::open`], [`Error::BadName`],
-    /// [`Error::NameTaken`], [`Error::EnabledAs`], [`Error::Untrusted`] where somebody who is neither the
-    /// caller nor root may change the scan directory or one above it, [`Error::Denied`] where this user
-    /// may not watch the service, tell the scanner or make the link.
+    /// [`Error::NameTaken`], [`Error::EnabledAs`], [`Error::Untrusted`] where somebody who is
+    /// neither the caller nor root may change the scan directory or one above it, [`Error::Denied`]
+    /// where this user may not watch the service, tell the scanner or make the link.
     ///
     /// With the link in place, so that the same call goes on from there:
     /// [`Error::ScannerNotTakingRequests`], and, once the deadline has passed, what stands in the

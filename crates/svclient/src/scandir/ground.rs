@@ -1,5 +1,5 @@
-//! The open directory in which links are made and removed, come to so that nobody less privileged can have
-//! led there: what is a service to root is started as root.
+//! The open directory in which links are made and removed, come to so that nobody less privileged
+//! can have led there: what is a service to root is started as root.
 
 use std::{
     ffi::OsStr,
@@ -31,8 +31,8 @@ pub(super) struct Seen {
 }
 
 impl Ground {
-    /// Comes to a directory name by name, and refuses what somebody else may change. Links on the way count if
-    /// they are root's or the caller's.
+    /// Comes to a directory name by name, and refuses what somebody else may change. Links on the
+    /// way count if they are root's or the caller's.
     pub(super) fn reach(path: &Path) -> Result<Self, Error> {
         let walked = svtrust::walk(path).map_err(|error| match error {
             svtrust::Error::Distrusted { path, why } => Error::Untrusted { path, why },

@@ -11,8 +11,8 @@
 //! | `/run/openrc/s6-scan` | `OpenRC`, for services with `supervisor=s6` |
 //! | `$XDG_RUNTIME_DIR/service`, `$XDG_CONFIG_HOME/service` (`~/.config/service`), `~/service` | this user: s6, turnstile, Void's handbook |
 //!
-//! A user's own place counts only if it belongs to the user that asks: with `sudo`, the home directory
-//! may be somebody else's.
+//! A user's own place counts only if it belongs to the user that asks: with `sudo`, the home
+//! directory may be somebody else's.
 
 use std::{
     collections::BTreeSet,

@@ -26,8 +26,8 @@ pub(super) const fn names(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
-/// The version of a program, if a package manager put it there, and which it was. `program` is a path
-/// below `root`.
+/// The version of a program, if a package manager put it there, and which it was. `program` is a
+/// path below `root`.
 pub(super) fn find(dialect: Dialect, root: &Path, program: &Path) -> Option<(Version, String)> {
     let managers: [(&str, Ask); 4] =
         [("dpkg", dpkg), ("apk", apk), ("pacman", pacman), ("xbps", xbps)];

@@ -102,7 +102,8 @@ impl WatchSet {
         let Some(member) = self.members.get(&key) else { return };
         let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
         let moved = member.subject.directory().and_then(|service| {
-            // What was lost may have been that a directory is gone, and another may have its numbers.
+            // What was lost may have been that a directory is gone, and another may have its
+            // numbers.
             if resync || heard.contains(&Place::Gone) {
                 return Some(None);
             }

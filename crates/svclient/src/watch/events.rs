@@ -1,10 +1,10 @@
 //! Listening to s6's event directory, so that a transition is told even if the next one has already
 //! overwritten its record.
 //!
-//! A listener is a FIFO in `event/` with a name of 39 bytes. For every event the supervisor writes a
-//! letter to each, removes those that nobody reads, and drops the letter where one is full. The FIFO
-//! is made under another name, opened, and renamed, so that the supervisor never meets it without a
-//! reader; it is kept open for writing too, so that it never ends.
+//! A listener is a FIFO in `event/` with a name of 39 bytes. For every event the supervisor writes
+//! a letter to each, removes those that nobody reads, and drops the letter where one is full. The
+//! FIFO is made under another name, opened, and renamed, so that the supervisor never meets it
+//! without a reader; it is kept open for writing too, so that it never ends.
 //!
 //! Source: `ftrigw_notifyb_nosig.c` and `ftrigw_clean.c` of s6 2.11; observed on three versions.
 
@@ -46,10 +46,9 @@ impl WatchSet {
     /// # Errors
     ///
     /// [`Error::NotFound`] for a key of no service and where there is no event directory (s6 makes
-    /// it when it first runs), [`Error::Other`] of kind [`ErrorKind::Unsupported`] where s6 does not
-    /// supervise,
-    /// [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The service is
-    /// watched by its record as before.
+    /// it when it first runs), [`Error::Other`] of kind [`ErrorKind::Unsupported`] where s6 does
+    /// not supervise, [`Error::Denied`] where this user may not add a listener, [`Error::Io`]. The
+    /// service is watched by its record as before.
     pub fn listen(&mut self, key: WatchKey) -> Result<(), Error> {
         self.be_here()?;
         let Some(member) = self.members.get(&key) else {
@@ -152,8 +151,8 @@ impl Listener {
     }
 }
 
-/// Letters of one service that are taken before others are looked at: a page of a pipe, for a page is
-/// free for others only when all of it was read.
+/// Letters of one service that are taken before others are looked at: a page of a pipe, for a page
+/// is free for others only when all of it was read.
 const AT_ONCE: usize = 4096;
 
 impl Drop for Listener {

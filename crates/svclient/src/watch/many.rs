@@ -11,8 +11,8 @@ use crate::{
 
 impl WatchSet {
     /// Adds services, as [`WatchSet::add`] does each; one result for each, in their order. Services
-    /// with the same [`Supervised::group`] are subscribed to and then looked at together: 200 units of
-    /// systemd in 20 ms instead of 150.
+    /// with the same [`Supervised::group`] are subscribed to and then looked at together: 200 units
+    /// of systemd in 20 ms instead of 150.
     ///
     /// ```
     /// use svclient::{WatchSet, scripted::Scripted};

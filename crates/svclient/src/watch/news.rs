@@ -25,8 +25,8 @@ pub enum News {
     Snapshot,
     /// The first look at a service that has appeared in a followed scan directory.
     Added,
-    /// Its status changed, its `down` file, whether it can be read, or whether its supervisor can be
-    /// seen.
+    /// Its status changed, its `down` file, whether it can be read, or whether its supervisor can
+    /// be seen.
     Changed,
     /// A supervisor holds it again.
     Supervised,
@@ -35,8 +35,8 @@ pub enum News {
     /// The service directory is gone, or its entry in a followed scan directory; nothing more is
     /// said about this service.
     Removed,
-    /// A transition that s6 has told of ([`listen`](crate::WatchSet::listen)). The status is that of now; it
-    /// may have gone further.
+    /// A transition that s6 has told of ([`listen`](crate::WatchSet::listen)). The status is that
+    /// of now; it may have gone further.
     Heard(S6Event),
     /// The system lost events. This is how it stands now; what lay between is not known.
     Resync,

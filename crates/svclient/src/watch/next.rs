@@ -1,7 +1,8 @@
 //! The next event: waiting for it, by a deadline or for ever.
 //!
-//! To look at what was heard may hang in the system. Whoever has a deadline lends the set to a thread beside for
-//! that, and leaves both when it hangs; the set comes back when the system lets it, with everything in it.
+//! To look at what was heard may hang in the system. Whoever has a deadline lends the set to a
+//! thread beside for that, and leaves both when it hangs; the set comes back when the system lets
+//! it, with everything in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -70,8 +71,8 @@ type Look = fn(&mut WatchSet, Option<Instant>) -> Result<(), Error>;
 impl WatchSet {
     /// The next event, or `None` if `deadline` passes first. As an iterator the set waits for ever.
     ///
-    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that is
-    /// gone): looks are made in a thread beside this one.
+    /// The call ends within 0.2 s of it, also where a directory hangs in the system (a server that
+    /// is gone): looks are made in a thread beside this one.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -92,9 +93,9 @@ impl WatchSet {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the notification mechanism fails. [`Error::Unanswered`] if a directory hangs, for as long as
-    /// it does; then the set has no event, takes no service, and [`WatchSet::service`] knows none. Later calls go on
-    /// with it, and nothing is lost.
+    /// [`Error::Io`] if the notification mechanism fails. [`Error::Unanswered`] if a directory
+    /// hangs, for as long as it does; then the set has no event, takes no service, and
+    /// [`WatchSet::service`] knows none. Later calls go on with it, and nothing is lost.
     pub fn next_before(&mut self, deadline: Instant) -> Result<Option<WatchEvent>, Error> {
         self.next_by(Some(deadline), Self::collect_aside)
     }
@@ -165,8 +166,8 @@ impl WatchSet {
         if self.is_stopped() {
             return Ok(None);
         }
-        // What waits in the queue goes first. Now and then all the same, so that the kernel's own does
-        // not run over meanwhile.
+        // What waits in the queue goes first. Now and then all the same, so that the kernel's own
+        // does not run over meanwhile.
         if self.queue.is_empty() || (self.given_out + 1) % LISTEN_EVERY == 0 {
             look(self, deadline)?;
         }
@@ -251,8 +252,8 @@ impl WatchSet {
         Error::Unanswered { path: self.turn.place() }
     }
 
-    /// How often everything is looked at because the system cannot tell of all changes; `None` if it
-    /// can. It can on Linux, unless a limit of inotify is met (`fs.inotify.max_user_instances`,
+    /// How often everything is looked at because the system cannot tell of all changes; `None` if
+    /// it can. It can on Linux, unless a limit of inotify is met (`fs.inotify.max_user_instances`,
     /// `max_user_watches`); it cannot elsewhere.
     #[must_use]
     pub fn polls(&self) -> Option<Duration> {

@@ -9,7 +9,8 @@ use std::{
     task::Waker,
 };
 
-/// Ends a [`crate::WatchSet`] from any thread: [`crate::WatchSet::stopper`] gives it. A clone ends the same set.
+/// Ends a [`crate::WatchSet`] from any thread: [`crate::WatchSet::stopper`] gives it. A clone ends
+/// the same set.
 #[derive(Clone)]
 pub struct Stopper {
     pub(super) is_stopped: Arc<AtomicBool>,
@@ -17,7 +18,8 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Whoever waits for events of the set is woken, and from now on it gives none. It is not undone.
+    /// Whoever waits for events of the set is woken, and from now on it gives none. It is not
+    /// undone.
     pub fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
         self.waker.wake_by_ref();

@@ -712,8 +712,8 @@ pub fn f62_a_logger_that_ignores_its_end_can_be_ended(suite: Suite) {
     assert_eq!(log.status().unwrap().reading(), Reading::Unsupervised);
 }
 
-/// A want that turns, and turns back before anybody looks, leaves no trace in a record; so the first
-/// turn is given time to be seen.
+/// A want that turns, and turns back before anybody looks, leaves no trace in a record; so the
+/// first turn is given time to be seen.
 pub fn f65_a_wait_ends_when_somebody_else_has_the_last_word(suite: Suite) {
     let (supervised, _) = deaf_service(suite);
     let (mine, theirs) = (open(&supervised), open(&supervised));

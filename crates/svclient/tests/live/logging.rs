@@ -16,7 +16,8 @@ use crate::{
     waiting::{deadline, event, open, status_of, watch},
 };
 
-/// A logger that stamps its lines, rotates as soon as it may, and keeps everything that a test writes.
+/// A logger that stamps its lines, rotates as soon as it may, and keeps everything that a test
+/// writes.
 fn logger(suite: Suite, dir: &Path) -> Command {
     let mut command = Command::new(match suite {
         Suite::Runit | Suite::Embedded => "svlogd",

@@ -121,8 +121,8 @@ fn running(suite: Suite) -> (Started, WatchSet) {
     (supervised, watch)
 }
 
-/// A scan directory with links to services of every suite and in every condition, and with what is no
-/// service.
+/// A scan directory with links to services of every suite and in every condition, and with what is
+/// no service.
 fn street() -> (Vec<Started>, tempfile::TempDir) {
     let (mut supervised, _) = mixed();
     for suite in [Suite::Runit, Suite::Daemontools, Suite::S6] {

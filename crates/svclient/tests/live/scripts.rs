@@ -7,9 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Writes an executable file by way of another process. This one may start others meanwhile, in other
-/// tests' threads; until they have executed something they hold open what it has open for writing,
-/// and what is open for writing cannot be executed (`ETXTBSY`).
+/// Writes an executable file by way of another process. This one may start others meanwhile, in
+/// other tests' threads; until they have executed something they hold open what it has open for
+/// writing, and what is open for writing cannot be executed (`ETXTBSY`).
 #[track_caller]
 pub fn write(path: &Path, text: &str) {
     // Renamed, so that what is executed at this moment is not written to.

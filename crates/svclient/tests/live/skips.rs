@@ -1,6 +1,7 @@
 //! What was not tested is said to whoever counts: `cargo xtask test` takes it from what passed.
 //!
-//! `SV_SKIPS_FILE` names the file of a run. Each line is one `write`, since tests run at the same time.
+//! `SV_SKIPS_FILE` names the file of a run. Each line is one `write`, since tests run at the same
+//! time.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "one of several users")]
 
 use std::{fs::File, io::Write, os::unix::fs::MetadataExt};
@@ -39,8 +40,8 @@ pub fn no_test(name: &str) {
     note(&format!("no test: {name}"));
 }
 
-/// How many events make a queue of inotify overflow. `None` where it takes too many to try: then the
-/// test is left out.
+/// How many events make a queue of inotify overflow. `None` where it takes too many to try: then
+/// the test is left out.
 #[track_caller]
 pub fn overflow(what: &str) -> Option<usize> {
     const SETTING: &str = "/proc/sys/fs/inotify/max_queued_events";

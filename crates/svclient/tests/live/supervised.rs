@@ -26,12 +26,12 @@ use tempfile::TempDir;
 pub enum Suite {
     Runit,
     Daemontools,
-    /// daemontools-encore, which no distribution packages: in `SV_ENCORE_BIN`, else on `PATH`. Where it
-    /// is not there, its tests count as skipped.
+    /// daemontools-encore, which no distribution packages: in `SV_ENCORE_BIN`, else on `PATH`.
+    /// Where it is not there, its tests count as skipped.
     Encore,
     S6,
-    /// The embedded supervisor, which is one of runit to its clients: `svctl supervise` for tests of
-    /// svctl, the example `supervise` for those of svcmgr.
+    /// The embedded supervisor, which is one of runit to its clients: `svctl supervise` for tests
+    /// of svctl, the example `supervise` for those of svcmgr.
     Embedded,
 }
 
@@ -106,7 +106,8 @@ fn embedded_example() -> &'static str {
     })
 }
 
-/// A program of daemontools-encore. daemontools has some of the same names; `svup` is encore's alone.
+/// A program of daemontools-encore. daemontools has some of the same names; `svup` is encore's
+/// alone.
 pub fn encore(program: &'static str) -> &'static str {
     static PROGRAMS: std::sync::Mutex<std::collections::BTreeMap<&str, &str>> =
         std::sync::Mutex::new(std::collections::BTreeMap::new());

@@ -1,5 +1,5 @@
-//! Parsing without the options of commands that were not typed: they are made when their command is, by
-//! clap's own `defer`.
+//! Parsing without the options of commands that were not typed: they are made when their command
+//! is, by clap's own `defer`.
 
 use std::{ffi::OsString, ops::Deref};
 

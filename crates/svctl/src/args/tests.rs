@@ -74,8 +74,8 @@ const NONSENSE: [&str; 22] = [
     "\u{0}\u{1b}[2J",
 ];
 
-/// Every option of every command with every nonsense: refused in words that say what is accepted, or
-/// taken for what it is.
+/// Every option of every command with every nonsense: refused in words that say what is accepted,
+/// or taken for what it is.
 #[test]
 fn no_word_of_rust_is_in_what_is_said_about_nonsense() {
     let mut root = Args::command();

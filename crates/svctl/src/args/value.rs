@@ -1,5 +1,5 @@
-//! Values as people type them: spans, moments, counts. What is wrong is said in words that say what is
-//! accepted; what is larger than a clock can hold is the longest that it can.
+//! Values as people type them: spans, moments, counts. What is wrong is said in words that say what
+//! is accepted; what is larger than a clock can hold is the longest that it can.
 
 use std::{num::NonZeroUsize, time::Duration};
 

@@ -1,8 +1,8 @@
 //! `svctl check`: are services healthy, in one line and an exit code.
 //!
 //! Without a name, a service of the scan directory passes if it stands as it is wanted; one that is
-//! named must be up. What has only just started, or is about to, is waited for a moment: it may be one
-//! that crashes again and again, and a probe is not to say now yes and now no.
+//! named must be up. What has only just started, or is about to, is waited for a moment: it may be
+//! one that crashes again and again, and a probe is not to say now yes and now no.
 
 use std::time::{Duration, Instant};
 
@@ -168,7 +168,8 @@ fn complaints(view: &View<'_>, restless: Restless, check: &args::Check) -> Vec<S
     let is_up = is_held || matches!(state, State::Up | State::Ready | State::Active);
     let is_down = matches!(state, State::Down | State::Exited | State::Inactive);
     let is_wanted = facts.want == Some(Want::Up);
-    // Nobody asked for it by name, and nobody wants it up; or it had one thing to do, and did it well.
+    // Nobody asked for it by name, and nobody wants it up; or it had one thing to do, and did it
+    // well.
     let ran_well = matches!(seen.exit(), None | Some(LastExit::Exited { code: 0 }))
         && seen.normally() != Some(Normally::Up);
     let may_be_down = is_down

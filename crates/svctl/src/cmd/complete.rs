@@ -1,10 +1,10 @@
-//! Completing a command line: the shells ask `svctl __complete SHELL WORD...`, which knows the parser,
-//! the services of the scan directory and the units. Silent on any error: who presses a key wants no
-//! message.
+//! Completing a command line: the shells ask `svctl __complete SHELL WORD...`, which knows the
+//! parser, the services of the scan directory and the units. Silent on any error: who presses a key
+//! wants no message.
 //!
-//! bash gives its line as one word, and `$COMP_WORDBREAKS`; the others give words without quotes. What
-//! is printed are candidates, each ended by a NUL, since a name may hold anything else: for bash
-//! quoted, for zsh followed by another field with what it is, for fish with that after a tab.
+//! bash gives its line as one word, and `$COMP_WORDBREAKS`; the others give words without quotes.
+//! What is printed are candidates, each ended by a NUL, since a name may hold anything else: for
+//! bash quoted, for zsh followed by another field with what it is, for fish with that after a tab.
 
 mod words;
 

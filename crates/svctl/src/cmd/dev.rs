@@ -1,5 +1,5 @@
-//! `svctl dev`: a file of definitions under the embedded supervisor, in the order of their needs, with
-//! a view of what happens, until Ctrl-C.
+//! `svctl dev`: a file of definitions under the embedded supervisor, in the order of their needs,
+//! with a view of what happens, until Ctrl-C.
 //!
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|

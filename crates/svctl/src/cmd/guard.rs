@@ -1,8 +1,10 @@
-//! A deadline that is kept even if the system does not come back: a directory on a server that is gone holds
-//! whoever looks into it for minutes or for ever, and nothing but the end of the process ends that.
+//! A deadline that is kept even if the system does not come back: a directory on a server that is
+//! gone holds whoever looks into it for minutes or for ever, and nothing but the end of the process
+//! ends that.
 //!
-//! A thread waits beside the work. When the deadline is over and the work is held by the system (and not
-//! merely slow on a busy machine), it says so for each service that is not done, and ends the process.
+//! A thread waits beside the work. When the deadline is over and the work is held by the system
+//! (and not merely slow on a busy machine), it says so for each service that is not done, and ends
+//! the process.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -32,7 +34,8 @@ struct State {
     over: bool,
 }
 
-/// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its deadline.
+/// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its
+/// deadline.
 const GRACE: Duration = Duration::from_millis(150);
 
 /// Between two looks whether busy work is held after all.

@@ -1,5 +1,5 @@
-//! `svctl logs`: what services have logged, merged by time, and followed. Directories that loggers write
-//! are read; what units write is in systemd's journal, which `journalctl` reads.
+//! `svctl logs`: what services have logged, merged by time, and followed. Directories that loggers
+//! write are read; what units write is in systemd's journal, which `journalctl` reads.
 //!
 //! | file         | for |
 //! |--------------|-----|
@@ -158,8 +158,8 @@ struct Lines {
     left_out: u64,
 }
 
-/// Says of which logs lines were left out because they have no time. That nothing else is there is a
-/// negative answer.
+/// Says of which logs lines were left out because they have no time. That nothing else is there is
+/// a negative answer.
 fn tell_left_out(
     sources: &[Source],
     lines: &[Lines],

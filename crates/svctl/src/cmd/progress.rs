@@ -1,5 +1,5 @@
-//! How a wait goes on, for somebody who looks at a terminal: who is still waited for, and since when.
-//! One line on standard error, which goes away.
+//! How a wait goes on, for somebody who looks at a terminal: who is still waited for, and since
+//! when. One line on standard error, which goes away.
 
 use std::{
     collections::BTreeSet,

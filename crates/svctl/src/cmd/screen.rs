@@ -1,4 +1,5 @@
-//! What a terminal has room for. What is painted over again must be as large as it was thought to be.
+//! What a terminal has room for. What is painted over again must be as large as it was thought to
+//! be.
 
 use std::os::fd::AsFd;
 

@@ -37,8 +37,8 @@ struct Listing {
 }
 
 impl Listing {
-    /// Makes room for all rows before threads look: a thread that allocates waits for one that moves thousands of them,
-    /// and a table of 5,000 takes 33 ms that way, not 28.
+    /// Makes room for all rows before threads look: a thread that allocates waits for one that
+    /// moves thousands of them, and a table of 5,000 takes 33 ms that way, not 28.
     fn make_room(&mut self, rows: usize) {
         self.cells.reserve(rows);
         self.marks.reserve(rows);
@@ -150,8 +150,8 @@ fn look_at(
     Ok(())
 }
 
-/// A look takes about 8 us, and a thread 60 us. For 50 services one thread takes 0.97 ms, all in all,
-/// and two 0.77 ms.
+/// A look takes about 8 us, and a thread 60 us. For 50 services one thread takes 0.97 ms, all in
+/// all, and two 0.77 ms.
 fn threads(services: usize) -> NonZeroUsize {
     const MANY: usize = 25;
     let enough = NonZeroUsize::new(services / MANY).unwrap_or(NonZeroUsize::MIN);
@@ -182,7 +182,8 @@ impl<'a> How<'a> {
     }
 }
 
-/// What came of a look. What is printed is made where it was looked at, which may be another thread.
+/// What came of a look. What is printed is made where it was looked at, which may be another
+/// thread.
 struct Looked {
     supervised: Option<bool>,
     /// Why it says less than it might.

@@ -1,5 +1,5 @@
-//! A page of `docs/` as a manual page: one source for both. It knows what those pages have: headings,
-//! paragraphs, lists, tables, blocks of code, emphasis.
+//! A page of `docs/` as a manual page: one source for both. It knows what those pages have:
+//! headings, paragraphs, lists, tables, blocks of code, emphasis.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};

@@ -1,8 +1,10 @@
-//! A stream that is written by a thread of its own, for programs on which services depend: a reader that
-//! is behind (a terminal that was stopped, a full pipe, a slow disk) holds up nobody but that thread.
+//! A stream that is written by a thread of its own, for programs on which services depend: a reader
+//! that is behind (a terminal that was stopped, a full pipe, a slow disk) holds up nobody but that
+//! thread.
 //!
-//! What waits for the reader is bounded. [`Aside::is_behind`] says when there is no room for more than
-//! what must be said; the caller leaves out what it can and counts it. Beyond [`MOST`] nothing is taken.
+//! What waits for the reader is bounded. [`Aside::is_behind`] says when there is no room for more
+//! than what must be said; the caller leaves out what it can and counts it. Beyond [`MOST`] nothing
+//! is taken.
 
 use std::{
     io::{self, Write},
@@ -72,8 +74,9 @@ impl State {
 }
 
 impl Aside {
-    /// Takes what is for this stream from now on. No descriptor is opened for it: a supervisor that says
-    /// how many services fit into its open files must not have room for fewer once it has said so.
+    /// Takes what is for this stream from now on. No descriptor is opened for it: a supervisor that
+    /// says how many services fit into its open files must not have room for fewer once it has said
+    /// so.
     pub(crate) fn new(stream: impl AsFd + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let its = Arc::clone(&shared);

@@ -228,7 +228,8 @@ fn stamps_in_local_time_are_read() {
     assert_eq!(shown("here", "UTC"), "2026-11-22 10:00:00.123 works\n");
 }
 
-/// What `s6-rc-compile` 0.5.4.1 makes of a service, its filter and its logger, as s6-overlay has it too.
+/// What `s6-rc-compile` 0.5.4.1 makes of a service, its filter and its logger, as s6-overlay has it
+/// too.
 #[test]
 fn the_logger_of_a_pipeline_of_s6_rc_is_another_service() {
     let tree = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Descriptors that are closed, a disk that is full, environments without sense: an exit code of the
-//! documented ones, and no word that is not meant for people.
+//! Descriptors that are closed, a disk that is full, environments without sense: an exit code of
+//! the documented ones, and no word that is not meant for people.
 
 use std::{fs, process::Command};
 

@@ -1,5 +1,5 @@
-//! The other side is faster than svctl, or does not read at all: a signal and a deadline are heard all the
-//! same, and what is read and kept is bounded.
+//! The other side is faster than svctl, or does not read at all: a signal and a deadline are heard
+//! all the same, and what is read and kept is bounded.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -87,7 +87,8 @@ impl Drop for Running {
     }
 }
 
-/// For logs that are flooded: on a disk the flood would hold up whoever else writes, a test's own line, too.
+/// For logs that are flooded: on a disk the flood would hold up whoever else writes, a test's own
+/// line, too.
 fn in_memory() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap()

@@ -1,7 +1,7 @@
 //! A wall clock that is stepped by an hour while svctl waits.
 //!
-//! libfaketime gives svctl a wall clock of its own, an offset that is read from a file; the steady clock is
-//! left alone. A time namespace would not do: it has no wall clock.
+//! libfaketime gives svctl a wall clock of its own, an offset that is read from a file; the steady
+//! clock is left alone. A time namespace would not do: it has no wall clock.
 
 use std::{
     fs,
@@ -26,8 +26,8 @@ fn library() -> Option<String> {
     text.split([' ', ':', '\n']).find(|word| word.contains("libfaketime")).map(str::to_owned)
 }
 
-/// Waits for a service to be up for half a second. Once it is up the clock is stepped, and something
-/// else is changed, so that svctl looks and judges at once.
+/// Waits for a service to be up for half a second. Once it is up the clock is stepped, and
+/// something else is changed, so that svctl looks and judges at once.
 #[track_caller]
 fn steps_by(step: &str) {
     let Some(library) = library() else {

@@ -14,7 +14,8 @@ use crate::{
     svctl::{Run, run},
 };
 
-/// `family.md` 6, 19, 24 and 29 in the life of one supervisor, which began before there was a logger.
+/// `family.md` 6, 19, 24 and 29 in the life of one supervisor, which began before there was a
+/// logger.
 pub fn a_log_is_found_or_it_is_said_why(suite: Suite) {
     let supervised = Supervised::start(suite, "exec sleep 1000");
     until_state(&supervised, "up");

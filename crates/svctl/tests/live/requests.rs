@@ -1,4 +1,5 @@
-//! Requests of every kind: what depends on the version of a suite, what needs a process, all of them.
+//! Requests of every kind: what depends on the version of a suite, what needs a process, all of
+//! them.
 
 use std::{fs, process::Command};
 

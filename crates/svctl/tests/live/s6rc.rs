@@ -1,5 +1,5 @@
-//! Services that s6-rc keeps: what it made itself, where its programs are (`SV_S6RC_BIN`, else `PATH`), and a
-//! directory as it makes them.
+//! Services that s6-rc keeps: what it made itself, where its programs are (`SV_S6RC_BIN`, else
+//! `PATH`), and a directory as it makes them.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! The console sessions of the documentation, typed again: every block that begins with ```` ```console ````.
+//! The console sessions of the documentation, typed again: every block that begins with ````
+//! ```console ````.
 //!
 //! | in a block                | is                                                                     |
 //! |---------------------------|------------------------------------------------------------------------|
@@ -7,9 +8,9 @@
 //! | `# elsewhere: command`    | run when the line above it is there, while the first goes on            |
 //! | anything else             | what is printed, on both streams; `[..]` and `...` stand for anything  |
 //!
-//! A command that fails is followed by `$ echo $?`. A line `<!-- session: WORDS -->` above the block says
-//! where it is run: a stage (see `stage.rs`), and under whose supervisors. `UPDATE=1` writes what was
-//! printed into the page.
+//! A command that fails is followed by `$ echo $?`. A line `<!-- session: WORDS -->` above the
+//! block says where it is run: a stage (see `stage.rs`), and under whose supervisors. `UPDATE=1`
+//! writes what was printed into the page.
 
 mod stage;
 mod text;

@@ -1,5 +1,5 @@
-//! `svctl` as somebody sees it who sits at a terminal: live views, completion in real shells. tmux is the
-//! terminal.
+//! `svctl` as somebody sees it who sits at a terminal: live views, completion in real shells. tmux
+//! is the terminal.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,

@@ -1,5 +1,5 @@
-//! Completion in bash, zsh and fish, as somebody types it: some letters, Tab, Enter. What the shell then
-//! passes to the program is noted, and must be the name, byte for byte.
+//! Completion in bash, zsh and fish, as somebody types it: some letters, Tab, Enter. What the shell
+//! then passes to the program is noted, and must be the name, byte for byte.
 
 use std::{
     ffi::OsStr,

@@ -1,5 +1,5 @@
-//! A terminal of its own for each test: a tmux server behind a socket that nobody else knows, and nothing
-//! of the environment but where programs are.
+//! A terminal of its own for each test: a tmux server behind a socket that nobody else knows, and
+//! nothing of the environment but where programs are.
 
 #[path = "../../../svclient/tests/live/skips.rs"]
 mod skips;

@@ -106,8 +106,8 @@ fn the_view_of_dev_fits_whatever_becomes_of_the_terminal() {
     let terminal = Terminal::start(80, 24, &[], &argv);
     terminal.until_line("all services are up");
     terminal.until_unfolded("a table", is_one_table);
-    // Smaller, larger, and back. Not two changes in a row: tmux folds its lines at once and tells of
-    // the second one a quarter of a second later; whoever paints meanwhile cannot know.
+    // Smaller, larger, and back. Not two changes in a row: tmux folds its lines at once and tells
+    // of the second one a quarter of a second later; whoever paints meanwhile cannot know.
     for (columns, lines) in [(44, 12), (120, 40), (30, 20), (25, 16), (80, 24), (28, 24), (100, 24)]
     {
         let before = change(&terminal.unfolded()).unwrap();

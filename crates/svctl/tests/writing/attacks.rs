@@ -1,6 +1,6 @@
-//! Somebody who owns the directory plants and swaps while root builds in it, as fast as the system lets
-//! him. What he is after belongs to root and lies beside: contents, owners and numbers of names are compared
-//! after each build.
+//! Somebody who owns the directory plants and swaps while root builds in it, as fast as the system
+//! lets him. What he is after belongs to root and lies beside: contents, owners and numbers of
+//! names are compared after each build.
 //!
 //! `SV_ATTACK_SECONDS` is for how long, each. `SV_ATTACKED` names another svctl to attack.
 

@@ -1,5 +1,6 @@
-//! `svctl build` killed at system calls that change the disk, and run again: at one of four of each kind, at
-//! another quarter in each sweep; at every one with `SV_THOROUGH`, as `cargo xtask test --thorough` has it.
+//! `svctl build` killed at system calls that change the disk, and run again: at one of four of each
+//! kind, at another quarter in each sweep; at every one with `SV_THOROUGH`, as
+//! `cargo xtask test --thorough` has it.
 //!
 //! `strace` counts the calls and kills; the program itself has no part in it.
 
@@ -11,8 +12,8 @@ use crate::arena::{
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Every call that changes what is on a disk, and those between which something may be half done. Where a
-/// system has no such call, `strace` is to say nothing.
+/// Every call that changes what is on a disk, and those between which something may be half done.
+/// Where a system has no such call, `strace` is to say nothing.
 const CALLS: [&str; 20] = [
     "?mkdir",
     "mkdirat",

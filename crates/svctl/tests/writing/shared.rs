@@ -1,5 +1,6 @@
-//! Directories of root in which somebody else may write all the same, or show what he likes: by an access list (ACL), or
-//! as the server of their file system (FUSE). Root builds and enables nothing there.
+//! Directories of root in which somebody else may write all the same, or show what he likes: by an
+//! access list (ACL), or as the server of their file system (FUSE). Root builds and enables nothing
+//! there.
 
 use std::{
     fs::{self, File},
@@ -17,7 +18,8 @@ use nix::{
 
 use crate::arena::{self, BARE, THIEF, dir, file, program};
 
-/// Root's attempts to write there: to build, below it and into it, and to enable. What each was told.
+/// Root's attempts to write there: to build, below it and into it, and to enable. What each was
+/// told.
 fn refusals(tree: &Path, place: &Path) -> Vec<String> {
     let definition = file(&tree.join("svcmgr.toml"), BARE, 0o600);
     let web = dir(&tree.join("web"), 0);
@@ -41,7 +43,8 @@ fn refusals(tree: &Path, place: &Path) -> Vec<String> {
         .into()
 }
 
-/// An access list as the system keeps it: root, this user with these rights, the group, the most of both, the others.
+/// An access list as the system keeps it: root, this user with these rights, the group, the most of
+/// both, the others.
 ///
 /// Source: `include/uapi/linux/posix_acl_xattr.h`.
 fn list_with(user: u32, rights: u16, most: u16) -> Vec<u8> {
@@ -105,8 +108,9 @@ fn where_an_access_list_lets_somebody_else_write_root_builds_nothing() {
     }
 }
 
-/// A file system whose server is this test, in the name of `user`: one directory, of root and closed to others, as
-/// the server says. Whoever asks for a name in it is told that there is none, and what is made is counted.
+/// A file system whose server is this test, in the name of `user`: one directory, of root and
+/// closed to others, as the server says. Whoever asks for a name in it is told that there is none,
+/// and what is made is counted.
 struct Theirs {
     asked: std::sync::mpsc::Receiver<u32>,
 }
@@ -162,7 +166,8 @@ fn serve(mut server: File, tell: &std::sync::mpsc::Sender<u32>) {
         let (what, unique) = (word(4), &request[8..16]);
         let _told = tell.send(what);
         let attributes = {
-            // ino, size, blocks, three times, three nanoseconds, mode, nlink, uid, gid, rdev, blksize, flags.
+            // ino, size, blocks, three times, three nanoseconds, mode, nlink, uid, gid, rdev,
+            // blksize, flags.
             let mut bytes = [1_u64, 0, 0, 0, 0, 0].map(u64::to_le_bytes).concat();
             bytes
                 .extend([0_u32, 0, 0, 0o40755, 2, 0, 0, 0, 4096, 0].map(u32::to_le_bytes).concat());

@@ -31,8 +31,8 @@ fn wall() -> UnixTime {
 }
 
 /// How long to wait now for what is due then. Linux lets a `poll` take longer by a thousandth
-/// (`fs/select.c`, `select_estimate_accuracy`), a millisecond for the second between two starts. Who
-/// waits for long is woken a little early once, and waits again.
+/// (`fs/select.c`, `select_estimate_accuracy`), a millisecond for the second between two starts.
+/// Who waits for long is woken a little early once, and waits again.
 pub(crate) fn in_time(then: Duration, now: &Now) -> Duration {
     /// A thousandth of it is less than what Linux takes anyway (50 us).
     const SHORT: Duration = Duration::from_millis(20);

@@ -20,7 +20,8 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
-/// Reading never waits. That a pipe refuses is not known to happen; reading would wait for a line then.
+/// Reading never waits. That a pipe refuses is not known to happen; reading would wait for a line
+/// then.
 pub(crate) fn set_nonblocking(fd: &OwnedFd) {
     let _refused = fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
 }

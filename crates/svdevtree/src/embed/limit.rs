@@ -3,8 +3,8 @@
 //!
 //! The soft limit is raised to the hard one, and lowered for the moment of each start, so that the
 //! process never sees another. What starts it may need descriptors itself just then: musl's
-//! `posix_spawn` makes a pipe, and std one where it has to fork. Under the lower limit they must have
-//! low numbers. So a few of those are held from the beginning, and let go of for that moment.
+//! `posix_spawn` makes a pipe, and std one where it has to fork. Under the lower limit they must
+//! have low numbers. So a few of those are held from the beginning, and let go of for that moment.
 //!
 //! Source: `posix_spawn` in musl 1.2.5, which opens a pipe, and in glibc 2.36, which opens nothing;
 //! strace of both.
@@ -39,7 +39,8 @@ struct Raised {
 /// A pipe of std or of libc has two ends; one number may be a service's own.
 const HELD: usize = 5;
 
-/// What services need now and then: replaced files, a start, a process with its descriptor, readiness.
+/// What services need now and then: replaced files, a start, a process with its descriptor,
+/// readiness.
 const ROOM: usize = 64;
 
 /// Room that nothing else takes while a service is taken on.
@@ -49,7 +50,8 @@ pub(crate) struct Room {
 }
 
 impl Limit {
-    /// As many files as may be open, for a process that has no other threads and opens nothing else.
+    /// As many files as may be open, for a process that has no other threads and opens nothing
+    /// else.
     pub(crate) fn raise(&mut self) {
         self.keeps_room = true;
         let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
@@ -57,7 +59,8 @@ impl Limit {
             return;
         }
         let Ok(held) = hold(HELD) else { return };
-        // By way of what is wider and has a sign: `rlim_t` has one on some systems, and none on others.
+        // By way of what is wider and has a sign: `rlim_t` has one on some systems, and none on
+        // others.
         let is_low = |fd: &OwnedFd| i128::from(fd.as_raw_fd()) < i128::from(soft);
         if held.iter().all(is_low) && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
             self.raised = Some(Raised { soft, hard, held: RefCell::new(held) });
@@ -79,7 +82,8 @@ impl Limit {
         }
     }
 
-    /// Starts a process under the limit of before. This number is kept from whatever is opened for it.
+    /// Starts a process under the limit of before. This number is kept from whatever is opened for
+    /// it.
     pub(crate) fn start(&self, command: &mut Command, number: Option<RawFd>) -> io::Result<Child> {
         let Some(Raised { soft, hard, held }) = &self.raised else { return command.spawn() };
         let is_kept = |fd: &OwnedFd| Some(fd.as_raw_fd()) == number;

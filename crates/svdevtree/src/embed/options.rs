@@ -36,8 +36,8 @@ pub enum ProcessGroup {
 /// | `group`           | `flag-timeout-killpg` | its presence is [`ProcessGroup::Own`]                    |
 /// | `longest_delay`   | `longest-delay`       | milliseconds; delays of a crash loop double up to it |
 ///
-/// All but the last have the names and forms of s6. An option wins over a file. The files are read at
-/// each start of `run`; what is no such value counts as no file.
+/// All but the last have the names and forms of s6. An option wins over a file. The files are read
+/// at each start of `run`; what is no such value counts as no file.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ServiceOptions {
@@ -170,7 +170,8 @@ impl Options {
         Self::default()
     }
 
-    /// Called for every event, in order, on the supervisor's thread. It must not wait for that thread.
+    /// Called for every event, in order, on the supervisor's thread. It must not wait for that
+    /// thread.
     ///
     /// A channel does: `.observer(move |event| { let _ = sender.send(event.clone()); })`.
     ///
@@ -205,7 +206,8 @@ impl Options {
         self
     }
 
-    /// What is started is killed when the thread of the supervisor ends: for a process that is one thread.
+    /// What is started is killed when the thread of the supervisor ends: for a process that is one
+    /// thread.
     pub(crate) const fn tied(mut self) -> Self {
         self.tied = true;
         self

@@ -1,13 +1,13 @@
 //! What a supervisor keeps in a service directory: runit's files, with its types, modes and text.
 //!
-//! Everything goes through one descriptor of the service directory and one of `supervise`, so a link that
-//! leads elsewhere later does not move what is written. Both may belong to a user with fewer rights, who
-//! plants and swaps what he likes: no link in `supervise` is followed, what is opened is looked at before it
-//! is used, and what is written is new. `supervise` and `log` themselves may be links that root or this
-//! user made.
+//! Everything goes through one descriptor of the service directory and one of `supervise`, so a
+//! link that leads elsewhere later does not move what is written. Both may belong to a user with
+//! fewer rights, who plants and swaps what he likes: no link in `supervise` is followed, what is
+//! opened is looked at before it is used, and what is written is new. `supervise` and `log`
+//! themselves may be links that root or this user made.
 //!
-//! Source: system calls of `runsv` 2.1.2, in this order: `supervise`, `lock`, `control`, the record,
-//! `ok`. Files are written under a `.new` name and renamed.
+//! Source: system calls of `runsv` 2.1.2, in this order: `supervise`, `lock`, `control`, the
+//! record, `ok`. Files are written under a `.new` name and renamed.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -196,8 +196,8 @@ impl Place {
         self.open_file(name, OFlag::empty()).is_some()
     }
 
-    /// A regular file, for reading. Another one is not opened: a FIFO would be emptied, and some devices do
-    /// something.
+    /// A regular file, for reading. Another one is not opened: a FIFO would be emptied, and some
+    /// devices do something.
     fn open_file(&self, name: &str, more: OFlag) -> Option<OwnedFd> {
         self.stat(name).filter(|stat| is(stat, SFlag::S_IFREG))?;
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
@@ -216,7 +216,8 @@ impl Place {
     }
 
     /// Writes `pid` if it changed, `stat`, what is [told](EMBEDDED) besides if that changed, and
-    /// `status`, in the order of `runsv` (2.1.2): whoever hears of a record finds the others saying so.
+    /// `status`, in the order of `runsv` (2.1.2): whoever hears of a record finds the others saying
+    /// so.
     pub(crate) fn publish(
         &mut self,
         machine: &Machine,
@@ -327,7 +328,8 @@ fn inside(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, name)| name)
 }
 
-/// Whether an open file is what is to be there. One with a second name is somebody else's, linked hither.
+/// Whether an open file is what is to be there. One with a second name is somebody else's, linked
+/// hither.
 fn check(file: &OwnedFd, kind: SFlag, expected: &'static str, path: &Path) -> Result<(), Error> {
     let stat = fstat(file).map_err(|errno| Error::io("look at", path, errno))?;
     if is(&stat, kind) && stat.st_nlink <= 1 {

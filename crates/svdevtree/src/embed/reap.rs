@@ -1,5 +1,5 @@
-//! Child processes as descriptors: readable when the process has ended, so that one `poll` waits for
-//! all of them, and nobody's SIGCHLD and nobody else's children are touched.
+//! Child processes as descriptors: readable when the process has ended, so that one `poll` waits
+//! for all of them, and nobody's SIGCHLD and nobody else's children are touched.
 //!
 //! | system            | mechanism                                          | proved by |
 //! |-------------------|----------------------------------------------------|-----------|

@@ -1,10 +1,10 @@
 //! Small files that are replaced whole: a reader sees the old text or the new one.
 //!
-//! On ext4 most of what a rename over another file takes is not the renaming. It writes out the blocks
-//! of the new file if they are not allocated yet (mount option `auto_da_alloc`, ext4(5)), and it frees
-//! those of the old one unless somebody has that open. Neither is owed to a reader: what is told here is
-//! of no use after a crash of the system. So the blocks are allocated before the text is written, and
-//! the old file is kept until everything is told.
+//! On ext4 most of what a rename over another file takes is not the renaming. It writes out the
+//! blocks of the new file if they are not allocated yet (mount option `auto_da_alloc`, ext4(5)),
+//! and it frees those of the old one unless somebody has that open. Neither is owed to a reader:
+//! what is told here is of no use after a crash of the system. So the blocks are allocated before
+//! the text is written, and the old file is kept until everything is told.
 //!
 //! Six replacements, as a death and the next start make them, on Linux 6.18 (µs, medians of 1,000):
 //!
@@ -131,8 +131,8 @@ impl Replacing {
     const fn keep(self, _: BorrowedFd<'_>, _: &str, _: &mut Replaced) {}
 }
 
-/// A file that was not there. What is there under its name is of an earlier life or planted: it is neither
-/// followed nor written to, and its name is taken away.
+/// A file that was not there. What is there under its name is of an earlier life or planted: it is
+/// neither followed nor written to, and its name is taken away.
 fn make(dir: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
     let readable = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;

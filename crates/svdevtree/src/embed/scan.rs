@@ -1,11 +1,12 @@
 //! Following a scan directory, as `runsvdir` does, but at once: inotify tells of every change.
 //!
-//! A service is what a name leads to (device and inode), so two names for a directory are one service
-//! and a new name changes nothing. Names with a dot in front and what is no directory are left alone.
-//! A directory without `run` is still being made, and awaited; a link that dangles is tried again.
+//! A service is what a name leads to (device and inode), so two names for a directory are one
+//! service and a new name changes nothing. Names with a dot in front and what is no directory are
+//! left alone. A directory without `run` is still being made, and awaited; a link that dangles is
+//! tried again.
 //!
-//! Where nothing tells, which is on other systems than Linux and while a limit on inotify is met, the
-//! directory is listed every five seconds, as `runsvdir` does.
+//! Where nothing tells, which is on other systems than Linux and while a limit on inotify is met,
+//! the directory is listed every five seconds, as `runsvdir` does.
 
 #[cfg(target_os = "linux")]
 #[path = "scan/inotify.rs"]

@@ -1,7 +1,8 @@
 //! Services that misbehave, for testing clients of supervisors. They need `/bin/sh` and `sleep`.
 //!
-//! Each has a `notification-fd`, so a client may wait for readiness. [`Kit::start`](super::Kit::start)
-//! does not wait for it: it returns when the client's work may begin.
+//! Each has a `notification-fd`, so a client may wait for readiness.
+//! [`Kit::start`](super::Kit::start) does not wait for it: it returns when the client's work may
+//! begin.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use crate::{Engine, TreeError};
 
 /// Why a service of a test is not as it should be.
 ///
-/// `Display` begins with one line; below it are the last lines of the service's log, if it is about a
-/// service that has one.
+/// `Display` begins with one line; below it are the last lines of the service's log, if it is about
+/// a service that has one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KitError {

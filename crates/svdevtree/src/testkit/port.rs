@@ -21,8 +21,9 @@ use rustix::net::{
 /// | the service, without `SO_REUSEADDR`          | no            | [`release`](Self::release) it first      |
 ///
 /// Rust's `TcpListener`, Go, Python's `socketserver`, Node and most servers set `SO_REUSEADDR`. Not
-/// guaranteed: that nobody who was told this very number, or tries all, takes it before the service does;
-/// nor that it is free on other addresses; nor, on other systems than Linux, that the two can share it.
+/// guaranteed: that nobody who was told this very number, or tries all, takes it before the service
+/// does; nor that it is free on other addresses; nor, on other systems than Linux, that the two can
+/// share it.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -64,7 +65,8 @@ impl Port {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 
-    /// Gives it up, for a server that does not set `SO_REUSEADDR`. From now on, somebody else may get it.
+    /// Gives it up, for a server that does not set `SO_REUSEADDR`. From now on, somebody else may
+    /// get it.
     #[must_use]
     pub fn release(self) -> u16 {
         self.number

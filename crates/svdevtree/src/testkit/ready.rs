@@ -29,8 +29,8 @@ pub enum ReadyWhen {
         /// What is asked for, as in `/health`.
         path: String,
     },
-    /// These words, run again and again, exit with 0. Their output goes to the service's log. They run
-    /// below the kit, so they end with it.
+    /// These words, run again and again, exit with 0. Their output goes to the service's log. They
+    /// run below the kit, so they end with it.
     Command(Vec<OsString>),
 }
 

@@ -13,8 +13,8 @@ use crate::{Definition, Engine};
 
 /// A service of a test: a [`Definition`], and when it counts as ready.
 ///
-/// [`Kit::start`](super::Kit::start) takes whatever becomes one: this, a [`Definition`], or a name and a
-/// [`svbuild::Service`], as production has it.
+/// [`Kit::start`](super::Kit::start) takes whatever becomes one: this, a [`Definition`], or a name
+/// and a [`svbuild::Service`], as production has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Spec {
@@ -24,8 +24,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// A service of this name and the words that run it, as [`Definition::new`]; ready when it has a
-    /// process.
+    /// A service of this name and the words that run it, as [`Definition::new`]; ready when it has
+    /// a process.
     ///
     /// ```
     /// use svdevtree::testkit::{ReadyWhen, Spec};
@@ -40,7 +40,8 @@ impl Spec {
         Definition::new(name, argv).into()
     }
 
-    /// When it counts as ready, instead of what its definition says (`ready`), or of having a process.
+    /// When it counts as ready, instead of what its definition says (`ready`), or of having a
+    /// process.
     pub fn ready(mut self, ready: ReadyWhen) -> Self {
         self.ready = Some(ready);
         self

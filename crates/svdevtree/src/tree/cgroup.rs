@@ -1,6 +1,6 @@
-//! The control group of a tree (version 2, no controller): whatever is started below its keeper is in it, and
-//! nothing but root gets out of it. So what has emptied its environment and lost its parent is still found,
-//! also when program, keeper, guard and engine were killed at once.
+//! The control group of a tree (version 2, no controller): whatever is started below its keeper is
+//! in it, and nothing but root gets out of it. So what has emptied its environment and lost its
+//! parent is still found, also when program, keeper, guard and engine were killed at once.
 //!
 //! | who                                 | does                                                           |
 //! |-------------------------------------|----------------------------------------------------------------|
@@ -82,8 +82,8 @@ impl ControlGroup {
         let _stays = above.map(|above| fs::write(above, "0"));
     }
 
-    /// SIGKILL for all that is in it, at once. `false` where the system cannot (before Linux 5.14), and where this
-    /// process is in it.
+    /// SIGKILL for all that is in it, at once. `false` where the system cannot (before Linux 5.14),
+    /// and where this process is in it.
     pub(super) fn kill(&self) -> bool {
         let all = self.dir.join("cgroup.kill");
         !self.has_this_process() && fs::write(all, "1").is_ok()

@@ -1,4 +1,5 @@
-//! A service of a tree: a definition of `svbuild` under its name, and the service directory made of it.
+//! A service of a tree: a definition of `svbuild` under its name, and the service directory made of
+//! it.
 
 use std::{
     collections::BTreeMap,
@@ -23,9 +24,10 @@ use super::{engine::Engine, error::TreeError};
 
 /// A service of a tree: [`svbuild::Service`], as a file of definitions has it, and its name.
 ///
-/// It is rendered for the engine's suite as `svctl build` does it for the production. What it writes goes to
-/// the tree's log of it instead of a logger (`log`), and to start it after others (`after`) is the caller's affair.
-/// For what a definition does not say, put files beside it ([`Definition::file`], [`Definition::script`]).
+/// It is rendered for the engine's suite as `svctl build` does it for the production. What it
+/// writes goes to the tree's log of it instead of a logger (`log`), and to start it after others
+/// (`after`) is the caller's affair. For what a definition does not say, put files beside it
+/// ([`Definition::file`], [`Definition::script`]).
 ///
 /// ```
 /// use svdevtree::Definition;
@@ -62,8 +64,8 @@ impl From<&Definition> for Definition {
 }
 
 impl Definition {
-    /// A service of this name, and the words that run it. The first is looked for in `PATH`, or is a
-    /// path; a relative one counts from the directory in which this program runs.
+    /// A service of this name, and the words that run it. The first is looked for in `PATH`, or is
+    /// a path; a relative one counts from the directory in which this program runs.
     pub fn new<W: Into<OsString>>(
         name: impl Into<String>,
         argv: impl IntoIterator<Item = W>,
@@ -99,14 +101,15 @@ impl Definition {
         self
     }
 
-    /// Where it runs; by default in its service directory. A relative path counts from the directory in
-    /// which this program runs.
+    /// Where it runs; by default in its service directory. A relative path counts from the
+    /// directory in which this program runs.
     pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
         self.service.cwd = Some(absolute(dir.into().as_os_str()).into());
         self
     }
 
-    /// A file in the service directory, of mode 0600; takes the place of one that the definition makes.
+    /// A file in the service directory, of mode 0600; takes the place of one that the definition
+    /// makes.
     pub fn file(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.into(), (content.into(), 0o600));
         self
@@ -146,8 +149,8 @@ impl Definition {
         TreeError::BadDefinition { name: self.name.clone(), why }
     }
 
-    /// Writes the service directory. One that is there is changed file by file, `run` last. What can be
-    /// executed is put in place by `install`, which gets a file and a path for a copy of it.
+    /// Writes the service directory. One that is there is changed file by file, `run` last. What
+    /// can be executed is put in place by `install`, which gets a file and a path for a copy of it.
     pub(super) fn write(
         &self,
         engine: Engine,

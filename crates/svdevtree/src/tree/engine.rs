@@ -26,7 +26,8 @@ pub enum Engine {
     Runsvdir,
     /// `svscan` of daemontools. Looks for links every five seconds.
     Svscan,
-    /// `s6-svscan` of s6. Notices links when it is told, which [`enable`](super::DevTree::enable) does.
+    /// `s6-svscan` of s6. Notices links when it is told, which [`enable`](super::DevTree::enable)
+    /// does.
     S6Svscan,
 }
 
@@ -76,16 +77,16 @@ impl Engine {
         env::split_paths(&path).any(is_executable)
     }
 
-    /// Whether ending it ends the services, loggers last. The others leave their supervisors behind,
-    /// which are then asked one by one.
+    /// Whether ending it ends the services, loggers last. The others leave their supervisors
+    /// behind, which are then asked one by one.
     pub(super) const fn ends_services(self) -> bool {
         matches!(self, Self::Embedded | Self::S6Svscan)
     }
 
     /// What tells it to end.
     ///
-    /// Source: `s6-svscan(8)` of s6 2.11, SIGTERM; runsvdir 2.1.2 and svscan 0.76 end of SIGTERM as a
-    /// process that does not take it, and their supervisors go on.
+    /// Source: `s6-svscan(8)` of s6 2.11, SIGTERM; runsvdir 2.1.2 and svscan 0.76 end of SIGTERM as
+    /// a process that does not take it, and their supervisors go on.
     pub(super) const fn end_signal(self) -> Signal {
         match self {
             Self::Embedded | Self::Runsvdir | Self::Svscan | Self::S6Svscan => Signal::SIGTERM,

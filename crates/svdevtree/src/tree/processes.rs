@@ -107,8 +107,8 @@ pub(super) fn kill(processes: &[Process]) -> Vec<OwnedFd> {
     processes.iter().filter_map(Process::kill).collect()
 }
 
-/// What carries the mark of a tree, and what descends from that; but not this process, nor those that
-/// it descends from.
+/// What carries the mark of a tree, and what descends from that; but not this process, nor those
+/// that it descends from.
 fn marked(base: &Path) -> Vec<Process> {
     let all = all();
     let spared = ancestors(&all);
@@ -137,7 +137,8 @@ fn left_of(base: &Path, group: Option<&ControlGroup>) -> Vec<Process> {
     left
 }
 
-/// A name that no other process has or has had since the machine started: number and start of this one.
+/// A name that no other process has or has had since the machine started: number and start of this
+/// one.
 pub(super) fn unique_name() -> Option<String> {
     let me = i32::try_from(std::process::id()).ok()?;
     Process::look(me).map(|it| format!("{me}-{}", it.started))
@@ -165,8 +166,8 @@ fn has_mark(pid: i32, base: &Path) -> bool {
     })
 }
 
-/// Ends what a keeper that was killed has left behind, and removes the tree's control group then. What is still
-/// there at the deadline comes back.
+/// Ends what a keeper that was killed has left behind, and removes the tree's control group then.
+/// What is still there at the deadline comes back.
 pub(super) fn end_left(base: &Path, deadline: Instant) -> Vec<u32> {
     let group = ControlGroup::of(base);
     loop {

@@ -39,8 +39,8 @@ pub fn exe() -> PathBuf {
     named.unwrap_or_else(|| std::env::current_exe().unwrap())
 }
 
-/// `svctl` as it is given out, where the embedded supervisor is to be that: `cargo xtask test` says some
-/// of these tests to it as well.
+/// `svctl` as it is given out, where the embedded supervisor is to be that: `cargo xtask test` says
+/// some of these tests to it as well.
 pub fn given_out() -> Option<PathBuf> {
     std::env::var_os("SV_PROGRAM").map(PathBuf::from)
 }
@@ -135,8 +135,8 @@ impl Drop for Acting {
     }
 }
 
-/// Runs a test in a process of its own: it counts what is the whole process's, which `cargo test` shares
-/// among tests.
+/// Runs a test in a process of its own: it counts what is the whole process's, which `cargo test`
+/// shares among tests.
 #[track_caller]
 pub fn alone(test: &str, body: impl FnOnce()) {
     const ALONE: &str = "SVDEVTREE_TEST_ALONE";

@@ -1,4 +1,5 @@
-//! What makes a process a keeper, and what a keeper does not do: whoever tries is this test binary again.
+//! What makes a process a keeper, and what a keeper does not do: whoever tries is this test binary
+//! again.
 //!
 //! `SVDEVTREE_TEST_EXE` names another build of it to attack, an older one for instance.
 
@@ -149,8 +150,8 @@ fn a_keeper_writes_nothing_outside_of_its_tree() {
     assert!(fs::symlink_metadata(base.join("services/link")).unwrap().is_symlink());
 }
 
-/// One of the local users, who may execute a program that has capabilities: what it is told by variables
-/// and by its name it is not to believe.
+/// One of the local users, who may execute a program that has capabilities: what it is told by
+/// variables and by its name it is not to believe.
 fn attack(place: &Path) {
     let exe = place.join("program");
     let own = place.join("own");

@@ -246,7 +246,8 @@ fn kill_all_four(victim: &mut Victim) {
     victim.wait();
 }
 
-/// Also of what has emptied its environment, lost its parent and gone elsewhere. `SV_ENDINGS` says how often.
+/// Also of what has emptied its environment, lost its parent and gone elsewhere. `SV_ENDINGS` says
+/// how often.
 #[test]
 fn whoever_is_killed_with_all_four_the_next_start_finds_everything() {
     let rounds = std::env::var("SV_ENDINGS").map_or(4, |rounds| rounds.parse().unwrap());

@@ -1,5 +1,5 @@
-//! A disk that is full for a moment, or has no room for another file: what the embedded supervisor keeps is
-//! right again without anything else happening.
+//! A disk that is full for a moment, or has no room for another file: what the embedded supervisor
+//! keeps is right again without anything else happening.
 
 use std::{
     fs::{self, File},

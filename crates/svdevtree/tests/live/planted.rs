@@ -1,7 +1,7 @@
 //! Root works where another user may write: what that user plants and swaps leads root nowhere.
 //!
-//! The other user is this test binary again, as a process that swaps as fast as it can. Victims are root's;
-//! their contents, owners, modes, link counts and times are compared afterwards.
+//! The other user is this test binary again, as a process that swaps as fast as it can. Victims are
+//! root's; their contents, owners, modes, link counts and times are compared afterwards.
 //! `SVDEVTREE_TEST_EXE` names another build of the supervisor to attack, an older one for instance.
 
 use std::{

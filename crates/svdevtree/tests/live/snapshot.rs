@@ -26,14 +26,14 @@ pub struct Snapshot {
     sv: String,
     /// What ran: run and finish with arguments, and control scripts.
     trace: String,
-    /// What the service noted of its signals, and what the logger wrote; in no order, and once each:
-    /// signals that arrive together have none, and are one if they are equal.
+    /// What the service noted of its signals, and what the logger wrote; in no order, and once
+    /// each: signals that arrive together have none, and are one if they are equal.
     notes: BTreeSet<String>,
     out: BTreeSet<String>,
 }
 
-/// The lines of control scripts without their argument, which is another process on each side, and which
-/// `runsv` gives since 2.3 only. `differences.rs` looks at it.
+/// The lines of control scripts without their argument, which is another process on each side, and
+/// which `runsv` gives since 2.3 only. `differences.rs` looks at it.
 fn without_process(trace: &str) -> String {
     let line = |line: &str| match line.split_once(' ') {
         Some((script, _)) if script.starts_with("control/") => format!("{script}\n"),
@@ -162,7 +162,8 @@ fn describe(dir: &Dir, path: &str) -> String {
     format!("{kind} {:o} {links} {text}", metadata.mode() & 0o7777)
 }
 
-/// Command line, whether stopped, group and session beside the supervisor's, directory, descriptors.
+/// Command line, whether stopped, group and session beside the supervisor's, directory,
+/// descriptors.
 fn children(supervisor: Pid, dir: &Path) -> Vec<String> {
     let Some((_, group, session)) = ids(&supervisor.to_string()) else { return Vec::new() };
     let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! Programs with trees that end in all ways: this test binary again, told by its environment what to do.
-//! Whatever they have started is known by a token in its environment or among its words.
+//! Programs with trees that end in all ways: this test binary again, told by its environment what
+//! to do. Whatever they have started is known by a token in its environment or among its words.
 
 use std::{
     fs,

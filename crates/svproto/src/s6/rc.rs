@@ -1,7 +1,8 @@
 //! What `s6-rc` knows of its services, in its live directory: `state`, and by which number.
 //!
-//! `state` has a byte for each service, 1 for up. `compiled/resolve.cdb` has their numbers: a constant
-//! database whose records begin behind 256 tables of 8 bytes and end where the first table says that it is.
+//! `state` has a byte for each service, 1 for up. `compiled/resolve.cdb` has their numbers: a
+//! constant database whose records begin behind 256 tables of 8 bytes and end where the first table
+//! says that it is.
 //!
 //! | bytes of a record | field | encoding |
 //! |-------------------|-------|----------|
@@ -11,8 +12,8 @@
 //!
 //! Source: s6-rc 0.5.4.1, a live directory that it made; cdb as it is documented by its author.
 
-/// The number of a service in a `resolve.cdb`; `None` for a bundle, for a name that is not there, and for
-/// bytes that are none.
+/// The number of a service in a `resolve.cdb`; `None` for a bundle, for a name that is not there,
+/// and for bytes that are none.
 ///
 /// ```
 /// use svproto::s6::rc;

@@ -1,5 +1,5 @@
-//! Unix time as text for feature `serde`: RFC 3339 in UTC with nine digits, as in the JSON of svctl.
-//! What lies outside the years 0 to 9999, which that cannot write, is `@` and the seconds.
+//! Unix time as text for feature `serde`: RFC 3339 in UTC with nine digits, as in the JSON of
+//! svctl. What lies outside the years 0 to 9999, which that cannot write, is `@` and the seconds.
 
 use core::{fmt, str::FromStr};
 

@@ -1,5 +1,5 @@
-//! What was asked of many units, and what has come of it so far. It touches nothing: rows of a list,
-//! replies and signals go in; who is to be asked and whose job is over comes out.
+//! What was asked of many units, and what has come of it so far. It touches nothing: rows of a
+//! list, replies and signals go in; who is to be asked and whose job is over comes out.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,9 +15,9 @@ pub(crate) struct Ledger {
     /// Who has this name of its own. A unit that was named twice has two members.
     by_unit: HashMap<UnitName, Vec<usize>>,
     by_job: HashMap<String, Vec<usize>>,
-    /// Ends of jobs while replies are awaited. The reply may be on another connection; and who asks for
-    /// a job that somebody else has asked for has that one, so a job may be over for one of them before
-    /// the next is known to have it.
+    /// Ends of jobs while replies are awaited. The reply may be on another connection; and who asks
+    /// for a job that somebody else has asked for has that one, so a job may be over for one of
+    /// them before the next is known to have it.
     early: HashMap<String, JobResult>,
     /// How jobs of other units ended: a dependency may be among them.
     others: HashMap<String, JobResult>,
@@ -45,8 +45,8 @@ pub(crate) struct Member {
     pub(crate) stage: Stage,
 }
 
-/// A moment by the clock of this program, and in microseconds of `CLOCK_MONOTONIC`, as the manager has
-/// it.
+/// A moment by the clock of this program, and in microseconds of `CLOCK_MONOTONIC`, as the manager
+/// has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) instant: Instant,
@@ -221,8 +221,8 @@ impl Ledger {
         self.early.clear();
     }
 
-    /// Signals may have been missed: those whose job is no longer there, by a list of the units that
-    /// was made since. Their ends are not known.
+    /// Signals may have been missed: those whose job is no longer there, by a list of the units
+    /// that was made since. Their ends are not known.
     pub(crate) fn missed(&mut self, rows: &[Listed]) {
         let jobs: HashMap<&str, u32> =
             rows.iter().filter_map(|row| Some((row.name.as_str(), row.job.as_ref()?.0))).collect();

@@ -1,5 +1,5 @@
-//! Values straight from the wire: 200 units have 60,000 of them, and the D-Bus library's own type of
-//! them is made of more pieces than is needed for a while.
+//! Values straight from the wire: 200 units have 60,000 of them, and the D-Bus library's own type
+//! of them is made of more pieces than is needed for a while.
 
 use std::{collections::BTreeMap, fmt};
 

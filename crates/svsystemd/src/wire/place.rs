@@ -53,8 +53,8 @@ impl Place {
         }
     }
 
-    /// Whether the manager's files are those that are seen from here: a bus of another name may lead
-    /// into a container, and a container may have the bus of its host.
+    /// Whether the manager's files are those that are seen from here: a bus of another name may
+    /// lead into a container, and a container may have the bus of its host.
     pub(crate) fn is_here(&self) -> bool {
         let is_usual = match self {
             Self::System => std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_none(),

@@ -1,8 +1,8 @@
 //! The manager's own socket, without a bus in between.
 //!
 //! systemd writes `org.freedesktop.systemd1` as the sender of every message there, which is a name
-//! of another kind than a sender has; zbus 6.2 takes no such message. So a pair of threads stands in
-//! between, and makes the first letter of that name a colon: as long, and of the right kind.
+//! of another kind than a sender has; zbus 6.2 takes no such message. So a pair of threads stands
+//! in between, and makes the first letter of that name a colon: as long, and of the right kind.
 //!
 //! Source: systemd 252, 257 and 262, observed.
 

@@ -1,5 +1,5 @@
-//! Where one value arrives, once: filled by the thread of a connection, awaited by a task or a parked
-//! thread.
+//! Where one value arrives, once: filled by the thread of a connection, awaited by a task or a
+//! parked thread.
 
 use std::{
     future::Future,

@@ -43,8 +43,8 @@ pub enum Answer {
     Nonsense,
 }
 
-/// What is told, and the directory of its socket. Its threads share the first and not the second: they live as long as
-/// the program, and a directory that they held would stay behind.
+/// What is told, and the directory of its socket. Its threads share the first and not the second:
+/// they live as long as the program, and a directory that they held would stay behind.
 #[derive(Clone)]
 pub struct Fake(Arc<Mutex<State>>, Option<Arc<tempfile::TempDir>>);
 

@@ -11,8 +11,8 @@ use crate::{
 /// So many are asked about over a connection of their own to the manager.
 const MANY: usize = 40;
 
-/// Each alone, and all of them three times: fresh, remembered, and remembered before the manager has
-/// read its files again. Once as they are, by the bus, and once as many.
+/// Each alone, and all of them three times: fresh, remembered, and remembered before the manager
+/// has read its files again. Once as they are, by the bus, and once as many.
 #[track_caller]
 fn agree(manager: Manager, units: &[Unit]) -> Vec<Result<Status, ErrorKind>> {
     let kind = |seen: Result<Status, svclient::Error>| seen.map_err(|why| why.kind());
@@ -224,13 +224,15 @@ pub fn batches_are_whole_while_the_manager_is_executed_again(manager: Manager) {
     let (mut rounds, before) = (0, held());
     while rounds < 20 || !again.is_finished() {
         for seen in Bulk::new(&units).statuses() {
-            // What is told besides (restarts, a newer definition) depends on how much was asked for.
+            // What is told besides (restarts, a newer definition) depends on how much was asked
+            // for.
             assert_eq!(seen.unwrap().reading(), alone.reading());
         }
         rounds += 1;
     }
     again.join().unwrap();
-    // A connection for each round, and nothing is left of them. The other end closes a moment later.
+    // A connection for each round, and nothing is left of them. The other end closes a moment
+    // later.
     let few = |now: (usize, usize)| now.0 <= before.0 + 8 && now.1 <= before.1 + 2;
     while !few(held()) {
         assert!(std::time::Instant::now() < until, "{before:?}, then {:?}", held());

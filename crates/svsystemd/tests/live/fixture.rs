@@ -24,8 +24,8 @@ pub struct Fixture {
 pub const SLEEP: &str = "ExecStart=/bin/sleep 1000\n";
 
 impl Fixture {
-    /// A service with these lines under `[Service]`; `Type=exec` unless they say otherwise. `@` is a
-    /// directory of its own.
+    /// A service with these lines under `[Service]`; `Type=exec` unless they say otherwise. `@` is
+    /// a directory of its own.
     #[track_caller]
     pub fn new(manager: Manager, service: &str) -> Self {
         Self::with(manager, "", service)

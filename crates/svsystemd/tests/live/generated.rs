@@ -1,4 +1,5 @@
-//! Units made by `svbuild`, installed and started: the process gets exactly what the definition says.
+//! Units made by `svbuild`, installed and started: the process gets exactly what the definition
+//! says.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -119,8 +119,9 @@ say_system! {
     }
 }
 
-// What disturbs everybody else, or is disturbed: after a reload of the manager, which most tests ask for, a start limit
-// counts anew, and how commands before and after the main process ended is forgotten.
+// What disturbs everybody else, or is disturbed: after a reload of the manager, which most tests
+// ask for, a start limit counts anew, and how commands before and after the main process ended is
+// forgotten.
 say_alone! {
     System
     states { a_start_limit_ends_in_failed }

@@ -1,5 +1,5 @@
-//! Ways on a real disk. What takes another user's files is left out without root, and `svctl`'s tests have it as
-//! attacks.
+//! Ways on a real disk. What takes another user's files is left out without root, and `svctl`'s
+//! tests have it as attacks.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! The embedded supervisor with many services: what it holds, that it sleeps, and how soon it starts
-//! again what has died.
+//! The embedded supervisor with many services: what it holds, that it sleeps, and how soon it
+//! starts again what has died.
 
 use std::{
     fs,

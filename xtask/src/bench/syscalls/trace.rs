@@ -12,8 +12,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::bench) struct Call {
     pub(in crate::bench) name: String,
-    /// The end of the path below a service directory, another path, or what kind of descriptor it is;
-    /// empty for what is about nothing of these.
+    /// The end of the path below a service directory, another path, or what kind of descriptor it
+    /// is; empty for what is about nothing of these.
     pub(in crate::bench) on: String,
 }
 

@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use crate::Error;
 
-/// Why a service has no log that can be read, or what is to be known of it. [`fmt::Display`] is a clause
-/// about its logger.
+/// Why a service has no log that can be read, or what is to be known of it. [`fmt::Display`] is a
+/// clause about its logger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogNote {

@@ -1,5 +1,5 @@
-//! The command lines of loggers in a script of `sh` or `execlineb`, as people write them. Nothing is run:
-//! a word that only a shell could know is left out.
+//! The command lines of loggers in a script of `sh` or `execlineb`, as people write them. Nothing
+//! is run: a word that only a shell could know is left out.
 
 use std::{
     collections::HashMap,
@@ -28,8 +28,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     node::read_at_most(&path.into(), LONGEST)
 }
 
-/// The command lines of known loggers in a script, whose service directory is `dir/..` if it is that of a
-/// logger. A link to a program is a command line of one word.
+/// The command lines of known loggers in a script, whose service directory is `dir/..` if it is
+/// that of a logger. A link to a program is a command line of one word.
 pub(super) fn commands(path: &Path, dir: &Path) -> Result<Script, Error> {
     if let Some(program) = fs::read_link(path).ok().filter(|it| words::is_known(it.as_os_str())) {
         // As Void has it; its tag is the name of the service.

@@ -1,5 +1,5 @@
-//! An open file of a log, read line by line with a bound for each: a file may have no line ends, may be
-//! a terabyte of nothing, and may grow faster than it is read.
+//! An open file of a log, read line by line with a bound for each: a file may have no line ends,
+//! may be a terabyte of nothing, and may grow faster than it is read.
 
 use std::{
     fs::File,
@@ -10,8 +10,8 @@ use std::{
 use super::{Identity, LONGEST, Place};
 use crate::logs::packed::Unpacked;
 
-/// What has no line end within so many bytes is not searched for one to its end: what follows is found
-/// from the back.
+/// What has no line end within so many bytes is not searched for one to its end: what follows is
+/// found from the back.
 pub(super) const LINE: u64 = 16 * 1024 * 1024;
 
 /// So far from the end.

@@ -230,8 +230,8 @@ fn a_line_without_an_end_can_be_had_at_last() {
     assert_eq!(rest(&mut tail), ["half"]);
 }
 
-/// Packed by the real programs: by the logger's processor under the same name, by somebody else under
-/// one more ending, in several pieces.
+/// Packed by the real programs: by the logger's processor under the same name, by somebody else
+/// under one more ending, in several pieces.
 #[cfg(feature = "packed")]
 #[test]
 fn packed_files_are_read_in_their_place() {
@@ -327,7 +327,8 @@ fn a_rotation_between_opening_a_log_and_noting_what_there_is_makes_nothing_of_th
     log.rotate(20);
     log.write("current", b"lost\n");
     tail.stop_at_present().unwrap();
-    // Rotated again, and the logger keeps two files: the new one has the number of one that is gone.
+    // Rotated again, and the logger keeps two files: the new one has the number of one that is
+    // gone.
     fs::rename(path(&Log::rotated(10)), path("new")).unwrap();
     fs::write(path("new"), b"now\n").unwrap();
     fs::rename(path("new"), path("current")).unwrap();

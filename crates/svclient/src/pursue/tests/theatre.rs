@@ -1,5 +1,5 @@
-//! The scripted world of these tests: services that stand and answer as a script says, and a clock that moves when
-//! nobody has anything to do.
+//! The scripted world of these tests: services that stand and answer as a script says, and a clock
+//! that moves when nobody has anything to do.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},

@@ -1,5 +1,5 @@
-//! `svctl __write UID:GID`: becomes that user for good, and writes the plan that it reads. It can do no
-//! more than that user can, and no more than whoever started it, so anybody may start it.
+//! `svctl __write UID:GID`: becomes that user for good, and writes the plan that it reads. It can
+//! do no more than that user can, and no more than whoever started it, so anybody may start it.
 
 use std::{
     fs,

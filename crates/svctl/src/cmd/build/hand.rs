@@ -1,6 +1,7 @@
-//! Writing where somebody else may write: nothing is done there with the rights of this process. The plan
-//! goes to a second svctl, which is that user, so that the system refuses what the user may not do. What
-//! comes back was said by a process of that user, and is believed no more than that.
+//! Writing where somebody else may write: nothing is done there with the rights of this process.
+//! The plan goes to a second svctl, which is that user, so that the system refuses what the user
+//! may not do. What comes back was said by a process of that user, and is believed no more than
+//! that.
 
 use std::{
     collections::BTreeMap,
@@ -27,13 +28,15 @@ const LAST: Duration = Duration::from_secs(2);
 /// A part of a plan, and who is to write it; this process, if `None`.
 pub(super) type Part = (Option<Owner>, Plan);
 
-/// Parts of the plan by who writes them: the owner that was asked for, else whoever the place belongs to.
+/// Parts of the plan by who writes them: the owner that was asked for, else whoever the place
+/// belongs to.
 pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec<Part>, String> {
     let own = Owner { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw() };
     if let Some(owner) = asked {
         return Ok(vec![(Some(owner).filter(|owner| *owner != own), plan.clone())]);
     }
-    // Nobody can become a user without a number here: what belongs to such is left to the library to judge.
+    // Nobody can become a user without a number here: what belongs to such is left to the library
+    // to judge.
     let is_other = |uid: &u32| *uid != own.uid && *uid != 0 && !svtrust::is_outsider(*uid);
     // Nothing depends on what is found here but who writes: each of them looks again, by itself.
     let whose = |path: &Path| match path.symlink_metadata() {
@@ -60,8 +63,8 @@ pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec
     Ok(parts.into_iter().collect())
 }
 
-/// A user by number, with the group that it has of itself. That of the place says nothing: its owner need
-/// not be in it.
+/// A user by number, with the group that it has of itself. That of the place says nothing: its
+/// owner need not be in it.
 fn as_user(uid: u32, place: &Path) -> Result<Owner, String> {
     if !Uid::effective().is_root() {
         return Err(format!(
@@ -79,7 +82,8 @@ fn as_user(uid: u32, place: &Path) -> Result<Owner, String> {
     }
 }
 
-/// Has a plan compared or written by another user. What was found is given even where it failed then.
+/// Has a plan compared or written by another user. What was found is given even where it failed
+/// then.
 pub(super) fn over(
     owner: Owner,
     plan: &Plan,
@@ -210,8 +214,8 @@ fn ask(owner: Owner, errand: &Errand, deadline: Instant) -> io::Result<Answer> {
     Ok(answer)
 }
 
-/// Nothing of this process goes along but the two ends of its pipes: no variable, no directory. What else
-/// was open it closes before it becomes that user.
+/// Nothing of this process goes along but the two ends of its pipes: no variable, no directory.
+/// What else was open it closes before it becomes that user.
 fn start(owner: Owner) -> io::Result<Child> {
     let itself = PathBuf::from("/proc/self/exe");
     let itself = if itself.exists() { itself } else { std::env::current_exe()? };

@@ -1,5 +1,5 @@
-//! Words as shells write them: reading a line that somebody is typing in bash, and writing a word that
-//! bash reads as these bytes. zsh and fish take words apart and quote them by themselves.
+//! Words as shells write them: reading a line that somebody is typing in bash, and writing a word
+//! that bash reads as these bytes. zsh and fish take words apart and quote them by themselves.
 
 /// A line up to the cursor.
 pub(super) struct Line {
@@ -24,7 +24,8 @@ pub(super) enum Within {
     Ansi,
 }
 
-/// Reads a line. `breaks` is `$COMP_WORDBREAKS`: with `:` in it, bash completes what follows a colon.
+/// Reads a line. `breaks` is `$COMP_WORDBREAKS`: with `:` in it, bash completes what follows a
+/// colon.
 pub(super) fn read(line: &[u8], breaks: &[u8]) -> Line {
     let mut this = Line { before: Vec::new(), last: Vec::new(), kept: 0, within: Within::Nothing };
     let mut in_word = false;

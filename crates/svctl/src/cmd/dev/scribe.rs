@@ -1,8 +1,9 @@
-//! What services write: read from a FIFO for each, kept in its log directory, and handed on to be shown.
+//! What services write: read from a FIFO for each, kept in its log directory, and handed on to be
+//! shown.
 //!
-//! A thread does this, so that a slow disk holds up the services and not the view. What is to be shown is
-//! bounded: when the view is behind, lines are left out and counted. The logs have them; these are bounded
-//! by rotation, as those of `multilog` are.
+//! A thread does this, so that a slow disk holds up the services and not the view. What is to be
+//! shown is bounded: when the view is behind, lines are left out and counted. The logs have them;
+//! these are bounded by rotation, as those of `multilog` are.
 
 use std::{
     collections::VecDeque,
@@ -37,8 +38,8 @@ pub(super) const PIPE: &str = "pipe";
 /// The file of a log that grows.
 const CURRENT: &str = "current";
 
-/// So long is a file of a log, about, and so many older ones are kept: the figures of `multilog` and
-/// `svlogd`.
+/// So long is a file of a log, about, and so many older ones are kept: the figures of `multilog`
+/// and `svlogd`.
 const FILE: u64 = 1_000_000;
 const FILES: usize = 10;
 
@@ -142,8 +143,8 @@ impl Queue {
     }
 }
 
-/// Makes a log directory for one run: an empty `current`, nothing of earlier runs, and the FIFO, whose
-/// path is given back.
+/// Makes a log directory for one run: an empty `current`, nothing of earlier runs, and the FIFO,
+/// whose path is given back.
 pub(super) fn prepare(dir: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
     for file in rotated(dir)? {

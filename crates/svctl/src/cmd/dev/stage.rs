@@ -1,4 +1,5 @@
-//! The tree of a file of definitions: written anew, and its engine started, with nothing enabled yet.
+//! The tree of a file of definitions: written anew, and its engine started, with nothing enabled
+//! yet.
 
 use std::{
     collections::BTreeMap,

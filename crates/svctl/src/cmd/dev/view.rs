@@ -285,9 +285,9 @@ impl View {
         output.line(line);
     }
 
-    /// Takes the table off the terminal, so that lines go where it stood. A terminal that has become
-    /// narrower since has folded its lines. What that has pushed out of a low screen stays in its
-    /// history, which nobody can reach.
+    /// Takes the table off the terminal, so that lines go where it stood. A terminal that has
+    /// become narrower since has folded its lines. What that has pushed out of a low screen stays
+    /// in its history, which nobody can reach.
     fn erase(&mut self, output: &mut Output) {
         let Some(lines) = self.table.take_if(|lines| !lines.is_empty()) else { return };
         let height = height(&lines, Size::now(std::io::stdout()).width);

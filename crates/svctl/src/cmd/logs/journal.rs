@@ -1,8 +1,8 @@
-//! What units write, by way of `journalctl -o json`: the journal's files have no other stable reader.
-//! One child, an argument vector, a line of JSON for each entry.
+//! What units write, by way of `journalctl -o json`: the journal's files have no other stable
+//! reader. One child, an argument vector, a line of JSON for each entry.
 //!
-//! Source: `journalctl(1)` and `systemd.journal-fields(7)` of systemd 252; the JSON form is described in
-//! "Journal Export Formats" of systemd's documentation.
+//! Source: `journalctl(1)` and `systemd.journal-fields(7)` of systemd 252; the JSON form is
+//! described in "Journal Export Formats" of systemd's documentation.
 
 use std::{
     collections::VecDeque,
@@ -232,7 +232,8 @@ fn follow_arguments(query: &Query, place: &Place) -> Vec<String> {
     all
 }
 
-/// Seconds since 1970, as `systemd.time(7)` has them; to the microsecond, which is what the journal has.
+/// Seconds since 1970, as `systemd.time(7)` has them; to the microsecond, which is what the journal
+/// has.
 fn moment(at: UnixTime) -> String {
     let secs = u64::try_from(at.secs()).unwrap_or(0);
     format!("@{secs}.{:06}", at.nanos() / 1000)

@@ -200,7 +200,8 @@ fn of_service(
     dirs.into_iter().map(source).collect()
 }
 
-/// Each directory once: as that of the service, not of its logger, unless several services share it.
+/// Each directory once: as that of the service, not of its logger, unless several services share
+/// it.
 fn without_repetitions(sources: Vec<Source>) -> Vec<Source> {
     let path = |source: &Source| source.directory().map(|log| real(log.path()));
     let mut whose: HashMap<PathBuf, Vec<(bool, usize)>> = HashMap::new();

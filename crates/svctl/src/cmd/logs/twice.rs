@@ -1,5 +1,5 @@
-//! A logger may write a line to two of its directories. It is printed once: the same line at the same
-//! time, by the same service, in another directory than before.
+//! A logger may write a line to two of its directories. It is printed once: the same line at the
+//! same time, by the same service, in another directory than before.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,5 +1,5 @@
-//! Where a session is played: services in a directory of their own, which the pages call `/etc/service`,
-//! and `/srv` beside it.
+//! Where a session is played: services in a directory of their own, which the pages call
+//! `/etc/service`, and `/srv` beside it.
 //!
 //! | stage         | has                                                                           |
 //! |---------------|-------------------------------------------------------------------------------|

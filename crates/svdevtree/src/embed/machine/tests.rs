@@ -495,7 +495,8 @@ fn every_state_that_can_be_reached_answers_every_event_that_can_happen() {
 }
 
 proptest! {
-    /// Also what cannot happen, in any order and with any pauses: nothing breaks and the rules hold.
+    /// Also what cannot happen, in any order and with any pauses: nothing breaks and the rules
+    /// hold.
     #[test]
     fn no_order_of_events_breaks_a_rule(
         part in prop::sample::select(vec![ServicePart::Main, ServicePart::Log]),

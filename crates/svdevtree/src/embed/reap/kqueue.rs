@@ -1,5 +1,5 @@
-//! The BSDs and macOS: a kqueue for each process, readable once the process has ended. Type-checked,
-//! never run.
+//! The BSDs and macOS: a kqueue for each process, readable once the process has ended.
+//! Type-checked, never run.
 
 use std::{
     io,

@@ -1,8 +1,8 @@
 //! Linux: one inotify instance for a scan directory and for what is being made in it.
 //!
-//! Instances and watches are counted for each user, all containers of a host together. While there is
-//! none left, the directory is listed every few seconds, as `runsvdir` does, and each time one is
-//! tried for.
+//! Instances and watches are counted for each user, all containers of a host together. While there
+//! is none left, the directory is listed every few seconds, as `runsvdir` does, and each time one
+//! is tried for.
 
 use std::{
     collections::BTreeMap,
@@ -64,7 +64,8 @@ impl Changes {
         self.news.is_none().then_some(AGAIN)
     }
 
-    /// Reads news, in a storm not all; the directory is listed anyway, so what they say does not matter.
+    /// Reads news, in a storm not all; the directory is listed anyway, so what they say does not
+    /// matter.
     pub(crate) fn drain(&mut self) {
         let Some(News { inotify, .. }) = &mut self.news else { return };
         let mut buffer = [0; 4096];

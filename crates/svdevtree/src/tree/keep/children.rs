@@ -1,5 +1,5 @@
-//! The children of a keeper or guard: being woken by their ends, taking them, and ending all that descends
-//! from this process.
+//! The children of a keeper or guard: being woken by their ends, taking them, and ending all that
+//! descends from this process.
 
 use std::{
     io,
@@ -21,7 +21,8 @@ use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 
 use super::{super::processes, system};
 
-/// Whatever loses its parent below this process is a child of it, too. So "no child" is "nothing left".
+/// Whatever loses its parent below this process is a child of it, too. So "no child" is "nothing
+/// left".
 pub(super) struct Children {
     signals: SignalDelivery<UnixStream, SignalOnly>,
 }
@@ -35,15 +36,16 @@ pub(super) struct Death {
 }
 
 impl Children {
-    /// Listens to signals and adopts what loses its parent. An error comes with what could not be done.
+    /// Listens to signals and adopts what loses its parent. An error comes with what could not be
+    /// done.
     pub(super) fn adopt() -> Result<Self, (&'static str, io::Error)> {
         let signals = system::listen().map_err(|error| ("listen to signals", error))?;
         system::adopt_orphans().map_err(|error| ("adopt orphans", error))?;
         Ok(Self { signals })
     }
 
-    /// Sleeps until one of these has something, a child ends or the time is over. Whether a signal told
-    /// this process to end.
+    /// Sleeps until one of these has something, a child ends or the time is over. Whether a signal
+    /// told this process to end.
     pub(super) fn wait(
         &mut self,
         streams: &[&UnixStream],
@@ -79,8 +81,8 @@ impl Children {
         }
     }
 
-    /// SIGKILL for whatever descends from this process, until nothing does. What is left at the deadline
-    /// comes back. `engine` is for systems on which processes are not listed.
+    /// SIGKILL for whatever descends from this process, until nothing does. What is left at the
+    /// deadline comes back. `engine` is for systems on which processes are not listed.
     pub(super) fn end_all(&mut self, engine: Option<Pid>, deadline: Instant) -> Vec<u32> {
         let mut pause = Duration::from_millis(1);
         loop {
@@ -92,7 +94,8 @@ impl Children {
             if Instant::now() >= deadline {
                 return processes::numbers(&processes::descendants());
             }
-            // A child's end wakes at once; the time is for one that was born while they were listed.
+            // A child's end wakes at once; the time is for one that was born while they were
+            // listed.
             let _listing_again = self.wait(&[], Some(pause));
             pause = (pause * 2).min(Duration::from_millis(100));
         }

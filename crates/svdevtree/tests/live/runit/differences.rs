@@ -1,5 +1,5 @@
-//! Where the embedded supervisor does otherwise than `runsv`, and that it does: each sentence is said
-//! to both, so that a `runsv` which changes is noticed too.
+//! Where the embedded supervisor does otherwise than `runsv`, and that it does: each sentence is
+//! said to both, so that a `runsv` which changes is noticed too.
 
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
-//! The same generated scenario for `runsv` and for the embedded supervisor, and all that can be seen
-//! of both compared after every step.
+//! The same generated scenario for `runsv` and for the embedded supervisor, and all that can be
+//! seen of both compared after every step.
 //!
-//! After a step both are left alone until nothing is about to happen: the process waits in `poll`, so
-//! it has read every request and does not nap, and no service rests before a start. Then records
-//! (but for time and pid), `stat` and `pid`, types and modes of all files, children with their command
-//! lines, groups, sessions, directories and descriptors, `sv status`, what scripts noted, and what the
-//! logger wrote must be equal.
+//! After a step both are left alone until nothing is about to happen: the process waits in `poll`,
+//! so it has read every request and does not nap, and no service rests before a start. Then records
+//! (but for time and pid), `stat` and `pid`, types and modes of all files, children with their
+//! command lines, groups, sessions, directories and descriptors, `sv status`, what scripts noted,
+//! and what the logger wrote must be equal.
 //!
 //! Left out of the comparison, with the reason (`differences.rs` shows each of them):
 //!
@@ -283,7 +283,8 @@ impl Side {
             if Instant::now() > deadline {
                 return Err(format!("{:?} does not settle: {last:#?}", self.who));
             }
-            // A signal that comes just before a shell waits for a line is heard after the next one only.
+            // A signal that comes just before a shell waits for a line is heard after the next one
+            // only.
             let _waits = self.dir.send_to("hold", "\n");
             thread::sleep(Duration::from_millis(25));
         }
