@@ -376,7 +376,8 @@ impl Error {
                     .into(),
             ),
             Self::NotSupervised { .. } => Some(
-                "start a supervisor there, or link the directory into the scan directory".into(),
+                "start a supervisor there, or link the directory into a scan directory whose scanner runs"
+                    .into(),
             ),
             Self::Unsupported {
                 source: Unsupported { reason: Refusal::VersionUnknown { .. }, .. },

@@ -4,6 +4,9 @@
 //! A number in a record is one of the supervisor's pid namespace. It means something here only where
 //! that is the reader's, so it is asked before a process is called gone.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+use nix::sys::stat::FileStat;
 use svproto::Pid;
 
 use crate::{Dialect, home::Home, liveness};
@@ -70,12 +73,66 @@ pub(crate) fn left_in(home: &Home, supervisor: Option<Pid>, known: &[Pid]) -> Ve
     left
 }
 
+/// Whether a scanner of this directory runs, as far as this user may see.
+pub(crate) fn is_scanned(place: &FileStat) -> bool {
+    table::all().into_iter().any(|pid| scans(pid, place))
+}
+
+/// The directory of a supervisor that a scanner of this directory has started for an entry of that name:
+/// it may have outlived the entry.
+pub(crate) fn supervised_for(place: &FileStat, name: &OsStr) -> Option<PathBuf> {
+    table::all().into_iter().find_map(|pid| {
+        let words = table::words(pid)?;
+        let (program, rest) = program_of(&words)?;
+        let is_it = SUPERVISORS.contains(&program) && rest == [name.as_bytes()];
+        let parent = is_it.then(|| table::process(pid))??.parent;
+        if scans(parent, place) { table::working_directory(pid) } else { None }
+    })
+}
+
+const SCANNERS: [&[u8]; 3] = [b"runsvdir", b"svscan", b"s6-svscan"];
+const SUPERVISORS: [&[u8]; 3] = [b"runsv", b"supervise", b"s6-supervise"];
+
+/// Whether a process is a scanner of this directory: it names it, or works in it.
+fn scans(pid: u32, place: &FileStat) -> bool {
+    let Some(words) = table::words(pid) else { return false };
+    let Some((program, rest)) = program_of(&words) else { return false };
+    let is_ours = program == b"svctl" && rest.iter().any(|word| word == b"scan");
+    let is_it = |found: Option<FileStat>| {
+        found.is_some_and(|it| (it.st_dev, it.st_ino) == (place.st_dev, place.st_ino))
+    };
+    (is_ours || SCANNERS.contains(&program))
+        && (is_it(table::stat_from(pid, b"."))
+            || rest.iter().any(|word| is_it(table::stat_from(pid, word))))
+}
+
+/// The name of a program and its words; busybox has its own first.
+fn program_of(words: &[Vec<u8>]) -> Option<(&[u8], &[Vec<u8>])> {
+    let (first, rest) = words.split_first()?;
+    let name = |word: &'_ [u8]| word.rsplit(|byte| *byte == b'/').next().map(<[u8]>::len);
+    let base = |word| -> &[u8] {
+        let word: &Vec<u8> = word;
+        let len = name(word).unwrap_or_default();
+        word.get(word.len().saturating_sub(len)..).unwrap_or_default()
+    };
+    match (base(first), rest.split_first()) {
+        (b"busybox", Some((second, rest))) => Some((base(second), rest)),
+        (program, _) => Some((program, rest)),
+    }
+}
+
 /// No process of a service has more above it.
 const DEEPEST: usize = 64;
 
 #[cfg(target_os = "linux")]
 mod table {
-    use std::{fs, time::Duration};
+    use std::{
+        ffi::OsStr,
+        fs,
+        os::unix::ffi::OsStrExt,
+        path::{Path, PathBuf},
+        time::Duration,
+    };
 
     use nix::{
         sys::stat::{FileStat, stat},
@@ -131,15 +188,36 @@ mod table {
         depth(&pid.to_string()) == Some(1) && depth("self") == Some(1)
     }
 
+    /// All processes that this user may see.
+    pub(super) fn all() -> Vec<u32> {
+        let Ok(list) = fs::read_dir("/proc") else { return Vec::new() };
+        list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// What a process was started with.
+    pub(super) fn words(pid: u32) -> Option<Vec<Vec<u8>>> {
+        let text = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let text = text.strip_suffix(b"\0")?;
+        Some(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
+    pub(super) fn working_directory(pid: u32) -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{pid}/cwd")).ok()
+    }
+
+    /// What a path leads to, for a process.
+    pub(super) fn stat_from(pid: u32, path: &[u8]) -> Option<FileStat> {
+        let path = Path::new(OsStr::from_bytes(path));
+        stat(&Path::new("/proc").join(pid.to_string()).join("cwd").join(path)).ok()
+    }
+
     /// Processes whose working directory is this one, as far as this user may see it.
     pub(super) fn working_in(place: &FileStat) -> Vec<u32> {
-        let Ok(list) = fs::read_dir("/proc") else { return Vec::new() };
-        let numbers = list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let is_there = |pid: &u32| {
             stat(&*format!("/proc/{pid}/cwd"))
                 .is_ok_and(|it| (it.st_dev, it.st_ino) == (place.st_dev, place.st_ino))
         };
-        numbers.filter(is_there).collect()
+        all().into_iter().filter(is_there).collect()
     }
 }
 
@@ -173,6 +251,22 @@ mod table {
 
     pub(super) fn working_in(_place: &FileStat) -> Vec<u32> {
         Vec::new()
+    }
+
+    pub(super) fn all() -> Vec<u32> {
+        Vec::new()
+    }
+
+    pub(super) fn words(_pid: u32) -> Option<Vec<Vec<u8>>> {
+        None
+    }
+
+    pub(super) fn working_directory(_pid: u32) -> Option<std::path::PathBuf> {
+        None
+    }
+
+    pub(super) fn stat_from(_pid: u32, _path: &[u8]) -> Option<FileStat> {
+        None
     }
 }
 

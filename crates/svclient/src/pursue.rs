@@ -4,6 +4,7 @@
 //! request causes cannot be missed, and one that was under way is not taken for it.
 
 mod aside;
+mod late;
 mod look;
 mod outcome;
 mod probe;

@@ -33,6 +33,8 @@ pub struct Service {
     /// The caller named the dialect, so the directory is not asked again.
     believed: bool,
     version: Option<Version>,
+    /// A scanner is about to take it up.
+    expected: bool,
 }
 
 /// What a supervisor does with the service when it starts: whether there is a `down` file.
@@ -123,7 +125,8 @@ impl Service {
         let home = Home::new(dir.into());
         require_directory(&home)?;
         let name = name_of(home.path());
-        Ok(Self { home, name, dialect: Some(dialect), believed: true, version: None })
+        let (dialect, version) = (Some(dialect), None);
+        Ok(Self { home, name, dialect, believed: true, version, expected: false })
     }
 
     /// The service directory behind a descriptor, whatever happens to its path. Files are opened
@@ -146,7 +149,7 @@ impl Service {
     fn at(home: Home, status: Option<FileStat>) -> Self {
         let dialect = detect::detect_by(&home, status);
         let name = name_of(home.path());
-        Self { home, name, dialect, believed: false, version: None }
+        Self { home, name, dialect, believed: false, version: None, expected: false }
     }
 
     /// The same service under the name that a user typed.
@@ -187,6 +190,35 @@ impl Service {
         Self { version: Some(version), ..self }
     }
 
+    /// The same service, of which the caller knows that a scanner will take it up
+    /// ([`crate::ScanDir::has_scanner`]): where nobody supervises it yet, [`crate::pursue`] waits for
+    /// that before it asks.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{OutcomeKind, Request, Service};
+    ///
+    /// let web = Service::open(&dir)?;
+    /// let soon = || Instant::now() + Duration::from_millis(5);
+    /// assert!(Request::up().pursue(&web, soon()).is_err(), "nobody supervises it");
+    /// let outcome = Request::up().pursue(&web.expected(), soon())?;
+    /// assert_eq!(outcome.kind(), OutcomeKind::Deadline);
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    #[must_use]
+    pub fn expected(self) -> Self {
+        Self { expected: true, ..self }
+    }
+
+    /// Whether [`Service::expected`] said so.
+    pub(crate) const fn is_expected(&self) -> bool {
+        self.expected
+    }
+
     /// Whether [`Service::of_version`] named a version.
     #[must_use]
     pub const fn has_version(&self) -> bool {
@@ -211,6 +243,11 @@ impl Service {
             Some(home) => Self { home, ..self },
             None => self,
         }
+    }
+
+    /// The same, whoever supervises it by now.
+    pub(crate) fn detected_again(self) -> Self {
+        Self { dialect: self.dialect_now(), ..self }
     }
 
     /// Whether the last supervisor, which is gone, has left a record of a service that is down.
@@ -342,7 +379,8 @@ impl Service {
         }
         let home = self.home.directory(files::LOG).ok()?;
         let dialect = self.dialect.filter(|_| self.believed);
-        Some(Self { home, name, dialect, believed: self.believed, version: self.version })
+        let (believed, version) = (self.believed, self.version);
+        Some(Self { home, name, dialect, believed, version, expected: false })
     }
 
     /// Lets its supervisor start the service, or leave it down, when it starts the next time: removes or

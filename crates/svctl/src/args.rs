@@ -456,8 +456,8 @@ pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
 }
 
 /// The goals without a time.
-pub(crate) const GOALS: [&str; 7] =
-    ["up", "ready", "down", "finished", "restarted", "gone", "as-wanted"];
+pub(crate) const GOALS: [&str; 8] =
+    ["supervised", "up", "ready", "down", "finished", "restarted", "gone", "as-wanted"];
 
 fn parse_suite(text: &str) -> Result<Whose, String> {
     let (name, version) = match text.split_once('=') {

@@ -1,7 +1,7 @@
 //! From what the user typed to services: names in the scan directory, loggers, patterns, paths, units.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -122,6 +122,10 @@ pub(crate) fn survey(
     let all = scan_dirs(global, output)?;
     let [scan_dir] = &*all else { return Ok(None) };
     if !names.is_empty() {
+        // A supervisor may have outlived its entry.
+        if names.iter().any(|name| scan_dir.dir().join(name).symlink_metadata().is_err()) {
+            return Ok(None);
+        }
         let mut seen = HashSet::with_capacity(names.len());
         let once = names.iter().filter(|name| seen.insert(*name)).cloned().collect();
         return Ok(scan_dir.survey_of(once).ok());
@@ -183,6 +187,39 @@ pub(crate) fn is_loop(entry: &Path, output: &mut Output) {
         "{} leads back to its scan directory, or to one above it, and is no service\n  hint: remove that link",
         entry.display()
     ));
+}
+
+/// Notes of which services, that nobody supervises yet, a scanner is about to take up.
+pub(crate) fn expect_scanners(targets: &mut [Target]) {
+    let mut scanned: HashMap<PathBuf, bool> = HashMap::new();
+    for target in targets {
+        let Ok(found) = &target.found else { continue };
+        let Some(service) = found.directory() else { continue };
+        if !found.status().is_ok_and(|seen| seen.supervised() == Some(false)) {
+            continue;
+        }
+        let Some(scan_dir) = scan_dir_of(service.dir()) else { continue };
+        let has_scanner =
+            scanned.entry(scan_dir).or_insert_with_key(|dir| ScanDir::new(dir).has_scanner());
+        if *has_scanner {
+            target.found = Ok(Arc::new(service.clone().expected()));
+        }
+    }
+}
+
+/// Where an entry would stand of which this is the path.
+pub(crate) fn scan_dir_of(entry: &Path) -> Option<PathBuf> {
+    std::path::absolute(entry).ok()?.parent().map(Path::to_owned)
+}
+
+/// A service whose entry is gone, and whose supervisor is not.
+fn outlived(entry: &Path) -> Option<Service> {
+    let is_gone = matches!(
+        entry.symlink_metadata(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound
+    );
+    let scan_dir = scan_dir_of(entry).filter(|_| is_gone)?;
+    ScanDir::new(scan_dir).outlived(entry.file_name()?)
 }
 
 /// One word of warning where something is asked behind the back of s6-rc.
@@ -471,6 +508,7 @@ impl<'a> Finder<'a> {
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
         let name = name.to_string_lossy().into_owned();
+        let path = outlived(&path).map_or(path, |service| service.dir().to_owned());
         let service = match self.global.suite {
             Some(whose) => of_suite(&path, whose, &name),
             None => Service::open(&path).map(|service| service.named(&name)),

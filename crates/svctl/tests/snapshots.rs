@@ -108,7 +108,20 @@ fn actions() {
     for line in ["down web", "down web", "up web", "restart web", "down web", "once web"] {
         session.types(line);
     }
-    for line in ["pause web", "cont web", "hup web"] {
+    session.types("pause web");
+    // What is not read yet is not known.
+    let is_paused = || {
+        let mut status =
+            command(["--dir", "service", "status", "--state", "paused", "--json", "web"]);
+        let output = status.current_dir(session.scan.beside("")).output().unwrap();
+        output.stdout.starts_with(b"[{")
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_paused() {
+        assert!(std::time::Instant::now() < deadline, "not paused in time");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    for line in ["cont web", "hup web"] {
         session.types(line);
     }
     // It dies of the signal when it has its turn; only then is it down already.

@@ -39,11 +39,13 @@ pub enum Goal {
     AsWanted,
     /// Supervised, with a status; up or down.
     Known,
+    /// The same, also where nobody supervises it yet: a scanner may take it up.
+    Supervised,
 }
 
 impl Goal {
     /// The goals without a span, in the order of their words in help.
-    pub const WORDS: [Self; 8] = [
+    pub const WORDS: [Self; 9] = [
         Self::Up,
         Self::Ready,
         Self::Down,
@@ -52,6 +54,7 @@ impl Goal {
         Self::Gone,
         Self::AsWanted,
         Self::Known,
+        Self::Supervised,
     ];
 
     /// The word for it, as in `svctl wait --for`; that of [`Goal::UpFor`] is followed by `=` and a span.
@@ -67,6 +70,7 @@ impl Goal {
             Self::UpFor(_) => "up-for",
             Self::AsWanted => "as-wanted",
             Self::Known => "known",
+            Self::Supervised => "supervised",
         }
     }
 }
@@ -259,6 +263,9 @@ impl Pursuit {
     pub fn observe(&mut self, reading: &Reading, now: Now) -> Verdict {
         match reading {
             Reading::Unsupervised if self.goal == Goal::Gone => Verdict::Reached,
+            Reading::Unsupervised if self.goal == Goal::Supervised => {
+                Verdict::Pending { look_again: None }
+            }
             Reading::Unsupervised => Verdict::Never(Cause::Unsupervised),
             Reading::NotYet => Verdict::Pending { look_again: None },
             Reading::Record(facts) => self.judge(facts, now),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use svproto::{
-    Cause, Now, Op,
+    Cause, Now, Op, Reading,
     goal::{Goal, Pursuit, Verdict},
     s6::event::S6Event,
 };
@@ -44,18 +44,22 @@ struct Telling {
     asked: Instant,
 }
 
-struct Waiting {
-    pursuit: Pursuit,
+pub(super) struct Waiting {
+    pub(super) pursuit: Pursuit,
+    /// Nobody supervises it yet, and nothing was asked.
+    absent: bool,
     /// Something was asked.
-    asks: bool,
+    pub(super) asks: bool,
     /// What to wait for after this.
     then: Option<Goal>,
     /// Where the steady clock begins.
     begun: Instant,
     asked: Instant,
+    /// From when time is taken, where that is before it was asked: a supervisor was waited for.
+    from: Option<Instant>,
     /// How it stood before it was asked.
-    baseline: Status,
-    last: Status,
+    pub(super) baseline: Status,
+    pub(super) last: Status,
     /// What the supervisor will say of the request, and the bell that it rings when it does.
     pending: Option<(Pending, WatchKey, Waker)>,
     /// The request could not be delivered yet.
@@ -68,9 +72,9 @@ struct Waiting {
     /// When SIGKILL is due.
     kill_at: Option<Instant>,
     finish: Finish,
-    probe: Option<Probe>,
+    pub(super) probe: Option<Probe>,
     /// The service directory, if it is one.
-    directory: Option<Service>,
+    pub(super) directory: Option<Service>,
 }
 
 /// Whether a `finish` script that refuses another start will be heard of.
@@ -116,6 +120,17 @@ impl Wait {
                 return Self { key, state: State::Done(Box::new(Err(error))), rung: None };
             }
         };
+        Self::looked(world, service, (key, directory, last), request, prober)
+    }
+
+    /// The same, once it was looked at.
+    fn looked<B: Supervised>(
+        world: &mut impl World<B>,
+        service: &B,
+        (key, directory, last): (Option<WatchKey>, Option<Service>, Status),
+        request: &Request,
+        prober: &Prober<'_>,
+    ) -> Self {
         let (mut goal, mut then) = request.goals();
         let probe = Probe::wanted(request, prober, directory.as_ref(), &last);
         if probe.is_some() {
@@ -156,10 +171,14 @@ impl Wait {
         let now = Now { wall: world.wall_clock(), steady: Duration::ZERO };
         let waiting = Waiting {
             pursuit: Pursuit::new(goal, wish(request), last.reading, now),
+            absent: last.reading == Reading::Unsupervised
+                && directory.as_ref().is_some_and(Service::is_expected)
+                && (needs_a_process || asks && goal != Goal::Gone),
             asks,
             then,
             begun,
             asked: begun,
+            from: None,
             baseline: last,
             last,
             pending: None,
@@ -256,13 +275,16 @@ impl Wait {
         asked: Option<Result<Pending, Error>>,
     ) {
         let State::Waiting(waiting) = &mut self.state else { return };
+        if waiting.absent {
+            return;
+        }
         let now = world.now();
         waiting.ask_again = None;
         let whom = whom(waiting.directory.as_ref(), service);
         match asked.unwrap_or_else(|| request.send(whom)) {
             Ok(pending) => {
                 waiting.refused = None;
-                waiting.asked = now;
+                waiting.asked = waiting.from.unwrap_or(now);
                 let is_read = pending.is_read() && request.intent().is_some();
                 waiting.kill_at = request.kills_after().and_then(|after| now.checked_add(after));
                 if pending.tells() {
@@ -375,6 +397,12 @@ impl Wait {
             match observation {
                 Ok(observation) => {
                     waiting.last = observation;
+                    if waiting.absent {
+                        // Until there is a record, what is asked may be lost.
+                        let is_there = observation.reading.facts().is_some();
+                        waiting.ask_again = is_there.then(|| world.now());
+                        return;
+                    }
                     // Before the request is delivered nothing is an answer to it, and where the
                     // supervisor will say what became of it, that is.
                     if waiting.refused.is_none() && waiting.pending.is_none() {
@@ -409,6 +437,16 @@ impl Wait {
     ) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let State::Waiting(waiting) = &mut self.state else { return };
+        if waiting.absent && is_due(waiting.ask_again) {
+            let directory = waiting.directory.take().map(Service::detected_again);
+            let seen = (self.key, directory, waiting.last);
+            let from = Some(waiting.asked);
+            *self = Self::looked(world, service, seen, request, prober);
+            if let State::Waiting(waiting) = &mut self.state {
+                waiting.from = from;
+            }
+            return self.ask(world, service, request, None);
+        }
         if is_due(waiting.ask_again) {
             return self.ask(world, service, request, None);
         }
@@ -529,57 +567,14 @@ impl Wait {
                 let took = now.saturating_duration_since(waiting.asked);
                 let outcome = Outcome::of(None, waiting.last, took);
                 let before = waiting.asks.then_some(&waiting.baseline);
+                if waiting.absent {
+                    let why = Some((Cause::Unsupervised, String::new()));
+                    return Ok(outcome.read(false).because(why).changed_from(before));
+                }
                 let why = waiting.why_not(now);
                 let is_read = waiting.pursuit.is_acknowledged();
                 Ok(outcome.read(is_read).because(why).changed_from(before))
             }
         }
-    }
-}
-
-impl Waiting {
-    /// Why it is not so at the deadline, where that can be told: what did not obey, and who said no.
-    fn why_not(&self, now: Instant) -> Option<(Cause, String)> {
-        if let Some(why) = self.probe.as_ref().and_then(|probe| probe.why_not(now)) {
-            return Some(why);
-        }
-        let facts = self.last.reading.facts()?;
-        if self.last.state() == svproto::State::Paused {
-            return Some((Cause::Paused, String::new()));
-        }
-        let run = |seen: &Status| seen.reading.facts().map(|it| (it.pid, it.since));
-        let is_there = facts.pid.is_some() && run(&self.last) == run(&self.baseline);
-        let is_stopped = || self.directory.as_ref().is_some_and(Service::has_stopped_supervisor);
-        match self.pursuit.goal() {
-            Goal::Down | Goal::Gone | Goal::Restarted if self.asks && is_there => {
-                let cause = if is_stopped() { Cause::NotRead } else { Cause::NotObeyed };
-                Some((cause, String::new()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether it is down because its supervisor has ended it and then itself.
-    fn was_ended(&self) -> bool {
-        matches!(self.pursuit.goal(), Goal::Down | Goal::Finished)
-            && self.baseline.reading.is_supervised()
-            && self.directory.as_ref().is_some_and(Service::was_left_down)
-    }
-
-    /// Whether this error of a look is what was waited for: what has no directory is gone for good.
-    fn is_over_by(&self, error: &Error) -> bool {
-        self.directory.is_none()
-            && error.kind() == crate::ErrorKind::NotFound
-            && matches!(self.pursuit.goal(), Goal::Down | Goal::Finished | Goal::Gone)
-    }
-
-    /// Whether the process that is there is one that the request was to end: any, if none is to be
-    /// left; else the one that was there before, and not the one that has followed it.
-    fn is_to_end(&self, request: &Request) -> bool {
-        let run = |seen: &Status| {
-            let status = seen.reading.facts()?;
-            Some((status.pid, status.since))
-        };
-        matches!(request.goal(), Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
     }
 }

@@ -4,6 +4,7 @@
 //! the kind, leave no trace in the directory, and look by themselves.
 
 use std::{
+    ffi::OsStr,
     os::fd::OwnedFd,
     path::Path,
     time::{Duration, Instant},
@@ -13,8 +14,9 @@ use svproto::scan::{self, ScanOp};
 
 use super::ScanDir;
 use crate::{
-    Error,
+    Error, Service, Suite,
     node::{self, Fifo, Written},
+    processes,
 };
 
 /// Whether the scanner of a scan directory can be told to look.
@@ -55,6 +57,39 @@ impl ScanDir {
     /// this user may not tell it, [`Error::WrongType`] if its FIFO is none, [`Error::Io`].
     pub fn scanner(&self) -> Result<Scanner, Error> {
         self.open_scanner().map(|control| control.scanner())
+    }
+
+    /// Whether a scanner that takes up what is new here runs, or will when it is told: `s6-svscan` by
+    /// its FIFO; another one where the table of processes shows it (Linux); the embedded one where it
+    /// supervises a service here.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// assert!(!svclient::ScanDir::new(tree.path()).has_scanner());
+    /// ```
+    #[must_use]
+    pub fn has_scanner(&self) -> bool {
+        if matches!(self.scanner(), Ok(Scanner::Listens)) {
+            return true;
+        }
+        let place = node::stat(&self.dir).ok().flatten();
+        if place.is_some_and(|place| processes::is_scanned(&place)) {
+            return true;
+        }
+        let is_embeddeds = |service: &Service| {
+            let seen = service.status().ok().filter(|seen| seen.supervised() == Some(true));
+            seen.is_some_and(|seen| seen.suite() == Some(Suite::Embedded))
+        };
+        self.services().is_ok_and(|services| services.iter().any(is_embeddeds))
+    }
+
+    /// A service whose entry here is gone, and whose supervisor the scanner has not ended yet (Linux).
+    #[must_use]
+    pub fn outlived(&self, name: impl AsRef<OsStr>) -> Option<Service> {
+        let name = name.as_ref();
+        let place = node::stat(&self.dir).ok().flatten()?;
+        let dir = processes::supervised_for(&place, name)?;
+        Some(Service::open(dir).ok()?.named(name))
     }
 
     /// Asks something of the scanner. What comes back says whether anybody was asked: that nobody

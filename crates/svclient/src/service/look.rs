@@ -158,7 +158,8 @@ impl Service {
     /// A handle that goes from entry to entry of an open directory: it is to [`Service::enter`] one.
     pub(crate) fn in_open(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
         let home = Home::below(opened, parent);
-        Self { home, name: OsString::new(), dialect: None, believed: false, version: None }
+        let name = OsString::new();
+        Self { home, name, dialect: None, believed: false, version: None, expected: false }
     }
 
     /// Goes to an entry, of which nothing is known then. Nothing is allocated for it: that would take

@@ -72,11 +72,12 @@ pub(crate) fn exit(global: &Global, exit: &args::Exit, output: &mut Output) -> E
 }
 
 pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
-    let Prepared { targets, deadline, guard, .. } =
+    let Prepared { mut targets, deadline, guard, .. } =
         match prepare(global, &wait.named, &wait.timeout, output) {
             Ok(prepared) => prepared,
             Err(NoTargets(exit)) => return exit,
         };
+    names::expect_scanners(&mut targets);
     let found = usable(&targets);
     guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, output);
@@ -116,7 +117,7 @@ fn carry_out(
     if waiting.no_wait {
         return without_waiting(global, named, deed, output);
     }
-    let Prepared { targets, timeout, deadline, guard } =
+    let Prepared { mut targets, timeout, deadline, guard } =
         match prepare(global, named, &waiting.timeout, output) {
             Ok(prepared) => prepared,
             Err(NoTargets(exit)) => return exit,
@@ -133,6 +134,7 @@ fn carry_out(
     if deed.is_behind_a_back() {
         names::warn_of_s6_rc(&targets, output);
     }
+    names::expect_scanners(&mut targets);
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
     guard.found(found.iter().map(|found| found.name().to_string()));

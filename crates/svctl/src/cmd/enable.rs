@@ -4,12 +4,12 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use svcmgr::{
-    Disabled, Enabled, EnabledLink, Error, ErrorKind, Noticed, ScanDir, Scanner, SupervisionEnd,
-    is_path,
+    Cause, Disabled, Enabled, EnabledLink, Error, ErrorKind, Goal, Noticed, Op, Request, ScanDir,
+    Scanner, Service, State, Status, SupervisionEnd, is_path,
 };
 
 use super::{
@@ -77,15 +77,22 @@ pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output
         let name = scan.name_of(typed)?;
         match scan.disable_killing(&name, deadline, args.kill_after) {
             // There is nothing to take out: as asked.
-            Err(Error::NotFound { path }) if path == scan.dir().join(&name) => Ok(Told {
-                outcome: Ended::Already,
-                changed: false,
-                words: "was not enabled".to_owned(),
-                hint: None,
-                exit: Exit::Done,
-                took: 0.0,
-            }),
-            disabled => disabled.map(disabled_told),
+            Err(Error::NotFound { path }) if path == scan.dir().join(&name) => {
+                if let Some(service) = scan.outlived(&name) {
+                    // Its link went before, and not its supervisor.
+                    return end_what_outlived(&service, deadline, args.kill_after);
+                }
+                Ok(Told {
+                    outcome: Ended::Already,
+                    changed: false,
+                    words: "was not enabled".to_owned(),
+                    hint: None,
+                    why: None,
+                    exit: Exit::Done,
+                    took: 0.0,
+                })
+            }
+            disabled => disabled.map(|it| disabled_told(it, args.kill_after)),
         }
     })
 }
@@ -96,6 +103,8 @@ struct Told {
     changed: bool,
     words: String,
     hint: Option<&'static str>,
+    /// Why it is not so at the deadline.
+    why: Option<Cause>,
     exit: Exit,
     took: f64,
 }
@@ -155,6 +164,7 @@ fn each(
                         outcome: told.outcome,
                         changed: Some(told.changed),
                         took: Some(told.took),
+                        why: told.why.as_ref().map(Cause::kind),
                         says: (told.exit != Exit::Done).then_some(told.words),
                         ..Became::default()
                     };
@@ -198,6 +208,7 @@ fn enabled_told(enabled: &Enabled) -> Told {
             changed: !was_linked,
             words: format!("{before}supervised after {}", text::time(took)),
             hint: None,
+            why: None,
             exit: Exit::Done,
             took,
         },
@@ -205,6 +216,7 @@ fn enabled_told(enabled: &Enabled) -> Told {
             outcome: Ended::Deadline,
             changed: !was_linked,
             words: format!("{before}linked, and not supervised after {}", text::time(took)),
+            why: Some(Cause::Unsupervised),
             hint: (enabled.scanner == Scanner::Gone)
                 .then_some("no scanner runs on this directory; one that starts will find it"),
             exit: Exit::Deadline,
@@ -213,19 +225,76 @@ fn enabled_told(enabled: &Enabled) -> Told {
     }
 }
 
-fn disabled_told(disabled: Disabled) -> Told {
+/// Ends a service that is not enabled any more, and is still supervised.
+fn end_what_outlived(
+    service: &Service,
+    deadline: Instant,
+    kill_after: Option<Duration>,
+) -> Result<Told, Error> {
+    let request = Request::new(Op::StopExit, Goal::Gone);
+    let request = kill_after.map_or(request, |after| request.kill_after(after));
+    let begun = Instant::now();
+    let ended = match request.pursue(service, deadline) {
+        Ok(outcome) if outcome.is_reached() => Ok(None),
+        Ok(_) => Ok(Some(service)),
+        // It ended by itself meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotSupervised => Ok(None),
+        Err(error) => Err(error),
+    };
+    let took = begun.elapsed().as_secs_f64();
+    let span = text::time(took);
+    Ok(match ended? {
+        None => Told {
+            outcome: Ended::Reached,
+            changed: true,
+            words: format!("was not enabled, and still supervised; gone after {span}"),
+            hint: None,
+            why: None,
+            exit: Exit::Done,
+            took,
+        },
+        Some(service) => Told {
+            outcome: Ended::Deadline,
+            changed: true,
+            words: printable(&format!("was not enabled, and {}", not_ended(service, &span).1)),
+            hint: kill_after.is_none().then_some(KILLS),
+            why: Some(not_ended(service, &span).0),
+            exit: Exit::Deadline,
+            took,
+        },
+    })
+}
+
+/// What a service did not obey.
+fn not_ended(service: &Service, span: &str) -> (Cause, String) {
+    let (dir, seen) = (service.dir().display(), service.status().ok());
+    let pid = seen.as_ref().and_then(Status::pid);
+    let is_paused = seen.is_some_and(|seen| seen.state() == State::Paused);
+    let still = format!("{dir} is still supervised after {span}");
+    match pid {
+        Some(pid) if is_paused => (Cause::Paused, format!("{still}: its process {pid} is paused")),
+        Some(pid) => {
+            (Cause::NotObeyed, format!("{still}: its process {pid} was asked to end and has not"))
+        }
+        None => (Cause::NotObeyed, format!("{still}: it was asked to end and has not")),
+    }
+}
+
+/// What to do about a process that does not obey.
+const KILLS: &str = "--kill-after 10s sends SIGKILL to what has not obeyed by then";
+
+fn disabled_told(disabled: Disabled, kill_after: Option<Duration>) -> Told {
     let took = disabled.took.as_secs_f64();
     let span = text::time(took);
+    let (mut hint, mut why) = (None, None);
     let (outcome, words, exit) = match disabled.ended {
         Ok(SupervisionEnd::Gone) => (Ended::Reached, format!("gone after {span}"), Exit::Done),
-        Ok(SupervisionEnd::NotYet { service }) => (
-            Ended::Deadline,
-            format!(
-                "unlinked, and {} is still supervised after {span}: it was asked to end and has not",
-                service.dir().display()
-            ),
-            Exit::Deadline,
-        ),
+        Ok(SupervisionEnd::NotYet { service }) => {
+            hint = kill_after.is_none().then_some(KILLS);
+            let (cause, words) = not_ended(&service, &span);
+            why = Some(cause);
+            (Ended::Deadline, format!("unlinked, and {words}"), Exit::Deadline)
+        }
         Ok(SupervisionEnd::Kept { link }) => (
             Ended::Reached,
             format!("unlinked, and kept: {} leads to it too", link.display()),
@@ -241,7 +310,7 @@ fn disabled_told(disabled: Disabled) -> Told {
         }
     };
     // The link is gone, whatever came of the rest.
-    Told { outcome, changed: true, words: printable(&words), hint: None, exit, took }
+    Told { outcome, changed: true, words: printable(&words), hint, why, exit, took }
 }
 
 #[cfg(test)]

@@ -2,12 +2,18 @@
 
 mod say;
 
-use svcmgr::{Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, Service, Supervised, UnixTime};
+use std::{io, path::Path};
+
+use svcmgr::{
+    Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, ScanDir, Scanner, Service, Status,
+    Supervised, UnixTime,
+};
 
 use crate::{
     exit::Exit,
     json::{self, Became, Ended},
-    names::Target,
+    name,
+    names::{self, Target},
     output::Output,
     text,
     view::View,
@@ -33,6 +39,24 @@ pub(crate) struct Asked {
     pub(crate) at: UnixTime,
     /// Units are those of the user.
     pub(crate) user: bool,
+}
+
+impl Asked {
+    /// Whether it is so where nothing is.
+    fn is_met_by_nothing(&self) -> bool {
+        self.word.is_none() && matches!(self.goal, Goal::Gone | Goal::Down)
+    }
+}
+
+/// Whether a name is none of an entry of a directory that is there.
+fn is_nowhere(target: &Target) -> bool {
+    let is_missing = |error: &Error| error.kind() == ErrorKind::NotFound;
+    let entry = target.path.as_deref().filter(|_| target.found.as_ref().is_err_and(is_missing));
+    let is_gone = |entry: &Path| {
+        entry.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            && names::scan_dir_of(entry).is_some_and(|dir| dir.is_dir())
+    };
+    entry.is_some_and(is_gone)
 }
 
 /// Tells of every target, in order. `results` are those of the targets that could be used.
@@ -70,6 +94,7 @@ fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Aske
     let mut results = results.into_iter();
     let mut all = Vec::new();
     for target in targets {
+        let is_gone = asked.is_met_by_nothing() && is_nowhere(&target);
         all.push(match target.found {
             Ok(service) => match results.next() {
                 Some(Ok(done)) => tell(&*service, &done, asked),
@@ -78,7 +103,8 @@ fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Aske
                 None => continue,
             },
             Err(error) => {
-                Told::failed(View::failed(&target.name, target.path.as_deref(), &error), error)
+                let view = View::failed(&target.name, target.path.as_deref(), &error);
+                if is_gone { Told::gone(view) } else { Told::failed(view, error) }
             }
         });
     }
@@ -114,7 +140,11 @@ impl Told {
             // To look at it once more would take as long.
             return Self::failed(View::failed(&service.name().to_string(), None, &error), error);
         }
-        Self::failed(View::failed_for(service, &error), error)
+        let hint = match error.kind() {
+            ErrorKind::NotSupervised => still_to_come(service),
+            _ => None,
+        };
+        Self { hint, ..Self::failed(View::failed_for(service, &error), error) }
     }
 
     fn failed(view: View<'_>, error: Error) -> Self {
@@ -129,6 +159,15 @@ impl Told {
         }
     }
 
+    /// Nobody supervises what is not there.
+    fn gone(view: View<'_>) -> Self {
+        let view = View { status: Some(Status::unsupervised()), error: None, ..view }.into_owned();
+        let became = Became { outcome: Ended::Already, ..Became::default() };
+        let words =
+            "already gone: nothing of that name is there, and no supervisor of it".to_owned();
+        Self { view, became, words, exit: Exit::Done, error: None, hint: None }
+    }
+
     fn json(&self) -> json::Result<'_> {
         json::Result::of(&self.view, &self.became)
     }
@@ -136,7 +175,10 @@ impl Told {
     fn print(&self, user: bool, output: &mut Output) {
         let name = self.view.shown();
         match &self.error {
-            Some(error) => output.error(error),
+            Some(error) => match &self.hint {
+                Some(hint) => output.failure(error, Some(hint)),
+                None => output.error(error),
+            },
             None if self.became.outcome.is_complaint() => {
                 let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
                 output.message(&format!("{name}: {}{}", self.words, hint.unwrap_or_default()));
@@ -240,7 +282,14 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
             (say::overdue(&view, goal, word.map(|it| (it, read)), asked_ago()), Exit::Deadline)
         }
     };
-    let hint = outcome.why().and_then(|cause| hint(cause, view.shown(), user));
+    let stays_away = (word == Some("exit") && outcome.is_reached()).then(|| comes_back(service));
+    let is_late = outcome.kind() == OutcomeKind::Deadline;
+    let hint = match outcome.why() {
+        Some(Cause::Unsupervised) if is_late => not_taken_up(service),
+        Some(cause) => hint(cause, view.shown(), user),
+        None => None,
+    };
+    let words = words + &stays_away.flatten().unwrap_or_default();
     let is_short = matches!(outcome.kind(), OutcomeKind::Never | OutcomeKind::Deadline);
     let words = match outcome.changed().filter(|_| is_short && word.is_some()) {
         Some(true) => words + "; something has changed",
@@ -271,6 +320,40 @@ fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
 /// What makes a command mean the units of the user.
 pub(crate) const fn whose(user: bool) -> &'static str {
     if user { " --user" } else { "" }
+}
+
+/// What to say of a supervisor that was ended below a scanner.
+fn comes_back(service: &dyn Supervised) -> Option<String> {
+    let entry = service.directory()?.dir();
+    let scan_dir = names::scan_dir_of(entry)?;
+    ScanDir::new(scan_dir).has_scanner().then(|| {
+        let is_link = entry.symlink_metadata().is_ok_and(|it| it.is_symlink());
+        let away = if is_link {
+            "`svctl disable` keeps it away"
+        } else {
+            "`svctl down --persist` keeps it down"
+        };
+        format!("; its scanner will start it again, and {away}")
+    })
+}
+
+/// What to do where nobody supervises a service whose scanner runs.
+fn still_to_come(service: &dyn Supervised) -> Option<String> {
+    let scan_dir = names::scan_dir_of(service.directory()?.dir())?;
+    let name = name::shown(&service.name().to_string_lossy(), None);
+    ScanDir::new(scan_dir).has_scanner().then(|| {
+        format!("its scanner has not taken it up yet; `svctl wait --for supervised {name}` waits for that")
+    })
+}
+
+/// Why a scanner that runs has not taken a service up.
+fn not_taken_up(service: &dyn Supervised) -> Option<String> {
+    let scan_dir = names::scan_dir_of(service.directory()?.dir())?;
+    let scanner = ScanDir::new(&scan_dir).scanner();
+    matches!(scanner, Ok(Scanner::Listens)).then(|| {
+        let dir = scan_dir.display();
+        format!("`s6-svscan` looks when it is told to: `s6-svscanctl -a {dir}`, or `svctl enable`")
+    })
 }
 
 /// Whether the supervisor is known to have read the request.

@@ -138,5 +138,8 @@ mod waiting {
     say_waits! {
         what_is_paused_is_not_up
         what_was_opened_is_what_is_waited_for
+        a_scanner_that_runs_is_waited_for
+        a_supervisor_that_outlived_its_link_is_found
+        the_run_that_is_asked_for_is_waited_for
     }
 }

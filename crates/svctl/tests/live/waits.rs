@@ -3,15 +3,15 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::symlink,
+    os::unix::{fs::symlink, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
     sentences::{act, until, until_state},
-    supervised::{PATIENCE, Suite, Supervised},
+    supervised::{PATIENCE, Suite, Supervised, encore, skips},
     svctl::{Run, command},
 };
 
@@ -108,6 +108,123 @@ pub fn what_was_opened_is_what_is_waited_for(suite: Suite) {
     assert_eq!(act(&supervised, &["exit"]).code, 0);
     for told in waiting.map(Waiting::end) {
         assert_eq!((told.code, told.err.as_str()), (0, ""), "{told:?}");
+    }
+}
+
+/// A process that looks like a scanner of a directory, and does nothing; ended when dropped.
+struct Idle(Child);
+
+impl Idle {
+    fn start(scan: &Path) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.arg0("runsvdir").args(["-c", "read never"]).current_dir(scan);
+        Self(command.stdin(Stdio::piped()).spawn().unwrap())
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// What is linked in and not yet supervised; `family.md` 10.
+pub fn a_scanner_that_runs_is_waited_for(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    let scan = supervised.scan_dir().join("scan");
+    fs::create_dir(&scan).unwrap();
+    let links = [scan.join("linked")];
+    symlink(supervised.dir(), &links[0]).unwrap();
+    let say = |words: &[&str]| {
+        let words = words.iter().map(OsStr::new).chain([links[0].as_os_str()]);
+        Run::of(command(words).output().unwrap())
+    };
+    let alone = say(&["up"]);
+    assert!(alone.code == 102 && alone.err.contains("whose scanner runs"), "{alone:?}");
+    let scanner = Idle::start(&scan);
+    let unasked = say(&["up", "--no-wait"]);
+    assert!(unasked.code == 102 && unasked.err.contains("has not taken it up yet"), "{unasked:?}");
+    for words in [["wait", "--for", "supervised"], ["up", "--for", "up"]] {
+        let late = say(&[&words[..], &["--timeout", "200ms", "--json"]].concat());
+        let row = late.json()[0].take();
+        assert_eq!((late.code, row["outcome"].as_str()), (99, Some("deadline")), "{row}");
+    }
+    let goals = [&["up"][..], &["wait", "--for", "supervised"], &["wait"]];
+    let waiting = goals
+        .iter()
+        .map(|words| Waiting::start(&[words, &["--timeout", "20s"][..]].concat(), &links));
+    let waiting: Vec<_> = waiting.collect();
+    supervised.supervise();
+    for told in waiting.into_iter().map(Waiting::end) {
+        assert_eq!((told.code, told.err.as_str()), (0, ""), "{told:?}");
+    }
+    let gone = say(&["exit"]);
+    assert!(gone.code == 0 && gone.out.contains("its scanner will start it again"), "{gone:?}");
+    assert!(gone.out.contains("`svctl disable` keeps it away"), "{gone:?}");
+    drop(scanner);
+}
+
+/// The link goes first, and the name is asked for then: everybody disables like this.
+pub fn a_supervisor_that_outlived_its_link_is_found(suite: Suite) {
+    let program = match suite {
+        Suite::Runit => "runsvdir",
+        Suite::Daemontools => "svscan",
+        Suite::Encore => encore("svscan"),
+        Suite::S6 => "s6-svscan",
+        Suite::Embedded => return skips::no_test("it ends a service in the moment its link goes"),
+    };
+    let supervised = Supervised::prepare(suite, SLEEP);
+    let scan = supervised.scan_dir().join("scan");
+    fs::create_dir(&scan).unwrap();
+    symlink(supervised.dir(), scan.join("linked")).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first = Path::new(program).parent().map(Path::to_owned).into_iter();
+    let path = std::env::join_paths(first.chain(std::env::split_paths(&path))).unwrap();
+    let mut scanner = Command::new(program);
+    scanner.arg(&scan).current_dir(&scan).env("PATH", path).stdin(Stdio::null());
+    let scanner = Idle(scanner.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until_state(&supervised, "up");
+    fs::remove_file(scan.join("linked")).unwrap();
+    let say = |words: &[&str]| {
+        let words = words.iter().map(OsStr::new).chain(["--dir".as_ref(), scan.as_os_str()]);
+        Run::of(command(words).output().unwrap())
+    };
+    let status = say(&["status", "linked", "--json"]);
+    assert_eq!((status.code, status.json()[0]["supervised"].as_bool()), (0, Some(true)));
+    let down = say(&["down", "linked"]);
+    assert_eq!(down.code, 0, "{down:?}");
+    let ended = say(&["disable", "linked"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    for words in [["wait", "--for", "gone", "linked"], ["wait", "--for", "down", "linked"]] {
+        let gone = say(&words);
+        assert!(gone.code == 0 && gone.out.contains("already gone"), "{gone:?}");
+    }
+    assert_eq!(say(&["up", "linked"]).code, 111);
+    drop(scanner);
+}
+
+/// `family.md` 31.
+pub fn the_run_that_is_asked_for_is_waited_for(suite: Suite) {
+    let mut supervised =
+        Supervised::prepare(suite, "while ! [ -e go ]; do sleep 0.01; done\nexit 3");
+    supervised.file("down", "");
+    supervised.supervise();
+    until_state(&supervised, "down");
+    for verb in ["once", "up"] {
+        let dirs = [supervised.dir()];
+        let waiting =
+            Waiting::start(&[verb, "--for", "finished", "--timeout", "20s", "--json"], &dirs);
+        until(&supervised, |row| row["pid"].is_u64());
+        supervised.file("go", "");
+        let told = waiting.end();
+        let row = told.json()[0].take();
+        assert_eq!((told.code, row["outcome"].as_str()), (0, Some("reached")), "{row}");
+        if matches!(suite, Suite::S6 | Suite::Embedded) {
+            assert_eq!(row["exit"]["code"], 3, "{row}");
+        }
+        assert_eq!(act(&supervised, &["down"]).code, 0);
+        fs::remove_file(supervised.dir().join("go")).unwrap();
     }
 }
 

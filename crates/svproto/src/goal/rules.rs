@@ -194,6 +194,7 @@ impl Pursuit {
                     || (is_held(facts) && is_another_stamp())
             }
             Goal::Down => is_down(facts) && !matches!(facts.want, Some(Want::Up)),
+            Goal::Finished if self.asks_for_a_run() => is_down(facts) && is_another_stamp(),
             Goal::Finished => is_down(facts) || self.is_another_run(facts),
             Goal::Gone => false,
             Goal::AsWanted => match facts.want {
@@ -201,7 +202,7 @@ impl Pursuit {
                 Some(Want::Down) => is_down(facts),
                 _ => goes_on(facts) || is_down(facts),
             },
-            Goal::Known => true,
+            Goal::Known | Goal::Supervised => true,
         };
         is_reached.then_some(Verdict::Reached)
     }
@@ -261,6 +262,11 @@ impl Pursuit {
     fn has_run_once(&self, facts: &Facts) -> bool {
         let since = self.base().and_then(|base| base.since);
         self.wish == Wish::Once && is_down(facts) && is_another(since, facts.since)
+    }
+
+    /// Whether no run was going on when one was asked for: it is the one that is to be over.
+    fn asks_for_a_run(&self) -> bool {
+        matches!(self.wish, Wish::Up | Wish::Once) && self.base().is_some_and(is_down)
     }
 
     /// Whether a process is another one than that of the baseline: another start, at full precision,

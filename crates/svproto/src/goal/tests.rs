@@ -275,6 +275,25 @@ fn finished_is_reached_by_the_end_or_by_the_next_run() {
     check(Goal::Finished, None, &[(base, PENDING), (runit(2, 12, b'u', 1), Verdict::Reached)]);
 }
 
+/// `once --for finished` of what is down: nothing has run yet.
+#[test]
+fn the_run_that_is_asked_for_is_the_one_that_is_to_be_over() {
+    let base = runit(1, 0, b'd', 0);
+    for (op, want) in [(Op::Once, b'd'), (Op::Up, b'u')] {
+        check(
+            Goal::Finished,
+            Some(op),
+            &[
+                (base, PENDING),
+                (runit(1, 0, want, 0), PENDING),
+                (runit(2, 9, want, 1), PENDING),
+                (runit(3, 10, want, 2), PENDING),
+                (runit(4, 0, want, 0), Verdict::Reached),
+            ],
+        );
+    }
+}
+
 #[test]
 fn the_end_of_the_supervisor_ends_every_wait() {
     for goal in [Goal::Up, Goal::Ready, Goal::Down, Goal::Finished, Goal::Restarted] {
@@ -286,6 +305,15 @@ fn the_end_of_the_supervisor_ends_every_wait() {
         None,
         &[(runit(1, 9, b'u', 1), PENDING), (Reading::Unsupervised, Verdict::Reached)],
     );
+}
+
+#[test]
+fn a_supervisor_that_is_to_come_is_waited_for() {
+    let known = runit(1, 0, b'd', 0);
+    let none = Reading::Unsupervised;
+    let steps = [(none, PENDING), (Reading::NotYet, PENDING), (known, Verdict::Reached)];
+    check(Goal::Supervised, None, &steps);
+    check(Goal::Known, None, &[(none, Verdict::Never(Cause::Unsupervised))]);
 }
 
 #[test]

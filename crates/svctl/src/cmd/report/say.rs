@@ -19,6 +19,9 @@ pub(super) fn reached(
     if goal == Goal::Gone {
         return format!("gone after {after}");
     }
+    if goal == Goal::Supervised {
+        return format!("supervised after {after}, now {}", now_in_full(view));
+    }
     if goal == Goal::Down && view.state() == Some(State::Unsupervised) {
         return format!("down after {after}, and its supervisor is gone");
     }

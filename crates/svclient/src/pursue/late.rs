@@ -1,0 +1,59 @@
+//! Why a wait is not over: what did not obey, who said no, and whose end it was.
+
+use std::time::Instant;
+
+use svproto::{Cause, goal::Goal};
+
+use super::{Request, wait::Waiting};
+use crate::{Error, Service, Status};
+
+impl Waiting {
+    /// Why it is not so at the deadline, where that can be told: what did not obey, and who said no.
+    pub(super) fn why_not(&self, now: Instant) -> Option<(Cause, String)> {
+        if let Some(why) = self.probe.as_ref().and_then(|probe| probe.why_not(now)) {
+            return Some(why);
+        }
+        let facts = self.last.reading.facts()?;
+        if self.last.state() == svproto::State::Paused {
+            return Some((Cause::Paused, String::new()));
+        }
+        let run = |seen: &Status| seen.reading.facts().map(|it| (it.pid, it.since));
+        let is_there = facts.pid.is_some() && run(&self.last) == run(&self.baseline);
+        let is_stopped = || self.directory.as_ref().is_some_and(Service::has_stopped_supervisor);
+        match self.pursuit.goal() {
+            // It was told to end before, and is to come again.
+            Goal::Up if self.asks && is_there && self.pursuit.is_acknowledged() => {
+                Some((Cause::NotObeyed, String::new()))
+            }
+            Goal::Down | Goal::Gone | Goal::Restarted if self.asks && is_there => {
+                let cause = if is_stopped() { Cause::NotRead } else { Cause::NotObeyed };
+                Some((cause, String::new()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is down because its supervisor has ended it and then itself.
+    pub(super) fn was_ended(&self) -> bool {
+        matches!(self.pursuit.goal(), Goal::Down | Goal::Finished)
+            && self.baseline.reading.is_supervised()
+            && self.directory.as_ref().is_some_and(Service::was_left_down)
+    }
+
+    /// Whether this error of a look is what was waited for: what has no directory is gone for good.
+    pub(super) fn is_over_by(&self, error: &Error) -> bool {
+        self.directory.is_none()
+            && error.kind() == crate::ErrorKind::NotFound
+            && matches!(self.pursuit.goal(), Goal::Down | Goal::Finished | Goal::Gone)
+    }
+
+    /// Whether the process that is there is one that the request was to end: any, if none is to be
+    /// left; else the one that was there before, and not the one that has followed it.
+    pub(super) fn is_to_end(&self, request: &Request) -> bool {
+        let run = |seen: &Status| {
+            let status = seen.reading.facts()?;
+            Some((status.pid, status.since))
+        };
+        matches!(request.goal(), Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
+    }
+}
