@@ -36,6 +36,11 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comma
     cargo
 }
 
+/// Whether `cargo nextest` is there; it is faster, and gives each test a process of its own.
+pub(crate) fn has_nextest() -> bool {
+    capture(&mut cargo(["nextest", "--version"])).is_ok_and(|it| it.ok)
+}
+
 /// The command as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());

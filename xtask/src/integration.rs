@@ -5,16 +5,13 @@
 use std::ffi::OsString;
 
 use crate::{
-    command::cargo,
+    command::{cargo, has_nextest},
     failure::Failure,
     roots::{self, Root},
+    session::{Scope, Session, Skips},
     setup,
     suite::Suite,
     systemd::{self, live::Share},
-    test::{
-        build_examples, has_nextest,
-        session::{Scope, Session, Skips},
-    },
 };
 
 /// The task: these suites, or all of them; those that are installed here, or those of these roots.
@@ -22,7 +19,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
     if !roots.is_empty() {
         let mut session = Session::new(Skips::Refused, Scope::Selected)?;
-        build_examples(&mut session)?;
+        session.build_examples()?;
         for &root in roots {
             under_root(&mut session, root, suites, Share::All)?;
         }
@@ -31,7 +28,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     setup::ensure(suites)?;
     let family: Vec<_> = suites.iter().copied().filter(|it| Suite::FAMILY.contains(it)).collect();
     let mut session = Session::new(Skips::Refused, Scope::Selected)?;
-    build_examples(&mut session)?;
+    session.build_examples()?;
     if !family.is_empty() {
         let tests = if has_nextest() { nextest(&family) } else { cargo_test(&family) };
         session.run("supervisors", &mut cargo(tests))?;

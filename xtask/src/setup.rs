@@ -3,10 +3,9 @@
 use std::process::Command;
 
 use crate::{
-    command,
+    command::{self, has_nextest},
     failure::Failure,
     suite::{self, Requirement, Suite},
-    test::has_nextest,
 };
 
 /// The task: says so when nothing is missing, and then does nothing.

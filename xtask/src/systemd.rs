@@ -10,7 +10,6 @@ mod etc;
 mod lacks;
 pub(crate) mod live;
 mod machine;
-pub(crate) mod overlay;
 mod root;
 
 use std::{
@@ -24,6 +23,7 @@ use std::{
 use crate::{
     command,
     failure::Failure,
+    overlay::visible,
     roots::{self, Root},
 };
 
@@ -111,13 +111,4 @@ fn delegate() -> Failure {
     scope.arg(this).args(std::env::args_os().skip(1)).env(DELEGATED, "1");
     let why = scope.exec();
     command::not_run(&scope, &why)
-}
-
-/// What must be seen inside wherever it is mounted: the checkout, what cargo has built, and
-/// programs that no root has.
-pub(crate) fn visible() -> Result<Vec<PathBuf>, Failure> {
-    let target = crate::workspace::Workspace::load()?.target;
-    let named = ["SV_ENCORE_BIN", "SV_S6RC_BIN"].into_iter().filter_map(std::env::var_os);
-    let dirs = [command::root(), target].into_iter().chain(named.map(PathBuf::from));
-    Ok(dirs.filter(|dir| dir.is_dir()).collect())
 }

@@ -3,23 +3,22 @@
 mod given_out;
 pub(crate) mod load;
 mod repeat;
-pub(crate) mod session;
-mod tally;
 mod thirty_two;
 
 use std::time::Instant;
 
 use crate::{
-    command::{self, cargo},
+    command::{cargo, has_nextest},
     failure::Failure,
-    integration, setup,
+    integration,
+    session::{Scope, Session, Skips},
+    setup,
     suite::Suite,
     systemd,
 };
 
 use load::Load;
 pub(crate) use repeat::Times;
-use session::{Scope, Session, Skips};
 
 /// Which tests; all, if none is named.
 pub(crate) struct Which {
@@ -91,7 +90,7 @@ fn all(how: How) -> Result<(), Failure> {
     if machine {
         session.put_off(Suite::Systemd);
     }
-    build_examples(&mut session)?;
+    session.build_examples()?;
     let build = ["test", "--no-run", "--workspace", "--all-features"];
     session.run("build", &mut cargo(build))?;
     let tests: &[&str] = if has_nextest() {
@@ -112,15 +111,4 @@ fn all(how: How) -> Result<(), Failure> {
     }
     integration::under_cached_roots(&mut session, thorough)?;
     session.finish()
-}
-
-/// Some of the live tests run the examples; a test build alone does not put them where they are
-/// found.
-pub(crate) fn build_examples(session: &mut Session) -> Result<(), Failure> {
-    session.run("examples", &mut cargo(["build", "--workspace", "--all-features", "--examples"]))
-}
-
-/// Whether `cargo nextest` is there; it is faster, and gives each test a process of its own.
-pub(crate) fn has_nextest() -> bool {
-    command::capture(&mut cargo(["nextest", "--version"])).is_ok_and(|it| it.ok)
 }

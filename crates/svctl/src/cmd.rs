@@ -1,9 +1,10 @@
 //! The commands, one file each.
 
 mod act;
-pub(crate) mod build;
+mod build;
 mod check;
 mod complete;
+mod deadline;
 mod decode;
 mod dev;
 mod enable;

@@ -12,7 +12,7 @@ use svcmgr::{
     UnixTime, Want, proto::Record, signal_name,
 };
 
-pub(crate) use built::Built;
+pub(crate) use built::{Built, Changed, Found, Verb};
 
 use crate::{
     name,

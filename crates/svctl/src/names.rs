@@ -522,6 +522,11 @@ fn is_named(global: &Global) -> bool {
     !global.dir.is_empty() || std::env::var_os("SVDIR").is_some_and(|dir| !dir.is_empty())
 }
 
+/// Those that could be opened.
+pub(crate) fn usable(targets: &[Target]) -> Vec<Found> {
+    targets.iter().filter_map(|target| target.found.as_ref().ok().cloned()).collect()
+}
+
 fn found(service: Service) -> Found {
     Arc::new(service)
 }

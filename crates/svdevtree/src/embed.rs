@@ -32,9 +32,8 @@ mod seat;
 mod spawn;
 
 pub use self::{
-    event::{EventKind, Exit, ServiceEvent, ServiceId},
+    event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart},
     handle::Handle,
-    machine::ServicePart,
     options::{LONGEST_DELAY, Options, ProcessGroup, ServiceOptions, Stdin},
     process::{ProcessEnd, scan, supervise},
     publish::EMBEDDED,

@@ -78,6 +78,7 @@
 mod embed;
 mod error;
 mod hook;
+mod origin;
 mod signal;
 pub mod testkit;
 mod tree;

@@ -37,8 +37,8 @@ use svproto::goal::Goal;
 use self::{
     aside::Away,
     base::Fate,
-    owner::{Owner, Place, timed},
-    wire::Message,
+    owner::{Owner, Place},
+    wire::{Message, timed},
 };
 pub use self::{
     definition::Definition,
@@ -275,13 +275,13 @@ impl DevTree {
     /// The file to which a service writes that was added by [`add`](Self::add).
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
-        self.base.join(base::LOGS).join(name)
+        self.base.join(log::LOGS).join(name)
     }
 
     /// The file to which the engine writes.
     #[must_use]
     pub fn engine_log(&self) -> PathBuf {
-        base::engine_log(&self.base)
+        log::engine_log(&self.base)
     }
 
     /// Makes the directories.

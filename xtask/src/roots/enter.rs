@@ -10,7 +10,7 @@ use std::{
 use crate::{
     command,
     failure::Failure,
-    systemd::{overlay, visible},
+    overlay::{self, visible},
 };
 
 /// What the process in the namespace is told.

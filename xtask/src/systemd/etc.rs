@@ -2,7 +2,11 @@
 
 use std::{fs, io::Write, os::unix::fs::symlink, path::Path};
 
-use super::machine::{ORDINARY_NAME, ORDINARY_UID, TARGET};
+/// What the machine boots to.
+pub(super) const TARGET: &str = "xtask.target";
+/// The ordinary user: high, so that it is nobody's on the host.
+pub(super) const ORDINARY_UID: u32 = 61_234;
+pub(super) const ORDINARY_NAME: &str = "svuser";
 
 /// Writes it below `root`, where `etc/systemd` is a file system of its own.
 pub(super) fn write(root: &Path) -> std::io::Result<()> {

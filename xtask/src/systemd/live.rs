@@ -2,7 +2,7 @@
 //!
 //! They are in the binaries named `live`, in modules named `systemd`. Those in `user::systemd` are
 //! run as an ordinary user with a user manager, the others as root. Elsewhere each of these tests
-//! notes that it was put off (see `test::session`) and returns.
+//! notes that it was put off (see `session`) and returns.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use crate::{
     command::{self, cargo},
     failure::Failure,
     roots::Root,
-    test::session::Session,
+    session::Session,
 };
 
 /// Which of the tests that a filter lets through are run.

@@ -22,15 +22,10 @@ use nix::{
 use super::{
     MARKER,
     cgroup::{Cgroup, join},
-    etc::USER_MANAGER,
+    etc::{ORDINARY_NAME, ORDINARY_UID, USER_MANAGER},
 };
 use crate::{command, failure::Failure};
 
-/// What the machine boots to.
-pub(super) const TARGET: &str = "xtask.target";
-/// The ordinary user: high, so that it is nobody's on the host.
-pub(super) const ORDINARY_UID: u32 = 61_234;
-pub(super) const ORDINARY_NAME: &str = "svuser";
 /// Rights that would reach the host: there is no user namespace around them.
 pub(super) const DROPPED: &str = "-sys_module,-sys_rawio,-sys_time,-sys_boot,-audit_control,\
                                   -audit_write,-audit_read,-syslog,-mac_admin,-mac_override,\

@@ -19,11 +19,13 @@ use nix::{
 };
 
 use super::{
-    etc,
-    machine::{DROPPED, TARGET},
+    etc::{self, TARGET},
+    machine::DROPPED,
+};
+use crate::{
+    failure::Failure,
     overlay::{self, SYSTEM_PATH, bind, file_system, make, read_only},
 };
-use crate::failure::Failure;
 
 /// What stage two is told.
 #[derive(clap::Args)]

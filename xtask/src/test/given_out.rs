@@ -3,8 +3,12 @@
 
 use std::process::Command;
 
-use super::{has_nextest, session::Session};
-use crate::{command::cargo, dist, failure::Failure};
+use crate::{
+    command::{cargo, has_nextest},
+    dist,
+    failure::Failure,
+    session::Session,
+};
 
 /// Of which package, which binary of tests, and which modules; all, where none is named.
 const TESTS: [(&str, &str, &[&str]); 4] = [

@@ -12,10 +12,10 @@ use std::{
 
 use cargo_metadata::Message;
 
-use super::session::THOROUGH;
 use crate::{
     command::{self, cargo},
     failure::Failure,
+    session::THOROUGH,
     systemd,
 };
 

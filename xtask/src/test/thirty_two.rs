@@ -2,8 +2,12 @@
 
 use std::env::consts::{ARCH, OS};
 
-use super::{has_nextest, session::Session};
-use crate::{command::cargo, failure::Failure, toolchain};
+use crate::{
+    command::{cargo, has_nextest},
+    failure::Failure,
+    session::Session,
+    toolchain,
+};
 
 const TARGET: &str = "i686-unknown-linux-musl";
 

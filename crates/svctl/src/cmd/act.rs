@@ -1,14 +1,12 @@
 //! Asking every named service for something and waiting until it is so: `up`, `down`, `once`,
 //! `restart`, `exit`; and `wait`, which asks for nothing.
 
-use std::{
-    env::VarError,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use svcmgr::{Bulk, Error, Goal, Normally, Op, Outcome, Request, UnixTime};
 
 use super::{
+    deadline::{deadline, timeout},
     guard::Guard,
     persist,
     progress::Progress,
@@ -19,7 +17,7 @@ use crate::{
     args::{self, Act, Global, Lasting, Named, Timeout, Wait, Waiting},
     exit::Exit,
     json::Ended,
-    names::{self, Found, NoTargets, Target},
+    names::{self, Found, NoTargets, Target, usable},
     output::Output,
 };
 
@@ -224,30 +222,3 @@ fn outcome(result: &Result<Outcome, Error>) -> Ended {
         Err(error) => Ended::of_error(error),
     }
 }
-
-/// Those that could be opened.
-pub(crate) fn usable(targets: &[Target]) -> Vec<Found> {
-    targets.iter().filter_map(|target| target.found.as_ref().ok().cloned()).collect()
-}
-
-/// `--timeout`, else `$SVWAIT`, else 30 seconds.
-pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
-    match (wait.timeout, std::env::var("SVWAIT")) {
-        (Some(timeout), _) => Ok(timeout),
-        (None, Ok(text)) if !text.is_empty() => {
-            args::parse_duration(&text).map_err(|why| format!("cannot read $SVWAIT: {why}"))
-        }
-        (None, Err(VarError::NotUnicode(_))) => {
-            Err("cannot read $SVWAIT: it is no text".to_owned())
-        }
-        (None, _) => Ok(Duration::from_secs(30)),
-    }
-}
-
-pub(crate) fn deadline(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or(now + FOR_EVER)
-}
-
-/// A century stands for a time that the clock cannot hold.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);

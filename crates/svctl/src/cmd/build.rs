@@ -12,13 +12,10 @@ use svcmgr::build::{
     spec::{Finding, Findings, Span},
 };
 
-use self::wire::Verb;
-pub(crate) use self::wire::{Changed, Found};
-
 use crate::{
     args::{Build, Owner, Script},
     exit::Exit,
-    json,
+    json::{self, Changed, Found, Verb},
     output::{Output, printable},
 };
 

@@ -13,7 +13,7 @@ use svcmgr::{
 };
 
 use super::{
-    act::{deadline, timeout},
+    deadline::{deadline, timeout},
     guard::Guard,
     units,
 };

@@ -12,13 +12,13 @@ use svcmgr::{
 };
 
 use super::{
-    act::{self, usable},
+    deadline::{deadline, timeout},
     report::{Asked, Done, report},
 };
 use crate::{
     args::{self, Global, Named},
     exit::Exit,
-    names::{self, Found, NoTargets},
+    names::{self, Found, NoTargets, usable},
     output::Output,
 };
 
@@ -48,8 +48,8 @@ impl Ask<'_> {
 
 /// Lets services read their configuration again.
 pub(crate) fn reload_all(global: &Global, args: &args::Reload, output: &mut Output) -> Exit {
-    let deadline = match act::timeout(&args.timeout) {
-        Ok(timeout) => (!args.no_wait).then(|| act::deadline(timeout)),
+    let deadline = match timeout(&args.timeout) {
+        Ok(timeout) => (!args.no_wait).then(|| deadline(timeout)),
         Err(why) => {
             output.message(&why);
             return Exit::Usage;

@@ -1,9 +1,12 @@
 //! The JSON of `build`.
 
-use serde::Serialize;
-use svcmgr::build::{Gap, Plan};
+use std::path::PathBuf;
 
-use crate::cmd::build::{Changed, Found};
+use serde::{Deserialize, Serialize};
+use svcmgr::build::{
+    Gap, Plan,
+    plan::{Change, ChangeKind, Diff},
+};
 
 /// What `build` did, or would do.
 #[derive(Debug, Serialize)]
@@ -50,5 +53,72 @@ impl<'a> Built<'a> {
             notes: &plan.notes,
             recovered: &[],
         }
+    }
+}
+
+/// What differs from the plan, before it is changed.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Found {
+    pub(crate) changes: Vec<Changed>,
+    /// The differences as text, where that was asked for.
+    pub(crate) lines: Vec<String>,
+    /// What was left of an earlier write, and was brought to its end.
+    pub(crate) recovered: Vec<String>,
+}
+
+/// One path.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Changed {
+    pub(crate) path: String,
+    pub(crate) what: Verb,
+    pub(crate) foreign: bool,
+}
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verb {
+    New,
+    Changed,
+    Removed,
+}
+
+impl Verb {
+    /// The word for people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl Found {
+    pub(crate) fn of(diff: &Diff, recovered: &[PathBuf], with_text: bool) -> Self {
+        let change = |it: &Change| Changed {
+            path: it.path.display().to_string(),
+            what: match it.what {
+                ChangeKind::Make => Verb::New,
+                ChangeKind::Alter => Verb::Changed,
+                ChangeKind::Remove => Verb::Removed,
+            },
+            foreign: it.foreign,
+        };
+        let text = if with_text { diff.to_string() } else { String::new() };
+        Self {
+            changes: diff.changes.iter().map(change).collect(),
+            lines: text.lines().map(str::to_owned).collect(),
+            recovered: recovered.iter().map(|path| path.display().to_string()).collect(),
+        }
+    }
+
+    /// With what another part of the plan found.
+    pub(crate) fn and(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.lines.extend(other.lines);
+        self.recovered.extend(other.recovered);
     }
 }

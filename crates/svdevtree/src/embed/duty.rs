@@ -20,10 +20,10 @@ use svproto::{
 
 use super::{
     clock::Clock,
-    event::{EventKind, Exit, ServiceEvent, ServiceId},
+    event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart},
     fd,
     limit::Limit,
-    machine::{Action, Event as Input, Machine, Now, Policy, ServicePart, Timer, Want},
+    machine::{Action, Event as Input, Machine, Now, Policy, Timer, Want},
     options::{Options, ProcessGroup, ServiceOptions, Settings},
     publish::Place,
     reap::Process,

@@ -4,8 +4,16 @@ use std::{fmt, path::Path, sync::Arc, time::Duration, time::SystemTime};
 
 use svproto::LastExit;
 
-use super::machine::ServicePart;
 use crate::{Error, Signal};
+
+/// Which of the two processes of a service directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServicePart {
+    /// The service.
+    Main,
+    /// Its logger, in `log/`.
+    Log,
+}
 
 /// A service of one supervisor; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,7 +15,10 @@ use std::{
 
 use svproto::Op;
 
-use super::{event::ServiceId, machine::ServicePart, options::ServiceOptions};
+use super::{
+    event::{ServiceId, ServicePart},
+    options::ServiceOptions,
+};
 use crate::Error;
 
 /// A request and where its answer goes.

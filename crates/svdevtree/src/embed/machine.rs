@@ -25,7 +25,7 @@ use nix::sys::signal::Signal;
 pub(crate) use svproto::Now;
 use svproto::{Op, Phase, Pid, UnixTime};
 
-use super::event::Exit;
+use super::event::{Exit, ServicePart};
 
 /// What `runsv` waits after a process that lived for less than this.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -35,15 +35,6 @@ pub(crate) const CALM: Duration = Duration::from_secs(10);
 const CANNOT_START: u8 = 111;
 /// What `runsv` waits when the system has no room for a process.
 const NO_ROOM: Duration = Duration::from_secs(5);
-
-/// Which of the two processes of a service directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ServicePart {
-    /// The service.
-    Main,
-    /// Its logger, in `log/`.
-    Log,
-}
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use svproto::Op;
 use super::{
     Options, ServiceOptions, Supervisor,
     duty::Duty,
-    machine::ServicePart,
+    event::ServicePart,
     options::Stdin,
     reap::{self, Peek, Process},
 };

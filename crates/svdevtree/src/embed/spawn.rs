@@ -88,7 +88,7 @@ impl Launch<'_> {
             command.process_group(0);
         }
         if self.tied {
-            crate::hook::ends_with_this_thread(&mut command);
+            crate::origin::ends_with_this_thread(&mut command);
         }
         if let Some((writer, number)) = self.notify {
             // Whoever has that number in this process keeps it until the child is there (see `Limit`),

@@ -29,18 +29,12 @@ use nix::{
 };
 use svclient::Service;
 
-use super::{cgroup, error::TreeError, processes};
+use super::{cgroup, error::TreeError, log::LOGS, processes};
 use crate::trusted;
 
 pub(super) const SERVICES: &str = "services";
 pub(super) const ENABLED: &str = "enabled";
-pub(super) const LOGS: &str = "logs";
 pub(super) const LOCK: &str = "lock";
-
-/// What the engine writes to its standard output and error, and services that send theirs nowhere.
-pub(super) fn engine_log(base: &Path) -> PathBuf {
-    base.join(LOGS).join(".engine")
-}
 
 /// Where trees are kept by default: `$XDG_RUNTIME_DIR`, which is the user's alone and gone after the
 /// last logout; else the temporary directory. One from which no program may be executed will not do.

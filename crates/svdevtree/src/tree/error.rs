@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{keep, wire::Message};
+use super::{
+    log,
+    wire::{Message, refusal},
+};
 
 /// Why a tree could not be used.
 ///
@@ -239,10 +242,10 @@ impl TreeError {
         match self {
             Self::NotATree { why, .. } => Message::new("not-a-tree").with(why),
             Self::Held { by, .. } => Message::new("held").with(by),
-            Self::Io { doing, path, source } => keep::refusal(doing, path, source),
+            Self::Io { doing, path, source } => refusal(doing, path, source),
             other => {
                 let error = io::Error::from_raw_os_error(nix::libc::EINVAL);
-                keep::refusal(&other.to_string(), Path::new(""), &error)
+                refusal(&other.to_string(), Path::new(""), &error)
             }
         }
     }
@@ -259,7 +262,7 @@ impl TreeError {
                 Self::Survivors { base, pids }
             }
             b"engine-ended" => {
-                let log = super::log::tail(&super::base::engine_log(&base), super::log::LINES);
+                let log = log::tail(&log::engine_log(&base), log::LINES);
                 Self::EngineEnded { base, how: message.text(1), log }
             }
             b"refused" => Self::Io {

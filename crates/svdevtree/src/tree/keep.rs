@@ -35,9 +35,9 @@ use super::{
     base::{self, Fate},
     cgroup::ControlGroup,
     processes::{self, MARK},
-    wire::{Heard, Message, Wire},
+    wire::{Heard, Message, Wire, refusal, timed},
 };
-use crate::hook;
+use crate::origin;
 
 /// How long what cannot be killed is waited for once nobody waits for the answer.
 const LAST_WAIT: Duration = Duration::from_secs(10);
@@ -112,7 +112,7 @@ fn execute(
     part: Part,
     prepare: impl FnOnce(&mut Command) -> io::Result<()>,
 ) -> io::Result<(Child, Wire)> {
-    execute_as(&hook::own_image(), part, prepare)
+    execute_as(&origin::own_image(), part, prepare)
 }
 
 fn keeper(mut wire: Wire, order: &Message) -> i32 {
@@ -353,7 +353,7 @@ impl Guard {
     /// `None` from one that does not answer any more.
     fn end_all(&mut self, deadline: Instant) -> Option<(usize, Vec<u32>)> {
         self.has_engine = false;
-        self.wire.say(&super::owner::timed("end", deadline)).ok()?;
+        self.wire.say(&timed("end", deadline)).ok()?;
         loop {
             match self.wire.hear_before(deadline + ANSWERING) {
                 Ok(Heard::Message(message)) if message.verb() == b"over" => {
@@ -381,10 +381,4 @@ fn number(child: &Child) -> Pid {
 
 fn survivors(pids: &[u32]) -> Message {
     pids.iter().fold(Message::new("survivors"), |message, pid| message.with(pid.to_string()))
-}
-
-/// What the system refused, for the owner.
-pub(super) fn refusal(doing: &str, path: &Path, error: &io::Error) -> Message {
-    let code = error.raw_os_error().unwrap_or(nix::libc::EINVAL);
-    Message::new("refused").with(code.to_string()).with(doing).with(path)
 }

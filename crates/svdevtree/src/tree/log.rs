@@ -1,10 +1,18 @@
-//! The last lines of a log, for those who want to know why something did not work.
+//! The engine's log, and the last lines of a log: for those who want to know why something did not work.
 
 use std::{
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+/// Where logs are below a tree.
+pub(super) const LOGS: &str = "logs";
+
+/// What the engine writes to its standard output and error, and services that send theirs nowhere.
+pub(super) fn engine_log(base: &Path) -> PathBuf {
+    base.join(LOGS).join(".engine")
+}
 
 /// So many lines belong to an error.
 pub(crate) const LINES: usize = 20;

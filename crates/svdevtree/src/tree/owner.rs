@@ -1,7 +1,6 @@
 //! The owner's side of a keeper: bringing it about, asking it, and its end.
 
 use std::{
-    ffi::OsStr,
     io,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
@@ -16,7 +15,7 @@ use super::{
     processes,
     wire::{Heard, Message, Wire},
 };
-use crate::hook;
+use crate::origin;
 
 /// How long processes without a keeper may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,10 +63,10 @@ impl Owner {
         };
         let program = match program {
             Some(program) => {
-                hook::has_processes().map_err(|why| TreeError::NoKeeper { why })?;
+                origin::has_processes().map_err(|why| TreeError::NoKeeper { why })?;
                 program.to_owned()
             }
-            None => hook::program().map_err(|why| TreeError::NoKeeper { why })?,
+            None => origin::program().map_err(|why| TreeError::NoKeeper { why })?,
         };
         let fail = |error| TreeError::io("start the keeper of", path, error);
         let (child, wire) = keep::execute_as(&program, Part::Keeper, |command| {
@@ -208,10 +207,4 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.end_now();
     }
-}
-
-/// A message with the milliseconds that are left.
-pub(super) fn timed(verb: &str, deadline: Instant) -> Message {
-    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-    Message::new(verb).with(OsStr::new(&left.to_string()))
 }

@@ -12,6 +12,7 @@ use std::{
         fd::AsFd as _,
         unix::{ffi::OsStrExt as _, net::UnixStream},
     },
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -55,6 +56,18 @@ impl Message {
     }
 }
 
+/// What the system refused, for the owner.
+pub(super) fn refusal(doing: &str, path: &Path, error: &io::Error) -> Message {
+    let code = error.raw_os_error().unwrap_or(nix::libc::EINVAL);
+    Message::new("refused").with(code.to_string()).with(doing).with(path)
+}
+
+/// A message with the milliseconds that are left.
+pub(super) fn timed(verb: &str, deadline: Instant) -> Message {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+    Message::new(verb).with(OsStr::new(&left.to_string()))
+}
+
 /// One end. A message that has come in part is kept until the rest comes.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -76,7 +89,7 @@ fn is_of_parent(stream: &UnixStream) -> io::Result<bool> {
 /// Whether the socket was made by this user; whose process it is, only Linux says.
 #[cfg(not(target_os = "linux"))]
 fn is_of_parent(stream: &UnixStream) -> io::Result<bool> {
-    Ok(crate::hook::peer(stream)? == nix::unistd::geteuid().as_raw())
+    Ok(crate::origin::peer(stream)? == nix::unistd::geteuid().as_raw())
 }
 
 /// What came.

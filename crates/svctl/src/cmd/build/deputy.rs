@@ -8,8 +8,8 @@ use std::{
 
 use svcmgr::build::{Error, ErrorKind};
 
-use super::wire::{Errand, Failed, Found, LARGEST_PLAN, Told};
-use crate::{args::Owner, exit::Exit};
+use super::wire::{Errand, Failed, LARGEST_PLAN, Told};
+use crate::{args::Owner, exit::Exit, json::Found};
 
 /// Says on standard output how it went.
 pub(crate) fn run(owner: Owner) -> Exit {

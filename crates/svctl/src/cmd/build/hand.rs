@@ -16,8 +16,8 @@ use std::{
 use nix::unistd::{Gid, Uid, User};
 use svcmgr::build::{Plan, plan::Unit};
 
-use super::wire::{Errand, Failed, Found, LARGEST_ANSWER, Told};
-use crate::{args::Owner, exit::Exit, output::Output};
+use super::wire::{Errand, Failed, LARGEST_ANSWER, Told};
+use crate::{args::Owner, exit::Exit, json::Found, output::Output};
 
 /// How long it may take, and so much more for each unit: the user can stop the process at any time.
 const PATIENCE: Duration = Duration::from_secs(10);

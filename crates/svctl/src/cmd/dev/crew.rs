@@ -18,7 +18,7 @@ use std::{
 use svcmgr::{Error, Goal, Op, Outcome, OutcomeKind, Request, ScanDir, Service, pursue};
 
 use super::stage::Stage;
-use crate::{cmd::act::deadline, exit::Exit, text};
+use crate::{cmd::deadline::deadline, exit::Exit, text};
 
 /// What the crew tells.
 pub(super) enum Said {

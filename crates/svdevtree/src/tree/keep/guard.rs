@@ -26,12 +26,12 @@ use super::{
         cgroup::ControlGroup,
         engine::Engine,
         error::TreeError,
-        processes,
-        wire::{Heard, Message, Wire},
+        log, processes,
+        wire::{Heard, Message, Wire, refusal},
     },
     LAST_WAIT, Part, adopted,
     children::{Children, Death},
-    execute, number, refusal,
+    execute, number,
 };
 
 /// How long the kernel may take to close what a killed keeper had open.
@@ -158,7 +158,7 @@ impl Guard {
         let Some(engine) = Engine::from_name(message.field(1)) else {
             return refusal("start an engine in", &self.base, &io::ErrorKind::InvalidInput.into());
         };
-        let log = base::engine_log(&self.base);
+        let log = log::engine_log(&self.base);
         let order = Message::new("engine").with(engine.name()).with(&self.base);
         let order = order.with(message.field(2));
         let started = append(&log).and_then(|file| {

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::AddAssign};
 
-use super::session::Scope;
+use super::Scope;
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

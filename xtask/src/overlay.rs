@@ -11,7 +11,7 @@ use nix::{
     unistd::{chdir, pivot_root},
 };
 
-use crate::failure::Failure;
+use crate::{command, failure::Failure, workspace::Workspace};
 
 /// Where the parts of the overlay are, in this mount namespace only.
 const STAGE: &str = "/mnt";
@@ -32,7 +32,7 @@ pub(crate) fn over(lower: &Path, visible: &[PathBuf]) -> Result<(), Failure> {
 }
 
 /// The overlay, not entered yet.
-pub(super) fn stage(lower: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn stage(lower: &Path) -> Result<PathBuf, Failure> {
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
         .map_err(|why| Failure::cannot("make the mounts of the namespace private", why))?;
@@ -48,7 +48,7 @@ pub(super) fn stage(lower: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Shows a directory of the host at the same place, also to an ordinary user.
-pub(super) fn bind(dir: &Path, root: &Path) -> Result<(), Failure> {
+pub(crate) fn bind(dir: &Path, root: &Path) -> Result<(), Failure> {
     let relative = dir.strip_prefix("/").unwrap_or(dir);
     let place = root.join(relative);
     make(&place, 0o755)?;
@@ -64,7 +64,7 @@ pub(super) fn bind(dir: &Path, root: &Path) -> Result<(), Failure> {
 }
 
 /// Read-only: the machine cleans directories that are not its own.
-pub(super) fn read_only(from: &Path, to: &Path) -> Result<(), Failure> {
+pub(crate) fn read_only(from: &Path, to: &Path) -> Result<(), Failure> {
     same(from, to)?;
     let nothing = None::<&str>;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
@@ -82,7 +82,7 @@ fn not_shown(from: &Path, why: nix::Error) -> Failure {
 }
 
 /// Makes it the root.
-pub(super) fn enter(root: &Path) -> Result<(), Failure> {
+pub(crate) fn enter(root: &Path) -> Result<(), Failure> {
     let entered = || {
         let nothing = None::<&str>;
         chdir(root)?;
@@ -95,7 +95,7 @@ pub(super) fn enter(root: &Path) -> Result<(), Failure> {
     entered().map_err(|why| Failure::cannot("enter the machine's root", why))
 }
 
-pub(super) fn file_system(
+pub(crate) fn file_system(
     kind: &str,
     at: &Path,
     flags: MsFlags,
@@ -106,11 +106,20 @@ pub(super) fn file_system(
         .map_err(|why| Failure::cannot(format!("mount {kind} on {}", at.display()), why))
 }
 
-pub(super) fn make(dir: &Path, mode: u32) -> Result<(), Failure> {
+pub(crate) fn make(dir: &Path, mode: u32) -> Result<(), Failure> {
     let failure = |why| Failure::cannot(format!("make {}", dir.display()), why);
     if !dir.is_dir() {
         fs::create_dir_all(dir).map_err(failure)?;
         fs::set_permissions(dir, fs::Permissions::from_mode(mode)).map_err(failure)?;
     }
     Ok(())
+}
+
+/// What must be seen inside wherever it is mounted: the checkout, what cargo has built, and
+/// programs that no root has.
+pub(crate) fn visible() -> Result<Vec<PathBuf>, Failure> {
+    let target = Workspace::load()?.target;
+    let named = ["SV_ENCORE_BIN", "SV_S6RC_BIN"].into_iter().filter_map(std::env::var_os);
+    let dirs = [command::root(), target].into_iter().chain(named.map(PathBuf::from));
+    Ok(dirs.filter(|dir| dir.is_dir()).collect())
 }

@@ -11,6 +11,8 @@
 //! and appends a line `put off: suite` instead. Such a test counts where it is run, and only there;
 //! that it was run is checked.
 
+mod tally;
+
 use std::{
     env, fs,
     io::{self, IsTerminal},
@@ -21,7 +23,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::tally::Tally;
+use self::tally::Tally;
 use crate::{command, failure::Failure, suite::Suite, times::Times};
 
 /// Whether a live test may skip.
@@ -60,7 +62,7 @@ pub(crate) struct Session {
 const TESTS_FOR_EACH: usize = 3;
 
 /// Tells tests to leave nothing out.
-pub(super) const THOROUGH: &str = "SV_THOROUGH";
+pub(crate) const THOROUGH: &str = "SV_THOROUGH";
 
 /// What a test writes that will be run elsewhere.
 const PUT_OFF: &str = "put off: ";
@@ -85,6 +87,13 @@ impl Session {
             times,
             thorough,
         })
+    }
+
+    /// Some of the live tests run the examples; a test build alone does not put them where they are
+    /// found.
+    pub(crate) fn build_examples(&mut self) -> Result<(), Failure> {
+        let build = ["build", "--workspace", "--all-features", "--examples"];
+        self.run("examples", &mut command::cargo(build))
     }
 
     /// Whether tests leave nothing out for the sake of time.
