@@ -43,6 +43,9 @@ pub(crate) struct Row<'a> {
     #[serde(flatten)]
     seen: Seen<'a>,
     log: Option<Log>,
+    /// What s6-rc takes it for, where that keeps it and may be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s6_rc: Option<&'static str>,
     error: Option<&'a str>,
 }
 
@@ -88,6 +91,7 @@ impl<'a> Row<'a> {
                 None => Seen::Nothing(Nothing { suite, ..Nothing::default() }),
             },
             log: view.log.map(Log::of),
+            s6_rc: view.s6_rc.map(|is_up| if is_up { "up" } else { "down" }),
             error: view.error.as_deref(),
         }
     }

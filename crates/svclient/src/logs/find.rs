@@ -315,6 +315,9 @@ fn add(found: &mut FoundLogs, keeper: Option<Keeper<'_>>, from: &Path, zone: Opt
         Some(Keeper::Directories(scale, words)) => {
             for (word, selects) in words {
                 let path = from.join(word);
+                // Some go to the directory where they write.
+                let is_here = !path.exists() && is_log(from) && from.ends_with(Path::new(word));
+                let path = if is_here { from.to_owned() } else { path };
                 match is_log_at(&path) {
                     Ok(true) => {
                         let (scale, zone) = (Some(scale), zone.map(OsStr::to_owned));

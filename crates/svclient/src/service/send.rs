@@ -111,7 +111,11 @@ impl Service {
     ///
     /// As [`Service::send`].
     pub fn restart(&self) -> Result<(), Error> {
-        let ops = self.dialect_now().map_or(&[Op::Up][..], restart_ops);
+        let ops = match self.dialect_now() {
+            // What its `start` script has started has no process to be ended.
+            Some(Dialect::Encore) if self.is_up_without_a_process() => &[Op::Down, Op::Up],
+            dialect => dialect.map_or(&[Op::Up][..], restart_ops),
+        };
         self.deliver(ops, None).map_err(|error| error.of(Intent::Restart))
     }
 
@@ -125,6 +129,11 @@ impl Service {
         let has_own = |dialect| Op::Reload.control_bytes(dialect, self.version).is_ok();
         let op = if self.dialect_now().is_some_and(has_own) { Op::Reload } else { Op::Hup };
         self.deliver(&[op], None).map_err(|error| error.of(Intent::Reload))
+    }
+
+    fn is_up_without_a_process(&self) -> bool {
+        let facts = self.record().ok().flatten().map(|record| record.facts());
+        facts.is_some_and(|it| it.phase == svproto::Phase::Up && it.pid.is_none())
     }
 
     fn not_supervised(&self, op: Op) -> Error {

@@ -37,6 +37,25 @@ impl Ask<'_> {
         matches!(self, Self::Reload(Some(_))).then_some("reload")
     }
 
+    /// Whether s6-rc would have it otherwise afterwards.
+    fn starts_or_stops(&self) -> bool {
+        let Self::These(ops) = self else { return false };
+        ops.iter().any(|op| {
+            matches!(
+                op,
+                Op::Up
+                    | Op::StayUp
+                    | Op::Down
+                    | Op::StayDown
+                    | Op::Once
+                    | Op::NoRestart
+                    | Op::StayNoRestart
+                    | Op::StopExit
+                    | Op::Exit
+            )
+        })
+    }
+
     /// What may depend on the version of the suite.
     fn depends_on(&self) -> &[Op] {
         match self {
@@ -64,6 +83,9 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
+    if ask.starts_or_stops() {
+        names::warn_of_s6_rc(&targets, output);
+    }
     let mut versions = Versions::new();
     let known: Vec<Found> = usable(&targets)
         .into_iter()

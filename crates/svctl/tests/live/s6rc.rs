@@ -45,7 +45,13 @@ fn a_directory_of_s6_rc_is_known_as_one() {
     let up = act(&supervised, &["up"]);
     assert_eq!(up.code, 0, "{up:?}");
     assert!(up.err.contains("s6-rc is not told of this"), "{up:?}");
-    assert!(!act(&supervised, &["restart"]).err.contains("s6-rc"));
+    for word in ["down", "up", "once", "stay-down,up"] {
+        let sent = act(&supervised, &["send", word]);
+        assert!(sent.err.contains("s6-rc is not told of this"), "{sent:?}");
+    }
+    for words in [&["restart"][..], &["send", "cont"], &["hup"]] {
+        assert!(!act(&supervised, words).err.contains("s6-rc"));
+    }
     assert!(act(&supervised, &["down", "--no-wait"]).err.contains("s6-rc is not told of this"));
 }
 
@@ -56,6 +62,8 @@ fn knows_s6_rc(scan: &Path, name: &str, state: &str) {
     let said = status(&[]);
     let line = said.out.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
     assert!(line.contains(state) && line.contains("s6-rc: up"), "{said:?}");
+    let row = in_dir(scan, &["status", name, "--json"]).json()[0].take();
+    assert_eq!((row["s6_rc"].as_str(), row["state"].as_str()), (Some("up"), Some(state)), "{row}");
     assert!(!said.out.contains("normally down") && !said.out.contains("s6rc-"), "{said:?}");
     assert!(status(&["-v"]).out.contains("s6rc-fdholder"));
     assert!(status(&["s6rc-fdholder"]).out.contains("s6rc-fdholder"));

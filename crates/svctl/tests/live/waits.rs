@@ -228,6 +228,32 @@ pub fn the_run_that_is_asked_for_is_waited_for(suite: Suite) {
     }
 }
 
+/// `family.md` 35, which encore alone has.
+#[test]
+fn what_a_start_script_has_started_is_up() {
+    if !Suite::Encore.is_installed() {
+        return;
+    }
+    let mut supervised = Supervised::prepare(Suite::Encore, "");
+    fs::remove_file(supervised.dir().join("run")).unwrap();
+    supervised.script("start", "echo >>started");
+    supervised.supervise();
+    until_state(&supervised, "up");
+    for words in [["wait", "--for", "up"], ["up", "--for", "up"], ["wait", "--for", "up-for=10ms"]]
+    {
+        let told = act(&supervised, &[&words[..], &["--timeout", "5s"]].concat());
+        assert!(told.code == 0 && told.out.contains("up"), "{told:?}");
+        assert!(!told.out.contains("ended"), "{told:?}");
+    }
+    let count = || fs::read(supervised.dir().join("started")).unwrap().len();
+    assert_eq!(count(), 1);
+    let restarted = act(&supervised, &["restart"]);
+    assert_eq!((restarted.code, count()), (0, 2), "{restarted:?}");
+    assert_eq!(act(&supervised, &["down"]).code, 0);
+    until_state(&supervised, "down");
+    assert_eq!((act(&supervised, &["up"]).code, count()), (0, 3));
+}
+
 #[track_caller]
 fn until_there(path: &Path) {
     let deadline = Instant::now() + PATIENCE;

@@ -121,6 +121,10 @@ impl Pursuit {
     fn contrary_want(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let base = self.base().and_then(|base| base.want);
         let met_before = base.is_some() && self.wish.is_met_by(base);
+        if self.wish == Wish::Up && is_started(facts) {
+            // It was started, and there is nothing more to start.
+            return None;
+        }
         if self.wish.is_met_by(facts.want) {
             let was_contrary = matches!(at.waited, Some((Rule::ContraryWant, _)));
             if !met_before || was_contrary {
@@ -191,7 +195,7 @@ impl Pursuit {
             },
             Goal::Restarted => {
                 (goes_on(facts) && self.is_another_run(facts))
-                    || (is_held(facts) && is_another_stamp())
+                    || ((is_held(facts) || is_started(facts)) && is_another_stamp())
             }
             Goal::Down => is_down(facts) && !matches!(facts.want, Some(Want::Up)),
             Goal::Finished if self.asks_for_a_run() => is_down(facts) && is_another_stamp(),
@@ -393,6 +397,13 @@ fn is_paused(facts: &Facts) -> bool {
 /// It has done what it had to, and its supervisor takes it for up from then on (systemd).
 fn is_held(facts: &Facts) -> bool {
     matches!((facts.phase, facts.stage, facts.want), (Phase::Down, Stage::Exited, Some(Want::Up)))
+}
+
+/// Its `start` script has ended well, and there is no `run` (encore): up without a process, whatever is
+/// wanted of one.
+fn is_started(facts: &Facts) -> bool {
+    let is_up = matches!((facts.phase, facts.stage), (Phase::Up, Stage::NotReported));
+    is_up && facts.pid.is_none() && !matches!(facts.want, Some(Want::Down))
 }
 
 /// No process at all. runit's record may call a service down whose process lives.

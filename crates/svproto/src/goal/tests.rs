@@ -101,6 +101,20 @@ fn what_is_paused_is_not_up() {
     );
 }
 
+/// encore: `start` has ended, there is no `run`, and what is wanted of one is "once".
+#[test]
+fn what_its_start_script_has_started_is_up() {
+    let encore = |since: u8, stage: u8| {
+        let mut bytes = [0; 20];
+        [bytes[0], bytes[7], bytes[18]] = [0x40, since + 10, stage];
+        Reading::Record(Record::from_bytes(Dialect::Encore, &bytes).unwrap().facts())
+    };
+    let (started, again) = (encore(1, 2), encore(2, 2));
+    check(Goal::Up, Some(Op::Up), &[(started, Verdict::Reached)]);
+    check(Goal::Up, None, &[(started, Verdict::Reached)]);
+    check(Goal::Restarted, Some(Op::Up), &[(started, PENDING), (again, Verdict::Reached)]);
+}
+
 /// daemontools: `d` always sends SIGTERM, so whatever is there when `u` comes will go.
 #[test]
 fn a_process_that_was_told_to_end_does_not_count_once_it_is_wanted_again() {

@@ -27,7 +27,8 @@ pub(super) fn reached(
     }
     let stood_so = view.changed_ago().is_some_and(|ago| ago > asked_ago);
     let wants_process = !matches!(goal, Goal::Down | Goal::AsWanted | Goal::Known);
-    let has_none_ever = view.state() == Some(State::Active);
+    // Units that are no services; what the `start` script of encore has started.
+    let has_none_ever = matches!(view.state(), Some(State::Active | State::Up));
     if wants_process && view.pid().is_none() && !has_none_ever {
         // There was one, and it is no more.
         return format!("{} after {after}, now {}", ended(view), now(view));
