@@ -153,6 +153,13 @@ fn instance_hint(name: &str) -> Option<String> {
     ))
 }
 
+/// The unit of a path, as `systemctl` has it: a device's below /dev, else that of a mount.
+fn unit_of_path(path: &str) -> Option<String> {
+    let kind = if path.starts_with("/dev/") { "device" } else { "mount" };
+    let part = escape_path(path).filter(|_| path.starts_with('/'))?;
+    Some(format!("{part}.{kind}"))
+}
+
 /// The manager whose units are meant.
 pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets> {
     let bus = if global.user { Bus::user() } else { Bus::system() };
@@ -456,6 +463,9 @@ impl<'a> Finder<'a> {
             return Err(NoTargets(Exit::Usage));
         }
         if is_path(name) && self.global.only_units() {
+            if let Some(unit) = name.to_str().and_then(unit_of_path) {
+                return self.units(&unit, targets, output);
+            }
             let name = name.to_string_lossy();
             output.message(&format!(
                 "{name} is a path, and --suite systemd means units\n  hint: leave --suite out"

@@ -375,11 +375,18 @@ impl Error {
             ("NoSuchProcess", Some(unit)) => Self::NotRunning { action, unit },
             ("OnlyByDependency", Some(unit)) => Self::Refused { action, unit },
             ("TransactionIsDestructive" | "UnitBusy", Some(unit)) => Self::Busy { action, unit },
-            ("JobTypeNotApplicable", Some(unit)) if action == Action::Reload => Self::Unsupported {
-                action,
-                subject: unit.to_string(),
-                why: "its definition has no ExecReload=",
-            },
+            ("NotSupported", _) if action == Action::Signal => {
+                Self::Unsupported { action, subject: text(), why: "such a unit has no processes" }
+            }
+            ("JobTypeNotApplicable", Some(unit))
+                if action == Action::Reload && unit.kind() == "service" =>
+            {
+                Self::Unsupported {
+                    action,
+                    subject: unit.to_string(),
+                    why: "its definition has no ExecReload=",
+                }
+            }
             ("JobTypeNotApplicable", _) => {
                 Self::Unsupported { action, subject: text(), why: "this unit has no such job" }
             }

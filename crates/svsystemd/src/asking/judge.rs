@@ -17,6 +17,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) asked_at: u64,
     /// The dependency that failed, if it was found.
     pub(crate) dependency: Option<&'a str>,
+    /// Only a service has a main process.
+    pub(crate) is_service: bool,
+    /// What is wrong with the unit that this one is to start, a socket or a timer.
+    pub(crate) triggered: Option<&'a (Cause, String)>,
 }
 
 /// A verdict.
@@ -29,7 +33,7 @@ pub(crate) struct Judged {
 }
 
 /// What commands of a unit may have failed: the property, its word, and when they run.
-const COMMANDS: [(&str, Cause); 7] = [
+const COMMANDS: [(&str, Cause); 9] = [
     ("ExecCondition", Cause::BeforeStart),
     ("ExecStartPre", Cause::BeforeStart),
     ("ExecStartPost", Cause::AfterStart),
@@ -37,6 +41,8 @@ const COMMANDS: [(&str, Cause); 7] = [
     ("ExecStopPost", Cause::AfterEnd),
     ("ExecStart", Cause::BeforeStart),
     ("ExecReload", Cause::Reload),
+    ("ExecMount", Cause::BeforeStart),
+    ("ExecActivate", Cause::BeforeStart),
 ];
 
 /// Whether an action is to end with the unit up, or with its work done.
@@ -113,6 +119,8 @@ pub(crate) fn cause_of_failure(mut unit: Properties) -> Option<Cause> {
         before: "",
         asked_at: 0,
         dependency: None,
+        is_service: true,
+        triggered: None,
     };
     let cause = facts.failed().cause?;
     match cause {
@@ -161,6 +169,7 @@ impl Facts<'_> {
     fn is_held_by_limit(&self) -> bool {
         self.word("Result") == "start-limit-hit"
             || (*self.result == JobResult::Failed
+                && self.is_service
                 && self.is_down()
                 && !self.is_since("InactiveExitTimestampMonotonic"))
     }
@@ -245,6 +254,9 @@ impl Facts<'_> {
         if self.is_held_by_limit() {
             return self.never(Cause::StartLimit, limit(self.unit));
         }
+        if let Some((cause, about)) = self.triggered {
+            return self.never(*cause, about);
+        }
         match self.word("Result") {
             "resources" => self.never(Cause::Resources, ""),
             "protocol" => {
@@ -259,6 +271,12 @@ impl Facts<'_> {
                     && let Some((cause, about)) = self.command_end()
                 {
                     return self.never(cause, about);
+                }
+                if !self.is_service {
+                    let word = self.word("Result").to_owned();
+                    let is_told = !matches!(&*word, "" | "success");
+                    return self
+                        .never(if is_told { Cause::Other } else { Cause::Impossible }, word);
                 }
                 let (cause, about) = exit(self.unit);
                 self.never(cause, about)

@@ -1,6 +1,8 @@
 //! Asking what a verdict needs beside what was signalled: which dependency failed, how a command
 //! ended, what the limits are. All questions about all units are on the wire before the first answer.
 
+use svproto::Cause;
+
 use super::{
     judge::{Facts, Judged, judge, questions, starts},
     ledger::{Member, Stage},
@@ -21,6 +23,7 @@ pub(super) struct RunEnd {
     before: String,
     asked_at: u64,
     dependency: Option<String>,
+    triggered: Option<(Cause, String)>,
 }
 
 /// Questions until the manager has tested conditions, at most: it does so between two of them.
@@ -41,6 +44,7 @@ impl RunEnd {
             before: member.before.as_ref().map(|row| row.active.clone()).unwrap_or_default(),
             asked_at: member.asked.map(|asked| asked.monotonic).unwrap_or_default(),
             dependency: None,
+            triggered: None,
         })
     }
 
@@ -52,6 +56,8 @@ impl RunEnd {
             before: &self.before,
             asked_at: self.asked_at,
             dependency: self.dependency.as_deref(),
+            is_service: self.id.kind() == "service",
+            triggered: self.triggered.as_ref(),
         }
     }
 
@@ -177,6 +183,33 @@ pub(super) async fn dependency(
         let answers = names.iter().map(|(_, name)| *name).zip(answers);
         let answers: Vec<_> = answers.filter_map(|(name, value)| Some((name, value?))).collect();
         required = required_by(&answers);
+    }
+    Ok(())
+}
+
+/// What is wrong with the unit that a socket, a timer or a path is to start: then it is refused before it
+/// has begun, and the manager says so in its journal only.
+pub(super) async fn triggered(bus: &Bus, pump: &Pump, ended: &mut RunEnd) -> Result<(), Error> {
+    let is_refused = ended.result == JobResult::Failed
+        && matches!(ended.id.kind(), "socket" | "timer" | "path" | "automount")
+        && ended.known.number("InactiveExitTimestampMonotonic") < ended.asked_at.max(1);
+    if !is_refused {
+        return Ok(());
+    }
+    let names = [(UNIT, "Triggers")];
+    let asked = bus.ask_each(pump, &[(ended.id.path(), names.as_slice())])?;
+    let answer = proxy::answers(asked).await.into_iter().flatten().next().flatten();
+    let units = required_by(&[("Triggers", answer.unwrap_or_else(|| PropertyValue::List(vec![])))]);
+    for row in bus.list_and(pump, &units, &[]).await?.0 {
+        let name = &row.name;
+        ended.triggered = match row.load.as_str() {
+            "not-found" => Some((Cause::Dependency, format!("{name} (there is no such unit)"))),
+            "loaded" if row.active == "inactive" => None,
+            "loaded" => {
+                Some((Cause::Other, format!("{name}, which it is to start, is up already")))
+            }
+            load => Some((Cause::Dependency, format!("{name} ({load})"))),
+        };
     }
     Ok(())
 }

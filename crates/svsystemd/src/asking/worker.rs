@@ -337,6 +337,7 @@ impl Work {
             let of_other = |unit: &str| self.board.with(|it| it.end_of_other(unit).cloned());
             reason::dependency(&self.bus, &way.mouth, it, of_other).await?;
             reason::conditions(&self.bus, it).await?;
+            reason::triggered(&self.bus, &way.mouth, it).await?;
         }
         // What was up before, and said nothing since, is looked at.
         let unseen: Vec<usize> =

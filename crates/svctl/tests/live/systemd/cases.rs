@@ -219,7 +219,7 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
         (&["up", "svc-assert.service"], 1, "AssertPathExists=/nonexistent/file"),
         (&["wait", "--for", "up", "svc-assert.service"], 1, "AssertPathExists=/nonexistent/file"),
         // One of the two is enough.
-        (&["wait", "--for", "up", "--timeout", "20ms", "svc-any.service"], 99, "now down"),
+        (&["wait", "--for", "up", "--timeout", "100ms", "svc-any.service"], 99, ""),
         (&["up", "svc-any.service"], 0, "up (pid"),
         (&["wait", "--for", "up", "svc-masked.service"], 1, "is masked"),
         (&["wait", "--for", "up", "svc-broken.service"], 1, "its definition cannot be used"),
@@ -289,6 +289,98 @@ pub fn what_is_gone_is_down(whose: Whose) {
     // Its child ignores SIGTERM as well, and the stop is for both.
     check(whose, (&["down", "--kill-after", "20ms", "svc-deaf.service"], 0, "svc-deaf.service: "));
     whose.tool("systemctl", &["reset-failed", "svc-deaf.service"]);
+}
+
+/// Sockets, timers, paths, mounts, targets, slices and devices: their states, goals and words.
+pub fn what_is_no_service_stands_in_words_of_its_own(whose: Whose) {
+    let tmp = tempfile::tempdir().unwrap();
+    let path = |name: &str| tmp.path().join(name).to_str().unwrap().to_owned();
+    let listen = |end: &str| format!("[Socket]\nListenStream={}\n{end}", path("socket"));
+    let wait_for = |unit: &str| format!("[Path]\nPathExists={}\nUnit={unit}", path("nothing"));
+    let _units = Units::new(
+        whose,
+        &[
+            ("svc-kinds.service", SLEEP),
+            ("svc-kinds.socket", &listen("")),
+            ("svc-busy.socket", &listen("Service=svc-kinds.service")),
+            ("svc-kinds.timer", "[Timer]\nOnActiveSec=1h"),
+            ("svc-alone.timer", "[Timer]\nOnActiveSec=1h"),
+            ("svc-kinds.path", &wait_for("svc-kinds.service")),
+            ("svc-kinds.target", "[Unit]\nWants=svc-kinds.timer"),
+            ("svc-needy.target", "[Unit]\nRequires=svc-nowhere.service"),
+            ("svckinds.slice", "[Slice]"),
+        ],
+    );
+    for unit in ["svc-kinds.socket", "svc-kinds.timer", "svc-kinds.path", "svc-kinds.target"]
+        .into_iter()
+        .chain(["svckinds.slice"])
+    {
+        let says = |args: &[&str], exit: i32, words: &str| {
+            let run = whose.svctl(&[args, &[unit]].concat());
+            assert_eq!(run.code, exit, "{args:?}: {run:?}");
+            let said = format!("{}{}", run.out, run.err);
+            assert!(said.contains(words), "{args:?} {words:?}: {run:?}");
+        };
+        says(&["status"], 0, "  inactive  ");
+        says(&["check"], 1, ": inactive");
+        says(&["wait", "--for", "down"], 0, ": inactive");
+        says(&["wait", "--for", "up", "--timeout", "100ms"], 99, "");
+        says(&["up"], 0, ": active after");
+        says(&["up"], 0, ": already active");
+        says(&["wait", "--for", "up"], 0, ": already active");
+        says(&["check"], 0, ": ok, active");
+        let row = whose.svctl(&["status", "--json", unit]).json()[0].take();
+        let shown = [&row["state"], &row["want"], &row["pid"], &row["odd"]];
+        let expected = ["active".into(), "up".into(), serde_json::Value::Null];
+        assert_eq!(shown[..3], expected.each_ref(), "{row}");
+        assert_eq!(*shown[3], serde_json::Value::Array(Vec::new()));
+        says(&["restart"], 0, ": active after");
+        says(&["reload"], 1, "cannot reload");
+        says(&["pause"], 1, "cannot signal");
+        says(&["down"], 0, ": inactive after");
+        says(&["down"], 0, ": ");
+    }
+    let cases: &[Case] = &[
+        // What a timer is to start does not exist, and nobody started anything too often.
+        (&["up", "svc-alone.timer"], 1, "svc-alone.service (there is no such unit) failed"),
+        (&["up", "svc-needy.target"], 1, "svc-nowhere.service (there is no such unit) failed"),
+        (&["up", "svc-kinds.service"], 0, "up (pid"),
+        (&["up", "svc-busy.socket"], 1, "svc-kinds.service, which it is to start, is up already"),
+        (&["down", "svc-kinds.service"], 0, "down after"),
+        (&["status", "svc-nowhere.device"], 0, "inactive"),
+        (&["wait", "--for", "up", "--timeout", "100ms", "svc-nowhere.device"], 99, ""),
+        (&["up", "init.scope"], 0, "already active"),
+        // As systemctl: a path is the mount there, or the device.
+        (&["--suite", "systemd", "check", "/"], 0, "ok, active"),
+        (&["--suite", "systemd", "status", "/dev/svc/nowhere"], 0, "dev-svc-nowhere.device"),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+    if whose == Whose::System {
+        let dir = path("mount");
+        let name = dir.trim_start_matches('/').replace('-', "\\x2d").replace('/', "-");
+        let bad = format!("{name}\\x2dbad.mount");
+        let what = |what: &str, kind: &str, at: &str| {
+            format!("[Mount]\nWhat={what}\nWhere={at}\nType={kind}")
+        };
+        let mount = format!("{name}.mount");
+        let _mounts = Units::new(
+            whose,
+            &[
+                (&mount, &what("tmpfs", "tmpfs", &dir)),
+                (&bad, &what("/nonexistent", "ext4", &format!("{dir}-bad"))),
+            ],
+        );
+        let up = whose.svctl(&["up", &mount]);
+        assert!(up.code == 0 && up.out.contains("active after"), "{up:?}");
+        let by_path = whose.svctl(&["--suite", "systemd", "check", &dir]);
+        assert!(by_path.code == 0 && by_path.out.contains("ok, active"), "{by_path:?}");
+        let down = whose.svctl(&["down", &mount]);
+        assert!(down.code == 0 && down.out.contains("inactive after"), "{down:?}");
+        let bad = whose.svctl(&["up", &bad]);
+        assert!(bad.code == 1 && bad.err.contains("ExecMount="), "{bad:?}");
+    }
 }
 
 /// Names that somebody types.

@@ -26,9 +26,60 @@ fn ran(code: u64, status: u64) -> Vec<(&'static str, PropertyValue)> {
 }
 
 fn judged(action: Action, result: &JobResult, unit: &Properties, before: &str) -> Judged {
-    let facts =
-        Facts { action, result, unit, before, asked_at: ASKED, dependency: Some("db.service") };
-    judge(&facts)
+    judge(&facts(action, result, unit, before))
+}
+
+fn facts<'a>(
+    action: Action,
+    result: &'a JobResult,
+    unit: &'a Properties,
+    before: &'a str,
+) -> Facts<'a> {
+    Facts {
+        action,
+        result,
+        unit,
+        before,
+        asked_at: ASKED,
+        dependency: Some("db.service"),
+        is_service: true,
+        triggered: None,
+    }
+}
+
+#[test]
+fn what_is_no_service_has_no_exit() {
+    let said = |unit: &Properties, triggered: Option<&(Cause, String)>| {
+        let facts = facts(Action::Start, &JobResult::Failed, unit, "inactive");
+        let got = judge(&Facts { is_service: false, triggered, ..facts });
+        got.cause.map(|it| it.about(&got.about).to_string()).unwrap_or_default()
+    };
+    let mount = [("ExecMount", commands(&[("/bin/mount /a /b", 1, 32)]))];
+    let mount = unit("failed", "exit-code", &mount);
+    let words = "ExecMount=/bin/mount /a /b exited with 32 before the start";
+    assert_eq!(said(&mount, None), words);
+    assert_eq!(
+        said(&unit("failed", "resources", &[]), None),
+        Cause::Resources.about("").to_string()
+    );
+    // It was refused, and has not been started too often.
+    let socket = unit("inactive", "success", &[]);
+    assert_eq!(said(&socket, None), "cannot do this as it stands");
+    let gone = (Cause::Dependency, "web.service (there is no such unit)".to_owned());
+    let words = "the dependency web.service (there is no such unit) failed";
+    assert_eq!(said(&socket, Some(&gone)), words);
+    let limit = unit("failed", "start-limit-hit", &[]);
+    assert!(said(&limit, None).starts_with("was started too often"));
+}
+
+#[test]
+fn what_is_started_again_however_it_ends_has_not_done_its_work() {
+    let restart = |word: &str| {
+        let more = [ran(1, 0), vec![("Restart", text(word))]].concat();
+        judged(Action::Start, &JobResult::Done, &unit("inactive", "success", &more), "inactive")
+    };
+    assert_eq!((restart("always").reached, restart("on-success").reached), (false, false));
+    assert_eq!((restart("on-failure").reached, restart("no").reached), (true, true));
 }
 
 #[track_caller]
