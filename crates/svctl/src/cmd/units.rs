@@ -36,7 +36,7 @@ pub(crate) fn daemon_reload(global: &Global, output: &mut Output) -> Exit {
         Err(NoTargets(exit)) => return exit,
     };
     match bus.reload().wait() {
-        Ok(()) => Exit::Done,
+        Ok(()) => print(Vec::new(), output),
         Err(why) => failed(why, output),
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn reset_failed(global: &Global, args: &args::Units, output: &mut Out
     };
     if args.units.is_empty() {
         return match bus.reset_failed().wait() {
-            Ok(()) => Exit::Done,
+            Ok(()) => print(Vec::new(), output),
             Err(why) => failed(why, output),
         };
     }

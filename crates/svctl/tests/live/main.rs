@@ -15,6 +15,7 @@
 mod supervised;
 
 mod clock;
+mod every;
 mod health;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
