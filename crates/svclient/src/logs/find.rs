@@ -254,6 +254,10 @@ impl Logger {
                 let (words, dir) = (command_line(*pid), working_directory(*pid));
                 let dir = dir.as_deref().unwrap_or(&self.dir);
                 program = words.first().map(|word| words::shown(word));
+                if words.is_empty() {
+                    // It has ended, and its supervisor has not noticed yet.
+                    found.notes.push(LogNote::Down);
+                }
                 add(found, words::of(&words), dir, zone_of(*pid).as_deref());
             }
             Process::Not(note) => found.notes.push(note.clone()),

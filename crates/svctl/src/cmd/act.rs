@@ -184,7 +184,7 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
     let send = |found: &Found| {
         let before = found.status().ok();
         let changed = before.and_then(|seen| send::changes(deed.request.intent(), &seen));
-        deed.request.send(found).map(|_| Done::Sent(deed.word, changed))
+        deed.request.send(found).map(|_| Done::Sent(deed.word.to_owned(), changed))
     };
     let results = usable(&targets).iter().map(send).collect();
     report(targets, results, asked, output)

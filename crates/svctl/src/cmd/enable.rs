@@ -40,7 +40,7 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
         Err(NoTargets(exit)) => return exit,
     };
     each(&[scan], &args.services, &args.timeout, output, |scan, typed, deadline| {
-        let dir = from_store(Path::new(typed), &STORES)?;
+        let dir = from_store(Path::new(typed), &stores(scan))?;
         let enabled = match &args.name {
             Some(name) => scan.enable_as(name, &dir, deadline),
             None => scan.enable(&dir, deadline),
@@ -52,14 +52,25 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
 /// Where suites keep service directories that are not enabled.
 const STORES: [&str; 3] = ["/etc/sv", "/etc/runit/sv", "/etc/s6/sv"];
 
+/// The stores of a scan directory: where what is enabled in it comes from, and those of the suites.
+fn stores(scan: &ScanDir) -> Vec<PathBuf> {
+    let entries = scan.dir().read_dir().into_iter().flatten().flatten();
+    let store = |entry: std::fs::DirEntry| {
+        let target = scan.dir().join(entry.path().read_link().ok()?);
+        target.parent().map(Path::to_owned)
+    };
+    let own: std::collections::BTreeSet<PathBuf> = entries.filter_map(store).collect();
+    own.into_iter().chain(STORES.map(PathBuf::from)).collect()
+}
+
 /// What was typed, if it is there; a name alone is also one of a store. The first store that has it
-/// is meant, in the order of [`STORES`], and says so by the link that is made.
-fn from_store(typed: &Path, stores: &[&str]) -> Result<PathBuf, Error> {
+/// is meant, and says so by the link that is made.
+fn from_store(typed: &Path, stores: &[impl AsRef<Path>]) -> Result<PathBuf, Error> {
     let is_name = typed.components().count() == 1 && !is_path(typed.as_os_str());
     if !is_name || typed.symlink_metadata().is_ok() {
         return Ok(typed.to_owned());
     }
-    let mut places = stores.iter().map(|store| Path::new(store).join(typed));
+    let mut places = stores.iter().map(|store| store.as_ref().join(typed));
     places
         .find(|dir| dir.is_dir())
         .map_or_else(|| Err(Error::NotFound { path: typed.to_owned() }), Ok)

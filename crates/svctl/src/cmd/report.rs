@@ -23,9 +23,9 @@ use crate::{
 #[allow(clippy::large_enum_variant, reason = "on 64 bits; nearly all of them are of the largest")]
 pub(crate) enum Done {
     /// The request of this name, and whether it changes something.
-    Sent(&'static str, Option<bool>),
+    Sent(String, Option<bool>),
     /// The request of this name was not sent: there is no process to do anything about.
-    NotUp(&'static str),
+    NotUp(String),
     Waited(Outcome),
 }
 

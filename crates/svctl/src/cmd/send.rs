@@ -125,9 +125,9 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
         Ask::These(ops) => (*ops, None),
         Ask::Reload(_) => (&reload[..], Some("reload")),
     };
-    let Some(&first) = ops.last() else { return Ok(Done::Sent("", Some(false))) };
     // What only signals has nothing to do where no process is. An error shows when it is sent.
-    let word = word.unwrap_or(first.name());
+    let names: Vec<_> = ops.iter().map(|op| op.name()).collect();
+    let word = word.map_or_else(|| names.join(","), str::to_owned);
     if ops.iter().all(|op| only_signals(*op))
         && let Some(service) = found.directory()
         && service.status().is_ok_and(|seen| seen.facts().is_some_and(|it| it.pid.is_none()))
@@ -146,7 +146,7 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
             ops.iter().try_for_each(|op| found.request(&(*op).into()).map(drop))?;
         }
     }
-    Ok(Done::Sent(first.name(), changed))
+    Ok(Done::Sent(names.join(","), changed))
 }
 
 /// Whether such a request changes something about a service that stands like this. What only signals,

@@ -173,3 +173,19 @@ pub fn a_link_that_leads_nowhere_is_a_row_and_not_well(suite: Suite) {
     assert!(check.code == 111 && check.err.contains("it leads to /nonexistent/gone"), "{check:?}");
     assert!(check.out.contains("web: ok"), "{check:?}");
 }
+
+/// A service that its `finish` has put down for good (s6).
+pub fn what_was_given_up_is_not_well(suite: Suite) {
+    if suite != Suite::S6 {
+        return skips::no_test("no other gives up by a word of finish");
+    }
+    let mut supervised = Supervised::prepare(suite, "exit 3");
+    supervised.script("finish", "exit 125");
+    supervised.supervise();
+    let row = until(&supervised, has("given-up"));
+    assert_eq!((row["state"].as_str(), row["exit"]["code"].as_u64()), (Some("down"), Some(3)));
+    let check = act(&supervised, &["check"]);
+    assert!(check.code == 1 && check.err.contains("is no longer wanted up"), "{check:?}");
+    let all = run(["check".as_ref(), "--dir".as_ref(), supervised.scan_dir().as_os_str()]);
+    assert_eq!(all.code, 1, "{all:?}");
+}

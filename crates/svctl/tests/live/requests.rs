@@ -129,7 +129,7 @@ pub fn every_request_of_the_table_can_be_sent(suite: Suite) {
         let said = act(&supervised, &["send", &word]);
         assert_eq!(said.code, i32::from(answer.is_err()), "{word}: {said:?}");
         match answer {
-            Ok(_) => assert!(said.out.contains(": sent `"), "{said:?}"),
+            Ok(_) => assert!(said.out.contains(&format!(": sent `{word}`")), "{said:?}"),
             Err(why) => assert!(said.err.contains(&why.to_string()), "{why}: {said:?}"),
         }
         if ends(&op) && answer.is_ok() {

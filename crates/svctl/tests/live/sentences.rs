@@ -310,6 +310,13 @@ pub fn services_are_enabled_and_disabled(suite: Suite) {
     assert_eq!((&disabled["outcome"], &disabled["changed"]), (&"reached".into(), &true.into()));
     assert!(!scan.join("web").is_symlink());
     assert_eq!(act(&supervised, &["status"]).code, 102);
+    // `family.md` 16: by its name alone, from where what is enabled comes from.
+    symlink(supervised.scan_dir().join("other"), scan.join("other")).unwrap();
+    let by_name = ["enable", "web", "--timeout", "0", "--json"].map(AsRef::as_ref);
+    let found = run(by_name.iter().copied().chain(dir)).json()[0].take();
+    assert_eq!((&found["outcome"], &found["changed"]), (&"deadline".into(), &true.into()));
+    assert_eq!(fs::read_link(scan.join("web")).unwrap(), supervised.dir());
+    fs::remove_file(scan.join("web")).unwrap();
     // `family.md` 13: as idempotent as enable.
     let again = run(disable.iter().copied().chain(dir));
     let row = again.json()[0].take();
@@ -333,6 +340,12 @@ pub fn what_enable_took_disable_takes(suite: Suite) {
     let enabled = asked(&["enable", "--as", "other"]);
     assert_eq!(enabled.code, 0, "{enabled:?}");
     assert!(scan.join("other").is_symlink());
+    // It ignores SIGTERM: what it did not obey, and what to do; then what it left the first time.
+    let late = asked(&["disable", "--timeout", "1s"]);
+    assert!(late.code == 99 && late.err.contains("its process "), "{late:?}");
+    assert!(late.err.contains("--kill-after 10s sends SIGKILL"), "{late:?}");
+    let enabled = asked(&["enable", "--as", "other"]);
+    assert_eq!(enabled.code, 0, "{enabled:?}");
     let disabled = asked(&["disable", "--kill-after", "300ms", "--timeout", "15s"]);
     assert_eq!(disabled.code, 0, "{disabled:?}");
     assert!(disabled.out.contains("gone after"), "{disabled:?}");
