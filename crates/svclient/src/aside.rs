@@ -22,10 +22,10 @@ pub(crate) const MOST: usize = 64;
 
 /// Work that looks at the deadline itself ends before this. A call ends within 0.2 s of its
 /// deadline.
-const GRACE: Duration = Duration::from_millis(150);
+pub(crate) const GRACE: Duration = Duration::from_millis(150);
 
 /// Between two looks whether busy work is held after all.
-const AGAIN: Duration = Duration::from_millis(10);
+pub(crate) const AGAIN: Duration = Duration::from_millis(10);
 
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
@@ -123,19 +123,26 @@ impl<T: Send + 'static> Aside<T> {
                 Err(RecvTimeoutError::Disconnected) => return Heard::End,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if !is_held(self.work.thread.load(Ordering::Acquire)) {
-                until = Instant::now().checked_add(AGAIN);
-                continue;
+            if self.leave() {
+                return Heard::Left;
             }
-            LEFT.fetch_add(1, Ordering::AcqRel);
-            if self.work.left.swap(true, Ordering::AcqRel) {
-                // It ended in this moment, and what it said last is there.
-                LEFT.fetch_sub(1, Ordering::AcqRel);
-                until = None;
-                continue;
-            }
-            return Heard::Left;
+            until = Instant::now().checked_add(AGAIN);
         }
+    }
+
+    /// Leaves it, if it hangs. It may as well compute, wait for a processor, or have ended in this moment.
+    pub(crate) fn leave(&self) -> bool {
+        is_held(self.work.thread.load(Ordering::Acquire)) && self.abandon()
+    }
+
+    /// Leaves it, whatever it does; `false` if it has ended.
+    pub(crate) fn abandon(&self) -> bool {
+        LEFT.fetch_add(1, Ordering::AcqRel);
+        let has_ended = self.work.left.swap(true, Ordering::AcqRel);
+        if has_ended {
+            LEFT.fetch_sub(1, Ordering::AcqRel);
+        }
+        !has_ended
     }
 
     /// What was left says it after all, by then or, without a deadline, at some time.

@@ -21,6 +21,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use self::aside::place_of;
 use self::wait::Wait;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use self::world::Added;

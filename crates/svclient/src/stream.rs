@@ -4,6 +4,8 @@
 //! two polls nothing is held that a drop could lose: dropping a stream ends the watch, and
 //! `into_inner` gives it back with everything that was not taken yet.
 
+mod task;
+
 use std::{
     io,
     task::{Context, Poll, Waker, ready},
@@ -13,8 +15,8 @@ use std::{
 use svproto::UnixTime;
 
 use crate::{
-    Error, Outcome, Request, Supervised, WatchEvent, WatchKey, WatchSet,
-    pursue::{Added, Enough, Heard, Prober, Terms, Turns, World, pursue_within},
+    Error, Supervised, WatchEvent, WatchKey, WatchSet,
+    pursue::{Added, Heard, World},
 };
 
 /// What a runtime has to offer: to be woken by a descriptor, and at a time.
@@ -111,34 +113,12 @@ impl<D: Driver, B: Supervised + Clone + 'static> World<B> for Waiting<D> {
     }
 }
 
-async fn pursue_all<B: Supervised + Clone + 'static>(
-    watch: WatchSet,
-    driver: impl Driver,
-    services: &[B],
-    request: &Request,
-    deadline: Instant,
-) -> Result<Vec<Result<Outcome, Error>>, Error> {
-    let prober = &Prober::none();
-    let (limit, enough, turns) = (usize::MAX, Enough::All, &Turns::of(services.len()));
-    let terms = Terms { request, prober, limit, enough, deadline, turns };
-    let mut results: Vec<_> = services.iter().map(|_| None).collect();
-    let mut world = Waiting { watch, driver };
-    pursue_within(&mut world, services, &terms, &mut |at, result| {
-        if let Some(place) = results.get_mut(at) {
-            *place = Some(result);
-        }
-    })
-    .await?;
-    let not_asked = |result: Option<_>| result.unwrap_or_else(|| Ok(Outcome::not_asked()));
-    Ok(results.into_iter().map(not_asked).collect())
-}
-
 macro_rules! pursue_futures {
     ($($example:literal)*) => {
         /// As [`crate::Request::pursue`], as a future. Dropping it ends the wait and takes no request back.
         ///
-        /// No thread is made for it. What is asked of files happens in the task: a directory that hangs in the system
-        /// holds its thread.
+        /// The task is never held: what is asked of files is asked in a thread beside it, which ends with each look. So
+        /// it ends within 0.2 s of `deadline`, also where a directory hangs in the system (a server that is gone).
         ///
         $(#[doc = $example])*
         ///
@@ -155,7 +135,7 @@ macro_rules! pursue_futures {
             outcomes.into_iter().next().unwrap_or_else(|| Ok(Outcome::not_asked()))
         }
 
-        /// As [`crate::pursue`], as a future: one watch, and no thread, for all services.
+        /// As [`crate::pursue`], as a future: one watch for all services, and no thread while nothing happens.
         ///
         /// # Errors
         ///
@@ -166,7 +146,7 @@ macro_rules! pursue_futures {
             deadline: Instant,
         ) -> Result<Vec<Result<Outcome, Error>>, Error> {
             let WatchStream { watch, driver } = WatchStream::new(WatchSet::new()?)?;
-            super::pursue_all(watch, driver, services, request, deadline).await
+            super::task::pursue_all(watch, driver, Clock::new(), services, request, deadline).await
         }
     };
 }
@@ -239,6 +219,7 @@ pub mod tokio {
 
     use tokio::{
         io::{Interest, unix::AsyncFd},
+        runtime::Handle,
         time::{Sleep, sleep_until},
     };
 
@@ -295,13 +276,50 @@ pub mod tokio {
             )]
             let fd =
                 AsyncFd::with_interest(fd, Interest::READABLE).map_err(super::no_descriptor)?;
-            Ok(Self { watch, driver: Driver { fd, sleep: None } })
+            Ok(Self { watch, driver: Driver { fd, clock: Clock::new() } })
         }
     }
 
     struct Driver {
         fd: AsyncFd<OwnedFd>,
+        clock: Clock,
+    }
+
+    struct Clock {
+        runtime: Handle,
         sleep: Option<Pin<Box<Sleep>>>,
+    }
+
+    impl Clock {
+        fn new() -> Self {
+            Self { runtime: Handle::current(), sleep: None }
+        }
+
+        fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+            let at = at.into();
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            if sleep.deadline() != at {
+                sleep.as_mut().reset(at);
+            }
+            sleep.as_mut().poll(cx)
+        }
+    }
+
+    impl super::task::Runtime for Clock {
+        type Entry = Handle;
+
+        fn entry(&self) -> Handle {
+            self.runtime.clone()
+        }
+
+        fn within<T>(entry: &Handle, act: impl FnOnce() -> T) -> T {
+            let _here = entry.enter();
+            act()
+        }
+
+        fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+            Self::poll_until(self, cx, at)
+        }
     }
 
     impl super::Driver for Driver {
@@ -312,12 +330,7 @@ pub mod tokio {
         }
 
         fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
-            let at = at.into();
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
-            if sleep.deadline() != at {
-                sleep.as_mut().reset(at);
-            }
-            sleep.as_mut().poll(cx)
+            self.clock.poll_until(cx, at)
         }
     }
 }
@@ -363,13 +376,45 @@ pub mod async_io {
             watch.hear_bells()?;
             let fd = watch.as_fd().try_clone_to_owned().and_then(Async::new);
             let fd = fd.map_err(super::no_descriptor)?;
-            Ok(Self { watch, driver: Driver { fd, timer: None } })
+            Ok(Self { watch, driver: Driver { fd, clock: Clock::new() } })
         }
     }
 
     struct Driver {
         fd: Async<OwnedFd>,
-        timer: Option<(Instant, Timer)>,
+        clock: Clock,
+    }
+
+    struct Clock(Option<(Instant, Timer)>);
+
+    impl Clock {
+        const fn new() -> Self {
+            Self(None)
+        }
+
+        fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+            if self.0.as_ref().is_none_or(|(set, _)| *set != at) {
+                self.0 = Some((at, Timer::at(at)));
+            }
+            match &mut self.0 {
+                Some((_, timer)) => Pin::new(timer).poll(cx).map(|_| ()),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    impl super::task::Runtime for Clock {
+        type Entry = ();
+
+        fn entry(&self) {}
+
+        fn within<T>((): &(), act: impl FnOnce() -> T) -> T {
+            act()
+        }
+
+        fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+            Self::poll_until(self, cx, at)
+        }
     }
 
     impl super::Driver for Driver {
@@ -378,13 +423,7 @@ pub mod async_io {
         }
 
         fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
-            if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
-                self.timer = Some((at, Timer::at(at)));
-            }
-            match &mut self.timer {
-                Some((_, timer)) => Pin::new(timer).poll(cx).map(|_| ()),
-                None => Poll::Pending,
-            }
+            self.clock.poll_until(cx, at)
         }
     }
 }

@@ -227,3 +227,46 @@ fn a_watch_and_logs_that_hang_are_left_at_the_deadline_and_come_back() {
     assert_eq!(lines, ["more", "second", "third"]);
     assert!((1..10).contains(&broken), "{broken}");
 }
+
+/// A task is never held: others of its thread go on, and it ends at its deadline.
+#[cfg(all(feature = "tokio", feature = "async-io"))]
+#[test]
+fn a_future_over_a_directory_that_hangs_holds_no_task_and_no_thread() {
+    let tree = TempDir::new().unwrap();
+    let (hangs, well) = (tree.path().join("hangs"), tree.path().join("well"));
+    let (_theirs, _ours) = (supervised(&hangs.join("web")), supervised(&well));
+    let services = [well, hangs.join("web")].map(|dir| Service::open(dir).unwrap());
+    let Some(hang) = Hang::over(&hangs) else { return };
+    let request = Request::wait(svproto::goal::Goal::Down);
+    let check = |deadline: Instant, results: Result<Vec<_>, svclient::Error>| {
+        println!("{:?} after the deadline", deadline.elapsed());
+        assert!(deadline.elapsed() < PATIENCE, "{:?}", deadline.elapsed());
+        let mut results = results.unwrap().into_iter();
+        let web: Result<svclient::Outcome, svclient::Error> = results.nth(1).unwrap();
+        assert_eq!(web.unwrap_err().kind(), ErrorKind::Unanswered);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let (its, turns) = (services.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
+        let its_turns = std::rc::Rc::clone(&turns);
+        let local = tokio::task::LocalSet::new();
+        local.spawn_local(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                its_turns.set(its_turns.get() + 1);
+            }
+        });
+        let results = local
+            .run_until(async move { svclient::tokio::pursue_all(&its, &request, deadline).await })
+            .await;
+        check(deadline, results);
+        assert!(turns.get() > 1, "another task of the same thread went on");
+    });
+    let deadline = Instant::now() + Duration::from_millis(20);
+    check(
+        deadline,
+        async_io::block_on(svclient::async_io::pursue_all(&services, &request, deadline)),
+    );
+    drop(hang.server);
+}

@@ -86,37 +86,31 @@ pub(crate) fn pursue_aside<B: Supervised + Clone + 'static>(
     }
     for (at, service) in services.iter().enumerate().filter(|(at, _)| open.get(*at) == Some(&true))
     {
-        let result = match turns.when_left(at) {
-            Left::Held => Err(Error::Unanswered { path: place_of(Some(service)) }),
-            Left::Asked => Ok(Outcome::unheard(begun.elapsed())),
-            Left::Untouched => continue,
-        };
-        tell(at, result);
+        if let Some(result) = turns.result_when_left(at, service, begun) {
+            tell(at, result);
+        }
     }
     Ok(())
 }
 
-/// How a service stood when its call was left.
-enum Left {
-    /// The system held whoever looked at it.
-    Held,
-    Asked,
-    Untouched,
-}
-
 impl Turns {
-    fn when_left(&self, at: usize) -> Left {
+    /// What is known of a service whose call was left; nothing of one that had no turn.
+    pub(crate) fn result_when_left<B: Supervised>(
+        &self,
+        at: usize,
+        service: &B,
+        begun: Instant,
+    ) -> Option<Result<Outcome, Error>> {
         if self.of.load(Ordering::Acquire) == at + 1 {
-            Left::Held
-        } else if self.asked.get(at).is_some_and(|asked| asked.load(Ordering::Acquire)) {
-            Left::Asked
-        } else {
-            Left::Untouched
+            // The system held whoever looked at it.
+            return Some(Err(Error::Unanswered { path: place_of(Some(service)) }));
         }
+        let was_asked = self.asked.get(at).is_some_and(|asked| asked.load(Ordering::Acquire));
+        was_asked.then(|| Ok(Outcome::unheard(begun.elapsed())))
     }
 }
 
-fn place_of<B: Supervised>(service: Option<&B>) -> PathBuf {
+pub(crate) fn place_of<B: Supervised>(service: Option<&B>) -> PathBuf {
     service.map(|service| service.name().as_os_str().into()).unwrap_or_default()
 }
 

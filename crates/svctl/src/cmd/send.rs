@@ -13,11 +13,13 @@ use svcmgr::{
 
 use super::{
     deadline::{deadline, timeout},
+    guard::Guard,
     report::{Asked, Done, report},
 };
 use crate::{
     args::{self, Global, Named},
     exit::Exit,
+    json::Ended,
     names::{self, Found, NoTargets, usable},
     output::Output,
 };
@@ -56,6 +58,14 @@ impl Ask<'_> {
         })
     }
 
+    /// When it is to be over.
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Reload(deadline) => *deadline,
+            Self::These(_) => None,
+        }
+    }
+
     /// What may depend on the version of the suite.
     fn depends_on(&self) -> &[Op] {
         match self {
@@ -74,11 +84,23 @@ pub(crate) fn reload_all(global: &Global, args: &args::Reload, output: &mut Outp
             return Exit::Usage;
         }
     };
-    run(global, &args.named, &Ask::Reload(deadline), output)
+    let typed = args.named.services.iter().map(|name| name.to_string_lossy().into_owned());
+    let guard = deadline.map(|deadline| Guard::until(deadline, typed, output));
+    guarded(global, &args.named, &Ask::Reload(deadline), guard, output)
 }
 
 /// Sends it.
 pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Output) -> Exit {
+    guarded(global, named, ask, None, output)
+}
+
+fn guarded(
+    global: &Global,
+    named: &Named,
+    ask: &Ask<'_>,
+    guard: Option<Guard>,
+    output: &mut Output,
+) -> Exit {
     let targets = match names::find(global, &named.services, output) {
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
@@ -91,6 +113,9 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
         .into_iter()
         .map(|found| of_version(found, ask.depends_on(), &mut versions, output))
         .collect();
+    if let Some(guard) = &guard {
+        guard.found(known.iter().map(|found| found.name().to_string()));
+    }
     let asked =
         Asked { goal: Goal::Known, word: ask.word(), at: UnixTime::now(), user: global.user };
     let mut told = match reload_units(&known, ask) {
@@ -100,11 +125,18 @@ pub(crate) fn run(global: &Global, named: &Named, ask: &Ask<'_>, output: &mut Ou
             return Exit::from(&error);
         }
     };
-    let one = |found: &Found| match told.next().flatten() {
-        Some(told) => told.map(Done::Waited),
-        None => send(found, ask),
+    let one = |(at, found): (usize, &Found)| {
+        let result = match told.next().flatten() {
+            Some(told) => told.map(Done::Waited),
+            None => send(found, ask),
+        };
+        if let Some(guard) = &guard {
+            guard.done(at, became(&result));
+        }
+        result
     };
-    let results = known.iter().map(one).collect();
+    let results = known.iter().enumerate().map(one).collect();
+    drop(guard);
     report(targets, results, asked, output)
 }
 
@@ -118,6 +150,15 @@ fn reload_units(known: &[Found], ask: &Ask<'_>) -> Result<Vec<Option<Waited>>, E
 }
 
 type Waited = Result<Outcome, Error>;
+
+/// In a word of the JSON.
+fn became(result: &Result<Done, Error>) -> Ended {
+    match result {
+        Ok(Done::Waited(outcome)) => outcome.kind().into(),
+        Ok(_) => Ended::Sent,
+        Err(error) => Ended::of_error(error),
+    }
+}
 
 fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
     let reload = [reload(&**found)];
@@ -140,7 +181,11 @@ fn send(found: &Found, ask: &Ask<'_>) -> Result<Done, Error> {
     let changed = each.try_fold(false, |all, one| Some(all || one?));
     match (ops, found.directory()) {
         ([op], _) => drop(found.request(&(*op).into())?),
-        (ops, Some(service)) => service.send_all_before(ops, Instant::now() + AT_ONCE)?,
+        (ops, Some(service)) => {
+            let soon = Instant::now() + AT_ONCE;
+            let deadline = ask.deadline().map_or(soon, |deadline| deadline.min(soon));
+            service.send_all_before(ops, deadline)?;
+        }
         // Elsewhere there is no one write of several.
         (ops, None) => {
             ops.iter().try_for_each(|op| found.request(&(*op).into()).map(drop))?;

@@ -443,6 +443,8 @@ fn a_deadline_is_kept_where_a_directory_hangs() {
         &["wait", "--for", "down", web, hung],
         &["up", "--all", "--dir", hung],
         &["enable", "--dir", hung, web],
+        &["disable", "--dir", hung, "web"],
+        &["reload", web, hung],
     ] {
         let mut program = Command::new("unshare");
         program

@@ -59,12 +59,13 @@ impl Scan {
         scanner.arg("scan").arg(self.path()).stdin(Stdio::null()).stdout(Stdio::null());
         self.scanner = Some(scanner.spawn().unwrap());
         let count = fs::read_dir(self.path()).unwrap().count();
-        let deadline = Instant::now() + Duration::from_secs(15);
+        // Hundreds of them, on a machine that has much else to do.
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.svctl(["status", "--json"]).out.matches(r#""supervised":true"#).count() < count {
             assert!(Instant::now() < deadline, "not supervised in time");
             std::thread::sleep(Duration::from_millis(5));
         }
-        let up = self.svctl(["wait", "--all", "--timeout", "15s"]);
+        let up = self.svctl(["wait", "--all", "--timeout", "60s"]);
         assert_eq!(up.code, 0, "{up:?}");
     }
 
