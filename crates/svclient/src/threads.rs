@@ -73,7 +73,7 @@ struct Done<T, F> {
 /// One thread takes, and no other waits for it: a thread that sleeps on a lock may wake up on the
 /// processor of the one that woke it, and stay there while its own has nothing to do.
 fn add<T, F: FnMut(T)>(done: &Mutex<Done<T, F>>, piece: usize, results: Vec<T>) {
-    // Who panicked has ended the work anyway: its panic goes on where the threads are joined.
+    // A thread that panicked has ended the work anyway: its panic goes on where the threads are joined.
     let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
     let mut now = lock();
     now.early.insert(piece, results);

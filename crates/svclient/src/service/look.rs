@@ -147,7 +147,7 @@ impl Service {
         if (dialect == Some(Dialect::S6)) == in_the_way_of_s6 {
             return Ok(Whose { dialect, liveness: asked?, record });
         }
-        // Who answered is not who wrote the record: somebody changed suites, or there is none.
+        // The one that answered has not written the record: somebody changed suites, or there is none.
         let liveness = match dialect {
             Some(dialect) => liveness::probe(&self.home, dialect)?,
             None => liveness::probe_ok(&self.home)?,

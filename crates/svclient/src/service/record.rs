@@ -88,7 +88,7 @@ impl Service {
         let Some(bytes) = bytes.map_or_else(|| node::read_record(&at), |it| Ok(Some(it)))? else {
             return Ok(None);
         };
-        // Who answers in s6's way has not written these.
+        // A supervisor that answers in s6's way has not written these.
         let may_be_told = !self.believed && dialect != Some(Dialect::S6);
         let told = Dialect::of_record(bytes.as_slice()).filter(|_| may_be_told);
         match told.or(dialect) {

@@ -74,7 +74,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let mut looks = Vec::new();
     loop {
         let soon = if more { Instant::now() } else { view.due().min(next_check) };
-        // Who has no room for lines now may have some then; nothing tells.
+        // A reader without room for lines now may have some then; nothing tells.
         let soon = if output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon };
         wait(&watch, [&asks, &resized], &scribe, &crew, soon);
         // Signals before all that may be much.
@@ -123,7 +123,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
         }
         if !more {
             for answer in looks.drain(..) {
-                // Who asked may have waited for long enough.
+                // The user may have waited for long enough.
                 let _late = answer.send(());
             }
         }
