@@ -5,13 +5,11 @@ use clap::{Command as Parser, Error, error::ErrorKind};
 use super::{Args, Command, Global};
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
-const NOT: [(&str, &[&str]); 9] = [
+const NOT: [(&str, &[&str]); 7] = [
     ("build", &["dir", "suite", "system", "user"]),
     ("completions", &["dir", "suite", "system", "user", "json"]),
     ("decode", &["dir", "system", "user"]),
     ("dev", &["dir", "suite", "system", "user"]),
-    ("disable", &["system", "user"]),
-    ("enable", &["system", "user"]),
     ("escape", &["dir", "suite", "system", "user", "json"]),
     ("scan", &["dir", "suite", "system", "user"]),
     ("supervise", &["dir", "suite", "system", "user"]),
@@ -46,8 +44,6 @@ const fn name(command: &Command) -> Option<&'static str> {
         Command::Completions { .. } => "completions",
         Command::Decode { .. } => "decode",
         Command::Dev(_) => "dev",
-        Command::Disable(_) => "disable",
-        Command::Enable(_) => "enable",
         Command::Escape(_) => "escape",
         Command::Scan { .. } => "scan",
         Command::Supervise { .. } => "supervise",

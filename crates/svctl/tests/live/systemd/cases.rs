@@ -383,6 +383,27 @@ pub fn what_is_no_service_stands_in_words_of_its_own(whose: Whose) {
     }
 }
 
+/// By name, and with `--user` those of a user.
+pub fn what_is_enabled_is_disabled(whose: Whose) {
+    let install = format!("{SLEEP}\n[Install]\nWantedBy=default.target");
+    let _units = Units::new(whose, &[("svc-install.service", &install)]);
+    let cases: &[Case] = &[
+        (&["enable", "svc-install.service"], 0, "svc-install.service: enabled (/"),
+        (&["enable", "svc-install.service"], 0, "nothing to do, enabled already"),
+        (&["status", "svc-install.service"], 0, "normally up"),
+        (&["disable", "svc-install.service"], 0, "svc-install.service: disabled (/"),
+        (&["disable", "svc-install.service"], 0, "nothing to do, disabled already"),
+        (&["disable", "svc-nowhere.service"], 111, "there is no such unit"),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+    // What is for until the next boot is undone as well.
+    let enabled = whose.tool("systemctl", &["enable", "--runtime", "svc-install.service"]);
+    assert!(enabled.status.success(), "{enabled:?}");
+    check(whose, (&["disable", "svc-install.service"], 0, "svc-install.service: disabled (/"));
+}
+
 /// Names that somebody types.
 pub fn what_is_no_name_gets_a_hint(whose: Whose) {
     let _units = Units::new(whose, &[("svc-tpl@.service", SLEEP)]);
