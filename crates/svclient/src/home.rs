@@ -92,8 +92,9 @@ impl Home {
         // What takes a path goes by way of `/proc`, which not every place has.
         let by_path = node::stat(&fd_path(opened.as_fd())).ok()??;
         let is_same = node::identity(&found) == node::identity(&by_path);
-        #[allow(clippy::useless_conversion, reason = "of another width on some systems")]
-        let has_room = number < u64::from(limit) / 2;
+        #[allow(clippy::useless_conversion, reason = "signed on some systems")]
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let has_room = number < limit / 2;
         (is_same && has_room)
             .then(|| Self { path: self.path.clone(), way: Way::Held(Arc::new(opened)) })
     }
