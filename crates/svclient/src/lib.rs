@@ -47,6 +47,7 @@ mod changes;
 mod check;
 mod detect;
 mod error;
+mod explain;
 mod home;
 mod intent;
 #[cfg(feature = "serde")]
@@ -80,6 +81,7 @@ mod watch;
 pub use bulk::Bulk;
 pub use check::{CheckAnswer, CheckRule};
 pub use error::{Error, ErrorKind};
+pub use explain::{Certainty, Evidence, Explanation, Finding, Remedy, Unseen};
 pub use intent::{Intent, Support};
 pub use liveness::Liveness;
 pub use logs::{FoundLogs, LogDir, LogFrom, LogItem, LogKey, LogLine, LogNote, LogSearch, Logs};
@@ -111,6 +113,7 @@ pub use watch::{News, Stopper, WatchEvent, WatchKey, WatchSet};
 pub use svproto::{
     Cause, Dialect, Facts, LastExit, Op, Phase, Pid, Readiness, Reading, Scale, Stage, State,
     UnixTime, UnknownWord, Version, Want,
+    cause::Severity,
     goal::Goal,
     s6::{event::S6Event, tally::Death},
     scan::ScanOp,

@@ -81,6 +81,11 @@ pub(crate) fn probe_any(home: &Home) -> (Result<Liveness, Error>, bool) {
     }
 }
 
+/// Who holds a lock, as the system's table of locks has it; `Unknown` where that says nothing.
+pub(crate) fn holder(lock: &nix::sys::stat::FileStat) -> Liveness {
+    proc_locks::find(lock)
+}
+
 /// Whether `supervise/ok` has a reader.
 pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
     match node::open_fifo(home.at(files::OK)) {

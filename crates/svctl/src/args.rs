@@ -125,6 +125,8 @@ pub(crate) enum Command {
     },
     /// Say whether services are healthy, for scripts and containers; all without a name
     Check(Later<Check>),
+    /// Say why services are not as they should be, with what was seen and what helps
+    Explain(Later<Explain>),
     /// Link service directories into the scan directory, and wait until they are supervised; let units
     /// be started by themselves
     Enable(Later<Enable>),
@@ -217,6 +219,20 @@ pub(crate) struct Status {
     /// Only those that started or ended within this time, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) changed_within: Option<Duration>,
+}
+
+/// What `explain` looks at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// Services
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// Look again for so long, until something is found: loops show their reason at some moments only
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) over: Option<Duration>,
+    /// Run a service's own check script, too, and say what it says (runit)
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 /// Services that something is asked of.

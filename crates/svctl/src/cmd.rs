@@ -8,6 +8,7 @@ mod deadline;
 mod decode;
 mod dev;
 mod enable;
+mod explain;
 mod guard;
 mod logs;
 mod persist;
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Exit(args) => act::exit(global, args, &mut output),
         Command::Wait(args) => act::wait(global, args, &mut output),
         Command::Check(args) => check::run(global, args, &mut output),
+        Command::Explain(args) => explain::run(global, args, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
         Command::Mask(args) => units::change(global, &args.units, units::MASK, &mut output),

@@ -2,6 +2,7 @@
 //! beside it. Unknown is `null`, never 0.
 
 mod built;
+mod explained;
 
 use std::{borrow::Cow, fmt, path::Path, time::Duration};
 
@@ -13,6 +14,7 @@ use svcmgr::{
 };
 
 pub(crate) use built::{Built, Changed, Found, Verb};
+pub(crate) use explained::Explained;
 
 use crate::{
     name,

@@ -223,6 +223,100 @@ causes! {
     Other "other" Error "its supervisor gives another reason", "its supervisor says: " .. "";
     /// Its supervisor was asked, and what became of that can no longer be told.
     NotKnown "not-known" Error "what became of the request cannot be told any more";
+
+    // What a look into its directory shows: why nobody holds it.
+
+    /// The entry of a scan directory is a link to what is not there. About where it leads.
+    LinkBroken "link-broken" Error "its link leads nowhere", "its link leads to " .. ", where nothing is";
+    /// No scan directory has it, so no scanner starts a supervisor. About those that were looked at.
+    NotEnabled "not-enabled" Error "no scan directory leads to it", "no scan directory leads to it: not " .. "";
+    /// Nobody scans the directory that it is in. About that directory.
+    NoScanner "no-scanner" Error "no scanner runs on its scan directory", "no scanner runs on " .. "";
+    /// A scanner runs, and has not started a supervisor for it. About the scan directory.
+    NotTakenUp "not-taken-up" Error "its scanner has not taken it up",
+        "the scanner of " .. " has not taken it up";
+    /// Somebody who is no supervisor holds the lock, so that none can start. About who.
+    LockHeld "lock-held" Error "its lock is held, and not by a supervisor",
+        "its lock is held by " .. ", which is not its supervisor";
+    /// A file by which its supervisor is asked is not there. About the file.
+    NoControl "no-control" Error "its supervisor cannot be asked anything",
+        "" .. " is missing, so its supervisor cannot be asked anything";
+    /// A name of its directory is not what it has to be. About what and what it is.
+    WrongType "wrong-type" Error "a file of its directory is of the wrong type", "" .. "";
+    /// The record is one that no supervisor writes. About the file.
+    BadRecord "bad-record" Error "its record is damaged", "" .. " is damaged";
+    /// Its supervisor is stopped by a signal, so it does nothing. About the process.
+    SupervisorStopped "supervisor-stopped" Error "its supervisor is stopped by a signal",
+        "its supervisor, process " .. ", is stopped by a signal";
+
+    // Why a file cannot be executed. About the file.
+
+    /// There is none.
+    FileMissing "file-missing" Error "run is missing", "" .. " is missing";
+    /// Nobody, or not its user, may execute it.
+    FileNotExecutable "file-not-executable" Error "run is not executable", "" .. " is not executable";
+    /// There is nothing in it.
+    FileEmpty "file-empty" Error "run is empty", "" .. " is empty";
+    /// Lines end with a carriage return, which is a part of the interpreter's name to the kernel.
+    LineEnds "line-ends" Error "run has the line ends of DOS", "" .. " has the line ends of DOS";
+    /// A byte order mark stands before `#!`.
+    ByteOrderMark "byte-order-mark" Error "run begins with a byte order mark",
+        "" .. " begins with a byte order mark";
+    /// It is neither a program nor a script with `#!` as its first two bytes.
+    NoInterpreterLine "no-interpreter-line" Error "run does not begin with #!",
+        "" .. " does not begin with #!, and is no program";
+    /// Its first line names an interpreter that is not there. About that.
+    NoInterpreter "no-interpreter" Error "the interpreter is missing", "the interpreter " .. " is missing";
+    /// It is a program for another kind of processor.
+    WrongMachine "wrong-machine" Error "run is a program for another machine",
+        "" .. " is a program for another machine";
+    /// It lies on a file system from which nothing may be executed.
+    NoExecMount "noexec-mount" Error "run is on a file system mounted noexec",
+        "" .. " is on a file system mounted noexec";
+
+    // What a script names and the machine lacks.
+
+    /// A program that is to be run. About that.
+    ProgramMissing "program-missing" Error "a program that its script runs is missing",
+        "the program " .. " is missing";
+    /// A user. About the name.
+    NoUser "no-user" Error "a user that its script names does not exist here",
+        "the user " .. " does not exist here";
+    /// A group. About the name.
+    NoGroup "no-group" Error "a group that its script names does not exist here",
+        "the group " .. " does not exist here";
+    /// A directory. About that.
+    NoDirectory "no-directory" Error "a directory that its script needs does not exist",
+        "the directory " .. " does not exist";
+    /// A file or directory that its user may not reach. About which, and who.
+    NotReachable "not-reachable" Error "its user may not reach what its script names", "" .. "";
+    /// Its run ends while what it started goes on. About which processes.
+    Backgrounds "backgrounds" Error "its run ends, and what that has started goes on in the background",
+        "its run ends, and what that has started goes on in the background: " .. "";
+
+    // How it stands, where that is the reason.
+
+    /// It is down, and not wanted up.
+    WantedDown "wanted-down" Warning "is down, and wanted down";
+    /// It is down, and a `down` file lets its supervisor leave it down. About the file.
+    DownFile "down-file" Warning "is down, and normally down", "is down, and normally down: there is " .. "";
+    /// Its run ended and its supervisor waits before the next; how it ended is not told.
+    BackOff "back-off" Error "its run ended, and is about to be started again";
+    /// Its `finish` script does not end. About for how long.
+    FinishOverdue "finish-overdue" Error "its finish script does not end",
+        "its finish script has not ended for " .. "";
+    /// It is one that says when it is ready, and has not said so. About for how long.
+    NotReady "not-ready" Warning "has not said that it is ready", "has not said that it is ready for " .. "";
+    /// There is a logger, and nobody supervises it.
+    LoggerUnsupervised "logger-unsupervised" Error "its logger has no supervisor";
+
+    // What a log or the system shows.
+
+    /// Another process has the address. About the line of the log.
+    AddressInUse "address-in-use" Error "an address that it needs is in use",
+        "an address that it needs is in use: " .. "";
+    /// No space or no inodes are left. About where.
+    DiskFull "disk-full" Error "its file system is full", "the file system of " .. " is full";
 }
 
 impl Cause {

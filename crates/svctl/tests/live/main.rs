@@ -16,6 +16,7 @@ mod supervised;
 
 mod clock;
 mod every;
+mod explains;
 mod health;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
@@ -143,5 +144,24 @@ mod waiting {
         a_scanner_that_runs_is_waited_for
         a_supervisor_that_outlived_its_link_is_found
         the_run_that_is_asked_for_is_waited_for
+    }
+}
+
+/// Reasons, to every suite.
+mod explained {
+    macro_rules! say_reasons {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::explains, runit Runit $($sentence)*);
+            of_suite!(crate::explains, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::explains, encore Encore $($sentence)*);
+            of_suite!(crate::explains, s6 S6 $($sentence)*);
+            of_suite!(crate::explains, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_reasons! {
+        each_reason_is_named_first
+        what_is_well_is_not_blamed
+        a_service_that_nobody_supervises_is_told_why
     }
 }

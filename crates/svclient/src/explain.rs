@@ -1,0 +1,259 @@
+//! Why a service is not as it should be: facts are gathered once, by reading alone, and rules make
+//! ordered findings of them.
+//!
+//! Nothing is started, sent or changed. A finding names a row of the table of causes, how certain it
+//! is, and what was seen; what this user may not see is told beside them and never taken for absent.
+
+mod facts;
+mod file;
+mod machine;
+mod rules;
+mod script;
+
+use std::{fmt, path::PathBuf};
+
+use svproto::Cause;
+
+use crate::{CheckAnswer, Error, Intent, Service, Status};
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Certainty {
+    /// It was read out of a script or a log, by rules of thumb.
+    Guess,
+    /// What was seen points there, and something else could look the same.
+    Likely,
+    /// It was seen.
+    Certain,
+}
+
+impl Certainty {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guess => "guess",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Something that was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The file in which or of which it was seen.
+    pub path: Option<PathBuf>,
+    /// The line of it, counted from 1.
+    pub line: Option<u32>,
+    /// What the system says to who tries.
+    pub errno: Option<i32>,
+    /// In words.
+    pub says: String,
+}
+
+impl Evidence {
+    pub(crate) fn new(says: impl Into<String>) -> Self {
+        Self { says: says.into(), ..Self::default() }
+    }
+
+    pub(crate) fn at(self, path: impl Into<PathBuf>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    pub(crate) fn line(self, line: u32) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    pub(crate) fn errno(self, errno: nix::errno::Errno) -> Self {
+        Self { errno: Some(errno as i32), ..self }
+    }
+}
+
+/// `/etc/service/web/run:1: #!/bin/sh`, and the system's word where there is one.
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}", path.display())?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.says)?;
+        match self.errno {
+            Some(errno) => write!(f, " ({})", nix::errno::Errno::from_raw(errno).desc()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What helps, where that is certain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// A command of a shell.
+    Command(String),
+    /// This is to be asked of its supervisor.
+    Ask(Intent),
+    /// The directory is to be linked into a scan directory.
+    Enable,
+}
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The row of the table of causes.
+    pub cause: Cause,
+    /// What that is about, for [`Cause::about`]; may be empty.
+    pub about: String,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+    /// What helps.
+    pub remedy: Option<Remedy>,
+}
+
+impl Finding {
+    pub(crate) fn new(cause: Cause, about: impl Into<String>) -> Self {
+        let (evidence, remedy) = (Vec::new(), None);
+        Self { cause, about: about.into(), certainty: Certainty::Certain, evidence, remedy }
+    }
+
+    /// What a supervisor says of its service, as [`crate::Oddities::causes`] has it.
+    #[must_use]
+    pub fn told(cause: Cause, about: impl Into<String>) -> Self {
+        Self::new(cause, about)
+    }
+
+    /// What the answer of a `check` script is a sign of; nothing for one that passed.
+    #[must_use]
+    pub fn of_check(answer: CheckAnswer, service: &Service) -> Option<Self> {
+        let finding = match answer {
+            CheckAnswer::NoScript | CheckAnswer::Passed => return None,
+            CheckAnswer::Failed(exit) => {
+                Self::new(Cause::CheckFailed, crate::check::how_in_words(exit))
+            }
+            CheckAnswer::Overdue => Self::new(Cause::CheckOverdue, ""),
+            CheckAnswer::NotExecutable => Self::new(Cause::CheckNotExecutable, ""),
+        };
+        Some(finding.seen(Evidence::new("was run").at(service.dir().join("check"))))
+    }
+
+    pub(crate) fn seen(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    pub(crate) fn helps(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
+    }
+
+    pub(crate) fn certainty(self, certainty: Certainty) -> Self {
+        Self { certainty, ..self }
+    }
+
+    /// Why a directory cannot even be opened as a service, where an error says that: its link leads
+    /// nowhere, it has no `run`.
+    #[must_use]
+    pub fn of_error(error: &Error) -> Option<Self> {
+        match error {
+            Error::Dangling { link, leads_to } => {
+                let evidence = Evidence::new("is a link to nothing").at(link);
+                let finding = Self::new(Cause::LinkBroken, leads_to.display().to_string());
+                Some(finding.seen(evidence.errno(nix::errno::Errno::ENOENT)))
+            }
+            Error::NotAService { dir } => {
+                let evidence = Evidence::new("is not there").at(dir.join("run"));
+                let finding = Self::new(Cause::FileMissing, "run");
+                Some(finding.seen(evidence.errno(nix::errno::Errno::ENOENT)))
+            }
+            Error::WrongType { path, expected, found } => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                let about = format!("{name} is {found}, not {expected}");
+                Some(Self::new(Cause::WrongType, about).seen(Evidence::new(*found).at(path)))
+            }
+            Error::Malformed { path, source } => {
+                let evidence = Evidence::new(source.to_string()).at(path);
+                Some(Self::new(Cause::BadRecord, "supervise/status").seen(evidence))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The sentence, and that it is a guess where it is one.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.about(&self.about).fmt(f)?;
+        match self.certainty {
+            Certainty::Guess => f.write_str(" (a guess)"),
+            Certainty::Likely => f.write_str(" (likely)"),
+            Certainty::Certain => Ok(()),
+        }
+    }
+}
+
+/// What could not be seen, and what that would take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Unseen {
+    /// What was to be seen.
+    pub what: String,
+    /// What that needs.
+    pub needs: String,
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot see {} (needs {})", self.what, self.needs)
+    }
+}
+
+/// Why a service is not as it should be. The first finding is the reason for the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// How it stood; `None` where it could not be looked at.
+    pub status: Option<Status>,
+    /// Reasons, the first of them first. None where nothing is wrong.
+    pub findings: Vec<Finding>,
+    /// What this user may not see.
+    pub unseen: Vec<Unseen>,
+}
+
+impl Service {
+    /// Why it is not as it should be: nothing for a service that is well. Reads alone; starts and
+    /// changes nothing, and needs no privilege: what may not be seen is in [`Explanation::unseen`].
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// let why = Service::open(&dir)?.explain();
+    /// for finding in &why.findings {
+    ///     println!("{}: {finding}", finding.cause.kind());
+    /// }
+    /// assert!(why.findings.iter().any(|it| it.cause.kind() == "file-not-executable"));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let facts = facts::Facts::gather(self);
+        let findings = rules::all(&facts);
+        Explanation { status: facts.status, findings, unseen: facts.unseen.into_inner() }
+    }
+}

@@ -1,0 +1,289 @@
+//! All that is looked at for an explanation, once, by reading alone.
+
+use std::{cell::RefCell, path::PathBuf, time::Duration};
+
+use nix::sys::stat::{FileStat, SFlag};
+use svproto::{Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
+
+use super::{
+    Finding, Unseen,
+    file::{self, Runnable},
+    machine::{self, Scanned},
+    script,
+};
+use crate::{ErrorKind, Liveness, Oddities, ScanDir, Service, Status, liveness, node, processes};
+
+/// A supervisor that lives notices the end of a process within this.
+const NOTICING: Duration = Duration::from_secs(2);
+
+/// What a log says of the runs of now was written within this.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// What was seen of one service.
+#[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
+pub(super) struct Facts {
+    pub(super) dir: PathBuf,
+    pub(super) status: Option<Status>,
+    /// Why it could not be looked at, where that is a reason of its own.
+    pub(super) damage: Option<Finding>,
+    pub(super) odd: Oddities,
+    pub(super) dialect: Option<Dialect>,
+    pub(super) now: UnixTime,
+    pub(super) run: Runnable,
+    /// encore's first script, which may stand alone.
+    pub(super) has_start: bool,
+    pub(super) script: Vec<script::Command>,
+    /// The script sets its own path, or reads another file.
+    pub(super) has_own_path: bool,
+    pub(super) supervisor: Option<Pid>,
+    /// Who holds the lock of a directory that no supervisor holds, in words.
+    pub(super) lock_holder: Option<String>,
+    pub(super) is_supervisor_stopped: bool,
+    /// Its supervisor sees other files than this process: it is in a container, say.
+    pub(super) is_elsewhere: bool,
+    pub(super) control: Option<FileStat>,
+    pub(super) scan: Option<Scan>,
+    pub(super) log: Option<Log>,
+    pub(super) check: Option<FileStat>,
+    pub(super) log_line: Option<(PathBuf, String)>,
+    pub(super) unseen: RefCell<Vec<Unseen>>,
+}
+
+/// The way from a scanner to a service that nobody supervises.
+pub(super) struct Scan {
+    /// The scan directory that has it.
+    pub(super) dir: Option<PathBuf>,
+    /// Those that have not.
+    pub(super) others: Vec<PathBuf>,
+    pub(super) scanned: Scanned,
+}
+
+/// The logger.
+pub(super) struct Log {
+    pub(super) status: Option<Status>,
+    pub(super) run: Runnable,
+    pub(super) has_down: bool,
+}
+
+impl Facts {
+    pub(super) fn gather(service: &Service) -> Self {
+        let dir = service.dir().to_owned();
+        let unseen = RefCell::new(Vec::new());
+        let (status, damage) = match service.status() {
+            Ok(seen) => (Some(seen), None),
+            Err(error) => {
+                if error.kind() == ErrorKind::Denied {
+                    let needs = error.hint().unwrap_or_else(|| error.to_string());
+                    let needs = needs.strip_prefix("needs ").unwrap_or(&needs).to_owned();
+                    unseen.borrow_mut().push(Unseen { what: "how it stands".into(), needs });
+                }
+                (None, Finding::of_error(&error))
+            }
+        };
+        let odd = status.map(|seen| service.oddities(&seen)).unwrap_or_default();
+        let dialect = service.dialect();
+        let run = Runnable::look(dir.join("run"), "run");
+        let supervisor = dialect.and_then(|it| liveness::supervisor(service.home(), it));
+        let mut facts = Self {
+            status,
+            damage,
+            odd,
+            dialect,
+            now: UnixTime::now(),
+            has_start: dialect == Some(Dialect::Encore)
+                && node::exists(&service.home().at("start")),
+            script: Vec::new(),
+            has_own_path: false,
+            lock_holder: None,
+            is_supervisor_stopped: supervisor.is_some_and(processes::is_stopped),
+            is_elsewhere: supervisor.is_some_and(machine::is_elsewhere),
+            supervisor,
+            control: node::stat(service.home().at(files::CONTROL)).ok().flatten(),
+            scan: None,
+            log: log(service),
+            check: node::stat(service.home().at("check")).ok().flatten(),
+            log_line: None,
+            unseen,
+            dir,
+            run,
+        };
+        facts.read_script();
+        if facts.is_unsupervised() {
+            facts.look_for_scanner(service);
+        }
+        if facts.fails() {
+            facts.log_line = last_words(service);
+        }
+        facts.note_what_is_hidden();
+        facts
+    }
+
+    pub(super) fn reading(&self) -> Option<&svproto::Facts> {
+        self.status.as_ref().and_then(Status::facts)
+    }
+
+    pub(super) fn state(&self) -> Option<State> {
+        self.status.as_ref().map(Status::state)
+    }
+
+    pub(super) fn want(&self) -> Option<Want> {
+        self.status.as_ref().and_then(Status::want)
+    }
+
+    pub(super) fn is_unsupervised(&self) -> bool {
+        self.status.is_some_and(|it| it.liveness() == Liveness::Dead)
+    }
+
+    /// Who executes `run`.
+    pub(super) fn user(&self) -> Option<u32> {
+        let lock = node::stat(&self.dir.join(files::LOCK)).ok().flatten();
+        lock.map(|it| it.st_uid)
+    }
+
+    /// A process of `run` is there, and was started when the file was as it is now: whatever is in it, it
+    /// can be executed.
+    pub(super) fn is_proven(&self) -> bool {
+        let Some(reading) = self.reading() else { return false };
+        let (Some(since), Some(_)) = (reading.since, reading.pid) else { return false };
+        let changed = self.run.stat.as_ref().ok().and_then(node::changed);
+        reading.phase == Phase::Up
+            && changed.is_some_and(|it| it <= since)
+            && self.odd.dead.is_none()
+    }
+
+    /// It is to be up and has no process that has lived for some seconds, or its runs have failed: what a
+    /// script says may be the reason.
+    pub(super) fn fails(&self) -> bool {
+        let Some(state) = self.state() else { return false };
+        let waits = matches!(state, State::Backoff | State::Failed | State::Finishing);
+        let wanted = self.want() == Some(Want::Up);
+        (waits && wanted)
+            || state == State::Failed
+            || self.odd.given_up.is_some()
+            || (wanted && (self.odd.crash_loop.is_some() || self.has_just_ended()))
+    }
+
+    /// Its process is dead, and its supervisor will notice in a moment: daemontools takes a second.
+    pub(super) fn has_just_ended(&self) -> bool {
+        let since = self.reading().and_then(|it| it.since);
+        self.odd.dead.is_some()
+            && !self.is_supervisor_stopped
+            && since.is_some_and(|it| it.elapsed(self.now) < NOTICING)
+    }
+
+    fn read_script(&mut self) {
+        let Some((program, argument)) = self.run.interpreter() else { return };
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = if name == "env" { argument } else { name };
+        if !matches!(name.as_str(), "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "busybox") {
+            return;
+        }
+        let Some(text) = self.run.bytes.as_deref().and_then(|it| std::str::from_utf8(it).ok())
+        else {
+            return;
+        };
+        self.script = script::commands(text);
+        self.has_own_path =
+            text.contains("PATH") || text.split_whitespace().any(|it| matches!(it, "." | "source"));
+    }
+
+    fn look_for_scanner(&mut self, service: &Service) {
+        let lock = node::stat(service.home().at(files::LOCK)).ok().flatten();
+        let holder = lock.as_ref().map(liveness::holder);
+        if let Some(Liveness::Alive { supervisor }) = holder {
+            self.lock_holder = Some(machine::process_in_words(supervisor));
+        }
+        // A link that was named shows which scan directory is meant; so does one in a usual place.
+        let here = service.home().stat().ok().flatten().as_ref().map(node::identity);
+        let mut candidates: Vec<ScanDir> = ScanDir::find_all();
+        if let Some(above) = self.dir.parent().filter(|it| !it.as_os_str().is_empty()) {
+            let above = ScanDir::new(above);
+            if !candidates.contains(&above) {
+                candidates.push(above);
+            }
+        }
+        let (mut dir, mut others) = (None, Vec::new());
+        for candidate in candidates {
+            let names = candidate.names().unwrap_or_default();
+            let leads_here = names.iter().take(4096).any(|name| {
+                let found = node::stat(&candidate.dir().join(name)).ok().flatten();
+                found.as_ref().map(node::identity) == here
+            });
+            let scanned = machine::scanner_of(&candidate);
+            // A directory of directories that nobody scans is no scan directory by that.
+            if leads_here && (dir.is_none() || matches!(scanned, Scanned::By(_))) {
+                dir = Some((candidate.dir().to_owned(), scanned));
+            } else if !leads_here {
+                others.push(candidate.dir().to_owned());
+            }
+        }
+        let (dir, scanned) = match dir {
+            Some((dir, scanned)) => (Some(dir), scanned),
+            None => (None, Scanned::ByNobody),
+        };
+        self.scan = Some(Scan { dir, others, scanned });
+    }
+
+    fn note_what_is_hidden(&self) {
+        let mut unseen = self.unseen.borrow_mut();
+        let is_file = |it: &FileStat| file::kind(it) == SFlag::S_IFREG;
+        if self.run.bytes.is_none() && self.run.stat.as_ref().is_ok_and(is_file) {
+            let needs = format!("the right to read {}", self.run.path.display());
+            unseen.push(Unseen { what: "what is in run".into(), needs });
+        }
+        if matches!(self.status, Some(it) if it.liveness() == Liveness::Unknown) {
+            let needs = format!("the right to open {}", self.dir.join(files::OK).display());
+            unseen.push(Unseen { what: "whether its supervisor runs".into(), needs });
+        }
+        if self.is_elsewhere {
+            let what = "which programs and users its supervisor finds".to_owned();
+            unseen.push(Unseen { what, needs: "to be asked where its supervisor runs".to_owned() });
+        }
+        if let Some(Scan { scanned: Scanned::NotSeen, dir: Some(dir), .. }) = &self.scan {
+            let needs = "the rights of the scanner's user".to_owned();
+            unseen.push(Unseen {
+                what: format!("whether a scanner runs on {}", dir.display()),
+                needs,
+            });
+        }
+    }
+}
+
+fn log(service: &Service) -> Option<Log> {
+    let log = service.log()?;
+    Some(Log {
+        status: log.status().ok(),
+        run: Runnable::look(log.dir().join("run"), "log/run"),
+        has_down: node::exists(&log.home().at(files::DOWN)),
+    })
+}
+
+/// The last line of its logs that says that an address is in use, of the last lines that were written.
+fn last_words(service: &Service) -> Option<(PathBuf, String)> {
+    const TAIL: usize = 4096;
+    let found = service.logs();
+    for dir in found.dirs() {
+        let path = dir.path().join("current");
+        let changed = node::stat(&path).ok().flatten().as_ref().and_then(node::changed);
+        if changed.is_none_or(|it| it.elapsed(UnixTime::now()) > RECENT) {
+            continue;
+        }
+        let Some(bytes) = file::read_end(&path, TAIL) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        // What is further up may be of days ago.
+        let last = text.lines().rev().take(8);
+        let is_it = |line: &&str| {
+            let line = line.to_ascii_lowercase();
+            line.contains("address already in use") || line.contains("eaddrinuse")
+        };
+        if let Some(line) = last.into_iter().find(is_it) {
+            return Some((path, file::shown(line.as_bytes())));
+        }
+    }
+    None
+}
+
+/// Whether it is supervised, and by a record.
+pub(super) fn is_record(status: &Status) -> bool {
+    matches!(status.reading(), Reading::Record(_))
+}

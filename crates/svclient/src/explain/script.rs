@@ -1,0 +1,287 @@
+//! What a shell script says that it will run, as far as that shows without a shell. Rules of thumb:
+//! only what stands outside of every condition and holds no variable is taken at its word, and reading
+//! ends where that can no longer be said.
+
+/// A simple command.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Command {
+    /// Counted from 1.
+    pub(super) line: u32,
+    pub(super) words: Vec<Word>,
+    /// `&` follows.
+    pub(super) in_background: bool,
+}
+
+/// A word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) text: String,
+    /// It says what it says: no variable, no pattern, no command in it.
+    pub(super) is_plain: bool,
+}
+
+/// Words that begin what is not followed further.
+const COMPOUND: [&str; 16] = [
+    "if", "for", "while", "until", "case", "select", "function", "{", "(", "!", "[[", "eval",
+    "return", "exit", "alias", "set",
+];
+
+/// The simple commands that are reached whatever happens before them.
+pub(super) fn commands(text: &str) -> Vec<Command> {
+    let mut all = Vec::new();
+    let mut number = 0_u32;
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        number += 1;
+        let start = number;
+        let mut whole = line.to_owned();
+        while whole.ends_with('\\') {
+            whole.pop();
+            let Some(next) = lines.next() else { break };
+            number += 1;
+            whole.push(' ');
+            whole.push_str(next);
+        }
+        let Some(parts) = split(&whole) else { return all };
+        for part in parts {
+            let Some(first) = part.words.first() else { continue };
+            let is_set = first.text == "set" && first.is_plain;
+            if is_set && part.words.len() == 2 {
+                continue; // `set -e` and its kin change nothing here.
+            }
+            if COMPOUND.contains(&first.text.as_str()) || first.text.ends_with("()") {
+                return all;
+            }
+            all.push(Command { line: start, words: part.words, in_background: part.in_background });
+            if part.is_conditional_next {
+                break;
+            }
+        }
+    }
+    all
+}
+
+struct Part {
+    words: Vec<Word>,
+    in_background: bool,
+    /// What follows depends on how this ends.
+    is_conditional_next: bool,
+}
+
+/// A line in simple commands; `None` where it cannot be read: here documents, quotes over lines.
+fn split(line: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut words: Vec<Word> = Vec::new();
+    let mut word: Option<Word> = None;
+    let mut skip_next = false;
+    let mut chars = line.chars().peekable();
+    let mut end_word = |word: &mut Option<Word>, words: &mut Vec<Word>| {
+        if let Some(done) = word.take() {
+            let is_target = std::mem::take(&mut skip_next);
+            if done.text.contains(['<', '>']) && done.is_plain {
+                // A redirection; what it names may follow it.
+                skip_next = done.text.ends_with(['<', '>']);
+            } else if !is_target {
+                words.push(done);
+            }
+        }
+    };
+    let plain = || Word { text: String::new(), is_plain: true };
+    while let Some(next) = chars.next() {
+        match next {
+            ' ' | '\t' => end_word(&mut word, &mut words),
+            '#' if word.is_none() => break,
+            '\'' => {
+                let it = word.get_or_insert_with(plain);
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        other => it.text.push(other),
+                    }
+                }
+            }
+            '"' => {
+                let it = word.get_or_insert_with(plain);
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => it.text.push(chars.next()?),
+                        other => {
+                            it.is_plain &= !matches!(other, '$' | '`');
+                            it.text.push(other);
+                        }
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_with(plain).text.push(chars.next()?),
+            '<' if chars.peek() == Some(&'<') => return None,
+            ';' | '|' | '&' => {
+                let is_redirection =
+                    next == '&' && word.as_ref().is_some_and(|it| it.text.ends_with(['>', '<']));
+                if is_redirection {
+                    word.get_or_insert_with(plain).text.push(next);
+                    continue;
+                }
+                if next == '&' && chars.peek() == Some(&'>') {
+                    word.get_or_insert_with(plain).text.push(next);
+                    continue;
+                }
+                end_word(&mut word, &mut words);
+                let is_double = chars.peek() == Some(&next);
+                if is_double {
+                    chars.next();
+                }
+                let in_background = next == '&' && !is_double;
+                let is_conditional_next = next == '|' || (next == '&' && is_double);
+                if next == ';' && is_double {
+                    return None;
+                }
+                let words = std::mem::take(&mut words);
+                parts.push(Part { words, in_background, is_conditional_next });
+            }
+            other => {
+                let it = word.get_or_insert_with(plain);
+                it.is_plain &=
+                    !matches!(other, '$' | '`' | '*' | '?' | '[' | '{' | '(' | ')' | '~');
+                it.text.push(other);
+            }
+        }
+    }
+    end_word(&mut word, &mut words);
+    parts.push(Part { words, in_background: false, is_conditional_next: false });
+    Some(parts)
+}
+
+/// What an `exec` comes to behind those who prepare it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Exec {
+    /// Each program on the way, by the word for it.
+    pub(super) programs: Vec<String>,
+    pub(super) users: Vec<String>,
+    pub(super) groups: Vec<String>,
+    /// The way was followed to its end.
+    pub(super) is_whole: bool,
+}
+
+/// Reads the words behind `exec`. `None` for one that only redirects.
+pub(super) fn exec(words: &[Word]) -> Option<Exec> {
+    let mut found = Exec::default();
+    let mut rest = words.iter().peekable();
+    rest.peek()?;
+    while let Some(word) = rest.next() {
+        let is_option = found.programs.is_empty() && word.text.starts_with('-');
+        if is_option || !word.is_plain || word.text.is_empty() {
+            return Some(found);
+        }
+        found.programs.push(word.text.clone());
+        let name = word.text.rsplit('/').next().unwrap_or_default();
+        // Options that take a word of their own, by their letters.
+        let (with_word, arguments): (&str, usize) = match name {
+            "chpst" => ("uUbe/CnlLmdopfcrt", 0),
+            "softlimit" | "s6-softlimit" => ("acdflmoprst", 0),
+            "pgrphack" | "nohup" => ("", 0),
+            "nice" => ("n", 0),
+            "ionice" => ("cn", 0),
+            "setuidgid" | "s6-setuidgid" | "envuidgid" | "s6-envuidgid" | "envdir"
+            | "s6-envdir" | "setlock" | "s6-setlock" => ("", 1),
+            _ => {
+                found.is_whole = true;
+                return Some(found);
+            }
+        };
+        let mut is_elsewhere = name.ends_with("envdir");
+        while let Some(option) = rest.next_if(|it| it.text.starts_with('-') && it.text.len() > 1) {
+            if !option.is_plain || option.text == "--" || option.text.starts_with("--") {
+                return Some(found);
+            }
+            let letters = &option.text[1..];
+            let Some(at) = letters.find(|it| with_word.contains(it)) else { continue };
+            let (letter, behind) = (letters[at..].chars().next()?, &letters[at + 1..]);
+            let value = if behind.is_empty() {
+                let Some(value) = rest.next() else { return Some(found) };
+                value.clone()
+            } else {
+                Word { text: behind.to_owned(), is_plain: option.is_plain }
+            };
+            if name == "chpst" && letter == 'u' && value.is_plain {
+                found.account(&value.text);
+            }
+            // Another root, directory or environment: what follows is not looked for here.
+            is_elsewhere |= name == "chpst" && matches!(letter, 'e' | '/' | 'C');
+        }
+        for _ in 0..arguments {
+            let Some(value) = rest.next() else { return Some(found) };
+            if name.ends_with("uidgid") && value.is_plain {
+                found.account(&value.text);
+            }
+        }
+        if is_elsewhere {
+            return Some(found);
+        }
+    }
+    Some(found)
+}
+
+impl Exec {
+    /// `user`, `user:group:group`, `:uid:gid`; numbers need no entry.
+    fn account(&mut self, text: &str) {
+        if text.starts_with(':') {
+            return;
+        }
+        let is_name = |it: &&str| !it.is_empty() && !it.bytes().all(|it| it.is_ascii_digit());
+        let mut parts = text.split(':');
+        self.users.extend(parts.next().filter(is_name).map(str::to_owned));
+        self.groups.extend(parts.filter(is_name).map(str::to_owned));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(u32, Vec<String>, bool)> {
+        let words = |it: &Command| it.words.iter().map(|it| it.text.clone()).collect();
+        commands(text).iter().map(|it| (it.line, words(it), it.in_background)).collect()
+    }
+
+    fn of(text: &str) -> Option<Exec> {
+        let all = commands(text);
+        let found = all.iter().find(|it| it.words[0].text == "exec")?;
+        exec(&found.words[1..])
+    }
+
+    #[test]
+    fn only_what_is_reached_whatever_happens_is_read() {
+        let all = read("#!/bin/sh\nset -e\ncd /srv || exit 1\nexec 2>&1\nexec prog -a 'b c' &\n");
+        let words = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert_eq!(all[0], (3, words(&["cd", "/srv"]), false));
+        assert_eq!(all[1], (4, words(&["exec"]), false));
+        assert_eq!(all[2], (5, words(&["exec", "prog", "-a", "b c"]), true));
+        for not_read in [
+            "if true; then\nexec prog\nfi",
+            "test -x prog && exec prog",
+            "cat <<X\nexec prog\nX",
+            "f() {\nexec prog\n}",
+            "case $1 in a) exec prog;; esac",
+            "echo 'over\nlines'\nexec prog",
+            "exit 0\nexec prog",
+        ] {
+            assert_eq!(of(not_read), None, "{not_read}");
+        }
+    }
+
+    #[test]
+    fn an_exec_is_followed_behind_those_who_prepare_it() {
+        let found = of("exec chpst -u www:adm -o 100 \\\n /opt/web/server -p 80 2>&1").unwrap();
+        assert_eq!(found.programs, ["chpst", "/opt/web/server"]);
+        assert_eq!((found.users, found.groups), (vec!["www".into()], vec!["adm".into()]));
+        let found = of("exec setuidgid www softlimit -m 100 server >/dev/null").unwrap();
+        assert_eq!(found.programs, ["setuidgid", "softlimit", "server"]);
+        let found = of("exec chpst -u :100:100 $PROGRAM").unwrap();
+        assert_eq!((found.programs, found.is_whole), (vec!["chpst".into()], false));
+        let found = of("exec chpst -e ./env -u www server").unwrap();
+        assert_eq!((found.programs, found.users), (vec!["chpst".into()], vec!["www".into()]));
+        assert_eq!(of("exec 2>&1"), None);
+        assert_eq!(of("exec \"$@\"").unwrap().programs, [""; 0]);
+    }
+}

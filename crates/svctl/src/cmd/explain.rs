@@ -1,0 +1,182 @@
+//! `svctl explain`: why services are not as they should be, each reason with what was seen and what helps.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use svcmgr::{Cause, CheckAnswer, Error, Explanation, Finding, Remedy};
+
+use crate::{
+    args::{self, Global},
+    exit::Exit,
+    json,
+    names::{self, Found, NoTargets, Target},
+    output::Output,
+    text,
+    view::View,
+};
+
+/// Between two looks of `--over`.
+const AGAIN: Duration = Duration::from_millis(50);
+/// A probe has no more patience.
+const CHECK_TAKES: Duration = Duration::from_secs(3);
+
+pub(crate) fn run(global: &Global, explain: &args::Explain, output: &mut Output) -> Exit {
+    let targets = match names::find_shown(global, &explain.services, output) {
+        Ok(targets) => targets,
+        Err(NoTargets(exit)) => return exit,
+    };
+    let all: Vec<Explained> = targets.into_iter().map(|it| Explained::of(it, explain)).collect();
+    if output.json {
+        let array: Vec<_> = all.iter().map(Explained::json).collect();
+        output.json(&array);
+    } else {
+        for one in &all {
+            one.print(output);
+        }
+    }
+    all.iter().map(|it| it.exit).max().unwrap_or(Exit::Done)
+}
+
+/// One service, and why it is not as it should be.
+struct Explained {
+    view: View<'static>,
+    why: Explanation,
+    exit: Exit,
+    error: Option<Error>,
+}
+
+impl Explained {
+    fn of(target: Target, explain: &args::Explain) -> Self {
+        let Target { name, path, found } = target;
+        match found.and_then(|found| why(&found, explain).map(|why| (found, why))) {
+            Ok((found, why)) => {
+                let view = match &why.status {
+                    Some(seen) => View::new(&*found, seen).asking(&*found).into_owned(),
+                    None => match found.status() {
+                        Ok(seen) => View::new(&*found, &seen).into_owned(),
+                        Err(error) => View::failed(&name, path.as_deref(), &error).into_owned(),
+                    },
+                };
+                let exit = match (why.findings.is_empty(), &why.status) {
+                    (true, Some(_)) => Exit::Done,
+                    // What cannot be looked at is not well by that.
+                    (true, None) => Exit::System,
+                    (false, _) => Exit::Negative,
+                };
+                Self { view, why, exit, error: None }
+            }
+            Err(error) => {
+                // A path that leads nowhere is a link, or nothing.
+                let link = path.as_deref().and_then(|it| Some((it, names::nowhere(it)?)));
+                let error = link.map_or(error, |(link, leads_to)| Error::Dangling {
+                    link: link.to_owned(),
+                    leads_to,
+                });
+                let view = View::failed(&name, path.as_deref(), &error).into_owned();
+                let mut why = Explanation::default();
+                why.findings.extend(Finding::of_error(&error));
+                let is_told = !why.findings.is_empty();
+                let exit = if is_told { Exit::Negative } else { Exit::from(&error) };
+                Self { view, why, exit, error: (!is_told).then_some(error) }
+            }
+        }
+    }
+
+    fn json(&self) -> json::Explained<'_> {
+        json::Explained::of(&self.view, &self.why, |finding| self.remedy(finding))
+    }
+
+    fn print(&self, output: &mut Output) {
+        let name = self.view.shown();
+        if let Some(error) = &self.error {
+            output.error(error);
+            return;
+        }
+        if self.why.findings.is_empty() && self.why.unseen.is_empty() && output.quiet {
+            return;
+        }
+        if self.why.findings.is_empty() {
+            let nothing = if self.why.unseen.is_empty() {
+                "nothing is wrong"
+            } else {
+                "nothing is seen to be wrong"
+            };
+            output.line(&format!("{name}: {}; {nothing}", text::summary(&self.view)));
+        } else {
+            output.line(&format!("{name}: {}", text::summary(&self.view)));
+        }
+        for (number, finding) in self.why.findings.iter().enumerate() {
+            output.line(&format!("  {}. {}", number + 1, finding));
+            for evidence in &finding.evidence {
+                output.line(&format!("     {evidence}"));
+            }
+            if let Some(remedy) = self.remedy(finding) {
+                output.line(&format!("     try: {remedy}"));
+            }
+        }
+        for unseen in &self.why.unseen {
+            output.line(&format!("  {unseen}"));
+        }
+    }
+
+    /// What helps, as a command that can be typed.
+    fn remedy(&self, finding: &Finding) -> Option<String> {
+        match finding.remedy.as_ref()? {
+            Remedy::Command(command) => Some(command.clone()),
+            Remedy::Ask(intent) => Some(format!("svctl {} {}", intent.name(), self.view.shown())),
+            Remedy::Enable => {
+                let dir = self.view.path.as_deref()?;
+                Some(format!(
+                    "svctl enable {}",
+                    crate::name::shown(&dir.to_string_lossy(), Some(dir))
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn why(found: &Found, explain: &args::Explain) -> Result<Explanation, Error> {
+    let end = explain.over.map(|span| Instant::now() + span);
+    let mut why = look(found)?;
+    // The states between two runs show more than the moments in which a run is there.
+    while end.is_some_and(|end| Instant::now() < end) && !is_settled(&why) {
+        thread::sleep(AGAIN);
+        why = look(found)?;
+    }
+    if explain.probe
+        && let Some(service) = found.directory()
+    {
+        let finding = match service.ask_check(CHECK_TAKES)? {
+            CheckAnswer::Passed | CheckAnswer::NoScript => None,
+            answer => Some(answer),
+        };
+        if let Some(answer) = finding
+            && !why.findings.iter().any(|it| it.cause == Cause::CheckNotExecutable)
+        {
+            why.findings.extend(Finding::of_check(answer, service));
+        }
+    }
+    Ok(why)
+}
+
+/// Whether another look would say the same.
+fn is_settled(why: &Explanation) -> bool {
+    !why.findings.is_empty() && why.findings.iter().all(|it| it.cause != Cause::BackOff)
+}
+
+fn look(found: &Found) -> Result<Explanation, Error> {
+    if let Some(service) = found.directory() {
+        return Ok(service.explain());
+    }
+    // A unit: what its manager says of it.
+    let seen = found.status()?;
+    let seen = found.looked_closer(&seen);
+    let mut why = Explanation::default();
+    let odd = seen.odd().causes(svcmgr::UnixTime::now());
+    why.findings.extend(odd.into_iter().map(|(cause, about)| Finding::told(cause, about)));
+    why.status = Some(seen);
+    Ok(why)
+}

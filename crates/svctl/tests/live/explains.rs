@@ -1,0 +1,323 @@
+//! Every reason is made for real, and named first; what is well is not blamed.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+    time::Instant,
+};
+
+use serde_json::Value;
+
+use crate::{
+    sentences::{act, until_state},
+    supervised::{PATIENCE, Suite, Supervised},
+    svctl::{Run, run},
+};
+
+const SLEEP: &str = "exec sleep 1000";
+
+/// What is done to a directory before its supervisor starts.
+type Prepare = fn(&Supervised);
+/// What is asked of it after that.
+type Asked = &'static [&'static str];
+
+/// A reason: its kind, how it is made, what is asked then, and where it can be.
+struct Case {
+    kind: &'static str,
+    /// Something that the first finding has to say: sentence, evidence or remedy.
+    says: &'static str,
+    prepare: Prepare,
+    ask: Asked,
+    of: fn(Suite) -> bool,
+}
+
+fn all(_: Suite) -> bool {
+    true
+}
+
+const fn case(kind: &'static str, says: &'static str, prepare: Prepare) -> Case {
+    Case { kind, says, prepare, ask: &[], of: all }
+}
+
+fn raw(supervised: &Supervised, name: &str, bytes: &[u8], mode: u32) {
+    let path = supervised.dir().join(name);
+    let _gone = fs::remove_file(&path);
+    fs::write(&path, bytes).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn run_of(supervised: &Supervised, text: &str) {
+    // What others' threads hold open for writing cannot be executed.
+    crate::supervised::scripts::write(&supervised.dir().join("run"), text);
+}
+
+/// A program for another machine: the head of this one with another number in it.
+fn foreign(supervised: &Supervised) {
+    let mut bytes = fs::read("/proc/self/exe").unwrap()[..64].to_vec();
+    bytes[18] = if cfg!(target_arch = "aarch64") { 62 } else { 183 };
+    raw(supervised, "run", &bytes, 0o755);
+}
+
+const CASES: &[Case] = &[
+    case("file-missing", "run is missing", |it| fs::remove_file(it.dir().join("run")).unwrap()),
+    case("file-missing", "is a link to /nonexistent/run", |it| {
+        fs::remove_file(it.dir().join("run")).unwrap();
+        symlink("/nonexistent/run", it.dir().join("run")).unwrap();
+    }),
+    case("wrong-type", "run is a directory", |it| {
+        fs::remove_file(it.dir().join("run")).unwrap();
+        fs::create_dir(it.dir().join("run")).unwrap();
+    }),
+    case("file-not-executable", "chmod +x ", |it| {
+        raw(it, "run", b"#!/bin/sh\nexec sleep 9\n", 0o644);
+    }),
+    case("line-ends", "carriage return", |it| run_of(it, "#!/bin/sh\r\nexec sleep 9\r\n")),
+    case("line-ends", "-e", |it| run_of(it, "#!/bin/sh -e\r\nexec sleep 9\r\n")),
+    case("byte-order-mark", "ef bb bf", |it| run_of(it, "\u{feff}#!/bin/sh\nexec sleep 9\n")),
+    case("no-interpreter-line", "begins with # comment", |it| {
+        run_of(it, "# comment\n#!/bin/sh\nexec sleep 9\n");
+    }),
+    case("file-empty", "", |it| run_of(it, "")),
+    case("no-interpreter", "/nonexistent/sh is missing", |it| run_of(it, "#!/nonexistent/sh\n")),
+    case("no-interpreter", "nonexistent-program", |it| {
+        run_of(it, "#!/usr/bin/env nonexistent-program\n");
+    }),
+    case("no-interpreter", "one word to env", |it| {
+        run_of(it, "#!/usr/bin/env sh -e\nexec sleep 9\n");
+    }),
+    case("file-not-executable", "inner is not executable", |it| {
+        raw(it, "inner", b"#!/bin/sh\n", 0o644);
+        run_of(it, &format!("#!{}/inner\n", it.dir().display()));
+    }),
+    case("no-interpreter", "/nonexistent/sh is missing", |it| {
+        raw(it, "inner", b"#!/nonexistent/sh\n", 0o755);
+        run_of(it, &format!("#!{}/inner\n", it.dir().display()));
+    }),
+    case("wrong-machine", "its machine is", foreign),
+    case("program-missing", "exec nonexistent-program -f", |it| {
+        run_of(it, "#!/bin/sh\nexec 2>&1\nexec nonexistent-program -f\n");
+    }),
+    case("program-missing", "/nonexistent/server", |it| {
+        run_of(it, "#!/bin/sh\nexec nice -n 5 /nonexistent/server\n");
+    }),
+    case("file-not-executable", "./server is not executable", |it| {
+        raw(it, "server", b"#!/bin/sh\nexec sleep 9\n", 0o644);
+        run_of(it, "#!/bin/sh\nexec ./server\n");
+    }),
+    case("no-directory", "/nonexistent/dir does not exist", |it| {
+        run_of(it, "#!/bin/sh\ncd /nonexistent/dir || exit 1\nexec sleep 9\n");
+    }),
+    Case {
+        of: |suite| suite != Suite::S6,
+        ..case("no-user", "nonexistent-user does not exist", |it| {
+            let by = if it.suite.is_daemontools() { "setuidgid" } else { "chpst -u" };
+            run_of(it, &format!("#!/bin/sh\nexec {by} nonexistent-user sleep 9\n"));
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("no-user", "nonexistent-user does not exist", |it| {
+            run_of(it, "#!/bin/sh\nexec s6-setuidgid nonexistent-user sleep 9\n");
+        })
+    },
+    case("backgrounds", "sleep 1000", |it| run_of(it, "#!/bin/sh\nsleep 1000 &\nexit 0\n")),
+    case("down-file", "svctl up", |it| it.file("down", "")),
+    Case { ask: &["down"], ..case("wanted-down", "svctl up", |it| it.script("run", SLEEP)) },
+    Case { ask: &["pause"], ..case("paused", "svctl cont", |it| it.script("run", SLEEP)) },
+    // What the suites tell of an end.
+    Case {
+        of: |suite| matches!(suite, Suite::Runit | Suite::Daemontools | Suite::Encore),
+        ..case("back-off", "does not record", |it| run_of(it, "#!/bin/sh\nexit 3\n"))
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::S6 | Suite::Embedded),
+        ..case("crash-loop", "exited with 3", |it| run_of(it, "#!/bin/sh\nexit 3\n"))
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::S6 | Suite::Embedded),
+        ..case("crash-loop", "signal 11", |it| run_of(it, "#!/bin/sh\nkill -11 $$\n"))
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("given-up", "exited with 7 and is no longer", |it| {
+            run_of(it, "#!/bin/sh\nexit 7\n");
+            it.script("finish", "exit 125");
+        })
+    },
+    // Two at once: both, and the deeper one first.
+    case("down-file", "", |it| {
+        it.file("down", "");
+        raw(it, "run", b"#!/bin/sh\n", 0o644);
+    }),
+    Case {
+        of: |suite| suite == Suite::Runit,
+        ..case("check-not-executable", "chmod +x ", |it| {
+            it.script("run", SLEEP);
+            it.file("check", "#!/bin/sh\n");
+        })
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
+        ..case("file-missing", "log/run is missing", |it| {
+            it.script("run", SLEEP);
+            fs::create_dir(it.dir().join("log")).unwrap();
+        })
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
+        ..case("file-not-executable", "log/run is not executable", |it| {
+            it.script("run", SLEEP);
+            fs::create_dir(it.dir().join("log")).unwrap();
+            raw(it, "log/run", b"#!/bin/sh\n", 0o644);
+        })
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
+        ..case("logger", "log/down", |it| {
+            it.script("run", SLEEP);
+            fs::create_dir(it.dir().join("log")).unwrap();
+            it.script("log/run", "exec cat >/dev/null");
+            it.file("log/down", "");
+        })
+    },
+];
+
+fn explain(dirs: &[PathBuf]) -> Run {
+    let words = ["explain".into(), "--json".into()];
+    run(words.into_iter().chain(dirs.iter().map(|it| it.as_os_str().to_owned())))
+}
+
+/// Asks for all of them together, again and again until each is right.
+pub fn each_reason_is_named_first(suite: Suite) {
+    let cases: Vec<&Case> = CASES.iter().filter(|it| (it.of)(suite)).collect();
+    let start = |case: &&Case| {
+        let mut supervised = Supervised::prepare(suite, SLEEP);
+        (case.prepare)(&supervised);
+        supervised.supervise();
+        supervised
+    };
+    let all: Vec<Supervised> = cases.iter().map(start).collect();
+    let dirs: Vec<PathBuf> = all.iter().map(Supervised::dir).collect();
+    for (case, it) in cases.iter().zip(&all).filter(|(case, _)| !case.ask.is_empty()) {
+        until_state(it, "up");
+        let asked = act(it, case.ask);
+        assert_eq!(asked.code, 0, "{asked:?}");
+    }
+    let deadline = Instant::now() + PATIENCE;
+    // Between two runs there is a moment in which one is there, and nothing is wrong.
+    let mut left: Vec<(&Case, PathBuf)> = cases.into_iter().zip(dirs.clone()).collect();
+    while !left.is_empty() {
+        let dirs: Vec<PathBuf> = left.iter().map(|(_, dir)| dir.clone()).collect();
+        let rows = explain(&dirs).json();
+        let mut rows = rows.as_array().unwrap().iter();
+        let mut wrong = Vec::new();
+        left.retain(|(case, _)| {
+            let row = rows.next().unwrap();
+            let is_wrong = !is_right(case, row);
+            if is_wrong {
+                let (state, found) = (&row["state"], &row["findings"]);
+                wrong.push(format!("{} ({}): {state} {found}", case.kind, case.says));
+            }
+            is_wrong
+        });
+        assert!(left.is_empty() || Instant::now() < deadline, "{}", wrong.join("\n"));
+    }
+    people_are_told(&dirs);
+}
+
+fn is_right(case: &Case, row: &Value) -> bool {
+    let first = &row["findings"][0];
+    first["kind"] == case.kind && first.to_string().contains(case.says)
+}
+
+/// The text for people: at most a screen each.
+fn people_are_told(dirs: &[PathBuf]) {
+    let text = run(["explain".as_ref(), dirs[0].as_os_str()]);
+    assert_eq!(text.code, 1);
+    assert!(
+        text.out.contains("  1. run is missing\n") && text.out.lines().count() < 20,
+        "{text:?}"
+    );
+}
+
+/// Services as people have them, all of which run.
+pub fn what_is_well_is_not_blamed(suite: Suite) {
+    const RUNS: &[&str] = &[
+        "#!/bin/sh\nexec sleep 1000\n",
+        "#!/bin/sh -e\nexec 2>&1\ncd /tmp\nexec sleep 1000\n",
+        "#! /bin/sh\nexec sleep 1000\n",
+        "#!/usr/bin/env sh\nexec sleep 1000\n",
+        "#!/usr/bin/tail -f\n",
+        "#!/bin/sh\nPROGRAM=sleep\nexec $PROGRAM 1000\n",
+        "#!/bin/sh\nif false; then exec nonexistent-program; fi\nexec sleep 1000\n",
+        "#!/bin/sh\ntest -e /nonexistent && exec /nonexistent/program\nexec sleep 1000\n",
+        "#!/bin/sh\ncd /nonexistent 2>/dev/null\nexec sleep 1000\n",
+        "#!/bin/sh\nPATH=/nonexistent:$PATH\nexec sleep 1000\n",
+        "#!/bin/sh\nsleep 1000\n",
+        "#!/bin/sh\nsleep 1000 &\nwait\n",
+        "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n",
+        "#!/bin/sh\nexec env A=1 sleep 1000\n",
+        "#!/bin/sh\nexec nice -n 1 sleep 1000\n",
+        "#!/bin/sh\nexec nohup sleep 1000\n",
+        "#!/bin/sh\nexec </dev/null\nexec sleep 1000\n",
+        "#!/bin/sh\ncat >/dev/null <<X\nexec nonexistent-program\nX\nexec sleep 1000\n",
+        "#!/bin/sh\n# a comment\n\nexec sleep 1000 # another\n",
+        "#!/bin/sh\nexec \\\n  sleep \\\n  1000\n",
+        "#!/bin/sh\nulimit -c 0\numask 022\nexec sleep 1000\n",
+        "#!/bin/sh\nexec sh -c 'exec sleep 1000'\n",
+        "#!/bin/sh\nexec 2>&1\nexec sleep 1000 2>&1\n",
+        "#!/bin/sh\nf() { exec nonexistent-program; }\nexec sleep 1000\n",
+    ];
+    let start = |text: &&str| {
+        let mut supervised = Supervised::prepare(suite, SLEEP);
+        crate::supervised::scripts::write(&supervised.dir().join("run"), text);
+        supervised.supervise();
+        supervised
+    };
+    let mut all: Vec<Supervised> = RUNS.iter().map(start).collect();
+    // A program itself, by a link.
+    let mut linked = Supervised::prepare(suite, SLEEP);
+    crate::supervised::scripts::write(&linked.dir().join("real"), "#!/bin/sh\nexec sleep 1000\n");
+    fs::remove_file(linked.dir().join("run")).unwrap();
+    symlink("real", linked.dir().join("run")).unwrap();
+    linked.supervise();
+    all.push(linked);
+    let dirs: Vec<PathBuf> = all.iter().map(Supervised::dir).collect();
+    for it in &all {
+        until_state(it, "up");
+    }
+    let told = explain(&dirs);
+    for row in told.json().as_array().unwrap() {
+        let text = fs::read_to_string(format!("{}/run", row["path"].as_str().unwrap()));
+        assert_eq!(row["findings"], serde_json::json!([]), "{text:?} {row}");
+        assert_eq!(row["unseen"], serde_json::json!([]), "{row}");
+    }
+    assert_eq!(told.code, 0);
+}
+
+/// Nobody is there: whose fault that is.
+pub fn a_service_that_nobody_supervises_is_told_why(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    let dir = supervised.dir();
+    let first = || explain(std::slice::from_ref(&dir)).json()[0]["findings"][0].clone();
+    let told = first();
+    assert_eq!(told["kind"], "no-scanner", "{told}");
+    let scan_dir = supervised.scan_dir().to_owned();
+    // By a name in the scan directory that leads nowhere.
+    symlink("/nonexistent/gone", scan_dir.join("gone")).unwrap();
+    let gone = explain(&[scan_dir.join("gone")]);
+    assert_eq!((gone.code, &gone.json()[0]["findings"][0]["kind"]), (1, &"link-broken".into()));
+    let locked = supervised.dir().join("supervise");
+    if suite == Suite::Runit {
+        // Somebody else has the lock: no supervisor can start.
+        fs::create_dir(&locked).unwrap();
+        let lock = fs::File::create(locked.join("lock")).unwrap();
+        let _held =
+            nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusiveNonblock).unwrap();
+        assert_eq!(first()["kind"], "lock-held");
+    }
+    supervised.supervise();
+    until_state(&supervised, "up");
+    assert_eq!(explain(&[dir]).code, 0);
+}
