@@ -61,7 +61,7 @@ use svproto::{
 };
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Those whose sign of life is a reader on `supervise/ok`.
 const WITH_OK: [Dialect; 3] = [Dialect::Daemontools, Dialect::Encore, Dialect::Runit];

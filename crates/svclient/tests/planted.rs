@@ -34,7 +34,7 @@ use svclient::{Dialect, Error, LogDir, LogFrom, Logs, ScanDir, Service};
 use svproto::files;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service directory whose supervisor lives as each suite shows it, with a record of that length.
 struct Planted {

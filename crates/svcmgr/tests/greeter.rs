@@ -9,7 +9,7 @@ use svcmgr::testkit::{Kit, ReadyWhen, Spec};
 svcmgr::devtree::testkit!();
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(60)
 }
 
 #[test]

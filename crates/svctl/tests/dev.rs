@@ -118,7 +118,7 @@ impl Running {
     fn until(&self, text: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
-            match self.lines.recv_timeout(Duration::from_secs(30)) {
+            match self.lines.recv_timeout(Duration::from_secs(60)) {
                 Ok(line) => {
                     let found = line.contains(text);
                     seen.push(line);
@@ -157,7 +157,7 @@ fn position(lines: &[String], text: &str) -> usize {
 /// No process has its files in the tree, whatever became of the program.
 #[track_caller]
 fn nobody_is_left(tree: &Path) {
-    let limit = Instant::now() + Duration::from_secs(20);
+    let limit = Instant::now() + Duration::from_secs(60);
     let left = || {
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let cwds = processes.filter_map(|entry| fs::read_link(entry.path().join("cwd")).ok());
@@ -278,7 +278,7 @@ fn nothing_of_it_stays_on_the_disk() {
     };
     let is_empty = || fs::read_dir(temporary.path()).unwrap().count() == 0;
     let until_empty = || {
-        let limit = Instant::now() + Duration::from_secs(20);
+        let limit = Instant::now() + Duration::from_secs(60);
         while !is_empty() {
             assert!(Instant::now() < limit, "{:#?}", files(temporary.path()));
             std::thread::sleep(Duration::from_millis(5));
@@ -490,7 +490,7 @@ fn what_has_no_room_in_the_table_is_counted() {
     let mut terminal = child.stdout.take().unwrap();
     let mut seen = String::new();
     let mut buffer = [0; 4096];
-    let limit = Instant::now() + Duration::from_secs(30);
+    let limit = Instant::now() + Duration::from_secs(60);
     while !seen.contains("and 20 more, 0 of them not up") {
         let count = terminal.read(&mut buffer).unwrap();
         assert!(count > 0 && Instant::now() < limit, "{seen}");

@@ -295,6 +295,8 @@ fn follows_without(limit: &str, number: u32) {
     fs::write(scan.path("inner"), inner).unwrap();
     scan.start(&format!("exec unshare --map-root-user sh {here}/inner \"$@\""));
     scan.until("first", || scan.running() == 1);
+    // The service runs before the words come.
+    scan.until("two lines", || scan.said().lines().count() == 2);
     let expected = scan.said();
     let what = format!(
         "svctl: cannot watch {}, which is listed every 5 seconds instead: ",

@@ -22,7 +22,7 @@ fn greeter() -> PathBuf {
 }
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(60)
 }
 
 fn ask(port: u16) -> String {

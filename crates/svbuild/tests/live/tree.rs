@@ -13,7 +13,7 @@ use svbuild::{Definitions, Language, Lossy, Options, Target};
 use crate::{programs::installed, strays};
 
 /// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A suite whose scanner is run, and the language of its scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub fn processes(dir: &Path) -> Vec<Pid> {
 /// Ends them one by one until there are none: a scanner leaves its supervisors running, and a
 /// supervisor its service. `reap` takes the exit codes of those that are children.
 pub fn end(dir: &Path, mut reap: impl FnMut()) {
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const PATIENCE: Duration = Duration::from_secs(60);
     let deadline = Instant::now() + PATIENCE;
     loop {
         let processes = processes(dir);

@@ -151,7 +151,7 @@ macro_rules! say {
 }
 
 /// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service directory, and the supervisor on it once started.
 pub struct Supervised {

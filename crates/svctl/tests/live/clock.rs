@@ -46,7 +46,7 @@ fn steps_by(step: &str) {
     let mut watch = WatchSet::new().unwrap();
     watch.add(service).unwrap();
     let until = |watch: &mut WatchSet, state| {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let event = watch.next_before(deadline).unwrap().unwrap();
             if event.status.is_ok_and(|seen| seen.state() == state) {

@@ -147,7 +147,7 @@ fn a_pipeline_of_s6_rc_is_understood() {
     }
     program("s6-rc-init", &["-c", "TREE/compiled", "-l", "TREE/live", "-t", "10000", "TREE/scan"]);
     program("s6-rc", &["-l", "TREE/live", "-t", "10000", "-u", "change", "all"]);
-    let up = in_dir(&scan, &["wait", "--for", "up", "web", "keeper", "--timeout", "10s"]);
+    let up = in_dir(&scan, &["wait", "--for", "up", "web", "keeper", "--timeout", "60s"]);
     assert_eq!(up.code, 0, "{up:?}");
     knows_s6_rc(&scan, "web", "up");
     // Its logger is another service.

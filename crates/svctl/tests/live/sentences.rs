@@ -305,7 +305,7 @@ pub fn services_are_enabled_and_disabled(suite: Suite) {
     let again = run(enable.iter().copied().chain(dir)).json()[0].take();
     assert_eq!((&again["outcome"], &again["changed"]), (&"already".into(), &false.into()));
     assert!(scan.join("web").is_symlink());
-    let disable = ["disable", "web", "--timeout", "20s", "--json"].map(AsRef::as_ref);
+    let disable = ["disable", "web", "--timeout", "60s", "--json"].map(AsRef::as_ref);
     let disabled = run(disable.iter().copied().chain(dir)).json()[0].take();
     assert_eq!((&disabled["outcome"], &disabled["changed"]), (&"reached".into(), &true.into()));
     assert!(!scan.join("web").is_symlink());
@@ -346,7 +346,7 @@ pub fn what_enable_took_disable_takes(suite: Suite) {
     assert!(late.err.contains("--kill-after 10s sends SIGKILL"), "{late:?}");
     let enabled = asked(&["enable", "--as", "other"]);
     assert_eq!(enabled.code, 0, "{enabled:?}");
-    let disabled = asked(&["disable", "--kill-after", "300ms", "--timeout", "15s"]);
+    let disabled = asked(&["disable", "--kill-after", "300ms", "--timeout", "60s"]);
     assert_eq!(disabled.code, 0, "{disabled:?}");
     assert!(disabled.out.contains("gone after"), "{disabled:?}");
     assert!(!scan.join("other").is_symlink() && scan.join("web").is_dir());

@@ -75,7 +75,7 @@ pub fn what_was_opened_is_what_is_waited_for(suite: Suite) {
         fs::rename(scan.join("new"), link).unwrap();
     };
     let until = |goal: &str, links: &[PathBuf]| {
-        Waiting::start(&["wait", "--for", goal, "--timeout", "20s"], links)
+        Waiting::start(&["wait", "--for", goal, "--timeout", "60s"], links)
     };
     let links = ["goes", "renamed", "elsewhere"].map(link);
     let waiting = [&links[..1], &links[1..2], &links[2..], &links].map(|it| until("down", it));
@@ -91,7 +91,7 @@ pub fn what_was_opened_is_what_is_waited_for(suite: Suite) {
     assert_eq!(act(&supervised, &["up"]).code, 0);
     until_there(&supervised.dir().join("deaf"));
     let links = [link("stopped")];
-    let words = ["down", "--kill-after", "500ms", "--timeout", "20s"];
+    let words = ["down", "--kill-after", "500ms", "--timeout", "60s"];
     let stopping = Waiting::start(&words, &links);
     elsewhere(&links[0]);
     let told = stopping.end();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub const SVCTL: &str = env!("CARGO_BIN_EXE_svctl");
 
 /// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether these programs are there. If not: says so to whoever counts, or fails.
 pub fn are_installed(programs: &[&str]) -> bool {
