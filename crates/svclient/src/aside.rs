@@ -197,9 +197,13 @@ fn number() -> i32 {
     nix::unistd::gettid().as_raw()
 }
 
-/// Whether that thread waits in the kernel: one that computes, or waits for a processor, does not.
+/// Whether that thread waits in the kernel: one that computes, or waits for a processor, does not, nor
+/// one that has not had a processor yet.
 #[cfg(target_os = "linux")]
 fn is_held(thread: i32) -> bool {
+    if thread == 0 {
+        return false;
+    }
     let state = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok();
     let state = state.as_deref().and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
     state.is_none_or(|state| state != 'R')
@@ -233,6 +237,23 @@ mod tests {
         drop(go_on);
         assert_eq!(said.recv().unwrap(), (false, true));
         assert!(!is_left_behind());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_waits_in_the_system_is_held_and_one_that_has_not_begun_is_not() {
+        assert!(!is_held(0));
+        assert!(!is_held(number()));
+        let (thread, number_of) = mpsc::channel();
+        let (_go_on, held) = mpsc::channel::<()>();
+        let _held = thread::spawn(move || {
+            thread.send(number()).unwrap();
+            let _for_ever = held.recv();
+        });
+        let number = number_of.recv().unwrap();
+        while !is_held(number) {
+            thread::yield_now();
+        }
     }
 
     #[test]
