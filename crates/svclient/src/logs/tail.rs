@@ -2,21 +2,22 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    fs,
+    io::{self, BufReader, Read, Seek, SeekFrom},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use svproto::{Scale, UnixTime, stamp};
 
-use self::reading::{LINE, Piece, Reading, Source};
-use super::{
-    CURRENT, LogDir, LogFrom, LogItem, WallClock,
-    packed::{Packing, Unpacked},
+use self::{
+    last::{last_lines, packing},
+    reading::{Piece, Reading, Source},
 };
+use super::{CURRENT, LogDir, LogFrom, LogItem, WallClock};
 use crate::{Error, node};
 
+mod last;
 mod reading;
 
 /// Longer lines are cut, so that a log without line ends does not fill the memory.
@@ -44,6 +45,8 @@ pub(super) struct Tail {
     is_live: bool,
     /// What is written from now on is not to be read yet.
     present: Option<Present>,
+    /// What there was when its last lines were counted, until something is read.
+    counted: Option<Present>,
 }
 
 /// So many bytes are read before others have their turn.
@@ -100,6 +103,7 @@ impl Tail {
             awake: true,
             is_live: false,
             present: None,
+            counted: None,
         };
         for _ in 0..LISTS_OF_A_MOVING_LOG {
             let files = list(log.path())?;
@@ -135,6 +139,7 @@ impl Tail {
     /// there is no line yet: another call goes on.
     pub(super) fn fill(&mut self) -> Result<bool, Error> {
         let mut budget = AT_ONCE;
+        self.counted = None;
         while self.ready.is_empty() && self.awake {
             if budget == 0 {
                 return Ok(false);
@@ -171,6 +176,10 @@ impl Tail {
 
     /// From now on only what there is by now is read, until [`Tail::go_on`].
     pub(super) fn stop_at_present(&mut self) -> Result<(), Error> {
+        if let Some(counted) = self.counted.take() {
+            self.present = Some(counted);
+            return Ok(());
+        }
         let files = list(&self.dir)?;
         let last = files.last().and_then(|last| {
             let data = fs::symlink_metadata(&last.path).ok()?;
@@ -361,13 +370,29 @@ impl Tail {
     /// Begins where `count` lines are left, in whichever file that is.
     fn begin_before_the_end(&mut self, files: &[Listed], count: usize) -> Result<(), Error> {
         let mut left = count;
+        // Those lines and what is written while they are looked for are two things.
+        let mut last = None;
         for (at, file) in files.iter().enumerate().rev() {
             let Some(opened) = node::open_file(&file.path.as_path().into())? else { continue };
             let found = last_lines(opened, left)
                 .map_err(|source| Error::os("read", &file.path, "read", source))?;
+            if at + 1 == files.len() {
+                last = Some((file.identity, found.len));
+            }
             left = left.saturating_sub(found.lines);
             if left == 0 || found.within_a_line {
                 self.begin_with(files.get(at..).unwrap_or_default(), Some(found.offset))?;
+                let following = files.len() - at - 1;
+                self.counted = last.filter(|_| self.file.is_some()).map(|last| Present {
+                    files: files.iter().map(|file| file.identity).collect(),
+                    last: Some(last),
+                    left: if following == 0 {
+                        last.1.saturating_sub(found.offset)
+                    } else {
+                        u64::MAX
+                    },
+                    following,
+                });
                 if let Some(file) = self.file.as_mut().filter(|_| found.within_a_line) {
                     file.leave_out_the_line();
                 }
@@ -485,90 +510,6 @@ fn open(
         Ok(Some((reading, (!is_text).then(|| path.clone()))))
     };
     begin().map_err(|source: io::Error| Error::os("read", path, "read", source))
-}
-
-/// How a file is packed; leaves it at its beginning.
-fn packing(mut file: &File) -> io::Result<Option<Packing>> {
-    let mut magic = Vec::new();
-    file.take(Packing::MAGIC).read_to_end(&mut magic)?;
-    file.rewind()?;
-    Ok(Packing::of(&magic))
-}
-
-/// Where the last lines of a file begin, and how many there are.
-struct LastLines {
-    offset: u64,
-    lines: usize,
-    /// The line before these is too long to look for its beginning: it begins before the offset.
-    within_a_line: bool,
-}
-
-/// The same of a packed file, which has a beginning only.
-fn last_unpacked(mut file: Unpacked, count: usize) -> io::Result<LastLines> {
-    let mut starts = VecDeque::new();
-    let (mut offset, mut begins) = (0, true);
-    loop {
-        let bytes = file.fill_buf()?;
-        if bytes.is_empty() {
-            break;
-        }
-        for byte in bytes {
-            if std::mem::replace(&mut begins, *byte == b'\n') {
-                starts.push_back(offset);
-                if starts.len() > count {
-                    starts.pop_front();
-                }
-            }
-            offset += 1;
-        }
-        let len = bytes.len();
-        file.consume(len);
-    }
-    let lines = starts.len();
-    let offset = starts.front().copied().unwrap_or(offset);
-    Ok(LastLines { offset, lines, within_a_line: false })
-}
-
-/// Looks for line ends from the back, so that a long file costs what is wanted of it.
-fn last_lines(mut file: File, count: usize) -> io::Result<LastLines> {
-    const PIECE: u64 = 64 * 1024;
-    if let Some(packing) = packing(&file)? {
-        return match packing.unpack(file) {
-            Some(unpacked) => last_unpacked(unpacked, count),
-            // Nothing in it is a line.
-            None => Ok(LastLines { offset: 0, lines: 0, within_a_line: false }),
-        };
-    }
-    let len = file.seek(SeekFrom::End(0))?;
-    if count == 0 {
-        return Ok(LastLines { offset: len, lines: 0, within_a_line: false });
-    }
-    let (mut lines, mut end, mut piece) = (0, len, Vec::new());
-    // Where the line begins that was seen last.
-    let mut line = len;
-    while end > 0 {
-        if line - end > LINE {
-            return Ok(LastLines { offset: end, lines, within_a_line: true });
-        }
-        let start = end.saturating_sub(PIECE);
-        file.seek(SeekFrom::Start(start))?;
-        piece.clear();
-        (&mut file).take(end - start).read_to_end(&mut piece)?;
-        for (at, byte) in piece.iter().enumerate().rev() {
-            let offset = start + at as u64 + 1;
-            // The end of the last line begins no other.
-            if *byte == b'\n' && offset < len {
-                lines += 1;
-                line = offset;
-                if lines == count {
-                    return Ok(LastLines { offset, lines, within_a_line: false });
-                }
-            }
-        }
-        end = start;
-    }
-    let lines = lines + usize::from(len > 0);
-    Ok(LastLines { offset: 0, lines, within_a_line: false })
 }
 
 /// Whether a directory is one that a logger writes. For a moment of a rotation there is no

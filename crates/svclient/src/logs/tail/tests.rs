@@ -340,6 +340,33 @@ fn a_rotation_between_opening_a_log_and_noting_what_there_is_makes_nothing_of_th
 }
 
 #[test]
+fn the_last_lines_are_those_that_were_counted_however_fast_the_log_grows() {
+    for (count, expected) in [(1, &["4"][..]), (3, &["2", "3", "4"])] {
+        let log = Log::new();
+        log.write(&Log::rotated(10), b"1\n2\n");
+        log.write("current", b"3\n4\n");
+        let mut tail = log.tail(LogFrom::Last(count));
+        log.write("current", b"5\n");
+        log.rotate(20);
+        log.write("current", b"6\n");
+        tail.stop_at_present().unwrap();
+        log.write("current", b"7\n");
+        assert_eq!(rest(&mut tail), expected);
+        tail.go_on();
+        assert_eq!(rest(&mut tail), ["5", "6", "7"]);
+    }
+    // What was read since then is nothing to stop at.
+    let log = Log::new();
+    log.write("current", b"3\n4\n");
+    let mut tail = log.tail(LogFrom::Last(1));
+    assert_eq!(rest(&mut tail), ["4"]);
+    log.write("current", b"5\n");
+    tail.stop_at_present().unwrap();
+    log.write("current", b"6\n");
+    assert_eq!(rest(&mut tail), ["5"]);
+}
+
+#[test]
 fn of_many_files_that_were_there_each_is_read_once() {
     let log = Log::new();
     log.write(&Log::rotated(10), b"1\n");
