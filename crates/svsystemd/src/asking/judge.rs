@@ -76,6 +76,10 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
         }
         JobResult::Done if facts.is_condition_unmet() => (vec!["Conditions"], vec![]),
         JobResult::Done if facts.is_active() => (vec![], vec!["Type", "Restart"]),
+        // It ran well. The manager has dropped it, and reads its files again for each question.
+        JobResult::Done if facts.is_down() && matches!(unit.text("Result"), "success" | "") => {
+            (vec![], vec!["Restart"])
+        }
         _ if facts.is_held_by_limit() => {
             (vec!["StartLimitBurst", "StartLimitIntervalUSec"], vec![])
         }
