@@ -11,10 +11,7 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    sys::{
-        stat::{FileStat, Mode, SFlag, fstat, stat},
-        statvfs::{FsFlags, statvfs},
-    },
+    sys::stat::{FileStat, Mode, SFlag, fstat, stat},
 };
 use svproto::Cause;
 
@@ -87,7 +84,7 @@ impl Runnable {
         if let Some(finding) = self.not_executable(stat, user) {
             return Some(finding);
         }
-        if statvfs(&self.path).is_ok_and(|it| it.flags().contains(FsFlags::ST_NOEXEC)) {
+        if is_mounted_noexec(&self.path) {
             let finding = Finding::new(Cause::NoExecMount, &self.name);
             return Some(finding.seen(at("is mounted noexec").errno(Errno::EACCES)));
         }
@@ -234,6 +231,18 @@ pub(super) fn read_end(path: &Path, most: usize) -> Option<Vec<u8>> {
     let count = file.read_at(&mut bytes, from).ok()?;
     bytes.truncate(count);
     Some(bytes)
+}
+
+#[cfg(target_os = "linux")]
+fn is_mounted_noexec(path: &Path) -> bool {
+    use nix::sys::statvfs::{FsFlags, statvfs};
+    statvfs(path).is_ok_and(|it| it.flags().contains(FsFlags::ST_NOEXEC))
+}
+
+/// That is not told there.
+#[cfg(not(target_os = "linux"))]
+fn is_mounted_noexec(_path: &Path) -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]
