@@ -2,18 +2,27 @@
 
 mod arrows;
 mod ceilings;
+mod circles;
 mod doctests;
 mod files;
 mod headers;
+mod lengths;
 mod manifests;
 mod map;
 mod rules;
 mod source;
 mod words;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use crate::{command, failure::Failure, workspace::Workspace};
+use crate::{
+    command,
+    failure::Failure,
+    workspace::{Member, Workspace},
+};
 
 /// The task: prints what it finds.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -35,6 +44,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         findings.extend(manifests::check(member, &manifest));
     }
     let mut headers = BTreeMap::new();
+    let mut code: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
     let mut doctests = 0;
     for path in files::rust_files()? {
         let text = files::read(&path)?;
@@ -42,13 +52,26 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         let owner = workspace.members.iter().find(|it| path.starts_with(it.dir.join("src")));
         let place = path.strip_prefix(command::root()).unwrap_or(&path).display().to_string();
         findings.extend(headers::check(&place, &text));
+        findings.extend(lengths::check(&place, &text));
         headers.insert(PathBuf::from(&place), map::said(&text));
         doctests += owner.map_or(0, |_| doctests::count(&text));
         findings.extend(words::check(owner.map(|it| it.name.as_str()), &place, &text));
+        if let Some((member, below)) = owner.and_then(|it| Some((it, below_src(it, &path)?))) {
+            code.entry(&member.name).or_default().insert(below, text);
+        }
+    }
+    for (member, files) in &code {
+        findings.extend(circles::check(member, files));
     }
     findings.extend(doctests::check(doctests));
     findings.extend(map::check(&headers)?);
     Ok(findings)
+}
+
+/// The path of a member's file below its `src`; `None` for a file of tests.
+fn below_src(member: &Member, path: &Path) -> Option<String> {
+    let below = path.strip_prefix(member.dir.join("src")).ok()?.display().to_string();
+    (!words::is_test(&below)).then_some(below)
 }
 
 #[cfg(test)]

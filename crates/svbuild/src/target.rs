@@ -1,12 +1,14 @@
 //! For whom a definition is rendered.
 
+mod capability;
 mod table;
 
 use std::{fmt, str::FromStr};
 
 use svproto::Dialect;
 
-pub use table::{CAPABILITIES, Capability, Support, capabilities};
+pub use capability::{Capability, Support};
+pub use table::CAPABILITIES;
 
 /// For whom a definition is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,4 +95,21 @@ impl FromStr for Target {
         let named = Self::ALL.into_iter().find(|target| target.name() == name);
         named.or_else(|| name.parse().ok().map(Dialect::into)).ok_or(UnknownTarget)
     }
+}
+
+/// The table of the documentation, in Markdown: what each target makes of each key.
+#[must_use]
+pub fn capabilities() -> String {
+    let names = Target::ALL.map(Target::name).join(" | ");
+    let mut text = format!("| key | {names} |\n|---|---|---|---|---|---|---|\n");
+    for row in &CAPABILITIES {
+        let only = if row.only.is_empty() { String::new() } else { format!(" {}", row.only) };
+        let cell = |support: Support| match support {
+            Support::By(means) => means.to_owned(),
+            Support::Not(_) => "–".to_owned(),
+        };
+        let cells = row.support.map(cell).join(" | ");
+        text.push_str(&format!("| `{}`{only} | {cells} |\n", row.key));
+    }
+    text
 }

@@ -8,7 +8,7 @@
 //!
 //! A job that was asked for over the bus costs the manager a match rule there until it is over, and
 //! dbus-daemon allows it 512; one more throws the manager off the bus. So no connection asks for more
-//! than [`PER_CONNECTION`]: when it is closed, the manager drops its rules, and the jobs go on. Their
+//! than [`PER_CONNECTION`](crate::bus::PER_CONNECTION): when it is closed, the manager drops its rules, and the jobs go on. Their
 //! ends are heard on another connection. The manager's own socket has no such limit.
 
 mod judge;
@@ -26,10 +26,7 @@ use std::{
 
 use svproto::Cause;
 
-pub(crate) use self::{
-    judge::{OF_FAILURE, STAMPS, cause_of_failure, condition_lines},
-    worker::PER_CONNECTION,
-};
+pub(crate) use self::judge::{OF_FAILURE, STAMPS, cause_of_failure, condition_lines};
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};
 
 /// What became of a request to a unit, by the manager's word.

@@ -2,24 +2,20 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     time::Duration,
 };
 
-use svclient::Status;
-
 use crate::{
-    Action, BusCall, Error, Unit, UnitName, UnitState, UnitStatus,
-    asking::PER_CONNECTION,
-    bulk::AllUnits,
+    Action, BusCall, Error, Unit, UnitName, UnitState,
     error::Subject,
-    listed::Listed,
-    observe::Memory,
-    proxy::FileChange,
+    memory::Memory,
     router::Router,
     wire::{
+        call::{MANAGER, MANAGER_PATH, PROPERTIES},
         place::Place,
         pump::{Deaf, Pump},
+        reply::{FileChange, Listed, value_of},
         slot::lock,
     },
 };
@@ -38,7 +34,7 @@ pub struct Bus {
     patience: Option<Duration>,
 }
 
-pub(crate) struct Inner {
+struct Inner {
     place: Place,
     calls: Mutex<Option<Arc<Pump>>>,
     mouth: Mutex<Mouth>,
@@ -46,6 +42,20 @@ pub(crate) struct Inner {
     group: Arc<AllUnits>,
     memory: Mutex<Memory>,
 }
+
+/// Answers for all units of one bus, which it does not keep.
+pub(crate) struct AllUnits(Weak<Inner>);
+
+impl AllUnits {
+    /// The bus, unless nobody has it any more.
+    pub(crate) fn bus(&self) -> Option<Bus> {
+        self.0.upgrade().map(Bus::again)
+    }
+}
+
+/// So many jobs are asked for over one connection to a bus, at most. Three of these may be open at a
+/// moment: that of the calls, and two that follow each other.
+pub(crate) const PER_CONNECTION: usize = 128;
 
 /// Over which connection jobs are asked for: see [`crate::asking`].
 #[derive(Default)]
@@ -105,7 +115,7 @@ impl Bus {
         }))
     }
 
-    pub(crate) fn again(inner: Arc<Inner>) -> Self {
+    fn again(inner: Arc<Inner>) -> Self {
         Self { inner, interactive: false, patience: Some(Self::PATIENCE) }
     }
 
@@ -158,22 +168,6 @@ impl Bus {
 
     pub(crate) async fn reload_now(&self) -> Result<(), Error> {
         self.manager(Action::ReloadManager, &Subject::Manager, "Reload", &()).await
-    }
-
-    /// The status of many units at once, in their order.
-    pub fn status_of<'a>(
-        &'a self,
-        units: &'a [UnitName],
-    ) -> BusCall<'a, Vec<Result<UnitStatus, Error>>> {
-        self.ask(Action::Look, &Subject::Manager, crate::bulk::status(self, units))
-    }
-
-    /// What all supervisors tell of many units, in their order.
-    pub(crate) fn observe<'a>(
-        &'a self,
-        units: &'a [UnitName],
-    ) -> BusCall<'a, Vec<Result<Status, Error>>> {
-        self.ask(Action::Look, &Subject::Manager, crate::observe::observations(self, units))
     }
 
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -335,11 +329,11 @@ impl Bus {
         action: Action,
         name: &str,
     ) -> Result<Option<crate::PropertyValue>, Error> {
-        let (subject, path) = (Subject::Manager, crate::proxy::MANAGER_PATH);
-        let (interface, body) = (crate::proxy::PROPERTIES, (crate::proxy::MANAGER, name));
+        let (subject, path) = (Subject::Manager, MANAGER_PATH);
+        let (interface, body) = (PROPERTIES, (MANAGER, name));
         let call = self.message(action, &subject, path, interface, "Get", &body)?;
         let reply = self.pump().await?.call(action, &subject, call).await?;
-        Ok(crate::proxy::value_of(&reply))
+        Ok(value_of(&reply))
     }
 
     /// Wraps what is asked with the words for its messages.
@@ -399,7 +393,7 @@ impl Bus {
     pub(crate) fn forget(&self, unit: &UnitName) {
         let pump = lock(&self.inner.calls).clone();
         let (action, subject) = (Action::Keep, unit.into());
-        let (path, interface) = (crate::proxy::MANAGER_PATH, crate::proxy::MANAGER);
+        let (path, interface) = (MANAGER_PATH, MANAGER);
         let body = unit.as_str();
         let call = self.message(action, &subject, path, interface, "UnrefUnit", &body);
         if let (Some(pump), Ok(call)) = (pump, call) {

@@ -17,10 +17,11 @@ use zbus::Message;
 use crate::{
     Action, Bus, Error, PropertyValue, UnitStatus,
     error::Subject,
-    proxy::{self, MANAGER, MANAGER_PATH, PROPERTIES},
     wire::{
+        call::{MANAGER, MANAGER_PATH, PROPERTIES},
         place::Place,
         pump::{Deaf, Pump},
+        reply,
     },
 };
 
@@ -99,7 +100,7 @@ async fn connect(bus: &Bus, units: usize) -> Result<Option<Pump>, Error> {
     // Another bus may be the system's here, with another manager, as its address is the
     // environment's.
     let asked = vec![direct.send(question()?), bus.pump().await?.send(question()?)];
-    let began = proxy::answers(asked).await.into_iter().flatten();
+    let began = reply::answers(asked).await.into_iter().flatten();
     let began: Vec<_> = began.map(|it| it.as_ref().and_then(PropertyValue::unsigned)).collect();
     let is_same = matches!(began.as_slice(), [Some(one @ 1..), Some(other)] if one == other);
     Ok(is_same.then_some(direct))

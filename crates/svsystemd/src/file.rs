@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Action, Bus, Error, PropertyValue,
     error::{BusError, Subject},
-    proxy::MANAGER,
+    wire::call::MANAGER,
 };
 
 /// Where the manager looks for unit files of its administrator.

@@ -6,19 +6,8 @@ use svproto::State;
 use crate::{
     LoadState, Properties, PropertyValue, UnitName,
     map::{self, JobKind, MainProcess},
+    wire::reply::Listed,
 };
-
-/// One row of `ListUnitsByNames`.
-#[derive(Clone, Debug)]
-pub(crate) struct Listed {
-    pub(crate) name: String,
-    pub(crate) load: String,
-    pub(crate) active: String,
-    pub(crate) sub: String,
-    pub(crate) follows: String,
-    /// Number and type.
-    pub(crate) job: Option<(u32, String)>,
-}
 
 /// The state of a unit, as a list of many has it: without processes and moments.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,42 +19,27 @@
 //! are elsewhere it is asked.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
 use svclient::{Status, UnixTime};
 
 use crate::{
-    Bus, Error, Properties, PropertyValue, UnitName, UnitStatus, bulk,
+    Action, Bus, BusCall, Error, Properties, PropertyValue, UnitName, UnitStatus, bulk,
     direct::{self, Seen},
+    error::Subject,
     links::Links,
-    listed::Listed,
     map::MainProcess,
+    memory::Run,
     once, process,
-    proxy::{self, MANAGER, SERVICE, UNIT},
-    supervised,
-    wire::pump::Pump,
+    unified::observation,
+    wire::{
+        call::{MANAGER, SERVICE, UNIT},
+        pump::Pump,
+        reply::{self, Listed},
+    },
 };
-
-/// Units of which something is kept, at most.
-const KEPT: usize = 16 * 1024;
-
-/// What the files of running services said.
-#[derive(Default)]
-pub(crate) struct Memory {
-    /// When the manager read its files last (`UnitsLoadTimestampMonotonic`; 0 for never).
-    read: Option<u64>,
-    units: BTreeMap<UnitName, Arc<Run>>,
-}
-
-/// One run of a service, and what does not change while it lasts: who has a main process is not
-/// dropped from the manager's memory, so its files are read again only when all are.
-struct Run {
-    pid: u64,
-    started: u64,
-    facts: Properties,
-}
 
 /// What the files of a service say, asked once for a run. All but the first may be read from the
 /// disk.
@@ -85,14 +70,21 @@ struct TransientRun {
     known: Option<Arc<Run>>,
 }
 
+impl Bus {
+    /// What all supervisors tell of many units, in their order.
+    pub(crate) fn observe<'a>(
+        &'a self,
+        units: &'a [UnitName],
+    ) -> BusCall<'a, Vec<Result<Status, Error>>> {
+        self.ask(Action::Look, &Subject::Manager, observations(self, units))
+    }
+}
+
 /// What all supervisors tell of each unit, in their order.
-pub(crate) async fn observations(
-    bus: &Bus,
-    units: &[UnitName],
-) -> Result<Vec<Result<Status, Error>>, Error> {
+async fn observations(bus: &Bus, units: &[UnitName]) -> Result<Vec<Result<Status, Error>>, Error> {
     let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
     let seen = direct::ask(bus, units.len(), questions).await?;
-    Ok(bulk::in_order(units, seen).map(|seen| Ok(supervised::observation(&seen?))).collect())
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(observation(&seen?))).collect())
 }
 
 pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
@@ -167,7 +159,7 @@ async fn first_turn(
     let mut asked = found.bus.ask_each(found.pump, &questions)?.into_iter();
     let (mut running, mut again) = (running.into_iter().peekable(), Vec::new());
     while running.peek().is_some() {
-        let answers = proxy::answers(asked.by_ref().take(TOGETHER).collect()).await;
+        let answers = reply::answers(asked.by_ref().take(TOGETHER).collect()).await;
         for (answers, it) in answers.into_iter().zip(running.by_ref()) {
             let mut answers = answers.into_iter();
             let mut number = || answers.next().flatten().as_ref().and_then(PropertyValue::unsigned);
@@ -195,7 +187,7 @@ async fn first_turn(
 async fn second_turn(found: &mut Found<'_>, again: Vec<Again>) -> Result<(), Error> {
     let questions: Vec<_> =
         again.iter().map(|(it, _, names)| (it.unit.path(), names.as_slice())).collect();
-    let answers = proxy::answers(found.bus.ask_each(found.pump, &questions)?).await;
+    let answers = reply::answers(found.bus.ask_each(found.pump, &questions)?).await;
     for ((it, mut run, names), answers) in again.into_iter().zip(answers) {
         let is_complete = run.take(&names, answers.into_iter());
         found.settle(it, is_complete.then(|| Arc::new(run)));
@@ -225,7 +217,7 @@ async fn still_turn(
         .zip(&asked)
         .map(|((_, unit, _), names)| (unit.path(), names.as_slice()))
         .collect();
-    let answers = proxy::answers(found.bus.ask_each(found.pump, &questions)?).await;
+    let answers = reply::answers(found.bus.ask_each(found.pump, &questions)?).await;
     for (((at, unit, row), names), answers) in still.into_iter().zip(&asked).zip(answers) {
         let mut run = Run { pid: 0, started: 0, facts: Properties::default() };
         let is_complete = run.take(names, answers.into_iter());
@@ -328,20 +320,6 @@ fn status_of(row: &Listed, run: &Run, mut properties: Properties, main: MainProc
     number("MainPID", run.pid);
     number("ExecMainStartTimestamp", run.started);
     UnitStatus::new(properties, None, main)
-}
-
-impl Memory {
-    fn run(&self, read: u64, unit: &UnitName) -> Option<Arc<Run>> {
-        self.units.get(unit).filter(|_| self.read == Some(read)).map(Arc::clone)
-    }
-
-    fn keep(&mut self, read: u64, unit: UnitName, run: Arc<Run>) {
-        if self.read != Some(read) || self.units.len() >= KEPT {
-            self.units.clear();
-        }
-        self.read = Some(read);
-        self.units.insert(unit, run);
-    }
 }
 
 /// The clock of `ExecMainStartTimestamp`, 0 if it is out of its mind.

@@ -1,100 +1,21 @@
-//! The methods of systemd that are used here, with their types: the manager, its units, properties.
+//! What a bus asks: the methods of systemd that are used here, of the manager, its units, properties.
 //!
 //! No property is kept: systemd signals changes to nobody until somebody subscribes, and some
 //! properties never.
 
-use serde::Serialize;
-use zbus::{
-    DynamicType, Message, ObjectPath,
-    message::{Flags, Type},
-};
+use zbus::{Message, message::Flags};
 
 use crate::{
     Action, Bus, Error, Properties, PropertyValue, UnitName,
     error::{BusError, Subject},
-    listed::Listed,
-    wire::pump::Pump,
     wire::{
-        decode::{Held, Named},
-        slot::Slot,
+        call::{Body, JOB, MANAGER, MANAGER_PATH, PROPERTIES, UNIT, message},
+        decode::Held,
+        pump::{Pump, sorted},
+        reply::{Listed, body_of, malformed, properties_of, rows_of, value_of},
+        slot::{self, Slot},
     },
 };
-
-pub(crate) const MANAGER_NAME: &str = "org.freedesktop.systemd1";
-pub(crate) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-pub(crate) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
-pub(crate) const UNIT: &str = "org.freedesktop.systemd1.Unit";
-pub(crate) const SERVICE: &str = "org.freedesktop.systemd1.Service";
-const JOB: &str = "org.freedesktop.systemd1.Job";
-const BUS: &str = "org.freedesktop.DBus";
-const BUS_PATH: &str = "/org/freedesktop/DBus";
-
-/// What a method takes.
-pub(crate) trait Body: Serialize + DynamicType + Sync {}
-impl<T: Serialize + DynamicType + Sync> Body for T {}
-
-/// The interface of a unit's own type.
-pub(crate) fn interface(unit: &UnitName) -> String {
-    let kind = unit.kind();
-    let (first, rest) = kind.split_at_checked(1).unwrap_or_default();
-    format!("org.freedesktop.systemd1.{}{rest}", first.to_ascii_uppercase())
-}
-
-/// A call of a method of the manager's connection.
-pub(crate) fn message(
-    path: &str,
-    interface: &str,
-    member: &str,
-    flags: Flags,
-    body: &impl Body,
-) -> Result<Message, zbus::Error> {
-    let call = Message::method_call(path, member)
-        .destination(MANAGER_NAME)
-        .interface(interface)
-        .with_flags(flags);
-    call.build(body)
-}
-
-/// A call of a method of the bus itself.
-pub(crate) fn to_bus(member: &str, body: &impl Body) -> Result<Message, zbus::Error> {
-    Message::method_call(BUS_PATH, member).destination(BUS).interface(BUS).build(body)
-}
-
-/// systemd signals a change of a unit in two: first what its type has, then what all units have.
-/// Only both together are a state that there was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Half {
-    First,
-    Second,
-}
-
-/// As on the wire: name, description, load, active and sub state, whom it follows, path, job, its
-/// type, its path.
-type ListedRow<'a> = (
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    ObjectPath<'a>,
-    u32,
-    &'a str,
-    ObjectPath<'a>,
-);
-
-/// A change that a method made to the links of unit files: what, the link, where it leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FileChange {
-    /// `symlink` or `unlink`; others are problems that the manager passed over.
-    pub kind: String,
-    /// The link.
-    pub path: String,
-    /// Where it leads; empty for what was removed.
-    pub target: String,
-}
 
 impl Bus {
     /// Calls a method of the manager; the reply's body is of the type that the caller names.
@@ -187,10 +108,10 @@ impl Bus {
         let mut all = Vec::with_capacity(units.len());
         // Some are decoded while the others are on their way.
         for units in units.chunks(16) {
-            let replies = crate::wire::slot::all(slots.by_ref().take(units.len()).collect()).await;
+            let replies = slot::all(slots.by_ref().take(units.len()).collect()).await;
             all.extend(units.iter().zip(replies).map(|(unit, reply)| {
                 let subject = unit.into();
-                let reply = crate::wire::pump::sorted(action, &subject, reply)?;
+                let reply = sorted(action, &subject, reply)?;
                 properties_of(action, &subject, &reply)
             }));
         }
@@ -248,7 +169,7 @@ impl Bus {
     ) -> Result<(Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
         let mut calls = vec![self.by_names(units)?];
         calls.extend(self.gets(MANAGER_PATH, properties)?);
-        let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
+        let mut replies = slot::all(pump.send(calls)).await.into_iter();
         let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
         Ok((rows, replies.map(|reply| value_of(&reply?)).collect()))
     }
@@ -262,9 +183,9 @@ impl Bus {
     ) -> Result<(Vec<Listed>, Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
         let mut calls = vec![self.by_patterns(&patterns_of(units))?, self.by_names(units)?];
         calls.extend(self.gets(MANAGER_PATH, properties)?);
-        let mut replies = crate::wire::slot::all(pump.send(calls)).await.into_iter();
+        let mut replies = slot::all(pump.send(calls)).await.into_iter();
         let loaded = replies.next().flatten();
-        let loaded = crate::wire::pump::sorted(Action::Look, &Subject::Manager, loaded)?;
+        let loaded = sorted(Action::Look, &Subject::Manager, loaded)?;
         let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
         let values = replies.map(|reply| value_of(&reply?)).collect();
         Ok((rows_of(&loaded)?, rows, values))
@@ -278,7 +199,7 @@ impl Bus {
         units: &[UnitName],
         reply: Option<Message>,
     ) -> Result<Vec<Listed>, Error> {
-        let reply = crate::wire::pump::sorted(Action::Look, &Subject::Manager, reply);
+        let reply = sorted(Action::Look, &Subject::Manager, reply);
         let why = match reply {
             Ok(list) => return rows_of(&list),
             Err(Error::Manager { action, subject, source }) if is_refused(&source) => {
@@ -289,8 +210,8 @@ impl Bus {
         let calls: Result<Vec<_>, _> =
             units.iter().map(|unit| self.by_names(std::slice::from_ref(unit))).collect();
         let mut rows = Vec::with_capacity(units.len());
-        for reply in crate::wire::slot::all(pump.send(calls?)).await {
-            match crate::wire::pump::sorted(Action::Look, &Subject::Manager, reply) {
+        for reply in slot::all(pump.send(calls?)).await {
+            match sorted(Action::Look, &Subject::Manager, reply) {
                 Ok(list) => rows.extend(rows_of(&list)?),
                 Err(Error::Lost { .. }) => return Err(why),
                 Err(_) => (),
@@ -368,78 +289,4 @@ fn patterns_of(units: &[UnitName]) -> Vec<&str> {
     let is_among =
         |pattern: &&str| units.iter().any(|unit| pattern.strip_prefix("*.") == Some(unit.kind()));
     kinds.filter(is_among).collect()
-}
-
-fn rows_of(reply: &Message) -> Result<Vec<Listed>, Error> {
-    let body = reply.body();
-    let rows: Vec<ListedRow<'_>> =
-        body.deserialize().map_err(|why| malformed(Action::Look, &Subject::Manager, &why))?;
-    let listed = |(name, _, load, active, sub, follows, _, job, kind, _): ListedRow<'_>| Listed {
-        name: name.to_owned(),
-        load: load.to_owned(),
-        active: active.to_owned(),
-        sub: sub.to_owned(),
-        follows: follows.to_owned(),
-        job: (job != 0).then(|| (job, kind.to_owned())),
-    };
-    Ok(rows.into_iter().map(listed).collect())
-}
-
-/// The values that were asked for; `None` for what was not answered, or not by a value.
-pub(crate) async fn answers(asked: Vec<Vec<Slot<Message>>>) -> Vec<Vec<Option<PropertyValue>>> {
-    let mut answers = Vec::with_capacity(asked.len());
-    // As in `all`: the last first.
-    for slots in asked.into_iter().rev() {
-        let replies = crate::wire::slot::all(slots).await.into_iter();
-        answers.push(replies.map(|reply| value_of(&reply?)).collect());
-    }
-    answers.reverse();
-    answers
-}
-
-/// The value in the reply to a `Get`.
-pub(crate) fn value_of(reply: &Message) -> Option<PropertyValue> {
-    let body = (reply.message_type() == Type::MethodReturn).then(|| reply.body())?;
-    let value: Held = body.deserialize().ok()?;
-    Some(value.0)
-}
-
-/// The body of a reply, of a type that owns its parts.
-pub(crate) fn body_of<R>(action: Action, subject: &Subject, reply: &Message) -> Result<R, Error>
-where
-    R: serde::de::DeserializeOwned + zbus::Type,
-{
-    let body = reply.body();
-    body.deserialize::<R>().map_err(|why| malformed(action, subject, &why))
-}
-
-pub(crate) fn properties_of(
-    action: Action,
-    subject: &Subject,
-    reply: &Message,
-) -> Result<Properties, Error> {
-    let body = reply.body();
-    let all: Named = body.deserialize().map_err(|why| malformed(action, subject, &why))?;
-    Ok(all.0)
-}
-
-/// What a `PropertiesChanged` signal says, and whether of the interface that all units have; `None`
-/// if it is not one.
-pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
-    let body = signal.body();
-    let (interface, Named(properties), _): (&str, Named, Vec<&str>) = body.deserialize().ok()?;
-    let half = if interface == UNIT { Half::Second } else { Half::First };
-    Some((half, properties))
-}
-
-/// What a `JobRemoved` signal says: the path of the job, its unit, and its result.
-pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> {
-    let body = signal.body();
-    let (_, job, unit, result): (u32, ObjectPath<'_>, &str, &str) = body.deserialize().ok()?;
-    Some((job.as_str().to_owned(), unit.to_owned(), result.to_owned()))
-}
-
-/// A message that is not of the type that systemd documents.
-pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
-    Error::Manager { action, subject: subject.to_string(), source: BusError::of(why) }
 }

@@ -7,14 +7,15 @@ use std::{
 };
 
 use svclient::{
-    CrashLoop, Group, Intent, Name, Normally, Oddities, Pending, Status, Subscription, Suite,
-    Supervised, Support, Told,
+    Group, Intent, Name, Oddities, Pending, Status, Subscription, Suite, Supervised, Support, Told,
 };
-use svproto::{Cause, Op, State, Want};
+use svproto::{Cause, Op, State};
 
 use crate::{
-    Action, Error, ErrorKind, KillWhom, LoadState, Properties, PropertyValue, RequestAnswer, Unit,
-    UnitRequests, UnitStatus, asking, obstacle, proxy, wire::slot::block_on,
+    Action, Error, ErrorKind, KillWhom, Properties, PropertyValue, RequestAnswer, Unit,
+    UnitRequests, asking, obstacle,
+    unified::{crash_loop, observation},
+    wire::{call, reply, slot::block_on},
 };
 
 /// What an operation of the family is under systemd.
@@ -124,8 +125,8 @@ impl Unit {
     /// Whom SIGKILL is for. A stop is waited for until all processes are gone that it is to end, so one
     /// under way is helped by no less.
     fn killed_processes(&self) -> KillWhom {
-        let own = proxy::interface(Self::name(self));
-        let names = [(proxy::UNIT, "ActiveState"), (own.as_str(), "KillMode")];
+        let own = call::interface(Self::name(self));
+        let names = [(call::UNIT, "ActiveState"), (own.as_str(), "KillMode")];
         let Ok(unit) = self.ask_for(&names) else { return KillWhom::Main };
         let ends_all = matches!(unit.text("KillMode"), "control-group" | "mixed");
         if unit.text("ActiveState") == "deactivating" && ends_all {
@@ -185,7 +186,7 @@ impl Unit {
         let asked = bus.ask(Action::Look, &subject, async {
             let pump = bus.pump().await?;
             let asked = bus.ask_each(&pump, &[(Self::name(self).path(), names)])?;
-            let values = proxy::answers(asked).await.into_iter().flatten();
+            let values = reply::answers(asked).await.into_iter().flatten();
             if pump.is_lost() {
                 let subject = subject.to_string();
                 return Err(Error::Lost { action: Action::Look, subject });
@@ -260,11 +261,11 @@ impl Supervised for Unit {
     /// One round trip to the manager.
     fn looked_closer(&self, seen: &Status) -> Status {
         let has_failed = seen.state() == State::Failed;
-        let own = proxy::interface(Self::name(self));
-        let mut names = vec![(proxy::UNIT, "NeedDaemonReload"), (proxy::SERVICE, "NRestarts")];
+        let own = call::interface(Self::name(self));
+        let mut names = vec![(call::UNIT, "NeedDaemonReload"), (call::SERVICE, "NRestarts")];
         if has_failed {
             names.extend(asking::OF_FAILURE.map(|name| (own.as_str(), name)));
-            names.extend(asking::STAMPS.map(|name| (proxy::UNIT, name)));
+            names.extend(asking::STAMPS.map(|name| (call::UNIT, name)));
         }
         let Ok(unit) = self.ask_for(&names) else { return *seen };
         let restarts = unit.get("NRestarts").and_then(PropertyValue::unsigned);
@@ -281,48 +282,13 @@ impl Supervised for Unit {
         if let Some(cause @ (Cause::Masked | Cause::BadDefinition)) = seen.odd().cause {
             return Some((cause, String::new()));
         }
-        let unit = self.ask_for(&obstacle::NEEDED.map(|(name, _)| (proxy::UNIT, name))).ok()?;
+        let unit = self.ask_for(&obstacle::NEEDED.map(|(name, _)| (call::UNIT, name))).ok()?;
         obstacle::of(&unit, self.bus().place().is_here())
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {
         Some(self.bus().group())
     }
-}
-
-/// The part of a status that is the same for all supervisors.
-pub(crate) fn observation(unit: &UnitStatus) -> Status {
-    let normally = match unit.cached_file_state() {
-        _ if unit.load == LoadState::Masked => Some(Normally::Down),
-        "enabled" | "enabled-runtime" => Some(Normally::Up),
-        "disabled" | "masked" | "masked-runtime" => Some(Normally::Down),
-        // Static, generated, transient: whether it is started is not its own affair.
-        _ => None,
-    };
-    let cause = match unit.load {
-        LoadState::Masked => Some(Cause::Masked),
-        LoadState::Broken => Some(Cause::BadDefinition),
-        _ => None,
-    };
-    let newer = unit.properties().get("NeedDaemonReload").and_then(PropertyValue::bool);
-    let seen = Status::of(unit.facts).with_normally(normally).with_suite(Suite::Systemd);
-    if let Some(state) = unit.state_of_its_own() {
-        let odd = Oddities::default().with_cause(cause).with_definition_newer(newer);
-        return seen.with_state(state).with_odd(odd);
-    }
-    let crash_loop = crash_loop(Some(&unit.facts), unit.told_restarts());
-    let odd = seen.odd().with_crash_loop(crash_loop).with_cause(cause).with_definition_newer(newer);
-    let seen =
-        seen.with_notifies(unit.facts.readiness != svproto::Readiness::NotReported).with_odd(odd);
-    unit.told_restarts().map_or(seen, |restarts| seen.with_restarts(restarts))
-}
-
-/// Whether it is in a crash loop: it was started again by itself so often since it was last started by
-/// hand, and the last time was a moment ago. One that is not to run is in none.
-fn crash_loop(facts: Option<&svproto::Facts>, restarts: Option<u64>) -> Option<CrashLoop> {
-    let facts = facts.filter(|it| CrashLoop::may_be(it) && it.want != Some(Want::Down))?;
-    let ends = restarts.filter(|restarts| *restarts >= CrashLoop::ENOUGH)?;
-    (facts.state() != State::Down).then_some(CrashLoop::new(ends, None))
 }
 
 /// The same error in the words of `svclient`.

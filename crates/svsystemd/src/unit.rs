@@ -5,7 +5,7 @@ use crate::{
     error::Subject,
     map::{JobKind, MainProcess},
     once, process,
-    proxy::FileChange,
+    wire::reply::FileChange,
 };
 
 /// One unit of a manager. A name and a way there; cheap to clone, and nothing is kept.

@@ -18,7 +18,7 @@ pub(super) fn check(owner: Option<&str>, place: &str, text: &str) -> Vec<String>
 }
 
 /// Whether this is a file of tests inside `src`.
-fn is_test(place: &str) -> bool {
+pub(super) fn is_test(place: &str) -> bool {
     let place = Path::new(place);
     place.ends_with("tests.rs") || place.iter().any(|it| it == "tests")
 }

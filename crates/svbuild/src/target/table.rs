@@ -1,55 +1,12 @@
 //! What each target makes of each key, and what it cannot express: one table, which refuses, writes
 //! comments, and makes the documentation.
 
-use super::Target;
-use crate::spec::{Id, IoClass, ReadyCheck, Restart, Service, Signal, Timestamp};
-
-/// Whether a target can express something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// By these means.
-    By(&'static str),
-    /// Not; this is the closest alternative.
-    Not(&'static str),
-}
-
-/// What one row of the table is about.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Capability {
-    /// The key, as in [`crate::spec::Key::path`].
-    pub key: &'static str,
-    /// Which values of it, if the row is not about all.
-    pub only: &'static str,
-    /// Whether a service asks for it.
-    asks: fn(&Service) -> bool,
-    /// In the order of [`Target::ALL`].
-    pub support: [Support; 6],
-}
-
-impl Capability {
-    /// Whether a target can express it.
-    #[must_use]
-    pub const fn of(&self, target: Target) -> Support {
-        let [daemontools, encore, runit, s6, systemd, embedded] = self.support;
-        match target {
-            Target::Daemontools => daemontools,
-            Target::Encore => encore,
-            Target::Runit => runit,
-            Target::S6 => s6,
-            Target::Systemd => systemd,
-            Target::Embedded => embedded,
-        }
-    }
-
-    /// Whether a service asks for it.
-    #[must_use]
-    pub fn is_asked(&self, service: &Service) -> bool {
-        (self.asks)(service)
-    }
-}
-
-use Support::{By, Not};
+use super::capability::{
+    Capability,
+    Support::{By, Not},
+    limit, only, row,
+};
+use crate::spec::{Id, IoClass, ReadyCheck, Restart, Signal, Timestamp};
 
 const NO_FINISH: &str = "no suite of daemontools runs anything after an end; a target that does is runit, s6 or systemd";
 const NO_READY: &str =
@@ -61,29 +18,6 @@ const NO_ORDER: &str = "the supervisor starts everything at once; `svctl up` and
 const JOURNAL: &str = "the journal has its own files; leave the key out, or use another target";
 const NAMES: &str = "numbers; names are looked up below `root`";
 const NO_ROOT: &str = "the embedded supervisor runs services as its own user; leave the key out of a development definition, or use another target";
-
-const fn limit(
-    key: &'static str,
-    asks: fn(&Service) -> bool,
-    support: [&'static str; 5],
-) -> Capability {
-    let [softlimit, chpst, s6, systemd, embedded] = support;
-    let support = [By(softlimit), By(softlimit), By(chpst), By(s6), By(systemd), By(embedded)];
-    Capability { key, only: "", asks, support }
-}
-
-const fn row(key: &'static str, asks: fn(&Service) -> bool, support: [Support; 6]) -> Capability {
-    Capability { key, only: "", asks, support }
-}
-
-const fn only(
-    key: &'static str,
-    only: &'static str,
-    asks: fn(&Service) -> bool,
-    support: [Support; 6],
-) -> Capability {
-    Capability { key, only, asks, support }
-}
 
 /// What each target makes of each key. Values that one reader cannot be told are refused besides.
 pub static CAPABILITIES: [Capability; 54] = [
@@ -618,20 +552,3 @@ pub static CAPABILITIES: [Capability; 54] = [
         ],
     ),
 ];
-
-/// The table of the documentation, in Markdown: what each target makes of each key.
-#[must_use]
-pub fn capabilities() -> String {
-    let names = Target::ALL.map(Target::name).join(" | ");
-    let mut text = format!("| key | {names} |\n|---|---|---|---|---|---|---|\n");
-    for row in &CAPABILITIES {
-        let only = if row.only.is_empty() { String::new() } else { format!(" {}", row.only) };
-        let cell = |support: Support| match support {
-            By(means) => means.to_owned(),
-            Not(_) => "–".to_owned(),
-        };
-        let cells = row.support.map(cell).join(" | ");
-        text.push_str(&format!("| `{}`{only} | {cells} |\n", row.key));
-    }
-    text
-}

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Action, JobResult, Properties, UnitName, listed::Listed};
+use crate::{Action, JobResult, Properties, UnitName, wire::reply::Listed};
 
 /// The units of one request.
 pub(crate) struct Ledger {

@@ -10,8 +10,11 @@ use super::{
 use crate::{
     Action, Bus, Error, JobResult, Properties, PropertyValue, UnitName, UnitStatus,
     map::MainProcess,
-    proxy::{self, UNIT},
-    wire::pump::Pump,
+    wire::{
+        call::{self, UNIT},
+        pump::Pump,
+        reply,
+    },
 };
 
 /// A unit whose job is over.
@@ -106,7 +109,7 @@ pub(super) async fn complete(
     for it in ended.iter() {
         let (mut unit, own) = questions(&it.facts(action));
         unit.extend(asks_files.then_some("NeedDaemonReload"));
-        let own_interface = proxy::interface(&it.id);
+        let own_interface = call::interface(&it.id);
         let unit = unit.into_iter().map(|name| (UNIT.to_owned(), name));
         asked.push(unit.chain(own.into_iter().map(|name| (own_interface.clone(), name))).collect());
     }
@@ -116,7 +119,7 @@ pub(super) async fn complete(
         .collect();
     let questions: Vec<(String, &[(&str, &str)])> =
         ended.iter().zip(&borrowed).map(|(it, names)| (it.id.path(), names.as_slice())).collect();
-    let answers = proxy::answers(bus.ask_each(pump, &questions)?).await;
+    let answers = reply::answers(bus.ask_each(pump, &questions)?).await;
     for ((it, names), answers) in ended.iter_mut().zip(&borrowed).zip(answers) {
         for ((_, name), answer) in names.iter().zip(answers) {
             if let Some(answer) = answer {
@@ -148,7 +151,7 @@ pub(super) async fn conditions(bus: &Bus, ended: &mut RunEnd) -> Result<(), Erro
             break;
         }
         let names = [(UNIT, "Conditions")];
-        let answers = proxy::answers(bus.ask_each(&pump, &[(id.path(), names.as_slice())])?).await;
+        let answers = reply::answers(bus.ask_each(&pump, &[(id.path(), names.as_slice())])?).await;
         let answer = answers.into_iter().flatten().next().flatten();
         if let Some(tested) = answer.filter(|it| it.fields().iter().any(is_tested)) {
             ended.known.0.insert("Conditions".to_owned(), tested);
@@ -179,7 +182,7 @@ pub(super) async fn dependency(
         }
         let names = [(UNIT, "Requires"), (UNIT, "Requisite"), (UNIT, "BindsTo")];
         let asked = bus.ask_each(pump, &[(found.path(), names.as_slice())])?;
-        let answers = proxy::answers(asked).await.into_iter().flatten();
+        let answers = reply::answers(asked).await.into_iter().flatten();
         let answers = names.iter().map(|(_, name)| *name).zip(answers);
         let answers: Vec<_> = answers.filter_map(|(name, value)| Some((name, value?))).collect();
         required = required_by(&answers);
@@ -198,7 +201,7 @@ pub(super) async fn triggered(bus: &Bus, pump: &Pump, ended: &mut RunEnd) -> Res
     }
     let names = [(UNIT, "Triggers")];
     let asked = bus.ask_each(pump, &[(ended.id.path(), names.as_slice())])?;
-    let answer = proxy::answers(asked).await.into_iter().flatten().next().flatten();
+    let answer = reply::answers(asked).await.into_iter().flatten().next().flatten();
     let units = required_by(&[("Triggers", answer.unwrap_or_else(|| PropertyValue::List(vec![])))]);
     for row in bus.list_and(pump, &units, &[]).await?.0 {
         let name = &row.name;

@@ -23,18 +23,16 @@ use crate::{
     map::MainProcess,
     observe, once,
     process::Begun,
-    proxy::{MANAGER, MANAGER_PATH},
     router::{Attached, Ear, Router},
     wire::{
+        call::{MANAGER, MANAGER_PATH, UNIT},
         place::Place,
         pump::{Pump, sorted},
+        reply::{self, Listed},
         slot::{Slot, all, block_on, lock},
     },
 };
 
-/// So many jobs are asked for over one connection to a bus, at most. Three of these may be open at a
-/// moment: that of the calls, and two that follow each other.
-pub(crate) const PER_CONNECTION: usize = 128;
 /// Requests in a row, until the first of them is answered.
 const HANDFUL: usize = 64;
 /// Of so many units at most it is asked whether their files are newer than what was loaded.
@@ -178,9 +176,9 @@ impl Work {
     /// A name without anything behind it is not asked about.
     fn refuse_what_is_not_there(&self) {
         let is_nothing = |ledger: &mut super::ledger::Ledger| -> Vec<(usize, UnitName)> {
-            let none = ledger.members().filter(|(_, it)| {
-                it.before.as_ref().is_some_and(crate::listed::Listed::is_nothing)
-            });
+            let none = ledger
+                .members()
+                .filter(|(_, it)| it.before.as_ref().is_some_and(Listed::is_nothing));
             none.map(|(at, it)| (at, it.unit.clone())).collect()
         };
         let is_template = |ledger: &mut super::ledger::Ledger| -> Vec<(usize, UnitName)> {
@@ -237,7 +235,7 @@ impl Work {
             let Some(unit) = unit else { continue };
             let subject = Subject::from(&unit);
             let job = sorted(self.action, &subject, reply).and_then(|reply| {
-                crate::proxy::body_of::<zbus::OwnedObjectPath>(self.action, &subject, &reply)
+                reply::body_of::<zbus::OwnedObjectPath>(self.action, &subject, &reply)
             });
             match job {
                 Ok(job) => self.board.with(|ledger| ledger.taken(at, job.as_str().to_owned())),
@@ -270,9 +268,9 @@ impl Work {
     }
 
     async fn load_error(&self, way: &Way, unit: &UnitName) -> Option<String> {
-        let names = [(crate::proxy::UNIT, "LoadError")];
+        let names = [(UNIT, "LoadError")];
         let asked = self.bus.ask_each(&way.mouth, &[(unit.path(), names.as_slice())]).ok()?;
-        let answer = crate::proxy::answers(asked).await.into_iter().flatten().next()??;
+        let answer = reply::answers(asked).await.into_iter().flatten().next()??;
         let text = answer.fields().get(1)?.text()?.to_owned();
         (!text.is_empty()).then_some(text)
     }
@@ -402,9 +400,9 @@ impl Work {
 
     /// What the manager says now: it has reaped a process before it answers a question.
     fn is_up(&self, way: &Way, unit: &UnitName) -> bool {
-        let names = [(crate::proxy::UNIT, "ActiveState")];
+        let names = [(UNIT, "ActiveState")];
         let asked = self.bus.ask_each(&way.mouth, &[(unit.path(), names.as_slice())]);
-        let answers = asked.ok().and_then(|it| block_on(crate::proxy::answers(it), self.deadline));
+        let answers = asked.ok().and_then(|it| block_on(reply::answers(it), self.deadline));
         let state = answers.and_then(|it| it.into_iter().flatten().next().flatten());
         state.as_ref().and_then(crate::PropertyValue::text).is_none_or(|state| state == "active")
     }

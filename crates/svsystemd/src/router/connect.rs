@@ -14,9 +14,10 @@ use super::{Heard, Shared};
 use crate::{
     Action, Error, Properties, UnitName,
     error::Subject,
-    proxy::{self, Half, MANAGER, MANAGER_NAME, MANAGER_PATH, PROPERTIES},
     wire::{
+        call::{self, MANAGER, MANAGER_NAME, MANAGER_PATH, PROPERTIES},
         pump::{Pump, Sink, sorted},
+        reply::{self, Half},
         slot::{all, block_on},
     },
 };
@@ -62,14 +63,14 @@ async fn subscribe(pump: &Pump, has_bus: bool) -> Result<Option<String>, Error> 
     let mut calls = Vec::new();
     if has_bus {
         for rule in rules() {
-            calls.push(proxy::to_bus("AddMatch", &rule.as_str()));
+            calls.push(call::to_bus("AddMatch", &rule.as_str()));
         }
-        calls.push(proxy::to_bus("GetNameOwner", &MANAGER_NAME));
+        calls.push(call::to_bus("GetNameOwner", &MANAGER_NAME));
     }
     // Without it the manager sends no signal to anybody.
     calls.push(subscription());
     let calls: Result<Vec<_>, _> = calls.into_iter().collect();
-    let calls = calls.map_err(|why| proxy::malformed(action, &subject, &why))?;
+    let calls = calls.map_err(|why| reply::malformed(action, &subject, &why))?;
     let mut replies = all(pump.send(calls)).await;
     let subscribed = replies.pop().flatten();
     let mut owner = None;
@@ -81,7 +82,7 @@ async fn subscribe(pump: &Pump, has_bus: bool) -> Result<Option<String>, Error> 
         Err(Error::Manager { source, .. }) if source.name.ends_with("AlreadySubscribed") => (),
         reply => drop(reply?),
     }
-    owner.map(|reply| proxy::body_of(action, &subject, &reply)).transpose()
+    owner.map(|reply| reply::body_of(action, &subject, &reply)).transpose()
 }
 
 /// What is to be heard, as rules for the bus.
@@ -103,7 +104,7 @@ fn rules() -> [String; 5] {
 }
 
 fn subscription() -> Result<Message, zbus::Error> {
-    proxy::message(MANAGER_PATH, MANAGER, "Subscribe", zbus::message::Flags::empty(), &())
+    call::message(MANAGER_PATH, MANAGER, "Subscribe", zbus::message::Flags::empty(), &())
 }
 
 /// What the connection's thread calls.
@@ -134,7 +135,7 @@ impl Sink for Ears {
         match (interface, member.as_str()) {
             (Some(PROPERTIES), "PropertiesChanged") => {
                 let unit = UnitName::from_path(path.as_str());
-                let Some((unit, (half, changed))) = unit.zip(proxy::changed(message)) else {
+                let Some((unit, (half, changed))) = unit.zip(reply::changed(message)) else {
                     return;
                 };
                 if half == Half::First {
@@ -146,7 +147,7 @@ impl Sink for Ears {
                 shared.tell(&Heard::Changed(unit, Arc::new(whole)));
             }
             (Some(MANAGER), "JobRemoved") => {
-                if let Some((job, unit, result)) = proxy::job_removed(message) {
+                if let Some((job, unit, result)) = reply::job_removed(message) {
                     shared.job_ended(&job, &unit, &result);
                     shared.ring(&unit);
                 }

@@ -1,0 +1,83 @@
+//! Rows of the table of what each target makes of each key.
+
+use super::Target;
+use crate::spec::Service;
+
+/// Whether a target can express something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// By these means.
+    By(&'static str),
+    /// Not; this is the closest alternative.
+    Not(&'static str),
+}
+
+/// What one row of the table is about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Capability {
+    /// The key, as in [`crate::spec::Key::path`].
+    pub key: &'static str,
+    /// Which values of it, if the row is not about all.
+    pub only: &'static str,
+    /// Whether a service asks for it.
+    asks: fn(&Service) -> bool,
+    /// In the order of [`Target::ALL`].
+    pub support: [Support; 6],
+}
+
+impl Capability {
+    /// Whether a target can express it.
+    #[must_use]
+    pub const fn of(&self, target: Target) -> Support {
+        let [daemontools, encore, runit, s6, systemd, embedded] = self.support;
+        match target {
+            Target::Daemontools => daemontools,
+            Target::Encore => encore,
+            Target::Runit => runit,
+            Target::S6 => s6,
+            Target::Systemd => systemd,
+            Target::Embedded => embedded,
+        }
+    }
+
+    /// Whether a service asks for it.
+    #[must_use]
+    pub fn is_asked(&self, service: &Service) -> bool {
+        (self.asks)(service)
+    }
+}
+
+pub(super) const fn limit(
+    key: &'static str,
+    asks: fn(&Service) -> bool,
+    support: [&'static str; 5],
+) -> Capability {
+    let [softlimit, chpst, s6, systemd, embedded] = support;
+    let support = [
+        Support::By(softlimit),
+        Support::By(softlimit),
+        Support::By(chpst),
+        Support::By(s6),
+        Support::By(systemd),
+        Support::By(embedded),
+    ];
+    Capability { key, only: "", asks, support }
+}
+
+pub(super) const fn row(
+    key: &'static str,
+    asks: fn(&Service) -> bool,
+    support: [Support; 6],
+) -> Capability {
+    Capability { key, only: "", asks, support }
+}
+
+pub(super) const fn only(
+    key: &'static str,
+    only: &'static str,
+    asks: fn(&Service) -> bool,
+    support: [Support; 6],
+) -> Capability {
+    Capability { key, only, asks, support }
+}
