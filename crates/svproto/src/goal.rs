@@ -181,6 +181,8 @@ pub struct Pursuit {
     /// The last look, and the run that it showed.
     looked: Now,
     run: Option<Run>,
+    /// Two runs were seen, so the first of them is over.
+    had_another: bool,
 }
 
 /// Whether the supervisor has read the request.
@@ -219,6 +221,7 @@ impl Pursuit {
             waiting: None,
             looked: now,
             run: baseline.facts().and_then(|facts| Run::found(facts, now)),
+            had_another: false,
         }
     }
 

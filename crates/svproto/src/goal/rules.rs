@@ -81,6 +81,8 @@ impl Pursuit {
         }
         let is_same = self.run.as_ref().is_some_and(|run| run.is_of(facts));
         if !is_same {
+            let had_one = self.run.as_ref().is_some_and(Run::has_process);
+            self.had_another |= had_one && matches!(facts.phase, Phase::Up);
             self.run = Run::begun(facts, self.looked, now);
         }
         self.looked = now;
@@ -198,7 +200,9 @@ impl Pursuit {
                     || ((is_held(facts) || is_started(facts)) && is_another_stamp())
             }
             Goal::Down => is_down(facts) && !matches!(facts.want, Some(Want::Up)),
-            Goal::Finished if self.asks_for_a_run() => is_down(facts) && is_another_stamp(),
+            Goal::Finished if self.asks_for_a_run() => {
+                self.had_another || (is_down(facts) && is_another_stamp())
+            }
             Goal::Finished => is_down(facts) || self.is_another_run(facts),
             Goal::Gone => false,
             Goal::AsWanted => match facts.want {
@@ -345,6 +349,10 @@ impl Run {
         let off = expected.elapsed(now.wall).max(now.wall.elapsed(expected));
         let longest = if off > CLOCKS_AGREE { Duration::ZERO } else { passed };
         Self::found(facts, now).map(|run| Self { age: run.age.min(longest), ..run })
+    }
+
+    const fn has_process(&self) -> bool {
+        self.pid.is_some()
     }
 
     fn is_of(&self, facts: &Facts) -> bool {

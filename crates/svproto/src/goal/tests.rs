@@ -308,6 +308,17 @@ fn the_run_that_is_asked_for_is_the_one_that_is_to_be_over() {
     }
 }
 
+/// The next run may begin before anybody has seen the end of the first.
+#[test]
+fn a_run_that_was_followed_by_another_is_over() {
+    let steps = [
+        (runit(1, 0, b'd', 0), PENDING),
+        (runit(2, 9, b'u', 1), PENDING),
+        (runit(4, 10, b'u', 1), Verdict::Reached),
+    ];
+    check(Goal::Finished, Some(Op::Up), &steps);
+}
+
 #[test]
 fn the_end_of_the_supervisor_ends_every_wait() {
     for goal in [Goal::Up, Goal::Ready, Goal::Down, Goal::Finished, Goal::Restarted] {
