@@ -253,9 +253,10 @@ impl Logger {
             Process::Is(pid) => {
                 let (words, dir) = (command_line(*pid), working_directory(*pid));
                 let dir = dir.as_deref().unwrap_or(&self.dir);
-                program = words.first().map(|word| words::shown(word));
-                if words.is_empty() {
-                    // It has ended, and its supervisor has not noticed yet.
+                // What has ended and is not waited for yet has no words.
+                let first = words.first().filter(|word| !word.is_empty());
+                program = first.map(|word| words::shown(word));
+                if program.is_none() {
                     found.notes.push(LogNote::Down);
                 }
                 add(found, words::of(&words), dir, zone_of(*pid).as_deref());
