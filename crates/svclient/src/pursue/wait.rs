@@ -153,11 +153,9 @@ impl Wait {
             return Self { key, state: State::Done(Box::new(Ok(never))), rung: None };
         }
         let is_down = matches!(last.state(), svproto::State::Down | svproto::State::Failed);
-        if !asks
-            && is_down
-            && matches!(goal, Goal::Up | Goal::Ready | Goal::UpFor(_))
-            && let Some(why) = service.obstacle(&last)
-        {
+        let may_be_kept =
+            !asks && is_down && matches!(goal, Goal::Up | Goal::Ready | Goal::UpFor(_));
+        if let Some(why) = may_be_kept.then(|| service.obstacle(&last)).flatten() {
             let never = Outcome::of(Some(End::Never(why.0)), last, Duration::ZERO);
             return Self {
                 key,
