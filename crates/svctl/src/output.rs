@@ -305,7 +305,9 @@ pub(crate) fn wait_beside_all(
     // No event is asked for: the end of the reader is told all the same.
     fds.push(PollFd::new(stdout.as_fd(), PollFlags::empty()));
     let timeout = until.map_or(PollTimeout::NONE, |until| {
-        let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        let left = until.saturating_duration_since(Instant::now());
+        let round_up = Duration::from_millis(u64::from(!left.is_zero()));
+        let left = left + round_up;
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
     // Interrupted or not, the caller looks again.

@@ -310,14 +310,12 @@ fn follow(
             }
         }
         output.flush();
-        if more {
-            continue;
-        }
-        if let Some(journal) = merge.journal.take_if(|journal| journal.is_over()) {
+        let journal = &mut merge.journal;
+        if let Some(journal) = journal.take_if(|journal| !more && journal.is_over()) {
             let (_, said) = journal.end()?;
             return Err(Failure::Refused(format!("journalctl has ended; {said}")));
         }
-        if merge.wait()?.is_break() {
+        if merge.wait(more)?.is_break() {
             return Ok(());
         }
     }

@@ -35,10 +35,11 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 40] = [
+const COMMANDS: [(&str, &[&str], Prints); 41] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
+    ("explain", &["web"], One),
     ("wait", &["web"], One),
     ("watch", &[], Lines),
     ("decode", &["web/supervise/status"], One),

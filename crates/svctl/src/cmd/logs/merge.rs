@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use svcmgr::{LogFrom, LogItem, LogKey, LogLine, Logs, UnixTime};
@@ -169,11 +169,13 @@ impl<'a> Merge<'a> {
         Ok(entry.map(|entry| self.of_entry(entry)))
     }
 
-    /// Waits until more may have come, or nobody reads any more.
-    pub(super) fn wait(&mut self) -> Result<ControlFlow<()>, Failure> {
+    /// Waits until more may have come, or nobody reads any more; not at all where there is more
+    /// already: then only what was written to the others is heard.
+    pub(super) fn wait(&mut self, is_more: bool) -> Result<ControlFlow<()>, Failure> {
+        let due = if is_more { Some(Instant::now()) } else { self.logs.due() };
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.logs.as_fd()];
         fds.extend(self.journal.as_ref().map(Journal::as_fd));
-        let ready = match wait_beside_all(&fds, self.logs.due()) {
+        let ready = match wait_beside_all(&fds, due) {
             ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             ControlFlow::Continue(ready) => ready,
         };
