@@ -90,9 +90,9 @@ pub(crate) fn look(count: usize, rounds: usize) -> Fallible {
         (0..=rounds).map(|_| Bus::address(BUS).wait()).collect::<Result<Vec<_>, _>>()?;
     let statuses = |bus: &Bus| -> Fallible {
         let units: Vec<_> = units.iter().map(|unit| bus.named(unit.clone())).collect();
-        for observation in Bulk::new(&units).statuses() {
-            let observation = observation?;
-            let status = observation.facts().ok_or("no status")?;
+        for status in Bulk::new(&units).statuses() {
+            let status = status?;
+            let status = status.facts().ok_or("no status")?;
             status.pid.zip(status.since).ok_or("no process")?;
         }
         Ok(())

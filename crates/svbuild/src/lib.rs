@@ -40,13 +40,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
-mod place;
 pub mod plan;
 pub mod quote;
 mod render;
 mod script;
 pub mod spec;
 pub mod target;
+mod trusted_dir;
 mod write;
 
 pub use error::{Error, ErrorKind, Gap};

@@ -27,7 +27,7 @@ pub(crate) use manifest::{MANIFEST, Manifest, WORK};
 
 use crate::{
     error::{Error, Gap},
-    place::is_name,
+    trusted_dir::is_name,
 };
 
 /// What is to be on disk, below one directory.

@@ -46,8 +46,8 @@ use std::{
 use self::{alone::Alone, disk::Disk};
 use crate::{
     error::Error,
-    place::Place,
     plan::{Diff, Plan},
+    trusted_dir::TrustedDir,
 };
 
 /// One operation on the disk, told before it is done.
@@ -136,7 +136,7 @@ impl Plan {
 #[must_use = "nothing is written before `finish`"]
 pub struct Writing<'a> {
     plan: &'a Plan,
-    dir: Place,
+    dir: TrustedDir,
     disk: Disk<'a>,
     written: WriteReport,
     /// `None` if there is nothing to do: that leaves no trace either.
@@ -195,7 +195,7 @@ impl<'a> Writing<'a> {
 
 /// Whether making the plan so takes no step at all: nothing differs, and nothing was left of an
 /// earlier write.
-fn is_done(plan: &Plan, dir: &Place) -> bool {
+fn is_done(plan: &Plan, dir: &TrustedDir) -> bool {
     let mut refuse = |_: &WriteStep| Err(io::ErrorKind::Other.into());
     let mut disk = Disk::observed(&mut refuse);
     let names = plan.units.keys().chain(&plan.removals);

@@ -49,7 +49,7 @@ impl Dir {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
     /// In a watched directory.
-    In(DirId, Place),
+    In(DirId, EntryKind),
     /// The directory is no longer watched: removed, moved away or unmounted.
     Gone(DirId),
     /// Hints were lost; everything must be looked at again.
@@ -59,7 +59,7 @@ pub(crate) enum Hint {
 
 /// What it happened to, where the mechanism tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum EntryKind {
     /// The record was published.
     Status,
     /// Somebody closed the lock: practically only the supervisor, when it ends.

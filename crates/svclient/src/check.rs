@@ -21,7 +21,7 @@ use nix::{
 
 use svproto::{Cause, LastExit};
 
-use crate::{Error, aside, home::Home, node, signal_name};
+use crate::{Error, aside, handle::Handle, node, signal_name};
 
 /// What "checked" means, which differs between versions of runit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,12 +68,16 @@ impl fmt::Display for CheckAnswer {
 }
 
 /// Asks the script, and waits for its answer for so long.
-pub(crate) fn ask(home: &Home, within: Duration) -> Result<CheckAnswer, Error> {
-    if !has_script(home) {
-        return Ok(if is_there(home) { CheckAnswer::NotExecutable } else { CheckAnswer::NoScript });
+pub(crate) fn ask(handle: &Handle, within: Duration) -> Result<CheckAnswer, Error> {
+    if !has_script(handle) {
+        return Ok(if is_there(handle) {
+            CheckAnswer::NotExecutable
+        } else {
+            CheckAnswer::NoScript
+        });
     }
     let until = Instant::now().checked_add(within);
-    let mut script = Script::start(home)?;
+    let mut script = Script::start(handle)?;
     loop {
         match script.ended()? {
             Some(status) if status.success() => return Ok(CheckAnswer::Passed),
@@ -109,8 +113,8 @@ pub(crate) fn how_in_words(exit: LastExit) -> String {
 }
 
 /// Whether there is a file of that name, whatever it is.
-pub(crate) fn is_there(home: &Home) -> bool {
-    node::stat(home.at("check")).ok().flatten().is_some_and(|stat| !node::is_dir(&stat))
+pub(crate) fn is_there(handle: &Handle) -> bool {
+    node::stat(handle.at("check")).ok().flatten().is_some_and(|stat| !node::is_dir(&stat))
 }
 
 /// Between two looks at a script that runs. There is no descriptor that tells of a child's end
@@ -120,8 +124,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub(crate) const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether a service directory has a script to run: one that its owner may execute.
-pub(crate) fn has_script(home: &Home) -> bool {
-    let stat = node::stat(home.at("check")).ok().flatten();
+pub(crate) fn has_script(handle: &Handle) -> bool {
+    let stat = node::stat(handle.at("check")).ok().flatten();
     stat.is_some_and(|stat| stat.st_mode & 0o100 != 0 && !node::is_dir(&stat))
 }
 
@@ -132,13 +136,13 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn start(home: &Home) -> Result<Self, Error> {
-        let path = home.at("check").path();
+    pub(crate) fn start(handle: &Handle) -> Result<Self, Error> {
+        let path = handle.at("check").path();
         if aside::is_left_behind() {
             return Err(Error::Unanswered { path });
         }
         let mut command = Command::new("./check");
-        command.current_dir(home.for_paths()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.current_dir(handle.for_paths()).stdin(Stdio::null()).stdout(Stdio::null());
         // A group of its own, to be ended with all that it has started.
         match command.stderr(Stdio::null()).process_group(0).spawn() {
             Ok(child) => Ok(Self { child, path }),

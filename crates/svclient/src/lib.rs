@@ -48,7 +48,7 @@ mod check;
 mod detect;
 mod error;
 mod explain;
-mod home;
+mod handle;
 mod intent;
 #[cfg(feature = "serde")]
 mod json;

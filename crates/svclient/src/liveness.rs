@@ -17,7 +17,7 @@ use svproto::{Dialect, Pid, files};
 
 use crate::{
     Error, ErrorKind,
-    home::Home,
+    handle::Handle,
     node::{self, Fifo},
 };
 
@@ -49,19 +49,19 @@ impl Liveness {
 }
 
 /// Asks the supervisor of a service directory whether it is there, in its own way.
-pub(crate) fn probe(home: &Home, dialect: Dialect) -> Result<Liveness, Error> {
+pub(crate) fn probe(handle: &Handle, dialect: Dialect) -> Result<Liveness, Error> {
     match dialect {
-        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(home),
-        Dialect::S6 => probe_lock(home),
+        Dialect::Daemontools | Dialect::Encore | Dialect::Runit => probe_ok(handle),
+        Dialect::S6 => probe_lock(handle),
     }
 }
 
 /// The supervisor's process, where the lock that it holds tells.
-pub(crate) fn supervisor(home: &Home, dialect: Dialect) -> Option<Pid> {
+pub(crate) fn supervisor(handle: &Handle, dialect: Dialect) -> Option<Pid> {
     let liveness = match dialect {
-        Dialect::S6 => probe_lock(home).ok()?,
+        Dialect::S6 => probe_lock(handle).ok()?,
         Dialect::Daemontools | Dialect::Encore | Dialect::Runit => {
-            proc_locks::find(&node::stat(home.at(files::LOCK)).ok()??)
+            proc_locks::find(&node::stat(handle.at(files::LOCK)).ok()??)
         }
     };
     match liveness {
@@ -71,13 +71,13 @@ pub(crate) fn supervisor(home: &Home, dialect: Dialect) -> Option<Pid> {
 }
 
 /// Asks in the way of each suite: the first answer, and whether it was s6's way.
-pub(crate) fn probe_any(home: &Home) -> (Result<Liveness, Error>, bool) {
-    match node::open_fifo(home.at(files::OK)) {
+pub(crate) fn probe_any(handle: &Handle) -> (Result<Liveness, Error>, bool) {
+    match node::open_fifo(handle.at(files::OK)) {
         Ok(Fifo::Open(_)) => (Ok(Liveness::Alive { supervisor: None }), false),
         Ok(Fifo::NoReader) => (Ok(Liveness::Dead), false),
         // s6 has none.
-        Ok(Fifo::Missing) => (probe_lock(home), true),
-        Err(error) => (without_asking(home, error), false),
+        Ok(Fifo::Missing) => (probe_lock(handle), true),
+        Err(error) => (without_asking(handle, error), false),
     }
 }
 
@@ -87,21 +87,21 @@ pub(crate) fn holder(lock: &nix::sys::stat::FileStat) -> Liveness {
 }
 
 /// Whether `supervise/ok` has a reader.
-pub(crate) fn probe_ok(home: &Home) -> Result<Liveness, Error> {
-    match node::open_fifo(home.at(files::OK)) {
+pub(crate) fn probe_ok(handle: &Handle) -> Result<Liveness, Error> {
+    match node::open_fifo(handle.at(files::OK)) {
         Ok(Fifo::Open(_)) => Ok(Liveness::Alive { supervisor: None }),
         Ok(Fifo::NoReader | Fifo::Missing) => Ok(Liveness::Dead),
-        Err(error) => without_asking(home, error),
+        Err(error) => without_asking(handle, error),
     }
 }
 
 /// Whether `supervise/lock` is locked in s6's way, and by whom.
-fn probe_lock(home: &Home) -> Result<Liveness, Error> {
-    let at = home.at(files::LOCK);
+fn probe_lock(handle: &Handle) -> Result<Liveness, Error> {
+    let at = handle.at(files::LOCK);
     let file = match node::open_file(&at) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(Liveness::Dead),
-        Err(error) => return without_asking(home, error),
+        Err(error) => return without_asking(handle, error),
     };
     let mut lock = whole_file_read_lock();
     fcntl(file.as_fd(), FcntlArg::F_GETLK(&mut lock))
@@ -120,8 +120,8 @@ fn probe_lock(home: &Home) -> Result<Liveness, Error> {
 
 /// What can be said to a user who was denied the question. Where not even the directory may be
 /// searched, the denial is the answer.
-fn without_asking(home: &Home, error: Error) -> Result<Liveness, Error> {
-    match node::stat(home.at(files::LOCK)) {
+fn without_asking(handle: &Handle, error: Error) -> Result<Liveness, Error> {
+    match node::stat(handle.at(files::LOCK)) {
         Ok(Some(stat)) if error.kind() == ErrorKind::Denied => Ok(proc_locks::find(&stat)),
         _ => Err(error),
     }

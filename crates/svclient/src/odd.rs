@@ -223,17 +223,17 @@ impl Service {
             if seen.reading == Reading::Unsupervised {
                 odd.orphan = self.orphan();
                 let known: Vec<Pid> = odd.orphan.into_iter().collect();
-                odd.left_behind = first(&processes::left_in(self.home(), None, &known));
+                odd.left_behind = first(&processes::left_in(self.handle(), None, &known));
             }
             return odd;
         };
         odd.given_up = self.given_up(seen, status);
         if let Some(dialect) = dialect {
             odd.dead = status.pid.filter(|pid| self.is_dead(*pid, dialect));
-            if let Some(supervisor) = liveness::supervisor(self.home(), dialect) {
+            if let Some(supervisor) = liveness::supervisor(self.handle(), dialect) {
                 let known: Vec<Pid> =
                     [status.pid, status.finish_pid].into_iter().flatten().collect();
-                let left = processes::left_in(self.home(), Some(supervisor), &known);
+                let left = processes::left_in(self.handle(), Some(supervisor), &known);
                 odd.left_behind = first(&left);
             }
         }
@@ -247,12 +247,12 @@ impl Service {
     /// Whether the process that the record names is dead. It is asked twice: between the end of a
     /// process and the next record lies a moment.
     fn is_dead(&self, pid: Pid, dialect: Dialect) -> bool {
-        if !processes::is_dead(pid, self.home(), dialect) {
+        if !processes::is_dead(pid, self.handle(), dialect) {
             return false;
         }
         let record = self.record().ok().flatten();
         record.is_some_and(|record| record.facts().pid == Some(pid))
-            && processes::is_dead(pid, self.home(), dialect)
+            && processes::is_dead(pid, self.handle(), dialect)
     }
 
     /// How the last run failed of a service that is normally up and is not started any more. Nobody
@@ -294,13 +294,13 @@ impl Service {
 
     /// When the record of a supervisor that is gone was written; `None` without one.
     pub(crate) fn stale_since(&self) -> Option<UnixTime> {
-        let record = node::stat(self.home().at(files::STATUS)).ok().flatten();
+        let record = node::stat(self.handle().at(files::STATUS)).ok().flatten();
         record.as_ref().and_then(node::changed)
     }
 
     /// What the death tally of s6 tells: how many there are, and whether they are a crash loop.
     pub(crate) fn tallied(&self, facts: &Facts) -> (Option<u64>, Option<CrashLoop>) {
-        let tally = node::stat(self.home().at(files::DEATH_TALLY)).ok().flatten();
+        let tally = node::stat(self.handle().at(files::DEATH_TALLY)).ok().flatten();
         let len = tally.and_then(|stat| u64::try_from(stat.st_size).ok());
         let ends = len.map(|len| len / Death::LEN as u64);
         if ends.is_none_or(|ends| ends < CrashLoop::ENOUGH) || !CrashLoop::may_be(facts) {
@@ -316,7 +316,7 @@ impl Service {
         if ASKING.contains(&signal) {
             return true;
         }
-        let text = node::read_at_most(&self.home().at("down-signal"), 32).ok().flatten();
+        let text = node::read_at_most(&self.handle().at("down-signal"), 32).ok().flatten();
         let text = text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
         let word = text.trim().to_uppercase();
         let name = signal_name(signal).unwrap_or_default();
@@ -325,7 +325,7 @@ impl Service {
 
     fn is_definition_newer(&self, dialect: Option<Dialect>, since: UnixTime) -> Option<bool> {
         let newer = |name| {
-            let found = node::stat(self.home().at(name)).ok().flatten();
+            let found = node::stat(self.handle().at(name)).ok().flatten();
             found.as_ref().and_then(node::changed).map(|changed| changed > since)
         };
         match newer("run")? {

@@ -9,17 +9,17 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 use nix::sys::stat::FileStat;
 use svproto::Pid;
 
-use crate::{Dialect, home::Home, liveness};
+use crate::{Dialect, handle::Handle, liveness};
 
 /// Whether the process of a record is dead, though its supervisor says that it runs: there is none of
 /// that number any more, or nobody has taken notice of its end. `false` where that cannot be seen.
-pub(crate) fn is_dead(pid: Pid, home: &Home, dialect: Dialect) -> bool {
+pub(crate) fn is_dead(pid: Pid, handle: &Handle, dialect: Dialect) -> bool {
     let is_dead = match table::process(pid.get()) {
         Some(process) => process.is_over,
         None => true,
     };
     is_dead
-        && liveness::supervisor(home, dialect)
+        && liveness::supervisor(handle, dialect)
             .is_some_and(|it| table::is_of_this_namespace(it.get()))
 }
 
@@ -39,8 +39,8 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
 
 /// Who runs in a service directory, was not started by its supervisor that is there now, and has lost
 /// whoever started it: what a run script that does not `exec` leaves behind when it ends.
-pub(crate) fn left_in(home: &Home, supervisor: Option<Pid>, known: &[Pid]) -> Vec<Pid> {
-    let Some(place) = home.stat().ok().flatten() else { return Vec::new() };
+pub(crate) fn left_in(handle: &Handle, supervisor: Option<Pid>, known: &[Pid]) -> Vec<Pid> {
+    let Some(place) = handle.stat().ok().flatten() else { return Vec::new() };
     let sessions = supervisor.and_then(|it| table::process(it.get())).map(|it| it.session);
     let is_known = |pid: u32| {
         supervisor.is_some_and(|it| it.get() == pid) || known.iter().any(|it| it.get() == pid)

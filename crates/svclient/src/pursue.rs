@@ -154,7 +154,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
             for (at, service) in &next {
                 if let Some(asked) = told.remove(at) {
                     let wait = Wait::told(world, *service, asked);
-                    keys.extend(wait.bell().map(|key| (key, *at)));
+                    keys.extend(wait.waker().map(|key| (key, *at)));
                     under_way.insert(*at, (*service, wait));
                 }
             }
@@ -190,7 +190,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
                 turns.is(at);
                 wait.ask(world, *service, request, asked);
                 turns.has_asked(at);
-                keys.extend(wait.bell().map(|key| (key, at)));
+                keys.extend(wait.waker().map(|key| (key, at)));
             }
         }
         turns.is_nobodys();
@@ -220,7 +220,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
         for (at, (service, wait)) in &mut under_way {
             turns.is(*at);
             wait.go_on(world, (*at, *service), request, prober, now);
-            keys.extend(wait.bell().map(|key| (key, *at)));
+            keys.extend(wait.waker().map(|key| (key, *at)));
             if world.now() >= last {
                 break;
             }
@@ -255,11 +255,11 @@ fn take<B: Supervised>(
     request: &Request,
 ) {
     match heard {
-        Heard::Seen { failed, observation, .. } => {
+        Heard::Seen { failed, status, .. } => {
             wait.hear(failed);
-            wait.take(world, observation);
+            wait.take(world, status);
         }
-        Heard::Rang(_) => wait.settle(world, service, request),
+        Heard::Woken(_) => wait.settle(world, service, request),
     }
 }
 
@@ -277,9 +277,9 @@ fn take_done<B>(
         under_way.iter().filter(|(_, (_, wait))| wait.is_done()).map(|(&at, _)| at).collect();
     for at in done {
         let Some((_, wait)) = under_way.remove(&at) else { continue };
-        if let Some(bell) = wait.bell() {
-            keys.remove(&bell);
-            world.mute(bell);
+        if let Some(waker) = wait.waker() {
+            keys.remove(&waker);
+            world.mute(waker);
         }
         if let Some(key) = wait.key() {
             keys.remove(&key);

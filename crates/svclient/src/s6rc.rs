@@ -24,7 +24,7 @@ impl Service {
     /// really is: in `servicedirs` of a live directory.
     #[must_use]
     pub fn s6_rc(&self) -> Option<S6Rc> {
-        S6Rc::at(&self.home().for_paths())
+        S6Rc::at(&self.handle().for_paths())
     }
 }
 

@@ -3,9 +3,9 @@
 
 mod disable;
 mod enable;
-mod ground;
 mod scanner;
 mod survey;
+mod trusted;
 mod usual;
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Error, Service, aside, home, node};
+use crate::{Error, Service, aside, handle, node};
 
 pub use self::{
     disable::{Disabled, SupervisionEnd},
@@ -171,7 +171,7 @@ impl ScanDir {
     /// As [`ScanDir::services`].
     pub fn survey(&self) -> Result<Survey, Error> {
         let names = self.names()?;
-        Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
+        Ok(Survey::new(&self.dir, handle::open_directory(&self.dir)?, names))
     }
 
     /// The same for services of these names, in this order; nothing is listed.
@@ -182,7 +182,7 @@ impl ScanDir {
     /// [`Error::BadName`] for what no entry can be called.
     pub fn survey_of(&self, names: Vec<OsString>) -> Result<Survey, Error> {
         names.iter().try_for_each(|name| require_entry(name))?;
-        Ok(Survey::new(&self.dir, home::open_directory(&self.dir)?, names))
+        Ok(Survey::new(&self.dir, handle::open_directory(&self.dir)?, names))
     }
 
     /// The names that a scanner looks at, sorted.

@@ -20,14 +20,15 @@ use svproto::{Dialect, Phase, UnixTime, Version, files};
 pub(crate) use self::look::Known;
 pub use self::send::restart_ops;
 use crate::{
-    CheckAnswer, Error, Name, Status, aside, check, detect, home::Home, liveness, node, processes,
+    CheckAnswer, Error, Name, Status, aside, check, detect, handle::Handle, liveness, node,
+    processes,
 };
 
 /// Handle on one service directory. Holds a path and no descriptor, unless it was made of one
 /// ([`Service::from_fd`]); cheap to keep and to drop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
-    home: Home,
+    handle: Handle,
     name: OsString,
     dialect: Option<Dialect>,
     /// The caller named the dialect, so the directory is not asked again.
@@ -94,14 +95,14 @@ impl Service {
     /// [`Error::NotFound`], [`Error::WrongType`] for what is no directory, [`Error::NotAService`],
     /// [`Error::Denied`] where the directory may not be searched.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
-        let home = Home::new(dir.into());
+        let handle = Handle::new(dir.into());
         // A record says as much as all the looks below, and its length is needed anyway.
-        let status = node::stat(home.at(files::STATUS)).ok().flatten();
+        let status = node::stat(handle.at(files::STATUS)).ok().flatten();
         if status.is_some() {
-            return Ok(Self::at(home, status));
+            return Ok(Self::at(handle, status));
         }
-        require_service(&home)?;
-        Ok(Self::at(home, status))
+        require_service(&handle)?;
+        Ok(Self::at(handle, status))
     }
 
     /// Opens a service directory and takes the caller's word for whose it is.
@@ -122,11 +123,11 @@ impl Service {
     ///
     /// [`Error::NotFound`] or [`Error::WrongType`] for what is no directory.
     pub fn with_dialect(dir: impl Into<PathBuf>, dialect: Dialect) -> Result<Self, Error> {
-        let home = Home::new(dir.into());
-        require_directory(&home)?;
-        let name = name_of(home.path());
+        let handle = Handle::new(dir.into());
+        require_directory(&handle)?;
+        let name = name_of(handle.path());
         let (dialect, version) = (Some(dialect), None);
-        Ok(Self { home, name, dialect, believed: true, version, expected: false })
+        Ok(Self { handle, name, dialect, believed: true, version, expected: false })
     }
 
     /// The service directory behind a descriptor, whatever happens to its path. Files are opened
@@ -138,18 +139,18 @@ impl Service {
     ///
     /// As [`Service::open`].
     pub fn from_fd(dir: impl Into<OwnedFd>) -> Result<Self, Error> {
-        let home = Home::held(dir.into());
-        require_directory(&home)?;
-        require_service(&home)?;
-        let status = node::stat(home.at(files::STATUS)).ok().flatten();
-        Ok(Self::at(home, status))
+        let handle = Handle::held(dir.into());
+        require_directory(&handle)?;
+        require_service(&handle)?;
+        let status = node::stat(handle.at(files::STATUS)).ok().flatten();
+        Ok(Self::at(handle, status))
     }
 
     /// There, where its status file was looked at before.
-    fn at(home: Home, status: Option<FileStat>) -> Self {
-        let dialect = detect::detect_by(&home, status);
-        let name = name_of(home.path());
-        Self { home, name, dialect, believed: false, version: None, expected: false }
+    fn at(handle: Handle, status: Option<FileStat>) -> Self {
+        let dialect = detect::detect_by(&handle, status);
+        let name = name_of(handle.path());
+        Self { handle, name, dialect, believed: false, version: None, expected: false }
     }
 
     /// The same service under the name that a user typed.
@@ -234,13 +235,13 @@ impl Service {
     /// The service directory, as given; for one behind a descriptor, the path that led to it.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        self.home.path()
+        self.handle.path()
     }
 
     /// The same service, whatever becomes of the path that leads to it, where that can be kept.
     pub(crate) fn held(self) -> Self {
-        match self.home.hold() {
-            Some(home) => Self { home, ..self },
+        match self.handle.hold() {
+            Some(handle) => Self { handle, ..self },
             None => self,
         }
     }
@@ -257,8 +258,13 @@ impl Service {
     }
 
     /// Where its files are.
-    pub(crate) fn home(&self) -> &Home {
-        &self.home
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The same, as `explain` calls it.
+    pub(crate) fn home(&self) -> &Handle {
+        &self.handle
     }
 
     /// Whose bytes it speaks; asks the directory again while that is not known.
@@ -276,12 +282,12 @@ impl Service {
     /// ```
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
-        self.dialect.or_else(|| detect::detect(&self.home))
+        self.dialect.or_else(|| detect::detect(&self.handle))
     }
 
     /// Whose bytes it speaks at this moment: another suite may have taken over.
     pub(crate) fn dialect_now(&self) -> Option<Dialect> {
-        if self.believed { self.dialect } else { detect::detect(&self.home).or(self.dialect) }
+        if self.believed { self.dialect } else { detect::detect(&self.handle).or(self.dialect) }
     }
 
     /// The version of its supervisor, where [`Service::of_version`] named one.
@@ -291,7 +297,7 @@ impl Service {
 
     /// Whether there is something to run when the service has ended.
     pub(crate) fn has_finish(&self) -> bool {
-        node::exists(&self.home.at("finish"))
+        node::exists(&self.handle.at("finish"))
     }
 
     /// Whether it is known of a supervised service that it will not say when it is ready, whatever
@@ -303,7 +309,7 @@ impl Service {
         match self.dialect() {
             Some(Dialect::Daemontools | Dialect::Encore) => true,
             // The embedded supervisor tells, also of one that is down now.
-            Some(Dialect::Runit) => !node::exists(&self.home.at(files::EMBEDDED)),
+            Some(Dialect::Runit) => !node::exists(&self.handle.at(files::EMBEDDED)),
             Some(Dialect::S6) => seen.notifies == Some(false),
             None => false,
         }
@@ -318,7 +324,7 @@ impl Service {
     pub fn ask_check(&self, within: Duration) -> Result<CheckAnswer, Error> {
         let this = self.clone();
         let ask = move || match this.dialect() {
-            Some(Dialect::Runit) => check::ask(&this.home, within),
+            Some(Dialect::Runit) => check::ask(&this.handle, within),
             _ => Ok(CheckAnswer::NoScript),
         };
         // Without an end in sight there is nobody who would leave.
@@ -329,13 +335,13 @@ impl Service {
 
     /// Whether its supervisor is there and does nothing: somebody has stopped it.
     pub(crate) fn has_stopped_supervisor(&self) -> bool {
-        let supervisor = self.dialect().and_then(|it| liveness::supervisor(&self.home, it));
+        let supervisor = self.dialect().and_then(|it| liveness::supervisor(&self.handle, it));
         supervisor.is_some_and(processes::is_stopped)
     }
 
     /// Whether its record was published in the last seconds.
     pub(crate) fn has_fresh_record(&self) -> bool {
-        let found = node::stat(self.home.at(files::STATUS)).ok().flatten();
+        let found = node::stat(self.handle.at(files::STATUS)).ok().flatten();
         let now = UnixTime::now().secs();
         let changed = found.as_ref().and_then(node::changed);
         changed.is_some_and(|changed| now.abs_diff(changed.secs()) <= 2)
@@ -370,17 +376,17 @@ impl Service {
     /// ```
     #[must_use]
     pub fn log(&self) -> Option<Self> {
-        let stat = node::stat(self.home.at(files::LOG)).ok().flatten()?;
+        let stat = node::stat(self.handle.at(files::LOG)).ok().flatten()?;
         let mut name = self.name.clone();
         name.push("/");
         name.push(files::LOG);
         if !node::is_dir(&stat) {
             return None;
         }
-        let home = self.home.directory(files::LOG).ok()?;
+        let handle = self.handle.directory(files::LOG).ok()?;
         let dialect = self.dialect.filter(|_| self.believed);
         let (believed, version) = (self.believed, self.version);
-        Some(Self { home, name, dialect, believed, version, expected: false })
+        Some(Self { handle, name, dialect, believed, version, expected: false })
     }
 
     /// Lets its supervisor start the service, or leave it down, when it starts the next time: removes or
@@ -401,7 +407,7 @@ impl Service {
     ///
     /// [`Error::Denied`] or [`Error::Io`] if the service directory may not be written.
     pub fn set_normally(&self, normally: Normally) -> Result<bool, Error> {
-        let at = self.home.at(files::DOWN);
+        let at = self.handle.at(files::DOWN);
         let done = match normally {
             // Whatever has that name is meant by it.
             Normally::Down => node::make_flag(&at),
@@ -415,27 +421,27 @@ impl Service {
 }
 
 /// What somebody supervises or can: there is a `supervise`, or something to run.
-fn require_service(home: &Home) -> Result<(), Error> {
+fn require_service(handle: &Handle) -> Result<(), Error> {
     // A dangling `supervise` is normal before the first start, so the link itself counts.
-    let Err(errno) = node::lstat(&home.at(files::SUPERVISE)) else { return Ok(()) };
-    require_directory(home)?;
-    let dir = home.path();
+    let Err(errno) = node::lstat(&handle.at(files::SUPERVISE)) else { return Ok(()) };
+    require_directory(handle)?;
+    let dir = handle.path();
     if errno == Errno::EACCES {
         return Err(Error::os("search", dir, "search", errno));
     }
-    if node::exists(&home.at("run")) {
+    if node::exists(&handle.at("run")) {
         Ok(())
     } else {
         Err(Error::NotAService { dir: dir.to_owned() })
     }
 }
 
-fn require_directory(home: &Home) -> Result<(), Error> {
-    match home.stat()? {
-        None => Err(Error::NotFound { path: home.path().to_owned() }),
+fn require_directory(handle: &Handle) -> Result<(), Error> {
+    match handle.stat()? {
+        None => Err(Error::NotFound { path: handle.path().to_owned() }),
         Some(stat) if node::is_dir(&stat) => Ok(()),
         Some(stat) => Err(Error::WrongType {
-            path: home.path().to_owned(),
+            path: handle.path().to_owned(),
             expected: "a service directory",
             found: node::what(&stat),
         }),

@@ -70,8 +70,8 @@ impl<D: Driver, B: Supervised + Clone + 'static> World<B> for Waiting<D> {
         self.watch.remove(key);
     }
 
-    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
-        self.watch.bell()
+    fn waker(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.watch.waker()
     }
 
     fn mute(&mut self, key: WatchKey) {
@@ -87,8 +87,8 @@ impl<D: Driver, B: Supervised + Clone + 'static> World<B> for Waiting<D> {
             if let Some(event) = self.watch.next_now().transpose() {
                 return Poll::Ready(event.map(|event| Some(event.into())));
             }
-            if let Some(key) = self.watch.rung.pop_front() {
-                return Poll::Ready(Ok(Some(Heard::Rang(key))));
+            if let Some(key) = self.watch.woken.pop_front() {
+                return Poll::Ready(Ok(Some(Heard::Woken(key))));
             }
             if until <= Instant::now() {
                 return Poll::Ready(Ok(None));
@@ -268,7 +268,7 @@ pub mod tokio {
         /// ```
         pub fn new(mut watch: WatchSet) -> Result<Self, Error> {
             // Afterwards the descriptor stays the same, whatever is added.
-            watch.hear_bells()?;
+            watch.hear_wakers()?;
             let fd = watch.as_fd().try_clone_to_owned().map_err(super::no_descriptor)?;
             #[expect(
                 deprecated,
@@ -373,7 +373,7 @@ pub mod async_io {
         /// [`Error::System`], if there is no descriptor left.
         pub fn new(mut watch: WatchSet) -> Result<Self, Error> {
             // Afterwards the descriptor stays the same, whatever is added.
-            watch.hear_bells()?;
+            watch.hear_wakers()?;
             let fd = watch.as_fd().try_clone_to_owned().and_then(Async::new);
             let fd = fd.map_err(super::no_descriptor)?;
             Ok(Self { watch, driver: Driver { fd, clock: Clock::new() } })

@@ -73,7 +73,7 @@ impl Versions {
     /// packaged it, or its program was replaced since it was started.
     pub fn of(&mut self, service: &Service) -> Option<FoundVersion> {
         let dialect = service.dialect()?;
-        let supervisor = liveness::supervisor(service.home(), dialect);
+        let supervisor = liveness::supervisor(service.handle(), dialect);
         match supervisor.and_then(|pid| Some((pid, program_of(pid)?))) {
             Some((pid, Program::At { root, path })) => self.find(dialect, root, path, Some(pid)),
             Some((_, Program::Replaced)) => None,

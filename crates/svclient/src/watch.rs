@@ -5,7 +5,6 @@
 //! dropped.
 
 mod arm;
-mod bells;
 mod collect;
 mod dirs;
 mod events;
@@ -17,6 +16,7 @@ mod next;
 mod recheck;
 mod stopper;
 mod subject;
+mod wakers;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -28,12 +28,12 @@ use std::{
 };
 
 use self::{
-    bells::Bells,
     dirs::Dirs,
     follow::Follow,
     member::Member,
     news::Queued,
     next::{Away, Turn},
+    wakers::Wakers,
 };
 pub use self::{
     news::{News, WatchEvent, WatchKey},
@@ -57,11 +57,11 @@ pub struct WatchSet {
     /// Who is to be looked at although nothing was heard, soonest first.
     due: BTreeSet<(Instant, WatchKey)>,
     /// What members ring that are no directories.
-    bells: Bells,
-    /// Bells of no member, for a caller in this crate.
+    wakers: Wakers,
+    /// Those of no member, for a caller in this crate.
     others: BTreeSet<WatchKey>,
-    /// Those of them that rang.
-    pub(crate) rung: VecDeque<WatchKey>,
+    /// Those of them that were called.
+    pub(crate) woken: VecDeque<WatchKey>,
     next_key: u64,
     given_out: u64,
     looked: Instant,
@@ -93,9 +93,9 @@ impl WatchSet {
             dirs,
             queue: VecDeque::new(),
             due: BTreeSet::new(),
-            bells: Bells::default(),
+            wakers: Wakers::default(),
             others: BTreeSet::new(),
-            rung: VecDeque::new(),
+            woken: VecDeque::new(),
             next_key: 0,
             given_out: 0,
             looked: Instant::now(),
@@ -126,7 +126,7 @@ impl WatchSet {
     pub fn add(&mut self, service: impl Supervised + 'static) -> Result<WatchKey, Error> {
         self.be_here()?;
         let key = self.next_key();
-        let subscription = service.subscribe(self.bells.bell(key))?;
+        let subscription = service.subscribe(self.wakers.waker(key))?;
         self.insert(key, service, subscription)?;
         self.look(key, &BTreeSet::new(), false);
         Ok(key)
@@ -139,7 +139,7 @@ impl WatchSet {
         service: impl Supervised + 'static,
     ) -> Result<(WatchKey, Result<Status, Error>), Error> {
         let key = self.next_key();
-        let subscription = match service.subscribe(self.bells.bell(key))? {
+        let subscription = match service.subscribe(self.wakers.waker(key))? {
             Subscription(How::Directory(service)) => Subscription::directory(service.held()),
             other => other,
         };
@@ -147,7 +147,7 @@ impl WatchSet {
         self.look(key, &BTreeSet::new(), false);
         #[expect(clippy::expect_used, reason = "the sentence in it")]
         let snapshot = self.queue.pop_back().expect("the first look at a service makes an event");
-        Ok((key, snapshot.observation))
+        Ok((key, snapshot.status))
     }
 
     fn next_key(&mut self) -> WatchKey {
@@ -162,7 +162,7 @@ impl WatchSet {
         subscription: Subscription,
     ) -> Result<WatchKey, Error> {
         if matches!(subscription.0, How::Wakes(_)) {
-            self.hear_bells()?;
+            self.hear_wakers()?;
         }
         self.members.insert(key, Box::new(Member::new(service, subscription)));
         if let Err(error) = self.arm(key) {
@@ -172,26 +172,26 @@ impl WatchSet {
         Ok(key)
     }
 
-    /// A bell of its own: whoever waits for news is woken by it, too, and finds its key in `rung`.
-    pub(crate) fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
-        self.hear_bells()?;
+    /// A waker of its own: whoever waits for news is woken by it, too, and finds its key in `woken`.
+    pub(crate) fn waker(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.hear_wakers()?;
         let key = self.next_key();
         self.others.insert(key);
-        Ok((key, self.bells.bell(key)))
+        Ok((key, self.wakers.waker(key)))
     }
 
-    /// Takes such a bell down.
+    /// Forgets such a waker.
     pub(crate) fn mute(&mut self, key: WatchKey) {
         self.others.remove(&key);
-        self.rung.retain(|rung| *rung != key);
+        self.woken.retain(|woken| *woken != key);
     }
 
-    /// Makes the one descriptor tell of bells, too.
-    pub(crate) fn hear_bells(&mut self) -> Result<(), Error> {
+    /// Makes the one descriptor tell of wakers, too.
+    pub(crate) fn hear_wakers(&mut self) -> Result<(), Error> {
         self.be_here()?;
-        match self.bells.hang_up() {
+        match self.wakers.open() {
             Ok(Some(heard)) => self.dirs.join(heard).map_err(|source| {
-                self.bells.take_down();
+                self.wakers.close();
                 failure(source)
             }),
             Ok(None) => Ok(()),
@@ -221,7 +221,7 @@ impl WatchSet {
         if let Some(stopper) = &self.stopper {
             return Ok(stopper.clone());
         }
-        let (_, waker) = self.bell()?;
+        let (_, waker) = self.waker()?;
         let stopper = Stopper { is_stopped: Arc::default(), waker };
         Ok(self.stopper.insert(stopper).clone())
     }

@@ -3,8 +3,8 @@
 //! | file         | for                                                        |
 //! |--------------|------------------------------------------------------------|
 //! | `machine.rs` | what becomes of one process: a table, without files and clock |
-//! | `duty.rs`    | one service directory: service, logger, the pipe between them |
-//! | `seat.rs`    | service or logger: machine, files, process, timers         |
+//! | `service_dir.rs` | one service directory: service, logger, the pipe between them |
+//! | `runner.rs`  | service or logger: machine, files, process, timers         |
 //! | `publish.rs` | runit's files in `supervise`                               |
 //! | `replace.rs` | replacing a small file whole, and soon                     |
 //! | `spawn.rs` `limit.rs` | starting scripts; the limit on open files         |
@@ -16,7 +16,6 @@
 //! | `clock.rs` `fd.rs` | two clocks; pipes                                    |
 
 mod clock;
-mod duty;
 mod event;
 mod fd;
 mod handle;
@@ -27,8 +26,9 @@ mod process;
 mod publish;
 mod reap;
 mod replace;
+mod runner;
 mod scan;
-mod seat;
+mod service_dir;
 mod spawn;
 
 pub use self::{
@@ -54,10 +54,10 @@ use rustix::{
 use svproto::Op;
 
 use self::{
-    duty::{Duty, Office, Source},
     handle::{Command, Inbox},
     process::Signals,
     scan::{Scan, Step},
+    service_dir::{Context, ServiceDir, Source},
 };
 use crate::Error;
 
@@ -70,8 +70,8 @@ use crate::Error;
 /// stop it and let it run until it returns.
 #[derive(Debug)]
 pub struct Supervisor {
-    office: Office,
-    duties: BTreeMap<ServiceId, Duty>,
+    context: Context,
+    services: BTreeMap<ServiceId, ServiceDir>,
     scans: Vec<Scan>,
     last_id: u64,
     inbox: Inbox,
@@ -99,7 +99,7 @@ const ONE_SECOND: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// Whose descriptor has something; in the order in which that is dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token {
-    Duty(ServiceId, Source),
+    ServiceDir(ServiceId, Source),
     Signals,
     Scan(usize),
     Inbox,
@@ -123,10 +123,19 @@ impl Supervisor {
     /// [`Error::System`] if there is no descriptor left.
     pub fn new(options: Options) -> Result<Self, Error> {
         let inbox = Inbox::new()?;
-        let office = Office::new(options);
-        let (duties, scans) = (BTreeMap::new(), Vec::new());
+        let context = Context::new(options);
+        let (services, scans) = (BTreeMap::new(), Vec::new());
         let (signals, stopping) = (None, None);
-        Ok(Self { office, duties, scans, last_id: 0, inbox, signals, stopping, told_full: false })
+        Ok(Self {
+            context,
+            services,
+            scans,
+            last_id: 0,
+            inbox,
+            signals,
+            stopping,
+            told_full: false,
+        })
     }
 
     /// For asking from another thread.
@@ -169,8 +178,8 @@ impl Supervisor {
     ///
     /// [`Error::Gone`].
     pub fn ask(&mut self, service: ServiceId, part: ServicePart, op: Op) -> Result<(), Error> {
-        let duty = self.duties.get_mut(&service).ok_or(Error::Gone)?;
-        duty.ask(part, op, &mut self.office);
+        let service = self.services.get_mut(&service).ok_or(Error::Gone)?;
+        service.ask(part, op, &mut self.context);
         self.clear_away();
         Ok(())
     }
@@ -186,12 +195,12 @@ impl Supervisor {
 
     /// Stops all services; [`run`](Self::run) returns once every one has ended.
     pub fn stop(&mut self) {
-        let now = self.office.clock.now().steady;
-        let kill_at = self.office.options.kill_after.map(|after| now.saturating_add(after));
+        let now = self.context.clock.now().steady;
+        let kill_at = self.context.options.kill_after.map(|after| now.saturating_add(after));
         self.stopping.get_or_insert(Stopping { kill_at });
         self.scans.clear();
-        for duty in self.duties.values_mut() {
-            duty.ask(ServicePart::Main, Op::StopExit, &mut self.office);
+        for service in self.services.values_mut() {
+            service.ask(ServicePart::Main, Op::StopExit, &mut self.context);
         }
         self.clear_away();
     }
@@ -199,12 +208,12 @@ impl Supervisor {
     /// Stops all services with SIGKILL, also their loggers and `finish` scripts.
     pub fn kill(&mut self) {
         self.stop();
-        self.stopping = Some(Stopping { kill_at: Some(self.office.clock.now().steady) });
+        self.stopping = Some(Stopping { kill_at: Some(self.context.clock.now().steady) });
     }
 
     /// The services that are supervised, with their directories.
     pub fn services(&self) -> impl Iterator<Item = (ServiceId, &Path)> {
-        self.duties.values().map(|duty| (duty.id, &**duty.dir()))
+        self.services.values().map(|service| (service.id, &**service.dir()))
     }
 
     /// Works until it is told to stop and everything has ended.
@@ -213,7 +222,7 @@ impl Supervisor {
     ///
     /// [`Error::System`] if waiting fails. Services go on.
     pub fn run(&mut self) -> Result<(), Error> {
-        while self.stopping.is_none() || !self.duties.is_empty() {
+        while self.stopping.is_none() || !self.services.is_empty() {
             self.turn(None)?;
         }
         Ok(())
@@ -225,7 +234,7 @@ impl Supervisor {
     ///
     /// As [`run`](Self::run).
     pub fn run_until_empty(&mut self) -> Result<(), Error> {
-        while !(self.duties.is_empty() && self.scans.is_empty()) {
+        while !(self.services.is_empty() && self.scans.is_empty()) {
             self.turn(None)?;
         }
         Ok(())
@@ -241,9 +250,9 @@ impl Supervisor {
         let ready = self.wait(longest)?;
         for token in ready {
             match token {
-                Token::Duty(id, source) => {
-                    if let Some(duty) = self.duties.get_mut(&id) {
-                        duty.ready(source, &mut self.office);
+                Token::ServiceDir(id, source) => {
+                    if let Some(service) = self.services.get_mut(&id) {
+                        service.ready(source, &mut self.context);
                     }
                 }
                 Token::Signals => self.heed_signals(),
@@ -258,20 +267,20 @@ impl Supervisor {
 
     fn take_on(&mut self, dir: &Arc<Path>, options: ServiceOptions) -> Result<ServiceId, Error> {
         self.refuse_while_stopping("supervise another service")?;
-        let services = self.duties.len();
+        let services = self.services.len();
         let full = |limit| Error::Full { dir: dir.to_path_buf(), more: 0, services, limit };
-        let room = self.office.limit.keep_room().map_err(full)?;
+        let room = self.context.limit.keep_room().map_err(full)?;
         let id = ServiceId(self.last_id + 1);
-        let opened = Duty::open(id, Arc::clone(dir), options, &self.office);
-        let mut duty = opened.map_err(|error| match room {
+        let opened = ServiceDir::open(id, Arc::clone(dir), options, &self.context);
+        let mut service = opened.map_err(|error| match room {
             Some(_) if error.lacks_descriptors() => full(limit::most()),
             _ => error,
         })?;
         drop(room);
         self.last_id += 1;
-        duty.begin(&mut self.office);
-        self.duties.insert(id, duty);
-        self.office.deliver();
+        service.begin(&mut self.context);
+        self.services.insert(id, service);
+        self.context.deliver();
         Ok(id)
     }
 
@@ -284,15 +293,14 @@ impl Supervisor {
 
     /// Who has something, in the order of tokens.
     fn wait(&self, longest: Option<Duration>) -> Result<Vec<Token>, Error> {
-        let duties = self
-            .duties
-            .values()
-            .flat_map(|duty| duty.sources().map(|(source, fd)| (Token::Duty(duty.id, source), fd)));
+        let services = self.services.values().flat_map(|service| {
+            service.sources().map(|(source, fd)| (Token::ServiceDir(service.id, source), fd))
+        });
         let scans = self.scans.iter().enumerate();
         let scans = scans.filter_map(|(at, scan)| Some((Token::Scan(at), scan.descriptor()?)));
         let signals = self.signals.iter().map(|signals| (Token::Signals, signals.as_fd()));
         let inbox = [(Token::Inbox, self.inbox.as_fd())];
-        let sources: (Vec<Token>, Vec<PollFd<'_>>) = duties
+        let sources: (Vec<Token>, Vec<PollFd<'_>>) = services
             .chain(scans)
             .chain(signals)
             .chain(inbox)
@@ -313,22 +321,26 @@ impl Supervisor {
     /// Until the first timer or a little before it, to the nanosecond: in whole milliseconds it would be
     /// late by half of one. Without a timer, for ever.
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
-        let duties = self.duties.values().filter_map(Duty::due);
+        let services = self.services.values().filter_map(ServiceDir::due);
         let scans = self.scans.iter().filter_map(Scan::due);
         let kill = self.stopping.and_then(|stopping| stopping.kill_at);
         let orphans = self.signals.iter().filter_map(Signals::due);
-        let now = self.office.clock.now();
-        let first =
-            duties.chain(scans).chain(kill).chain(orphans).min().map(|at| clock::in_time(at, &now));
+        let now = self.context.clock.now();
+        let first = services
+            .chain(scans)
+            .chain(kill)
+            .chain(orphans)
+            .min()
+            .map(|at| clock::in_time(at, &now));
         let wait = [first, longest].into_iter().flatten().min()?;
         Timespec::try_from(wait.min(LONGEST_WAIT)).ok()
     }
 
     fn ring(&mut self) {
-        let now = self.office.clock.now().steady;
-        for duty in self.duties.values_mut() {
-            if duty.due().is_some_and(|at| at <= now) {
-                duty.ring(&mut self.office);
+        let now = self.context.clock.now().steady;
+        for service in self.services.values_mut() {
+            if service.due().is_some_and(|at| at <= now) {
+                service.ring(&mut self.context);
             }
         }
         for at in 0..self.scans.len() {
@@ -342,8 +354,8 @@ impl Supervisor {
         if let Some(Stopping { kill_at: Some(at) }) = self.stopping {
             if at <= now {
                 self.stopping = Some(Stopping { kill_at: Some(now.saturating_add(KILL_AGAIN)) });
-                for duty in self.duties.values_mut() {
-                    duty.kill(&mut self.office);
+                for service in self.services.values_mut() {
+                    service.kill(&mut self.context);
                 }
             }
         }
@@ -351,30 +363,34 @@ impl Supervisor {
 
     /// Forgets what is over, and does what has waited for the records.
     fn clear_away(&mut self) {
-        let over: Vec<_> =
-            self.duties.values().filter(|duty| duty.is_over()).map(|duty| duty.id).collect();
+        let over: Vec<_> = self
+            .services
+            .values()
+            .filter(|service| service.is_over())
+            .map(|service| service.id)
+            .collect();
         for id in over {
-            let Some(duty) = self.duties.remove(&id) else { continue };
-            let dir = Arc::clone(duty.dir());
+            let Some(service) = self.services.remove(&id) else { continue };
+            let dir = Arc::clone(service.dir());
             // The lock is free before anybody hears of it.
-            drop(duty);
-            self.office.tell(Some(id), &dir, ServicePart::Main, EventKind::Gone);
-            let now = self.office.clock.now().steady;
+            drop(service);
+            self.context.tell(Some(id), &dir, ServicePart::Main, EventKind::Gone);
+            let now = self.context.clock.now().steady;
             for at in 0..self.scans.len() {
                 let step = self.scans.get_mut(at).and_then(|scan| scan.ended(id, now));
                 self.carry_out(at, step);
             }
         }
-        self.office.deliver();
+        self.context.deliver();
     }
 
     fn look(&mut self, at: usize) {
-        let now = self.office.clock.now().steady;
+        let now = self.context.clock.now().steady;
         let Some(scan) = self.scans.get_mut(at) else { return };
         let dir: Arc<Path> = scan.path().into();
         let (steps, trouble) = scan.look(now);
         if let Some(error) = trouble {
-            self.office.tell(
+            self.context.tell(
                 None,
                 &dir,
                 ServicePart::Main,
@@ -389,12 +405,12 @@ impl Supervisor {
         for step in steps {
             match step {
                 Step::Leave(id) => {
-                    if let Some(duty) = self.duties.get_mut(&id) {
-                        duty.ask(ServicePart::Main, Op::StopExit, &mut self.office);
+                    if let Some(service) = self.services.get_mut(&id) {
+                        service.ask(ServicePart::Main, Op::StopExit, &mut self.context);
                     }
                 }
                 Step::Take(identity, _) if full.is_some() => {
-                    let now = self.office.clock.now().steady;
+                    let now = self.context.clock.now().steady;
                     let Some(scan) = self.scans.get_mut(at) else { return };
                     scan.refused(identity, now);
                     if let Some((_, Error::Full { more, .. })) = &mut full {
@@ -402,10 +418,10 @@ impl Supervisor {
                     }
                 }
                 Step::Take(identity, dir) => {
-                    let configure = self.office.options.configure.as_mut();
+                    let configure = self.context.options.configure.as_mut();
                     let options = configure.map(|configure| configure(&dir)).unwrap_or_default();
                     let taken = self.take_on(&dir, options);
-                    let now = self.office.clock.now().steady;
+                    let now = self.context.clock.now().steady;
                     let Some(scan) = self.scans.get_mut(at) else { return };
                     match taken {
                         Ok(id) => {
@@ -419,7 +435,7 @@ impl Supervisor {
                         Err(error) => {
                             scan.refused(identity, now);
                             let error = Arc::new(error);
-                            self.office.tell(
+                            self.context.tell(
                                 None,
                                 &dir,
                                 ServicePart::Main,
@@ -433,7 +449,7 @@ impl Supervisor {
         // Once for all of them; they are tried again, and again in vain.
         if let Some((dir, error)) = full.filter(|_| !std::mem::replace(&mut self.told_full, true)) {
             let error = Arc::new(error);
-            self.office.tell(None, &dir, ServicePart::Main, EventKind::Refused { error });
+            self.context.tell(None, &dir, ServicePart::Main, EventKind::Refused { error });
         }
     }
 
@@ -460,11 +476,11 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        for duty in self.duties.values_mut() {
-            duty.kill(&mut self.office);
+        for service in self.services.values_mut() {
+            service.kill(&mut self.context);
         }
-        self.office.deliver();
-        for process in self.duties.values().flat_map(Duty::processes) {
+        self.context.deliver();
+        for process in self.services.values().flat_map(ServiceDir::processes) {
             // SIGKILL takes effect at once, but for a process in the kernel's hands.
             let _slow = poll(&mut [pollin(process.as_fd())], Some(&ONE_SECOND));
             let _taken = process.try_wait();

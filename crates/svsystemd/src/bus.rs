@@ -12,8 +12,8 @@ use crate::{
     memory::Memory,
     router::Router,
     wire::{
+        address::Address,
         call::{MANAGER, MANAGER_PATH, PROPERTIES},
-        place::Place,
         pump::{Deaf, Pump},
         reply::{FileChange, Listed, value_of},
         slot::lock,
@@ -35,7 +35,7 @@ pub struct Bus {
 }
 
 struct Inner {
-    place: Place,
+    address: Address,
     calls: Mutex<Option<Arc<Pump>>>,
     mouth: Mutex<Mouth>,
     router: Arc<Router>,
@@ -73,17 +73,17 @@ impl Bus {
 
     /// Connects to the manager of the system.
     pub fn system() -> BusCall<'static, Self> {
-        Self::at(Place::System)
+        Self::at(Address::System)
     }
 
     /// Connects to the manager of this user, by way of the session bus.
     pub fn user() -> BusCall<'static, Self> {
-        Self::at(Place::User)
+        Self::at(Address::User)
     }
 
     /// Connects to a manager on the bus at a D-Bus address, as in `unix:path=/run/user/1000/bus`.
     pub fn address(address: impl Into<String>) -> BusCall<'static, Self> {
-        Self::at(Place::Address(address.into()))
+        Self::at(Address::Bus(address.into()))
     }
 
     /// Connects to the socket of the manager itself, without a bus: `/run/systemd/private`, or
@@ -91,22 +91,22 @@ impl Bus {
     /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
     /// manager ends the connection.
     pub fn private(socket: impl Into<std::path::PathBuf>) -> BusCall<'static, Self> {
-        Self::at(Place::Private(socket.into()))
+        Self::at(Address::Private(socket.into()))
     }
 
-    fn at(place: Place) -> BusCall<'static, Self> {
-        let subject = place.to_string();
+    fn at(address: Address) -> BusCall<'static, Self> {
+        let subject = address.to_string();
         BusCall::new(Action::Other("reach"), &subject, Some(Self::PATIENCE), async move {
-            let bus = Self::unconnected(place);
+            let bus = Self::unconnected(address);
             bus.pump().await?;
             Ok(bus)
         })
     }
 
-    fn unconnected(place: Place) -> Self {
-        let router = Arc::new(Router::new(place.clone()));
+    fn unconnected(address: Address) -> Self {
+        let router = Arc::new(Router::new(address.clone()));
         Self::again(Arc::new_cyclic(|inner| Inner {
-            place,
+            address,
             calls: Mutex::new(None),
             mouth: Mutex::default(),
             router,
@@ -352,7 +352,7 @@ impl Bus {
         if let Some(pump) = there {
             return Ok(pump);
         }
-        let pump = Arc::new(Pump::connect(self.inner.place.clone(), Deaf).await?);
+        let pump = Arc::new(Pump::connect(self.inner.address.clone(), Deaf).await?);
         *lock(&self.inner.calls) = Some(Arc::clone(&pump));
         Ok(pump)
     }
@@ -360,7 +360,7 @@ impl Bus {
     /// The connection over which so many more jobs may be asked for: never many over one, where a
     /// bus stands between. What was asked over one that is closed goes on.
     pub(crate) async fn mouth(&self, jobs: usize) -> Result<Arc<Pump>, Error> {
-        if !self.inner.place.has_bus() {
+        if !self.inner.address.has_bus() {
             return self.pump().await;
         }
         let by_calls = {
@@ -384,7 +384,7 @@ impl Bus {
         // The last one is closed first, so that the manager forgets who asked.
         let last = lock(&self.inner.mouth).own.take();
         drop(last);
-        let pump = Arc::new(Pump::connect(self.inner.place.clone(), Deaf).await?);
+        let pump = Arc::new(Pump::connect(self.inner.address.clone(), Deaf).await?);
         lock(&self.inner.mouth).own = Some((Arc::clone(&pump), jobs));
         Ok(pump)
     }
@@ -405,8 +405,8 @@ impl Bus {
         Arc::clone(&self.inner.router)
     }
 
-    pub(crate) fn place(&self) -> &Place {
-        &self.inner.place
+    pub(crate) fn manager_address(&self) -> &Address {
+        &self.inner.address
     }
 
     pub(crate) const fn is_interactive(&self) -> bool {
@@ -422,6 +422,6 @@ fn states_of(rows: Vec<Listed>) -> Vec<UnitState> {
 
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bus").field(&self.inner.place).finish()
+        f.debug_tuple("Bus").field(&self.inner.address).finish()
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     Action, Bus, Error, PropertyValue, UnitStatus,
     error::Subject,
     wire::{
+        address::Address,
         call::{MANAGER, MANAGER_PATH, PROPERTIES},
-        place::Place,
         pump::{Deaf, Pump},
         reply,
     },
@@ -81,7 +81,7 @@ fn is_without_reply(why: &Error) -> bool {
 
 /// The manager's own socket, for requests to so many units; `None` where the bus is the way.
 pub(crate) async fn socket(bus: &Bus, units: usize) -> Result<Option<PathBuf>, Error> {
-    let socket = bus.place().socket();
+    let socket = bus.manager_address().socket();
     Ok(connect(bus, units).await?.and(socket))
 }
 
@@ -90,9 +90,9 @@ async fn connect(bus: &Bus, units: usize) -> Result<Option<Pump>, Error> {
     if units < ENOUGH {
         return Ok(None);
     }
-    let Some(socket) = bus.place().socket() else { return Ok(None) };
+    let Some(socket) = bus.manager_address().socket() else { return Ok(None) };
     // No right, no socket, no answer: each is a reason to take the bus, and none to fail.
-    let Ok(direct) = Pump::connect(Place::Private(socket), Deaf).await else { return Ok(None) };
+    let Ok(direct) = Pump::connect(Address::Private(socket), Deaf).await else { return Ok(None) };
     let question = || -> Result<Vec<Message>, Error> {
         let (action, subject) = (Action::Look, Subject::Manager);
         Ok(vec![bus.message(action, &subject, MANAGER_PATH, PROPERTIES, "Get", &BEGAN)?])

@@ -21,7 +21,7 @@ async fn rung(
     for (unit, waker) in members {
         let id = if own.contains(unit.as_str()) { Ok(unit) } else { bus.id_of(&unit).await };
         listening.push(match id {
-            Ok(id) => bus.router().ring(id, waker).await,
+            Ok(id) => bus.router().wake_on_change(id, waker).await,
             Err(error) => Err(error),
         });
     }
@@ -107,7 +107,7 @@ impl Group for AllUnits {
         };
         let answer = |(unit, name): (Result<UnitName, Error>, &&str)| match unit {
             Ok(_) => match seen.next() {
-                Some(Ok(observation)) => Ok(observation),
+                Some(Ok(status)) => Ok(status),
                 Some(Err(error)) => Err(supervised::error(error, name)),
                 None => Err(supervised::error(
                     Error::Lost { action: Action::Look, subject: (*name).to_owned() },

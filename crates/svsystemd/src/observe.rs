@@ -33,7 +33,7 @@ use crate::{
     map::MainProcess,
     memory::Run,
     once, process,
-    unified::observation,
+    unified::common_status,
     wire::{
         call::{MANAGER, SERVICE, UNIT},
         pump::Pump,
@@ -76,15 +76,15 @@ impl Bus {
         &'a self,
         units: &'a [UnitName],
     ) -> BusCall<'a, Vec<Result<Status, Error>>> {
-        self.ask(Action::Look, &Subject::Manager, observations(self, units))
+        self.ask(Action::Look, &Subject::Manager, statuses(self, units))
     }
 }
 
 /// What all supervisors tell of each unit, in their order.
-async fn observations(bus: &Bus, units: &[UnitName]) -> Result<Vec<Result<Status, Error>>, Error> {
+async fn statuses(bus: &Bus, units: &[UnitName]) -> Result<Vec<Result<Status, Error>>, Error> {
     let questions = |pump: Arc<Pump>| async move { seen_over(bus, &pump, units).await };
     let seen = direct::ask(bus, units.len(), questions).await?;
-    Ok(bulk::in_order(units, seen).map(|seen| Ok(observation(&seen?))).collect())
+    Ok(bulk::in_order(units, seen).map(|seen| Ok(common_status(&seen?))).collect())
 }
 
 pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Result<Seen, Error> {
@@ -105,7 +105,8 @@ pub(crate) async fn seen_over(bus: &Bus, pump: &Pump, units: &[UnitName]) -> Res
         .iter()
         .filter_map(PropertyValue::text)
         .collect();
-    let links = if bus.place().is_here() { Links::read(&paths, units.len()) } else { None };
+    let links =
+        if bus.manager_address().is_here() { Links::read(&paths, units.len()) } else { None };
     let loaded: HashSet<&str> = loaded.iter().map(|row| row.name.as_str()).collect();
     let rows: HashMap<String, Arc<Listed>> =
         rows.into_iter().map(|row| (row.name.clone(), Arc::new(row))).collect();

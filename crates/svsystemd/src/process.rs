@@ -48,7 +48,7 @@ fn run_state(pid: u64, buffer: &mut [u8; PAGE]) -> MainProcess {
 pub(crate) fn sight(pid: u64, root: &str, unit: &str) -> Option<MainProcess> {
     let mut buffer = [0; PAGE];
     let cgroup = read(&format!("/proc/{pid}/cgroup"), &mut buffer)?;
-    if let Seat::Unified(group) = seat(cgroup, root, unit)? {
+    if let Membership::Unified(group) = membership(cgroup, root, unit)? {
         let freeze = format!("/sys/fs/cgroup{group}/cgroup.freeze");
         if read(&freeze, &mut buffer)? != "0\n" {
             return None;
@@ -99,7 +99,7 @@ impl Begun {
 
 /// Where a process of a unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seat<'a> {
+enum Membership<'a> {
     /// In this group of cgroup2, which has a freezer.
     Unified(&'a str),
     /// In systemd's hierarchy of the first version: there systemd freezes nothing.
@@ -107,16 +107,17 @@ enum Seat<'a> {
 }
 
 /// By `/proc/PID/cgroup`; `None` for a process of others.
-fn seat<'a>(cgroup: &'a str, root: &str, unit: &str) -> Option<Seat<'a>> {
-    let mut seat = None;
+fn membership<'a>(cgroup: &'a str, root: &str, unit: &str) -> Option<Membership<'a>> {
+    let mut membership = None;
     for line in cgroup.lines() {
         let path = |(_, path)| group_of(path, root, unit);
         if line.split_once(":name=systemd:").and_then(path).is_some() {
-            return Some(Seat::Named);
+            return Some(Membership::Named);
         }
-        seat = seat.or_else(|| group_of(line.strip_prefix("0::")?, root, unit).map(Seat::Unified));
+        membership = membership
+            .or_else(|| group_of(line.strip_prefix("0::")?, root, unit).map(Membership::Unified));
     }
-    seat
+    membership
 }
 
 /// The group of a unit, from the path of a process in it or below it.
@@ -228,14 +229,14 @@ mod tests {
 
     #[test]
     fn the_freezer_is_that_of_the_one_hierarchy() {
-        let web = |cgroup| seat(cgroup, "", "web.service");
-        let group = Seat::Unified("/system.slice/web.service");
+        let web = |cgroup| membership(cgroup, "", "web.service");
+        let group = Membership::Unified("/system.slice/web.service");
         assert_eq!(web("0::/system.slice/web.service\n"), Some(group));
         let beside =
             "9:name=systemd:/\n1:cpu:/system.slice/web.service\n0::/system.slice/web.service\n";
         assert_eq!(web(beside), Some(group));
         let both = "1:name=systemd:/system.slice/web.service\n0::/system.slice/web.service\n";
-        assert_eq!(web(both), Some(Seat::Named));
+        assert_eq!(web(both), Some(Membership::Named));
         assert_eq!(web("9:name=systemd:/\n1:cpu:/system.slice/web.service\n0::/\n"), None);
     }
 

@@ -17,7 +17,7 @@ use crate::{
     Action, Error, Properties, UnitName,
     error::Subject,
     wire::{
-        place::Place,
+        address::Address,
         pump::Pump,
         slot::{Fill, Slot, lock, slot},
     },
@@ -32,7 +32,7 @@ pub(crate) struct Router {
 }
 
 struct Shared {
-    place: Place,
+    address: Address,
     state: Mutex<State>,
     /// The router is being dropped.
     closing: Condvar,
@@ -48,13 +48,13 @@ struct State {
     owner: Option<String>,
     listeners: BTreeMap<u64, Listener>,
     jobs: BTreeMap<u64, Job>,
-    ears: BTreeMap<u64, Weak<dyn Ear>>,
+    observers: BTreeMap<u64, Weak<dyn Observer>>,
     next: u64,
 }
 
 /// Hears everything that is signalled, as it comes, on the thread of the connection: it must return
 /// soon.
-pub(crate) trait Ear: Send + Sync {
+pub(crate) trait Observer: Send + Sync {
     /// Properties of a unit have changed.
     fn changed(&self, unit: &UnitName, properties: &Arc<Properties>);
     /// A job is over: its path, its unit, the manager's word.
@@ -63,7 +63,7 @@ pub(crate) trait Ear: Send + Sync {
     fn resync(&self);
 }
 
-/// Ends what an [`Ear`] hears.
+/// Ends what an [`Observer`] hears.
 pub(crate) struct Attached {
     shared: Arc<Shared>,
     number: u64,
@@ -88,7 +88,7 @@ struct Listener {
     queue: VecDeque<Heard>,
     waker: Option<Waker>,
     /// Called at every change instead of queueing anything.
-    bell: Option<Waker>,
+    on_change: Option<Waker>,
 }
 
 enum Job {
@@ -121,9 +121,9 @@ pub(crate) struct JobWait {
 }
 
 impl Router {
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(address: Address) -> Self {
         let (state, closing) = (Mutex::default(), Condvar::new());
-        Self { shared: Arc::new(Shared { place, state, closing }) }
+        Self { shared: Arc::new(Shared { address, state, closing }) }
     }
 
     /// Listens to some units, or to all; what is signalled after this is told.
@@ -131,17 +131,21 @@ impl Router {
         self.register(units, None).await
     }
 
-    /// Calls `bell` whenever something about this unit may have changed.
-    pub(crate) async fn ring(&self, unit: UnitName, bell: Waker) -> Result<Listening, Error> {
-        self.register(Some(vec![unit]), Some(bell)).await
+    /// Calls `waker` whenever something about this unit may have changed.
+    pub(crate) async fn wake_on_change(
+        &self,
+        unit: UnitName,
+        waker: Waker,
+    ) -> Result<Listening, Error> {
+        self.register(Some(vec![unit]), Some(waker)).await
     }
 
-    /// Lets `ear` hear everything; what is signalled after this is told.
-    pub(crate) async fn attach(&self, ear: &Arc<dyn Ear>) -> Result<Attached, Error> {
+    /// Lets `observer` hear everything; what is signalled after this is told.
+    pub(crate) async fn attach(&self, observer: &Arc<dyn Observer>) -> Result<Attached, Error> {
         let number = {
             let mut state = self.shared.lock();
             let number = state.number();
-            state.ears.insert(number, Arc::downgrade(ear));
+            state.observers.insert(number, Arc::downgrade(observer));
             number
         };
         let attached = Attached { shared: Arc::clone(&self.shared), number };
@@ -158,18 +162,18 @@ impl Router {
 
     /// Whether a bus stands between.
     pub(crate) fn has_bus(&self) -> bool {
-        self.shared.place.has_bus()
+        self.shared.address.has_bus()
     }
 
     async fn register(
         &self,
         units: Option<Vec<UnitName>>,
-        bell: Option<Waker>,
+        on_change: Option<Waker>,
     ) -> Result<Listening, Error> {
         let number = {
             let mut state = self.shared.lock();
             let number = state.number();
-            let listener = Listener { units, queue: VecDeque::new(), waker: None, bell };
+            let listener = Listener { units, queue: VecDeque::new(), waker: None, on_change };
             state.listeners.insert(number, listener);
             number
         };
@@ -214,15 +218,15 @@ impl Shared {
         lock(&self.state)
     }
 
-    fn ears(&self) -> Vec<Arc<dyn Ear>> {
-        self.lock().ears.values().filter_map(Weak::upgrade).collect()
+    fn observers(&self) -> Vec<Arc<dyn Observer>> {
+        self.lock().observers.values().filter_map(Weak::upgrade).collect()
     }
 
     fn tell(&self, heard: &Heard) {
-        for ear in self.ears() {
+        for observer in self.observers() {
             match heard {
-                Heard::Changed(unit, properties) => ear.changed(unit, properties),
-                Heard::Resync => ear.resync(),
+                Heard::Changed(unit, properties) => observer.changed(unit, properties),
+                Heard::Resync => observer.resync(),
                 Heard::Look(_) | Heard::Files => (),
             }
         }
@@ -238,20 +242,20 @@ impl Shared {
 
     /// Rings for a unit whose job has ended. Its own signal may not come: the first one of a unit
     /// after the manager has read its files again says that it is new, and nothing else.
-    fn ring(&self, unit: &str) {
+    fn wake(&self, unit: &str) {
         let rung: Vec<Waker> = {
             let state = self.lock();
-            let bells = state.listeners.values().filter(|it| {
+            let wakers = state.listeners.values().filter(|it| {
                 it.units.as_ref().is_some_and(|all| all.iter().any(|it| it.as_str() == unit))
             });
-            bells.filter_map(|it| it.bell.clone()).collect()
+            wakers.filter_map(|it| it.on_change.clone()).collect()
         };
         rung.into_iter().for_each(Waker::wake);
     }
 
     fn job_ended(&self, path: &str, unit: &str, result: &str) {
-        for ear in self.ears() {
-            ear.job_removed(path, unit, result);
+        for observer in self.observers() {
+            observer.job_removed(path, unit, result);
         }
         let mut state = self.lock();
         let mut ended = Vec::new();
@@ -288,7 +292,7 @@ impl Shared {
 
 impl State {
     fn is_listened_to(&self) -> bool {
-        !self.listeners.is_empty() || !self.ears.is_empty()
+        !self.listeners.is_empty() || !self.observers.is_empty()
     }
 
     fn number(&mut self) -> u64 {
@@ -315,8 +319,8 @@ impl Listener {
 
     /// Who is to be woken.
     fn push(&mut self, heard: &Heard) -> Option<Waker> {
-        if let Some(bell) = &self.bell {
-            return Some(bell.clone());
+        if let Some(waker) = &self.on_change {
+            return Some(waker.clone());
         }
         if self.queue.len() >= QUEUE {
             self.queue.clear();
@@ -381,8 +385,8 @@ impl Drop for Listening {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let ear = self.shared.lock().ears.remove(&self.number);
-        drop(ear);
+        let observer = self.shared.lock().observers.remove(&self.number);
+        drop(observer);
     }
 }
 

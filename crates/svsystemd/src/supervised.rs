@@ -14,7 +14,7 @@ use svproto::{Cause, Op, State};
 use crate::{
     Action, Error, ErrorKind, KillWhom, Properties, PropertyValue, RequestAnswer, Unit,
     UnitRequests, asking, obstacle,
-    unified::{crash_loop, observation},
+    unified::{common_status, crash_loop},
     wire::{call, reply, slot::block_on},
 };
 
@@ -156,10 +156,10 @@ fn told(answer: RequestAnswer) -> Told {
     let became = match answer {
         RequestAnswer::Settled(became) => *became,
         RequestAnswer::Deadline { taken, status } => {
-            return Told::late(taken).with_status(observation(&status));
+            return Told::late(taken).with_status(common_status(&status));
         }
         RequestAnswer::NotAsked { status } => {
-            return Told::not_asked().with_status(observation(&status));
+            return Told::not_asked().with_status(common_status(&status));
         }
     };
     let told = match became.cause {
@@ -167,7 +167,7 @@ fn told(answer: RequestAnswer) -> Told {
         _ if became.reached => Told::reached(),
         cause => Told::never(cause.unwrap_or(Cause::Other)),
     };
-    let told = told.with_status(observation(&became.status)).after(became.took);
+    let told = told.with_status(common_status(&became.status)).after(became.took);
     let told = told.with_change(became.changed);
     let told = match became.sentence() {
         Some(sentence) => told.because(sentence),
@@ -241,7 +241,7 @@ impl Supervised for Unit {
         let ring = async {
             // Signals come under the unit's own name only.
             let id = self.bus().id_of(Self::name(self)).await?;
-            self.bus().router().ring(id, waker).await
+            self.bus().router().wake_on_change(id, waker).await
         };
         match block_on(ring, deadline) {
             Some(listening) => Ok(Subscription::wakes_while(listening.map_err(failure)?)),
@@ -283,7 +283,7 @@ impl Supervised for Unit {
             return Some((cause, String::new()));
         }
         let unit = self.ask_for(&obstacle::NEEDED.map(|(name, _)| (call::UNIT, name))).ok()?;
-        obstacle::of(&unit, self.bus().place().is_here())
+        obstacle::of(&unit, self.bus().manager_address().is_here())
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {

@@ -112,7 +112,7 @@ impl Bus {
         let asked = crate::error::Subject::from(&command.name);
         self.ask(Action::Run, &asked, async move {
             // It is gone from the manager's memory as soon as it ends, unless somebody keeps it.
-            let kept = self.place().has_bus();
+            let kept = self.manager_address().has_bus();
             let listening = self.router().listen(Some(vec![command.name.clone()])).await?;
             let wait = self.router().jobs(command.name.clone()).await?;
             let others: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();

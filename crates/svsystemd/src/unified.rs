@@ -6,7 +6,7 @@ use svproto::{Cause, State, Want};
 use crate::{LoadState, PropertyValue, UnitStatus};
 
 /// The part of a status that is the same for all supervisors.
-pub(crate) fn observation(unit: &UnitStatus) -> Status {
+pub(crate) fn common_status(unit: &UnitStatus) -> Status {
     let normally = match unit.cached_file_state() {
         _ if unit.load == LoadState::Masked => Some(Normally::Down),
         "enabled" | "enabled-runtime" => Some(Normally::Up),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    place::{Caller, Place, wrong},
+    trusted_dir::{Caller, TrustedDir, wrong},
 };
 
 /// Everything that a plan would change below a directory, by name.
@@ -97,13 +97,13 @@ impl Plan {
     /// [`Error::Io`].
     pub fn diff(&self, dir: &Path) -> Result<Diff, Error> {
         self.check_names()?;
-        let walked = Place::walk(dir)?;
+        let walked = TrustedDir::walk(dir)?;
         let place = Some(&walked.place).filter(|_| walked.missing.is_empty());
         self.compared(place)
     }
 
     /// The same in a directory that is open; `None` if there is none yet.
-    pub(crate) fn compared(&self, dir: Option<&Place>) -> Result<Diff, Error> {
+    pub(crate) fn compared(&self, dir: Option<&TrustedDir>) -> Result<Diff, Error> {
         let mut changes = Vec::new();
         for (name, unit) in &self.units {
             match unit {
@@ -135,7 +135,7 @@ impl Plan {
 }
 
 /// The directory of a unit; `None` if there is none yet.
-pub(crate) fn unit_is_usable(dir: &Place, name: &str) -> Result<Option<Place>, Error> {
+pub(crate) fn unit_is_usable(dir: &TrustedDir, name: &str) -> Result<Option<TrustedDir>, Error> {
     match dir.look(name)? {
         None => Ok(None),
         Some(looked) if looked.is_dir() => dir.sub(name),
@@ -160,7 +160,7 @@ impl Entries for Seen<'_> {
 }
 
 /// A directory of single files.
-struct Single<'a>(&'a Place);
+struct Single<'a>(&'a TrustedDir);
 
 impl Entries for Single<'_> {
     fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
@@ -173,7 +173,7 @@ impl Entries for Single<'_> {
     }
 }
 
-fn removal(dir: &Place, name: &str, changes: &mut Vec<Change>) -> Result<(), Error> {
+fn removal(dir: &TrustedDir, name: &str, changes: &mut Vec<Change>) -> Result<(), Error> {
     let Some(looked) = dir.look(name)? else { return Ok(()) };
     if looked.is_dir() {
         let Some(place) = dir.sub(name)? else { return Ok(()) };

@@ -8,17 +8,17 @@ use std::{
 use super::{File, MANIFEST, Manifest, Owner, PlanEntry, WORK};
 use crate::{
     error::Error,
-    place::{Caller, Kind, Looked, Place, wrong},
+    trusted_dir::{Caller, Kind, Looked, TrustedDir, wrong},
 };
 
 /// A service directory, and what its links into the work directory lead to.
 pub(crate) struct Seen<'a> {
-    place: &'a Place,
-    stage: Option<Place>,
+    place: &'a TrustedDir,
+    stage: Option<TrustedDir>,
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn of(place: &'a Place) -> Result<Self, Error> {
+    pub(crate) fn of(place: &'a TrustedDir) -> Result<Self, Error> {
         Ok(Self { place, stage: stage(place)? })
     }
 
@@ -28,7 +28,12 @@ impl<'a> Seen<'a> {
         self.find(self.place, Path::new(""), path)
     }
 
-    fn find(&self, here: &Place, done: &Path, rest: &Path) -> Result<Option<PlanEntry>, Error> {
+    fn find(
+        &self,
+        here: &TrustedDir,
+        done: &Path,
+        rest: &Path,
+    ) -> Result<Option<PlanEntry>, Error> {
         let mut parts = rest.components();
         let Some(Component::Normal(name)) = parts.next() else { return Ok(None) };
         let (slot, rest) = (done.join(name), parts.as_path());
@@ -59,7 +64,7 @@ impl<'a> Seen<'a> {
 }
 
 /// The list beside single files.
-pub(crate) fn file_list(dir: &Place) -> Result<Manifest, Error> {
+pub(crate) fn file_list(dir: &TrustedDir) -> Result<Manifest, Error> {
     let Some(looked) = dir.look(MANIFEST)? else { return Ok(Manifest::default()) };
     Ok(believed(&entry(dir, MANIFEST.as_ref(), &looked)?, dir.caller()))
 }
@@ -75,7 +80,7 @@ fn believed(entry: &PlanEntry, caller: Caller) -> Manifest {
 }
 
 /// An entry of a directory.
-pub(crate) fn entry(dir: &Place, name: &OsStr, looked: &Looked) -> Result<PlanEntry, Error> {
+pub(crate) fn entry(dir: &TrustedDir, name: &OsStr, looked: &Looked) -> Result<PlanEntry, Error> {
     let path = dir.path().join(name);
     Ok(match looked.kind {
         Kind::Link => PlanEntry::Link(dir.link(name)?),
@@ -114,7 +119,7 @@ pub(crate) fn leads_to(slot: &Path) -> PathBuf {
 }
 
 /// The state that links into the work directory lead to, if there is one.
-fn stage(place: &Place) -> Result<Option<Place>, Error> {
+fn stage(place: &TrustedDir) -> Result<Option<TrustedDir>, Error> {
     if !place.look(WORK)?.is_some_and(|work| work.is_dir()) {
         return Ok(None);
     }
@@ -126,7 +131,7 @@ fn stage(place: &Place) -> Result<Option<Place>, Error> {
 }
 
 /// Which of the two states is the current one; `None` before there is one.
-pub(crate) fn current(work: &Place) -> Result<Option<&'static str>, Error> {
+pub(crate) fn current(work: &TrustedDir) -> Result<Option<&'static str>, Error> {
     let Some(looked) = work.look("current")? else { return Ok(None) };
     let path = work.path().join("current");
     if looked.kind != Kind::Link {

@@ -15,7 +15,7 @@ use rustix::{
 use super::disk;
 use crate::{
     error::Error,
-    place::{Kind, Looked, Place, wrong},
+    trusted_dir::{Kind, Looked, TrustedDir, wrong},
 };
 
 /// Its name. It is there while somebody writes, and after a crash until the next write.
@@ -31,13 +31,13 @@ pub(super) struct Alone(#[expect(dead_code, reason = "held")] Vec<Lock>);
 
 impl Alone {
     /// Whether somebody writes, or was killed while he did.
-    pub(super) fn is_left<'a>(dir: &Place, names: impl Iterator<Item = &'a String>) -> bool {
-        let is_in = |dir: &Place| !matches!(dir.look(LOCK), Ok(None));
+    pub(super) fn is_left<'a>(dir: &TrustedDir, names: impl Iterator<Item = &'a String>) -> bool {
+        let is_in = |dir: &TrustedDir| !matches!(dir.look(LOCK), Ok(None));
         is_in(dir) || inside(dir, names).is_ok_and(|units| units.iter().any(is_in))
     }
 
     pub(super) fn in_dir<'a>(
-        dir: &Place,
+        dir: &TrustedDir,
         names: impl Iterator<Item = &'a String>,
     ) -> Result<Self, Error> {
         let refused = match Lock::take(dir) {
@@ -61,7 +61,10 @@ impl Alone {
 }
 
 /// The directories of these units that are there.
-fn inside<'a>(dir: &Place, names: impl Iterator<Item = &'a String>) -> Result<Vec<Place>, Error> {
+fn inside<'a>(
+    dir: &TrustedDir,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<Vec<TrustedDir>, Error> {
     let mut found = Vec::new();
     for name in names {
         if dir.look(name)?.is_some_and(|looked| looked.is_dir()) {
@@ -75,12 +78,12 @@ const LOCKING: &str = "lock";
 
 #[derive(Debug)]
 struct Lock {
-    dir: Place,
+    dir: TrustedDir,
     file: fs::File,
 }
 
 impl Lock {
-    fn take(dir: &Place) -> Result<Self, Error> {
+    fn take(dir: &TrustedDir) -> Result<Self, Error> {
         let path = dir.path().join(LOCK);
         for _ in 0..ATTEMPTS {
             // Even to open a device can do something.
@@ -121,7 +124,7 @@ fn require_file(path: &Path, looked: Option<Looked>) -> Result<(), Error> {
     }
 }
 
-fn is_there(dir: &Place, file: &fs::File) -> io::Result<bool> {
+fn is_there(dir: &TrustedDir, file: &fs::File) -> io::Result<bool> {
     let here = rustix::fs::fstat(file)?;
     match rustix::fs::statat(dir, LOCK, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
         Ok(there) => Ok((there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)),

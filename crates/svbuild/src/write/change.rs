@@ -10,11 +10,11 @@ use std::{
 use super::disk::{Disk, vanished};
 use crate::{
     error::Error,
-    place::Place,
     plan::{
         MANIFEST, Manifest, PlanEntry, WORK,
         disk::{Seen, leads_to, same},
     },
+    trusted_dir::TrustedDir,
 };
 
 /// Directories of which every entry is read by one program at one time, so that they change as one.
@@ -23,7 +23,7 @@ const WHOLE: [&str; 3] = ["env", "control", "data"];
 impl Disk<'_> {
     pub(super) fn alter(
         &mut self,
-        place: &Place,
+        place: &TrustedDir,
         new: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         let seen = Seen::of(place)?;
@@ -63,8 +63,8 @@ impl Disk<'_> {
     /// `old`, `new` and `current` of the work directory.
     fn prepare(
         &mut self,
-        place: &Place,
-        work: &Place,
+        place: &TrustedDir,
+        work: &TrustedDir,
         slots: &BTreeSet<PathBuf>,
         list: &Manifest,
         entries: &BTreeMap<&Path, &PlanEntry>,
@@ -95,8 +95,8 @@ impl Disk<'_> {
     /// What others have put into a directory that changes as one.
     fn keep_foreign(
         &mut self,
-        at: &Place,
-        in_new: &Place,
+        at: &TrustedDir,
+        in_new: &TrustedDir,
         slot: &Path,
         list: &Manifest,
         entries: &BTreeMap<&Path, &PlanEntry>,
@@ -120,7 +120,7 @@ impl Disk<'_> {
     }
 
     /// A directory below another, which is made if it is missing.
-    fn below(&mut self, tree: &Place, path: &Path) -> Result<Place, Error> {
+    fn below(&mut self, tree: &TrustedDir, path: &Path) -> Result<TrustedDir, Error> {
         let mut made = BTreeMap::new();
         self.make_above(tree, path, &mut made)?;
         match made.remove(path) {
@@ -130,7 +130,7 @@ impl Disk<'_> {
     }
 
     /// An entry becomes a link into the work directory.
-    fn lead(&mut self, place: &Place, work: &Place, slot: &Path) -> Result<(), Error> {
+    fn lead(&mut self, place: &TrustedDir, work: &TrustedDir, slot: &Path) -> Result<(), Error> {
         let (above, name) = parted(slot);
         let path = place.path().join(above);
         let at = sub(place, above)?.ok_or_else(|| vanished(&path))?;
@@ -146,7 +146,7 @@ impl Disk<'_> {
 
     pub(super) fn sync_all(
         &mut self,
-        place: &Place,
+        place: &TrustedDir,
         slots: &BTreeSet<PathBuf>,
     ) -> Result<(), Error> {
         let above: BTreeSet<_> = slots.iter().map(|slot| parted(slot).0).collect();
@@ -162,7 +162,7 @@ impl Disk<'_> {
 /// Whether the logger's directory stays: it does if there is to be a logger, or if its supervisor
 /// or others have something in it.
 fn keeps_log(
-    place: &Place,
+    place: &TrustedDir,
     list: &Manifest,
     new: &BTreeMap<&Path, &PlanEntry>,
 ) -> Result<bool, Error> {
@@ -179,7 +179,7 @@ fn keeps_log(
 
 /// What changes as one with this entry: a directory that is read as a whole, a `log` that comes or
 /// goes, else the entry.
-fn slot(place: &Place, path: &Path, keeps_log: bool) -> Result<PathBuf, Error> {
+fn slot(place: &TrustedDir, path: &Path, keeps_log: bool) -> Result<PathBuf, Error> {
     let Some(Component::Normal(first)) = path.components().next() else {
         return Ok(path.to_owned());
     };
@@ -197,7 +197,7 @@ pub(super) fn parted(slot: &Path) -> (&Path, &OsStr) {
 }
 
 /// A directory below another; `None` if there is none.
-pub(super) fn sub(place: &Place, path: &Path) -> Result<Option<Place>, Error> {
+pub(super) fn sub(place: &TrustedDir, path: &Path) -> Result<Option<TrustedDir>, Error> {
     let mut here = place.again()?;
     for part in path.components() {
         match here.sub(part)? {

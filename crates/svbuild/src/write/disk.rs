@@ -11,8 +11,8 @@ use rustix::{
 use super::WriteStep;
 use crate::{
     error::Error,
-    place::{Looked, Place},
     plan::File,
+    trusted_dir::{Looked, TrustedDir},
 };
 
 /// Hears of each step; an error ends the write as if the step had failed.
@@ -58,8 +58,8 @@ impl Disk<'_> {
     }
 
     /// The directory of all units; what is missing of it is made.
-    pub(super) fn reach(&mut self, dir: &Path) -> Result<Place, Error> {
-        let walked = Place::walk(dir)?;
+    pub(super) fn reach(&mut self, dir: &Path) -> Result<TrustedDir, Error> {
+        let walked = TrustedDir::walk(dir)?;
         let mut here = walked.place;
         for name in walked.missing {
             let path = here.path().join(&name);
@@ -77,10 +77,10 @@ impl Disk<'_> {
 
     pub(super) fn make_dir(
         &mut self,
-        at: &Place,
+        at: &TrustedDir,
         name: impl AsRef<OsStr>,
         mode: u32,
-    ) -> Result<Place, Error> {
+    ) -> Result<TrustedDir, Error> {
         let name = name.as_ref();
         let path = at.path().join(name);
         self.step("make", &path, || {
@@ -92,13 +92,13 @@ impl Disk<'_> {
         Ok(made)
     }
 
-    pub(super) fn set_mode(&mut self, dir: &Place, mode: u32) -> Result<(), Error> {
+    pub(super) fn set_mode(&mut self, dir: &TrustedDir, mode: u32) -> Result<(), Error> {
         self.step("write", dir.path(), || set_mode(dir, mode))
     }
 
     pub(super) fn make_file(
         &mut self,
-        at: &Place,
+        at: &TrustedDir,
         name: impl AsRef<OsStr>,
         file: &File,
     ) -> Result<(), Error> {
@@ -117,7 +117,7 @@ impl Disk<'_> {
 
     pub(super) fn make_link(
         &mut self,
-        at: &Place,
+        at: &TrustedDir,
         name: impl AsRef<OsStr>,
         to: &Path,
     ) -> Result<(), Error> {
@@ -126,7 +126,11 @@ impl Disk<'_> {
     }
 
     /// A second name of a file or a link.
-    fn second_name(&mut self, from: (&Place, &OsStr), to: (&Place, &OsStr)) -> Result<(), Error> {
+    fn second_name(
+        &mut self,
+        from: (&TrustedDir, &OsStr),
+        to: (&TrustedDir, &OsStr),
+    ) -> Result<(), Error> {
         self.step("link", &to.0.path().join(to.1), || {
             Ok(rustix::fs::linkat(from.0, from.1, to.0, to.1, AtFlags::empty())?)
         })
@@ -134,8 +138,8 @@ impl Disk<'_> {
 
     pub(super) fn rename(
         &mut self,
-        from: (&Place, &OsStr),
-        to: (&Place, &OsStr),
+        from: (&TrustedDir, &OsStr),
+        to: (&TrustedDir, &OsStr),
     ) -> Result<(), Error> {
         self.step("rename", &to.0.path().join(to.1), || {
             Ok(rustix::fs::renameat(from.0, from.1, to.0, to.1)?)
@@ -145,13 +149,17 @@ impl Disk<'_> {
     /// Two entries take each other's place, of whatever types they are.
     pub(super) fn exchange(
         &mut self,
-        here: (&Place, &OsStr),
-        there: (&Place, &OsStr),
+        here: (&TrustedDir, &OsStr),
+        there: (&TrustedDir, &OsStr),
     ) -> Result<(), Error> {
         self.step("exchange", &there.0.path().join(there.1), || exchange(here, there))
     }
 
-    pub(super) fn remove_file(&mut self, at: &Place, name: impl AsRef<OsStr>) -> Result<(), Error> {
+    pub(super) fn remove_file(
+        &mut self,
+        at: &TrustedDir,
+        name: impl AsRef<OsStr>,
+    ) -> Result<(), Error> {
         let name = name.as_ref();
         self.step("remove", &at.path().join(name), || {
             ignore_missing(rustix::fs::unlinkat(at, name, AtFlags::empty()))
@@ -161,7 +169,7 @@ impl Disk<'_> {
     /// An empty one; one that is not empty stays.
     pub(super) fn remove_empty(
         &mut self,
-        at: &Place,
+        at: &TrustedDir,
         name: impl AsRef<OsStr>,
     ) -> Result<(), Error> {
         let name = name.as_ref();
@@ -174,11 +182,15 @@ impl Disk<'_> {
     }
 
     /// Whatever is there, of whatever type, and everything below it.
-    pub(super) fn remove_any(&mut self, at: &Place, name: impl AsRef<OsStr>) -> Result<(), Error> {
+    pub(super) fn remove_any(
+        &mut self,
+        at: &TrustedDir,
+        name: impl AsRef<OsStr>,
+    ) -> Result<(), Error> {
         self.remove_below(at, name.as_ref(), 0)
     }
 
-    fn remove_below(&mut self, at: &Place, name: &OsStr, depth: u32) -> Result<(), Error> {
+    fn remove_below(&mut self, at: &TrustedDir, name: &OsStr, depth: u32) -> Result<(), Error> {
         let Some(looked) = at.look(name)? else { return Ok(()) };
         if !looked.is_dir() {
             return self.remove_file(at, name);
@@ -193,7 +205,7 @@ impl Disk<'_> {
         })
     }
 
-    pub(super) fn sync(&mut self, dir: &Place) -> Result<(), Error> {
+    pub(super) fn sync(&mut self, dir: &TrustedDir) -> Result<(), Error> {
         let fd = dir.readable()?;
         self.step("sync", dir.path(), || Ok(rustix::fs::fsync(&fd)?))
     }
@@ -201,16 +213,16 @@ impl Disk<'_> {
     /// Everything below a directory gets a second name, or a directory of its own.
     pub(super) fn second_tree(
         &mut self,
-        from: (&Place, &OsStr),
-        to: (&Place, &OsStr),
+        from: (&TrustedDir, &OsStr),
+        to: (&TrustedDir, &OsStr),
     ) -> Result<(), Error> {
         self.second_below(from, to, 0)
     }
 
     fn second_below(
         &mut self,
-        from: (&Place, &OsStr),
-        to: (&Place, &OsStr),
+        from: (&TrustedDir, &OsStr),
+        to: (&TrustedDir, &OsStr),
         depth: u32,
     ) -> Result<(), Error> {
         let path = from.0.path().join(from.1);
@@ -230,18 +242,18 @@ impl Disk<'_> {
 }
 
 /// A file to lock, made if it is not there. Neither a FIFO nor a device holds up whoever opens it.
-pub(super) fn open_lock(at: &Place, name: &str) -> io::Result<fs::File> {
+pub(super) fn open_lock(at: &TrustedDir, name: &str) -> io::Result<fs::File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
     Ok(rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o600))?.into())
 }
 
-pub(super) fn remove_lock(at: &Place, name: &str) -> io::Result<()> {
+pub(super) fn remove_lock(at: &TrustedDir, name: &str) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(at, name, AtFlags::empty())?)
 }
 
 /// Owner, group and mode of what it is a copy of.
-fn be_as(made: &Place, looked: &Looked) -> io::Result<()> {
+fn be_as(made: &TrustedDir, looked: &Looked) -> io::Result<()> {
     let is = Looked::at(made)?;
     if (is.uid, is.gid) != (looked.uid, looked.gid) {
         let owner = (is.uid != looked.uid).then(|| Uid::from_raw(looked.uid));
@@ -250,11 +262,11 @@ fn be_as(made: &Place, looked: &Looked) -> io::Result<()> {
     set_mode(made, looked.mode)
 }
 
-fn set_mode(dir: &Place, mode: u32) -> io::Result<()> {
+fn set_mode(dir: &TrustedDir, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(dir, Mode::from_raw_mode(bits(mode)))?)
 }
 
-fn not_too_deep(dir: &Place, depth: u32) -> Result<(), Error> {
+fn not_too_deep(dir: &TrustedDir, depth: u32) -> Result<(), Error> {
     if depth < DEEPEST {
         return Ok(());
     }
@@ -282,14 +294,14 @@ const fn bits(mode: u32) -> rustix::fs::RawMode {
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn exchange(here: (&Place, &OsStr), there: (&Place, &OsStr)) -> io::Result<()> {
+fn exchange(here: (&TrustedDir, &OsStr), there: (&TrustedDir, &OsStr)) -> io::Result<()> {
     use rustix::fs::{RenameFlags, renameat_with};
     Ok(renameat_with(here.0, here.1, there.0, there.1, RenameFlags::EXCHANGE)?)
 }
 
 /// Without a system call for it: for a moment there is nothing.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn exchange(here: (&Place, &OsStr), there: (&Place, &OsStr)) -> io::Result<()> {
+fn exchange(here: (&TrustedDir, &OsStr), there: (&TrustedDir, &OsStr)) -> io::Result<()> {
     use rustix::fs::renameat;
     const ASIDE: &str = "aside";
     renameat(there.0, there.1, here.0, ASIDE)?;

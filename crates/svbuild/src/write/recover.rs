@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     error::Error,
-    place::{Kind, Place, wrong},
     plan::{
         WORK,
         disk::{current, leads_to},
     },
+    trusted_dir::{Kind, TrustedDir, wrong},
 };
 
 /// All that a write makes in the work directory, besides the states and `current`.
@@ -29,7 +29,7 @@ const PASSING: [&str; 4] = ["next", "link", "fresh", "aside"];
 impl Disk<'_> {
     /// Ends a change, or what is left of one: every link into the work directory becomes what it
     /// leads to.
-    pub(super) fn settle(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
+    pub(super) fn settle(&mut self, place: &TrustedDir, work: &TrustedDir) -> Result<(), Error> {
         let slots = leading(place)?;
         let state = match current(work)? {
             Some(state) => work.sub(state)?,
@@ -51,9 +51,9 @@ impl Disk<'_> {
 
     fn settle_one(
         &mut self,
-        place: &Place,
-        work: &Place,
-        state: &Place,
+        place: &TrustedDir,
+        work: &TrustedDir,
+        state: &TrustedDir,
         slot: &Path,
     ) -> Result<(), Error> {
         let (above, name) = parted(slot);
@@ -76,7 +76,7 @@ impl Disk<'_> {
 
     /// Removes the work directory, to which no entry leads any more. What no write has put there
     /// stays, and is in the way.
-    fn clear(&mut self, place: &Place, work: &Place) -> Result<(), Error> {
+    fn clear(&mut self, place: &TrustedDir, work: &TrustedDir) -> Result<(), Error> {
         self.remove_file(work, "current")?;
         for name in ["old", "new"].into_iter().chain(PASSING) {
             self.remove_any(work, name)?;
@@ -91,7 +91,7 @@ impl Disk<'_> {
     }
 
     /// What a write that did not come to its end has left of a unit. Whether there was anything.
-    pub(super) fn recover(&mut self, dir: &Place, name: &str) -> Result<bool, Error> {
+    pub(super) fn recover(&mut self, dir: &TrustedDir, name: &str) -> Result<bool, Error> {
         if !dir.look(name)?.is_some_and(|looked| looked.is_dir()) {
             return Ok(false);
         }
@@ -110,7 +110,7 @@ impl Disk<'_> {
 }
 
 /// The entries that are links into the work directory.
-fn leading(place: &Place) -> Result<BTreeSet<PathBuf>, Error> {
+fn leading(place: &TrustedDir) -> Result<BTreeSet<PathBuf>, Error> {
     let mut slots = BTreeSet::new();
     for above in ["", "log"] {
         let above = Path::new(above);

@@ -9,19 +9,19 @@ use std::{
 use super::disk::Disk;
 use crate::{
     error::Error,
-    place::{Kind, Place, wrong},
     plan::{File, MANIFEST, Manifest, PlanEntry, Unit, disk},
+    trusted_dir::{Kind, TrustedDir, wrong},
 };
 
 impl Disk<'_> {
-    pub(super) fn unit(&mut self, dir: &Place, name: &str, unit: &Unit) -> Result<(), Error> {
+    pub(super) fn unit(&mut self, dir: &TrustedDir, name: &str, unit: &Unit) -> Result<(), Error> {
         match unit {
             Unit::File(file) => self.single(dir, name, Some(file)),
             Unit::Directory(entries) => self.directory(dir, name, entries),
         }
     }
 
-    pub(super) fn remove(&mut self, dir: &Place, name: &str) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, dir: &TrustedDir, name: &str) -> Result<(), Error> {
         match dir.look(name)? {
             None => Ok(()),
             Some(looked) if looked.is_dir() => {
@@ -35,7 +35,7 @@ impl Disk<'_> {
     }
 
     /// A file of its own, or its end, and its line in the list beside it.
-    fn single(&mut self, dir: &Place, name: &str, file: Option<&File>) -> Result<(), Error> {
+    fn single(&mut self, dir: &TrustedDir, name: &str, file: Option<&File>) -> Result<(), Error> {
         let path = Path::new(name);
         let mut list = disk::file_list(dir)?;
         let before = list.text();
@@ -64,7 +64,7 @@ impl Disk<'_> {
         Ok(())
     }
 
-    fn replace(&mut self, dir: &Place, name: &str, file: &File) -> Result<(), Error> {
+    fn replace(&mut self, dir: &TrustedDir, name: &str, file: &File) -> Result<(), Error> {
         let fresh = fresh(name);
         let fresh = OsStr::new(&fresh);
         self.remove_file(dir, fresh)?;
@@ -75,7 +75,7 @@ impl Disk<'_> {
 
     fn directory(
         &mut self,
-        dir: &Place,
+        dir: &TrustedDir,
         name: &str,
         entries: &BTreeMap<PathBuf, PlanEntry>,
     ) -> Result<(), Error> {
@@ -100,11 +100,11 @@ impl Disk<'_> {
     /// Entries in a directory that nobody reads yet.
     pub(super) fn make_entries(
         &mut self,
-        dir: &Place,
+        dir: &TrustedDir,
         entries: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
         // An entry is after what it is in, so a directory is on disk after what is in it.
-        let mut made: BTreeMap<PathBuf, Place> = BTreeMap::new();
+        let mut made: BTreeMap<PathBuf, TrustedDir> = BTreeMap::new();
         for (path, entry) in entries {
             let name = path.file_name().unwrap_or_default();
             let above = path.parent().unwrap_or(Path::new(""));
@@ -133,9 +133,9 @@ impl Disk<'_> {
     /// The directories on the way to an entry.
     pub(super) fn make_above(
         &mut self,
-        dir: &Place,
+        dir: &TrustedDir,
         above: &Path,
-        made: &mut BTreeMap<PathBuf, Place>,
+        made: &mut BTreeMap<PathBuf, TrustedDir>,
     ) -> Result<(), Error> {
         let mut way: Vec<_> = above.ancestors().collect();
         way.reverse();

@@ -19,7 +19,7 @@ use std::{
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::{Dir, DirId, Hint, Place};
+use super::{Dir, DirId, EntryKind, Hint};
 
 /// The mechanism.
 pub(crate) struct Changes {
@@ -138,9 +138,10 @@ impl Changes {
                     self.descriptors.remove(&id);
                     sink(Hint::Gone(id));
                 } else if event.mask.contains(EventMask::MOVE_SELF) {
-                    sink(Hint::In(id, Place::Layout));
-                } else if let Some(place) = event.name.and_then(|name| place(name, event.mask)) {
-                    sink(Hint::In(id, place));
+                    sink(Hint::In(id, EntryKind::Layout));
+                } else if let Some(kind) = event.name.and_then(|name| entry_kind(name, event.mask))
+                {
+                    sink(Hint::In(id, kind));
                 }
             }
             // There was room for one more, so there was none: the kernel need not be asked to say
@@ -212,20 +213,20 @@ const ENTRIES: WatchMask = WatchMask::CREATE
 
 /// `None` for what changes nothing that is reported: most of what is written to a control FIFO or
 /// beside a record.
-fn place(name: &OsStr, mask: EventMask) -> Option<Place> {
+fn entry_kind(name: &OsStr, mask: EventMask) -> Option<EntryKind> {
     let written = mask.intersects(EventMask::MOVED_TO | EventMask::MODIFY);
     match name.as_bytes() {
-        name if name.starts_with(b"ftrig1:") => Some(Place::Letters),
-        b"status" if written => Some(Place::Status),
-        b"current" if written => Some(Place::Line),
-        b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(Place::Lock),
+        name if name.starts_with(b"ftrig1:") => Some(EntryKind::Letters),
+        b"status" if written => Some(EntryKind::Status),
+        b"current" if written => Some(EntryKind::Line),
+        b"lock" if mask.contains(EventMask::CLOSE_WRITE) => Some(EntryKind::Lock),
         _ if mask.intersects(EventMask::MODIFY | EventMask::CLOSE_WRITE) => None,
-        b"down" | b"notification-fd" => Some(Place::Down),
-        b"supervise" | b"event" => Some(Place::Layout),
+        b"down" | b"notification-fd" => Some(EntryKind::Down),
+        b"supervise" | b"event" => Some(EntryKind::Layout),
         // `embedded` is followed by its record.
         b"status" | b"status.new" | b"stat" | b"stat.new" | b"pid" | b"pid.new" | b"embedded"
         | b"embedded.new" | b"death_tally" | b"death_tally.new" => None,
-        _ => Some(Place::Entry),
+        _ => Some(EntryKind::Entry),
     }
 }
 

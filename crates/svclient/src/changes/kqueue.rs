@@ -18,7 +18,7 @@ use std::{
 use kqueue::{EventData, EventFilter, FilterFlag, Ident, Vnode, Watcher};
 use nix::fcntl::OFlag;
 
-use super::{Dir, DirId, Hint, Place};
+use super::{Dir, DirId, EntryKind, Hint};
 
 /// The mechanism.
 pub(crate) struct Changes {
@@ -120,7 +120,7 @@ impl Changes {
                     io::ErrorKind::NotFound | io::ErrorKind::Interrupted => (),
                     _ => return Err(error),
                 },
-                (_, Some(id)) => sink(Hint::In(id, Place::Anything)),
+                (_, Some(id)) => sink(Hint::In(id, EntryKind::Anything)),
                 (_, None) => (),
             }
         }

@@ -150,7 +150,7 @@ impl LogSearch {
             };
             return Some(Logger::of(&logger, true, process));
         }
-        let dir = service.home().for_paths().into_owned();
+        let dir = service.handle().for_paths().into_owned();
         let file = dir.join(files::LOG);
         if fs::metadata(&file).is_ok_and(|data| data.is_file()) {
             let process = match service.log_facts() {
@@ -240,7 +240,7 @@ fn process_of(service: &Service) -> Process {
 impl Logger {
     /// A service that is one.
     fn of(service: &Service, is_custom: bool, process: Process) -> Self {
-        let dir = service.home().for_paths().into_owned();
+        let dir = service.handle().for_paths().into_owned();
         // What the user wrote, where s6-rc wrote another around it.
         let scripts = ["run.user", "run"].map(|name| dir.join(name)).into();
         Self { dir, scripts, process, is_custom }

@@ -8,7 +8,7 @@ use crate::{Intent, Service, Status, Supervised, check};
 /// Why a service cannot say that it is ready.
 pub(super) fn no_readiness(service: &Service) -> Cause {
     let is_runits = service.dialect() == Some(Dialect::Runit);
-    if is_runits && check::is_there(service.home()) && !check::has_script(service.home()) {
+    if is_runits && check::is_there(service.handle()) && !check::has_script(service.handle()) {
         Cause::CheckNotExecutable
     } else {
         Cause::NoReadiness
@@ -32,16 +32,16 @@ pub(super) fn wish(request: &Request) -> Option<Op> {
 }
 
 /// The process that is there, be it that of `finish`, about which `sv` asks as well.
-pub(super) fn process(observation: &Status) -> Option<Pid> {
-    observation.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
+pub(super) fn process(status: &Status) -> Option<Pid> {
+    status.reading.facts().and_then(|status| status.pid.or(status.finish_pid))
 }
 
 /// Whether there is something to ask about.
-pub(super) fn has_process(observation: &Status) -> bool {
-    runs(observation) || process(observation).is_some()
+pub(super) fn has_process(status: &Status) -> bool {
+    runs(status) || process(status).is_some()
 }
 
 /// Whether there is a process of `run`.
-pub(super) fn runs(observation: &Status) -> bool {
-    observation.reading.facts().is_some_and(|status| status.phase == Phase::Up)
+pub(super) fn runs(status: &Status) -> bool {
+    status.reading.facts().is_some_and(|status| status.phase == Phase::Up)
 }

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Outcome {
     end: Option<End>,
-    observation: Option<Status>,
+    status: Option<Status>,
     took: Duration,
     is_read: bool,
     changed: Option<bool>,
@@ -88,13 +88,13 @@ impl fmt::Display for OutcomeKind {
 }
 
 impl Outcome {
-    pub(super) fn of(end: Option<End>, observation: Status, took: Duration) -> Self {
+    pub(super) fn of(end: Option<End>, status: Status, took: Duration) -> Self {
         let (is_read, changed) = (true, None);
-        let (observation, word, says) = (Some(observation), None, None);
-        Self { end, observation, took, is_read, changed, word, says, late: None }
+        let (status, word, says) = (Some(status), None, None);
+        Self { end, status, took, is_read, changed, word, says, late: None }
     }
 
-    pub(super) fn told(told: Told, observation: Status, took: Duration) -> Self {
+    pub(super) fn told(told: Told, status: Status, took: Duration) -> Self {
         let Told { end, word, says, changed, took: theirs, .. } = told;
         let (end, is_read) = match end {
             End::Late { is_read } => (None, is_read),
@@ -102,18 +102,18 @@ impl Outcome {
             end => (Some(end), true),
         };
         let took = theirs.unwrap_or(took);
-        Self { is_read, changed, word, says, ..Self::of(end, observation, took) }
+        Self { is_read, changed, word, says, ..Self::of(end, status, took) }
     }
 
     pub(crate) fn not_asked() -> Self {
-        let (end, observation, took) = (None, None, Duration::ZERO);
+        let (end, status, took) = (None, None, Duration::ZERO);
         let (is_read, changed, word, says, late) = (false, None, None, None, None);
-        Self { end, observation, took, is_read, changed, word, says, late }
+        Self { end, status, took, is_read, changed, word, says, late }
     }
 
     /// The deadline passed before it was its turn; how the service stood, where that is known.
     pub(super) fn unasked(seen: Option<Status>) -> Self {
-        Self { end: Some(End::NotAsked), observation: seen, ..Self::not_asked() }
+        Self { end: Some(End::NotAsked), status: seen, ..Self::not_asked() }
     }
 
     /// The deadline passed, and even that was not told.
@@ -132,7 +132,7 @@ impl Outcome {
     }
 
     pub(super) fn changed_from(self, before: Option<&Status>) -> Self {
-        let changed = match (before, &self.observation) {
+        let changed = match (before, &self.status) {
             _ if self.changed.is_some() => self.changed,
             (Some(before), Some(after)) => Some(differ(before, after)),
             _ => None,
@@ -150,7 +150,7 @@ impl Outcome {
             (Some(End::Never(_)), _) => OutcomeKind::Never,
             (Some(End::NotAsked), _) => OutcomeKind::NotAsked,
             (Some(End::Late { .. }), _) => OutcomeKind::Deadline,
-            (None, _) if self.observation.is_none() => OutcomeKind::NotAsked,
+            (None, _) if self.status.is_none() => OutcomeKind::NotAsked,
             (None, _) => OutcomeKind::Deadline,
         }
     }
@@ -199,7 +199,7 @@ impl Outcome {
     /// How the service stood last; `None` if nothing was asked.
     #[must_use]
     pub const fn status(&self) -> Option<&Status> {
-        self.observation.as_ref()
+        self.status.as_ref()
     }
 
     /// Whether something has changed since before the request: another process, another wish.
@@ -236,7 +236,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = self.took.as_secs_f64();
-        let state = || Standing(self.observation.unwrap_or(Status::unsupervised()));
+        let state = || Standing(self.status.unwrap_or(Status::unsupervised()));
         match self.kind() {
             OutcomeKind::Reached => write!(f, "{} after {took:.1} s", state()),
             OutcomeKind::Already => write!(f, "already {}", state()),

@@ -82,7 +82,7 @@ impl Probe {
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
         let asks_ready = request.goal() == Goal::Ready && is_silent;
         let script = |service: &&Service| {
-            service.dialect() == Some(Dialect::Runit) && check::has_script(service.home())
+            service.dialect() == Some(Dialect::Runit) && check::has_script(service.handle())
         };
         let what = if asks_ready && prober.ask.is_some() {
             What::Closure
@@ -116,19 +116,19 @@ impl Probe {
     pub(super) fn go_on(
         &mut self,
         (at, service): (usize, &dyn Supervised),
-        observation: &Status,
+        status: &Status,
         prober: &Prober<'_>,
         now: Instant,
     ) -> Result<bool, Error> {
         let (answer, again) = match &self.what {
             What::Closure => {
                 let every = prober.every().unwrap_or_default();
-                (Some(prober.says(at, service, observation)), every)
+                (Some(prober.says(at, service, status)), every)
             }
             What::Script(service) => {
                 let mut script = match self.running.take() {
                     Some(script) => script,
-                    None => Script::start(service.home())?,
+                    None => Script::start(service.handle())?,
                 };
                 let ended = script.ended()?;
                 self.said = match ended {

@@ -1,7 +1,7 @@
 //! Waits in a scripted world: its clock moves when nobody has anything to do, so nothing here
 //! sleeps, reads a file or starts a thread.
 
-mod theatre;
+mod scripted_world;
 
 use std::{
     num::NonZeroUsize,
@@ -14,7 +14,9 @@ use std::{
 
 use svproto::{Cause, LastExit, Op, Phase, Readiness, Stage, Want, goal::Goal, s6::event::S6Event};
 
-use self::theatre::{Play, Role, Turn, at_ms, down, is_kind, reached, role, seen, status, up};
+use self::scripted_world::{
+    Play, Role, Turn, at_ms, down, is_kind, reached, role, seen, status, up,
+};
 use super::*;
 use crate::{Bulk, CheckRule, ErrorKind, Intent, Told};
 
@@ -112,7 +114,7 @@ fn one_after_the_other_is_watched_one_at_a_time() {
     let mut play = Play::new(services.collect());
     let results = play.run_with(&Request::restart(), &Prober::none(), 1, 10_000);
     assert!(results.iter().all(|result| reached(result).0 > 10));
-    assert_eq!(play.theatre.most, 1);
+    assert_eq!(play.scripted_world.most, 1);
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn no_more_than_the_limit_are_under_way() {
     let results = play.run_with(&Request::restart(), &Prober::none(), 2, 10_000);
     let pids: Vec<u64> = results.iter().map(|result| reached(result).0).collect();
     assert_eq!(pids, [11, 12, 13, 14, 15]);
-    assert_eq!(play.theatre.most, 2);
+    assert_eq!(play.scripted_world.most, 2);
     let times: Vec<u64> = play.asked().iter().map(|&(at, ..)| at).collect();
     assert_eq!(times, [0, 0, 100, 100, 200]);
 }
@@ -173,8 +175,8 @@ fn a_service_that_says_nothing_is_ready_when_the_probe_says_so() {
     let mut play = Play::new(vec![role(down(0), &[started, again])]);
     let asked_about = Mutex::new(vec![]);
     let count = AtomicU32::new(0);
-    let prober = Prober::asking(Duration::from_millis(50), |service, observation| {
-        let pid = observation.reading.facts().unwrap().pid.unwrap().get();
+    let prober = Prober::asking(Duration::from_millis(50), |service, status| {
+        let pid = status.reading.facts().unwrap().pid.unwrap().get();
         asked_about.lock().unwrap().push((service.name().to_string(), pid));
         count.fetch_add(1, Ordering::Relaxed);
         count.load(Ordering::Relaxed) == 5

@@ -26,8 +26,8 @@ pub(super) struct Wait {
     /// `None` for a service that cannot be watched.
     key: Option<WatchKey>,
     state: State,
-    /// The bell that is still to be taken down.
-    rung: Option<WatchKey>,
+    /// The key of the waker that is still to be forgotten.
+    woken: Option<WatchKey>,
 }
 
 enum State {
@@ -39,7 +39,7 @@ enum State {
 
 struct Telling {
     pending: Pending,
-    bell: WatchKey,
+    key: WatchKey,
     waker: Waker,
     asked: Instant,
 }
@@ -60,7 +60,7 @@ pub(super) struct Waiting {
     /// How it stood before it was asked.
     pub(super) baseline: Status,
     pub(super) last: Status,
-    /// What the supervisor will say of the request, and the bell that it rings when it does.
+    /// What the supervisor will say of the request, and the waker that it calls when it does.
     pending: Option<(Pending, WatchKey, Waker)>,
     /// The request could not be delivered yet.
     ask_again: Option<Instant>,
@@ -117,7 +117,7 @@ impl Wait {
         let last = match baseline {
             Ok(last) => last,
             Err(error) => {
-                return Self { key, state: State::Done(Box::new(Err(error))), rung: None };
+                return Self { key, state: State::Done(Box::new(Err(error))), woken: None };
             }
         };
         Self::looked(world, service, (key, directory, last), request, prober)
@@ -150,7 +150,7 @@ impl Wait {
         {
             let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
-            return Self { key, state: State::Done(Box::new(Ok(never))), rung: None };
+            return Self { key, state: State::Done(Box::new(Ok(never))), woken: None };
         }
         let is_down = matches!(last.state(), svproto::State::Down | svproto::State::Failed);
         let may_be_kept =
@@ -160,7 +160,7 @@ impl Wait {
             return Self {
                 key,
                 state: State::Done(Box::new(Ok(never.because(Some(why))))),
-                rung: None,
+                woken: None,
             };
         }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
@@ -189,7 +189,7 @@ impl Wait {
             probe,
             directory,
         };
-        Self { key, state: State::Waiting(Box::new(waiting)), rung: None }
+        Self { key, state: State::Waiting(Box::new(waiting)), woken: None }
     }
 
     /// Waits for what the supervisor tells, and looks at nothing.
@@ -198,14 +198,14 @@ impl Wait {
         service: &B,
         asked: Result<Pending, Error>,
     ) -> Self {
-        let done = |result| Self { key: None, state: State::Done(Box::new(result)), rung: None };
-        let (pending, bell) = match asked.and_then(|pending| Ok((pending, world.bell()?))) {
+        let done = |result| Self { key: None, state: State::Done(Box::new(result)), woken: None };
+        let (pending, (key, waker)) = match asked.and_then(|pending| Ok((pending, world.waker()?)))
+        {
             Ok(it) => it,
             Err(error) => return done(Err(error)),
         };
-        let (bell, waker) = bell;
-        let telling = Telling { pending, bell, waker, asked: world.now() };
-        let mut wait = Self { key: None, state: State::Telling(Box::new(telling)), rung: None };
+        let telling = Telling { pending, key, waker, asked: world.now() };
+        let mut wait = Self { key: None, state: State::Telling(Box::new(telling)), woken: None };
         wait.hear_word(world, service);
         wait
     }
@@ -233,7 +233,7 @@ impl Wait {
                 service.status().map(|seen| Outcome::of(Some(End::Reached), seen, took))
             }
         };
-        self.rung = Some(telling.bell);
+        self.woken = Some(telling.key);
         self.state = State::Done(Box::new(result));
     }
 
@@ -254,12 +254,12 @@ impl Wait {
         dues.into_iter().chain([probe]).flatten().min()
     }
 
-    /// The bell that its supervisor rings.
-    pub(super) fn bell(&self) -> Option<WatchKey> {
+    /// The key of the waker that its supervisor calls.
+    pub(super) fn waker(&self) -> Option<WatchKey> {
         match &self.state {
-            State::Waiting(waiting) => waiting.pending.as_ref().map(|(_, bell, _)| *bell),
-            State::Telling(telling) => Some(telling.bell),
-            State::Done(_) => self.rung,
+            State::Waiting(waiting) => waiting.pending.as_ref().map(|(_, key, _)| *key),
+            State::Telling(telling) => Some(telling.key),
+            State::Done(_) => self.woken,
         }
     }
 
@@ -287,8 +287,8 @@ impl Wait {
                 waiting.kill_at = request.kills_after().and_then(|after| now.checked_add(after));
                 if pending.tells() {
                     waiting.pursuit.acknowledge();
-                    match world.bell() {
-                        Ok((bell, waker)) => waiting.pending = Some((pending, bell, waker)),
+                    match world.waker() {
+                        Ok((key, waker)) => waiting.pending = Some((pending, key, waker)),
                         Err(error) => return self.end(Err(error)),
                     }
                     return self.settle(world, service, request);
@@ -340,11 +340,11 @@ impl Wait {
             return self.hear_word(world, service);
         }
         let State::Waiting(waiting) = &mut self.state else { return };
-        let Some((pending, bell, waker)) = &mut waiting.pending else { return };
+        let Some((pending, key, waker)) = &mut waiting.pending else { return };
         let Poll::Ready(settled) = pending.poll_settled(&mut Context::from_waker(waker)) else {
             return;
         };
-        world.mute(*bell);
+        world.mute(*key);
         waiting.pending = None;
         let told = match settled {
             Settled::Silent => return self.take(world, service.status()),
@@ -389,15 +389,15 @@ impl Wait {
     pub(super) fn take<B: Supervised>(
         &mut self,
         world: &impl World<B>,
-        observation: Result<Status, Error>,
+        status: Result<Status, Error>,
     ) {
         if let State::Waiting(waiting) = &mut self.state {
-            match observation {
-                Ok(observation) => {
-                    waiting.last = observation;
+            match status {
+                Ok(status) => {
+                    waiting.last = status;
                     if waiting.absent {
                         // Until there is a record, what is asked may be lost.
-                        let is_there = observation.reading.facts().is_some();
+                        let is_there = status.reading.facts().is_some();
                         waiting.ask_again = is_there.then(|| world.now());
                         return;
                     }
@@ -479,39 +479,38 @@ impl Wait {
             return;
         }
         if let Some(probe) = waiting.probe.as_mut().filter(|probe| is_due(probe.at)) {
-            let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
-            match probe.go_on((at, service), &observation, prober, now) {
-                Ok(true) => self.end(Ok(Outcome::of(Some(End::Reached), observation, took))),
+            let (status, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
+            match probe.go_on((at, service), &status, prober, now) {
+                Ok(true) => self.end(Ok(Outcome::of(Some(End::Reached), status, took))),
                 Ok(false) => (),
                 Err(error) => self.end(Err(error)),
             }
         }
     }
 
-    /// Asks the pursuit about the last observation.
+    /// Asks the pursuit about the last status.
     fn judge<B>(&mut self, world: &impl World<B>) {
         let State::Waiting(waiting) = &mut self.state else { return };
         let (now, begun) = (world.now(), waiting.begun);
         let both = Now { wall: world.wall_clock(), steady: now.saturating_duration_since(begun) };
-        let (observation, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
+        let (status, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
         waiting.judge_again = None;
-        match waiting.pursuit.observe(&observation.reading, both) {
+        match waiting.pursuit.observe(&status.reading, both) {
             Verdict::Reached => {
                 if let Some(goal) = waiting.then.take() {
-                    waiting.pursuit = waiting.pursuit.then(goal, observation.reading);
+                    waiting.pursuit = waiting.pursuit.then(goal, status.reading);
                     self.judge(world);
-                } else if let Some(probe) =
-                    waiting.probe.as_mut().filter(|_| has_process(&observation))
+                } else if let Some(probe) = waiting.probe.as_mut().filter(|_| has_process(&status))
                 {
-                    probe.begin(now, process(&observation));
+                    probe.begin(now, process(&status));
                 } else {
-                    self.end(Ok(Outcome::of(Some(End::Reached), observation, took)));
+                    self.end(Ok(Outcome::of(Some(End::Reached), status, took)));
                 }
                 return;
             }
             // It was ended in order: the last that its supervisor has said is that it is down.
             Verdict::Never(Cause::Unsupervised) if waiting.was_ended() => {
-                self.end(Ok(Outcome::of(Some(End::Reached), observation, took)));
+                self.end(Ok(Outcome::of(Some(End::Reached), status, took)));
                 return;
             }
             Verdict::Never(why) => {
@@ -527,7 +526,7 @@ impl Wait {
                     (Cause::NoReadiness, Some(service)) => no_readiness(service),
                     (why, _) => why,
                 };
-                self.end(Ok(Outcome::of(Some(End::Never(why)), observation, took)));
+                self.end(Ok(Outcome::of(Some(End::Never(why)), status, took)));
                 return;
             }
             Verdict::Pending { look_again } => {
@@ -545,7 +544,7 @@ impl Wait {
 
     fn end(&mut self, result: Result<Outcome, Error>) {
         let State::Waiting(waiting) = &self.state else { return };
-        self.rung = waiting.pending.as_ref().map(|(_, bell, _)| *bell);
+        self.woken = waiting.pending.as_ref().map(|(_, key, _)| *key);
         let before = waiting.asks.then_some(&waiting.baseline);
         let result = result.map(|outcome| outcome.changed_from(before));
         self.state = State::Done(Box::new(result));

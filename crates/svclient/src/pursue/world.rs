@@ -21,9 +21,9 @@ pub(crate) trait World<B> {
     /// Ends a watch.
     fn remove(&mut self, key: WatchKey);
 
-    /// A bell: [`Heard::Rang`] once it is called, from any thread.
-    fn bell(&mut self) -> Result<(WatchKey, Waker), Error>;
-    /// Takes a bell down.
+    /// A waker: [`Heard::Woken`] once it is called, from any thread.
+    fn waker(&mut self) -> Result<(WatchKey, Waker), Error>;
+    /// Forgets a waker.
     fn mute(&mut self, key: WatchKey);
     /// The next news; `None` if nothing was heard until then. A world of a thread of its own waits
     /// here and is always ready; one in an executor has the task woken.
@@ -56,10 +56,10 @@ pub(crate) enum Heard {
         key: WatchKey,
         /// What an event directory told of the last run.
         failed: Option<S6Event>,
-        observation: Result<Status, Error>,
+        status: Result<Status, Error>,
     },
-    /// A bell was called.
-    Rang(WatchKey),
+    /// A waker was called.
+    Woken(WatchKey),
 }
 
 impl From<WatchEvent> for Heard {
@@ -68,7 +68,7 @@ impl From<WatchEvent> for Heard {
             News::Heard(letter) => Some(letter),
             _ => None,
         };
-        Self::Seen { key: event.key, failed, observation: event.status }
+        Self::Seen { key: event.key, failed, status: event.status }
     }
 }
 
@@ -76,7 +76,7 @@ impl Heard {
     /// Of whom.
     pub(crate) const fn key(&self) -> WatchKey {
         match self {
-            Self::Seen { key, .. } | Self::Rang(key) => *key,
+            Self::Seen { key, .. } | Self::Woken(key) => *key,
         }
     }
 }
@@ -98,8 +98,8 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
         Self::remove(self, key);
     }
 
-    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
-        Self::bell(self)
+    fn waker(&mut self) -> Result<(WatchKey, Waker), Error> {
+        Self::waker(self)
     }
 
     fn mute(&mut self, key: WatchKey) {
@@ -111,14 +111,14 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
         _cx: &mut Context<'_>,
         until: Instant,
     ) -> Poll<Result<Option<Heard>, Error>> {
-        if self.rung.is_empty() {
+        if self.woken.is_empty() {
             match self.next_here(Some(until)) {
                 Ok(Some(event)) => return Poll::Ready(Ok(Some(event.into()))),
                 Ok(None) => (),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        Poll::Ready(Ok(self.rung.pop_front().map(Heard::Rang)))
+        Poll::Ready(Ok(self.woken.pop_front().map(Heard::Woken)))
     }
 
     fn now(&self) -> Instant {

@@ -10,7 +10,7 @@ use std::{
 
 use svproto::{Dialect, Op, files, scan::ScanOp};
 
-use super::{ScanDir, Scanner, ground::Ground};
+use super::{ScanDir, Scanner, trusted::TrustedDir};
 use crate::{Error, Liveness, Service, Status, WatchKey, WatchSet, node, pursue::at_the_latest};
 
 /// What disabling a service came to. Its link is gone, whatever else is said here.
@@ -127,8 +127,8 @@ impl ScanDir {
         kill_after: Option<Duration>,
     ) -> Result<Disabled, Error> {
         super::require_entry(name)?;
-        let ground = Ground::reach(&self.dir)?;
-        let link = ground.link(name)?;
+        let trusted = TrustedDir::reach(&self.dir)?;
+        let link = trusted.link(name)?;
         let target = self.dir.join(&link.to);
         let end = match Service::open(&target) {
             Ok(service) => Some(End::begin(service.named(name))?),
@@ -146,7 +146,7 @@ impl ScanDir {
             end.may_be_asked(scanner.scanner())?;
         }
 
-        ground.remove(name, &link)?;
+        trusted.remove(name, &link)?;
         let unlinked = Instant::now();
         // One that does not read will not do it; then the supervisors are asked, without delay.
         let scanner = scanner.tell(&self.dir, ScanOp::RescanAndPrune, unlinked);
@@ -186,7 +186,7 @@ impl End {
     fn may_be_asked(&self, scanner: Scanner) -> Result<(), Error> {
         for (key, part) in self.to_be_asked(scanner) {
             if is_held(&self.seen, key) {
-                node::open_fifo(part.home().at(files::CONTROL))?;
+                node::open_fifo(part.handle().at(files::CONTROL))?;
             }
         }
         Ok(())

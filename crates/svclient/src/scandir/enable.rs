@@ -10,7 +10,7 @@ use std::{
 
 use svproto::{Reading, scan::ScanOp};
 
-use super::{ScanDir, Scanner, ground::Ground, leads_to};
+use super::{ScanDir, Scanner, leads_to, trusted::TrustedDir};
 use crate::{Error, Service, Status, WatchSet, node, pursue::at_the_latest};
 
 /// What enabling a service came to.
@@ -116,17 +116,17 @@ impl ScanDir {
     ) -> Result<Enabled, Error> {
         let link = self.entry(name)?;
         let scanner = self.open_scanner()?;
-        let ground = Ground::reach(&self.dir)?;
+        let trusted = TrustedDir::reach(&self.dir)?;
         let mut watch = WatchSet::new()?;
         let (_, mut seen) = watch.add_and_look(service)?;
 
-        let origin = self.link(&ground, name, target)?;
+        let origin = self.link(&trusted, name, target)?;
         let linked = Instant::now();
         let scanner = scanner.tell(&self.dir, ScanOp::Rescan, deadline)?;
         let mut is_late = false;
         let is_supervised = loop {
             match &seen {
-                Ok(observation) if is_supervised(observation) => break true,
+                Ok(status) if is_supervised(status) => break true,
                 Err(Error::NotFound { .. }) => break false,
                 _ if is_late => break false,
                 _ => (),
@@ -139,17 +139,19 @@ impl ScanDir {
                 None => break false,
             }
         };
-        let (took, observation) = (linked.elapsed(), seen?);
-        let noticed = if is_supervised {
-            Noticed::Supervised { status: observation }
-        } else {
-            Noticed::NotYet { status: observation }
-        };
+        let (took, status) = (linked.elapsed(), seen?);
+        let noticed =
+            if is_supervised { Noticed::Supervised { status } } else { Noticed::NotYet { status } };
         Ok(Enabled { service: Service::open(link)?, link: origin, scanner, noticed, took })
     }
 
     /// Makes the link, unless it is there.
-    fn link(&self, ground: &Ground, name: &OsStr, target: &Path) -> Result<EnabledLink, Error> {
+    fn link(
+        &self,
+        trusted: &TrustedDir,
+        name: &OsStr,
+        target: &Path,
+    ) -> Result<EnabledLink, Error> {
         let link = self.dir.join(name);
         let Some(stat) = node::stat(target)? else {
             return Err(Error::NotFound { path: target.to_owned() });
@@ -163,7 +165,7 @@ impl ScanDir {
             return Err(Error::EnabledAs { dir: target.to_owned(), link: other });
         }
         // The call itself does not show half a link and replaces nothing, as renaming one would.
-        match ground.make(name, target) {
+        match trusted.make(name, target) {
             Ok(()) => Ok(EnabledLink::Made),
             // Somebody else was quicker.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there() => {
@@ -179,9 +181,8 @@ impl ScanDir {
 }
 
 /// A record is waited for, too: until it is there, what is asked of the supervisor may be lost.
-fn is_supervised(observation: &Status) -> bool {
-    observation.liveness.is_alive() == Some(true)
-        && matches!(observation.reading, Reading::Record(_))
+fn is_supervised(status: &Status) -> bool {
+    status.liveness.is_alive() == Some(true) && matches!(status.reading, Reading::Record(_))
 }
 
 /// The path from the root, links in it unfollowed: what an administrator would link to.

@@ -94,13 +94,13 @@ fn in_use(places: impl Iterator<Item = PathBuf>) -> Vec<ScanDir> {
 /// A cheap look, for choosing a scan directory: any sign of a supervisor.
 fn is_supervised(service: &Service) -> bool {
     let alive = match service.dialect() {
-        Some(dialect) => liveness::probe(service.home(), dialect),
-        None => liveness::probe_ok(service.home()),
+        Some(dialect) => liveness::probe(service.handle(), dialect),
+        None => liveness::probe_ok(service.handle()),
     };
     match alive {
         Ok(liveness) => liveness.is_alive() == Some(true),
         // Denied, and so there.
-        Err(_) => node::exists(&service.home().at(files::SUPERVISE)),
+        Err(_) => node::exists(&service.handle().at(files::SUPERVISE)),
     }
 }
 

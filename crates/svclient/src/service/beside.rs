@@ -9,7 +9,7 @@ use crate::{CrashLoop, Liveness, Oddities, Status, Suite, node};
 impl Service {
     /// What its supervisor does with it at a start, where the directory tells.
     pub(super) fn normally(&self, dialect: Option<Dialect>) -> Option<Normally> {
-        let is_down = node::exists(&self.home.at(files::DOWN));
+        let is_down = node::exists(&self.handle.at(files::DOWN));
         let normally = if is_down { Normally::Down } else { Normally::Up };
         // s6-rc leaves a `down` in each of its directories, and starts what it wants itself.
         let is_of_s6_rc = is_down && dialect == Some(Dialect::S6) && self.s6_rc().is_some();
@@ -66,7 +66,7 @@ impl Service {
 
     /// Whether the embedded supervisor has written the record, which is runit's.
     pub(crate) fn is_embeddeds(&self) -> bool {
-        if !node::exists(&self.home.at(files::EMBEDDED)) {
+        if !node::exists(&self.handle.at(files::EMBEDDED)) {
             return false;
         }
         let record = self.read_record(Dialect::Runit).ok().flatten();
@@ -81,7 +81,7 @@ impl Service {
         if status.phase == Phase::Down
             && status.last_exit == (LastExit::Exited { code: 0 })
             && ends == Some(0)
-            && !node::exists(&self.home.at("max-death-tally"))
+            && !node::exists(&self.handle.at("max-death-tally"))
         {
             status.last_exit = LastExit::NotStarted;
         }
@@ -93,7 +93,8 @@ impl Service {
     /// not there.
     fn embedded_beside(&self, mut facts: Facts) -> (Facts, Option<Embedded>) {
         for _ in 0..READS_OF_A_MOVING_RECORD {
-            let text = node::read_at_most(&self.home.at(files::EMBEDDED), Embedded::MAX_LEN as u64);
+            let text =
+                node::read_at_most(&self.handle.at(files::EMBEDDED), Embedded::MAX_LEN as u64);
             let embedded = text.ok().flatten().and_then(|text| Embedded::from_bytes(&text));
             match embedded {
                 Some(embedded) if embedded.belongs_to(&facts) => return (facts, Some(embedded)),
@@ -112,7 +113,7 @@ impl Service {
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores
     /// anything else, a blank after the number included, and 0.
     fn notifies(&self) -> bool {
-        let text = node::read_at_most(&self.home.at(files::NOTIFICATION_FD), 16);
+        let text = node::read_at_most(&self.handle.at(files::NOTIFICATION_FD), 16);
         let Ok(Some(text)) = text else { return false };
         let digits = text.strip_suffix(b"\n").unwrap_or(&text);
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());

@@ -13,7 +13,7 @@ use svproto::{Dialect, Reading, files};
 use super::{Normally, Service, require_directory, require_service};
 use crate::{
     Error, Liveness, Status,
-    home::Home,
+    handle::Handle,
     liveness,
     node::{self, RecordBytes},
 };
@@ -104,7 +104,7 @@ impl Service {
         let seen = self.look(Known::Nothing);
         // What is supervised is a service.
         if !seen.as_ref().is_ok_and(|seen| seen.reading.is_supervised()) {
-            require_service(&self.home)?;
+            require_service(&self.handle)?;
         }
         self.dialect = seen.as_ref().ok().and_then(Status::dialect);
         Ok(seen)
@@ -114,11 +114,11 @@ impl Service {
         let told = |dialect, liveness| Whose { dialect: Some(dialect), liveness, record: None };
         let Whose { dialect, liveness, record } = match known {
             Known::Nothing => self.whose()?,
-            Known::Dialect(dialect) => told(dialect, liveness::probe(&self.home, dialect)?),
+            Known::Dialect(dialect) => told(dialect, liveness::probe(&self.handle, dialect)?),
             Known::AllButRecord(dialect, liveness, _) => told(dialect, liveness),
         };
         let (reading, dialect) = if liveness == Liveness::Dead {
-            require_directory(&self.home)?;
+            require_directory(&self.handle)?;
             (Reading::Unsupervised, dialect)
         } else {
             match self.record_in(record, dialect)? {
@@ -138,9 +138,10 @@ impl Service {
     fn whose(&self) -> Result<Whose, Error> {
         // Liveness comes before the record, as always: the other way round, a record of before would
         // seem to be that of a supervisor who has just come.
-        let (asked, in_the_way_of_s6) = liveness::probe_any(&self.home);
+        let (asked, in_the_way_of_s6) = liveness::probe_any(&self.handle);
         let is_alive = matches!(asked, Ok(Liveness::Alive { .. }));
-        let record = if is_alive { node::read_record(&self.home.at(files::STATUS))? } else { None };
+        let record =
+            if is_alive { node::read_record(&self.handle.at(files::STATUS))? } else { None };
         let told = record.as_ref().filter(|_| !in_the_way_of_s6);
         let told = told.and_then(|bytes| Dialect::of_record(bytes.as_slice()));
         let dialect = told.or_else(|| self.dialect_now());
@@ -149,23 +150,23 @@ impl Service {
         }
         // The one that answered has not written the record: somebody changed suites, or there is none.
         let liveness = match dialect {
-            Some(dialect) => liveness::probe(&self.home, dialect)?,
-            None => liveness::probe_ok(&self.home)?,
+            Some(dialect) => liveness::probe(&self.handle, dialect)?,
+            None => liveness::probe_ok(&self.handle)?,
         };
         Ok(Whose { dialect, liveness, record: None })
     }
 
     /// A handle that goes from entry to entry of an open directory: it is to [`Service::enter`] one.
     pub(crate) fn in_open(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
-        let home = Home::below(opened, parent);
+        let handle = Handle::below(opened, parent);
         let name = OsString::new();
-        Self { home, name, dialect: None, believed: false, version: None, expected: false }
+        Self { handle, name, dialect: None, believed: false, version: None, expected: false }
     }
 
     /// Goes to an entry, of which nothing is known then. Nothing is allocated for it: that would take
     /// as long as two system calls.
     pub(crate) fn enter(&mut self, entry: &OsStr) {
-        self.home.enter(entry);
+        self.handle.enter(entry);
         self.dialect = None;
         self.name.clear();
         self.name.push(entry);

@@ -42,7 +42,7 @@ impl Service {
             }
         }
         if matches!(result, Ok(None)) {
-            require_directory(&self.home)?;
+            require_directory(&self.handle)?;
         }
         result
     }
@@ -68,7 +68,7 @@ impl Service {
     /// [`Error::WrongType`], [`Error::Denied`] or [`Error::Io`]. That there is no tally is no error.
     pub fn deaths(&self) -> Result<Vec<Death>, Error> {
         let limit = Death::LEN * Death::MAX_COUNT;
-        let bytes = node::read_at_most(&self.home.at(files::DEATH_TALLY), limit as u64)?;
+        let bytes = node::read_at_most(&self.handle.at(files::DEATH_TALLY), limit as u64)?;
         Ok(Tally::new(&bytes.unwrap_or_default()).collect())
     }
 
@@ -84,7 +84,7 @@ impl Service {
         bytes: Option<RecordBytes>,
         dialect: Option<Dialect>,
     ) -> Result<Option<Record>, Error> {
-        let at = self.home.at(files::STATUS);
+        let at = self.handle.at(files::STATUS);
         let Some(bytes) = bytes.map_or_else(|| node::read_record(&at), |it| Ok(Some(it)))? else {
             return Ok(None);
         };
@@ -138,7 +138,7 @@ impl Service {
     fn of_no_dialect(&self, bytes: &RecordBytes) -> Error {
         // Only `ok` was found, so it is daemontools' or encore's; the former is the common one.
         let source = DecodeError::Length { dialect: Dialect::Daemontools, found: bytes.file_len() };
-        Error::Malformed { path: self.home.at(files::STATUS).path(), source }
+        Error::Malformed { path: self.handle.at(files::STATUS).path(), source }
     }
 }
 

@@ -70,12 +70,12 @@ impl Service {
     fn deliver(&self, ops: &[Op], deadline: Option<Instant>) -> Result<(), Error> {
         let Some(&first) = ops.first() else { return Ok(()) };
         let dir = || self.dir().to_owned();
-        let path = || self.home.at(files::CONTROL).path();
+        let path = || self.handle.at(files::CONTROL).path();
         // To ask whose the directory is now takes as long as to send: where all suites are asked with
         // the same bytes, it does not matter.
         let known = self.dialect.filter(|_| ops.iter().all(|op| op.is_common()));
         let Some(dialect) = known.or_else(|| self.dialect_now()) else {
-            return Err(match node::open_fifo(self.home.at(files::CONTROL))? {
+            return Err(match node::open_fifo(self.handle.at(files::CONTROL))? {
                 Fifo::Open(..) => Error::UnknownDialect { dir: dir() },
                 Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
             });
@@ -94,7 +94,7 @@ impl Service {
         }
         let bytes = message.get(..len).unwrap_or_default();
         // Opened for this one request and closed after it.
-        let Fifo::Open(fifo) = node::open_fifo(self.home.at(files::CONTROL))? else {
+        let Fifo::Open(fifo) = node::open_fifo(self.handle.at(files::CONTROL))? else {
             return Err(self.not_supervised(first));
         };
         match node::write_fifo(fifo, path, bytes, deadline)? {
@@ -137,7 +137,7 @@ impl Service {
     }
 
     fn not_supervised(&self, op: Op) -> Error {
-        match require_directory(&self.home) {
+        match require_directory(&self.handle) {
             Ok(()) => Error::NotSupervised { intent: op.into(), dir: self.dir().to_owned() },
             Err(error) => error,
         }

@@ -41,39 +41,39 @@ type Wait = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Looked = (Wait, Poll<Result<(), Error>>);
 
 /// Where the wait is.
-enum Place {
+enum TaskState {
     Here(Wait),
     Away(Aside<Looked>),
     Over,
 }
 
 /// Wakes the task, and knows that it was the wait that was to be woken.
-struct Bell {
-    rung: AtomicBool,
+struct TaskWaker {
+    woken: AtomicBool,
     task: Mutex<Waker>,
 }
 
-impl Bell {
+impl TaskWaker {
     fn wake_task(&self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
         task.wake();
     }
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.woken.store(true, Ordering::Release);
         self.wake_task();
     }
 }
 
 struct Task<R> {
-    place: Place,
-    bell: Arc<Bell>,
+    state: TaskState,
+    waker: Arc<TaskWaker>,
     runtime: R,
     /// What is asked for, for who may not begin.
     first: PathBuf,
@@ -90,32 +90,32 @@ enum Ended {
 
 impl<R: Runtime> Task<R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        self.bell.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
+        self.waker.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
         loop {
-            match mem::replace(&mut self.place, Place::Over) {
-                Place::Over => return Poll::Ready(Ended::Over(Ok(()))),
-                Place::Here(wait) => {
-                    if !self.bell.rung.swap(false, Ordering::AcqRel) {
-                        self.place = Place::Here(wait);
+            match mem::replace(&mut self.state, TaskState::Over) {
+                TaskState::Over => return Poll::Ready(Ended::Over(Ok(()))),
+                TaskState::Here(wait) => {
+                    if !self.waker.woken.swap(false, Ordering::AcqRel) {
+                        self.state = TaskState::Here(wait);
                         return Poll::Pending;
                     }
                     match self.look(wait) {
-                        Ok(place) => self.place = place,
+                        Ok(state) => self.state = state,
                         Err(result) => return Poll::Ready(Ended::Over(result)),
                     }
                 }
-                Place::Away(aside) => match aside.hear_again(Some(Instant::now())) {
+                TaskState::Away(aside) => match aside.hear_again(Some(Instant::now())) {
                     Again::Said((_, Poll::Ready(result))) => {
                         return Poll::Ready(Ended::Over(result));
                     }
-                    Again::Said((wait, Poll::Pending)) => self.place = Place::Here(wait),
+                    Again::Said((wait, Poll::Pending)) => self.state = TaskState::Here(wait),
                     Again::NotYet => {
                         let Some(leave) = self.leave else {
-                            self.place = Place::Away(aside);
+                            self.state = TaskState::Away(aside);
                             return Poll::Pending;
                         };
                         if self.runtime.poll_until(cx, leave).is_pending() {
-                            self.place = Place::Away(aside);
+                            self.state = TaskState::Away(aside);
                             return Poll::Pending;
                         }
                         if aside.leave() {
@@ -123,7 +123,7 @@ impl<R: Runtime> Task<R> {
                         }
                         // It computes, waits for a processor, or has ended in this moment.
                         self.leave = Instant::now().checked_add(AGAIN);
-                        self.place = Place::Away(aside);
+                        self.state = TaskState::Away(aside);
                     }
                     Again::End => {
                         aside.rethrow();
@@ -135,27 +135,27 @@ impl<R: Runtime> Task<R> {
     }
 
     /// Lets a thread look; where there is none to be had, this one does. The result, if it is over by that.
-    fn look(&self, mut wait: Wait) -> Result<Place, Result<(), Error>> {
-        let (entry, bell) = (self.runtime.entry(), Arc::clone(&self.bell));
+    fn look(&self, mut wait: Wait) -> Result<TaskState, Result<(), Error>> {
+        let (entry, flag) = (self.runtime.entry(), Arc::clone(&self.waker));
         let (give, take) = mpsc::sync_channel::<Wait>(1);
         let begun = Aside::begin(move |say: &Sender<Looked>| {
             let Ok(mut wait) = take.recv() else { return };
-            let waker = Waker::from(Arc::clone(&bell));
+            let waker = Waker::from(Arc::clone(&flag));
             let look = || wait.as_mut().poll(&mut Context::from_waker(&waker));
             let polled = R::within(&entry, look);
             let _nobody_waits = say.send((wait, polled));
-            bell.wake_task();
+            flag.wake_task();
         });
         match begun {
             Ok(aside) => {
                 let _taken = give.send(wait);
-                Ok(Place::Away(aside))
+                Ok(TaskState::Away(aside))
             }
             Err(NotBegun::TooMany) => Err(Err(Error::Unanswered { path: self.first.clone() })),
             Err(NotBegun::NoThread(_)) => {
-                let waker = Waker::from(Arc::clone(&self.bell));
+                let waker = Waker::from(Arc::clone(&self.waker));
                 match wait.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    Poll::Pending => Ok(Place::Here(wait)),
+                    Poll::Pending => Ok(TaskState::Here(wait)),
                     Poll::Ready(result) => Err(result),
                 }
             }
@@ -166,7 +166,7 @@ impl<R: Runtime> Task<R> {
 /// A look that nobody waits for any more sends nothing.
 impl<R> Drop for Task<R> {
     fn drop(&mut self) {
-        if let Place::Away(aside) = &self.place {
+        if let TaskState::Away(aside) = &self.state {
             aside.abandon();
         }
     }
@@ -199,10 +199,10 @@ pub(super) async fn pursue_all<B: Supervised + Clone + 'static>(
         })
         .await
     };
-    let bell = Bell { rung: AtomicBool::new(true), task: Mutex::new(Waker::noop().clone()) };
+    let waker = TaskWaker { woken: AtomicBool::new(true), task: Mutex::new(Waker::noop().clone()) };
     let mut task = Task {
-        place: Place::Here(Box::pin(wait)),
-        bell: Arc::new(bell),
+        state: TaskState::Here(Box::pin(wait)),
+        waker: Arc::new(waker),
         runtime,
         first: place_of(services.first()),
         leave: deadline.checked_add(GRACE),

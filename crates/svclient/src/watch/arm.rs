@@ -17,7 +17,7 @@ impl WatchSet {
     pub(super) fn arm(&mut self, key: WatchKey) -> Result<(), Error> {
         let Some(member) = self.members.get_mut(&key) else { return Ok(()) };
         let Some(service) = member.subject.directory() else { return Ok(()) };
-        let (dir, held) = (service.home().for_paths().into_owned(), service.home().is_held());
+        let (dir, held) = (service.handle().for_paths().into_owned(), service.handle().is_held());
         let service = Dir::Service(dir.clone());
         let watched = &mut member.watched;
         if held || !self.dirs.watch_unless_link(Who::Service(key), &service, watched) {

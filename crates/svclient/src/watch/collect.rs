@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     Error, Status,
-    changes::{Hint, Place},
+    changes::{EntryKind, Hint},
 };
 
 impl WatchSet {
     /// Takes what was heard, and looks where it points.
     pub(super) fn collect(&mut self) -> Result<(), Error> {
-        let mut heard: BTreeMap<Who, BTreeSet<Place>> = BTreeMap::new();
+        let mut heard: BTreeMap<Who, BTreeSet<EntryKind>> = BTreeMap::new();
         let mut overflow = false;
         // In a storm a directory says the same thousands of times, and may say it to thousands.
         let (mut news, mut ended) = (BTreeSet::new(), BTreeSet::new());
@@ -29,20 +29,20 @@ impl WatchSet {
         for (id, place) in news {
             for &who in self.dirs.interested(id) {
                 // Services work in their directories; what they write there is their own.
-                if !(place == Place::Entry && matches!(who, Who::Service(_))) {
+                if !(place == EntryKind::Entry && matches!(who, Who::Service(_))) {
                     heard.entry(who.whom()).or_default().insert(place);
                 }
             }
         }
         for id in ended {
             for who in self.dirs.ended(id) {
-                heard.entry(who.whom()).or_default().insert(Place::Gone);
+                heard.entry(who.whom()).or_default().insert(EntryKind::Gone);
             }
         }
         let now = Instant::now();
-        for key in self.bells.take() {
+        for key in self.wakers.take() {
             if self.others.contains(&key) {
-                self.rung.push_back(key);
+                self.woken.push_back(key);
                 continue;
             }
             heard.entry(Who::Service(key)).or_default();
@@ -56,7 +56,7 @@ impl WatchSet {
             let services = self.members.keys().map(|&key| Who::Service(key));
             let scans = (0..self.follows.len()).map(Who::Scan);
             for who in services.chain(scans) {
-                heard.entry(who).or_default().insert(Place::Anything);
+                heard.entry(who).or_default().insert(EntryKind::Anything);
             }
         }
         // What was heard is not heard again, so an error does not keep it from the others.
@@ -92,25 +92,28 @@ impl WatchSet {
 
     /// Looks at a service about which something was heard, and first watches its directories as
     /// they are now if they may have changed.
-    fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
+    fn revisit(&mut self, key: WatchKey, heard: &BTreeSet<EntryKind>, resync: bool) {
         let Some(member) = self.members.get(&key) else { return };
         self.turn.is(&member.subject);
         let letters_left = member.letters_left;
-        if letters_left || heard.contains(&Place::Letters) || heard.contains(&Place::Anything) {
+        if letters_left
+            || heard.contains(&EntryKind::Letters)
+            || heard.contains(&EntryKind::Anything)
+        {
             self.hear_letters(key);
         }
         let Some(member) = self.members.get(&key) else { return };
-        let may_have_moved = [Place::Layout, Place::Entry, Place::Anything];
+        let may_have_moved = [EntryKind::Layout, EntryKind::Entry, EntryKind::Anything];
         let moved = member.subject.directory().and_then(|service| {
             // What was lost may have been that a directory is gone, and another may have its
             // numbers.
-            if resync || heard.contains(&Place::Gone) {
+            if resync || heard.contains(&EntryKind::Gone) {
                 return Some(None);
             }
             if !may_have_moved.iter().any(|place| heard.contains(place)) {
                 return None;
             }
-            let found = Places::of(&service.home().for_paths());
+            let found = Places::of(&service.handle().for_paths());
             (member.places.as_deref() != Some(&found)).then(|| Some(Box::new(found)))
         });
         if let Some(places) = moved {
@@ -124,8 +127,8 @@ impl WatchSet {
                 // That the directory is gone is found out by looking.
                 Ok(()) | Err(Error::NotFound { .. }) => (),
                 Err(error) => {
-                    let observation = Err(error);
-                    self.queue.push_back(Queued { key, subject, news: News::Changed, observation });
+                    let status = Err(error);
+                    self.queue.push_back(Queued { key, subject, news: News::Changed, status });
                 }
             }
             if let Some(member) = self.members.get_mut(&key) {
@@ -136,7 +139,7 @@ impl WatchSet {
     }
 
     /// Reads a service and queues what is new about it.
-    pub(super) fn look(&mut self, key: WatchKey, heard: &BTreeSet<Place>, resync: bool) {
+    pub(super) fn look(&mut self, key: WatchKey, heard: &BTreeSet<EntryKind>, resync: bool) {
         if let Some(member) = self.members.get_mut(&key) {
             let result = member.read(heard);
             self.saw(key, result, heard, resync);
@@ -148,7 +151,7 @@ impl WatchSet {
         &mut self,
         key: WatchKey,
         result: Result<Status, Error>,
-        heard: &BTreeSet<Place>,
+        heard: &BTreeSet<EntryKind>,
         resync: bool,
     ) {
         let Some(member) = self.members.get_mut(&key) else { return };
@@ -157,7 +160,7 @@ impl WatchSet {
         }
         member.recheck = match (member.every, &result) {
             (Some(pause), _) => Recheck::after(pause),
-            (None, Ok(observation)) => member.contradiction(observation, heard),
+            (None, Ok(status)) => member.contradiction(status, heard),
             (None, Err(_)) => None,
         };
         if member.letters_left {
@@ -171,7 +174,7 @@ impl WatchSet {
             self.forget(key);
         }
         if let Some(news) = news {
-            self.queue.push_back(Queued { key, subject, news, observation: result });
+            self.queue.push_back(Queued { key, subject, news, status: result });
         }
     }
 }

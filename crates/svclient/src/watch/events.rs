@@ -65,7 +65,7 @@ impl WatchSet {
                 source: "only s6 tells its transitions".into(),
             });
         };
-        let events = service.home().for_paths().join(files::EVENT);
+        let events = service.handle().for_paths().join(files::EVENT);
         self.listen_in(key, &events)
     }
 
@@ -95,13 +95,13 @@ impl WatchSet {
         let mut seen = None;
         for event in events {
             // One look for all of them: the record tells of the last one anyway.
-            let observation = match seen {
-                Some(observation) => Ok(observation),
+            let status = match seen {
+                Some(status) => Ok(status),
                 None => subject.status(),
             };
-            seen = observation.as_ref().ok().copied();
+            seen = status.as_ref().ok().copied();
             let (news, subject) = (News::Heard(event), subject.clone());
-            self.queue.push_back(Queued { key, subject, news, observation });
+            self.queue.push_back(Queued { key, subject, news, status });
         }
     }
 }

@@ -153,9 +153,9 @@ impl WatchSet {
             // One whose directory is gone has said so itself.
             let Some(member) = self.members.get(&key) else { continue };
             let subject = member.subject.clone();
-            let observation = subject.status();
+            let status = subject.status();
             self.forget(key);
-            self.queue.push_back(Queued { key, subject, news: News::Removed, observation });
+            self.queue.push_back(Queued { key, subject, news: News::Removed, status });
         }
     }
 }

@@ -36,7 +36,7 @@ impl WatchSet {
         for (key, service) in services {
             let subscription = subscriptions
                 .remove(&key)
-                .unwrap_or_else(|| service.subscribe(self.bells.bell(key)));
+                .unwrap_or_else(|| service.subscribe(self.wakers.waker(key)));
             results.push(subscription.and_then(|how| self.insert(key, service, how)));
         }
         // All are subscribed to by now: what changes from here on is seen or heard.
@@ -59,7 +59,7 @@ impl WatchSet {
         let members = services.iter().map(|(key, service)| (*key, service as &dyn Supervised));
         let mut subscriptions = BTreeMap::new();
         for (group, members) in several(members) {
-            let wakers = members.iter().map(|(key, name)| (*name, self.bells.bell(*key)));
+            let wakers = members.iter().map(|(key, name)| (*name, self.wakers.waker(*key)));
             if let Some(answers) = group.subscribe(wakers.collect()) {
                 subscriptions.extend(members.iter().map(|(key, _)| *key).zip(answers));
             }
@@ -82,7 +82,7 @@ impl WatchSet {
             let answers = group.statuses(&names);
             seen.extend(members.iter().zip(answers).filter_map(|((key, _), answer)| {
                 let member = self.members.get(key)?;
-                Some((*key, answer.map(|observation| member.known_dead(observation))))
+                Some((*key, answer.map(|status| member.known_dead(status))))
             }));
         }
         seen
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    fn observation() -> Status {
+    fn some_status() -> Status {
         let record = Record::from_bytes(Dialect::Runit, &[0; 20]).unwrap();
         let reading = Reading::Record(record.facts());
         let liveness = Liveness::Alive { supervisor: None };
@@ -156,7 +156,7 @@ mod tests {
             }
             let one = |name: &Name<'_>| match name.to_str() {
                 Some("missing") => Err(failure("missing")),
-                _ => Ok(observation()),
+                _ => Ok(some_status()),
             };
             names.iter().map(one).collect()
         }
@@ -197,7 +197,7 @@ mod tests {
             if let Some(manager) = &self.1 {
                 manager.note(format!("status {}", self.0));
             }
-            Ok(observation())
+            Ok(some_status())
         }
 
         fn request(&self, _intent: &Intent) -> Result<Pending, Error> {

@@ -20,7 +20,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    Error, Liveness, Normally, Service, Status, Subscription, Supervised, changes::Place, node,
+    Error, Liveness, Normally, Service, Status, Subscription, Supervised, changes::EntryKind, node,
     service::Known, supervised::How,
 };
 
@@ -97,20 +97,20 @@ impl Member {
     }
 
     /// Looks at the service.
-    pub(super) fn read(&mut self, heard: &BTreeSet<Place>) -> Result<Status, Error> {
+    pub(super) fn read(&mut self, heard: &BTreeSet<EntryKind>) -> Result<Status, Error> {
         let known = self.known(heard);
-        self.subject.look(known).map(|observation| self.known_dead(observation))
+        self.subject.look(known).map(|status| self.known_dead(status))
     }
 
     /// What need not be asked of a directory. While nobody supervised it, another suite may have taken over. If the
     /// record was replaced and nothing else was heard, its supervisor lived when that was published, and has not
     /// closed its lock since: of the thirteen calls of an event seven are left.
-    fn known(&self, heard: &BTreeSet<Place>) -> Known {
+    fn known(&self, heard: &BTreeSet<EntryKind>) -> Known {
         let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
         let dialect = self.subject.directory().and_then(Service::known_dialect);
         let Some(dialect) = dialect.filter(|_| was_supervised) else { return Known::Nothing };
         let is_settled = self.told && self.failed.is_none() && self.recheck.is_none();
-        let is_all = heard.len() == 1 && heard.contains(&Place::Status);
+        let is_all = heard.len() == 1 && heard.contains(&EntryKind::Status);
         let liveness = self.liveness.filter(|liveness| liveness.is_alive() == Some(true));
         match (liveness.filter(|_| is_settled && is_all), self.normally) {
             (Some(liveness), Some(normally)) => Known::AllButRecord(dialect, liveness, normally),
@@ -120,20 +120,20 @@ impl Member {
 
     /// A user who may not ask the supervisor finds its lock in a table. That a lock which stood there is
     /// there no more does prove something.
-    pub(super) fn known_dead(&self, observation: Status) -> Status {
-        match (self.liveness, observation.liveness) {
+    pub(super) fn known_dead(&self, status: Status) -> Status {
+        match (self.liveness, status.liveness) {
             (Some(Liveness::Alive { supervisor: Some(_) } | Liveness::Dead), Liveness::Unknown) => {
                 let (reading, liveness) = (Reading::Unsupervised, Liveness::Dead);
-                Status { reading, liveness, ..observation }
+                Status { reading, liveness, ..status }
             }
-            _ => observation,
+            _ => status,
         }
     }
 
     /// Whether the record may have been published before anybody listened for that, by a supervisor
     /// that was about to open `ok`.
-    fn may_be_starting(&self, heard: &BTreeSet<Place>) -> bool {
-        let anew = [Place::Layout, Place::Gone, Place::Anything];
+    fn may_be_starting(&self, heard: &BTreeSet<EntryKind>) -> bool {
+        let anew = [EntryKind::Layout, EntryKind::Gone, EntryKind::Anything];
         (!self.told || anew.iter().any(|place| heard.contains(place)))
             && self.subject.directory().is_some_and(Service::has_fresh_record)
     }
@@ -141,19 +141,19 @@ impl Member {
     /// The next look, if what is seen contradicts what was heard, or still does.
     pub(super) fn contradiction(
         &mut self,
-        observation: &Status,
-        heard: &BTreeSet<Place>,
+        status: &Status,
+        heard: &BTreeSet<EntryKind>,
     ) -> Option<Recheck> {
         let before = self.recheck.take();
-        let contradicts = match observation.liveness {
-            Liveness::Alive { .. } => heard.contains(&Place::Lock),
-            Liveness::Dead => heard.contains(&Place::Status) || self.may_be_starting(heard),
+        let contradicts = match status.liveness {
+            Liveness::Alive { .. } => heard.contains(&EntryKind::Lock),
+            Liveness::Dead => heard.contains(&EntryKind::Status) || self.may_be_starting(heard),
             Liveness::Unknown => false,
         };
         let was_supervised = self.tracker.last().is_some_and(|last| last.is_supervised());
         match before {
             _ if contradicts => Some(Recheck::start()),
-            Some(before) if observation.reading.is_supervised() == was_supervised => before.next(),
+            Some(before) if status.reading.is_supervised() == was_supervised => before.next(),
             _ => None,
         }
     }
@@ -162,15 +162,15 @@ impl Member {
     pub(super) fn news(&mut self, result: &Result<Status, Error>, resync: bool) -> Option<News> {
         let first = !self.told;
         let news = match result {
-            Ok(observation) => {
-                let event = self.tracker.observe(observation.reading);
-                let normally = std::mem::replace(&mut self.normally, observation.normally);
+            Ok(status) => {
+                let event = self.tracker.observe(status.reading);
+                let normally = std::mem::replace(&mut self.normally, status.normally);
                 let alive = |liveness: Liveness| liveness.is_alive();
-                let liveness = self.liveness.replace(observation.liveness).map(alive);
+                let liveness = self.liveness.replace(status.liveness).map(alive);
                 let repaired = self.failed.take().is_some();
                 let beside = repaired
-                    || normally != observation.normally
-                    || liveness != Some(observation.liveness.is_alive());
+                    || normally != status.normally
+                    || liveness != Some(status.liveness.is_alive());
                 match event.map(|event| event.change) {
                     Some(Change::Snapshot | Change::Changed) => Some(News::Changed),
                     Some(Change::Supervised) => Some(News::Supervised),

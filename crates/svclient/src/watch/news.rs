@@ -99,5 +99,5 @@ pub(super) struct Queued {
     pub(super) key: WatchKey,
     pub(super) subject: Subject,
     pub(super) news: News,
-    pub(super) observation: Result<Status, Error>,
+    pub(super) status: Result<Status, Error>,
 }

@@ -17,7 +17,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-use super::{Queued, WatchEvent, WatchKey, WatchSet, bells::Bells, failure, subject::Subject};
+use super::{Queued, WatchEvent, WatchKey, WatchSet, failure, subject::Subject, wakers::Wakers};
 use crate::{
     Error,
     lend::{self, Lent},
@@ -117,7 +117,7 @@ impl WatchSet {
             return Ok(None);
         }
         self.come_back(deadline)?;
-        while self.queue.is_empty() && self.rung.is_empty() && !self.is_stopped() {
+        while self.queue.is_empty() && self.woken.is_empty() && !self.is_stopped() {
             let now = Instant::now();
             let due = self.due().into_iter().chain(deadline).min();
             let timeout = due.map_or(PollTimeout::NONE, |due| {
@@ -171,7 +171,7 @@ impl WatchSet {
         if self.queue.is_empty() || (self.given_out + 1) % LISTEN_EVERY == 0 {
             look(self, deadline)?;
         }
-        let Some(Queued { key, subject, news, observation }) = self.queue.pop_front() else {
+        let Some(Queued { key, subject, news, status }) = self.queue.pop_front() else {
             return Ok(None);
         };
         if self.queue.is_empty() && self.queue.capacity() > QUEUE {
@@ -179,7 +179,7 @@ impl WatchSet {
             self.queue = VecDeque::new();
         }
         self.given_out += 1;
-        Ok(Some(WatchEvent { seq: self.given_out, key, news, status: observation, subject }))
+        Ok(Some(WatchEvent { seq: self.given_out, key, news, status, subject }))
     }
 
     /// Looks without being held beyond the deadline.
@@ -204,9 +204,9 @@ impl WatchSet {
             follows: Vec::new(),
             queue: VecDeque::new(),
             due: BTreeSet::new(),
-            bells: Bells::default(),
+            wakers: Wakers::default(),
             others: BTreeSet::new(),
-            rung: VecDeque::new(),
+            woken: VecDeque::new(),
             next_key: self.next_key,
             given_out: self.given_out,
             looked: self.looked,

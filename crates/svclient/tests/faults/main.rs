@@ -141,9 +141,9 @@ impl Fake {
 
     #[track_caller]
     fn status(&self) -> Facts {
-        let observation = self.open().status().unwrap();
-        assert_eq!(observation.suite(), Some(svclient::Suite::from(self.dialect)));
-        status(&observation)
+        let seen = self.open().status().unwrap();
+        assert_eq!(seen.suite(), Some(svclient::Suite::from(self.dialect)));
+        status(&seen)
     }
 
     /// The error of a status, which must be that of a record that nobody writes.
@@ -235,8 +235,8 @@ fn up(dialect: Dialect) -> Vec<u8> {
 }
 
 #[track_caller]
-fn status(observation: &Status) -> Facts {
-    *observation.facts().unwrap()
+fn status(seen: &Status) -> Facts {
+    *seen.facts().unwrap()
 }
 
 fn deadline() -> Instant {

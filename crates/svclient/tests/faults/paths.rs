@@ -36,9 +36,9 @@ fn f02_a_directory_that_nobody_has_supervised_is_no_missing_one() {
     assert_eq!(detected.dialect(), None);
     let believed = Dialect::ALL.map(|dialect| Service::with_dialect(dir, dialect).unwrap());
     for service in believed.iter().chain([&detected]) {
-        let observation = service.status().unwrap();
-        assert_eq!(observation.reading(), Reading::Unsupervised);
-        assert_eq!(observation.liveness(), Liveness::Dead);
+        let seen = service.status().unwrap();
+        assert_eq!(seen.reading(), Reading::Unsupervised);
+        assert_eq!(seen.liveness(), Liveness::Dead);
         assert_eq!(service.send(Op::Up).unwrap_err().kind(), ErrorKind::NotSupervised);
         let outcome = pursue_one(service, &Request::up(), deadline());
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::NotSupervised);

@@ -13,9 +13,9 @@ fn f19_a_starting_supervisor_is_no_damaged_record() {
         fake.believed().send(Op::Up).unwrap();
         assert_eq!(fake.taken(), b"u");
         fake.answer();
-        let observation = fake.believed().status().unwrap();
-        assert_eq!(observation.reading(), Reading::NotYet);
-        assert_eq!(observation.liveness().is_alive(), Some(true));
+        let seen = fake.believed().status().unwrap();
+        assert_eq!(seen.reading(), Reading::NotYet);
+        assert_eq!(seen.liveness().is_alive(), Some(true));
         assert_eq!(fake.open().status().unwrap().reading(), Reading::NotYet);
     }
     // It makes its record empty, and writes it later.

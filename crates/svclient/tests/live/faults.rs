@@ -141,8 +141,8 @@ fn until_gone(watch: &mut WatchSet) {
 }
 
 #[track_caller]
-fn status(observation: &Status) -> Facts {
-    *observation.facts().unwrap()
+fn status(seen: &Status) -> Facts {
+    *seen.facts().unwrap()
 }
 
 fn ask(service: &Service, request: &Request, deadline: Instant) -> Result<Outcome, Error> {
@@ -267,8 +267,8 @@ pub fn f36_a_crash_loop_is_seen_by_its_stamps_and_never_up_for_long(suite: Suite
     let mut watch = watch(&supervised);
     let first = status_where(&mut watch, |status| status.pid.is_some());
     let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1200)));
-    let (observation, _) = passed(ask(&open(&supervised), &up_for, soon(2500)));
-    assert!(status(&observation).since > first.since);
+    let (seen, _) = passed(ask(&open(&supervised), &up_for, soon(2500)));
+    assert!(status(&seen).since > first.since);
 }
 
 pub fn f48_a_service_that_never_says_ready_is_not_waited_for(suite: Suite) {
@@ -302,10 +302,10 @@ pub fn f50_a_run_script_that_cannot_be_run_is_never_up_for_long_and_never_down(s
     let mut watch = watch(&supervised);
     event(&mut watch, |event| event.status.as_ref().is_ok_and(|seen| seen.facts().is_some()));
     let up_for = Request::up().until(Goal::UpFor(Duration::from_millis(1200)));
-    let (observation, _) = passed(ask(&open(&supervised), &up_for, soon(2000)));
-    assert_eq!(status(&observation).want, Some(Want::Up));
+    let (seen, _) = passed(ask(&open(&supervised), &up_for, soon(2000)));
+    assert_eq!(status(&seen).want, Some(Want::Up));
     if suite == Suite::S6 {
-        assert_eq!(status(&observation).state(), State::Backoff);
+        assert_eq!(status(&seen).state(), State::Backoff);
     }
     while let Some(event) = watch.next_now().unwrap() {
         let state = status(&event.status.unwrap()).state();
@@ -335,8 +335,8 @@ pub fn f62_a_logger_that_ignores_its_end_can_be_ended(suite: Suite) {
     let service = open(&supervised);
     let log = service.log().unwrap();
     let exit = Request::new(Op::StopExit, Goal::Gone);
-    let (observation, acknowledged) = passed(ask(&service, &exit, soon(300)));
-    assert_eq!((status(&observation).state(), acknowledged), (State::Down, true));
+    let (seen, acknowledged) = passed(ask(&service, &exit, soon(300)));
+    assert_eq!((status(&seen).state(), acknowledged), (State::Down, true));
     assert_eq!(status(&log.status().unwrap()).state(), State::Up);
     log.send(Op::Term).unwrap();
     until_gone(&mut watch);

@@ -209,10 +209,8 @@ fn soon() -> Instant {
 
 #[track_caller]
 fn assert_supervised(enabled: &Enabled) {
-    let Noticed::Supervised { status: observation } = &enabled.noticed else {
-        panic!("{enabled:?}")
-    };
-    assert!(observation.facts().is_some(), "{enabled:?}");
+    let Noticed::Supervised { status: seen } = &enabled.noticed else { panic!("{enabled:?}") };
+    assert!(seen.facts().is_some(), "{enabled:?}");
 }
 
 fn is_supervised(dir: &Path) -> bool {
@@ -272,8 +270,8 @@ fn without_a_scanner_a_link_waits_for_one(suite: Suite) {
     let before = Instant::now();
     let enabled = scan_dir.enable(&web, soon()).unwrap();
     assert_eq!((enabled.link, enabled.scanner), (EnabledLink::Made, Scanner::LooksByItself));
-    assert!(matches!(enabled.noticed, Noticed::NotYet { status: observation }
-        if !observation.reading().is_supervised()));
+    assert!(matches!(enabled.noticed, Noticed::NotYet { status: seen }
+        if !seen.reading().is_supervised()));
     assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
 
     // Nobody supervises it, so there is nobody to wait for.

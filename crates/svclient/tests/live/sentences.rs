@@ -81,8 +81,8 @@ fn reached(outcome: Outcome) -> Status {
 }
 
 #[track_caller]
-fn status(observation: &Status) -> Facts {
-    *observation.facts().unwrap()
+fn status(seen: &Status) -> Facts {
+    *seen.facts().unwrap()
 }
 
 pub fn an_up_service_is_up_and_a_down_one_is_down(suite: Suite) {
@@ -208,10 +208,10 @@ pub fn a_watch_sees_both_ends_and_says_each_thing_once(suite: Suite) {
     let mut readings: Vec<Reading> = Vec::new();
     let mut next = |state: State| {
         event(&mut watch, |event| {
-            let observation = event.status.as_ref().unwrap();
-            assert_ne!(readings.last(), Some(&observation.reading()), "said twice");
-            readings.push(observation.reading());
-            observation.facts().is_some_and(|status| status.state() == state)
+            let seen = event.status.as_ref().unwrap();
+            assert_ne!(readings.last(), Some(&seen.reading()), "said twice");
+            readings.push(seen.reading());
+            seen.facts().is_some_and(|status| status.state() == state)
         })
     };
     let up = next(State::Up);
@@ -416,9 +416,9 @@ pub fn leftovers_of_a_dead_supervisor_are_unsupervised(suite: Suite) {
     supervised.signal(Signal::SIGKILL);
     event(&mut watch, |event| event.news == News::Unsupervised);
     let service = open(&supervised);
-    let observation = service.status().unwrap();
-    assert_eq!(observation.reading(), Reading::Unsupervised);
-    assert_eq!(observation.suite().unwrap().name(), suite.name());
+    let seen = service.status().unwrap();
+    assert_eq!(seen.reading(), Reading::Unsupervised);
+    assert_eq!(seen.suite().unwrap().name(), suite.name());
     for op in [Op::Up, Op::Down, Op::StopExit] {
         assert_eq!(service.send(op).unwrap_err().kind(), ErrorKind::NotSupervised);
     }
@@ -452,8 +452,8 @@ pub fn another_suite_that_takes_over_is_recognized(suite: Suite) {
         supervised.suite = other;
         supervised.supervise();
         let event = event(&mut watch, |event| {
-            let observation = event.status.as_ref();
-            observation.is_ok_and(|o| {
+            let seen = event.status.as_ref();
+            seen.is_ok_and(|o| {
                 o.reading().is_supervised()
                     && o.suite().map(svclient::Suite::name) == Some(other.name())
             })

@@ -4,13 +4,13 @@
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
 //! | `stage.rs`  | the tree: definitions written, engine started           |
-//! | `crew.rs`   | starting and stopping by need, beside the view          |
-//! | `scribe.rs` | what services write: kept, bounded, and handed on        |
+//! | `starter.rs`   | starting and stopping by need, beside the view          |
+//! | `log_writer.rs` | what services write: kept, bounded, and handed on        |
 //! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
 
-mod crew;
-mod scribe;
+mod log_writer;
 mod stage;
+mod starter;
 mod view;
 
 use std::{
@@ -25,9 +25,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use svcmgr::{Error, News, WatchSet};
 
 use self::{
-    crew::{Crew, Said},
-    scribe::Scribe,
+    log_writer::LogWriter,
     stage::Stage,
+    starter::{Said, Starter},
     view::View,
 };
 use crate::{args, exit::Exit, output::Output};
@@ -62,12 +62,13 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let mut watch = WatchSet::new()?;
     watch.follow(stage.tree.scan_dir())?;
     let dirs: Vec<&Path> = stage.cast.iter().map(|cast| cast.log.path()).collect();
-    let scribe =
-        Scribe::start(&dirs).map_err(|source| system("read what services write for", source))?;
+    let log_writer =
+        LogWriter::start(&dirs).map_err(|source| system("read what services write for", source))?;
     output.step_aside().map_err(|source| system("start a thread for", source))?;
     let mut view = View::new(&stage, output);
     view.begins(&stage, output);
-    let mut crew = Crew::start(&stage).map_err(|source| system("start a thread for", source))?;
+    let mut starter =
+        Starter::start(&stage).map_err(|source| system("start a thread for", source))?;
     let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
     let mut next_check = Instant::now() + CHECK;
     let mut more = false;
@@ -76,20 +77,21 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
         let soon = if more { Instant::now() } else { view.due().min(next_check) };
         // A reader without room for lines now may have some then; nothing tells.
         let soon = if output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon };
-        wait(&watch, [&asks, &resized], &scribe, &crew, soon);
+        wait(&watch, [&asks, &resized], &log_writer, &starter, soon);
         // Signals before all that may be much.
         let wanted = if output.is_closed() { Asked::Stop } else { signalled(&asks, asked) };
         if wanted > asked {
             asked = wanted;
             view.stopping(asked == Asked::Kill, output);
-            crew.stop(&stage, asked == Asked::Kill)
+            starter
+                .stop(&stage, asked == Asked::Kill)
                 .map_err(|source| system("start a thread for", source))?;
         }
         // Whatever it has become, the view looks at it again.
         heard(&resized);
-        scribe.hear();
+        log_writer.hear();
         // What became of services is told before what that means for all of them.
-        let all_said = crew.heard();
+        let all_said = starter.heard();
         let turn = Instant::now() + TURN;
         while let Some(event) = watch.next_now()? {
             if asked == Asked::Nothing && event.news == News::Unsupervised {
@@ -110,8 +112,8 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                     view.say(&format!("{name}: {why}"), output);
                 }
                 Said::Stopped => {
-                    scribe.finish();
-                    show(&scribe, &stage, &mut view, LAST, output);
+                    log_writer.finish();
+                    show(&log_writer, &stage, &mut view, LAST, output);
                     view.ends(output);
                     for crash in view.crashes() {
                         worst = worst.max(Exit::Negative);
@@ -127,7 +129,7 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
                 let _late = answer.send(());
             }
         }
-        more |= show(&scribe, &stage, &mut view, TURN, output);
+        more |= show(&log_writer, &stage, &mut view, TURN, output);
         view.refresh(output);
         if Instant::now() >= next_check {
             next_check = Instant::now() + CHECK;
@@ -152,7 +154,7 @@ const ROOM_AGAIN: Duration = Duration::from_millis(20);
 
 /// Shows what services have written, for so long; whether there is more, and room for it.
 fn show(
-    scribe: &Scribe,
+    log_writer: &LogWriter,
     stage: &Stage,
     view: &mut View,
     time: Duration,
@@ -160,7 +162,7 @@ fn show(
 ) -> bool {
     let limit = Instant::now() + time;
     while !output.is_behind() {
-        let Some(heard) = scribe.next() else { return false };
+        let Some(heard) = log_writer.next() else { return false };
         if let Some(cast) = stage.cast.get(heard.at) {
             view.log(cast, heard.at, &heard.what, output);
         }
@@ -168,7 +170,7 @@ fn show(
             return true;
         }
     }
-    scribe.has_more()
+    log_writer.has_more()
 }
 
 /// Ends what is left of the tree, and says what would not end.
@@ -216,17 +218,17 @@ fn signalled(signals: &UnixStream, asked: Asked) -> Asked {
 fn wait(
     watch: &WatchSet,
     [asks, resized]: [&UnixStream; 2],
-    scribe: &Scribe,
-    crew: &Crew,
+    log_writer: &LogWriter,
+    starter: &Starter,
     until: Instant,
 ) {
     let pollin = |fd| PollFd::new(fd, PollFlags::POLLIN);
     let mut fds = [
         pollin(watch.as_fd()),
-        pollin(scribe.as_fd()),
+        pollin(log_writer.as_fd()),
         pollin(asks.as_fd()),
         pollin(resized.as_fd()),
-        pollin(crew.as_fd()),
+        pollin(starter.as_fd()),
     ];
     let until = watch.due().map_or(until, |due| due.min(until));
     let left = until.saturating_duration_since(Instant::now());

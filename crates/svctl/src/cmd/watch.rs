@@ -94,7 +94,7 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
 fn tell(event: &WatchEvent, output: &mut Output) {
     let service = event.service();
     let view = match &event.status {
-        Ok(observation) => View::new(service, observation),
+        Ok(status) => View::new(service, status),
         Err(error) => {
             let path = service.directory().map(Service::dir);
             View::failed(&service.name().to_string_lossy(), path, error)

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal as NixSignal;
 
-use super::{event::ServiceEvent, machine::Policy, publish::Place};
+use super::{event::ServiceEvent, machine::Policy, publish::LockedDir};
 use crate::Signal;
 
 /// The longest delay of a crash loop, in milliseconds. Its presence makes delays grow.
@@ -95,16 +95,16 @@ impl ServiceOptions {
     }
 
     /// What counts for the next run of a service, logger or not.
-    pub(crate) fn settle(&self, place: &Place) -> Settings {
-        let number = |name| place.read(name).and_then(|text| number(&text));
+    pub(crate) fn settle(&self, dir: &LockedDir) -> Settings {
+        let number = |name| dir.read(name).and_then(|text| number(&text));
         let fd = self.notification_fd.or_else(|| number(svproto::files::NOTIFICATION_FD));
         let millis = |name| number(name).map(|millis| Duration::from_millis(millis.into()));
         let stop = self.stop_signal.or_else(|| {
-            let text = place.read(DOWN_SIGNAL)?;
+            let text = dir.read(DOWN_SIGNAL)?;
             text.strip_suffix('\n').unwrap_or(&text).parse().ok()
         });
         let kill_after = self.kill_after.or_else(|| millis(TIMEOUT_KILL));
-        let group = self.group.unwrap_or(if place.has(KILL_GROUP) {
+        let group = self.group.unwrap_or(if dir.has(KILL_GROUP) {
             ProcessGroup::Own
         } else {
             ProcessGroup::Shared

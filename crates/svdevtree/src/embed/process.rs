@@ -27,10 +27,10 @@ use svproto::Op;
 
 use super::{
     Options, ServiceOptions, Supervisor,
-    duty::Duty,
     event::ServicePart,
     options::Stdin,
     reap::{self, Peek, Process},
+    service_dir::ServiceDir,
 };
 use crate::Error;
 
@@ -88,7 +88,7 @@ pub fn scan(dir: &Path, options: Options) -> Result<ProcessEnd, Error> {
 fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
     options.stdin = Stdin::Inherited;
     let mut supervisor = Supervisor::new(options)?;
-    supervisor.office.limit.raise();
+    supervisor.context.limit.raise();
     supervisor.signals = Some(Signals::listen(role)?);
     Ok(supervisor)
 }
@@ -198,8 +198,8 @@ impl Supervisor {
     }
 
     fn ask_all(&mut self, op: Op) {
-        for duty in self.duties.values_mut() {
-            duty.ask(ServicePart::Main, op, &mut self.office);
+        for service in self.services.values_mut() {
+            service.ask(ServicePart::Main, op, &mut self.context);
         }
     }
 
@@ -211,8 +211,8 @@ impl Supervisor {
         }
         // Whoever makes orphans faster than they are waited for does not keep this from all else.
         for _ in 0..ORPHANS {
-            for duty in self.duties.values_mut() {
-                duty.reap_all(&mut self.office);
+            for service in self.services.values_mut() {
+                service.reap_all(&mut self.context);
             }
             let pid = match reap::peek() {
                 Peek::Nobody => return,
@@ -221,7 +221,7 @@ impl Supervisor {
                 Peek::Child(pid) => Some(pid),
             };
             let is_it = |process: &Process| Some(process.pid().get()) == pid;
-            if self.duties.values().flat_map(Duty::processes).any(is_it) {
+            if self.services.values().flat_map(ServiceDir::processes).any(is_it) {
                 // Ended between the two, or held back by a control script: tried again soon.
                 self.orphans_again();
                 return;
@@ -232,7 +232,7 @@ impl Supervisor {
     }
 
     fn orphans_again(&mut self) {
-        let now = self.office.clock.now().steady;
+        let now = self.context.clock.now().steady;
         if let Some(signals) = &mut self.signals {
             signals.again = Some(now.saturating_add(Duration::from_millis(100)));
         }

@@ -48,7 +48,7 @@ enum PidFile {
 
 /// A service directory whose lock is held.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct LockedDir {
     path: PathBuf,
     dir: OwnedFd,
     supervise: OwnedFd,
@@ -65,13 +65,13 @@ pub(crate) struct Place {
     _lock: Flock<OwnedFd>,
 }
 
-impl Place {
+impl LockedDir {
     /// Makes `supervise` if need be, also behind a dangling link, and takes the lock.
     pub(crate) fn claim(path: &Path) -> Result<Self, Error> {
         Self::claim_at(open_dir(path)?, path)
     }
 
-    /// The logger's place; `None` without a directory `log`.
+    /// The logger's directory; `None` without a directory `log`.
     pub(crate) fn claim_log(&self) -> Result<Option<Self>, Error> {
         match trusted::enter(self.dir(), files::LOG, Make::Nothing) {
             Ok(dir) => Self::claim_at(dir, &self.path.join(files::LOG)).map(Some),

@@ -20,7 +20,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 use super::{
     limit::Limit,
     options::{ProcessGroup, Stdin},
-    publish::Place,
+    publish::LockedDir,
     reap::Process,
 };
 use crate::Error;
@@ -28,7 +28,7 @@ use crate::Error;
 /// A script and what it gets.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
-    pub(crate) place: &'a Place,
+    pub(crate) dir: &'a LockedDir,
     /// Relative to the service directory.
     pub(crate) script: &'a str,
     pub(crate) arguments: &'a [String],
@@ -55,7 +55,7 @@ pub(crate) enum Failure {
 
 impl Launch<'_> {
     pub(crate) fn start(self, limit: &Limit) -> Result<Process, Failure> {
-        let script = self.place.path().join(self.script.trim_start_matches("./"));
+        let script = self.dir.path().join(self.script.trim_start_matches("./"));
         let fail = |source: io::Error| {
             let no_room =
                 [nix::libc::EAGAIN, nix::libc::ENOMEM, nix::libc::EMFILE, nix::libc::ENFILE];
@@ -103,12 +103,12 @@ impl Launch<'_> {
     /// The path as long as it leads to the directory that is supervised, which may have been renamed.
     fn directory(&self) -> PathBuf {
         use std::os::fd::AsRawFd as _;
-        let path = self.place.path();
-        let same = self.place.stat(".").is_some_and(|here| {
+        let path = self.dir.path();
+        let same = self.dir.stat(".").is_some_and(|here| {
             let there = nix::sys::stat::stat(path);
             there.is_ok_and(|there| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino))
         });
-        let direct = PathBuf::from(format!("/proc/self/fd/{}", self.place.dir().as_raw_fd()));
+        let direct = PathBuf::from(format!("/proc/self/fd/{}", self.dir.dir().as_raw_fd()));
         if same || !direct.exists() { path.to_owned() } else { direct }
     }
 }

@@ -38,8 +38,8 @@ fn with_small_disk(options: &'static str, test: fn(&Path)) {
 }
 
 fn is_right(service: &Service, phase: Phase) -> bool {
-    let observation = service.status().unwrap();
-    let status = observation.facts().copied();
+    let status = service.status().unwrap();
+    let status = status.facts().copied();
     status.is_some_and(|status| status.phase == phase && status.pid.is_none())
 }
 

@@ -134,8 +134,8 @@ fn with_tree(role: &str, base: &Path) {
 }
 
 pub fn running(service: &svclient::Service) -> Option<u32> {
-    let observation = service.status().ok()?;
-    let status = observation.facts()?;
+    let status = service.status().ok()?;
+    let status = status.facts()?;
     (status.phase == svclient::Phase::Up).then_some(status.pid?.get())
 }
 

@@ -138,7 +138,7 @@ pub(super) async fn conditions(bus: &Bus, ended: &mut RunEnd) -> Result<(), Erro
     let is_tested = |row: &PropertyValue| {
         row.fields().last().is_some_and(|state| !matches!(state, PropertyValue::Signed(0)))
     };
-    if rows.len() < 2 || rows.iter().any(is_tested) || !bus.place().has_bus() {
+    if rows.len() < 2 || rows.iter().any(is_tested) || !bus.manager_address().has_bus() {
         return Ok(());
     }
     let (pump, id) = (bus.pump().await?, &ended.id);

@@ -23,10 +23,10 @@ use crate::{
     map::MainProcess,
     observe, once,
     process::Begun,
-    router::{Attached, Ear, Router},
+    router::{Attached, Observer, Router},
     wire::{
+        address::Address,
         call::{MANAGER, MANAGER_PATH, UNIT},
-        place::Place,
         pump::{Pump, sorted},
         reply::{self, Listed},
         slot::{Slot, all, block_on, lock},
@@ -102,11 +102,11 @@ impl Work {
     async fn begin(&self) -> Result<Way, Error> {
         let bus = &self.bus;
         let router = match direct::socket(bus, self.units.len()).await? {
-            Some(socket) => Arc::new(Router::new(Place::Private(socket))),
+            Some(socket) => Arc::new(Router::new(Address::Private(socket))),
             None => bus.router(),
         };
-        let ear: Arc<dyn Ear> = Arc::clone(&self.board) as _;
-        let attached = router.attach(&ear).await?;
+        let observer: Arc<dyn Observer> = Arc::clone(&self.board) as _;
+        let attached = router.attach(&observer).await?;
         // The manager itself is asked over the connection that hears.
         let by_bus = router.has_bus();
         let mouth = if by_bus { bus.pump().await? } else { router.pump().await? };
@@ -358,7 +358,7 @@ impl Work {
     /// Tells of those that have stayed up, and judges anew those that have not.
     fn settle(&self, way: &Way, settling: &mut Vec<Settling>) {
         let now = Instant::now();
-        let is_here = self.bus.place().is_here();
+        let is_here = self.bus.manager_address().is_here();
         for mut one in std::mem::take(settling) {
             let it = &one.ended;
             let is_up = self.board.with(|ledger| {
@@ -494,7 +494,7 @@ impl Work {
     }
 }
 
-impl Ear for Board {
+impl Observer for Board {
     fn changed(&self, unit: &UnitName, properties: &Arc<Properties>) {
         let mut state = lock(&self.state);
         state.ledger.changed(unit, properties);

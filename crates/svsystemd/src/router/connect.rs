@@ -35,10 +35,10 @@ pub(super) async fn connected(shared: &Arc<Shared>) -> Result<(), Error> {
 
 /// Connects, asks for the signals, and only then makes the connection known.
 async fn connect(shared: &Arc<Shared>) -> Result<(), Error> {
-    let place = shared.place.clone();
-    let has_bus = place.has_bus();
-    let ears = Ears { shared: Arc::downgrade(shared), has_bus, halves: BTreeMap::new() };
-    let pump = Arc::new(Pump::connect(place, ears).await?);
+    let address = shared.address.clone();
+    let has_bus = address.has_bus();
+    let sink = SignalSink { shared: Arc::downgrade(shared), has_bus, halves: BTreeMap::new() };
+    let pump = Arc::new(Pump::connect(address, sink).await?);
     let before = shared.lock().owner.clone();
     let owner = subscribe(&pump, has_bus).await?;
     let mut state = shared.lock();
@@ -108,14 +108,14 @@ fn subscription() -> Result<Message, zbus::Error> {
 }
 
 /// What the connection's thread calls.
-struct Ears {
+struct SignalSink {
     shared: Weak<Shared>,
     has_bus: bool,
     /// First halves of changes.
     halves: BTreeMap<UnitName, Properties>,
 }
 
-impl Sink for Ears {
+impl Sink for SignalSink {
     fn signal(&mut self, message: &Message) {
         let Some(shared) = self.shared.upgrade() else { return };
         let header = message.header();
@@ -149,7 +149,7 @@ impl Sink for Ears {
             (Some(MANAGER), "JobRemoved") => {
                 if let Some((job, unit, result)) = reply::job_removed(message) {
                     shared.job_ended(&job, &unit, &result);
-                    shared.ring(&unit);
+                    shared.wake(&unit);
                 }
             }
             // All units have been dropped and loaded again, without a word about any of them.

@@ -22,7 +22,7 @@ use crate::{
     Action,
     error::{BusError, Error, Subject},
     wire::{
-        place::Place,
+        address::Address,
         slot::{Fill, Slot, lock, slot},
     },
 };
@@ -75,15 +75,18 @@ impl Sink for Deaf {
 
 impl Pump {
     /// Connects, on a new thread.
-    pub(crate) async fn connect(place: Place, sink: impl Sink + 'static) -> Result<Self, Error> {
+    pub(crate) async fn connect(
+        address: Address,
+        sink: impl Sink + 'static,
+    ) -> Result<Self, Error> {
         let shared = Arc::new(Mutex::new(Inbox::default()));
         let (connected, result) = slot();
         let inbox = Arc::clone(&shared);
-        let name = place.to_string();
+        let name = address.to_string();
         let failure = move |why: BusError| Error::NoManager { manager: name.clone(), source: why };
         let thread = thread::Builder::new()
             .name("svsystemd".to_owned())
-            .spawn(move || zbus::block_on(run(&place, &inbox, sink, connected)))
+            .spawn(move || zbus::block_on(run(&address, &inbox, sink, connected)))
             .map_err(|why| failure(BusError::of(&why)))?;
         let pump = Self { shared, thread: Some(thread) };
         match result.await {
@@ -176,18 +179,18 @@ impl Drop for Pump {
 
 /// The thread: connects, then writes and reads until the handle or the connection is gone.
 async fn run(
-    place: &Place,
+    address: &Address,
     inbox: &Mutex<Inbox>,
     mut sink: impl Sink,
     connected: Fill<Result<(), BusError>>,
 ) {
-    let connection = match place.connect(QUEUE).await {
+    let connection = match address.connect(QUEUE).await {
         Ok(connection) => connection,
         Err(why) => return connected.fill(Err(why)),
     };
     let mut stream = MessageStream::from(&connection);
     connected.fill(Ok(()));
-    let in_flight = if place.has_bus() { IN_FLIGHT } else { IN_FLIGHT_DIRECT };
+    let in_flight = if address.has_bus() { IN_FLIGHT } else { IN_FLIGHT_DIRECT };
     let mut waiting: HashMap<NonZeroU32, Fill<Message>> = HashMap::new();
     loop {
         let step = poll_fn(|cx| {

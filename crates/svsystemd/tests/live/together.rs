@@ -288,8 +288,8 @@ pub fn what_there_is_not_is_refused_and_nothing_else_done(manager: Manager) {
     }
     assert_eq!(it.status().facts, up.facts);
     assert_eq!(it.unit.suite(), Some(Suite::Systemd));
-    let observation = Supervised::status(&it.unit).unwrap();
-    assert_eq!((observation.normally(), observation.suite()), (None, Some(Suite::Systemd)));
+    let status = Supervised::status(&it.unit).unwrap();
+    assert_eq!((status.normally(), status.suite()), (None, Some(Suite::Systemd)));
     it.unit.mask().wait().unwrap();
     assert_eq!(Supervised::status(&it.unit).unwrap().normally(), Some(Normally::Down));
     it.unit.unmask().wait().unwrap();

@@ -59,9 +59,9 @@ pub fn f19_a_supervisor_without_a_record_has_not_said_yet(suite: Suite) {
     let mut watch = watch(&locked.0);
     until(&mut watch, State::Down);
     fs::remove_file(locked.record()).unwrap();
-    let observation = open(&locked.0).status().unwrap();
-    assert_eq!(observation.reading(), Reading::NotYet);
-    assert_eq!(observation.liveness(), Liveness::Alive { supervisor: pid_of(&locked.0) });
+    let seen = open(&locked.0).status().unwrap();
+    assert_eq!(seen.reading(), Reading::NotYet);
+    assert_eq!(seen.liveness(), Liveness::Alive { supervisor: pid_of(&locked.0) });
     // It writes one at its next change, which is what is waited for.
     reached(ask(&open(&locked.0), &Request::up(), deadline()));
     until(&mut watch, State::Up);

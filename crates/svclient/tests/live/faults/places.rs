@@ -42,21 +42,21 @@ pub fn f39_a_record_that_may_be_read_is_told_though_nobody_may_be_asked(suite: S
         return;
     };
     let service = Service::open(&dir).unwrap();
-    let observation = service.status().unwrap();
-    let read = observation.facts().map(Facts::state);
+    let seen = service.status().unwrap();
+    let read = seen.facts().map(Facts::state);
     match (dir.join("dead").exists(), suite) {
         // Its lock may be asked about by everybody.
         (false, Suite::S6) => {
-            assert_eq!((observation.liveness().is_alive(), read), (Some(true), Some(State::Up)));
+            assert_eq!((seen.liveness().is_alive(), read), (Some(true), Some(State::Up)));
         }
-        (true, Suite::S6) => assert_eq!(observation.reading(), Reading::Unsupervised),
+        (true, Suite::S6) => assert_eq!(seen.reading(), Reading::Unsupervised),
         // Alive if the table of locks shows it; else it is not known, and never "dead".
         (false, _) => {
-            assert_ne!(observation.liveness(), Liveness::Dead);
+            assert_ne!(seen.liveness(), Liveness::Dead);
             assert_eq!(read, Some(State::Up));
         }
         (true, _) => {
-            assert_eq!((observation.liveness(), read), (Liveness::Unknown, Some(State::Up)));
+            assert_eq!((seen.liveness(), read), (Liveness::Unknown, Some(State::Up)));
         }
     }
     denied(service.send(Op::Down), &dir.join("supervise/control"));
@@ -64,7 +64,7 @@ pub fn f39_a_record_that_may_be_read_is_told_though_nobody_may_be_asked(suite: S
     let mut watch = WatchSet::new().unwrap();
     watch.add(service).unwrap();
     let first = watch.next_now().unwrap().unwrap();
-    assert_eq!(first.status.unwrap(), observation);
+    assert_eq!(first.status.unwrap(), seen);
 }
 
 pub fn f40_a_record_that_may_not_be_read_is_named(suite: Suite) {
@@ -101,9 +101,9 @@ pub fn f41_a_request_whose_record_could_not_be_written_is_not_acknowledged(suite
     let service = open(&supervised);
     // supervise is deaf for up to 1.8 s after a start.
     let asked = soon(if suite.is_daemontools() { 2500 } else { 300 });
-    let (observation, acknowledged) = passed(ask(&service, &Request::down(), asked));
+    let (seen, acknowledged) = passed(ask(&service, &Request::down(), asked));
     ends(up.pid.unwrap());
-    assert_eq!((status(&observation), acknowledged), (up, false));
+    assert_eq!((status(&seen), acknowledged), (up, false));
     assert_eq!(status(&service.status().unwrap()), up);
     limit("unlimited");
     let again = status(&reached(ask(&service, &Request::restart(), deadline())));

@@ -49,11 +49,8 @@ pub fn f12_what_a_dead_supervisor_left_is_nobodys_at_once(suite: Suite) {
     assert!(lives(up.pid.unwrap()), "no orphan");
     let service = open(&supervised);
     let asked = Instant::now();
-    let observation = service.status().unwrap();
-    assert_eq!(
-        (observation.reading(), observation.liveness()),
-        (Reading::Unsupervised, Liveness::Dead)
-    );
+    let seen = service.status().unwrap();
+    assert_eq!((seen.reading(), seen.liveness()), (Reading::Unsupervised, Liveness::Dead));
     assert_eq!(
         service.send_before(Op::Down, deadline()).unwrap_err().kind(),
         ErrorKind::NotSupervised
@@ -83,14 +80,14 @@ pub fn f14_a_stopped_supervisor_does_not_acknowledge_and_catches_up(suite: Suite
     let up = wait_for(&supervised, State::Up);
     supervised.signal(Signal::SIGSTOP);
     let service = open(&supervised);
-    let observation = service.status().unwrap();
-    assert_eq!(observation.liveness().is_alive(), Some(true));
-    assert_eq!(status(&observation), up);
+    let seen = service.status().unwrap();
+    assert_eq!(seen.liveness().is_alive(), Some(true));
+    assert_eq!(status(&seen), up);
     let asked = Instant::now();
     let limit = Duration::from_millis(100);
-    let (observation, acknowledged) = passed(ask(&service, &Request::down(), asked + limit));
+    let (seen, acknowledged) = passed(ask(&service, &Request::down(), asked + limit));
     assert!(asked.elapsed() >= limit && !acknowledged);
-    assert_eq!(status(&observation), up);
+    assert_eq!(status(&seen), up);
     supervised.signal(Signal::SIGCONT);
     wait_for(&supervised, State::Down);
 }

@@ -14,7 +14,7 @@ use svcmgr::{
     devtree::{DevTree, TreeError},
 };
 
-use super::scribe;
+use super::log_writer;
 use crate::{
     args::Dev,
     cmd::build,
@@ -135,14 +135,14 @@ fn take(tree: &mut DevTree, deadline: Instant) -> Result<(), TreeError> {
     }
 }
 
-/// What services write goes to the scribe, and nothing else keeps a log here.
+/// What services write goes to the log writer, and nothing else keeps a log here.
 fn redirect(
     definitions: &mut Definitions,
     logs: &Path,
     output: &mut Output,
 ) -> std::io::Result<()> {
     for (name, service) in &mut definitions.service {
-        let pipe = scribe::prepare(&logs.join(name))?;
+        let pipe = log_writer::prepare(&logs.join(name))?;
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
             service.stdout = Some(Stream::File(pipe));
             if service.stderr.is_none() {

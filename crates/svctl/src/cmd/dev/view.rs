@@ -11,7 +11,7 @@ use svcmgr::{News, Pid, Service, State, Want, WatchEvent};
 use unicode_width::UnicodeWidthStr;
 
 use super::{
-    scribe::What,
+    log_writer::What,
     stage::{Cast, Stage},
 };
 use crate::{
@@ -124,7 +124,7 @@ impl View {
     pub(super) fn event(&mut self, event: &WatchEvent, output: &mut Output) {
         let Some(service) = event.directory() else { return };
         let view = match &event.status {
-            Ok(observation) => crate::view::View::new(event.service(), observation),
+            Ok(status) => crate::view::View::new(event.service(), status),
             Err(error) => crate::view::View::failed(
                 &event.name().to_string_lossy(),
                 Some(service.dir()),
@@ -268,7 +268,7 @@ impl View {
         for name in &self.names {
             let Some(seen) = self.seen.get(name) else { continue };
             let view = match seen.directory.status() {
-                Ok(observation) => crate::view::View::new(&seen.directory, &observation),
+                Ok(status) => crate::view::View::new(&seen.directory, &status),
                 Err(error) => crate::view::View::failed(name, Some(seen.directory.dir()), &error),
             };
             let [word, pid, span, notes] = text::columns(&view);

@@ -352,7 +352,7 @@ fn all_events() -> Vec<Event> {
 impl World {
     fn new(part: ServicePart, policy: Policy, want: Want) -> Self {
         let mut machine = Machine::new(part, policy, want, at(0));
-        // A first look at it, as `Duty::begin` does.
+        // A first look at it, as `ServiceDir::begin` does.
         let begun = machine.step(Event::Begin, at(0));
         assert!(begun.len() <= 1);
         Self { machine, now: 0, rest: false, kill: false, ended: false }

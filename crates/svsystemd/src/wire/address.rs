@@ -17,23 +17,23 @@ const OF_USER: &str = "systemd/private";
 
 /// Where a manager answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Place {
+pub(crate) enum Address {
     /// The system's, by way of the system bus.
     System,
     /// This user's, by way of the session bus.
     User,
     /// A bus at a D-Bus address.
-    Address(String),
+    Bus(String),
     /// The socket of the manager itself, without a bus.
     Private(PathBuf),
 }
 
-impl Place {
+impl Address {
     pub(crate) async fn connect(&self, queue: NonZeroUsize) -> Result<Connection, BusError> {
         let builder = match self {
             Self::System => Builder::system(),
             Self::User => Builder::session(),
-            Self::Address(address) => Builder::address(address.as_str()),
+            Self::Bus(address) => Builder::address(address.as_str()),
             Self::Private(path) => {
                 super::private::connect(path).map_err(|why| BusError::of(&why))?
             }
@@ -49,7 +49,7 @@ impl Place {
                 let runtime = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?);
                 runtime.is_absolute().then(|| runtime.join(OF_USER))
             }
-            Self::System | Self::Address(_) | Self::Private(_) => None,
+            Self::System | Self::Bus(_) | Self::Private(_) => None,
         }
     }
 
@@ -60,7 +60,7 @@ impl Place {
             Self::System => std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_none(),
             Self::User => true,
             Self::Private(path) => path == Path::new(SYSTEM),
-            Self::Address(_) => false,
+            Self::Bus(_) => false,
         };
         // systemd's own sign that it runs this system (`sd_booted`).
         is_usual && Path::new("/run/systemd/system").is_dir()
@@ -69,18 +69,18 @@ impl Place {
     /// Whether a bus stands between: it forwards signals by rules, and knows names.
     pub(crate) const fn has_bus(&self) -> bool {
         match self {
-            Self::System | Self::User | Self::Address(_) => true,
+            Self::System | Self::User | Self::Bus(_) => true,
             Self::Private(_) => false,
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str("the service manager of the system"),
             Self::User => f.write_str("the service manager of this user"),
-            Self::Address(address) => write!(f, "the service manager at {address}"),
+            Self::Bus(address) => write!(f, "the service manager at {address}"),
             Self::Private(path) => write!(f, "the service manager at {}", path.display()),
         }
     }

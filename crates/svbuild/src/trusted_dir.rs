@@ -26,7 +26,7 @@ pub(crate) const LARGEST: u64 = 16 << 20;
 
 /// An open directory that nobody less privileged may exchange, nor anything above it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TrustedDir {
     fd: OwnedFd,
     path: PathBuf,
     caller: Caller,
@@ -120,7 +120,7 @@ const TO_PASS: OFlags = {
 const SAFE: OFlags =
     OFlags::NONBLOCK.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).union(OFlags::NOFOLLOW);
 
-impl AsFd for Place {
+impl AsFd for TrustedDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
@@ -130,12 +130,12 @@ impl AsFd for Place {
 #[derive(Debug)]
 pub(crate) struct Walked {
     /// The last directory that is there.
-    pub(crate) place: Place,
+    pub(crate) place: TrustedDir,
     /// The names below it that are missing; empty if all are there.
     pub(crate) missing: Vec<OsString>,
 }
 
-impl Place {
+impl TrustedDir {
     /// Comes to a directory by its path. Links on the way are followed where they belong to root or
     /// to the caller.
     pub(crate) fn walk(path: &Path) -> Result<Walked, Error> {

@@ -1,7 +1,7 @@
 //! One service directory: the service, its logger, and the pipe between them that outlives both.
 //!
 //! The machines decide; this carries out. When the service is to end for good, its end comes first;
-//! then the pipe is closed, the logger reads the rest and its end of file, and the duty is over once
+//! then the pipe is closed, the logger reads the rest and its end of file, and its supervision is over once
 //! it has ended too.
 
 use std::{
@@ -25,17 +25,17 @@ use super::{
     limit::Limit,
     machine::{Action, Event as Input, Machine, Now, Policy, Timer, Want},
     options::{Options, ProcessGroup, ServiceOptions, Settings},
-    publish::Place,
+    publish::LockedDir,
     reap::Process,
     replace::Replaced,
-    seat::Seat,
+    runner::Runner,
     spawn::{Failure, Launch},
 };
 use crate::Error;
 
-/// What a duty needs of its supervisor.
+/// What all service directories of a supervisor share.
 #[derive(Debug, Default)]
-pub(crate) struct Office {
+pub(crate) struct Context {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) limit: Limit,
@@ -45,7 +45,7 @@ pub(crate) struct Office {
     replaced: Replaced,
 }
 
-impl Office {
+impl Context {
     pub(crate) fn new(options: Options) -> Self {
         Self { options, ..Self::default() }
     }
@@ -74,13 +74,13 @@ impl Office {
 
 /// A service directory under supervision.
 #[derive(Debug)]
-pub(crate) struct Duty {
+pub(crate) struct ServiceDir {
     pub(crate) id: ServiceId,
     dir: Arc<Path>,
     options: ServiceOptions,
     settings: Settings,
-    main: Seat,
-    log: Option<Seat>,
+    main: Runner,
+    log: Option<Runner>,
     /// From the service to its logger.
     pipe: Option<(OwnedFd, OwnedFd)>,
     script: Option<Process>,
@@ -94,7 +94,7 @@ pub(crate) struct Duty {
 type Told = (ServicePart, Input, Option<EventKind>);
 type Events = VecDeque<Told>;
 
-/// What a descriptor of a duty stands for.
+/// What a descriptor of a service directory stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// Deaths first: a request that follows one must not meet a process that is no more.
@@ -104,29 +104,29 @@ pub(crate) enum Source {
     Control(ServicePart),
 }
 
-impl Duty {
+impl ServiceDir {
     /// Takes on a service directory, in the order of `runsv`; nothing is started yet.
     pub(crate) fn open(
         id: ServiceId,
         dir: Arc<Path>,
         options: ServiceOptions,
-        office: &Office,
+        context: &Context,
     ) -> Result<Self, Error> {
         // The path as it leads now: a link may lead elsewhere later.
         let real = dir.canonicalize().map_err(|error| Error::io("find", &dir, error))?;
-        let now = office.clock.now();
-        let mut main = Place::claim(&real)?;
+        let now = context.clock.now();
+        let mut main = LockedDir::claim(&real)?;
         let log = main.claim_log()?;
         let settings = options.settle(&main);
-        let want = |place: &Place| if place.has("down") { Want::Down } else { Want::Up };
+        let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
         let machine = Machine::new(ServicePart::Main, settings.policy, want(&main), now);
         main.open_control()?;
         main.publish(&machine, &mut Replaced::default())?;
-        let mut main = Seat::new(machine, main);
-        let mut log = log.map(|place| Self::log_seat(place, now)).transpose()?;
-        main.place.open_ok()?;
+        let mut main = Runner::new(machine, main);
+        let mut log = log.map(|dir| Self::log_runner(dir, now)).transpose()?;
+        main.dir.open_ok()?;
         if let Some(log) = &mut log {
-            log.place.open_ok()?;
+            log.dir.open_ok()?;
         }
         let pipe = log.is_some().then(fd::pipe).transpose();
         let pipe = pipe.map_err(|error| Error::system("make a pipe for a logger", error))?;
@@ -134,24 +134,24 @@ impl Duty {
         Ok(Self { id, dir, options, settings, main, log, pipe, script, notify, waiting, over })
     }
 
-    fn log_seat(mut place: Place, now: Now) -> Result<Seat, Error> {
-        let want = if place.has("down") { Want::Down } else { Want::Up };
+    fn log_runner(mut dir: LockedDir, now: Now) -> Result<Runner, Error> {
+        let want = if dir.has("down") { Want::Down } else { Want::Up };
         let machine = Machine::new(ServicePart::Log, Policy::RUNIT, want, now);
-        place.open_control()?;
-        place.without_pid_file();
-        place.publish(&machine, &mut Replaced::default())?;
-        Ok(Seat::new(machine, place))
+        dir.open_control()?;
+        dir.without_pid_file();
+        dir.publish(&machine, &mut Replaced::default())?;
+        Ok(Runner::new(machine, dir))
     }
 
     /// Starts what is wanted up: the logger first.
-    pub(crate) fn begin(&mut self, office: &mut Office) {
-        self.tell(ServicePart::Main, EventKind::Supervised, office);
+    pub(crate) fn begin(&mut self, context: &mut Context) {
+        self.tell(ServicePart::Main, EventKind::Supervised, context);
         if self.log.is_some() {
-            self.feed(ServicePart::Log, Input::Begin, office);
+            self.feed(ServicePart::Log, Input::Begin, context);
         }
-        self.feed(ServicePart::Main, Input::Begin, office);
+        self.feed(ServicePart::Main, Input::Begin, context);
         if self.main.machine.want() != Want::Up {
-            self.tell(ServicePart::Main, EventKind::Down, office);
+            self.tell(ServicePart::Main, EventKind::Down, context);
         }
     }
 
@@ -164,119 +164,123 @@ impl Duty {
     }
 
     /// A control byte, or what counts as one; carried out when a control script that runs has ended.
-    pub(crate) fn ask(&mut self, part: ServicePart, op: Op, office: &mut Office) {
+    pub(crate) fn ask(&mut self, part: ServicePart, op: Op, context: &mut Context) {
         if part == ServicePart::Main && self.main.machine.is_busy() {
             self.waiting.push_back(op);
         } else {
-            self.feed(part, Input::Asked(op), office);
+            self.feed(part, Input::Asked(op), context);
         }
     }
 
     /// SIGKILL for all of it.
-    pub(crate) fn kill(&mut self, office: &mut Office) {
-        let log = self.log.as_ref().and_then(|seat| seat.process.as_ref());
+    pub(crate) fn kill(&mut self, context: &mut Context) {
+        let log = self.log.as_ref().and_then(|runner| runner.process.as_ref());
         let all = [self.main.process.as_ref(), log, self.script.as_ref()];
         let errors: Vec<_> = all.into_iter().flatten().filter_map(|it| it.kill().err()).collect();
         for error in errors {
-            self.trouble(ServicePart::Main, Error::system("kill a process", error), office);
+            self.trouble(ServicePart::Main, Error::system("kill a process", error), context);
         }
     }
 
     /// The processes that it has.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
-        let log = self.log.as_ref().and_then(|seat| seat.process.as_ref());
+        let log = self.log.as_ref().and_then(|runner| runner.process.as_ref());
         [self.main.process.as_ref(), log, self.script.as_ref()].into_iter().flatten()
     }
 
     /// The descriptors to wait for. While a control script runs, the service waits, as with `runsv`.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>)> {
-        let log = self.log.as_ref().map(|seat| (ServicePart::Log, seat));
-        let seats = [(ServicePart::Main, &self.main)].into_iter().chain(log);
-        let seats = seats.filter(|(_, seat)| !seat.machine.is_busy()).flat_map(|(part, seat)| {
-            let process = seat.process.as_ref().map(|it| (Source::Process(part), it.as_fd()));
-            let control = seat.place.control().map(|it| (Source::Control(part), it));
-            [process, control].into_iter().flatten()
-        });
+        let log = self.log.as_ref().map(|runner| (ServicePart::Log, runner));
+        let runners = [(ServicePart::Main, &self.main)].into_iter().chain(log);
+        let runners =
+            runners.filter(|(_, runner)| !runner.machine.is_busy()).flat_map(|(part, runner)| {
+                let process = runner.process.as_ref().map(|it| (Source::Process(part), it.as_fd()));
+                let control = runner.dir.control().map(|it| (Source::Control(part), it));
+                [process, control].into_iter().flatten()
+            });
         let script = self.script.as_ref().map(|it| (Source::Script, it.as_fd()));
         let notify = self.notify.as_ref().map(|it| (Source::Notify, it.as_fd()));
-        seats.chain(script).chain(notify)
+        runners.chain(script).chain(notify)
     }
 
     /// When to be called although no descriptor has anything, on the steady clock.
     pub(crate) fn due(&self) -> Option<Duration> {
         let main = [self.main.rest, self.main.kill, self.main.rewrite];
-        let log = self.log.as_ref().map(|seat| [seat.rest, seat.rewrite]);
+        let log = self.log.as_ref().map(|runner| [runner.rest, runner.rewrite]);
         main.into_iter().chain(log.into_iter().flatten()).flatten().min()
     }
 
     /// A descriptor has something.
-    pub(crate) fn ready(&mut self, source: Source, office: &mut Office) {
+    pub(crate) fn ready(&mut self, source: Source, context: &mut Context) {
         match source {
-            Source::Process(part) => self.reap(part, office),
-            Source::Script => self.reap_script(office),
-            Source::Notify => self.hear(office),
+            Source::Process(part) => self.reap(part, context),
+            Source::Script => self.reap_script(context),
+            Source::Notify => self.hear(context),
             Source::Control(part) => {
-                let Some(byte) = self.seat(part).and_then(|seat| seat.place.take_request()) else {
+                let Some(byte) = self.runner(part).and_then(|runner| runner.dir.take_request())
+                else {
                     return;
                 };
                 if let Some(op) = Op::from_control_byte(Dialect::Runit, byte) {
-                    self.ask(part, op, office);
+                    self.ask(part, op, context);
                 }
             }
         }
     }
 
     /// Rings what is due.
-    pub(crate) fn ring(&mut self, office: &mut Office) {
-        let now = office.clock.now().steady;
+    pub(crate) fn ring(&mut self, context: &mut Context) {
+        let now = context.clock.now().steady;
         for part in [ServicePart::Main, ServicePart::Log] {
-            let Some(seat) = self.seat_mut(part) else { continue };
-            if seat.rest.take_if(|at| *at <= now).is_some() {
-                self.feed(part, Input::Due(Timer::Rest), office);
+            let Some(runner) = self.runner_mut(part) else { continue };
+            if runner.rest.take_if(|at| *at <= now).is_some() {
+                self.feed(part, Input::Due(Timer::Rest), context);
             }
-            let Some(seat) = self.seat_mut(part) else { continue };
-            if seat.kill.take_if(|at| *at <= now).is_some() {
-                self.feed(part, Input::Due(Timer::Kill), office);
+            let Some(runner) = self.runner_mut(part) else { continue };
+            if runner.kill.take_if(|at| *at <= now).is_some() {
+                self.feed(part, Input::Due(Timer::Kill), context);
             }
-            let Some(seat) = self.seat_mut(part) else { continue };
-            seat.rewrite_if_due(now, &mut office.replaced);
+            let Some(runner) = self.runner_mut(part) else { continue };
+            runner.rewrite_if_due(now, &mut context.replaced);
         }
     }
 
     /// Notices all ends, whether or not a descriptor told.
-    pub(crate) fn reap_all(&mut self, office: &mut Office) {
-        self.reap_script(office);
+    pub(crate) fn reap_all(&mut self, context: &mut Context) {
+        self.reap_script(context);
         for part in [ServicePart::Main, ServicePart::Log] {
-            if self.seat(part).is_some_and(|seat| !seat.machine.is_busy()) {
-                self.reap(part, office);
+            if self.runner(part).is_some_and(|runner| !runner.machine.is_busy()) {
+                self.reap(part, context);
             }
         }
     }
 
-    fn reap(&mut self, part: ServicePart, office: &mut Office) {
-        let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
+    fn reap(&mut self, part: ServicePart, context: &mut Context) {
+        let Some(process) = self.runner(part).and_then(|runner| runner.process.as_ref()) else {
+            return;
+        };
         let exit = match process.try_wait() {
             Ok(Some(exit)) => exit,
             Ok(None) => return,
             Err(error) => {
                 // Somebody else has waited for it: how it ended is lost, that it ended is not.
-                self.trouble(part, Error::system("learn how a process ended", error), office);
+                self.trouble(part, Error::system("learn how a process ended", error), context);
                 Exit::Code(u8::MAX)
             }
         };
-        let Some(seat) = self.seat_mut(part) else { return };
-        seat.process = None;
-        let in_finish = seat.machine.phase() == Phase::Finish;
-        let finish = part == ServicePart::Main && !in_finish && seat.place.can_read("finish");
+        let Some(runner) = self.runner_mut(part) else { return };
+        runner.process = None;
+        let in_finish = runner.machine.phase() == Phase::Finish;
+        let finish = part == ServicePart::Main && !in_finish && runner.dir.can_read("finish");
         if part == ServicePart::Main {
             self.notify = None;
         }
         let what =
             if in_finish { EventKind::Finished { exit } } else { EventKind::Exited { exit } };
-        self.feed_and_tell(part, Input::Exited { exit, finish }, Some(what), office);
+        self.feed_and_tell(part, Input::Exited { exit, finish }, Some(what), context);
     }
 
-    fn reap_script(&mut self, office: &mut Office) {
+    fn reap_script(&mut self, context: &mut Context) {
         let Some(script) = &self.script else { return };
         let exit = match script.try_wait() {
             Ok(Some(exit)) => Some(exit),
@@ -287,23 +291,23 @@ impl Duty {
         self.feed(
             ServicePart::Main,
             Input::Scripted { instead: exit == Some(Exit::Code(0)) },
-            office,
+            context,
         );
         while !self.main.machine.is_busy() {
             let Some(op) = self.waiting.pop_front() else { break };
-            self.feed(ServicePart::Main, Input::Asked(op), office);
+            self.feed(ServicePart::Main, Input::Asked(op), context);
         }
     }
 
     /// Reads what the service says about being ready.
-    fn hear(&mut self, office: &mut Office) {
+    fn hear(&mut self, context: &mut Context) {
         let Some(notify) = &self.notify else { return };
         let mut said = [0; 512];
         match unistd::read(notify, &mut said) {
             Ok(0) => self.notify = None,
             Ok(length) if said.iter().take(length).any(|&byte| byte == b'\n') => {
                 self.notify = None;
-                self.feed(ServicePart::Main, Input::Notified, office);
+                self.feed(ServicePart::Main, Input::Notified, context);
             }
             Ok(_) | Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => (),
             Err(_) => self.notify = None,
@@ -311,8 +315,8 @@ impl Duty {
     }
 
     /// Steps a machine and does what it says, until nothing is left to do.
-    fn feed(&mut self, part: ServicePart, event: Input, office: &mut Office) {
-        self.feed_and_tell(part, event, None, office);
+    fn feed(&mut self, part: ServicePart, event: Input, context: &mut Context) {
+        self.feed_and_tell(part, event, None, context);
     }
 
     /// As [`Self::feed`]. What is told comes after the record that says so.
@@ -321,26 +325,26 @@ impl Duty {
         part: ServicePart,
         event: Input,
         what: Option<EventKind>,
-        office: &mut Office,
+        context: &mut Context,
     ) {
         let mut events = VecDeque::from([(part, event, what)]);
         while let Some((part, event, mut what)) = events.pop_front() {
-            let now = office.clock.now();
-            let Some(seat) = self.seat_mut(part) else { continue };
-            let was_idle = seat.machine.is_idle();
-            let actions = seat.machine.step(event, now);
+            let now = context.clock.now();
+            let Some(runner) = self.runner_mut(part) else { continue };
+            let was_idle = runner.machine.is_idle();
+            let actions = runner.machine.step(event, now);
             for action in actions {
-                self.perform(part, action, now, &mut events, office);
+                self.perform(part, action, now, &mut events, context);
                 if let Some(what) = what.take_if(|_| action == Action::Publish) {
-                    self.tell(part, what, office);
+                    self.tell(part, what, context);
                 }
             }
             if let Some(what) = what {
-                self.tell(part, what, office);
+                self.tell(part, what, context);
             }
-            let is_idle = self.seat(part).is_some_and(|seat| seat.machine.is_idle());
+            let is_idle = self.runner(part).is_some_and(|runner| runner.machine.is_idle());
             if is_idle && !was_idle {
-                self.tell(part, EventKind::Down, office);
+                self.tell(part, EventKind::Down, context);
             }
         }
     }
@@ -351,28 +355,28 @@ impl Duty {
         action: Action,
         now: Now,
         events: &mut Events,
-        office: &mut Office,
+        context: &mut Context,
     ) {
         match action {
-            Action::Publish => self.publish(part, office),
+            Action::Publish => self.publish(part, context),
             Action::Ready => {
                 if let Some(pid) = self.main.machine.pid() {
-                    self.tell(part, EventKind::Ready { pid: pid.get() }, office);
+                    self.tell(part, EventKind::Ready { pid: pid.get() }, context);
                 }
             }
-            Action::Run => events.push_back(self.run(part, office)),
-            Action::Finish(exit) => events.push_back(self.finish(exit, office)),
+            Action::Run => events.push_back(self.run(part, context)),
+            Action::Finish(exit) => events.push_back(self.finish(exit, context)),
             Action::Script(letter) => {
-                if let Some(instead) = self.start_script(letter, office) {
+                if let Some(instead) = self.start_script(letter, context) {
                     events.push_back((part, Input::Scripted { instead }, None));
                 }
             }
-            Action::Signal(signal) => self.signal(part, signal, office),
-            Action::Overdue => self.overdue(part, office),
-            Action::Set(timer, after) => self.set(part, timer, now, after, office),
+            Action::Signal(signal) => self.signal(part, signal, context),
+            Action::Overdue => self.overdue(part, context),
+            Action::Set(timer, after) => self.set(part, timer, now, after, context),
             Action::Unset(timer) => {
-                if let Some(seat) = self.seat_mut(part) {
-                    *seat.timer(timer) = None;
+                if let Some(runner) = self.runner_mut(part) {
+                    *runner.timer(timer) = None;
                 }
             }
             Action::End => self.end(part, events),
@@ -389,11 +393,11 @@ impl Duty {
         }
     }
 
-    fn publish(&mut self, part: ServicePart, office: &mut Office) {
-        let now = office.clock.now().steady;
-        let Some(seat) = self.seat_mut(part) else { return };
-        if let Some(error) = seat.publish(now, &mut office.replaced) {
-            self.trouble(part, error, office);
+    fn publish(&mut self, part: ServicePart, context: &mut Context) {
+        let now = context.clock.now().steady;
+        let Some(runner) = self.runner_mut(part) else { return };
+        if let Some(error) = runner.publish(now, &mut context.replaced) {
+            self.trouble(part, error, context);
         }
     }
 
@@ -404,40 +408,45 @@ impl Duty {
         timer: Timer,
         now: Now,
         after: Duration,
-        office: &mut Office,
+        context: &mut Context,
     ) {
-        let Some(seat) = self.seat_mut(part) else { return };
-        *seat.timer(timer) = Some(now.steady.saturating_add(after));
+        let Some(runner) = self.runner_mut(part) else { return };
+        *runner.timer(timer) = Some(now.steady.saturating_add(after));
         if timer == Timer::Rest && !after.is_zero() {
-            let (crashes, _) = seat.machine.delay();
-            self.tell(part, EventKind::Backoff { delay: after, crashes }, office);
+            let (crashes, _) = runner.machine.delay();
+            self.tell(part, EventKind::Backoff { delay: after, crashes }, context);
         }
     }
 
-    fn signal(&mut self, part: ServicePart, signal: Signal, office: &mut Office) {
-        let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
+    fn signal(&mut self, part: ServicePart, signal: Signal, context: &mut Context) {
+        let Some(process) = self.runner(part).and_then(|runner| runner.process.as_ref()) else {
+            return;
+        };
         let (pid, sent) = (process.pid().get(), process.signal(signal));
         if let Err(error) = sent {
-            self.trouble(part, Error::system("send a signal to a process", error), office);
+            self.trouble(part, Error::system("send a signal to a process", error), context);
         }
-        if self.seat(part).is_some_and(|seat| seat.machine.got_term()) && signal != Signal::SIGCONT
+        if self.runner(part).is_some_and(|runner| runner.machine.got_term())
+            && signal != Signal::SIGCONT
         {
-            self.tell(part, EventKind::Stopping { pid, signal: crate::Signal(signal) }, office);
+            self.tell(part, EventKind::Stopping { pid, signal: crate::Signal(signal) }, context);
         }
     }
 
-    fn overdue(&mut self, part: ServicePart, office: &mut Office) {
-        let Some(process) = self.seat(part).and_then(|seat| seat.process.as_ref()) else { return };
+    fn overdue(&mut self, part: ServicePart, context: &mut Context) {
+        let Some(process) = self.runner(part).and_then(|runner| runner.process.as_ref()) else {
+            return;
+        };
         let (pid, killed) = (process.pid().get(), process.kill());
         if let Err(error) = killed {
-            self.trouble(part, Error::system("kill a process", error), office);
+            self.trouble(part, Error::system("kill a process", error), context);
         }
-        self.tell(part, EventKind::Overdue { pid }, office);
+        self.tell(part, EventKind::Overdue { pid }, context);
     }
 
-    fn run(&mut self, part: ServicePart, office: &mut Office) -> Told {
+    fn run(&mut self, part: ServicePart, context: &mut Context) -> Told {
         if part == ServicePart::Main {
-            self.settings = self.options.settle(&self.main.place);
+            self.settings = self.options.settle(&self.main.dir);
             self.main.machine.set_policy(self.settings.policy);
         }
         let notify = match (part, self.settings.notify) {
@@ -447,7 +456,7 @@ impl Duty {
         let notify = match notify {
             Ok(notify) => notify,
             Err(error) => {
-                self.trouble(part, Error::system("make a pipe for readiness", error), office);
+                self.trouble(part, Error::system("make a pipe for readiness", error), context);
                 return (part, Input::NoRoom, None);
             }
         };
@@ -456,12 +465,12 @@ impl Duty {
             None => (None, None),
         };
         let group = if part == ServicePart::Main { self.settings.group } else { self.log_group() };
-        let started = self.launch(part, "./run", &[], writer, group, office);
+        let started = self.launch(part, "./run", &[], writer, group, context);
         self.notify = if part == ServicePart::Main { reader } else { self.notify.take() };
         if let Some(reader) = self.notify.as_ref().filter(|_| part == ServicePart::Main) {
             fd::set_nonblocking(reader);
         }
-        self.answer(part, Script::Run, started, |pid| EventKind::Started { pid }, office)
+        self.answer(part, Script::Run, started, |pid| EventKind::Started { pid }, context)
     }
 
     /// The logger is not stopped together with the service's group, but not left behind either.
@@ -473,12 +482,12 @@ impl Duty {
         }
     }
 
-    fn finish(&mut self, exit: Exit, office: &mut Office) -> Told {
+    fn finish(&mut self, exit: Exit, context: &mut Context) -> Told {
         let arguments = exit.finish_arguments();
         let group = self.settings.group;
-        let started = self.launch(ServicePart::Main, "./finish", &arguments, None, group, office);
+        let started = self.launch(ServicePart::Main, "./finish", &arguments, None, group, context);
         let what = |pid| EventKind::Finishing { pid };
-        self.answer(ServicePart::Main, Script::Finish, started, what, office)
+        self.answer(ServicePart::Main, Script::Finish, started, what, context)
     }
 
     fn launch(
@@ -488,26 +497,26 @@ impl Duty {
         arguments: &[String],
         notify: Option<(OwnedFd, i32)>,
         group: ProcessGroup,
-        office: &Office,
+        context: &Context,
     ) -> Result<Process, Failure> {
-        let seat =
+        let runner =
             if part == ServicePart::Log { self.log.as_ref() } else { None }.unwrap_or(&self.main);
         let pipe = self.pipe.as_ref();
         let reader = pipe.filter(|_| part == ServicePart::Log).map(|(reader, _)| reader.as_fd());
         let writer = pipe.filter(|_| part == ServicePart::Main).map(|(_, writer)| writer.as_fd());
         let launch = Launch {
-            place: &seat.place,
+            dir: &runner.dir,
             script,
             arguments,
             stdin: reader,
-            kind: office.options.stdin,
+            kind: context.options.stdin,
             stdout: writer,
             output: self.options.output.as_ref(),
             group,
             notify,
-            tied: office.options.tied,
+            tied: context.options.tied,
         };
-        launch.start(&office.limit)
+        launch.start(&context.limit)
     }
 
     fn answer(
@@ -516,28 +525,28 @@ impl Duty {
         script: Script,
         started: Result<Process, Failure>,
         what: impl FnOnce(u32) -> EventKind,
-        office: &mut Office,
+        context: &mut Context,
     ) -> Told {
         match started {
             Ok(process) => {
                 let pid = process.pid();
-                if let Some(seat) = self.seat_mut(part) {
-                    seat.process = Some(process);
-                    seat.place.cannot_start.take_if(|cannot| cannot.script == script);
+                if let Some(runner) = self.runner_mut(part) {
+                    runner.process = Some(process);
+                    runner.dir.cannot_start.take_if(|cannot| cannot.script == script);
                 }
                 (part, Input::Started(pid), Some(what(pid.get())))
             }
             Err(Failure::NoRoom(error)) => {
-                self.trouble(part, error, office);
+                self.trouble(part, error, context);
                 (part, Input::NoRoom, None)
             }
             Err(Failure::Script(error)) => {
-                if let Some(seat) = self.seat_mut(part) {
-                    seat.place.cannot_start = Some(CannotStart::new(script, error.errno()));
+                if let Some(runner) = self.runner_mut(part) {
+                    runner.dir.cannot_start = Some(CannotStart::new(script, error.errno()));
                 }
                 let error = Arc::new(error);
-                self.tell(part, EventKind::CannotStart { error }, office);
-                let finish = part == ServicePart::Main && self.main.place.can_read("finish");
+                self.tell(part, EventKind::CannotStart { error }, context);
+                let finish = part == ServicePart::Main && self.main.dir.can_read("finish");
                 (part, Input::NotStarted { finish }, None)
             }
         }
@@ -546,43 +555,43 @@ impl Duty {
     /// `None` if it runs; else that it does not stand for the signal. As `runsv`, only what its owner
     /// may execute is one. Its argument is the process, or an empty word without one (runit 2.3; before,
     /// there was none).
-    fn start_script(&mut self, letter: char, office: &mut Office) -> Option<bool> {
+    fn start_script(&mut self, letter: char, context: &mut Context) -> Option<bool> {
         let name = format!("control/{letter}");
         let owner = nix::sys::stat::Mode::S_IXUSR.bits();
-        let is_one = self.main.place.stat(&name).is_some_and(|stat| stat.st_mode & owner != 0);
+        let is_one = self.main.dir.stat(&name).is_some_and(|stat| stat.st_mode & owner != 0);
         if !is_one {
             return Some(false);
         }
         let group = self.settings.group;
         let pid = self.main.machine.pid().map_or_else(String::new, |pid| pid.get().to_string());
-        match self.launch(ServicePart::Main, &name, &[pid], None, group, office) {
+        match self.launch(ServicePart::Main, &name, &[pid], None, group, context) {
             Ok(process) => {
                 self.script = Some(process);
                 None
             }
             Err(Failure::NoRoom(error) | Failure::Script(error)) => {
-                self.trouble(ServicePart::Main, error, office);
+                self.trouble(ServicePart::Main, error, context);
                 Some(false)
             }
         }
     }
 
-    fn tell(&self, part: ServicePart, what: EventKind, office: &mut Office) {
-        office.tell(Some(self.id), &self.dir, part, what);
+    fn tell(&self, part: ServicePart, what: EventKind, context: &mut Context) {
+        context.tell(Some(self.id), &self.dir, part, what);
     }
 
-    fn trouble(&self, part: ServicePart, error: Error, office: &mut Office) {
-        self.tell(part, EventKind::Trouble { error: Arc::new(error) }, office);
+    fn trouble(&self, part: ServicePart, error: Error, context: &mut Context) {
+        self.tell(part, EventKind::Trouble { error: Arc::new(error) }, context);
     }
 
-    const fn seat(&self, part: ServicePart) -> Option<&Seat> {
+    const fn runner(&self, part: ServicePart) -> Option<&Runner> {
         match part {
             ServicePart::Main => Some(&self.main),
             ServicePart::Log => self.log.as_ref(),
         }
     }
 
-    const fn seat_mut(&mut self, part: ServicePart) -> Option<&mut Seat> {
+    const fn runner_mut(&mut self, part: ServicePart) -> Option<&mut Runner> {
         match part {
             ServicePart::Main => Some(&mut self.main),
             ServicePart::Log => self.log.as_mut(),

@@ -25,7 +25,7 @@ use crate::{Error, at::At, node};
 
 /// A directory.
 #[derive(Clone, Debug)]
-pub(crate) struct Home {
+pub(crate) struct Handle {
     /// How it is called; how it is reached too, without a descriptor.
     path: PathBuf,
     way: Way,
@@ -51,7 +51,7 @@ impl Clone for Way {
     }
 }
 
-impl Home {
+impl Handle {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, way: Way::Path }
     }
@@ -61,7 +61,7 @@ impl Home {
     }
 
     /// For entries of the directory `parent`, which is open: the way to it is gone once, not for
-    /// each file. [`Home::enter`] says which.
+    /// each file. [`Handle::enter`] says which.
     pub(crate) fn below(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
         // With a slash at its end.
         let path = parent.join("");
@@ -168,9 +168,9 @@ const TO_SEARCH: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_
 const TO_SEARCH: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// Two handles are the same if they reach the directory in the same way.
-impl PartialEq for Home {
+impl PartialEq for Handle {
     fn eq(&self, other: &Self) -> bool {
-        let held = |home: &Self| match &home.way {
+        let held = |handle: &Self| match &handle.way {
             Way::Held(fd) => Some(fd.as_raw_fd()),
             Way::Path | Way::Below(..) => None,
         };
@@ -178,9 +178,9 @@ impl PartialEq for Home {
     }
 }
 
-impl Eq for Home {}
+impl Eq for Handle {}
 
-impl Hash for Home {
+impl Hash for Handle {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.path.hash(state);
     }

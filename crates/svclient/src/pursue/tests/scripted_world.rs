@@ -143,24 +143,24 @@ impl Supervised for Scripted {
 }
 
 /// The scripted world.
-pub(super) struct Theatre {
+pub(super) struct ScriptedWorld {
     script: Arc<Mutex<Script>>,
     start: Instant,
     keys: Vec<Option<usize>>,
     pub(super) most: usize,
-    bells: usize,
-    rung: Arc<Mutex<Vec<WatchKey>>>,
+    wakers: usize,
+    woken: Arc<Mutex<Vec<WatchKey>>>,
 }
 
-struct Bell(WatchKey, Arc<Mutex<Vec<WatchKey>>>);
+struct WakeByKey(WatchKey, Arc<Mutex<Vec<WatchKey>>>);
 
-impl Wake for Bell {
+impl Wake for WakeByKey {
     fn wake(self: Arc<Self>) {
         self.1.lock().unwrap().push(self.0);
     }
 }
 
-impl World<Scripted> for Theatre {
+impl World<Scripted> for ScriptedWorld {
     fn add(&mut self, service: &Scripted) -> Result<Added, Error> {
         if !service.script().services[service.at].watchable {
             let (path, source) = (service.name.clone().into(), Errno::EACCES.into());
@@ -183,10 +183,10 @@ impl World<Scripted> for Theatre {
         self.keys[at] = None;
     }
 
-    fn bell(&mut self) -> Result<(WatchKey, Waker), Error> {
-        self.bells += 1;
-        let key = WatchKey::nth(1_000_000 + self.bells);
-        Ok((key, Waker::from(Arc::new(Bell(key, Arc::clone(&self.rung))))))
+    fn waker(&mut self) -> Result<(WatchKey, Waker), Error> {
+        self.wakers += 1;
+        let key = WatchKey::nth(1_000_000 + self.wakers);
+        Ok((key, Waker::from(Arc::new(WakeByKey(key, Arc::clone(&self.woken))))))
     }
 
     fn mute(&mut self, _key: WatchKey) {}
@@ -208,7 +208,7 @@ impl World<Scripted> for Theatre {
     }
 }
 
-impl Theatre {
+impl ScriptedWorld {
     fn next_before(&mut self, until: Instant) -> Option<Heard> {
         let mut script = self.script.lock().unwrap();
         let until = u64::try_from((until - self.start).as_millis()).unwrap();
@@ -230,15 +230,15 @@ impl Theatre {
                     word.waker.take().unwrap().wake();
                 }
                 drop(script);
-                return self.rung.lock().unwrap().pop().map(Heard::Rang);
+                return self.woken.lock().unwrap().pop().map(Heard::Woken);
             }
-            Turn::Is(observation) => role.now = Ok(observation),
+            Turn::Is(status) => role.now = Ok(status),
             Turn::Letter(letter) => failed = Some(letter),
             Turn::Vanishes => role.now = Err(ErrorKind::NotFound),
         }
-        let observation = role.now.map_err(|_| Error::NotFound { path: "gone".into() });
+        let status = role.now.map_err(|_| Error::NotFound { path: "gone".into() });
         let key = self.keys.iter().position(|watched| *watched == Some(at)).map(WatchKey::nth);
-        key.map(|key| Heard::Seen { key, failed, observation })
+        key.map(|key| Heard::Seen { key, failed, status })
     }
 }
 
@@ -280,7 +280,7 @@ pub(super) fn role(now: Status, answers: &[(&'static str, u64, Turn)]) -> Role {
 }
 
 pub(super) struct Play {
-    pub(super) theatre: Theatre,
+    pub(super) scripted_world: ScriptedWorld,
     pub(super) services: Vec<Scripted>,
     pub(super) enough: Enough,
 }
@@ -293,9 +293,15 @@ impl Play {
             .map(|at| Scripted { script: Arc::clone(&script), at, name: format!("service-{at}") })
             .collect();
         let start = Instant::now();
-        let theatre =
-            Theatre { script, start, keys: vec![], most: 0, bells: 0, rung: Arc::default() };
-        Self { theatre, services, enough: Enough::All }
+        let scripted_world = ScriptedWorld {
+            script,
+            start,
+            keys: vec![],
+            most: 0,
+            wakers: 0,
+            woken: Arc::default(),
+        };
+        Self { scripted_world, services, enough: Enough::All }
     }
 
     pub(super) fn run(&mut self, request: &Request, deadline: u64) -> Vec<Result<Outcome, Error>> {
@@ -309,7 +315,7 @@ impl Play {
         limit: usize,
         deadline: u64,
     ) -> Vec<Result<Outcome, Error>> {
-        let deadline = self.theatre.start + Duration::from_millis(deadline);
+        let deadline = self.scripted_world.start + Duration::from_millis(deadline);
         let services = &self.services;
         let turns = &Turns::of(services.len());
         let terms = Terms { request, prober, limit, enough: self.enough, deadline, turns };
@@ -319,7 +325,7 @@ impl Play {
             told.push(at);
             results[at] = result;
         };
-        pursue_in(&mut self.theatre, services, &terms, &mut tell).unwrap();
+        pursue_in(&mut self.scripted_world, services, &terms, &mut tell).unwrap();
         let asked = |at: &usize| !is_kind(&results[*at], OutcomeKind::NotAsked);
         told.sort_unstable();
         assert_eq!(told, (0..results.len()).filter(asked).collect::<Vec<_>>(), "told of each once");
@@ -327,7 +333,7 @@ impl Play {
     }
 
     pub(super) fn asked(&self) -> Vec<(u64, usize, &'static str)> {
-        self.theatre.script.lock().unwrap().asked.clone()
+        self.scripted_world.script.lock().unwrap().asked.clone()
     }
 }
 

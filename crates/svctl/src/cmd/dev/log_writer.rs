@@ -75,9 +75,9 @@ pub(super) enum What {
 }
 
 /// The thread, and how it is heard.
-pub(super) struct Scribe {
+pub(super) struct LogWriter {
     shared: Arc<Shared>,
-    bell: UnixStream,
+    reader: UnixStream,
 }
 
 #[derive(Default)]
@@ -161,20 +161,20 @@ pub(super) fn prepare(dir: &Path) -> io::Result<PathBuf> {
     Ok(pipe)
 }
 
-impl Scribe {
+impl LogWriter {
     /// Starts to read. From now on services can open their FIFOs.
     pub(super) fn start(dirs: &[&Path]) -> io::Result<Self> {
         make_room(dirs.len());
         let sources: Vec<Source> =
             dirs.iter().map(|dir| Source::open(dir)).collect::<Result<_, _>>()?;
-        let (bell, rope) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        rope.set_nonblocking(true)?;
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
         let shared = Arc::new(Shared::default());
         shared.queue().skipped = vec![0; dirs.len()];
-        let its = Desk { shared: Arc::clone(&shared), rope, sources };
+        let its = Desk { shared: Arc::clone(&shared), writer, sources };
         std::thread::Builder::new().name("logs".into()).spawn(move || its.work())?;
-        Ok(Self { shared, bell })
+        Ok(Self { shared, reader })
     }
 
     /// What is to be shown next; never waits.
@@ -190,7 +190,7 @@ impl Scribe {
     /// Empties the descriptor.
     pub(super) fn hear(&self) {
         let mut bytes = [0; 64];
-        let _heard = (&self.bell).read(&mut bytes);
+        let _heard = (&self.reader).read(&mut bytes);
     }
 
     /// Waits for what services have written up to now, but not for long.
@@ -199,7 +199,7 @@ impl Scribe {
         let mut queue = self.shared.queue();
         queue.ending = true;
         // It waits at this socket, too.
-        let _woken = (&self.bell).write(&[1]);
+        let _woken = (&self.reader).write(&[1]);
         while !queue.ended {
             let left = limit.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -211,9 +211,9 @@ impl Scribe {
     }
 }
 
-impl AsFd for Scribe {
+impl AsFd for LogWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.reader.as_fd()
     }
 }
 
@@ -231,7 +231,7 @@ fn make_room(services: usize) {
 /// The thread's side.
 struct Desk {
     shared: Arc<Shared>,
-    rope: UnixStream,
+    writer: UnixStream,
     sources: Vec<Source>,
 }
 
@@ -256,7 +256,7 @@ impl Desk {
             }
             if rings {
                 // A full socket wakes as well.
-                let _rung = (&self.rope).write(&[1]);
+                let _woken = (&self.writer).write(&[1]);
             }
         }
         for (at, source) in self.sources.iter_mut().enumerate() {
@@ -272,7 +272,7 @@ impl Desk {
             .sources
             .iter()
             .map(|source| source.pipe.as_fd())
-            .chain([self.rope.as_fd()])
+            .chain([self.writer.as_fd()])
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
         let timeout = if ending { PollTimeout::ZERO } else { PollTimeout::NONE };
@@ -436,18 +436,18 @@ fn rotated(dir: &Path) -> io::Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
-    fn wait_for(scribe: &Scribe, mut enough: impl FnMut(Heard) -> bool) {
+    fn wait_for(log_writer: &LogWriter, mut enough: impl FnMut(Heard) -> bool) {
         let limit = Instant::now() + Duration::from_secs(20);
         loop {
-            if let Some(heard) = scribe.next() {
+            if let Some(heard) = log_writer.next() {
                 if enough(heard) {
                     return;
                 }
             } else {
                 assert!(Instant::now() < limit, "nothing more comes");
-                let mut fds = [PollFd::new(scribe.as_fd(), PollFlags::POLLIN)];
+                let mut fds = [PollFd::new(log_writer.as_fd(), PollFlags::POLLIN)];
                 poll(&mut fds, 1000_u16).unwrap();
-                scribe.hear();
+                log_writer.hear();
             }
         }
     }
@@ -456,21 +456,21 @@ mod tests {
     fn lines_are_handed_on_and_kept_and_long_ones_are_cut() {
         let tree = tempfile::tempdir().unwrap();
         let mut writer = opened(&prepare(tree.path()).unwrap());
-        let scribe = Scribe::start(&[tree.path()]).unwrap();
+        let log_writer = LogWriter::start(&[tree.path()]).unwrap();
         let long = vec![b'x'; LINE + 1];
         writer.write_all(b"one\ntwo\n").unwrap();
         writer.write_all(&long).unwrap();
         writer.write_all(b"more\nlast\nhalf").unwrap();
         let mut heard = Vec::new();
-        wait_for(&scribe, |it| {
+        wait_for(&log_writer, |it| {
             heard.push(it.what);
             heard.len() == 4
         });
         let line = |text: &[u8]| What::Line(text.to_vec());
         let cut = What::Cut(long[..LINE].to_vec());
         assert_eq!(heard, [line(b"one"), line(b"two"), cut, line(b"last")]);
-        scribe.finish();
-        assert_eq!(scribe.next().map(|heard| heard.what), Some(line(b"half")));
+        log_writer.finish();
+        assert_eq!(log_writer.next().map(|heard| heard.what), Some(line(b"half")));
         assert!(fs::read(tree.path().join(CURRENT)).unwrap().ends_with(b"xmore\nlast\nhalf"));
     }
 
@@ -484,15 +484,15 @@ mod tests {
         const LINES: u64 = 3_000_000;
         let tree = tempfile::tempdir().unwrap();
         let mut writer = opened(&prepare(tree.path()).unwrap());
-        let scribe = Scribe::start(&[tree.path()]).unwrap();
+        let log_writer = LogWriter::start(&[tree.path()]).unwrap();
         let flood = b"y\n".repeat(10_000);
         for _ in 0..LINES / 10_000 {
             writer.write_all(&flood).unwrap();
         }
-        assert!(scribe.shared.queue().bytes <= ROOM + size_of::<Heard>() + LINE);
+        assert!(log_writer.shared.queue().bytes <= ROOM + size_of::<Heard>() + LINE);
         let mut lines = 0;
         let mut skipped = 0;
-        wait_for(&scribe, |heard| {
+        wait_for(&log_writer, |heard| {
             match heard.what {
                 What::Line(_) => lines += 1,
                 What::Skipped(count) => skipped += count,

@@ -18,7 +18,7 @@ use nix::{
 use crate::{Error, aside, node};
 
 /// A scan directory that is open.
-pub(super) struct Ground {
+pub(super) struct TrustedDir {
     dir: OwnedFd,
     path: PathBuf,
 }
@@ -30,7 +30,7 @@ pub(super) struct Seen {
     pub(super) to: PathBuf,
 }
 
-impl Ground {
+impl TrustedDir {
     /// Comes to a directory name by name, and refuses what somebody else may change. Links on the
     /// way count if they are root's or the caller's.
     pub(super) fn reach(path: &Path) -> Result<Self, Error> {
@@ -106,26 +106,26 @@ mod tests {
     fn a_directory_that_others_may_change_is_refused() {
         let tree = tempfile::tempdir().unwrap();
         let scan = tree.path().join("scan");
-        assert!(matches!(Ground::reach(&scan), Err(Error::NotFound { path }) if path == scan));
+        assert!(matches!(TrustedDir::reach(&scan), Err(Error::NotFound { path }) if path == scan));
         fs::create_dir(&scan).unwrap();
-        Ground::reach(&scan).unwrap();
+        TrustedDir::reach(&scan).unwrap();
         fs::set_permissions(&scan, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(Ground::reach(&scan), Err(Error::Untrusted { .. })));
+        assert!(matches!(TrustedDir::reach(&scan), Err(Error::Untrusted { .. })));
     }
 
     #[test]
     fn what_is_removed_is_what_was_looked_at() {
         let tree = tempfile::tempdir().unwrap();
-        let (ground, web) = (Ground::reach(tree.path()).unwrap(), OsStr::new("web"));
-        ground.make(web, Path::new("/one")).unwrap();
-        let seen = ground.link(web).unwrap();
+        let (trusted, web) = (TrustedDir::reach(tree.path()).unwrap(), OsStr::new("web"));
+        trusted.make(web, Path::new("/one")).unwrap();
+        let seen = trusted.link(web).unwrap();
         fs::rename(tree.path().join("web"), tree.path().join("kept")).unwrap();
-        ground.make(web, Path::new("/two")).unwrap();
-        assert!(ground.remove(web, &seen).is_err());
+        trusted.make(web, Path::new("/two")).unwrap();
+        assert!(trusted.remove(web, &seen).is_err());
         assert_eq!(fs::read_link(tree.path().join("web")).unwrap(), Path::new("/two"));
-        ground.remove(web, &ground.link(web).unwrap()).unwrap();
+        trusted.remove(web, &trusted.link(web).unwrap()).unwrap();
         fs::create_dir(tree.path().join("web")).unwrap();
-        assert!(matches!(ground.link(web), Err(Error::NotALink { .. })));
-        assert!(ground.remove(web, &seen).is_err());
+        assert!(matches!(trusted.link(web), Err(Error::NotALink { .. })));
+        assert!(trusted.remove(web, &seen).is_err());
     }
 }

@@ -20,7 +20,7 @@ use svcmgr::{Error, Goal, Op, Outcome, OutcomeKind, Request, ScanDir, Service, p
 use super::stage::Stage;
 use crate::{cmd::deadline::deadline, exit::Exit, text};
 
-/// What the crew tells.
+/// What the starter tells.
 pub(super) enum Said {
     /// All that is to be up is up, and ready where it says so.
     Ready { took: Duration },
@@ -33,13 +33,13 @@ pub(super) enum Said {
 }
 
 /// The threads that work, and how they are heard.
-pub(super) struct Crew {
+pub(super) struct Starter {
     said: mpsc::Receiver<Said>,
     say: mpsc::Sender<Said>,
     /// Nothing more is to be started.
     ending: Arc<AtomicBool>,
-    bell: UnixStream,
-    rope: UnixStream,
+    reader: UnixStream,
+    writer: UnixStream,
 }
 
 /// One service of a level.
@@ -53,20 +53,20 @@ struct Job {
 /// A level that takes longer than this to get ready holds the next ones up no more.
 const READY: Duration = Duration::from_secs(60);
 
-/// So long the crew waits for the view to tell what has happened: order is not worth more.
+/// So long the starter waits for the view to tell what has happened: order is not worth more.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a service may take that got SIGKILL.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
-impl Crew {
+impl Starter {
     /// Enables the services, each level when the one before is up.
     pub(super) fn start(stage: &Stage) -> io::Result<Self> {
         let (say, said) = mpsc::channel();
-        let (bell, rope) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
         let ending = Arc::new(AtomicBool::new(false));
-        let this = Self { said, say, ending: Arc::clone(&ending), bell, rope };
+        let this = Self { said, say, ending: Arc::clone(&ending), reader, writer };
         let (levels, scan) = (levels(stage), stage.tree.scan_dir());
         this.spawn(move |mut teller| {
             let begun = Instant::now();
@@ -112,25 +112,25 @@ impl Crew {
 
     /// What was told since the last call.
     pub(super) fn heard(&mut self) -> Vec<Said> {
-        while matches!(self.bell.read(&mut [0; 64]), Ok(1..)) {}
+        while matches!(self.reader.read(&mut [0; 64]), Ok(1..)) {}
         self.said.try_iter().collect()
     }
 
     fn spawn(&self, work: impl FnOnce(Teller) + Send + 'static) -> io::Result<()> {
-        let teller = Teller { say: self.say.clone(), rope: self.rope.try_clone()?, mute: None };
+        let teller = Teller { say: self.say.clone(), writer: self.writer.try_clone()?, mute: None };
         thread::Builder::new().spawn(move || work(teller)).map(drop)
     }
 }
 
-impl AsFd for Crew {
+impl AsFd for Starter {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.reader.as_fd()
     }
 }
 
 struct Teller {
     say: mpsc::Sender<Said>,
-    rope: UnixStream,
+    writer: UnixStream,
     /// Who is told to end has not failed to start.
     mute: Option<Arc<AtomicBool>>,
 }
@@ -141,14 +141,14 @@ impl Teller {
             return;
         }
         // Nobody listens any more once the view has ended.
-        let _heard = self.say.send(said).is_ok() && (&self.rope).write(&[1]).is_ok();
+        let _heard = self.say.send(said).is_ok() && (&self.writer).write(&[1]).is_ok();
     }
 
     /// Has the view tell how this level came out, before the next one is begun: it reads the records by
     /// itself, and would find both done and show them in the order of their names.
     fn look(&self) {
         let (answer, answered) = mpsc::channel();
-        if self.say.send(Said::Look(answer)).is_ok() && (&self.rope).write(&[1]).is_ok() {
+        if self.say.send(Said::Look(answer)).is_ok() && (&self.writer).write(&[1]).is_ok() {
             let _late = answered.recv_timeout(LOOK);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     machine::{Machine, Timer},
-    publish::Place,
+    publish::LockedDir,
     reap::Process,
     replace::Replaced,
 };
@@ -12,9 +12,9 @@ use crate::Error;
 
 /// One of the two, and what belongs to it.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Runner {
     pub(crate) machine: Machine,
-    pub(crate) place: Place,
+    pub(crate) dir: LockedDir,
     pub(crate) process: Option<Process>,
     /// When the timers ring, on the steady clock.
     pub(crate) rest: Option<Duration>,
@@ -26,10 +26,10 @@ pub(crate) struct Seat {
 /// Between two attempts to write.
 const REWRITE: Duration = Duration::from_secs(1);
 
-impl Seat {
-    pub(crate) const fn new(machine: Machine, place: Place) -> Self {
+impl Runner {
+    pub(crate) const fn new(machine: Machine, dir: LockedDir) -> Self {
         let (process, rest, kill, rewrite) = (None, None, None, None);
-        Self { machine, place, process, rest, kill, rewrite }
+        Self { machine, dir, process, rest, kill, rewrite }
     }
 
     pub(crate) const fn timer(&mut self, timer: Timer) -> &mut Option<Duration> {
@@ -41,7 +41,7 @@ impl Seat {
 
     /// Writes how it stands; if that fails, again later. The error comes once, until it is written.
     pub(crate) fn publish(&mut self, now: Duration, replaced: &mut Replaced) -> Option<Error> {
-        match self.place.publish(&self.machine, replaced) {
+        match self.dir.publish(&self.machine, replaced) {
             Ok(()) => {
                 self.rewrite = None;
                 None
