@@ -46,22 +46,25 @@ pub(crate) fn left_in(handle: &Handle, supervisor: Option<Pid>, known: &[Pid]) -
         supervisor.is_some_and(|it| it.get() == pid) || known.iter().any(|it| it.get() == pid)
     };
     let mut left = Vec::new();
-    for pid in table::working_in(&place) {
+    let there = table::working_in(&place);
+    for &pid in &there {
         let Some(process) = table::process(pid) else { continue };
         if is_known(pid) || process.is_over || process.has_terminal {
             continue;
         }
-        // Those who started it are known, or it has a session of its own whose first process lives.
+        // Those who started it are known, or are of its session and live elsewhere; or it has a
+        // session of its own whose first process lives.
         let mut above = process.parent;
         let mut is_theirs = false;
         for _ in 0..DEEPEST {
             if is_known(above) {
                 is_theirs = true;
             }
-            match table::process(above) {
-                Some(next) if !is_theirs && next.parent > 0 => above = next.parent,
-                _ => break,
-            }
+            let Some(next) = table::process(above).filter(|it| it.parent > 0 && !is_theirs) else {
+                break;
+            };
+            is_theirs = above != 1 && next.session == process.session && !there.contains(&above);
+            above = next.parent;
         }
         let is_orphan = process.session != pid
             && (table::process(process.session).is_none_or(|it| it.is_over)
