@@ -46,7 +46,7 @@ pub(crate) enum Part {
 }
 
 /// The task: these parts, or all of them.
-pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
+pub(crate) fn run(parts: &[Part], thorough: bool) -> Result<(), Failure> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
     let workspace = Workspace::load()?;
     let report = Report::new();
@@ -55,7 +55,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<(), Failure> {
         Part::Clippy => lints::clippy(&workspace, &report),
         Part::Doc => lints::doc(&report),
         Part::Tidy => report.step("tidy", "tidy", tidied),
-        Part::Targets => targets::run(&report),
+        Part::Targets => targets::run(&report, thorough),
         Part::Nopanic => nopanic::run(&workspace, &report),
         Part::Msrv => msrv::run(&workspace, &report),
         Part::Size => report.step("size", "size of svctl", dist::check),

@@ -85,6 +85,9 @@ enum Task {
         /// Which parts [default: all]
         #[arg(value_name = "PART")]
         parts: Vec<Part>,
+        /// Also the targets that others stand for
+        #[arg(long)]
+        thorough: bool,
     },
     /// Check what no compiler checks: who depends on whom, headers, words that stay out of a crate
     Tidy,
@@ -129,7 +132,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Integration { suites, roots } => integration::run(&suites, &roots),
-        Task::Check { parts } => check::run(&parts),
+        Task::Check { parts, thorough } => check::run(&parts, thorough),
         Task::Tidy => tidy::run(),
         Task::Systemd(args) => systemd::run(&args),
         Task::Roots(args) => roots::run(&args),

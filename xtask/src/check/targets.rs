@@ -22,15 +22,11 @@ const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
-/// Those of [`PORTABLE`] with all features; more processors, more systems. Not here: the static
-/// program of `x86_64`, which `size` builds, and Apple's older processor, for which nothing of ours
-/// differs.
-const UNIX: &[&str] = &[
-    "aarch64-unknown-linux-gnu",
-    "i686-unknown-linux-musl",
-    "armv7-unknown-linux-musleabihf",
-    "aarch64-apple-darwin",
-];
+/// Those of [`PORTABLE`] with all features: 32 bits and musl, characters without a sign, kqueue.
+const UNIX: &[&str] =
+    &["i686-unknown-linux-musl", "armv7-unknown-linux-musleabihf", "aarch64-apple-darwin"];
+/// Each has nothing that is not of one of those.
+const MORE: &[&str] = &["aarch64-unknown-linux-gnu", "x86_64-apple-darwin"];
 
 const TABLE: [Row; 4] = [
     Row { targets: &["thumbv7m-none-eabi"], crates: &["svproto"], options: &[] },
@@ -38,10 +34,12 @@ const TABLE: [Row; 4] = [
     Row { targets: UNIX, crates: PORTABLE, options: ALL },
     Row { targets: &["x86_64-unknown-freebsd"], crates: PORTABLE, options: TESTS },
 ];
+const THOROUGH: [Row; 1] = [Row { targets: MORE, crates: PORTABLE, options: ALL }];
 
 /// One step for each row, and one for each target that is not there for it.
-pub(super) fn run(report: &Report) {
-    for row in TABLE {
+pub(super) fn run(report: &Report, thorough: bool) {
+    let more = if thorough { &THOROUGH[..] } else { &[] };
+    for row in TABLE.iter().chain(more) {
         let words = [row.crates.join(" "), row.options.join(" ")].join(" ");
         let mut there = Vec::new();
         for target in row.targets {
@@ -49,13 +47,13 @@ pub(super) fn run(report: &Report) {
             match has.and_then(|()| toolchain::component("clippy", "clippy")) {
                 Ok(()) => there.push(*target),
                 Err(why) => report.step("targets", &format!("target {target} {words}"), || {
-                    with_its_std(target, &row).unwrap_or(Verdict::Skipped(why))
+                    with_its_std(target, row).unwrap_or(Verdict::Skipped(why))
                 }),
             }
         }
         if !there.is_empty() {
             let name = format!("target {} {words}", there.join(" "));
-            report.step("targets", name.trim_end(), || succeeds(&mut clippy(&there, &row)));
+            report.step("targets", name.trim_end(), || succeeds(&mut clippy(&there, row)));
         }
     }
 }
