@@ -2,7 +2,7 @@
 //!
 //! They are in test binaries named `live`, in a module that is named like the suite.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::{
     command::{cargo, has_nextest},
@@ -20,8 +20,9 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     if !roots.is_empty() {
         let mut session = Session::new(Skips::Refused, Scope::Selected)?;
         session.build_examples()?;
+        let binaries = systemd::live::binaries()?;
         for &root in roots {
-            under_root(&mut session, root, suites, Share::All)?;
+            under_root(&mut session, &binaries, root, suites, Share::All)?;
         }
         return session.finish();
     }
@@ -35,7 +36,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     }
     if suites.contains(&Suite::Systemd) {
         systemd::require()?;
-        systemd::live::run(&mut session, None, Share::All)?;
+        systemd::live::run(&mut session, &systemd::live::binaries()?, None, Share::All)?;
     }
     session.finish()
 }
@@ -43,13 +44,17 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
 /// The live tests once more, under the supervisors of each root that was made; the others count as
 /// skipped. Each test in one of the roots, unless all of them are asked for; a root that has the
 /// releases that this machine has, has nothing to add.
-pub(crate) fn under_cached_roots(session: &mut Session, thorough: bool) -> Result<(), Failure> {
+pub(crate) fn under_cached_roots(
+    session: &mut Session,
+    binaries: &[PathBuf],
+    thorough: bool,
+) -> Result<(), Failure> {
     for (at, root) in Root::ALL.into_iter().enumerate() {
         if !thorough && roots::are_ours(root)? {
             println!("xtask: {}: its supervisors are this machine's", root.name());
         } else if roots::find(root)?.is_some() {
             let share = if thorough { Share::All } else { Share::Third(at) };
-            under_root(session, root, &Suite::ALL, share)?;
+            under_root(session, binaries, root, &Suite::ALL, share)?;
         } else {
             let name = root.name();
             session.leave_out(format!("{name}: not made; `cargo xtask roots {name}` makes it"));
@@ -61,6 +66,7 @@ pub(crate) fn under_cached_roots(session: &mut Session, thorough: bool) -> Resul
 /// The live tests under the supervisors of a root.
 fn under_root(
     session: &mut Session,
+    binaries: &[PathBuf],
     root: Root,
     suites: &[Suite],
     share: Share,
@@ -71,18 +77,18 @@ fn under_root(
     let filter: Vec<_> = family.map(|it| format!("{}::", it.name())).collect();
     let filter: Vec<_> = filter.iter().map(String::as_str).collect();
     println!("xtask: under the supervisors of {}", root.name());
-    for binary in systemd::live::binaries()? {
+    for binary in binaries {
         if filter.is_empty() {
             continue;
         }
-        if let Some(tests) = share.words(&binary, &filter)? {
-            let words = std::iter::once(binary.into_os_string());
+        if let Some(tests) = share.words(binary, &filter)? {
+            let words = std::iter::once(binary.clone().into_os_string());
             let words: Vec<_> = words.chain(tests.into_iter().map(OsString::from)).collect();
             session.run_again(root.name(), &mut roots::command(&dir, &words)?)?;
         }
     }
     if suites.contains(&Suite::Systemd) {
-        systemd::live::run(session, Some(root), share)?;
+        systemd::live::run(session, binaries, Some(root), share)?;
     }
     Ok(())
 }

@@ -63,19 +63,13 @@ pub(crate) struct Requirement {
     pub(crate) package: &'static str,
 }
 
-impl Requirement {
-    fn is_for_this_machine(&self) -> bool {
-        self.program != FOR_32_BITS || cfg!(target_arch = "x86_64")
-    }
-}
-
 /// What of these suites is not on `PATH`.
 pub(crate) fn missing(suites: &[Suite]) -> Vec<Requirement> {
     let wanted = REQUIREMENTS.iter().filter(|it| match it.suite {
         Some(suite) => suites.contains(&suite),
         None => Suite::ALL.iter().all(|suite| suites.contains(suite)),
     });
-    wanted.filter(|it| it.is_for_this_machine() && !is_there(it.program)).copied().collect()
+    wanted.filter(|it| !is_there(it.program)).copied().collect()
 }
 
 fn is_there(program: &str) -> bool {
@@ -92,10 +86,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-/// A header of C for the tests on 32 bits; there where the processor is one of x86.
-const FOR_32_BITS: &str = "/usr/include/x86_64-linux-gnu/gnu/stubs-32.h";
-
-const REQUIREMENTS: [Requirement; 41] = [
+const REQUIREMENTS: [Requirement; 40] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -127,7 +118,6 @@ const REQUIREMENTS: [Requirement; 41] = [
     besides("systemd-analyze", "systemd"),
     besides("tmux", "tmux"),
     besides("zsh", "zsh"),
-    besides(FOR_32_BITS, "libc6-dev-i386"),
     needs(Suite::Systemd, "/lib/systemd/systemd", "systemd"),
     needs(Suite::Systemd, "systemctl", "systemd"),
     needs(Suite::Systemd, "dbus-daemon", "dbus"),

@@ -105,10 +105,15 @@ fn all(how: How) -> Result<(), Failure> {
     let doctests = ["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"];
     session.run("doctests", &mut cargo(doctests))?;
     given_out::run(&mut session)?;
-    thirty_two::run(&mut session)?;
+    // Asked for before cargo is busy with another build.
+    let binaries = systemd::live::binaries()?;
+    let thirty_two = thirty_two::Building::start(&mut session);
     if machine {
-        systemd::live::run(&mut session, None, systemd::live::Share::All)?;
+        systemd::live::run(&mut session, &binaries, None, systemd::live::Share::All)?;
     }
-    integration::under_cached_roots(&mut session, thorough)?;
+    if let Some(tests) = thirty_two {
+        tests.run(&mut session)?;
+    }
+    integration::under_cached_roots(&mut session, &binaries, thorough)?;
     session.finish()
 }

@@ -1,4 +1,4 @@
-//! What criterion measures in the crates: runs it, and reads what it leaves in `target/criterion`.
+//! What criterion measures of the crates: runs it, and reads what it leaves in `target/criterion`.
 
 use std::{fs, path::Path, time::SystemTime};
 
@@ -11,19 +11,19 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The crates and their benches.
-const BENCHES: [(&str, &str); 2] = [("svproto", "codec"), ("svclient", "service")];
+/// Of svproto, and of svclient.
+const BENCHES: [&str; 2] = ["codec", "service"];
 
 /// Each function with its samples, in the order of their names.
 pub(super) fn run((warm_up, measure): (f32, f32)) -> Result<Vec<(String, Rounds)>, Failure> {
     let since = SystemTime::now();
-    for (package, bench) in BENCHES {
-        let mut run = cargo(["bench", "-q", "-p", package, "--bench", bench, "--"]);
+    for bench in BENCHES {
+        let mut run = cargo(["bench", "-q", "-p", "svcmgr-bench", "--bench", bench, "--"]);
         run.args(["--noplot", "--warm-up-time", &warm_up.to_string()]);
         run.args(["--measurement-time", &measure.to_string()]);
         let done = command::capture(&mut run)?;
         if !done.ok {
-            return Err(Failure::cannot(format!("run the benches of {package}"), done.text));
+            return Err(Failure::cannot(format!("run the benches `{bench}`"), done.text));
         }
     }
     read(&Workspace::load()?.target.join("criterion"), since)

@@ -14,21 +14,31 @@ use crate::{
     workspace::{Member, Workspace},
 };
 
-/// One step for each crate that others can use.
+/// Documents them all at once, since each by itself would take its dependencies with features of its
+/// own; then a step for each crate that others can use.
 pub(super) fn run(workspace: &Workspace, report: &Report) {
-    for member in workspace.publishable().filter(|member| member.has_library) {
-        report.step("api", &format!("public face of {}", member.name), || check(workspace, member));
+    let members: Vec<_> = workspace.publishable().filter(|member| member.has_library).collect();
+    let mut is_documented = false;
+    report.step("api", "public faces, documented", || {
+        if !toolchain::is_installed("nightly") {
+            return Verdict::Skipped("a nightly compiler is not installed".to_owned());
+        }
+        let done = document(workspace, &members);
+        is_documented = done.is_ok();
+        done.map_or_else(Into::into, |()| Verdict::Passed)
+    });
+    if is_documented {
+        for member in members {
+            let name = format!("public face of {}", member.name);
+            report.step("api", &name, || check(workspace, member));
+        }
     }
 }
 
 fn check(workspace: &Workspace, member: &Member) -> Verdict {
-    if !toolchain::is_installed("nightly") {
-        return Verdict::Skipped("a nightly compiler is not installed".to_owned());
-    }
     let found = match listing(workspace, &member.name) {
-        Ok(Listing::Is(found)) => found,
-        Ok(Listing::OfAnotherTime(why)) => return Verdict::Skipped(why),
-        Err(failure) => return failure.into(),
+        Ok(found) => found,
+        Err(why) => return Verdict::Skipped(why),
     };
     let path = kept(&member.name);
     if env::var_os("UPDATE").is_some() {
@@ -49,43 +59,37 @@ fn kept(name: &str) -> PathBuf {
     command::root().join("docs/api").join(format!("{name}.txt"))
 }
 
-enum Listing {
-    Is(String),
-    /// The compiler writes a form that is not known here.
-    OfAnotherTime(String),
+/// Writes rustdoc's JSON of these crates.
+fn document(workspace: &Workspace, members: &[&Member]) -> Result<(), Failure> {
+    let mut doc = Command::new("rustup");
+    doc.current_dir(command::root()).args(["run", "nightly", "cargo", "doc", "--quiet"]);
+    doc.args(["--no-deps", "--lib", "--all-features", "--target-dir"]).arg(place(workspace));
+    for member in members {
+        doc.args(["--package", &member.name]);
+    }
+    doc.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json --cap-lints allow");
+    let done = command::capture(&mut doc)?;
+    if done.ok { Ok(()) } else { Err(Failure::cannot("document the public faces", done.text)) }
 }
 
-/// Every item that a program can name, a line each.
-fn listing(workspace: &Workspace, name: &str) -> Result<Listing, Failure> {
-    let target = workspace.target.join("api");
-    let mut rustdoc = Command::new("rustup");
-    rustdoc.current_dir(command::root()).args(["run", "nightly", "cargo", "rustdoc", "--quiet"]);
-    rustdoc.args(["--package", name, "--lib", "--all-features", "--target-dir"]).arg(&target);
-    rustdoc.args([
-        "--",
-        "-Z",
-        "unstable-options",
-        "--output-format",
-        "json",
-        "--cap-lints",
-        "allow",
-    ]);
-    let done = command::capture(&mut rustdoc)?;
-    if !done.ok {
-        return Err(Failure::cannot("document the public face", done.text));
-    }
-    let json = target.join("doc").join(format!("{name}.json"));
+fn place(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("api")
+}
+
+/// Every item that a program can name, a line each; else why this compiler's form is not known here.
+fn listing(workspace: &Workspace, name: &str) -> Result<String, String> {
+    let json = place(workspace).join("doc").join(format!("{name}.json"));
     // What every type has, and what follows from its fields, says nothing.
     let read =
         Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true);
     match read.omit_auto_derived_impls(true).build() {
         Ok(api) => {
             let items: Vec<String> = api.items().map(ToString::to_string).collect();
-            Ok(Listing::Is(items.join("\n") + "\n"))
+            Ok(items.join("\n") + "\n")
         }
-        Err(why) => Ok(Listing::OfAnotherTime(format!(
+        Err(why) => Err(format!(
             "this nightly compiler writes another form than that from {MINIMUM_NIGHTLY_RUST_VERSION} on: {why}"
-        ))),
+        )),
     }
 }
 

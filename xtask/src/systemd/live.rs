@@ -56,11 +56,16 @@ impl Share {
 }
 
 /// Runs them, under the systemd of this machine or of a root; what they print is counted.
-pub(crate) fn run(session: &mut Session, root: Option<Root>, share: Share) -> Result<(), Failure> {
+pub(crate) fn run(
+    session: &mut Session,
+    binaries: &[PathBuf],
+    root: Option<Root>,
+    share: Share,
+) -> Result<(), Failure> {
     let this = command::this()?;
-    for binary in binaries()? {
+    for binary in binaries {
         for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
-            let Some(words) = share.words(&binary, filter)? else { continue };
+            let Some(words) = share.words(binary, filter)? else { continue };
             let mut run = Command::new(&this);
             run.current_dir(command::root()).arg("systemd").args(user);
             // They share one manager, and most make it read its files again, by which it forgets
@@ -68,10 +73,10 @@ pub(crate) fn run(session: &mut Session, root: Option<Root>, share: Share) -> Re
             run.env("RUST_TEST_THREADS", AT_ONCE);
             match root {
                 None => {
-                    session.run_put_off("systemd", run.arg("--").arg(&binary).args(words))?;
+                    session.run_put_off("systemd", run.arg("--").arg(binary).args(words))?;
                 }
                 Some(root) => {
-                    run.args(["--root", root.name(), "--"]).arg(&binary).args(words);
+                    run.args(["--root", root.name(), "--"]).arg(binary).args(words);
                     session.run_again(root.name(), &mut run)?;
                 }
             }

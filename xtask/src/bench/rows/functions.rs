@@ -1,4 +1,4 @@
-//! What makes no system call, and every function that criterion measures in its crate.
+//! What makes no system call, and every function that criterion measures.
 
 use super::ask;
 use crate::{

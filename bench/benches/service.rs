@@ -1,5 +1,5 @@
 //! Calls on services that seem to be supervised: their FIFOs are read here.
-//! `cargo bench -p svclient`; `cargo xtask bench` compares them with direct system calls.
+//! `cargo bench -p svcmgr-bench --bench service`; `cargo xtask bench` compares them with direct system calls.
 
 use std::{
     error::Error,

@@ -1,5 +1,5 @@
 //! Decoding, which has to vanish beside the reading: a record of each dialect into a status, and
-//! labels. `cargo bench -p svproto`.
+//! labels. `cargo bench -p svcmgr-bench --bench codec`.
 
 use std::hint::black_box;
 
