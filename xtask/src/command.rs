@@ -60,8 +60,18 @@ pub(crate) fn capture(command: &mut Command) -> Result<Done, Failure> {
 }
 
 /// Runs it to its end, passes on what it prints while it runs, and shows each line to `each`.
-pub(crate) fn stream(
+pub(crate) fn stream(command: &mut Command, each: impl FnMut(&str)) -> Result<ExitStatus, Failure> {
+    read(command, true, each)
+}
+
+/// Runs it to its end, and shows each line that it prints to `each` alone.
+pub(crate) fn listen(command: &mut Command, each: impl FnMut(&str)) -> Result<ExitStatus, Failure> {
+    read(command, false, each)
+}
+
+fn read(
     command: &mut Command,
+    passes_on: bool,
     mut each: impl FnMut(&str),
 ) -> Result<ExitStatus, Failure> {
     let mut child = command
@@ -77,7 +87,9 @@ pub(crate) fn stream(
             let mut from = BufReader::new(from.unwrap_or_else(|| Box::new(io::empty())));
             let mut line = Vec::new();
             while from.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                to(&line);
+                if passes_on {
+                    to(&line);
+                }
                 // The other end lives until both readers are done.
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
                 line.clear();

@@ -51,7 +51,7 @@ pub(crate) fn under_cached_roots(
 ) -> Result<(), Failure> {
     for (at, root) in Root::ALL.into_iter().enumerate() {
         if !thorough && roots::are_ours(root)? {
-            println!("xtask: {}: its supervisors are this machine's", root.name());
+            session.say(&format!("{}: its supervisors are this machine's", root.name()));
         } else if roots::find(root)?.is_some() {
             let share = if thorough { Share::All } else { Share::Third(at) };
             under_root(session, binaries, root, &Suite::ALL, share)?;
@@ -76,7 +76,7 @@ fn under_root(
     let family = suites.iter().filter(|&&it| Suite::FAMILY.contains(&it) && it != Suite::Encore);
     let filter: Vec<_> = family.map(|it| format!("{}::", it.name())).collect();
     let filter: Vec<_> = filter.iter().map(String::as_str).collect();
-    println!("xtask: under the supervisors of {}", root.name());
+    session.say(&format!("under the supervisors of {}", root.name()));
     for binary in binaries {
         if filter.is_empty() {
             continue;

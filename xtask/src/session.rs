@@ -17,6 +17,7 @@ use std::{
     env, fs,
     io::{self, IsTerminal},
     process::Command,
+    sync::Arc,
     thread,
     time::Instant,
 };
@@ -45,7 +46,9 @@ pub(crate) enum Scope {
 pub(crate) struct Session {
     skips: Skips,
     scope: Scope,
-    skips_file: NamedTempFile,
+    skips_file: Arc<NamedTempFile>,
+    /// What was printed, where it is to be shown later.
+    printed: Option<String>,
     tally: Tally,
     /// What runs elsewhere, later.
     put_off: Option<Suite>,
@@ -79,7 +82,8 @@ impl Session {
         Ok(Self {
             skips,
             scope,
-            skips_file,
+            skips_file: Arc::new(skips_file),
+            printed: None,
             tally,
             put_off,
             run_elsewhere,
@@ -87,6 +91,39 @@ impl Session {
             times,
             thorough,
         })
+    }
+
+    /// A part of this session that goes on beside it: what it prints is shown when it is joined.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            skips: self.skips,
+            scope: self.scope,
+            skips_file: Arc::clone(&self.skips_file),
+            printed: Some(String::new()),
+            tally: Tally::default(),
+            put_off: self.put_off,
+            run_elsewhere: 0,
+            left_out: Vec::new(),
+            times: Times::default(),
+            thorough: self.thorough,
+        }
+    }
+
+    /// Shows what such a part has printed, and takes what it has counted.
+    pub(crate) fn join(&mut self, part: Self) {
+        print!("{}", part.printed.unwrap_or_default());
+        self.tally += part.tally;
+        self.run_elsewhere += part.run_elsewhere;
+        self.left_out.extend(part.left_out);
+        self.times.join(part.times);
+    }
+
+    /// Prints a line of xtask's own.
+    pub(crate) fn say(&mut self, line: &str) {
+        match &mut self.printed {
+            Some(printed) => printed.extend(["xtask: ", line, "\n"]),
+            None => println!("xtask: {line}"),
+        }
     }
 
     /// Some of the live tests run the examples; a test build alone does not put them where they are
@@ -144,7 +181,7 @@ impl Session {
 
     /// Runs a test command, shows what it prints, and counts. Its time is that of this part.
     pub(crate) fn run(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
-        println!("xtask: {part}");
+        self.say(part);
         let started = Instant::now();
         let done = self.count(command);
         self.times.add(part, started.elapsed());
@@ -177,9 +214,15 @@ impl Session {
             command.env("CARGO_TERM_COLOR", "always");
         }
         let mut tally = Tally::default();
-        let status = command::stream(command, |line| tally.read(line))?;
+        let status = match &mut self.printed {
+            Some(printed) => command::listen(command, |line| {
+                tally.read(line);
+                printed.push_str(line);
+            }),
+            None => command::stream(command, |line| tally.read(line)),
+        }?;
         if !status.success() && tally.failed == 0 {
-            eprintln!("xtask: `{}` failed before its tests: {status}", command::shown(command));
+            self.say(&format!("`{}` failed before its tests: {status}", command::shown(command)));
             tally.failed = 1;
         }
         self.tally += tally;
@@ -212,5 +255,28 @@ impl Session {
         self.times.keep("test");
         println!("{total}");
         if total.failed == 0 { Ok(()) } else { Err(Failure::Told) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_on_beside_is_counted_and_shown_once_it_is_joined() -> Result<(), Failure> {
+        let mut session = Session::new(Skips::Refused, Scope::All)?;
+        let mut part = session.fork();
+        let mut tests = Command::new("echo");
+        part.run("beside", tests.arg("test result: FAILED. 2 passed; 1 failed; 0 ignored"))?;
+        part.leave_out("a root".to_owned());
+        assert_eq!(
+            part.printed.as_deref(),
+            Some("xtask: beside\ntest result: FAILED. 2 passed; 1 failed; 0 ignored\n")
+        );
+        assert_eq!(session.tally, Tally::default());
+        session.join(part);
+        assert_eq!(session.tally, Tally { passed: 2, failed: 1, not_run: 0 });
+        assert_eq!((session.left_out.len(), session.times.to_string().as_str()), (1, "beside 0 s"));
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod load;
 mod repeat;
 mod thirty_two;
 
-use std::time::Instant;
+use std::{panic, path::PathBuf, thread, time::Instant};
 
 use crate::{
     command::{cargo, has_nextest},
@@ -108,12 +108,29 @@ fn all(how: How) -> Result<(), Failure> {
     // Asked for before cargo is busy with another build.
     let binaries = systemd::live::binaries()?;
     let thirty_two = thirty_two::Building::start(&mut session);
-    if machine {
-        systemd::live::run(&mut session, &binaries, None, systemd::live::Share::All)?;
-    }
-    if let Some(tests) = thirty_two {
-        tests.run(&mut session)?;
-    }
-    integration::under_cached_roots(&mut session, &binaries, thorough)?;
+    // Both wait more than they compute.
+    let mut roots = session.fork();
+    let (here, there) = thread::scope(|scope| {
+        let there =
+            scope.spawn(|| integration::under_cached_roots(&mut roots, &binaries, thorough));
+        let here = here(&mut session, &binaries, machine, thirty_two);
+        (here, there.join())
+    });
+    session.join(roots);
+    here?;
+    there.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
     session.finish()
+}
+
+/// What is left to do on this machine: its systemd, and 32 bits.
+fn here(
+    session: &mut Session,
+    binaries: &[PathBuf],
+    machine: bool,
+    thirty_two: Option<thirty_two::Building>,
+) -> Result<(), Failure> {
+    if machine {
+        systemd::live::run(session, binaries, None, systemd::live::Share::All)?;
+    }
+    thirty_two.map_or(Ok(()), |tests| tests.run(session))
 }

@@ -30,6 +30,13 @@ impl Times {
         }
     }
 
+    /// Takes those of a part that went on beside.
+    pub(crate) fn join(&mut self, part: Self) {
+        for (name, took) in part.0 {
+            self.add(&name, took);
+        }
+    }
+
     /// Appends them to the file that is named for it, if one is.
     pub(crate) fn keep(&self, task: &str) {
         let Some(path) = env::var_os(FILE) else { return };
