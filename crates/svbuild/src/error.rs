@@ -99,6 +99,20 @@ pub enum Error {
         /// The name.
         path: PathBuf,
     },
+    /// A file is not what it was when it was looked at.
+    #[error("cannot write {}: it was changed meanwhile", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another file in its place would not have all that this one has.
+    #[error("cannot exchange {}: {why}", path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+        /// What would be lost.
+        why: &'static str,
+    },
     /// Another process is writing there.
     #[error("cannot write {}: {} is writing there", path.display(), holder(*by))]
     Busy {
@@ -139,6 +153,10 @@ pub enum ErrorKind {
     TooLarge,
     /// A name leads elsewhere.
     OutsideName,
+    /// A file was changed meanwhile.
+    Changed,
+    /// A file cannot be exchanged without a loss.
+    Shared,
     /// Another process is writing there.
     Busy,
     /// The operating system refused.
@@ -158,6 +176,8 @@ impl Error {
             Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::OutsideName { .. } => ErrorKind::OutsideName,
+            Self::Changed { .. } => ErrorKind::Changed,
+            Self::Shared { .. } => ErrorKind::Shared,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Io { .. } => ErrorKind::Io,
         }
@@ -174,6 +194,7 @@ impl Error {
             Self::WrongType { .. } | Self::TooLarge { .. } => {
                 Some("move it away, or build into another directory")
             }
+            Self::Shared { .. } => Some("change it by hand, in its place"),
             _ => None,
         }
     }

@@ -56,4 +56,4 @@ pub use script::Language;
 pub use spec::{Definitions, Service};
 pub use svtrust::Distrust;
 pub use target::Target;
-pub use write::{WriteReport, WriteStep, Writing};
+pub use write::{WriteReport, WriteStep, Writing, exchange};

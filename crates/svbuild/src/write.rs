@@ -35,6 +35,7 @@
 mod alone;
 mod change;
 mod disk;
+mod exchange;
 mod recover;
 mod unit;
 
@@ -43,6 +44,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use self::exchange::exchange;
 use self::{alone::Alone, disk::Disk};
 use crate::{
     error::Error,

@@ -15,6 +15,7 @@
 //! | test a program without any supervisor    | [`scripted`]                                   |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //! | make service directories and units       | `build` (feature `build`)                      |
+//! | say what is wrong before it is run       | `lint` (feature `lint`)                        |
 //! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |
 //! | trees of services for development        | `devtree` (feature `devtree`)                  |
 //! | real services in a `#[test]`             | `testkit` (feature `devtree`)                  |
@@ -52,6 +53,7 @@
 //! | feature    | adds                                                                             |
 //! |------------|----------------------------------------------------------------------------------|
 //! | `build`    | `build`: one definition for every supervisor, and systemd                        |
+//! | `lint`     | `lint`: what is wrong in directories, units and definitions, before they are run |
 //! | `systemd`  | `systemd`: units, by way of D-Bus, and [`open`] knows their names; needs Rust 1.89 |
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
 //! | `tokio`    | `tokio`: a watch as a `Stream`, `pursue` as a future; connections of `systemd` run on tokio |
@@ -76,6 +78,12 @@ pub use svclient::*;
 #[cfg(feature = "systemd")]
 #[doc(inline)]
 pub use svsystemd::open;
+
+/// What is wrong in service directories, units and definitions, before they are run.
+#[cfg(feature = "lint")]
+#[cfg_attr(docsrs, doc(cfg(feature = "lint")))]
+#[doc(inline)]
+pub use svlint as lint;
 
 /// Definitions: one for every supervisor, applied safely.
 #[cfg(feature = "build")]

@@ -9,6 +9,7 @@ use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
     later::{Later, parse},
+    lint::{Form, Lint},
     units::{Escape, NamedUnits, Units},
     value::parse_duration,
     verbs::Signal,
@@ -16,6 +17,7 @@ pub(crate) use self::{
 
 mod build;
 mod later;
+mod lint;
 mod means;
 mod units;
 mod value;
@@ -127,6 +129,9 @@ pub(crate) enum Command {
     Check(Later<Check>),
     /// Say why services are not as they should be, with what was seen and what helps
     Explain(Later<Explain>),
+    /// Say what is wrong in service directories, scan directories, sources of s6-rc, units and
+    /// definitions, before they are run; nothing is started
+    Lint(Later<Lint>),
     /// Link service directories into the scan directory, and wait until they are supervised; let units
     /// be started by themselves
     Enable(Later<Enable>),

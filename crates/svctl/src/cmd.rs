@@ -10,6 +10,7 @@ mod dev;
 mod enable;
 mod explain;
 mod guard;
+mod lint;
 mod logs;
 mod persist;
 mod progress;
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Wait(args) => act::wait(global, args, &mut output),
         Command::Check(args) => check::run(global, args, &mut output),
         Command::Explain(args) => explain::run(global, args, &mut output),
+        Command::Lint(args) => lint::run(global, args, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
         Command::Mask(args) => units::change(global, &args.units, units::MASK, &mut output),

@@ -3,6 +3,7 @@
 
 mod built;
 mod explained;
+mod linted;
 
 use std::{borrow::Cow, fmt, path::Path, time::Duration};
 
@@ -15,6 +16,7 @@ use svcmgr::{
 
 pub(crate) use built::{Built, Changed, Found, Verb};
 pub(crate) use explained::Explained;
+pub(crate) use linted::Linted;
 
 use crate::{
     name,

@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "cli/lint.rs"]
+mod lint;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/places.rs"]

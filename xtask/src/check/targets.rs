@@ -21,7 +21,8 @@ const ALL: &[&str] = &["--all-features"];
 const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
-const PORTABLE: &[&str] = &["svproto", "svclient", "svbuild", "svdevtree", "svcmgr", "svctl"];
+const PORTABLE: &[&str] =
+    &["svproto", "svclient", "svbuild", "svlint", "svdevtree", "svcmgr", "svctl"];
 /// Those of [`PORTABLE`] with all features: 32 bits and musl, characters without a sign, kqueue.
 const UNIX: &[&str] =
     &["i686-unknown-linux-musl", "armv7-unknown-linux-musleabihf", "aarch64-apple-darwin"];

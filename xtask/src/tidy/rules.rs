@@ -24,7 +24,7 @@ pub(super) fn of(name: &str) -> Option<&'static Rule> {
 const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
 
 /// A member that is not here is a finding: a crate without rules is a decision to take.
-pub(super) static TABLE: [Rule; 11] = [
+pub(super) static TABLE: [Rule; 12] = [
     Rule {
         name: "svproto",
         only_optional: Some(&["serde"]),
@@ -47,6 +47,13 @@ pub(super) static TABLE: [Rule; 11] = [
         words: &SVBUILD,
         ..FREE
     },
+    Rule {
+        name: "svlint",
+        arrows: &["svbuild", "svproto"],
+        ceiling: Some(24),
+        words: &SVLINT,
+        ..FREE
+    },
     // 27 are zbus's, 7 svclient's.
     Rule {
         name: "svsystemd",
@@ -64,7 +71,7 @@ pub(super) static TABLE: [Rule; 11] = [
     },
     Rule {
         name: "svcmgr",
-        arrows: &["svproto", "svclient", "svbuild", "svsystemd", "svdevtree"],
+        arrows: &["svproto", "svclient", "svbuild", "svlint", "svsystemd", "svdevtree"],
         words: &SVCMGR,
         ..FREE
     },
@@ -170,6 +177,18 @@ const SVBUILD: [Word; 23] = [
     ("OFlags::CREATE", ONE_WRITER),
 ];
 
+const SVLINT: [Word; 9] = [
+    ("svclient", "svlint reads files that nobody runs yet; it asks no supervisor"),
+    ("Command::new", "svlint starts nothing; what it cannot read it does not know"),
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("fs::write", BY_SVBUILD),
+    ("std::fs::read", "files are opened by world.rs alone, which follows links by hand"),
+    ("OpenOptions", BY_SVBUILD),
+    ("fs::rename(", BY_SVBUILD),
+    ("fs::remove", BY_SVBUILD),
+];
+
 const SVSYSTEMD: [Word; 6] = [
     ("Command::new", "svsystemd asks the manager; it runs neither systemctl nor anything else"),
     ("println!", NO_PRINTING),
@@ -190,6 +209,7 @@ const NO_PANIC: &str = "svproto is total: every input has an answer";
 const NO_LAYOUT: &str = "byte offsets live in svproto";
 const ONLY_LOOKS: &str =
     "svtrust opens and looks; whoever comes somewhere by it decides what is done there";
+const BY_SVBUILD: &str = "svbuild writes; a fix is one exchange of a file";
 const ONE_WRITER: &str = "only write/disk.rs changes the disk, by descriptors";
 const NO_DBUS: &str = "D-Bus lives in svsystemd";
 const NO_PRINTING: &str = "svctl is the only crate that prints";

@@ -1,7 +1,7 @@
 //! Every system call of this crate that changes the disk. Each is relative to an open directory, is
 //! told first, and has its path in its error.
 
-use std::{ffi::OsStr, fmt, fs, io, io::Write as _, path::Path};
+use std::{ffi::OsStr, fmt, fs, io, io::Write as _, os::fd::AsFd, path::Path};
 
 use rustix::{
     fs::{AtFlags, Gid, Mode, OFlags, Uid},
@@ -112,6 +112,35 @@ impl Disk<'_> {
             there.write_all(&file.bytes)?;
             rustix::fs::fchmod(&there, Mode::from_raw_mode(bits(file.mode)))?;
             there.sync_all()
+        })
+    }
+
+    /// A file gets the owner of what it is to take the place of, and this mode.
+    pub(super) fn own_file(
+        &mut self,
+        at: &TrustedDir,
+        name: &OsStr,
+        looked: &Looked,
+        mode: u32,
+    ) -> Result<(), Error> {
+        self.step("own", &at.path().join(name), || {
+            let file = open_file(at, name)?;
+            be_as(&file, looked)?;
+            set_mode(&file, mode)?;
+            file.sync_all()
+        })
+    }
+
+    pub(super) fn set_file_mode(
+        &mut self,
+        at: &TrustedDir,
+        name: &OsStr,
+        mode: u32,
+    ) -> Result<(), Error> {
+        self.step("write", &at.path().join(name), || {
+            let file = open_file(at, name)?;
+            set_mode(&file, mode)?;
+            file.sync_all()
         })
     }
 
@@ -241,6 +270,16 @@ impl Disk<'_> {
     }
 }
 
+/// A regular file by its own name.
+fn open_file(at: &TrustedDir, name: &OsStr) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::openat(at, name, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it was exchanged for something else"));
+    }
+    Ok(file)
+}
+
 /// A file to lock, made if it is not there. Neither a FIFO nor a device holds up whoever opens it.
 pub(super) fn open_lock(at: &TrustedDir, name: &str) -> io::Result<fs::File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -253,7 +292,7 @@ pub(super) fn remove_lock(at: &TrustedDir, name: &str) -> io::Result<()> {
 }
 
 /// Owner, group and mode of what it is a copy of.
-fn be_as(made: &TrustedDir, looked: &Looked) -> io::Result<()> {
+fn be_as(made: &impl AsFd, looked: &Looked) -> io::Result<()> {
     let is = Looked::at(made)?;
     if (is.uid, is.gid) != (looked.uid, looked.gid) {
         let owner = (is.uid != looked.uid).then(|| Uid::from_raw(looked.uid));
@@ -262,8 +301,8 @@ fn be_as(made: &TrustedDir, looked: &Looked) -> io::Result<()> {
     set_mode(made, looked.mode)
 }
 
-fn set_mode(dir: &TrustedDir, mode: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(dir, Mode::from_raw_mode(bits(mode)))?)
+fn set_mode(it: &impl AsFd, mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchmod(it, Mode::from_raw_mode(bits(mode)))?)
 }
 
 fn not_too_deep(dir: &TrustedDir, depth: u32) -> Result<(), Error> {

@@ -5,12 +5,13 @@ use clap::{Command as Parser, Error, error::ErrorKind};
 use super::{Args, Command, Global};
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
-const NOT: [(&str, &[&str]); 7] = [
+const NOT: [(&str, &[&str]); 8] = [
     ("build", &["dir", "suite", "system", "user"]),
     ("completions", &["dir", "suite", "system", "user", "json"]),
     ("decode", &["dir", "system", "user"]),
     ("dev", &["dir", "suite", "system", "user"]),
     ("escape", &["dir", "suite", "system", "user", "json"]),
+    ("lint", &["dir", "system", "user"]),
     ("scan", &["dir", "suite", "system", "user"]),
     ("supervise", &["dir", "suite", "system", "user"]),
 ];
@@ -45,6 +46,7 @@ const fn name(command: &Command) -> Option<&'static str> {
         Command::Decode { .. } => "decode",
         Command::Dev(_) => "dev",
         Command::Escape(_) => "escape",
+        Command::Lint(_) => "lint",
         Command::Scan { .. } => "scan",
         Command::Supervise { .. } => "supervise",
         _ => return None,

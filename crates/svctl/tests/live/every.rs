@@ -35,11 +35,12 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 41] = [
+const COMMANDS: [(&str, &[&str], Prints); 42] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
     ("explain", &["web"], One),
+    ("lint", &["web", ".more/app.toml"], One),
     ("wait", &["web"], One),
     ("watch", &[], Lines),
     ("decode", &["web/supervise/status"], One),
@@ -140,7 +141,7 @@ fn every_command_prints_what_the_schema_says() {
             One => {
                 let said = Run::of(line.output().unwrap());
                 let value = said.json();
-                let is_object = matches!(name, "decode" | "build" | "version");
+                let is_object = matches!(name, "decode" | "build" | "lint" | "version");
                 assert_eq!(value.is_object(), is_object, "{name}: {said:?}");
             }
             Lines => {

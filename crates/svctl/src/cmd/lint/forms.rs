@@ -1,0 +1,189 @@
+//! Findings for other programs: SARIF 2.1.0, and the annotations of GitHub's workflows.
+
+use std::{os::unix::ffi::OsStrExt, path::Path};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use serde_json::{Map, Value, json};
+use svcmgr::{
+    Severity,
+    lint::{Edit, Finding, Fix, Part, Report, Rule, rules},
+};
+
+/// What a URL does not have as it is.
+const NOT_IN_URLS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'|')
+    .add(b'[')
+    .add(b']');
+
+/// A document of SARIF.
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+pub(super) struct Sarif(Value);
+
+impl Sarif {
+    pub(super) fn of(report: &Report) -> Self {
+        let all: Vec<&Rule> = rules().collect();
+        let results: Vec<_> = report.findings.iter().map(|it| result(it, &all)).collect();
+        let unseen: Vec<_> = report
+            .unseen
+            .iter()
+            .map(|it| json!({ "level": "error", "message": { "text": it.to_string() } }))
+            .collect();
+        Self(json!({
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{
+                "tool": { "driver": {
+                    "name": "svctl lint",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "rules": all.iter().map(|it| described(it)).collect::<Vec<_>>(),
+                } },
+                "columnKind": "unicodeCodePoints",
+                "invocations": [{
+                    "executionSuccessful": report.unseen.is_empty(),
+                    "toolExecutionNotifications": unseen,
+                }],
+                "results": results,
+            }],
+        }))
+    }
+}
+
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        _ => "error",
+    }
+}
+
+fn described(rule: &Rule) -> Value {
+    json!({
+        "id": rule.code,
+        "shortDescription": { "text": rule.says },
+        "fullDescription": { "text": rule.why },
+        "help": { "text": rule.fix },
+        "defaultConfiguration": { "level": level(rule.severity) },
+        "properties": { "heuristic": rule.is_heuristic },
+    })
+}
+
+fn result(finding: &Finding, all: &[&Rule]) -> Value {
+    let artifact = json!({ "uri": uri(&finding.place.path) });
+    let mut location = Map::new();
+    location.insert("artifactLocation".to_owned(), artifact.clone());
+    if let Some(part) = &finding.place.part {
+        location.insert("region".to_owned(), region(part));
+    }
+    let mut result = Map::new();
+    let mut is = |name: &str, value: Value| result.insert(name.to_owned(), value);
+    is("ruleId", finding.rule.code.into());
+    is("ruleIndex", all.iter().position(|it| *it == finding.rule).into());
+    is("level", level(finding.severity).into());
+    is("message", json!({ "text": format!("{}. {}", finding.message, finding.help) }));
+    is("locations", json!([{ "physicalLocation": location }]));
+    // A change of the mode is none of a text.
+    if let Some(Fix::Bytes { edits, .. }) = &finding.fix {
+        let replacements: Vec<_> = edits.iter().map(replacement).collect();
+        let change = json!({ "artifactLocation": artifact, "replacements": replacements });
+        is("fixes", json!([{ "artifactChanges": [change] }]));
+    }
+    result.into()
+}
+
+fn region(part: &Part) -> Value {
+    json!({
+        "startLine": part.line,
+        "startColumn": part.column,
+        "endColumn": part.end_column,
+    })
+}
+
+fn replacement(edit: &Edit) -> Value {
+    json!({
+        "deletedRegion": {
+            "byteOffset": edit.bytes.start,
+            "byteLength": edit.bytes.len(),
+        },
+        "insertedContent": { "text": String::from_utf8_lossy(&edit.with) },
+    })
+}
+
+/// A path as a reference: a relative one stays so.
+fn uri(path: &Path) -> String {
+    let text = percent_encode(path.as_os_str().as_bytes(), NOT_IN_URLS).to_string();
+    if path.is_absolute() {
+        return format!("file://{text}");
+    }
+    // A colon in the first name would be that of a scheme.
+    if text.split('/').next().is_some_and(|it| it.contains(':')) {
+        format!("./{text}")
+    } else {
+        text
+    }
+}
+
+/// `::error file=web/run,line=1,…::message`
+pub(super) fn github(finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Note => "notice",
+        Severity::Warning => "warning",
+        _ => "error",
+    };
+    let mut line =
+        format!("::{level} file={}", property(&finding.place.path.display().to_string()));
+    if let Some(part) = &finding.place.part {
+        line.push_str(&format!(
+            ",line={},col={},endColumn={}",
+            part.line, part.column, part.end_column
+        ));
+    }
+    let message = format!("{}. {}", finding.message, finding.help);
+    line.push_str(&format!(",title={}::{}", finding.rule.code, data(&message)));
+    line
+}
+
+/// Text that ends no line of a workflow's commands.
+fn data(text: &str) -> String {
+    let text: String = text.chars().map(|it| if is_unsafe(it) { '\u{fffd}' } else { it }).collect();
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn is_unsafe(c: char) -> bool {
+    crate::name::must_not_be_shown(c) && !matches!(c, '\r' | '\n')
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_reference_that_leads_back_to_it() {
+        assert_eq!(uri(Path::new("/etc/a b/run")), "file:///etc/a%20b/run");
+        assert_eq!(uri(Path::new("web/run")), "web/run");
+        assert_eq!(uri(Path::new("a:b/run")), "./a:b/run");
+    }
+
+    #[test]
+    fn no_text_ends_an_annotation_or_begins_another() {
+        assert_eq!(data("100%\n::error::"), "100%25%0A::error::");
+        assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
+        assert_eq!(data("\u{1b}[2J"), "\u{fffd}[2J");
+    }
+}
