@@ -6,15 +6,20 @@
 
 mod facts;
 mod file;
+mod life;
 mod machine;
 mod rules;
+mod runs;
 mod script;
+mod words;
 
-use std::{fmt, path::PathBuf};
+pub(crate) use file::read;
+
+use std::{fmt, path::PathBuf, time::Instant};
 
 use svproto::Cause;
 
-use crate::{CheckAnswer, Error, Intent, Service, Status};
+use crate::{CheckAnswer, Error, Intent, Service, Status, WatchSet, aside};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -252,8 +257,51 @@ impl Service {
     /// ```
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        let facts = facts::Facts::gather(self);
+        self.explain_after(&runs::Runs::default())
+    }
+
+    fn explain_after(&self, runs: &runs::Runs) -> Explanation {
+        let facts = facts::Facts::gather(self, runs);
         let findings = rules::all(&facts);
         Explanation { status: facts.status, findings, unseen: facts.unseen.into_inner() }
+    }
+    /// As [`Service::explain`], and no later than that: a script may name a directory on a server that is
+    /// gone, which holds whoever looks at it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unanswered`] where something held the look until the deadline.
+    pub fn explain_before(&self, deadline: Instant) -> Result<Explanation, Error> {
+        let its = self.clone();
+        aside::before(deadline, move || its.explain())
+            .ok_or_else(|| Error::Unanswered { path: self.dir().to_owned() })
+    }
+
+    /// As [`Service::explain`], again at each change until a reason shows that is more than that a run has
+    /// ended, or until then. What is watched tells how long each run lived: three that ended are a loop,
+    /// also where the suite counts none.
+    ///
+    /// # Errors
+    ///
+    /// Those of a watch ([`WatchSet`]).
+    pub fn explain_over(&self, until: Instant) -> Result<Explanation, Error> {
+        let mut watch = WatchSet::new()?;
+        let mut runs = runs::Runs::default();
+        watch.add(self.clone())?;
+        loop {
+            let why = self.explain_after(&runs);
+            let is_clear = why.findings.first().is_some_and(|it| it.cause != Cause::BackOff);
+            if is_clear || Instant::now() >= until {
+                return Ok(why);
+            }
+            // What happened since is noted before the next look.
+            let mut next = watch.next_before(until)?;
+            while let Some(event) = next {
+                if let Ok(status) = &event.status {
+                    runs.note(status);
+                }
+                next = watch.next_now()?;
+            }
+        }
     }
 }

@@ -45,6 +45,7 @@ mod at;
 mod bulk;
 mod changes;
 mod check;
+mod details;
 mod detect;
 mod error;
 mod explain;
@@ -69,6 +70,7 @@ mod scandir;
 pub mod scripted;
 mod service;
 mod signal;
+mod sockets;
 mod status;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod stream;
@@ -80,6 +82,7 @@ mod watch;
 
 pub use bulk::Bulk;
 pub use check::{CheckAnswer, CheckRule};
+pub use details::{Details, FileDetails, ProcessDetails, ProcessRole};
 pub use error::{Error, ErrorKind};
 pub use explain::{Certainty, Evidence, Explanation, Finding, Remedy, Unseen};
 pub use intent::{Intent, Support};
@@ -97,6 +100,7 @@ pub use scandir::{
 };
 pub use service::{Normally, Service, restart_ops};
 pub use signal::signal_name;
+pub use sockets::Listening;
 pub use status::Status;
 #[cfg(feature = "async-io")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async-io")))]

@@ -276,6 +276,12 @@ pub(crate) fn lstat(at: &At<'_>) -> nix::Result<FileStat> {
     fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
+/// The twelve bits of a file's mode.
+#[allow(clippy::useless_conversion, reason = "shorter on some systems")]
+pub(crate) fn mode(stat: &FileStat) -> u32 {
+    u32::from(stat.st_mode) & 0o7777
+}
+
 /// What a file is, in words with an article.
 pub(crate) fn what(stat: &FileStat) -> &'static str {
     article(kind(stat))

@@ -141,7 +141,7 @@ fn first(all: &[Pid]) -> Option<(u32, Pid)> {
 }
 
 /// Seconds as people say them: `40ms`, `1.2s`, `3m 5s`.
-fn span(time: Duration) -> String {
+pub(crate) fn span(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
         0 => format!("{}ms", time.as_millis()),

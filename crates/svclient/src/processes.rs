@@ -32,6 +32,32 @@ pub(crate) fn still_runs(pid: Pid, since: svproto::UnixTime) -> bool {
     })
 }
 
+/// What a process has used.
+pub(crate) struct Usage {
+    pub(crate) name: String,
+    pub(crate) state: char,
+    /// In bytes.
+    pub(crate) memory: u64,
+    pub(crate) processor: std::time::Duration,
+    pub(crate) started: Option<svproto::UnixTime>,
+}
+
+/// What a process has used; `None` where there is none, or nothing is told.
+pub(crate) fn usage(pid: Pid) -> Option<Usage> {
+    table::usage(pid.get())
+}
+
+/// All processes that this user may see, each with whoever started it.
+pub(crate) fn with_parents() -> Vec<(u32, u32)> {
+    let all = table::all().into_iter();
+    all.filter_map(|pid| Some((pid, table::process(pid)?.parent))).collect()
+}
+
+/// When a process was started.
+pub(crate) fn began(pid: Pid) -> Option<svproto::UnixTime> {
+    table::process(pid.get())?.started()
+}
+
 /// Whether a process was stopped by a signal.
 pub(crate) fn is_stopped(pid: Pid) -> bool {
     table::process(pid.get()).is_some_and(|process| process.is_stopped)
@@ -181,6 +207,26 @@ mod table {
         })
     }
 
+    /// From the same file: fields 2, 3, 14, 15 and 24.
+    pub(super) fn usage(pid: u32) -> Option<super::Usage> {
+        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        let (before, rest) = text.rsplit_once(") ")?;
+        let (_, name) = before.split_once('(')?;
+        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let number = |at: usize| words.get(at)?.parse::<u64>().ok();
+        let ticks = number(11)?.saturating_add(number(12)?);
+        let a_second = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?.max(1);
+        let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
+        Some(super::Usage {
+            name: name.to_owned(),
+            state: words.first()?.chars().next()?,
+            memory: number(21)?.saturating_mul(page),
+            processor: Duration::from_millis(ticks.saturating_mul(1000) / a_second),
+            started: process(pid)?.started(),
+        })
+    }
+
     /// Whether numbers of processes mean here what they mean to this process.
     pub(super) fn is_of_this_namespace(pid: u32) -> bool {
         let depth = |pid: &str| {
@@ -250,6 +296,10 @@ mod table {
 
     pub(super) fn is_of_this_namespace(_pid: u32) -> bool {
         false
+    }
+
+    pub(super) fn usage(_pid: u32) -> Option<super::Usage> {
+        None
     }
 
     pub(super) fn working_in(_place: &FileStat) -> Vec<u32> {

@@ -132,6 +132,12 @@ pub(crate) enum Command {
     /// Say what is wrong in service directories, scan directories, sources of s6-rc, units and
     /// definitions, before they are run; nothing is started
     Lint(Later<Lint>),
+    /// Show the whole picture of one service: processes, sockets, files, the last lines of its log
+    Show {
+        /// The service
+        #[arg(value_name = "SERVICE")]
+        service: OsString,
+    },
     /// Link service directories into the scan directory, and wait until they are supervised; let units
     /// be started by themselves
     Enable(Later<Enable>),

@@ -18,6 +18,7 @@ mod report;
 mod scan;
 mod screen;
 mod send;
+mod show;
 mod status;
 mod supervise;
 mod units;
@@ -52,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Check(args) => check::run(global, args, &mut output),
         Command::Explain(args) => explain::run(global, args, &mut output),
         Command::Lint(args) => lint::run(global, args, &mut output),
+        Command::Show { service } => show::run(global, service, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
         Command::Mask(args) => units::change(global, &args.units, units::MASK, &mut output),

@@ -4,6 +4,7 @@
 mod built;
 mod explained;
 mod linted;
+mod shown;
 
 use std::{borrow::Cow, fmt, path::Path, time::Duration};
 
@@ -17,6 +18,7 @@ use svcmgr::{
 pub(crate) use built::{Built, Changed, Found, Verb};
 pub(crate) use explained::Explained;
 pub(crate) use linted::Linted;
+pub(crate) use shown::{Shown, ShownLine};
 
 use crate::{
     name,
@@ -51,6 +53,9 @@ pub(crate) struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     s6_rc: Option<&'static str>,
     error: Option<&'a str>,
+    /// Why it is not as it should be, where that was asked and is more than how it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<explained::Reason<'a>>,
 }
 
 /// What a look showed, in the library's own words.
@@ -97,6 +102,7 @@ impl<'a> Row<'a> {
             log: view.log.map(Log::of),
             s6_rc: view.s6_rc.map(|is_up| if is_up { "up" } else { "down" }),
             error: view.error.as_deref(),
+            reason: view.reason.as_deref().map(explained::Reason::of),
         }
     }
 }

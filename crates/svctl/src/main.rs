@@ -12,6 +12,7 @@ mod name;
 mod names;
 mod output;
 mod pieces;
+mod reason;
 mod table;
 mod text;
 mod view;

@@ -147,7 +147,11 @@ pub(crate) fn cells(view: &View<'_>) -> Cells {
     if let Some(error) = &view.error {
         cells.push(error);
     } else {
-        let notes: Vec<_> = view.odd().into_iter().chain(notes_beside_columns(view)).collect();
+        // What explains the others stands first, where there is room.
+        let why = view.why();
+        let odd = view.odd().into_iter().filter(|note| Some(note) != why.as_ref());
+        let notes: Vec<_> =
+            why.iter().cloned().chain(odd).chain(notes_beside_columns(view)).collect();
         cells.push(&notes.join(", "));
     }
     cells

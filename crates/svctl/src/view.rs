@@ -4,8 +4,8 @@
 use std::{borrow::Cow, path::Path, time::Duration};
 
 use svcmgr::{
-    Error, Facts, LastExit, Normally, Phase, Pid, Service, State, Status, Suite, Supervised,
-    UnixTime, Want, is_path, proto::files,
+    Error, Facts, Finding, LastExit, Normally, Phase, Pid, Service, State, Status, Suite,
+    Supervised, UnixTime, Want, is_path, proto::files,
 };
 
 use crate::{name, output::message};
@@ -32,8 +32,18 @@ pub(crate) struct View<'a> {
     pub(crate) s6_rc: Option<bool>,
     /// Why it says less than it might.
     pub(crate) error: Option<String>,
+    /// Why it is not as it should be, where that was asked and is more than how it stands.
+    pub(crate) reason: Option<Box<Reason>>,
     /// When it was looked at.
     pub(crate) at: UnixTime,
+}
+
+/// The first reason why a service is not as it should be, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) finding: Finding,
+    /// A command that can be typed.
+    pub(crate) remedy: Option<String>,
 }
 
 /// How a logger stands.
@@ -73,6 +83,7 @@ impl<'a> View<'a> {
             log: directory.and_then(|it| log(it, seen)),
             s6_rc: None,
             error: None,
+            reason: None,
             at: UnixTime::now(),
         }
     }
@@ -124,6 +135,7 @@ impl<'a> View<'a> {
             log: None,
             s6_rc: None,
             error: None,
+            reason: None,
             at: UnixTime::now(),
         }
     }
@@ -146,6 +158,11 @@ impl<'a> View<'a> {
     pub(crate) fn odd(&self) -> Vec<String> {
         let odd = self.status.as_ref().map(|seen| seen.odd().causes(self.at)).unwrap_or_default();
         odd.iter().map(|(cause, about)| cause.about(about).to_string()).collect()
+    }
+
+    /// Why it is not as it should be, in words.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.reason.as_ref().map(|it| it.finding.to_string())
     }
 
     /// What its record says.

@@ -317,6 +317,40 @@ causes! {
         "an address that it needs is in use: " .. "";
     /// No space or no inodes are left. About where.
     DiskFull "disk-full" Error "its file system is full", "the file system of " .. " is full";
+    /// Nothing may be written there. About where.
+    ReadOnly "read-only" Error "its file system is read-only", "the file system of " .. " is read-only";
+    /// It has as many files open as it may. About how many, or the line of the log.
+    NoDescriptors "no-descriptors" Error "no more files may be opened", "no more files may be opened: " .. "";
+    /// Memory that it asked for was refused. About the line of the log.
+    NoMemory "no-memory" Error "memory was refused", "memory was refused: " .. "";
+    /// No further process may be started. About the line of the log.
+    NoProcesses "no-processes" Error "no further process may be started",
+        "no further process may be started: " .. "";
+    /// A library that its program needs is not there. About the line of the log.
+    LibraryMissing "library-missing" Error "a library is missing", "a library is missing: " .. "";
+    /// A script cannot be read by its interpreter. About the line of the log.
+    SyntaxError "syntax-error" Error "its script cannot be read", "its script cannot be read: " .. "";
+    /// What it needs does not answer. About the line of the log.
+    NoAnswer "no-answer" Error "what it needs does not answer", "what it needs does not answer: " .. "";
+    /// The system refused something. About the line of the log.
+    NotPermitted "not-permitted" Error "something is not permitted to it",
+        "something is not permitted to it: " .. "";
+    /// It waits to write to a pipe that nobody empties. About who should.
+    PipeFull "pipe-full" Error "it waits for a full pipe to be emptied",
+        "it waits for a full pipe to be emptied by " .. "";
+    /// A variable that its script needs is not set. About the name.
+    NoVariable "no-variable" Error "a variable that its script needs is not set",
+        "the variable " .. " is not set";
+
+    // What else a look into its directory shows.
+
+    /// A file of one value holds something else. About the file and what it holds.
+    BadValue "bad-value" Warning "a file of its directory has no usable value", "" .. "";
+    /// Scanners pass over names that begin with a dot. About the name.
+    HiddenName "hidden-name" Error "scanners pass over its name", "scanners pass over " .. ": it begins with a dot";
+    /// Its `supervise` leads where nothing can be made. About where.
+    NoStateDirectory "no-state-directory" Error "its supervise directory cannot be made",
+        "supervise leads to " .. ", which cannot be made";
 }
 
 impl Cause {

@@ -8,16 +8,16 @@ use svproto::{Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
 use super::{
     Finding, Unseen,
     file::{self, Runnable},
+    life::{self, Blocked},
     machine::{self, Scanned},
+    runs::Runs,
     script,
+    words::{self, Line},
 };
 use crate::{ErrorKind, Liveness, Oddities, ScanDir, Service, Status, liveness, node, processes};
 
 /// A supervisor that lives notices the end of a process within this.
 const NOTICING: Duration = Duration::from_secs(2);
-
-/// What a log says of the runs of now was written within this.
-const RECENT: Duration = Duration::from_secs(60);
 
 /// What was seen of one service.
 #[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
@@ -35,17 +35,33 @@ pub(super) struct Facts {
     pub(super) script: Vec<script::Command>,
     /// The script sets its own path, or reads another file.
     pub(super) has_own_path: bool,
+    /// Variables without which the script ends, and the lines that ask for them.
+    pub(super) needed: Vec<(u32, String)>,
     pub(super) supervisor: Option<Pid>,
     /// Who holds the lock of a directory that no supervisor holds, in words.
     pub(super) lock_holder: Option<String>,
+    /// Its lock is held by a supervisor of another suite than was named.
+    pub(super) is_of_another_suite: bool,
     pub(super) is_supervisor_stopped: bool,
     /// Its supervisor sees other files than this process: it is in a container, say.
     pub(super) is_elsewhere: bool,
     pub(super) control: Option<FileStat>,
     pub(super) scan: Option<Scan>,
+    /// Its name, where that begins with a dot and somebody scans the directory above.
+    pub(super) hidden: Option<(String, u32)>,
     pub(super) log: Option<Log>,
     pub(super) check: Option<FileStat>,
-    pub(super) log_line: Option<(PathBuf, String)>,
+    pub(super) lines: Vec<Line>,
+    pub(super) runs: Runs,
+    /// s6's record of the last ends, where they are a loop.
+    pub(super) deaths: Vec<svproto::s6::tally::Death>,
+    pub(super) blocked: Option<Blocked>,
+    /// It has as many files open as it may have.
+    pub(super) all_descriptors: Option<u64>,
+    pub(super) ended_for_memory: Option<(PathBuf, u64)>,
+    /// Variables that its supervisor has, where they are asked for and may be seen.
+    pub(super) environment: Option<Vec<String>>,
+    pub(super) finish: Runnable,
     pub(super) unseen: RefCell<Vec<Unseen>>,
 }
 
@@ -66,7 +82,7 @@ pub(super) struct Log {
 }
 
 impl Facts {
-    pub(super) fn gather(service: &Service) -> Self {
+    pub(super) fn gather(service: &Service, runs: &Runs) -> Self {
         let dir = service.dir().to_owned();
         let unseen = RefCell::new(Vec::new());
         let (status, damage) = match service.status() {
@@ -94,15 +110,25 @@ impl Facts {
                 && node::exists(&service.home().at("start")),
             script: Vec::new(),
             has_own_path: false,
+            needed: Vec::new(),
             lock_holder: None,
+            is_of_another_suite: false,
             is_supervisor_stopped: supervisor.is_some_and(processes::is_stopped),
             is_elsewhere: supervisor.is_some_and(machine::is_elsewhere),
             supervisor,
             control: node::stat(service.home().at(files::CONTROL)).ok().flatten(),
             scan: None,
+            hidden: None,
             log: log(service),
             check: node::stat(service.home().at("check")).ok().flatten(),
-            log_line: None,
+            lines: Vec::new(),
+            runs: runs.clone(),
+            deaths: Vec::new(),
+            blocked: None,
+            all_descriptors: None,
+            ended_for_memory: None,
+            environment: None,
+            finish: Runnable::look(dir.join("finish"), "finish"),
             unseen,
             dir,
             run,
@@ -111,9 +137,7 @@ impl Facts {
         if facts.is_unsupervised() {
             facts.look_for_scanner(service);
         }
-        if facts.fails() {
-            facts.log_line = last_words(service);
-        }
+        facts.look_at_process(service);
         facts.note_what_is_hidden();
         facts
     }
@@ -183,34 +207,69 @@ impl Facts {
             return;
         };
         self.script = script::commands(text);
+        self.needed = script::needed(text, &self.script);
         self.has_own_path =
             text.contains("PATH") || text.split_whitespace().any(|it| matches!(it, "." | "source"));
+    }
+
+    fn look_at_process(&mut self, service: &Service) {
+        if self.fails() || self.runs.ends.len() >= Runs::LOOP {
+            self.lines = words::last(service, self.supervisor);
+            self.ended_for_memory = self.supervisor.and_then(life::ended_for_memory);
+            if !self.needed.is_empty() {
+                self.environment = self.supervisor.and_then(life::environment);
+            }
+            if self.odd.crash_loop.is_some() && self.dialect == Some(Dialect::S6) {
+                self.deaths = service.deaths().unwrap_or_default();
+            }
+        }
+        let up = self.reading().filter(|it| it.phase == Phase::Up).and_then(|it| it.pid);
+        if let Some(pid) = up.filter(|_| !self.is_elsewhere) {
+            self.blocked = life::blocked(pid);
+            self.all_descriptors = life::has_all_descriptors(pid);
+        }
     }
 
     fn look_for_scanner(&mut self, service: &Service) {
         let lock = node::stat(service.home().at(files::LOCK)).ok().flatten();
         let holder = lock.as_ref().map(liveness::holder);
         if let Some(Liveness::Alive { supervisor }) = holder {
+            // One of another suite than was named is no stranger.
+            self.is_of_another_suite = supervisor.is_some_and(machine::is_supervisor);
+            if self.is_of_another_suite {
+                return;
+            }
             self.lock_holder = Some(machine::process_in_words(supervisor));
+        }
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        if let (true, Some(above)) = (name.starts_with('.'), self.dir.parent()) {
+            if let Scanned::By(pid) = machine::scanner_of(&ScanDir::new(above)) {
+                self.hidden = Some((name.into_owned(), pid));
+            }
         }
         // A link that was named shows which scan directory is meant; so does one in a usual place.
         let here = service.home().stat().ok().flatten().as_ref().map(node::identity);
         let mut candidates: Vec<ScanDir> = ScanDir::find_all();
+        let known = candidates.len();
         if let Some(above) = self.dir.parent().filter(|it| !it.as_os_str().is_empty()) {
             let above = ScanDir::new(above);
             if !candidates.contains(&above) {
                 candidates.push(above);
             }
         }
-        let (mut dir, mut others) = (None, Vec::new());
-        for candidate in candidates {
+        let (mut dir, mut others, mut is_scanned) = (None, Vec::new(), false);
+        for (at, candidate) in candidates.into_iter().enumerate() {
             let names = candidate.names().unwrap_or_default();
             let leads_here = names.iter().take(4096).any(|name| {
                 let found = node::stat(&candidate.dir().join(name)).ok().flatten();
                 found.as_ref().map(node::identity) == here
             });
             let scanned = machine::scanner_of(&candidate);
-            // A directory of directories that nobody scans is no scan directory by that.
+            is_scanned |= !leads_here && matches!(scanned, Scanned::By(_));
+            // A directory of directories that nobody scans is no scan directory by that, where others are.
+            if at >= known && is_scanned && matches!(scanned, Scanned::ByNobody) {
+                continue;
+            }
             if leads_here && (dir.is_none() || matches!(scanned, Scanned::By(_))) {
                 dir = Some((candidate.dir().to_owned(), scanned));
             } else if !leads_here {
@@ -239,6 +298,10 @@ impl Facts {
             let what = "which programs and users its supervisor finds".to_owned();
             unseen.push(Unseen { what, needs: "to be asked where its supervisor runs".to_owned() });
         }
+        if !self.needed.is_empty() && self.fails() && self.environment.is_none() {
+            let what = "which variables its supervisor has".to_owned();
+            unseen.push(Unseen { what, needs: "the rights of its user".to_owned() });
+        }
         if let Some(Scan { scanned: Scanned::NotSeen, dir: Some(dir), .. }) = &self.scan {
             let needs = "the rights of the scanner's user".to_owned();
             unseen.push(Unseen {
@@ -256,31 +319,6 @@ fn log(service: &Service) -> Option<Log> {
         run: Runnable::look(log.dir().join("run"), "log/run"),
         has_down: node::exists(&log.home().at(files::DOWN)),
     })
-}
-
-/// The last line of its logs that says that an address is in use, of the last lines that were written.
-fn last_words(service: &Service) -> Option<(PathBuf, String)> {
-    const TAIL: usize = 4096;
-    let found = service.logs();
-    for dir in found.dirs() {
-        let path = dir.path().join("current");
-        let changed = node::stat(&path).ok().flatten().as_ref().and_then(node::changed);
-        if changed.is_none_or(|it| it.elapsed(UnixTime::now()) > RECENT) {
-            continue;
-        }
-        let Some(bytes) = file::read_end(&path, TAIL) else { continue };
-        let text = String::from_utf8_lossy(&bytes);
-        // What is further up may be of days ago.
-        let last = text.lines().rev().take(8);
-        let is_it = |line: &&str| {
-            let line = line.to_ascii_lowercase();
-            line.contains("address already in use") || line.contains("eaddrinuse")
-        };
-        if let Some(line) = last.into_iter().find(is_it) {
-            return Some((path, file::shown(line.as_bytes())));
-        }
-    }
-    None
 }
 
 /// Whether it is supervised, and by a record.

@@ -115,7 +115,7 @@ impl Runnable {
         }
         if bytes.starts_with(b"\xef\xbb\xbf#!") {
             let finding = no_format(Cause::ByteOrderMark, "begins with ef bb bf".to_owned());
-            let remedy = format!("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", quoted(&self.path));
+            let remedy = format!("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", self.to_edit());
             return finding.map(|it| it.helps(Remedy::Command(remedy)));
         }
         if bytes.starts_with(b"\x7fELF") {
@@ -157,7 +157,7 @@ impl Runnable {
                 let bare = Path::new(OsStr::from_bytes(bare));
                 let says =
                     format!("the interpreter would be {} and a carriage return", bare.display());
-                let remedy = format!("sed -i 's/\\r$//' {}", quoted(&self.path));
+                let remedy = format!("sed -i 's/\\r$//' {}", self.to_edit());
                 let finding = Finding::new(Cause::LineEnds, &self.name).seen(line);
                 let finding = finding.seen(Evidence::new(says).errno(Errno::ENOENT));
                 return Some(finding.helps(Remedy::Command(remedy)));
@@ -177,12 +177,18 @@ impl Runnable {
         }
         let with_return = argument.ends_with('\r') || self.first_line_ends_with_return();
         if with_return && !argument.is_empty() {
-            let remedy = format!("sed -i 's/\\r$//' {}", quoted(&self.path));
+            let remedy = format!("sed -i 's/\\r$//' {}", self.to_edit());
             let finding = Finding::new(Cause::LineEnds, &self.name).seen(line);
             let finding = finding.certainty(Certainty::Likely);
             return Some(finding.helps(Remedy::Command(remedy)));
         }
         None
+    }
+
+    /// The file itself as a word of a shell: `sed -i` puts a file where it finds a link.
+    fn to_edit(&self) -> String {
+        let real = std::fs::canonicalize(&self.path);
+        quoted(real.as_deref().unwrap_or(&self.path))
     }
 
     fn first_line_ends_with_return(&self) -> bool {
@@ -197,7 +203,7 @@ pub(super) fn kind(stat: &FileStat) -> SFlag {
 
 /// The beginning of a regular file. What took its place since it was looked at is not opened to be
 /// read: a FIFO would wake its writer.
-pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path)?.take(MOST).read_to_end(&mut bytes).ok()?;
     Some(bytes)

@@ -44,11 +44,86 @@ pub(super) fn accounts(table: &str) -> Option<Accounts> {
     is_whole.then(|| Accounts { names: names.map(str::to_owned).collect(), has_more })
 }
 
+/// A user as a program is started by `chpst -u` and its kin: groups beside the first are not asked for.
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) user: u32,
+    pub(super) group: u32,
+}
+
+/// The user of this name, where the table of users has it.
+pub(super) fn account(name: &str) -> Option<Account> {
+    let bytes = file::read(Path::new("/etc/passwd"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|row| row.first() == Some(&name))?;
+    let number = |at: usize| row.get(at)?.parse().ok();
+    Some(Account { name: name.to_owned(), user: number(2)?, group: number(3)? })
+}
+
+impl Account {
+    /// Whether a right is given to it by the mode of a file: `what` is 4 to read, 1 to execute or to pass.
+    /// Groups beside the first, and lists of rights, may give more.
+    pub(super) fn may(&self, what: u32, stat: &nix::sys::stat::FileStat) -> bool {
+        let shift = match (stat.st_uid == self.user, stat.st_gid == self.group) {
+            (true, _) => 6,
+            (_, true) => 3,
+            _ => 0,
+        };
+        self.user == 0 || node::mode(stat) >> shift & what == what
+    }
+
+    /// The first step of a path that it may not go, and how that is: directories are passed, the file
+    /// at the end is executed.
+    pub(super) fn is_kept_from(&self, path: &Path) -> Option<(PathBuf, nix::sys::stat::FileStat)> {
+        // Links lead to other steps.
+        let path = fs::canonicalize(path).ok()?;
+        let mut steps: Vec<&Path> = path.ancestors().collect();
+        steps.reverse();
+        steps.into_iter().find_map(|step| {
+            let stat = nix::sys::stat::stat(step).ok()?;
+            (!self.may(1, &stat)).then(|| (step.to_owned(), stat))
+        })
+    }
+}
+
+/// All processes that this user may see (Linux).
+pub(super) fn processes() -> impl Iterator<Item = Pid> {
+    let list = fs::read_dir("/proc").into_iter().flatten().flatten();
+    list.filter_map(|entry| Pid::new(entry.file_name().to_str()?.parse().ok()?))
+}
+
+/// Whoever started a process.
+pub(super) fn parent(pid: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|it| it.strip_prefix("PPid:"))?;
+    Pid::new(line.trim().parse().ok()?)
+}
+
+/// Whether a process has the name of a scanner.
+pub(super) fn is_scanner(pid: Pid) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    SCANNERS.contains(&name.trim_end())
+}
+
+/// Whether a process has the name of a supervisor.
+pub(super) fn is_supervisor(pid: Pid) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    matches!(name.trim_end(), "runsv" | "supervise" | "s6-supervise" | "svctl")
+}
+
+/// Whether nothing may be written in the file system of a place.
+pub(super) fn is_read_only(place: &Path) -> bool {
+    statvfs(place).is_ok_and(|it| it.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
 /// Where a program of this name is looked for: on the path that the supervisor has, and on that of this
-/// process, and where systems have programs. What is in none of them is missing.
-pub(super) fn path_of(supervisor: Option<Pid>) -> Vec<PathBuf> {
+/// process, and where systems have programs. What is in none of them is missing. And whether the path of
+/// the supervisor is known.
+pub(super) fn path_of(supervisor: Option<Pid>) -> (Vec<PathBuf>, bool) {
     let mut all = Vec::new();
     let environment = supervisor.and_then(|it| fs::read(format!("/proc/{it}/environ")).ok());
+    let is_known = environment.is_some();
     let entries = environment.unwrap_or_default();
     let of_supervisor = entries.split(|it| *it == 0).find_map(|it| it.strip_prefix(b"PATH="));
     let own = std::env::var_os("PATH").unwrap_or_default();
@@ -58,7 +133,7 @@ pub(super) fn path_of(supervisor: Option<Pid>) -> Vec<PathBuf> {
     {
         all.extend(std::env::split_paths(&path).filter(|it| it.is_absolute()));
     }
-    all
+    (all, is_known)
 }
 
 /// Whether that process has another root or other mounts; what may not be seen is taken for the same.
@@ -94,9 +169,8 @@ const SCANNERS: [&str; 4] = ["runsvdir", "svscan", "s6-svscan", "svctl"];
 /// Who scans this directory: a scanner works in it.
 pub(super) fn scanner_of(dir: &ScanDir) -> Scanned {
     let Some(place) = node::stat(dir.dir()).ok().flatten() else { return Scanned::ByNobody };
-    if matches!(dir.scanner(), Ok(crate::Scanner::Listens)) {
-        return Scanned::By(0);
-    }
+    // s6-svscan has a FIFO, by which it is known to who may not see its process.
+    let listens = || matches!(dir.scanner(), Ok(crate::Scanner::Listens));
     let Ok(list) = fs::read_dir("/proc") else { return Scanned::NotSeen };
     let mut not_seen = !cfg!(target_os = "linux");
     for entry in list.flatten() {
@@ -112,24 +186,29 @@ pub(super) fn scanner_of(dir: &ScanDir) -> Scanned {
             let found = nix::sys::stat::stat(at);
             found.map(|it| node::identity(&it) == node::identity(&place))
         };
+        let works_where_it_started = matches!(name.trim_end(), "svctl" | "runsvdir");
         match is_it(Path::new(&cwd)) {
-            Ok(true) => return Scanned::By(pid),
-            // `svctl scan` works where it was started, and names what it scans.
-            Ok(false) if name.trim_end() == "svctl" => {
+            Ok(true) if !works_where_it_started => return Scanned::By(pid),
+            // It names what it scans.
+            Ok(_) if works_where_it_started => {
                 let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let words = words.split(|it| *it == 0);
-                let mut named = words.skip_while(|it| *it != b"scan").skip(1);
+                let mut words = words.split(|it| *it == 0).skip(1);
+                let is_scan = name.trim_end() != "svctl" || words.any(|it| it == b"scan");
                 let is_named = |it: &[u8]| is_it(&Path::new(&cwd).join(OsStr::from_bytes(it)));
-                if named.any(|it| !it.is_empty() && is_named(it) == Ok(true)) {
+                if is_scan && words.any(|it| !it.is_empty() && is_named(it) == Ok(true)) {
                     return Scanned::By(pid);
                 }
             }
             // It has ended meanwhile, or scans another directory.
-            Ok(false) | Err(Errno::ENOENT | Errno::ESRCH) => {}
+            Ok(_) | Err(Errno::ENOENT | Errno::ESRCH) => {}
             Err(_) => not_seen = true,
         }
     }
-    if not_seen { Scanned::NotSeen } else { Scanned::ByNobody }
+    match (listens(), not_seen) {
+        (true, _) => Scanned::By(0),
+        (false, true) => Scanned::NotSeen,
+        (false, false) => Scanned::ByNobody,
+    }
 }
 
 /// Who holds a lock that a file is, in words.

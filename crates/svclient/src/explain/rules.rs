@@ -1,9 +1,10 @@
 //! The rules, in the order of reasons: what stands first is the reason for what follows.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod running;
+mod script;
+mod state;
+
+use std::time::Duration;
 
 use nix::{errno::Errno, sys::stat::SFlag};
 use svproto::{Cause, Dialect, LastExit, Op, Phase, Readiness, State, Want, files};
@@ -11,32 +12,41 @@ use svproto::{Cause, Dialect, LastExit, Op, Phase, Readiness, State, Want, files
 use super::{
     Certainty, Evidence, Finding, Remedy,
     facts::{Facts, Log, Scan, is_record},
-    file::{self, Runnable},
+    file,
     machine::{self, Scanned},
-    script,
+    runs::Runs,
 };
 use crate::{Intent, Normally, Status, signal_name};
 
 type Rule = fn(&Facts, &mut Vec<Finding>);
 
-/// Longer than any script should take that others wait for.
+/// Longer than a program should take to be ready that does not say more.
 const LONG: Duration = Duration::from_secs(5);
+/// Longer than a finish script should take: after 5 s s6 kills it, unless `timeout-finish` says otherwise.
+const LONG_FINISH: Duration = Duration::from_secs(2);
 
 const RULES: &[(&str, Rule)] = &[
     ("what could not be read is damaged", damage),
+    ("nobody can supervise it", state::unmade),
     ("nobody supervises it", unsupervised),
     ("its supervisor cannot be asked", control),
     ("its supervisor does nothing", stopped),
     ("nobody has it start", wanted),
     ("run cannot be executed", run),
-    ("its logs say why", logs),
-    ("its script names what is not there", script_names),
+    ("it had too much memory", running::memory),
+    ("its logs say why", running::logs),
+    ("its script names what is not there", script::names),
     ("its script does not stay", backgrounds),
+    ("its last word says why", running::last_word),
     ("its disk is full", disk),
     ("it was given up, or goes round", ended),
     ("it is held", held),
+    ("it waits for its logger", running::pipe),
+    ("it has no more descriptors", running::descriptors),
     ("its process and its record differ", odd),
     ("its finish does not end", finish),
+    ("its finish cannot be executed", state::finish),
+    ("a file of one value has none", state::values),
     ("it does not say that it is ready", ready),
     ("its check cannot be run", check),
     ("its logger does not run", logger),
@@ -68,7 +78,18 @@ fn unsupervised(facts: &Facts, found: &mut Vec<Finding>) {
         let evidence = Evidence::new("is locked").at(facts.dir.join(files::LOCK));
         found.push(Finding::new(Cause::LockHeld, who.as_str()).seen(evidence).seen(nobody()));
     }
-    let Some(Scan { dir, others, scanned }) = &facts.scan else { return };
+    let Some(Scan { dir, others, scanned }) = &facts.scan else {
+        let says = "a supervisor of another suite holds it";
+        let other = facts.is_of_another_suite.then(|| Evidence::new(says).at(&facts.dir));
+        let finding = Finding::new(Cause::Unsupervised, "").seen(nobody());
+        found.push(other.into_iter().fold(finding, Finding::seen));
+        return;
+    };
+    if let Some((name, by)) = &facts.hidden {
+        let evidence = Evidence::new(format!("process {by} scans its directory")).at(&facts.dir);
+        found.push(Finding::new(Cause::HiddenName, name.as_str()).seen(evidence).seen(nobody()));
+        return;
+    }
     let finding = match (dir, scanned) {
         (None, _) if !others.is_empty() => {
             let names: Vec<_> = others.iter().map(|it| it.display().to_string()).collect();
@@ -84,6 +105,9 @@ fn unsupervised(facts: &Facts, found: &mut Vec<Finding>) {
             } else {
                 format!("process {pid} scans it")
             };
+            let is_stopped =
+                svproto::Pid::new((*pid).into()).is_some_and(crate::processes::is_stopped);
+            let says = if is_stopped { says + ", and is stopped by a signal" } else { says };
             let evidence = Evidence::new(says).at(dir);
             Finding::new(Cause::NotTakenUp, dir.display().to_string()).seen(evidence)
         }
@@ -168,125 +192,6 @@ fn run(facts: &Facts, found: &mut Vec<Finding>) {
     );
 }
 
-fn logs(facts: &Facts, found: &mut Vec<Finding>) {
-    let Some((path, line)) = &facts.log_line else { return };
-    let evidence = Evidence::new(line.clone()).at(path);
-    let finding = Finding::new(Cause::AddressInUse, line.clone()).seen(evidence);
-    found.push(finding.certainty(Certainty::Likely));
-}
-
-/// What a shell script says that it runs. Only of what fails, and never certain.
-fn script_names(facts: &Facts, found: &mut Vec<Finding>) {
-    if !facts.fails() || facts.is_elsewhere || facts.run.fault(facts.user()).is_some() {
-        return;
-    }
-    interpreter_by_env(facts, found);
-    let mut at: PathBuf = facts.dir.clone();
-    for command in &facts.script {
-        let Some((first, rest)) = command.words.split_first() else { continue };
-        let here = || evidence_of(facts, command);
-        match first.text.as_str() {
-            "cd" => {
-                let [to] = rest else { return };
-                if !to.is_plain || to.text.starts_with('-') {
-                    return;
-                }
-                at = at.join(&to.text);
-                if matches!(nix::sys::stat::stat(&at), Err(Errno::ENOENT | Errno::ENOTDIR)) {
-                    let finding = Finding::new(Cause::NoDirectory, at.display().to_string());
-                    found.push(
-                        finding.seen(here().errno(Errno::ENOENT)).certainty(Certainty::Guess),
-                    );
-                    return;
-                }
-            }
-            "exec" => {
-                if let Some(exec) = script::exec(rest) {
-                    names_of(facts, &exec, &at, &here(), found);
-                    return;
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn evidence_of(facts: &Facts, command: &script::Command) -> Evidence {
-    let words: Vec<_> = command.words.iter().map(|it| it.text.as_str()).collect();
-    Evidence::new(file::shown(words.join(" ").as_bytes())).at(&facts.run.path).line(command.line)
-}
-
-/// `#!/usr/bin/env PROGRAM`: the system starts env, and env does not find the program.
-fn interpreter_by_env(facts: &Facts, found: &mut Vec<Finding>) {
-    let Some((program, argument)) = facts.run.interpreter() else { return };
-    if program.file_name() != Some("env".as_ref()) || argument.is_empty() {
-        return;
-    }
-    if argument.starts_with('-') || argument.contains(['=', '/', '\r']) {
-        return;
-    }
-    if !on_path(facts, &argument) {
-        let line =
-            Evidence::new(file::shown(format!("#!{} {argument}", program.display()).as_bytes()));
-        let line = line.at(&facts.run.path).line(1);
-        let name = if argument.contains(' ') {
-            format!("`{argument}`, which is one word to env,")
-        } else {
-            argument
-        };
-        let finding = Finding::new(Cause::NoInterpreter, name).seen(line);
-        found.push(finding.certainty(Certainty::Likely));
-    }
-}
-
-fn on_path(facts: &Facts, name: &str) -> bool {
-    machine::path_of(facts.supervisor).iter().any(|dir| dir.join(name).symlink_metadata().is_ok())
-}
-
-fn names_of(
-    facts: &Facts,
-    exec: &script::Exec,
-    at: &Path,
-    line: &Evidence,
-    found: &mut Vec<Finding>,
-) {
-    let guess = |cause, about: &str| {
-        Finding::new(cause, about).seen(line.clone()).certainty(Certainty::Guess)
-    };
-    for program in &exec.programs {
-        if program.contains('/') {
-            let path = at.join(program);
-            let fault = Runnable::look(path, program.clone()).fault(None);
-            if let Some(fault) = fault {
-                let is_missing = fault.cause == Cause::FileMissing;
-                let cause = if is_missing { Cause::ProgramMissing } else { fault.cause };
-                let mut finding = Finding { cause, certainty: Certainty::Guess, ..fault };
-                finding.evidence.insert(0, line.clone());
-                found.push(finding);
-                return;
-            }
-        } else if !facts.has_own_path && !on_path(facts, program) {
-            let searched =
-                Evidence::new("is in no directory of PATH, and in none of the usual ones");
-            found.push(guess(Cause::ProgramMissing, program).seen(searched));
-            return;
-        }
-    }
-    for (names, table, cause) in
-        [(&exec.users, "/etc/passwd", Cause::NoUser), (&exec.groups, "/etc/group", Cause::NoGroup)]
-    {
-        if names.is_empty() {
-            continue;
-        }
-        let Some(known) = machine::accounts(table) else { continue };
-        let certainty = if known.has_more { Certainty::Guess } else { Certainty::Likely };
-        for name in names.iter().filter(|name| !known.names.contains(*name)) {
-            let evidence = Evidence::new("has no such name").at(table);
-            found.push(guess(cause, name).seen(evidence).certainty(certainty));
-        }
-    }
-}
-
 fn backgrounds(facts: &Facts, found: &mut Vec<Finding>) {
     let (true, Some((count, pid))) = (facts.fails(), facts.odd.left_behind) else { return };
     let what = machine::process_in_words(Some(pid));
@@ -295,7 +200,7 @@ fn backgrounds(facts: &Facts, found: &mut Vec<Finding>) {
     let mut finding = Finding::new(Cause::Backgrounds, format!("{what}{more}"));
     finding = finding.seen(evidence.at(&facts.dir));
     if let Some(command) = facts.script.iter().find(|it| it.in_background) {
-        finding = finding.seen(evidence_of(facts, command));
+        finding = finding.seen(script::evidence_of(facts, command));
     }
     found.push(finding.certainty(Certainty::Likely));
 }
@@ -320,7 +225,16 @@ fn ended(facts: &Facts, found: &mut Vec<Finding>) {
             _ => false,
         };
         if is_it {
-            found.push(Finding::new(cause, about).seen(record()));
+            let finding = Finding::new(cause, about).seen(record());
+            let is_loop = cause == Cause::CrashLoop;
+            found.push(if is_loop { running::lives(facts, finding) } else { finding });
+        }
+    }
+    if facts.odd.crash_loop.is_none() && facts.runs.ends.len() >= Runs::LOOP {
+        let finding = Finding::new(Cause::CrashLoop, format!("{} times", facts.runs.ends.len()));
+        found.push(running::lives(facts, finding).seen(record()));
+        if matches!(reading.last_exit, LastExit::NotReported) {
+            return;
         }
     }
     let fails = facts.fails() && facts.state() != Some(State::Finishing);
@@ -383,12 +297,14 @@ fn odd(facts: &Facts, found: &mut Vec<Finding>) {
 
 fn finish(facts: &Facts, found: &mut Vec<Finding>) {
     let Some(reading) = facts.reading().filter(|it| it.phase == Phase::Finish) else { return };
-    let Some(span) = reading.since.map(|it| it.elapsed(facts.now)).filter(|it| *it > LONG) else {
+    let Some(span) = reading.since.map(|it| it.elapsed(facts.now)).filter(|it| *it > LONG_FINISH)
+    else {
         return;
     };
     let pid = reading.finish_pid.map(|it| format!("process {it} is there")).unwrap_or_default();
     let evidence = Evidence::new(pid).at(facts.dir.join("finish"));
-    found.push(Finding::new(Cause::FinishOverdue, format!("{} s", span.as_secs())).seen(evidence));
+    let finding = Finding::new(Cause::FinishOverdue, format!("{} s", span.as_secs()));
+    found.push(state::timeout_of_finish(facts, finding.seen(evidence)));
 }
 
 fn ready(facts: &Facts, found: &mut Vec<Finding>) {
@@ -428,8 +344,7 @@ fn logger(facts: &Facts, found: &mut Vec<Finding>) {
     }
     let lives = status.is_some_and(|it| it.pid().is_some());
     if !lives && status.is_some_and(|it| it.supervised() == Some(false)) {
-        let evidence = Evidence::new("no supervisor holds it").at(facts.dir.join("log/supervise"));
-        found.push(Finding::new(Cause::LoggerUnsupervised, "").seen(evidence));
+        found.push(state::logger_alone(facts));
     }
     let fault = if lives { None } else { run.fault(facts.user()) };
     if let Some(fault) = fault {

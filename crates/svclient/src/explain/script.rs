@@ -159,6 +159,8 @@ pub(super) struct Exec {
     pub(super) programs: Vec<String>,
     pub(super) users: Vec<String>,
     pub(super) groups: Vec<String>,
+    /// Directories of variables (`envdir`).
+    pub(super) directories: Vec<String>,
     /// The way was followed to its end.
     pub(super) is_whole: bool,
 }
@@ -206,6 +208,9 @@ pub(super) fn exec(words: &[Word]) -> Option<Exec> {
             if name == "chpst" && letter == 'u' && value.is_plain {
                 found.account(&value.text);
             }
+            if name == "chpst" && letter == 'e' && value.is_plain {
+                found.directories.push(value.text.clone());
+            }
             // Another root, directory or environment: what follows is not looked for here.
             is_elsewhere |= name == "chpst" && matches!(letter, 'e' | '/' | 'C');
         }
@@ -213,6 +218,9 @@ pub(super) fn exec(words: &[Word]) -> Option<Exec> {
             let Some(value) = rest.next() else { return Some(found) };
             if name.ends_with("uidgid") && value.is_plain {
                 found.account(&value.text);
+            }
+            if name.ends_with("envdir") && value.is_plain {
+                found.directories.push(value.text.clone());
             }
         }
         if is_elsewhere {
@@ -233,6 +241,51 @@ impl Exec {
         self.users.extend(parts.next().filter(is_name).map(str::to_owned));
         self.groups.extend(parts.filter(is_name).map(str::to_owned));
     }
+}
+
+/// A variable that ends a script where it is not set, and the line that asks for it: `${NAME:?}`, and
+/// any where `set -u` holds. Only in commands that are reached whatever happens, only one that the script
+/// sets nowhere, and of none that a shell sets by itself.
+pub(super) fn needed(text: &str, commands: &[Command]) -> Vec<(u32, String)> {
+    const OWN: [&str; 14] = [
+        "PWD", "OLDPWD", "IFS", "PPID", "OPTIND", "OPTARG", "LINENO", "RANDOM", "SECONDS", "SHLVL",
+        "UID", "EUID", "HOSTNAME", "PATH",
+    ];
+    let takes_others = |word: &str| {
+        matches!(word, "." | "source" | "eval" | "getopts" | "read") || word.ends_with("envdir")
+    };
+    if text.split_whitespace().any(takes_others) || text.contains("chpst -e") {
+        return Vec::new();
+    }
+    let is_strict = text.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let says_u = |it: &str| it.starts_with('-') && it.contains('u');
+        (first == "set" || first.starts_with("#!")) && words.any(|it| says_u(it) || it == "nounset")
+    });
+    let is_set = |name: &str| {
+        let sets = [format!("{name}="), format!("{name}:="), format!("for {name} ")];
+        sets.iter().any(|it| text.contains(it.as_str()))
+    };
+    let mut all = Vec::new();
+    for command in commands {
+        for word in command.words.iter().filter(|word| !word.is_plain) {
+            for part in word.text.split('$').skip(1) {
+                let inner = part.strip_prefix('{');
+                let rest = inner.unwrap_or(part);
+                let end = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+                let (name, after) = rest.split_at(end.unwrap_or(rest.len()));
+                let is_name = name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_');
+                let asks = inner.is_some() && (after.starts_with(":?") || after.starts_with('?'));
+                let is_bare = inner.is_none() || after.starts_with('}');
+                let ends_it = asks || (is_strict && is_bare);
+                if is_name && ends_it && !OWN.contains(&name) && !is_set(name) {
+                    all.push((command.line, name.to_owned()));
+                }
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -267,6 +320,28 @@ mod tests {
             "exit 0\nexec prog",
         ] {
             assert_eq!(of(not_read), None, "{not_read}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_ends_a_script_is_named() {
+        let names = |text: &str| -> Vec<String> {
+            needed(text, &commands(text)).into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(names("#!/bin/sh\nexec server ${PORT:?no port}"), ["PORT"]);
+        assert_eq!(names("#!/bin/sh -eu\nexec server \"$PORT\" $HOST"), ["PORT", "HOST"]);
+        assert_eq!(names("set -eu\n: ${A?}\nexec server"), ["A"]);
+        for none in [
+            "exec server $PORT",
+            "set -u\nPORT=80\nexec server $PORT",
+            "set -u\nexec server ${PORT:-80} '$HOST' $1 $# $PATH",
+            "set -u\n. ./conf\nexec server $PORT",
+            "set -e\nexec server $PORT",
+            "if x; then exec server ${PORT:?}; fi",
+            "exec envdir env sh -c 'echo ${PORT:?}'",
+            "set -u\nfor PORT in 1 2; do :; done\nexec server $PORT",
+        ] {
+            assert_eq!(names(none), [""; 0], "{none}");
         }
     }
 

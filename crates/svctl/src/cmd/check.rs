@@ -17,6 +17,7 @@ use crate::{
     json,
     names::{self, Found, NoTargets, Target},
     output::Output,
+    reason::Asker,
     text,
     view::View,
 };
@@ -26,11 +27,11 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let restless = restless(&targets);
+    let (restless, asker) = (restless(&targets), Asker::of(targets.len()));
     let checked: Vec<Checked> = targets
         .into_iter()
         .zip(restless)
-        .map(|(target, restless)| look(target, restless, check))
+        .map(|(target, restless)| look(target, restless, check, &asker))
         .collect();
     let mut exit = checked.iter().map(|checked| checked.exit).max().unwrap_or(Exit::Done);
     if output.json {
@@ -121,15 +122,18 @@ impl Checked {
     fn print(&self, output: &mut Output) {
         let name = self.view.shown();
         if self.exit != Exit::Done {
-            let complaints = self.complaints.join("; ");
-            output.message(&format!("{name}: {complaints}"));
+            // A complaint may be the reason itself.
+            let why =
+                self.view.why().filter(|why| !self.complaints.iter().any(|it| it.contains(why)));
+            let complaints: Vec<_> = self.complaints.iter().cloned().chain(why).collect();
+            output.message(&format!("{name}: {}", complaints.join("; ")));
         } else if !output.quiet {
             output.line(&format!("{name}: ok, {}", text::summary(&self.view)));
         }
     }
 }
 
-fn look(target: Target, restless: Restless, check: &args::Check) -> Checked {
+fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) -> Checked {
     let Target { name, path, found } = target;
     let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
     match result {
@@ -147,6 +151,8 @@ fn look(target: Target, restless: Restless, check: &args::Check) -> Checked {
                 (false, Some(false)) => Exit::Unsupervised,
                 (false, _) => Exit::Negative,
             };
+            let reason = (exit != Exit::Done).then(|| asker.insist(&*found, &view)).flatten();
+            let view = View { reason: reason.map(Box::new), ..view };
             Checked { view, complaints, exit }
         }
         Err(error) => {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Cause, CheckAnswer, Error, Explanation, Finding, Remedy};
+use svcmgr::{Cause, CheckAnswer, Error, Explanation, Finding};
 
 use crate::{
     args::{self, Global},
@@ -13,12 +13,14 @@ use crate::{
     json,
     names::{self, Found, NoTargets, Target},
     output::Output,
-    text,
+    reason, text,
     view::View,
 };
 
 /// Between two looks of `--over`.
 const AGAIN: Duration = Duration::from_millis(50);
+/// A look that takes longer hangs.
+const LOOK_TAKES: Duration = Duration::from_secs(10);
 /// A probe has no more patience.
 const CHECK_TAKES: Duration = Duration::from_secs(3);
 
@@ -85,7 +87,7 @@ impl Explained {
     }
 
     fn json(&self) -> json::Explained<'_> {
-        json::Explained::of(&self.view, &self.why, |finding| self.remedy(finding))
+        json::Explained::of(&self.view, &self.why, |finding| reason::remedy(finding, &self.view))
     }
 
     fn print(&self, output: &mut Output) {
@@ -112,7 +114,7 @@ impl Explained {
             for evidence in &finding.evidence {
                 output.line(&format!("     {evidence}"));
             }
-            if let Some(remedy) = self.remedy(finding) {
+            if let Some(remedy) = reason::remedy(finding, &self.view) {
                 output.line(&format!("     try: {remedy}"));
             }
         }
@@ -120,29 +122,19 @@ impl Explained {
             output.line(&format!("  {unseen}"));
         }
     }
-
-    /// What helps, as a command that can be typed.
-    fn remedy(&self, finding: &Finding) -> Option<String> {
-        match finding.remedy.as_ref()? {
-            Remedy::Command(command) => Some(command.clone()),
-            Remedy::Ask(intent) => Some(format!("svctl {} {}", intent.name(), self.view.shown())),
-            Remedy::Enable => {
-                let dir = self.view.path.as_deref()?;
-                Some(format!(
-                    "svctl enable {}",
-                    crate::name::shown(&dir.to_string_lossy(), Some(dir))
-                ))
-            }
-            _ => None,
-        }
-    }
 }
 
 fn why(found: &Found, explain: &args::Explain) -> Result<Explanation, Error> {
     let end = explain.over.map(|span| Instant::now() + span);
-    let mut why = look(found)?;
-    // The states between two runs show more than the moments in which a run is there.
-    while end.is_some_and(|end| Instant::now() < end) && !is_settled(&why) {
+    let mut why = match (end, found.directory()) {
+        (Some(end), Some(service)) => service.explain_over(end)?,
+        _ => look(found)?,
+    };
+    // Of a unit: the states between two runs show more than the moments in which a run is there.
+    while end.is_some_and(|end| Instant::now() < end)
+        && found.directory().is_none()
+        && !is_settled(&why)
+    {
         thread::sleep(AGAIN);
         why = look(found)?;
     }
@@ -169,7 +161,7 @@ fn is_settled(why: &Explanation) -> bool {
 
 fn look(found: &Found) -> Result<Explanation, Error> {
     if let Some(service) = found.directory() {
-        return Ok(service.explain());
+        return service.explain_before(Instant::now() + LOOK_TAKES);
     }
     // A unit: what its manager says of it.
     let seen = found.status()?;

@@ -29,6 +29,7 @@ use self::{
 use crate::{
     args::{self, Global},
     exit::Exit,
+    json,
     names::NoTargets,
     output::{Output, printable},
     text::count,
@@ -47,6 +48,24 @@ pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Ex
         Ok(ending) => exit.max(ending),
         Err(failure) => exit.max(failure.tell(output)),
     }
+}
+
+/// The last lines of a unit; none where its journal cannot be read.
+pub(super) fn last_of_unit(unit: &str, user: bool, count: usize) -> Vec<json::ShownLine> {
+    let (from, units) = (LogFrom::Last(count), vec![unit.to_owned()]);
+    let query = Query { units, user, from, lines: Some(count), until: None };
+    let Ok(mut journal) = Journal::read(&query) else { return Vec::new() };
+    let mut lines = Vec::new();
+    while let Ok(Some(entry)) = journal.next() {
+        lines.push(json::ShownLine {
+            log: None,
+            at: entry.at.and_then(json::rfc3339),
+            line: String::from_utf8_lossy(&entry.text).into_owned(),
+        });
+    }
+    // What it says on standard error, `logs` tells.
+    let _ended = journal.end();
+    lines
 }
 
 /// So many lines are printed between two looks at everything else.

@@ -15,6 +15,7 @@ use crate::{
     name,
     names::{self, Target},
     output::Output,
+    reason::Asker,
     text,
     view::View,
 };
@@ -92,13 +93,14 @@ pub(crate) fn report_any(
 
 fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Asked) -> Vec<Told> {
     let mut results = results.into_iter();
+    let asker = Asker::of(targets.len());
     let mut all = Vec::new();
     for target in targets {
         let is_gone = asked.is_met_by_nothing() && is_nowhere(&target);
         all.push(match target.found {
             Ok(service) => match results.next() {
-                Some(Ok(done)) => tell(&*service, &done, asked),
-                Some(Err(error)) => Told::failed_for(&*service, error),
+                Some(Ok(done)) => tell(&*service, &done, asked).reasoned(&*service, &asker),
+                Some(Err(error)) => Told::failed_for(&*service, error).reasoned(&*service, &asker),
                 // Every service that could be used has a result.
                 None => continue,
             },
@@ -159,6 +161,19 @@ impl Told {
         }
     }
 
+    /// The same, with the first reason why it is not as it was asked to be.
+    fn reasoned(self, service: &dyn Supervised, asker: &Asker) -> Self {
+        let is_unanswered =
+            self.error.as_ref().is_some_and(|it| it.kind() == ErrorKind::Unanswered);
+        let is_up = self.view.state() != Some(svcmgr::State::Backoff);
+        let is_done = self.exit == Exit::Done && (is_up || self.became.outcome == Ended::Sent);
+        if is_done || is_unanswered {
+            return self;
+        }
+        let reason = asker.insist(service, &self.view).map(Box::new);
+        Self { view: View { reason, ..self.view }, ..self }
+    }
+
     /// Nobody supervises what is not there.
     fn gone(view: View<'_>) -> Self {
         let view = View { status: Some(Status::unsupervised()), error: None, ..view }.into_owned();
@@ -186,6 +201,7 @@ impl Told {
             None if output.quiet => (),
             None => output.line(&format!("{name}: {}", self.words)),
         }
+        self.print_reason(output);
         let seen = self.view.status.as_ref();
         if seen.is_some_and(|seen| seen.odd().is_definition_newer == Some(true)) {
             output.message(&format!(
@@ -194,6 +210,18 @@ impl Told {
                 whose(user)
             ));
         }
+    }
+}
+
+impl Told {
+    fn print_reason(&self, output: &mut Output) {
+        let Some(reason) = &self.view.reason else { return };
+        let why = reason.finding.to_string();
+        if self.words.contains(&why) {
+            return;
+        }
+        let remedy = reason.remedy.as_ref().map(|it| format!("\n  hint: {it}")).unwrap_or_default();
+        output.message(&format!("{}: {why}{remedy}", self.view.shown()));
     }
 }
 

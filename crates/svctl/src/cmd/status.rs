@@ -12,6 +12,7 @@ use crate::{
     names::{self, Found, NoTargets},
     output::{Output, painted},
     pieces::Pieces,
+    reason::Asker,
     table::{self, Table},
     text::{self, Cells},
     view::View,
@@ -173,12 +174,14 @@ fn processors() -> NonZeroUsize {
 struct How<'a> {
     json: bool,
     depth: Depth,
+    asker: Asker,
     filters: &'a args::Status,
 }
 
 impl<'a> How<'a> {
     fn of(services: usize, filters: &'a args::Status, output: &Output) -> Self {
-        Self { json: output.json, depth: Depth::of(services, output), filters }
+        let (depth, asker) = (Depth::of(services, output), Asker::of(services));
+        Self { json: output.json, depth, asker, filters }
     }
 }
 
@@ -209,7 +212,8 @@ impl Looked {
     fn of(found: &dyn Supervised, seen: Result<Status, Error>, how: &How<'_>) -> Self {
         match seen {
             Ok(seen) if how.depth.asks(found, &seen) => {
-                Self::new(&View::new(found, &seen).asking(found), None, how)
+                let view = how.asker.with_reason(found, View::new(found, &seen).asking(found));
+                Self::new(&view, None, how)
             }
             Ok(seen) => Self::new(&View::new(found, &seen), None, how),
             Err(error) => Self::new(&View::failed_for(found, &error), Some(error), how),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use svcmgr::{Certainty, Evidence, Explanation, Finding, Severity};
 
 use super::Row;
-use crate::view::View;
+use crate::view::{self, View};
 
 /// Why one service is not as it should be.
 #[derive(Debug, Serialize)]
@@ -27,6 +27,29 @@ struct Found<'a> {
     evidence: Vec<Seen<'a>>,
     /// A command.
     remedy: Option<String>,
+}
+
+/// The first reason, beside how a service stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Reason<'a> {
+    kind: &'static str,
+    severity: &'static str,
+    certainty: &'static str,
+    says: String,
+    remedy: Option<&'a str>,
+}
+
+impl<'a> Reason<'a> {
+    pub(super) fn of(reason: &'a view::Reason) -> Self {
+        let it = &reason.finding;
+        Self {
+            kind: it.cause.kind(),
+            severity: severity(it.cause.severity()),
+            certainty: Certainty::name(it.certainty),
+            says: it.cause.about(&it.about).to_string(),
+            remedy: reason.remedy.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -35,12 +35,13 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 42] = [
+const COMMANDS: [(&str, &[&str], Prints); 43] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
     ("explain", &["web"], One),
     ("lint", &["web", ".more/app.toml"], One),
+    ("show", &["web"], One),
     ("wait", &["web"], One),
     ("watch", &[], Lines),
     ("decode", &["web/supervise/status"], One),
@@ -141,7 +142,7 @@ fn every_command_prints_what_the_schema_says() {
             One => {
                 let said = Run::of(line.output().unwrap());
                 let value = said.json();
-                let is_object = matches!(name, "decode" | "build" | "lint" | "version");
+                let is_object = matches!(name, "decode" | "build" | "lint" | "show" | "version");
                 assert_eq!(value.is_object(), is_object, "{name}: {said:?}");
             }
             Lines => {

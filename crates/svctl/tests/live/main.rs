@@ -15,6 +15,7 @@
 mod supervised;
 
 mod clock;
+mod confined;
 mod every;
 mod explains;
 mod health;
@@ -23,11 +24,13 @@ mod here;
 mod logging;
 mod native;
 mod own;
+mod reasons;
 mod requests;
 mod s6rc;
 mod schema;
 mod sentences;
 mod sessions;
+mod shows;
 mod svctl;
 #[macro_use]
 mod systemd;
@@ -147,6 +150,33 @@ mod waiting {
     }
 }
 
+/// Reasons that take mounts or a control group, to every suite.
+mod confinement {
+    macro_rules! say_confined {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::confined, runit Runit $($sentence)*);
+            of_suite!(crate::confined, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::confined, encore Encore $($sentence)*);
+            of_suite!(crate::confined, s6 S6 $($sentence)*);
+            of_suite!(crate::confined, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_confined! {
+        mounts_that_forbid_are_named_first
+        what_the_kernel_ends_for_want_of_memory_is_named_first
+    }
+}
+
+/// The whole picture, of every suite.
+mod shown {
+    of_suite!(crate::shows, runit Runit a_service_is_shown_whole);
+    of_suite!(crate::shows, daemontools Daemontools a_service_is_shown_whole);
+    of_suite!(crate::shows, encore Encore a_service_is_shown_whole);
+    of_suite!(crate::shows, s6 S6 a_service_is_shown_whole);
+    of_suite!(crate::shows, embedded Embedded a_service_is_shown_whole);
+}
+
 /// Reasons, to every suite.
 mod explained {
     macro_rules! say_reasons {
@@ -163,5 +193,8 @@ mod explained {
         each_reason_is_named_first
         what_is_well_is_not_blamed
         a_service_that_nobody_supervises_is_told_why
+        a_scanner_is_told_that_leaves_it_out
+        a_loop_is_seen_where_no_suite_counts
+        the_first_reason_is_said_by_all_who_tell_how_it_stands
     }
 }

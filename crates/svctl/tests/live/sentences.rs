@@ -21,7 +21,7 @@ use crate::{
 const SLEEP: &str = "exec sleep 1000";
 const IGNORE_TERM: &str = "trap '' TERM\n: >deaf\nexec sleep 1000";
 
-fn status(supervised: &Supervised) -> Value {
+pub fn status(supervised: &Supervised) -> Value {
     run(["status".as_ref(), "--json".as_ref(), supervised.dir().as_os_str()]).json()[0].take()
 }
 

@@ -18,6 +18,7 @@ use crate::{
     cmd::screen::{Size, cut, height, padded},
     json,
     output::{Output, printable},
+    reason::Asker,
     text,
 };
 
@@ -46,10 +47,16 @@ struct Seen {
     ending: bool,
     /// How often it ended without being asked.
     crashes: u64,
+    /// How often it was asked why, and what was told last.
+    asked: u8,
+    why: Option<String>,
 }
 
 /// Uptimes are as old as this at most.
 const REPAINT: Duration = Duration::from_secs(1);
+
+/// A reason is there by the third time, and the others of a loop cost nothing.
+const OFTEN_ENOUGH: u8 = 3;
 
 impl View {
     pub(super) fn new(stage: &Stage, output: &Output) -> Self {
@@ -138,6 +145,8 @@ impl View {
             starts: 0,
             ending: false,
             crashes: 0,
+            asked: 0,
+            why: None,
         });
         let (pid, want) = (view.pid(), view.want());
         if pid.is_some() && pid != seen.pid {
@@ -149,6 +158,14 @@ impl View {
         seen.ending = view.state() == Some(State::Stopping) || want == Some(Want::Down);
         seen.pid = pid;
         let starts = seen.starts;
+        let view = if view.state() == Some(State::Backoff) && seen.asked < OFTEN_ENOUGH {
+            seen.asked += 1;
+            Asker::of(1).with_reason(service, view)
+        } else {
+            view
+        };
+        let why = view.why().filter(|why| seen.why.as_ref() != Some(why));
+        seen.why = why.clone().or(seen.why.take());
         if event.news == News::Removed {
             self.seen.remove(&name);
         }
@@ -162,7 +179,7 @@ impl View {
             return;
         }
         // What comes before the first start is no news to the user who starts it.
-        let awaited = starts == 0 && pid.is_none() && view.error.is_none();
+        let awaited = starts == 0 && pid.is_none() && view.error.is_none() && why.is_none();
         if output.quiet || event.news == News::Removed || awaited {
             return;
         }
@@ -170,6 +187,12 @@ impl View {
         let text = format!("{}{:pad$} * {}", printable(&name), "", text::summary(&view));
         let line = output.paint(view.state(), &text);
         self.line(&line, output);
+        if let Some(why) = why {
+            let remedy = view.reason.as_ref().and_then(|it| it.remedy.as_ref());
+            let hint = remedy.map(|it| format!("\n  hint: {it}")).unwrap_or_default();
+            self.erase(output);
+            output.message(&format!("{}: {why}{hint}", printable(&name)));
+        }
     }
 
     pub(super) fn ready(&mut self, took: Duration, output: &mut Output) {

@@ -1,0 +1,143 @@
+//! What logs said last: lines that tell why a program has ended.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use svproto::{Cause, Pid, UnixTime};
+
+use super::{Certainty, file, machine};
+use crate::{Service, node};
+
+/// What a log says of the runs of now was written within this.
+const RECENT: Duration = Duration::from_secs(60);
+/// What is further up may be of days ago.
+const LAST: usize = 8;
+const TAIL: usize = 4096;
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    /// Nothing was written after it.
+    pub(super) is_last: bool,
+    /// Others write there, too.
+    pub(super) is_shared: bool,
+}
+
+/// Words of programs and of the system, as they stand in logs, in small letters. What names a kind of
+/// fault is looked for in every line, in this order.
+const PLAIN: [(Cause, &[&str]); 8] = [
+    (Cause::AddressInUse, &["address already in use", "eaddrinuse", "address in use"]),
+    (Cause::DiskFull, &["no space left on device", "enospc", "disk quota exceeded"]),
+    (Cause::NoDescriptors, &["too many open files", "emfile", "enfile"]),
+    (Cause::LibraryMissing, &["error while loading shared libraries"]),
+    (Cause::NoMemory, &["cannot allocate memory", "out of memory", "bad_alloc", "enomem"]),
+    (Cause::NoProcesses, &["cannot fork", "can't fork", "unable to fork", "fork failed"]),
+    (Cause::ReadOnly, &["read-only file system", "erofs"]),
+    (Cause::SyntaxError, &["syntax error"]),
+];
+/// The same that programs say for other reasons as well, and go on: only of the very last line.
+const LOOSE: [(Cause, &[&str]); 3] = [
+    (Cause::NoVariable, &["parameter not set", "unbound variable", "parameter null or not set"]),
+    (Cause::NoAnswer, &["connection refused", "econnrefused", "could not resolve host"]),
+    (Cause::NotPermitted, &["permission denied", "operation not permitted", "eacces", "eperm"]),
+];
+
+/// What the lines are a sign of, and which of them.
+pub(super) fn sign(lines: &[Line]) -> Option<(Cause, &Line, Certainty)> {
+    lines.iter().find_map(|line| said(&PLAIN, line))
+}
+
+/// The same of the very last, where nothing else is a reason.
+pub(super) fn last_word(lines: &[Line]) -> Option<(Cause, &Line, Certainty)> {
+    lines.iter().filter(|line| line.is_last).find_map(|line| said(&LOOSE, line))
+}
+
+fn said<'a>(table: &[(Cause, &[&str])], line: &'a Line) -> Option<(Cause, &'a Line, Certainty)> {
+    let text = line.text.to_ascii_lowercase();
+    let (cause, _) = table.iter().find(|(_, all)| all.iter().any(|word| text.contains(word)))?;
+    Some((*cause, line, if line.is_shared { Certainty::Guess } else { Certainty::Likely }))
+}
+
+/// The last lines of a service's logs, or of where its supervisor's messages go, the newest first.
+pub(super) fn last(service: &Service, supervisor: Option<Pid>) -> Vec<Line> {
+    let mut all = Vec::new();
+    for dir in service.logs().dirs() {
+        end_of(&dir.path().join("current"), false, &mut all);
+    }
+    if let (true, Some(pid)) = (all.is_empty(), supervisor) {
+        messages(pid, &mut all);
+    }
+    all
+}
+
+fn end_of(path: &Path, is_shared: bool, all: &mut Vec<Line>) {
+    let changed = node::stat(path).ok().flatten().as_ref().and_then(node::changed);
+    if changed.is_none_or(|it| it.elapsed(UnixTime::now()) > RECENT) {
+        return;
+    }
+    if let Some(bytes) = file::read_end(path, TAIL) {
+        take(&bytes, path, is_shared, all);
+    }
+}
+
+fn take(bytes: &[u8], path: &Path, is_shared: bool, all: &mut Vec<Line>) {
+    let lines =
+        bytes.split(|byte| *byte == b'\n').rev().filter(|line| !line.trim_ascii().is_empty());
+    for (at, line) in lines.take(LAST).enumerate() {
+        let text = file::shown(line.trim_ascii());
+        all.push(Line { path: path.to_owned(), text, is_last: at == 0, is_shared });
+    }
+}
+
+/// Standard error of the supervisor, which its service has as well: a file, or the words behind `log:`
+/// that `runsvdir` shows instead of its own.
+fn messages(supervisor: Pid, all: &mut Vec<Line>) {
+    let stderr = |pid: Pid| fs::read_link(format!("/proc/{pid}/fd/2")).ok();
+    let Some(own) = stderr(supervisor) else { return };
+    let above = machine::parent(supervisor).filter(|it| machine::is_scanner(*it));
+    let is_shared = above.is_some_and(|it| stderr(it).as_ref() == Some(&own));
+    if own.is_absolute() && own.is_file() {
+        end_of(&own, is_shared, all);
+        return;
+    }
+    let Some(above) = above else { return };
+    let path = PathBuf::from(format!("/proc/{above}/cmdline"));
+    let words = fs::read(&path).unwrap_or_default();
+    let title = words.strip_suffix(b"\0").unwrap_or(&words);
+    let Some(at) = title.windows(4).position(|it| it == b"log:") else { return };
+    // It is filled up with dots at its beginning.
+    let said = title.get(at + 4..).unwrap_or_default();
+    let dots = said.iter().take_while(|byte| matches!(byte, b'.' | b' ')).count();
+    take(said.get(dots..).unwrap_or_default(), &path, true, all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(all: &[&str]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        take(all.join("\n").as_bytes(), Path::new("/log"), false, &mut lines);
+        lines
+    }
+
+    #[test]
+    fn a_line_that_names_a_fault_is_a_sign_of_it() {
+        let by_any = |all: &[&str]| sign(&lines(all)).map(|it| (it.0, it.1.text.clone()));
+        let by_last = |all: &[&str]| last_word(&lines(all)).map(|it| (it.0, it.1.text.clone()));
+        let bind = "bind() to 0.0.0.0:80 failed (98: Address already in use)";
+        let told = [bind, "still could not bind()", ""];
+        assert_eq!(by_any(&told), Some((Cause::AddressInUse, bind.into())));
+        let refused = "connect: Connection refused";
+        assert_eq!(by_last(&["start", refused]), Some((Cause::NoAnswer, refused.into())));
+        assert_eq!(by_any(&["start", refused]), None);
+        // It went on after that.
+        assert_eq!(by_last(&[refused, "started"]), None);
+        assert_eq!(by_any(&[]), None);
+    }
+}

@@ -1,0 +1,140 @@
+//! Reasons that take mounts or a control group of the service's own. Root alone can make them.
+
+use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command, time::Instant};
+
+use serde_json::Value;
+
+use crate::{
+    supervised::{PATIENCE, Suite, Supervised, scripts, skips},
+    svctl::{PROGRAM, Run},
+};
+
+/// How a supervisor is started among mounts that nobody else sees, in its directory.
+fn among(mounts: &'static str) -> [&'static str; 8] {
+    ["unshare", "--mount", "--propagation", "private", "sh", "-ec", mounts, "sh"]
+}
+
+/// What svctl says there.
+fn first_reason(it: &Supervised) -> Value {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--mount=/proc/{}/ns/mnt", it.pid()));
+    command.args([PROGRAM, "explain", "--json"]).arg(it.dir()).env_remove("SVDIR");
+    Run::of(command.output().unwrap()).json()[0]["findings"][0].take()
+}
+
+/// Each in its own mounts: the kind, what is mounted, and what is asked.
+const CASES: [(&str, &str, &str); 3] = [
+    (
+        "noexec-mount",
+        "mount -t tmpfs -o size=64k tmpfs place; cp real place/run; mount -o remount,noexec place; exec \"$@\"",
+        "is mounted noexec",
+    ),
+    (
+        "read-only",
+        "mount --bind . .; mount -o remount,ro,bind .; cd \"$PWD\"; \"$@\" || :; exec sleep 1000",
+        "is mounted read-only",
+    ),
+    (
+        "disk-full",
+        "mkdir -p supervise; mount -t tmpfs -o size=64k,mode=700 tmpfs supervise; exec \"$@\"",
+        "no space is left",
+    ),
+];
+
+pub fn mounts_that_forbid_are_named_first(suite: Suite) {
+    if !skips::is_root(suite.name()) {
+        return;
+    }
+    let start = |(kind, mounts, _): &(&str, &'static str, &str)| {
+        let mut it = Supervised::prepare(suite, "exec sleep 1000");
+        if *kind == "noexec-mount" {
+            fs::create_dir(it.dir().join("place")).unwrap();
+            fs::rename(it.dir().join("run"), it.dir().join("real")).unwrap();
+            symlink("place/run", it.dir().join("run")).unwrap();
+        }
+        if *kind == "disk-full" {
+            it.script("run", "cat /dev/zero >supervise/fill 2>/dev/null\nexec sleep 1000");
+        }
+        it.supervise_under(&among(mounts));
+        it
+    };
+    let all: Vec<Supervised> = CASES.iter().map(start).collect();
+    let deadline = Instant::now() + PATIENCE;
+    for ((kind, _, says), it) in CASES.iter().zip(&all) {
+        loop {
+            let told = first_reason(it);
+            if told["kind"] == *kind && told.to_string().contains(says) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{kind}: {told}");
+        }
+    }
+}
+
+/// A control group with little memory, removed when dropped.
+struct Group(PathBuf);
+
+impl Group {
+    /// `None` where this kernel, or whoever runs this, does not let one be made.
+    fn make(name: &str) -> Option<Self> {
+        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let (base, limit) = groups.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            let path = path.trim_start_matches('/');
+            match controllers {
+                "memory" => {
+                    let base = PathBuf::from("/sys/fs/cgroup/memory").join(path);
+                    Some((base, "memory.limit_in_bytes"))
+                }
+                "" => {
+                    let base = PathBuf::from("/sys/fs/cgroup").join(path);
+                    base.join("memory.max").exists().then_some((base, "memory.max"))
+                }
+                _ => None,
+            }
+        })?;
+        let group = Self(base.join(format!("svlive-{name}-{}", std::process::id())));
+        fs::create_dir(&group.0).ok()?;
+        fs::write(group.0.join(limit), "12M").ok()?;
+        let _not_everywhere = fs::write(group.0.join("memory.swap.max"), "0");
+        Some(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        // Those that were in it may not be gone yet.
+        while fs::remove_dir(&self.0).is_err() && self.0.exists() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
+}
+
+pub fn what_the_kernel_ends_for_want_of_memory_is_named_first(suite: Suite) {
+    let name = format!("explain-{}-{suite:?}", suite.name());
+    let Some(group) = Group::make(&name) else {
+        return skips::leave_out(
+            suite.name(),
+            "no control group with a memory controller can be made",
+        );
+    };
+    let mut it = Supervised::prepare(suite, "exec sleep 1000");
+    let take = "exec perl -e 'for (1..200) { push @a, \"x\" x 1000000 } sleep 1000'";
+    scripts::write(&it.dir().join("run"), &format!("#!/bin/sh\n{take}\n"));
+    let enter = format!("echo $$ >{}/cgroup.procs; exec \"$@\"", group.0.display());
+    it.supervise_under(&["sh", "-ec", &enter, "sh"]);
+    let dir = it.dir();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told = crate::explains::explain(std::slice::from_ref(&dir)).json();
+        let first = &told[0]["findings"][0];
+        if first["kind"] == "out-of-memory" {
+            assert!(first.to_string().contains("oom_kill "), "{first}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+    }
+    drop(it);
+}

@@ -1,0 +1,255 @@
+//! More reasons that are made for real: what logs say, how processes live, what directories hold.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt, symlink},
+    sync::OnceLock,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{
+    explains::{Case, SLEEP, case, raw, run_of},
+    sentences::status,
+    supervised::{Suite, Supervised, scripts},
+};
+
+/// Standard error of the supervisor, and with it that of the service, goes to a file.
+const TOLD: &[&str] = &["sh", "-c", "exec \"$@\" 2>>messages", "sh"];
+
+/// A port that this process has.
+fn port() -> u16 {
+    static HELD: OnceLock<TcpListener> = OnceLock::new();
+    let held = HELD.get_or_init(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.local_addr().unwrap().port()
+}
+
+/// A script whose program writes to standard error what the system answers.
+const fn told(kind: &'static str, says: &'static str, prepare: fn(&Supervised)) -> Case {
+    Case { under: TOLD, ..case(kind, says, prepare) }
+}
+
+/// What happens to one that is up.
+const fn then(kind: &'static str, says: &'static str, then: fn(&Supervised)) -> Case {
+    Case { then: Some(then), ..case(kind, says, |it| it.script("run", SLEEP)) }
+}
+
+fn perl(supervised: &Supervised, before: &str, program: &str) {
+    run_of(
+        supervised,
+        &format!("#!/bin/sh\nLC_ALL=C\nexport LC_ALL\n{before} perl -MSocket -e '{program}'\n"),
+    );
+}
+
+fn runs_finish(suite: Suite) -> bool {
+    matches!(suite, Suite::Runit | Suite::S6 | Suite::Embedded)
+}
+
+fn keeps_logger(suite: Suite) -> bool {
+    matches!(suite, Suite::Runit | Suite::Embedded)
+}
+
+/// As whoever its suite has for that.
+fn as_user(suite: Suite, user: &str) -> String {
+    match suite {
+        Suite::S6 => format!("s6-setuidgid {user}"),
+        _ if suite.is_daemontools() => format!("setuidgid {user}"),
+        _ => format!("chpst -u {user}"),
+    }
+}
+
+pub(crate) const MORE: &[Case] = &[
+    // What a program says last.
+    told("address-in-use", "listens on tcp 127.0.0.1:", |it| {
+        let program = r#"socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in($ARGV[0],INADDR_LOOPBACK))
+            or die "bind 127.0.0.1:$ARGV[0]: $!\n"; sleep 1000"#;
+        let text = format!("#!/bin/sh\nLC_ALL=C exec perl -MSocket -e '{program}' {}\n", port());
+        run_of(it, &text);
+    }),
+    told("no-answer", "Connection refused", |it| {
+        let program = r#"socket(S,PF_INET,SOCK_STREAM,0); connect(S,sockaddr_in(1,INADDR_LOOPBACK))
+            or die "connect 127.0.0.1:1: $!\n""#;
+        perl(it, "exec", program);
+    }),
+    told("no-descriptors", "Too many open files", |it| {
+        let program =
+            r#"while (1) { open(my $f, "<", "/dev/null") or die "open: $!\n"; push @a, $f }"#;
+        perl(it, "ulimit -n 16; exec", program);
+    }),
+    told("no-memory", "ut of memory", |it| {
+        perl(it, "ulimit -v 100000; exec", "$x = \"a\" x 900000000; sleep 1000");
+    }),
+    told("no-processes", "cannot fork", |it| {
+        let program = r#"$< = $> = 65534; defined(fork) or die "cannot fork: $!\n"; sleep 1000"#;
+        perl(it, "exec prlimit --nproc=1", program);
+    }),
+    told("disk-full", "No space left on device", |it| {
+        run_of(it, "#!/bin/sh\nLC_ALL=C exec dd if=/dev/zero of=/dev/full count=1\n");
+    }),
+    told("not-permitted", "Permission denied", |it| {
+        raw(it, "secret", b"", 0o600);
+        let program =
+            r#"$> = 65534 if !$>; chmod 0, "secret"; open(F, "<", "secret") or die "secret: $!\n""#;
+        perl(it, "exec", program);
+    }),
+    told("library-missing", "libq.so.6", |it| {
+        run_of(
+            it,
+            "#!/bin/sh\nsed s/libc.so.6/libq.so.6/g /bin/true >true\nchmod +x true\nLC_ALL=C exec ./true\n",
+        );
+    }),
+    told("syntax-error", "run: 3", |it| run_of(it, "#!/bin/sh\nif true; then\n")),
+    // What a script names.
+    case("no-variable", "NOT_SET_ANYWHERE", |it| {
+        run_of(it, "#!/bin/sh\nset -u\nexec sleep \"$NOT_SET_ANYWHERE\"\n");
+    }),
+    case("no-variable", "NOT_SET_ANYWHERE", |it| {
+        run_of(it, "#!/bin/sh\nexec sleep ${NOT_SET_ANYWHERE:?how long}\n");
+    }),
+    case("not-reachable", "nobody may not pass", |it| {
+        let private = it.dir().join("private");
+        fs::create_dir(&private).unwrap();
+        scripts::write(&private.join("server"), "#!/bin/sh\nexec sleep 1000\n");
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+        let user = as_user(it.suite, "nobody");
+        run_of(it, &format!("#!/bin/sh\nexec {user} {}/server\n", private.display()));
+    }),
+    case("not-reachable", "nobody may not execute", |it| {
+        scripts::write(&it.dir().join("server"), "#!/bin/sh\nexec sleep 1000\n");
+        fs::set_permissions(it.dir().join("server"), fs::Permissions::from_mode(0o744)).unwrap();
+        let user = as_user(it.suite, "nobody");
+        run_of(it, &format!("#!/bin/sh\nexec {user} ./server\n"));
+    }),
+    case("no-directory", "/nonexistent/env does not exist", |it| {
+        let by = match it.suite {
+            Suite::S6 => "s6-envdir",
+            _ if it.suite.is_daemontools() => "envdir",
+            _ => "chpst -e",
+        };
+        run_of(it, &format!("#!/bin/sh\nexec {by} /nonexistent/env sleep 1000\n"));
+    }),
+    Case {
+        of: keeps_logger,
+        ..case("no-group", "nonexistent-group does not exist", |it| {
+            run_of(it, "#!/bin/sh\nexec chpst -u nobody:nonexistent-group sleep 1000\n");
+        })
+    },
+    // How it lives.
+    case("no-descriptors", "holds 16", |it| {
+        let program = r#"while (open(my $f, "<", "/dev/null")) { push @a, $f } sleep 1000"#;
+        perl(it, "ulimit -n 16; exec", program);
+    }),
+    case("pipe-full", "stopped by a signal", |it| {
+        run_of(it, "#!/bin/sh\nyes | sh -c 'kill -STOP $$'\n");
+    }),
+    case("left-behind", "process", |it| {
+        run_of(
+            it,
+            "#!/bin/sh\nif ! test -e once; then\n>once\nsleep 1000 &\nexit 0\nfi\nexec sleep 1000\n",
+        );
+    }),
+    then("definition-newer", "svctl restart", |it| it.script("run", "exec sleep 1001")),
+    then("supervisor-stopped", "kill -CONT", |it| it.signal(Signal::SIGSTOP)),
+    // What its directory holds.
+    then("no-control", "supervise/control is missing", |it| {
+        fs::remove_file(it.dir().join("supervise/control")).unwrap();
+    }),
+    then("wrong-type", "not a FIFO", |it| {
+        fs::remove_file(it.dir().join("supervise/control")).unwrap();
+        it.file("supervise/control", "");
+    }),
+    then("bad-record", "supervise/status is damaged", |it| {
+        it.file("supervise/new", "x");
+        fs::rename(it.dir().join("supervise/new"), it.dir().join("supervise/status")).unwrap();
+    }),
+    case("no-state-directory", "mkdir -p /nonexistent/above", |it| {
+        symlink("/nonexistent/above/supervise", it.dir().join("supervise")).unwrap();
+    }),
+    Case {
+        of: runs_finish,
+        ..case("no-interpreter", "/nonexistent/finish-sh", |it| {
+            it.script("run", SLEEP);
+            scripts::write(&it.dir().join("finish"), "#!/nonexistent/finish-sh\n");
+        })
+    },
+    Case {
+        of: runs_finish,
+        ..case("finish-overdue", "finish script has not ended for", |it| {
+            it.script("run", "exit 0");
+            it.script("finish", "exec sleep 1000");
+        })
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::S6 | Suite::Embedded),
+        ..case("not-ready", "nothing was written there", |it| {
+            it.script("run", SLEEP);
+            it.file("notification-fd", "3\n");
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("bad-value", "timeout-kill holds no number", |it| {
+            it.script("run", SLEEP);
+            it.file("timeout-kill", "five seconds\n");
+        })
+    },
+    // s6 keeps no more ends than it is told to, and two are no loop.
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("exited", "exited with 3", |it| {
+            run_of(it, "#!/bin/sh\nexit 3\n");
+            it.file("max-death-tally", "2\n");
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("killed", "killed by SIGUSR1", |it| {
+            run_of(it, "#!/bin/sh\nkill -USR1 $$\n");
+            it.file("max-death-tally", "2\n");
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::Runit,
+        ..then("logger-unsupervised", "which looked for it then", |it| {
+            fs::create_dir(it.dir().join("log")).unwrap();
+            it.script("log/run", "exec cat >/dev/null");
+        })
+    },
+    // Two at once: both, and first the one that keeps it down.
+    Case {
+        of: runs_finish,
+        also: &["no-interpreter"],
+        ..case("file-not-executable", "run is not executable", |it| {
+            raw(it, "run", b"#!/bin/sh\n", 0o644);
+            scripts::write(&it.dir().join("finish"), "#!/nonexistent/sh\n");
+        })
+    },
+    Case {
+        of: keeps_logger,
+        also: &["file-missing"],
+        ..case("line-ends", "carriage return", |it| {
+            run_of(it, "#!/bin/sh\r\nexec sleep 9\r\n");
+            fs::create_dir(it.dir().join("log")).unwrap();
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        also: &["bad-value"],
+        ..case("crash-loop", "exited with 3", |it| {
+            run_of(it, "#!/bin/sh\nexit 3\n");
+            it.file("timeout-finish", "-1\n");
+        })
+    },
+    Case {
+        also: &["process-dead"],
+        ..then("supervisor-stopped", "kill -CONT", |it| {
+            let pid = status(it)["pid"].as_i64().unwrap();
+            it.signal(Signal::SIGSTOP);
+            kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+        })
+    },
+];
