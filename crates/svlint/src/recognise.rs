@@ -37,6 +37,22 @@ const UNITS: [&str; 11] = [
     "device",
 ];
 
+/// Names that only service directories have.
+const OF_A_SERVICE: [&str; 12] = [
+    "run",
+    "finish",
+    "supervise",
+    "down",
+    "check",
+    "notification-fd",
+    "timeout-kill",
+    "timeout-finish",
+    "max-death-tally",
+    "down-signal",
+    "start",
+    "log",
+];
+
 /// Names that only sources of s6-rc have beside `type`.
 const OF_A_SOURCE: [&str; 12] = [
     "up",
@@ -107,6 +123,13 @@ impl Visit<'_> {
             return;
         }
         let before = self.looked_at;
+        if self.world.is_image() && dir == Path::new("/") {
+            self.usual(dir);
+            if self.looked_at == before {
+                self.cannot_see(dir, "the image has no services at the usual places");
+            }
+            return;
+        }
         let ours: Vec<_> = names.iter().filter(|it| self.is_file_of_ours(dir, it)).collect();
         for name in ours {
             self.file(&dir.join(name));
@@ -189,9 +212,7 @@ impl Visit<'_> {
     /// `run` is a directory, and what is beside it is not those of other services.
     fn is_run_a_directory(&self, dir: &Path, names: &[String]) -> bool {
         names.iter().any(|it| it == "run")
-            && names
-                .iter()
-                .all(|it| check::scan::OF_A_SERVICE.contains(&it.as_str()) || it.starts_with('.'))
+            && names.iter().all(|it| OF_A_SERVICE.contains(&it.as_str()) || it.starts_with('.'))
             && !self.world.is_there(&dir.join("run/run"))
     }
 
@@ -199,7 +220,7 @@ impl Visit<'_> {
         names.iter().any(|it| it == ".s6-svscan")
             || names.iter().any(|name| {
                 let inner = dir.join(name);
-                ["run", "log/run"].iter().any(|it| self.world.is_there(&inner.join(it)))
+                check::scan::has_script(self, &inner)
                     || (self.world.own_entry(&inner).is_ok_and(|it| it.kind.is_symlink())
                         && self.world.is_missing(&inner))
             })

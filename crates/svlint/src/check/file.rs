@@ -262,12 +262,21 @@ fn base_name(path: &str) -> String {
 /// An interpreter that is not there; on this machine, which need not be the one that the services are for,
 /// less is certain.
 fn absent(visit: &mut Visit<'_>, file: &Executed<'_>, source: &Source, program: &str) {
+    // s6-overlay has its programs there, and whoever writes a directory for it has them in no other place.
+    if !visit.world.is_image() && program.starts_with("/command/") {
+        return;
+    }
     let (message, severity) = if visit.world.is_image() {
         (format!("the interpreter {program} is missing in the image"), file.severity)
     } else {
         (format!("the interpreter {program} is not on this machine"), Severity::Warning)
     };
     let finding = Finding::new(&files::NO_INTERPRETER, source.first(), message);
+    let finding = if visit.world.is_image() {
+        finding
+    } else {
+        finding.help("Install it, or name one that is there; of an image, look with --image ROOT.")
+    };
     visit.tell(finding.severity(severity));
 }
 

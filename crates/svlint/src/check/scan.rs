@@ -13,22 +13,6 @@ use super::{
 };
 use crate::{rule::suites, visit::Visit, world::Entry};
 
-/// Names that only service directories have.
-pub(crate) const OF_A_SERVICE: [&str; 12] = [
-    "run",
-    "finish",
-    "supervise",
-    "down",
-    "check",
-    "notification-fd",
-    "timeout-kill",
-    "timeout-finish",
-    "max-death-tally",
-    "down-signal",
-    "start",
-    "log",
-];
-
 /// Endings of what editors and packages leave behind.
 const LEFT: [&str; 9] =
     ["~", ".bak", ".orig", ".old", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".rpmsave", ".rpmnew"];
@@ -72,11 +56,29 @@ pub(crate) fn check(visit: &mut Visit<'_>, dir: &Path, names: &[String]) {
             let message = format!("{name} and {other} have one supervise directory");
             visit.tell(Visit::at(&suites::SHARED_SUPERVISE, &supervise, message));
         }
-        let is_meant = OF_A_SERVICE.iter().any(|it| visit.world.is_there(&path.join(it)));
+        let is_meant = is_meant(visit, &path);
         if is_meant && visit.is_first(&path) {
             service::check(visit, &path, true);
         }
     }
+}
+
+/// Whether a directory has what a supervisor executes; a directory of that name is none.
+pub(crate) fn has_script(visit: &Visit<'_>, dir: &Path) -> bool {
+    ["run", "log/run"].iter().any(|it| {
+        let path = dir.join(it);
+        visit.world.is_there(&path) && !visit.world.entry(&path).is_ok_and(|it| it.is_dir())
+    })
+}
+
+/// Whether a directory is meant to be a service, `run` or not.
+fn is_meant(visit: &Visit<'_>, dir: &Path) -> bool {
+    let is_file = |name: &&str| visit.world.entry(&dir.join(name)).is_ok_and(|it| it.is_file());
+    has_script(visit, dir)
+        || ["finish", "check", "notification-fd", "timeout-kill", "timeout-finish", "down-signal"]
+            .iter()
+            .any(is_file)
+        || visit.world.is_there(&dir.join("supervise/status"))
 }
 
 fn broken(visit: &mut Visit<'_>, path: &Path) {

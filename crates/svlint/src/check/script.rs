@@ -87,7 +87,11 @@ fn chains(
             account::check(visit, source, link);
         }
         let Some(last) = chain.links.last().filter(|_| chain.is_whole) else { continue };
-        if is_exec && command.depth == 0 {
+        // Another root or directory: nobody knows what is there.
+        let is_moved = chain.links.iter().any(|link| {
+            link.name == "chpst" && link.options.iter().any(|it| matches!(it.0, '/' | 'C'))
+        });
+        if is_exec && command.depth == 0 && !is_moved {
             program(visit, service, source, &at, last.program, has_own_path);
         }
         if matches!(role, Role::Run) && command.depth == 0 && (is_exec || !command.is_conditional) {

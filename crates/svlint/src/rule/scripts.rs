@@ -4,9 +4,9 @@ use super::table;
 
 table! { Scripts:
     PROGRAM_MISSING "program-missing" Error (ProgramMissing) ~heuristic
-        "a program that a script runs is missing in the image",
+        "a program that a script runs is missing",
         "The shell says not found and exits with 127; the supervisor starts it again, for ever.",
-        "Install the program in the image, or correct its name.";
+        "Install the program, or correct its name.";
     NO_USER "no-user" Error (NoUser) ~heuristic
         "a user that a script names is missing in the image",
         "chpst, setuidgid and s6-setuidgid end with 111 before the program is started.",

@@ -106,3 +106,18 @@ fn names_that_are_no_text_and_deep_circles_of_links_come_to_an_end() {
     let up = report.findings.iter().filter(|it| it.rule.code == "links-up").count();
     assert_eq!(up, 2, "{:?}", report.findings);
 }
+
+#[test]
+fn directories_of_a_machine_that_have_such_names_are_no_services() {
+    let tree = tempfile::tempdir().unwrap();
+    let root = tree.path().join("root");
+    for dir in ["bin", "var/run/lock", "var/log", "run", "etc"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    fs::write(root.join("bin/supervise"), "").unwrap();
+    symlink("/run", root.join("var/log/run")).unwrap();
+    for report in [Linter::new().image(&root).lint("/".as_ref()), Linter::new().lint(&root)] {
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        assert_eq!(report.unseen.len(), 1, "{:?}", report.unseen);
+    }
+}
