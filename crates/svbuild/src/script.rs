@@ -37,12 +37,17 @@ pub(crate) enum Step {
     Try(Vec<Arg>, Pass),
     /// A program that ends by running the rest.
     Chain(Vec<Arg>),
+    /// Ends here if the end was asked for, as [`crate::render`]'s `control/t` has noted (runit).
+    UnlessAsked,
     /// If the first argument of the script is 0: ends with this status, or asks the supervisor to
     /// leave the service down.
     IfClean(Give),
     /// The same, whatever the arguments.
     Always(Give),
 }
+
+/// There while an end was asked for, of which `finish` has not heard yet.
+pub(crate) const ASKED: &str = "supervise/asked";
 
 /// How a finish script says that there is to be no other run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +192,9 @@ impl Script {
                     exec.push(b' ');
                     continue;
                 }
+                Step::UnlessAsked => {
+                    format!("if [ -e {ASKED} ]; then rm -f {ASKED}; exit 0; fi").into_bytes()
+                }
                 Step::IfClean(give) => {
                     join(&[b"if [ \"$1\" = 0 ]; then ", sh_give(*give).as_bytes(), b"; fi"])
                 }
@@ -228,7 +236,7 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::LockedMemory(_) => continue,
+                Step::LockedMemory(_) | Step::UnlessAsked => continue,
                 Step::Cd(path) => own(argv!["cd", &path[..]])?,
                 Step::Export(name, value) => own(argv!["export", name.as_str(), &value[..]])?,
                 Step::Do(argv) => join(&[b"if { ", &line(argv)?, b" }"]),

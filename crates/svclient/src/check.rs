@@ -16,10 +16,10 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, killpg},
-    unistd::Pid,
+    unistd::Pid as NixPid,
 };
 
-use svproto::{Cause, LastExit};
+use svproto::{Cause, LastExit, Pid};
 
 use crate::{Error, aside, handle::Handle, node, signal_name};
 
@@ -50,6 +50,14 @@ pub enum CheckAnswer {
     Overdue,
     /// Its owner may not execute it.
     NotExecutable,
+    /// It passed, and what an earlier run has left behind listens where it asked: that may have answered, and
+    /// the service has not got the port (Linux).
+    LeftBehind {
+        /// The process that was left behind.
+        pid: Pid,
+        /// The port.
+        port: u16,
+    },
 }
 
 /// A clause that follows the name of the service.
@@ -63,6 +71,9 @@ impl fmt::Display for CheckAnswer {
             }
             Self::Overdue => write!(f, "{}", Cause::CheckOverdue),
             Self::NotExecutable => write!(f, "{}", Cause::CheckNotExecutable),
+            Self::LeftBehind { pid, port } => {
+                write!(f, "{}", Cause::LeftBehind.about(&listens(*pid, *port)))
+            }
         }
     }
 }
@@ -110,6 +121,11 @@ pub(crate) fn how_in_words(exit: LastExit) -> String {
         },
         _ => "fails".to_owned(),
     }
+}
+
+/// What somebody does who was left behind.
+pub(crate) fn listens(pid: Pid, port: u16) -> String {
+    format!("process {pid} listens at port {port}")
 }
 
 /// Whether there is a file of that name, whatever it is.
@@ -163,7 +179,7 @@ impl Drop for Script {
             // It may end in between, which is as good. Until it is waited for, nobody else has its
             // number.
             if let Ok(group) = i32::try_from(self.child.id()) {
-                let _ended = killpg(Pid::from_raw(group), Signal::SIGKILL);
+                let _ended = killpg(NixPid::from_raw(group), Signal::SIGKILL);
             }
             let _reaped = self.child.wait();
         }

@@ -151,6 +151,10 @@ impl Finding {
             }
             CheckAnswer::Overdue => Self::new(Cause::CheckOverdue, ""),
             CheckAnswer::NotExecutable => Self::new(Cause::CheckNotExecutable, ""),
+            CheckAnswer::LeftBehind { pid, port } => {
+                Self::new(Cause::LeftBehind, crate::check::listens(pid, port))
+                    .helps(Remedy::Command(format!("kill {pid}")))
+            }
         };
         Some(finding.seen(Evidence::new("was run").at(service.dir().join("check"))))
     }

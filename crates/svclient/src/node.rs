@@ -292,6 +292,11 @@ pub(crate) fn is_dir(stat: &FileStat) -> bool {
     kind(stat) == SFlag::S_IFDIR
 }
 
+/// Whether it is a regular file that its owner may execute, which is what daemontools-encore asks.
+pub(crate) fn is_executable_file(stat: &FileStat) -> bool {
+    kind(stat) == SFlag::S_IFREG && stat.st_mode & 0o100 != 0
+}
+
 /// Flags of every open: a device or a FIFO must not block, become the terminal, or be inherited by
 /// a child; the suites never make the last component a link.
 const SAFE: OFlag =

@@ -13,7 +13,7 @@ use svproto::{
     s6::tally::Death,
 };
 
-use crate::{Normally, Service, Status, liveness, node, processes, signal_name};
+use crate::{Normally, Service, Status, Suite, liveness, node, processes, signal_name};
 
 /// What is odd. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub struct Oddities {
     /// ended: a unit is masked, its start timed out.
     pub cause: Option<Cause>,
     /// It is normally up, its last run failed, and its supervisor does not start it any more:
-    /// `finish` may have refused it (s6). How that run ended.
+    /// `finish` may have refused it (s6, the embedded supervisor). How that run ended.
     pub given_up: Option<LastExit>,
     /// The process that the record names is dead, and the supervisor has not noticed; Linux, where
     /// its pid namespace is that of this process.
@@ -222,26 +222,44 @@ impl Service {
         let Reading::Record(status) = &seen.reading else {
             if seen.reading == Reading::Unsupervised {
                 odd.orphan = self.orphan();
-                let known: Vec<Pid> = odd.orphan.into_iter().collect();
-                odd.left_behind = first(&processes::left_in(self.handle(), None, &known));
+                odd.left_behind = first(&self.left_behind(seen));
             }
             return odd;
         };
         odd.given_up = self.given_up(seen, status);
-        if let Some(dialect) = dialect {
-            odd.dead = status.pid.filter(|pid| self.is_dead(*pid, dialect));
-            if let Some(supervisor) = liveness::supervisor(self.handle(), dialect) {
-                let known: Vec<Pid> =
-                    [status.pid, status.finish_pid].into_iter().flatten().collect();
-                let left = processes::left_in(self.handle(), Some(supervisor), &known);
-                odd.left_behind = first(&left);
-            }
-        }
+        odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, it)));
+        odd.left_behind = first(&self.left_behind(seen));
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
             .and_then(|since| self.is_definition_newer(seen.dialect(), since));
         Oddities { is_definition_newer, ..odd }
+    }
+
+    /// Processes that run in the directory of a service that was seen like this, and that no supervisor
+    /// knows (Linux): what a run script that does not `exec` leaves behind when it ends.
+    #[must_use]
+    pub fn left_behind(&self, seen: &Status) -> Vec<Pid> {
+        let (supervisor, known) = match &seen.reading {
+            Reading::Unsupervised => (None, self.orphan().into_iter().collect()),
+            Reading::NotYet => return Vec::new(),
+            Reading::Record(facts) => {
+                let dialect = seen.dialect();
+                let supervisor = dialect.and_then(|it| liveness::supervisor(self.handle(), it));
+                if supervisor.is_none() {
+                    return Vec::new();
+                }
+                let known: Vec<_> = [facts.pid, facts.finish_pid].into_iter().flatten().collect();
+                (supervisor, known)
+            }
+        };
+        processes::left_in(self.handle(), supervisor, &known)
+    }
+
+    /// What an earlier run has left behind, if that listens at a port: whoever asks there is answered by it,
+    /// and the process of the service cannot have the port.
+    pub(crate) fn usurper(&self, seen: &Status) -> Option<(Pid, u16)> {
+        processes::listener(&self.left_behind(seen), seen.since()?, seen.pid()?)
     }
 
     /// Whether the process that the record names is dead. It is asked twice: between the end of a
@@ -251,7 +269,7 @@ impl Service {
             return false;
         }
         let record = self.record().ok().flatten();
-        record.is_some_and(|record| record.facts().pid == Some(pid))
+        record.and_then(|record| self.facts_in(&record)).is_some_and(|facts| facts.pid == Some(pid))
             && processes::is_dead(pid, self.handle(), dialect)
     }
 
@@ -260,7 +278,9 @@ impl Service {
     /// `finish` nothing refuses a start.
     fn given_up(&self, seen: &Status, facts: &Facts) -> Option<LastExit> {
         let is_down = facts.phase == Phase::Down && facts.want == Some(Want::Down);
-        let may = seen.dialect() == Some(Dialect::S6) && seen.normally == Some(Normally::Up);
+        // Who tells how it ended.
+        let tells = matches!(seen.suite, Some(Suite::S6 | Suite::Embedded));
+        let may = tells && seen.normally == Some(Normally::Up);
         let failed = match facts.last_exit {
             LastExit::Exited { code: 0 } => false,
             LastExit::Exited { code } => code <= 128 || !self.stops_by(code - 128),
@@ -272,7 +292,7 @@ impl Service {
 
     /// The process of a supervisor that is gone, if it still runs.
     pub(crate) fn orphan(&self) -> Option<Pid> {
-        let facts = self.record().ok()??.facts();
+        let facts = self.facts_in(&self.record().ok()??)?;
         let pid = facts.pid?;
         processes::still_runs(pid, facts.since?).then_some(pid)
     }
@@ -282,13 +302,9 @@ impl Service {
         if !seen.reading.is_supervised() {
             return None;
         }
-        let state = if let Some(log) = self.log() {
-            let seen = log.status().ok()?;
-            *ends = seen.odd.crash_loop.map(|it| it.ends);
-            seen.state()
-        } else {
-            self.log_facts().ok()??.state()
-        };
+        let seen = self.log()?.status().ok()?;
+        *ends = seen.odd.crash_loop.map(|it| it.ends);
+        let state = seen.state();
         (!matches!(state, State::Up | State::Ready | State::Starting | State::New)).then_some(state)
     }
 
@@ -328,7 +344,7 @@ impl Service {
             let found = node::stat(self.handle().at(name)).ok().flatten();
             found.as_ref().and_then(node::changed).map(|changed| changed > since)
         };
-        match newer("run")? {
+        match newer(self.program())? {
             false if dialect == Some(Dialect::S6) => {
                 Some(newer(files::NOTIFICATION_FD).unwrap_or(false))
             }

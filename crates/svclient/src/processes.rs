@@ -7,7 +7,7 @@
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use nix::sys::stat::FileStat;
-use svproto::Pid;
+use svproto::{Pid, UnixTime};
 
 use crate::{Dialect, handle::Handle, liveness};
 
@@ -24,7 +24,7 @@ pub(crate) fn is_dead(pid: Pid, handle: &Handle, dialect: Dialect) -> bool {
 }
 
 /// Whether a process runs that was started when the record of a supervisor that is gone says so.
-pub(crate) fn still_runs(pid: Pid, since: svproto::UnixTime) -> bool {
+pub(crate) fn still_runs(pid: Pid, since: UnixTime) -> bool {
     let process = table::process(pid.get()).filter(|process| !process.is_over);
     process.and_then(|process| process.started()).is_some_and(|at| {
         let apart = at.elapsed(since).max(since.elapsed(at));
@@ -39,7 +39,7 @@ pub(crate) struct Usage {
     /// In bytes.
     pub(crate) memory: u64,
     pub(crate) processor: std::time::Duration,
-    pub(crate) started: Option<svproto::UnixTime>,
+    pub(crate) started: Option<UnixTime>,
 }
 
 /// What a process has used; `None` where there is none, or nothing is told.
@@ -54,7 +54,7 @@ pub(crate) fn with_parents() -> Vec<(u32, u32)> {
 }
 
 /// When a process was started.
-pub(crate) fn began(pid: Pid) -> Option<svproto::UnixTime> {
+pub(crate) fn began(pid: Pid) -> Option<UnixTime> {
     table::process(pid.get())?.started()
 }
 
@@ -102,6 +102,23 @@ pub(crate) fn left_in(handle: &Handle, supervisor: Option<Pid>, known: &[Pid]) -
     left
 }
 
+/// The first of these processes that was there before a moment and listens at a port, which one that has
+/// come then does not share with it; and the port.
+pub(crate) fn listener(of: &[Pid], before: UnixTime, but: Pid) -> Option<(Pid, u16)> {
+    let own = table::sockets(but.get());
+    of.iter().find_map(|pid| {
+        let started = table::process(pid.get())?.started()?;
+        let sockets = table::sockets(pid.get());
+        let alone: Vec<u64> = sockets.into_iter().filter(|it| !own.contains(it)).collect();
+        if started >= before || alone.is_empty() {
+            return None;
+        }
+        let ports = table::listening(pid.get());
+        let (_, port) = ports.into_iter().find(|(socket, _)| alone.contains(socket))?;
+        Some((*pid, port))
+    })
+}
+
 /// Whether a scanner of this directory runs, as far as this user may see.
 pub(crate) fn is_scanned(place: &FileStat) -> bool {
     table::all().into_iter().any(|pid| scans(pid, place))
@@ -117,6 +134,16 @@ pub(crate) fn supervised_for(place: &FileStat, name: &OsStr) -> Option<PathBuf> 
         let parent = is_it.then(|| table::process(pid))??.parent;
         if scans(parent, place) { table::working_directory(pid) } else { None }
     })
+}
+
+/// The directories that embedded supervisors hold which scan this one, as far as this user may see.
+pub(crate) fn held_by_scanners(place: &FileStat) -> Vec<PathBuf> {
+    let scanners = table::all().into_iter().filter(|pid| {
+        let words = table::words(*pid).unwrap_or_default();
+        !program_of(&words).is_some_and(|(program, _)| SCANNERS.contains(&program))
+            && scans(*pid, place)
+    });
+    scanners.flat_map(table::open_directories).collect()
 }
 
 const SCANNERS: [&[u8]; 3] = [b"runsvdir", b"svscan", b"s6-svscan"];
@@ -254,10 +281,43 @@ mod table {
         fs::read_link(format!("/proc/{pid}/cwd")).ok()
     }
 
+    /// The directories that a process has open.
+    pub(super) fn open_directories(pid: u32) -> Vec<PathBuf> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|fd| fs::read_link(fd.path()).ok()).filter(|it| it.is_dir()).collect()
+    }
+
     /// What a path leads to, for a process.
     pub(super) fn stat_from(pid: u32, path: &[u8]) -> Option<FileStat> {
         let path = Path::new(OsStr::from_bytes(path));
         stat(&Path::new("/proc").join(pid.to_string()).join("cwd").join(path)).ok()
+    }
+
+    /// The sockets that a process has open, by their number.
+    pub(super) fn sockets(pid: u32) -> Vec<u64> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let links = open.filter_map(|fd| fs::read_link(fd.path()).ok());
+        links
+            .filter_map(|link| {
+                link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+            })
+            .collect()
+    }
+
+    /// The sockets that listen at a port of TCP, in the network of a process.
+    pub(super) fn listening(pid: u32) -> Vec<(u64, u16)> {
+        const LISTENS: &str = "0A";
+        let texts =
+            ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{pid}/net/{name}")));
+        let texts: Vec<String> = texts.into_iter().flatten().collect();
+        let of_line = |line: &str| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let (_, port) = words.get(1)?.rsplit_once(':')?;
+            let listens = words.get(3) == Some(&LISTENS);
+            let socket = words.get(9)?.parse().ok()?;
+            listens.then_some((socket, u16::from_str_radix(port, 16).ok()?))
+        };
+        texts.iter().flat_map(|text| text.lines().skip(1)).filter_map(of_line).collect()
     }
 
     /// Processes whose working directory is this one, as far as this user may see it.
@@ -320,6 +380,18 @@ mod table {
 
     pub(super) fn stat_from(_pid: u32, _path: &[u8]) -> Option<FileStat> {
         None
+    }
+
+    pub(super) fn open_directories(_pid: u32) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
+    pub(super) fn sockets(_pid: u32) -> Vec<u64> {
+        Vec::new()
+    }
+
+    pub(super) fn listening(_pid: u32) -> Vec<(u64, u16)> {
+        Vec::new()
     }
 }
 

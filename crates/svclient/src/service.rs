@@ -15,7 +15,7 @@ use std::{
 };
 
 use nix::{errno::Errno, sys::stat::FileStat};
-use svproto::{Dialect, Phase, UnixTime, Version, files};
+use svproto::{Dialect, Facts, Op, Phase, Record, UnixTime, Version, files, op::Refusal};
 
 pub(crate) use self::look::Known;
 pub use self::send::restart_ops;
@@ -29,6 +29,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     handle: Handle,
+    /// The script `log` of daemontools-encore, of which this is the process and not the service itself:
+    /// one supervisor runs both, and one record tells of both.
+    script: Option<PathBuf>,
     name: OsString,
     dialect: Option<Dialect>,
     /// The caller named the dialect, so the directory is not asked again.
@@ -101,8 +104,18 @@ impl Service {
         if status.is_some() {
             return Ok(Self::at(handle, status));
         }
-        require_service(&handle)?;
-        Ok(Self::at(handle, status))
+        match require_service(&handle) {
+            Ok(()) => Ok(Self::at(handle, status)),
+            Err(error) => Self::beside(handle.path(), |above| Self::open(above)).ok_or(error),
+        }
+    }
+
+    /// The logger that a path leads to which is no directory, where the service above it has one.
+    fn beside(path: &Path, open: impl FnOnce(&Path) -> Result<Self, Error>) -> Option<Self> {
+        let above = path.parent().filter(|_| path.ends_with(files::LOG))?;
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        let service = open(above).ok()?;
+        service.log_script().then(|| service.of_script(path.to_owned(), name_of(path)))
     }
 
     /// Opens a service directory and takes the caller's word for whose it is.
@@ -124,10 +137,12 @@ impl Service {
     /// [`Error::NotFound`] or [`Error::WrongType`] for what is no directory.
     pub fn with_dialect(dir: impl Into<PathBuf>, dialect: Dialect) -> Result<Self, Error> {
         let handle = Handle::new(dir.into());
-        require_directory(&handle)?;
+        if let Err(error) = require_directory(&handle) {
+            let open = |above: &Path| Self::with_dialect(above, dialect);
+            return Self::beside(handle.path(), open).ok_or(error);
+        }
         let name = name_of(handle.path());
-        let (dialect, version) = (Some(dialect), None);
-        Ok(Self { handle, name, dialect, believed: true, version, expected: false })
+        Ok(Self { dialect: Some(dialect), believed: true, name, ..Self::unknown(handle) })
     }
 
     /// The service directory behind a descriptor, whatever happens to its path. Files are opened
@@ -150,7 +165,14 @@ impl Service {
     fn at(handle: Handle, status: Option<FileStat>) -> Self {
         let dialect = detect::detect_by(&handle, status);
         let name = name_of(handle.path());
-        Self { handle, name, dialect, believed: false, version: None, expected: false }
+        Self { name, dialect, ..Self::unknown(handle) }
+    }
+
+    /// There, without a name, and of which nothing is known.
+    fn unknown(handle: Handle) -> Self {
+        let (script, dialect, version) = (None, None, None);
+        let (believed, expected) = (false, false);
+        Self { handle, script, name: OsString::new(), dialect, believed, version, expected }
     }
 
     /// The same service under the name that a user typed.
@@ -232,10 +254,40 @@ impl Service {
         Name::new(&self.name)
     }
 
-    /// The service directory, as given; for one behind a descriptor, the path that led to it.
+    /// The service directory, as given; for one behind a descriptor, the path that led to it. Of a logger
+    /// of daemontools-encore that has none, its script `log`.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        self.handle.path()
+        self.script.as_deref().unwrap_or(self.handle.path())
+    }
+
+    /// Whether it is a logger without a supervisor of its own: of daemontools-encore, which runs an
+    /// executable file `log` beside the service.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # let dir = tree.path().join("web");
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # std::fs::write(dir.join("run"), "#!/bin/sh\n").unwrap();
+    /// use svclient::Service;
+    ///
+    /// assert!(!Service::open(&dir)?.shares_supervisor());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn shares_supervisor(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// What is run: `run`, or the script that it is the logger of.
+    pub(crate) fn program(&self) -> &'static str {
+        if self.shares_supervisor() { files::LOG } else { "run" }
+    }
+
+    /// What a record says of it: of the service, or of the logger beside it. `None` if its supervisor
+    /// does not know it: it started before the script was there.
+    pub(crate) fn facts_in(&self, record: &Record) -> Option<Facts> {
+        if self.shares_supervisor() { record.log_facts() } else { Some(record.facts()) }
     }
 
     /// The same service, whatever becomes of the path that leads to it, where that can be kept.
@@ -253,7 +305,7 @@ impl Service {
 
     /// Whether the last supervisor, which is gone, has left a record of a service that is down.
     pub(crate) fn was_left_down(&self) -> bool {
-        let facts = self.record().ok().flatten().map(|record| record.facts());
+        let facts = self.record().ok().flatten().and_then(|record| self.facts_in(&record));
         facts.is_some_and(|it| it.phase == Phase::Down && it.pid.is_none())
     }
 
@@ -308,8 +360,13 @@ impl Service {
         }
         match self.dialect() {
             Some(Dialect::Daemontools | Dialect::Encore) => true,
-            // The embedded supervisor tells, also of one that is down now.
-            Some(Dialect::Runit) => !node::exists(&self.handle.at(files::EMBEDDED)),
+            // The embedded supervisor tells, also of one that is down now. One that does not say it now
+            // may say it in its next run if there is a file for that by then.
+            Some(Dialect::Runit) => {
+                let says = seen.notifies != Some(false)
+                    || node::exists(&self.handle.at(files::NOTIFICATION_FD));
+                !(says && node::exists(&self.handle.at(files::EMBEDDED)))
+            }
             Some(Dialect::S6) => seen.notifies == Some(false),
             None => false,
         }
@@ -324,7 +381,15 @@ impl Service {
     pub fn ask_check(&self, within: Duration) -> Result<CheckAnswer, Error> {
         let this = self.clone();
         let ask = move || match this.dialect() {
-            Some(Dialect::Runit) => check::ask(&this.handle, within),
+            Some(Dialect::Runit) => {
+                let answer = check::ask(&this.handle, within)?;
+                let usurper = if answer == CheckAnswer::Passed {
+                    this.status().ok().and_then(|seen| this.usurper(&seen))
+                } else {
+                    None
+                };
+                Ok(usurper.map_or(answer, |(pid, port)| CheckAnswer::LeftBehind { pid, port }))
+            }
             _ => Ok(CheckAnswer::NoScript),
         };
         // Without an end in sight there is nobody who would leave.
@@ -359,8 +424,9 @@ impl Service {
         }
     }
 
-    /// The log service, if the directory `log` is there. In daemontools-encore `log` may be a
-    /// script: its logger has no directory, and its status is [`Service::log_facts`].
+    /// The log service, if the directory `log` is there. In daemontools-encore `log` may be an
+    /// executable file: then its logger is what the service's own supervisor runs beside it
+    /// ([`Service::shares_supervisor`]).
     ///
     /// ```
     /// # let tree = tempfile::tempdir().unwrap();
@@ -376,17 +442,33 @@ impl Service {
     /// ```
     #[must_use]
     pub fn log(&self) -> Option<Self> {
+        if self.shares_supervisor() {
+            return None;
+        }
         let stat = node::stat(self.handle.at(files::LOG)).ok().flatten()?;
         let mut name = self.name.clone();
         name.push("/");
         name.push(files::LOG);
         if !node::is_dir(&stat) {
-            return None;
+            let script = self.dir().join(files::LOG);
+            return self.log_script().then(|| self.clone().of_script(script, name));
         }
         let handle = self.handle.directory(files::LOG).ok()?;
         let dialect = self.dialect.filter(|_| self.believed);
         let (believed, version) = (self.believed, self.version);
-        Some(Self { handle, name, dialect, believed, version, expected: false })
+        Some(Self { name, dialect, believed, version, ..Self::unknown(handle) })
+    }
+
+    /// Whether its suite runs the file `log` as its logger.
+    fn log_script(&self) -> bool {
+        let stat = node::stat(self.handle.at(files::LOG)).ok().flatten();
+        stat.is_some_and(|stat| node::is_executable_file(&stat))
+            && self.dialect() == Some(Dialect::Encore)
+    }
+
+    /// The logger that it runs by this script.
+    fn of_script(self, script: PathBuf, name: OsString) -> Self {
+        Self { script: Some(script), name, expected: false, ..self }
     }
 
     /// Lets its supervisor start the service, or leave it down, when it starts the next time: removes or
@@ -406,7 +488,13 @@ impl Service {
     /// # Errors
     ///
     /// [`Error::Denied`] or [`Error::Io`] if the service directory may not be written.
+    /// [`Error::Unsupported`] of a logger whose service has the same file
+    /// ([`Service::shares_supervisor`]).
     pub fn set_normally(&self, normally: Normally) -> Result<bool, Error> {
+        if self.shares_supervisor() {
+            let op = if normally == Normally::Down { Op::StayDown } else { Op::StayUp };
+            return Err(self.refuse(op, Refusal::SharedSupervisor));
+        }
         let at = self.handle.at(files::DOWN);
         let done = match normally {
             // Whatever has that name is meant by it.

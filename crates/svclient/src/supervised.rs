@@ -259,6 +259,9 @@ impl Supervised for Service {
         let Some(dialect) = self.dialect() else { return Support::NotKnown };
         // Every dialect has the others; SIGHUP is the last resort of a reload.
         let Intent::Op(op) = *intent else { return Support::Yes };
+        if self.is_shared(op) {
+            return Support::No;
+        }
         match op.control_bytes(dialect, self.version()).map_err(|why| why.reason) {
             Ok(_) => Support::Yes,
             Err(Refusal::VersionUnknown { .. }) => Support::NotKnown,

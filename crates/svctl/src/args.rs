@@ -162,18 +162,9 @@ pub(crate) enum Command {
     /// Run definitions under the embedded supervisor, with a view of what happens, until Ctrl-C
     Dev(Later<Dev>),
     /// Supervise one service directory until told to end, as runsv does
-    Supervise {
-        /// The service directory
-        // Not of the same name to the parser as the option for all commands.
-        #[arg(id = "service_dir", value_name = "DIR")]
-        dir: PathBuf,
-    },
+    Supervise(Later<Supervise>),
     /// Supervise a scan directory and follow what comes and goes there, as runsvdir does
-    Scan {
-        /// The scan directory
-        #[arg(id = "scan_dir", value_name = "DIR")]
-        dir: PathBuf,
-    },
+    Scan(Later<Scan>),
     /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input
     Decode {
         /// The record
@@ -374,7 +365,7 @@ pub(crate) struct Exit {
 pub(crate) struct Wait {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// Until services are: up, ready, down, finished, restarted, gone, up-for=5s
+    /// Until services are: up, ready, ready-or-up, down, finished, restarted, gone, up-for=5s
     #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, default_value = "up")]
     pub(crate) goal: Goal,
     /// One of them is enough
@@ -445,6 +436,39 @@ pub(crate) struct Dev {
     pub(crate) tree: Option<PathBuf>,
 }
 
+/// Arguments of `supervise`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Supervise {
+    /// The service directory
+    // Not of the same name to the parser as the option for all commands.
+    #[arg(id = "service_dir", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// End with the exit code of the service once that has ended for good and nobody asked for it: nothing
+    /// starts it again, since its finish script has asked for d or x, or it was started for one run
+    #[arg(long)]
+    pub(crate) critical: bool,
+    /// Keep what the supervisor writes in a directory of that name in DIR, and not in the service directory,
+    /// which may be read-only; there is where the other commands find the service
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// Arguments of `scan`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scan {
+    /// The scan directory
+    #[arg(id = "scan_dir", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// A service with which all end once it has ended for good and nobody asked for it, with its exit code;
+    /// may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) critical: Vec<OsString>,
+    /// Keep what the supervisor writes in DIR, and not in the service directories, which may be read-only;
+    /// DIR is then the scan directory of the other commands
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Logs {
@@ -483,8 +507,17 @@ pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
 }
 
 /// The goals without a time.
-pub(crate) const GOALS: [&str; 8] =
-    ["supervised", "up", "ready", "down", "finished", "restarted", "gone", "as-wanted"];
+pub(crate) const GOALS: [&str; 9] = [
+    "supervised",
+    "up",
+    "ready",
+    "ready-or-up",
+    "down",
+    "finished",
+    "restarted",
+    "gone",
+    "as-wanted",
+];
 
 fn parse_suite(text: &str) -> Result<Whose, String> {
     let (name, version) = match text.split_once('=') {

@@ -24,6 +24,8 @@ mod supervise;
 mod units;
 mod watch;
 
+use std::process::ExitCode;
+
 use crate::{
     args::{Args, Command},
     exit::Exit,
@@ -32,7 +34,7 @@ use crate::{
 };
 
 /// Runs what was typed.
-pub(crate) fn run(args: &Args) -> Exit {
+pub(crate) fn run(args: &Args) -> ExitCode {
     let global = &args.global;
     let mut output = Output::new(global);
     let exit = match &args.command {
@@ -71,14 +73,14 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(args, &mut output),
-        Command::Write { owner } => return build::deputy::run(*owner),
-        Command::Supervise { dir } => supervise::run(global, dir, &mut output),
-        Command::Scan { dir } => scan::run(global, dir, &mut output),
+        Command::Write { owner } => return build::deputy::run(*owner).into(),
+        Command::Supervise(args) => return supervise::run(global, args, output),
+        Command::Scan(args) => return scan::run(global, args, output),
         Command::Decode { file, dialect } => {
             decode::run(file, dialect.or(global.suite.and_then(|whose| whose.dialect)), &mut output)
         }
     };
-    output.finish(exit)
+    output.finish(exit).into()
 }
 
 /// Whoever reads the JSON of another svctl asks this first.

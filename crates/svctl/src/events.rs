@@ -9,7 +9,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
-use svcmgr::devtree::{self, EventKind, ServiceEvent, ServicePart};
+use svcmgr::{
+    Service,
+    devtree::{self, EventKind, ServiceEvent, ServicePart},
+};
 
 use crate::{
     args::Global,
@@ -48,10 +51,13 @@ impl Teller {
             };
             self.out.say(io::stdout, &line, skipped);
         } else if let Some(error) = error_of(&event.kind) {
-            let hint = error.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+            let hint = hint(error).map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
             self.say(&format!("svctl: {}{hint}", in_full(error)));
         } else if self.verbose {
             self.say(&format!("svctl: {}", words(event)));
+            if let Some(left) = left_behind(event) {
+                self.say(&format!("svctl: {left}"));
+            }
         }
     }
 
@@ -165,6 +171,16 @@ fn time(at: SystemTime) -> Option<String> {
     Timestamp::try_from(at).ok().map(|at| format!("{at:.9}"))
 }
 
+/// What to do about it.
+pub(crate) fn hint(error: &devtree::Error) -> Option<&'static str> {
+    match error {
+        devtree::Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            Some("--state-dir DIR keeps in DIR what the supervisor writes")
+        }
+        _ => error.hint(),
+    }
+}
+
 fn error_of(what: &EventKind) -> Option<&devtree::Error> {
     match what {
         EventKind::CannotStart { error }
@@ -174,9 +190,31 @@ fn error_of(what: &EventKind) -> Option<&devtree::Error> {
     }
 }
 
-fn words(event: &ServiceEvent) -> String {
+fn shown(event: &ServiceEvent) -> String {
     let typed = event.dir.to_string_lossy();
-    let name = name::shown(&name_of(&typed, &event.dir), Some(&event.dir));
+    name::shown(&name_of(&typed, &event.dir), Some(&event.dir))
+}
+
+/// What a run that has just ended has left behind: a run script that does not `exec` dies of the signal,
+/// and what it had started does not hear of it.
+fn left_behind(event: &ServiceEvent) -> Option<String> {
+    if event.part != ServicePart::Main || !matches!(event.kind, EventKind::Exited { .. }) {
+        return None;
+    }
+    let service = Service::open(&*event.dir).ok()?;
+    let left = service.left_behind(&service.status().ok()?);
+    let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
+    let (name, pids) = (printable(&shown(event)), pids.join(" "));
+    (!pids.is_empty()).then(|| {
+        format!(
+            "{name}: its run has left processes behind: {pids}\n  hint: `exec` in its run script keeps \
+             the process; `kill {pids}` ends these"
+        )
+    })
+}
+
+fn words(event: &ServiceEvent) -> String {
+    let name = shown(event);
     let part = if event.part == ServicePart::Log { "/log" } else { "" };
     let what = match &event.kind {
         EventKind::Started { pid } => format!("started, pid {pid}"),

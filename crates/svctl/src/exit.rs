@@ -47,15 +47,6 @@ impl From<&devtree::Error> for Exit {
     }
 }
 
-impl From<devtree::ProcessEnd> for Exit {
-    fn from(ended: devtree::ProcessEnd) -> Self {
-        match ended {
-            devtree::ProcessEnd::Asked => Self::Done,
-            _ => Self::System,
-        }
-    }
-}
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         (exit as u8).into()

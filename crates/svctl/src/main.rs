@@ -53,5 +53,5 @@ fn main() -> ExitCode {
     let exit = cmd::run(&args);
     // Freeing thousands of names takes longer than reading them, and the process ends here.
     std::mem::forget(args);
-    exit.into()
+    exit
 }

@@ -80,7 +80,7 @@ impl<'a> View<'a> {
                 (None, Some(suite)) => seen.with_suite(suite),
                 _ => *seen,
             }),
-            log: directory.and_then(|it| log(it, seen)),
+            log: directory.and_then(log),
             s6_rc: None,
             error: None,
             reason: None,
@@ -246,16 +246,9 @@ pub(crate) fn name_of<'a>(typed: &'a str, path: &Path) -> Cow<'a, str> {
     }
 }
 
-/// The logger's state: in a directory of its own, or in the record of its service.
-fn log(service: &Service, seen: &Status) -> Option<Log> {
-    if let Some(log) = service.log() {
-        let seen = log.status().ok();
-        let (state, pid) = (seen.map(|seen| seen.state()), seen.and_then(|seen| seen.pid()));
-        return Some(Log { state, pid });
-    }
-    if !seen.reading().is_supervised() {
-        return None;
-    }
-    let facts = service.log_facts().ok().flatten()?;
-    Some(Log { state: Some(facts.state()), pid: facts.pid })
+/// The logger's state.
+fn log(service: &Service) -> Option<Log> {
+    let seen = service.log()?.status().ok();
+    let (state, pid) = (seen.map(|seen| seen.state()), seen.and_then(|seen| seen.pid()));
+    Some(Log { state, pid })
 }

@@ -6,6 +6,7 @@
 //! | `service_dir.rs` | one service directory: service, logger, the pipe between them |
 //! | `runner.rs`  | service or logger: machine, files, process, timers         |
 //! | `publish.rs` | runit's files in `supervise`                               |
+//! | `mirror.rs`  | a service directory that is supervised in another place    |
 //! | `replace.rs` | replacing a small file whole, and soon                     |
 //! | `spawn.rs` `limit.rs` | starting scripts; the limit on open files         |
 //! | `reap.rs`    | child processes as descriptors                             |
@@ -13,14 +14,17 @@
 //! | `handle.rs`  | asking a supervisor from another thread                    |
 //! | `process.rs` | being a process of one's own: signals, pid 1               |
 //! | `event.rs` `options.rs` | what is told, what can be asked for             |
+//! | `context.rs` | what all service directories share                          |
 //! | `clock.rs` `fd.rs` | two clocks; pipes                                    |
 
 mod clock;
+mod context;
 mod event;
 mod fd;
 mod handle;
 mod limit;
 mod machine;
+mod mirror;
 mod options;
 mod process;
 mod publish;
@@ -54,10 +58,11 @@ use rustix::{
 use svproto::Op;
 
 use self::{
+    context::Context,
     handle::{Command, Inbox},
     process::Signals,
     scan::{Scan, Step},
-    service_dir::{Context, ServiceDir, Source},
+    service_dir::{ServiceDir, Source},
 };
 use crate::Error;
 
@@ -77,6 +82,8 @@ pub struct Supervisor {
     inbox: Inbox,
     signals: Option<Signals>,
     stopping: Option<Stopping>,
+    /// How a critical service ended, with which all ends.
+    critical: Option<Exit>,
     /// It was told that no more service fits.
     told_full: bool,
 }
@@ -125,16 +132,18 @@ impl Supervisor {
         let inbox = Inbox::new()?;
         let context = Context::new(options);
         let (services, scans) = (BTreeMap::new(), Vec::new());
-        let (signals, stopping) = (None, None);
+        let (signals, stopping, critical) = (None, None, None);
+        let (last_id, told_full) = (0, false);
         Ok(Self {
             context,
             services,
             scans,
-            last_id: 0,
+            last_id,
             inbox,
             signals,
             stopping,
-            told_full: false,
+            critical,
+            told_full,
         })
     }
 
@@ -271,7 +280,11 @@ impl Supervisor {
         let full = |limit| Error::Full { dir: dir.to_path_buf(), more: 0, services, limit };
         let room = self.context.limit.keep_room().map_err(full)?;
         let id = ServiceId(self.last_id + 1);
-        let opened = ServiceDir::open(id, Arc::clone(dir), options, &self.context);
+        let place = match &self.context.options.state_dir {
+            Some(state) => mirror::mirror(dir, state)?.into(),
+            None => Arc::clone(dir),
+        };
+        let opened = ServiceDir::open(id, place, options, &self.context);
         let mut service = opened.map_err(|error| match room {
             Some(_) if error.lacks_descriptors() => full(limit::most()),
             _ => error,
@@ -363,6 +376,13 @@ impl Supervisor {
 
     /// Forgets what is over, and does what has waited for the records.
     fn clear_away(&mut self) {
+        if self.stopping.is_none() {
+            self.critical = self.services.values().find_map(ServiceDir::critical_end);
+            if self.critical.is_some() {
+                // It comes here again.
+                return self.stop();
+            }
+        }
         let over: Vec<_> = self
             .services
             .values()

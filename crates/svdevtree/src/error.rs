@@ -169,6 +169,9 @@ impl Error {
                 }
                 _ => limit(source),
             },
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Some("what a supervisor writes can be kept elsewhere, in a state directory")
+            }
             Self::Full { .. } => {
                 Some("raise the hard limit of what starts the supervisor: ulimit -Hn, LimitNOFILE=")
             }

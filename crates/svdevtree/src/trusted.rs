@@ -35,8 +35,12 @@ pub(crate) fn make_safe(path: &Path) -> Result<OwnedFd, Error> {
 /// Opens a directory in another one. A link is followed if root or this user made it, and every
 /// link behind it, and the directory behind it is one of theirs. With [`Make::Last`] one that is
 /// missing is made, but not those above it.
-pub(crate) fn enter(dir: BorrowedFd<'_>, name: &str, makes: Make) -> Result<OwnedFd, Error> {
-    let path = Path::new(name);
+pub(crate) fn enter(
+    dir: BorrowedFd<'_>,
+    name: impl AsRef<Path>,
+    makes: Make,
+) -> Result<OwnedFd, Error> {
+    let path = name.as_ref();
     let mut walked = svtrust::walk_from(dir, path)?;
     if let ([missing], Make::Last) = (&*walked.missing, makes) {
         make(&walked, Path::new(missing))?;

@@ -14,6 +14,7 @@
 //! | `cannot-start SCRIPT ERRNO`       | if so     | `run` or `finish` has no process, and why          |
 //! | `crashes N`                       | in a loop | deaths in a row that nobody asked for, each after less than 10 s |
 //! | `backoff N MILLISECONDS @LABEL`   | while it rests | the same; the rest, and when it is over       |
+//! | `entry NAME`                      | if it fits | the name under which it was taken on: [`EntryName`] |
 //!
 //! Labels are on [`Scale::Fixed`]. A file whose first label is not that of the record is another
 //! supervisor's, or of another moment, and says nothing: see [`Embedded::belongs_to`].
@@ -225,6 +226,59 @@ impl fmt::Display for Embedded {
 }
 
 /// `code 3 @LABEL` and its like.
+/// The name under which the supervisor has taken a service on, that of an entry of a scan directory: no
+/// control characters, blanks and `%` are in it, but `%` and two digits for each of their bytes, and for
+/// those beyond ASCII.
+///
+/// ```
+/// use svproto::embedded::EntryName;
+///
+/// assert_eq!(EntryName(b"my web").to_string(), "my%20web");
+/// assert!(EntryName(b"my web").is_in(b"record @4000\nentry my%20web\n"));
+/// assert!(!EntryName(b"my").is_in(b"record @4000\nentry my%20web\n"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryName<'a>(pub &'a [u8]);
+
+impl EntryName<'_> {
+    /// Whether the text of the file says this name.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let mut lines = text.split(|byte| *byte == b'\n');
+        lines.any(|line| line.strip_prefix(b"entry ").is_some_and(|said| self.is_said(said)))
+    }
+
+    fn is_said(&self, mut said: &[u8]) -> bool {
+        for byte in self.0 {
+            let escaped = [b'%', hex(byte >> 4), hex(byte & 15)];
+            let form = if is_plain(*byte) { core::slice::from_ref(byte) } else { &escaped };
+            let Some(rest) = said.strip_prefix(form) else { return false };
+            said = rest;
+        }
+        said.is_empty()
+    }
+}
+
+impl fmt::Display for EntryName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| {
+            if is_plain(*byte) {
+                write!(f, "{}", char::from(*byte))
+            } else {
+                write!(f, "%{byte:02x}")
+            }
+        })
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'%'
+}
+
+const fn hex(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + (digit & 15) - 10 }
+}
+
 fn exit(facts: &[u8]) -> Option<(LastExit, Tai64n)> {
     let (how, rest) = cut(facts, b' ')?;
     let (digits, at) = cut(rest, b' ')?;
@@ -317,6 +371,18 @@ mod tests {
             let text = embedded.to_string();
             assert!(text.len() <= Embedded::MAX_LEN / 2, "{text}");
             assert_eq!(Embedded::from_bytes(text.as_bytes()), Some(embedded), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_entry_is_one_word_and_that_name_alone() {
+        let names: [&[u8]; 6] = [b"web", b"my web", b"%", b"a\nentry b", b"\xff\0", b""];
+        for name in names {
+            let text = format!("{}entry {}\n", full(), EntryName(name));
+            assert_eq!(Embedded::from_bytes(text.as_bytes()), Some(full()));
+            for other in names {
+                assert_eq!(EntryName(other).is_in(text.as_bytes()), other == name, "{text}");
+            }
         }
     }
 

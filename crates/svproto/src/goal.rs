@@ -25,6 +25,8 @@ pub enum Goal {
     Up,
     /// The service said that it is ready.
     Ready,
+    /// The same of a service that says when it is ready, and [`Goal::Up`] of any other.
+    ReadyOrUp,
     /// No process, and no wish to start one.
     Down,
     /// The run that was going on is over, `finish` included; another may have begun.
@@ -45,9 +47,10 @@ pub enum Goal {
 
 impl Goal {
     /// The goals without a span, in the order of their words in help.
-    pub const WORDS: [Self; 9] = [
+    pub const WORDS: [Self; 10] = [
         Self::Up,
         Self::Ready,
+        Self::ReadyOrUp,
         Self::Down,
         Self::Finished,
         Self::Restarted,
@@ -63,6 +66,7 @@ impl Goal {
         match self {
             Self::Up => "up",
             Self::Ready => "ready",
+            Self::ReadyOrUp => "ready-or-up",
             Self::Down => "down",
             Self::Finished => "finished",
             Self::Restarted => "restarted",

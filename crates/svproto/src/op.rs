@@ -191,6 +191,9 @@ pub enum Refusal {
         /// The first version that has it.
         first: Version,
     },
+    /// It is for a supervisor, and this one is that of the service as well: encore runs an executable
+    /// file `log` beside the service.
+    SharedSupervisor,
 }
 
 impl fmt::Display for Unsupported {
@@ -205,6 +208,12 @@ impl fmt::Display for Unsupported {
             Refusal::VersionUnknown { first } => {
                 let first = first.of(*dialect);
                 write!(f, "{dialect} has `{op}` from {first} on, and its version is not known")
+            }
+            Refusal::SharedSupervisor => {
+                write!(
+                    f,
+                    "{dialect} has one supervisor for a service and its `log`, which `{op}` is for"
+                )
             }
         }
     }

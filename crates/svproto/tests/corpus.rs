@@ -222,6 +222,28 @@ fn the_logger_of_an_encore_pair_has_a_status_of_its_own() {
     }
 }
 
+/// Whole directories, of which svclient's tests read the rest.
+#[test]
+fn records_beside_the_directories_of_encore_are_its_own() {
+    for entry in load(include_str!("../testdata/encore/directories.json")) {
+        let name = &entry["situation"];
+        let bytes = bytes(entry["status"].as_str().unwrap());
+        let record = Record::from_bytes(Dialect::Encore, &bytes).unwrap();
+        assert!(record.check().is_ok(), "{name}");
+        let guessed = Record::guess(&bytes).unwrap();
+        let writers = [Some(guessed.dialect()), guessed.other_writer()];
+        assert!(writers.contains(&Some(Dialect::Encore)), "{name}");
+        let has_script = entry["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|file| file["path"] == "log" && file["kind"] == "file");
+        assert_eq!(record.log_facts().is_some(), has_script, "{name}");
+        let log_pid = record.log_facts().and_then(|log| log.pid);
+        assert!(entry["log_pid"].is_null() || log_pid == pid(&entry["log_pid"]), "{name}");
+    }
+}
+
 /// Without a word about where a record comes from. Where runit calls a process that lives down, its
 /// bytes look like encore's.
 #[test]

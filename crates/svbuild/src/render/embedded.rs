@@ -57,6 +57,10 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(text) = family::check(job, Language::Sh)? {
         entries.file("check", PUBLIC, text);
     }
+    // The signal is that of `down-signal`.
+    if let Some(text) = family::stop_script(job, None) {
+        entries.file("control/t", PUBLIC, text);
+    }
     s6::supervisor_files(job, &mut entries);
     Ok(entries.unit(job.name))
 }

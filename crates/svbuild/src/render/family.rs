@@ -10,7 +10,7 @@ use super::{Job, env::Variables};
 use crate::{
     error::Error,
     plan::{File, PlanEntry, Unit},
-    script::{Arg, Give, Language, Pass, Script, Step, argv},
+    script::{ASKED, Arg, Give, Language, Pass, Script, Step, argv},
     spec::{IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
 };
 
@@ -182,6 +182,10 @@ pub(super) fn finish(
     } else if !service.finish.is_empty() {
         script.steps.push(Step::Try(words(&service.finish), Pass::Arguments));
     }
+    if service.restart != Restart::Always && give == Give::Down {
+        // Such an end is none of its own, whatever its exit code.
+        script.steps.push(Step::UnlessAsked);
+    }
     match service.restart {
         Restart::Always => (),
         Restart::OnFailure => script.steps.push(Step::IfClean(give)),
@@ -194,6 +198,28 @@ pub(super) fn finish(
         script.steps.push(Step::Try(argv!["sleep", delay.to_string()], Pass::Nothing));
     }
     script.text(language).map(Some).map_err(job.unquotable("finish"))
+}
+
+/// `control/t`, which `runsv` runs before it sends SIGTERM, or instead if it succeeds: notes that an end was
+/// asked for, where `finish` is to know that; and sends this signal instead. `runsv` waits for it, so that the
+/// process cannot have been reaped meanwhile: the pid is the service's.
+pub(super) fn stop_script(job: &Job<'_>, signal: Option<&str>) -> Option<String> {
+    let notes = job.service.restart != Restart::Always;
+    if !notes && signal.is_none() {
+        return None;
+    }
+    let mut text = String::from("#!/bin/sh\n");
+    for comment in job.comments().into_iter().take(1) {
+        text.push_str(&crate::script::comment_line(&comment));
+    }
+    if notes {
+        text.push_str(&format!(": >{ASKED}\n"));
+    }
+    text.push_str(&match signal {
+        Some(signal) => format!("read -r pid <supervise/pid && kill -s {signal} \"$pid\"\n"),
+        None => "exit 1\n".to_owned(),
+    });
+    Some(text)
 }
 
 /// The program that asks whether the service is ready, where one is to ask.

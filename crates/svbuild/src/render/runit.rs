@@ -79,19 +79,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(text) = family::check(job, Language::Sh)? {
         entries.file("check", PUBLIC, text);
     }
-    if let Some(signal) = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM) {
-        entries.file("control/t", PUBLIC, stop_script(job, signal.name()));
+    let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
+    if let Some(text) = family::stop_script(job, signal.map(crate::spec::Signal::name)) {
+        entries.file("control/t", PUBLIC, text);
     }
     Ok(entries.unit(job.name))
-}
-
-/// `runsv` runs it instead of sending SIGTERM, and waits for it, so that the process cannot have
-/// been reaped meanwhile: the pid is the service's. If it fails, `runsv` sends SIGTERM after all.
-fn stop_script(job: &Job<'_>, signal: &str) -> String {
-    let mut text = String::from("#!/bin/sh\n");
-    for comment in job.comments().into_iter().take(1) {
-        text.push_str(&crate::script::comment_line(&comment));
-    }
-    text.push_str(&format!("read -r pid <supervise/pid && kill -s {signal} \"$pid\"\n"));
-    text
 }

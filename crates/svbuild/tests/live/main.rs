@@ -59,7 +59,8 @@ macro_rules! with_finish {
 of_suite!(daemontools DAEMONTOOLS
     seen::a_process_sees_what_its_definition_says
     seen::a_root_is_changed);
-with_finish!(runit RUNIT);
+with_finish!(runit RUNIT
+    told::what_ends_with_0_at_its_signal_is_started_again);
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
     told::readiness_by_a_descriptor_is_told);

@@ -86,6 +86,22 @@ pub fn an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is(suite: Sui
     tree.lines("open/runs", 4);
 }
 
+/// An end that was asked for is none of its own.
+pub fn what_ends_with_0_at_its_signal_is_started_again(suite: Suite) {
+    for restart in [Restart::OnFailure, Restart::Never] {
+        let mut tree = Tree::new(suite);
+        let script = "trap 'exit 0' TERM; echo run >>DIR/runs; while :; do sleep 0.05; done";
+        tree.start(&one(sh(&tree, script).restart(restart)));
+        tree.lines("open/runs", 1);
+        suite.ask(&tree.service("web"), "restart");
+        tree.lines("open/runs", 2);
+        suite.ask(&tree.service("web"), "down");
+        tree.until("down", || is_down(&tree).then_some(()));
+        suite.ask(&tree.service("web"), "up");
+        tree.lines("open/runs", 3);
+    }
+}
+
 pub fn every_run_is_the_last_with_never(suite: Suite) {
     let mut tree = Tree::new(suite);
     tree.start(&one(sh(&tree, "echo run >>DIR/runs; exit 1").restart(Restart::Never)));

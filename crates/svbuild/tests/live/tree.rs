@@ -49,6 +49,7 @@ impl Suite {
         let program = if self.target == Target::Runit { "sv" } else { "s6-svc" };
         let words = match (self.target, op) {
             (Target::Runit, "down") => vec!["-w0", "d"],
+            (Target::Runit, "restart") => vec!["-w0", "t"],
             (Target::Runit, _) => vec!["-w0", "u"],
             (_, "down") => vec!["-d"],
             (_, _) => vec!["-u"],

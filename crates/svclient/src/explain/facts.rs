@@ -27,6 +27,7 @@ pub(super) struct Facts {
     /// Why it could not be looked at, where that is a reason of its own.
     pub(super) damage: Option<Finding>,
     pub(super) odd: Oddities,
+    pub(super) left_behind: Vec<Pid>,
     pub(super) dialect: Option<Dialect>,
     pub(super) now: UnixTime,
     pub(super) run: Runnable,
@@ -78,12 +79,14 @@ pub(super) struct Scan {
 pub(super) struct Log {
     pub(super) status: Option<Status>,
     pub(super) run: Runnable,
+    /// Its record and its file `down` are those of the service.
+    pub(super) shares_supervisor: bool,
     pub(super) has_down: bool,
 }
 
 impl Facts {
     pub(super) fn gather(service: &Service, runs: &Runs) -> Self {
-        let dir = service.dir().to_owned();
+        let dir = service.home().path().to_owned();
         let unseen = RefCell::new(Vec::new());
         let (status, damage) = match service.status() {
             Ok(seen) => (Some(seen), None),
@@ -97,16 +100,22 @@ impl Facts {
             }
         };
         let odd = status.map(|seen| service.oddities(&seen)).unwrap_or_default();
+        let left_behind = match &status {
+            Some(seen) if odd.left_behind.is_some() => service.left_behind(seen),
+            _ => Vec::new(),
+        };
         let dialect = service.dialect();
-        let run = Runnable::look(dir.join("run"), "run");
+        let run = Runnable::look(dir.join(service.program()), service.program());
         let supervisor = dialect.and_then(|it| liveness::supervisor(service.home(), it));
         let mut facts = Self {
             status,
             damage,
             odd,
+            left_behind,
             dialect,
             now: UnixTime::now(),
             has_start: dialect == Some(Dialect::Encore)
+                && !service.shares_supervisor()
                 && node::exists(&service.home().at("start")),
             script: Vec::new(),
             has_own_path: false,
@@ -314,9 +323,15 @@ impl Facts {
 
 fn log(service: &Service) -> Option<Log> {
     let log = service.log()?;
+    let run = if log.shares_supervisor() {
+        Runnable::look(log.dir().to_owned(), files::LOG)
+    } else {
+        Runnable::look(log.dir().join("run"), "log/run")
+    };
     Some(Log {
         status: log.status().ok(),
-        run: Runnable::look(log.dir().join("run"), "log/run"),
+        run,
+        shares_supervisor: log.shares_supervisor(),
         has_down: node::exists(&log.home().at(files::DOWN)),
     })
 }

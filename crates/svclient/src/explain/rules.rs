@@ -284,7 +284,10 @@ fn odd(facts: &Facts, found: &mut Vec<Finding>) {
         let left = all.into_iter().find(|(it, _)| *it == Cause::LeftBehind);
         if let Some((cause, about)) = left {
             let evidence = Evidence::new("is their directory").at(&facts.dir);
-            found.push(Finding::new(cause, about).seen(evidence));
+            let pids: Vec<_> = facts.left_behind.iter().map(ToString::to_string).collect();
+            let remedy = Remedy::Command(format!("kill {}", pids.join(" ")));
+            let finding = Finding::new(cause, about).seen(evidence);
+            found.push(if pids.is_empty() { finding } else { finding.helps(remedy) });
         }
     }
     if facts.odd.is_definition_newer == Some(true) {
@@ -338,7 +341,11 @@ fn check(facts: &Facts, found: &mut Vec<Finding>) {
 }
 
 fn logger(facts: &Facts, found: &mut Vec<Finding>) {
-    let Some(Log { status, run, has_down }) = &facts.log else { return };
+    let Some(Log { status, run, shares_supervisor, has_down }) = &facts.log else { return };
+    let of_log = |name: &str| {
+        let dir = facts.dir.clone();
+        if *shares_supervisor { dir.join(name) } else { dir.join(files::LOG).join(name) }
+    };
     if facts.is_unsupervised() {
         return;
     }
@@ -357,9 +364,6 @@ fn logger(facts: &Facts, found: &mut Vec<Finding>) {
         return;
     }
     let says = if *has_down { "is there" } else { "has its record" };
-    let at = if *has_down { "log/down" } else { "log/supervise/status" };
-    found.push(
-        Finding::new(Cause::Logger, state.to_string())
-            .seen(Evidence::new(says).at(facts.dir.join(at))),
-    );
+    let at = of_log(if *has_down { files::DOWN } else { files::STATUS });
+    found.push(Finding::new(Cause::Logger, state.to_string()).seen(Evidence::new(says).at(at)));
 }

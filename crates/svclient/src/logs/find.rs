@@ -148,22 +148,9 @@ impl LogSearch {
                 }
                 other => other,
             };
-            return Some(Logger::of(&logger, true, process));
+            return Some(Logger::of(&logger, !logger.shares_supervisor(), process));
         }
         let dir = service.handle().for_paths().into_owned();
-        let file = dir.join(files::LOG);
-        if fs::metadata(&file).is_ok_and(|data| data.is_file()) {
-            let process = match service.log_facts() {
-                Ok(Some(facts)) => match facts.pid {
-                    Some(pid) => Process::Is(pid),
-                    None => Process::Not(LogNote::Down),
-                },
-                // To every other suite the file means nothing.
-                Ok(None) => return None,
-                Err(error) => Process::Unknown(error),
-            };
-            return Some(Logger { dir, scripts: vec![file], process, is_custom: false });
-        }
         if let Some(logger) = consumer_of(&dir) {
             return Some(Logger::of(&logger, true, process_of(&logger)));
         }
@@ -242,7 +229,11 @@ impl Logger {
     fn of(service: &Service, is_custom: bool, process: Process) -> Self {
         let dir = service.handle().for_paths().into_owned();
         // What the user wrote, where s6-rc wrote another around it.
-        let scripts = ["run.user", "run"].map(|name| dir.join(name)).into();
+        let scripts = if service.shares_supervisor() {
+            vec![dir.join(files::LOG)]
+        } else {
+            ["run.user", "run"].map(|name| dir.join(name)).into()
+        };
         Self { dir, scripts, process, is_custom }
     }
 

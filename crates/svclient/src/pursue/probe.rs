@@ -21,6 +21,8 @@ pub(super) struct Probe {
     pub(super) running: Option<Script>,
     /// How the script ended last, where it said no.
     said: Option<LastExit>,
+    /// Who may have answered in the place of the service.
+    usurper: Option<(Pid, u16)>,
     /// Since when it has been running.
     runs_since: Option<Instant>,
 }
@@ -80,7 +82,7 @@ impl Probe {
     ) -> Option<Self> {
         let readiness = baseline.reading.facts().map(|status| status.readiness);
         let is_silent = matches!(readiness, None | Some(Readiness::NotReported));
-        let asks_ready = request.goal() == Goal::Ready && is_silent;
+        let asks_ready = matches!(request.goal(), Goal::Ready | Goal::ReadyOrUp) && is_silent;
         let script = |service: &&Service| {
             service.dialect() == Some(Dialect::Runit) && check::has_script(service.handle())
         };
@@ -91,8 +93,8 @@ impl Probe {
         } else {
             return None;
         };
-        let (said, runs_since) = (None, None);
-        Some(Self { what, at: None, of: None, running: None, said, runs_since })
+        let (said, usurper, runs_since) = (None, None, None);
+        Some(Self { what, at: None, of: None, running: None, said, usurper, runs_since })
     }
 
     /// The goal is reached: ask about this process, unless that is under way.
@@ -109,7 +111,10 @@ impl Probe {
             (Cause::CheckOverdue, format!("{span:.1} s"))
         });
         let failed = || Some((Cause::CheckFailed, check::how_in_words(self.said?)));
-        overdue.or_else(failed)
+        let usurped =
+            || self.usurper.map(|(pid, port)| (Cause::LeftBehind, check::listens(pid, port)));
+        // What it has said before says more than that it has been asked again.
+        failed().or_else(usurped).or(overdue)
     }
 
     /// Asks, or looks for the answer. `true` once it is yes.
@@ -143,7 +148,13 @@ impl Probe {
                     self.runs_since = None;
                 }
                 let again = if ended.is_none() { check::LOOK_AGAIN } else { check::TRY_AGAIN };
-                (ended.map(|status| status.success()), again)
+                let passed = ended.map(|status| status.success());
+                self.usurper = match passed {
+                    Some(true) => service.usurper(status),
+                    Some(false) => None,
+                    None => self.usurper,
+                };
+                (passed.map(|passed| passed && self.usurper.is_none()), again)
             }
         };
         self.at = now.checked_add(again);

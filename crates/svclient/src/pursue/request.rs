@@ -274,9 +274,10 @@ impl Request {
     pub(super) const fn goals(&self) -> (Goal, Option<Goal>) {
         match (self.intent, self.goal) {
             (Some(Intent::Restart), Goal::Up | Goal::Restarted) => (Goal::Restarted, None),
-            (Some(Intent::Restart), goal @ (Goal::Ready | Goal::UpFor(_) | Goal::AsWanted)) => {
-                (Goal::Restarted, Some(goal))
-            }
+            (
+                Some(Intent::Restart),
+                goal @ (Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_) | Goal::AsWanted),
+            ) => (Goal::Restarted, Some(goal)),
             (_, goal) => (goal, None),
         }
     }

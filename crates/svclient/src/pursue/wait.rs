@@ -50,6 +50,9 @@ pub(super) struct Waiting {
     absent: bool,
     /// Something was asked.
     pub(super) asks: bool,
+    /// It is to be started once more if it is not by itself: a `finish` script that lets nothing end
+    /// without meaning it takes an end that was asked for for one.
+    starts_anew: bool,
     /// What to wait for after this.
     then: Option<Goal>,
     /// Where the steady clock begins.
@@ -136,7 +139,7 @@ impl Wait {
         if probe.is_some() {
             // The probe says it instead of the service.
             for goal in [Some(&mut goal), then.as_mut()].into_iter().flatten() {
-                if *goal == Goal::Ready {
+                if matches!(*goal, Goal::Ready | Goal::ReadyOrUp) {
                     *goal = Goal::Up;
                 }
             }
@@ -150,11 +153,13 @@ impl Wait {
         {
             let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
+            let never = never.changed_from(Some(&last));
             return Self { key, state: State::Done(Box::new(Ok(never))), woken: None };
         }
         let is_down = matches!(last.state(), svproto::State::Down | svproto::State::Failed);
-        let may_be_kept =
-            !asks && is_down && matches!(goal, Goal::Up | Goal::Ready | Goal::UpFor(_));
+        let may_be_kept = !asks
+            && is_down
+            && matches!(goal, Goal::Up | Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_));
         if let Some(why) = may_be_kept.then(|| service.obstacle(&last)).flatten() {
             let never = Outcome::of(Some(End::Never(why.0)), last, Duration::ZERO);
             return Self {
@@ -173,6 +178,7 @@ impl Wait {
                 && directory.as_ref().is_some_and(Service::is_expected)
                 && (needs_a_process || asks && goal != Goal::Gone),
             asks,
+            starts_anew: request.intent() == Some(Intent::Restart) && directory.is_some(),
             then,
             begun,
             asked: begun,
@@ -521,6 +527,14 @@ impl Wait {
                         waiting.judge_again = Some(until);
                         return;
                     }
+                }
+                let is_over = matches!(why, Cause::GivenUp { .. } | Cause::Refused { .. });
+                if is_over && std::mem::take(&mut waiting.starts_anew) {
+                    // That was the first half of a restart.
+                    let wish = Some(Op::Up);
+                    waiting.pursuit = Pursuit::new(Goal::Up, wish, status.reading, both);
+                    (waiting.from, waiting.ask_again) = (Some(waiting.asked), Some(now));
+                    return;
                 }
                 let why = match (why, &waiting.directory) {
                     (Cause::NoReadiness, Some(service)) => no_readiness(service),

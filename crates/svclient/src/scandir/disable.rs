@@ -246,6 +246,10 @@ impl End {
             (Some(Dialect::S6), Scanner::Listens) => 0,
             // One `runsv` for both.
             (Some(Dialect::Runit), _) => 1,
+            // So has encore, where its logger is no directory.
+            (Some(Dialect::Encore), _) => {
+                self.parts.iter().filter(|(_, part)| !part.shares_supervisor()).count()
+            }
             _ => self.parts.len(),
         };
         self.parts.iter().take(count).map(|(key, part)| (*key, part))

@@ -5,12 +5,16 @@
 
 use std::{
     ffi::OsStr,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::Path,
     time::{Duration, Instant},
 };
 
-use svproto::scan::{self, ScanOp};
+use svproto::{
+    embedded::{Embedded, EntryName},
+    files,
+    scan::{self, ScanOp},
+};
 
 use super::ScanDir;
 use crate::{
@@ -88,8 +92,20 @@ impl ScanDir {
     pub fn outlived(&self, name: impl AsRef<OsStr>) -> Option<Service> {
         let name = name.as_ref();
         let place = node::stat(&self.dir).ok().flatten()?;
-        let dir = processes::supervised_for(&place, name)?;
-        Some(Service::open(dir).ok()?.named(name))
+        if let Some(dir) = processes::supervised_for(&place, name) {
+            return Some(Service::open(dir).ok()?.named(name));
+        }
+        // The embedded supervisor is the scanner itself, and says which entry each of them is.
+        let is_it = |service: &Service| {
+            let text =
+                node::read_at_most(&service.handle().at(files::EMBEDDED), Embedded::MAX_LEN as u64);
+            let text = text.ok().flatten().unwrap_or_default();
+            EntryName(name.as_bytes()).is_in(&text)
+                && service.status().is_ok_and(|seen| seen.supervised() == Some(true))
+        };
+        let dirs = processes::held_by_scanners(&place).into_iter();
+        let mut services = dirs.filter_map(|dir| Service::open(dir).ok());
+        Some(services.find(is_it)?.named(name))
     }
 
     /// Asks something of the scanner. What comes back says whether anybody was asked: that nobody

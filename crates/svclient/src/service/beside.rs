@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// A service without a supervisor, and what the last one has left there.
-    pub(super) fn left_behind(&self, seen: Status) -> Status {
+    pub(super) fn as_left(&self, seen: Status) -> Status {
         let odd = Oddities { stale_since: self.stale_since(), ..seen.odd };
         let suite = if self.is_embeddeds() { Some(Suite::Embedded) } else { seen.suite };
         Status { suite, odd, ..seen }

@@ -1,12 +1,7 @@
 //! The one look at a service directory: whose it is, whether a supervisor holds it, what the record says, and what
 //! the files beside it add. Every way to a status of a directory comes here; they differ in what is known before.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::fd::OwnedFd,
-    path::Path,
-    sync::Arc,
-};
+use std::{ffi::OsStr, os::fd::OwnedFd, path::Path, sync::Arc};
 
 use svproto::{Dialect, Reading, files};
 
@@ -122,7 +117,11 @@ impl Service {
             (Reading::Unsupervised, dialect)
         } else {
             match self.record_in(record, dialect)? {
-                Some(record) => (Reading::Record(record.facts()), Some(record.dialect())),
+                Some(record) => match self.facts_in(&record) {
+                    Some(facts) => (Reading::Record(facts), Some(record.dialect())),
+                    // A logger that came too late for its service's supervisor.
+                    None => return Ok(Status::unsupervised().with_suite(record.dialect().into())),
+                },
                 None => (Reading::NotYet, dialect),
             }
         };
@@ -131,7 +130,7 @@ impl Service {
             Known::Nothing | Known::Dialect(_) => self.normally(dialect),
         };
         let seen = self.with_what_is_beside(reading, liveness, dialect, normally);
-        Ok(if reading == Reading::Unsupervised { self.left_behind(seen) } else { seen })
+        Ok(if reading == Reading::Unsupervised { self.as_left(seen) } else { seen })
     }
 
     /// Asks in the way of each suite whether a supervisor is there, and finds out from what is there whose it is.
@@ -159,8 +158,7 @@ impl Service {
     /// A handle that goes from entry to entry of an open directory: it is to [`Service::enter`] one.
     pub(crate) fn in_open(opened: &Arc<OwnedFd>, parent: &Path) -> Self {
         let handle = Handle::below(opened, parent);
-        let name = OsString::new();
-        Self { handle, name, dialect: None, believed: false, version: None, expected: false }
+        Self::unknown(handle)
     }
 
     /// Goes to an entry, of which nothing is known then. Nothing is allocated for it: that would take

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use svproto::{Dialect, Op, files};
+use svproto::{
+    Dialect, Op, files,
+    op::{Refusal, Unsupported},
+};
 
 use super::{Service, require_directory};
 use crate::{
@@ -73,15 +76,24 @@ impl Service {
         let path = || self.handle.at(files::CONTROL).path();
         // To ask whose the directory is now takes as long as to send: where all suites are asked with
         // the same bytes, it does not matter.
-        let known = self.dialect.filter(|_| ops.iter().all(|op| op.is_common()));
+        let is_common = !self.shares_supervisor() && ops.iter().all(|op| op.is_common());
+        let known = self.dialect.filter(|_| is_common);
         let Some(dialect) = known.or_else(|| self.dialect_now()) else {
             return Err(match node::open_fifo(self.handle.at(files::CONTROL))? {
                 Fifo::Open(..) => Error::UnknownDialect { dir: dir() },
                 Fifo::NoReader | Fifo::Missing => self.not_supervised(first),
             });
         };
+        if self.shares_supervisor() && (dialect != Dialect::Encore || self.log_facts()?.is_none()) {
+            // Another suite has taken over, to which its script means nothing; or its supervisor started
+            // before the script was there, and would run it without a pipe to the service.
+            return Err(self.not_supervised(first));
+        }
         let (mut message, mut len) = ([0; PIPE_BUF], 0);
-        for op in ops {
+        for (is_ours, op) in self.addressed(ops) {
+            if is_ours && self.is_shared(op) {
+                return Err(self.refuse(op, Refusal::SharedSupervisor));
+            }
             let unsupported = |source| Error::Unsupported { dir: dir(), source };
             let bytes = op.control_bytes(dialect, self.version).map_err(unsupported)?;
             let Some(place) = message.get_mut(len..len + bytes.len()) else {
@@ -102,6 +114,24 @@ impl Service {
             Written::NoReader => Err(self.not_supervised(first)),
             Written::Full => Err(Error::NotTakingRequests { intent: first.into(), dir: dir() }),
         }
+    }
+
+    /// The same requests between those that say whose they are. What follows in the FIFO may be somebody
+    /// else's, who means the service.
+    fn addressed(&self, ops: &[Op]) -> impl Iterator<Item = (bool, Op)> {
+        let around = |op| self.shares_supervisor().then_some((false, op));
+        let ours = ops.iter().map(|op| (true, *op));
+        around(Op::ToLog).into_iter().chain(ours).chain(around(Op::ToMain))
+    }
+
+    /// Whether it is for the supervisor, which this logger shares with its service.
+    pub(crate) fn is_shared(&self, op: Op) -> bool {
+        self.shares_supervisor() && matches!(op, Op::Exit | Op::StopExit | Op::ToMain | Op::ToLog)
+    }
+
+    pub(super) fn refuse(&self, op: Op, reason: Refusal) -> Error {
+        let source = Unsupported { dialect: Dialect::Encore, op, reason };
+        Error::Unsupported { dir: self.dir().to_owned(), source }
     }
 
     /// Ends the process, if there is one, and wants the service up, in one write. Its dialect says
@@ -132,7 +162,7 @@ impl Service {
     }
 
     fn is_up_without_a_process(&self) -> bool {
-        let facts = self.record().ok().flatten().map(|record| record.facts());
+        let facts = self.record().ok().flatten().and_then(|record| self.facts_in(&record));
         facts.is_some_and(|it| it.phase == svproto::Phase::Up && it.pid.is_none())
     }
 

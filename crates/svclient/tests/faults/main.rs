@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod kept;
 mod paths;
 mod records;
 mod requests;

@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
 /// A process that is younger than this may be one of a crash loop. Every supervisor leaves a second
 /// between two starts, so a loop of short lives shows within it.
 const SETTLED: Duration = Duration::from_millis(1100);
-/// As long as `wait --for ready` gives a `check` script is not known; a probe has no more patience.
+/// `wait --for ready` gives a `check` script all the time that it has itself; a probe has no more patience.
 const CHECK_TAKES: Duration = Duration::from_secs(3);
 
 /// Who did not stay up.
@@ -233,6 +233,10 @@ fn unready(found: &Found, seen: &Status) -> Option<String> {
     match service.ask_check(CHECK_TAKES) {
         Ok(CheckAnswer::Passed) => None,
         Ok(CheckAnswer::NoScript) => silent(),
+        Ok(CheckAnswer::Overdue) => {
+            let span = format!("{} s", CHECK_TAKES.as_secs());
+            Some(Cause::CheckOverdue.about(&span).to_string())
+        }
         Ok(answer) => Some(answer.to_string()),
         Err(error) => Some(said(&error)),
     }

@@ -328,7 +328,7 @@ mod tests {
         completes("--suite ", &["daemontools", "encore", "runit", "s6", "systemd"]);
         completes("--suite=r", &["--suite=runit"]);
         completes("wait --for u", &["up", "up-for="]);
-        completes("wait --for=re", &["--for=ready", "--for=restarted"]);
+        completes("wait --for=re", &["--for=ready", "--for=ready-or-up", "--for=restarted"]);
         completes("status --state fa", &["failed"]);
         completes("status --json --changed", &["--changed-within"]);
         completes("completions ", &["bash", "zsh", "fish"]);

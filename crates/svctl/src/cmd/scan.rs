@@ -1,12 +1,21 @@
 //! `svctl scan`: a scan directory under the embedded supervisor, until told to end.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode};
 
-use svcmgr::devtree;
+use svcmgr::devtree::{self, ServiceOptions};
 
 use super::supervise::{ended, options};
-use crate::{args::Global, exit::Exit, output::Output};
+use crate::{
+    args::{Global, Scan},
+    output::Output,
+};
 
-pub(crate) fn run(global: &Global, dir: &Path, output: &mut Output) -> Exit {
-    ended(devtree::scan(dir, options(global)), output)
+pub(crate) fn run(global: &Global, args: &Scan, output: Output) -> ExitCode {
+    let critical = args.critical.clone();
+    let options = options(global, args.state_dir.as_ref()).configure(move |entry: &Path| {
+        let is_critical = critical.iter().any(|name| entry.file_name() == Some(name));
+        let service = ServiceOptions::new();
+        if is_critical { service.critical() } else { service }
+    });
+    ended(devtree::scan(&args.dir, options), output)
 }

@@ -156,6 +156,54 @@ pub fn a_check_script_is_asked_by_all_who_ask_for_readiness(suite: Suite) {
     assert!(never.code == 1 && never.err.contains("check script is not executable"), "{never:?}");
     let check = act(&supervised, &["check", "--ready"]);
     assert!(check.code == 1 && check.err.contains("is not executable"), "{check:?}");
+    // One that never ends is ended, with what it has started.
+    supervised.script("check", "sleep 500 &\necho $! >check.pid\nwait");
+    let check = act(&supervised, &["check", "--ready"]);
+    assert!(check.code == 1 && check.err.contains("its check script has not ended for 3 s"));
+    let pid = fs::read_to_string(supervised.dir().join("check.pid")).unwrap();
+    let alive = || fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+    until(&supervised, |_| alive().is_empty());
+}
+
+/// `daemons.md` 16: the first process is killed, its child has the port and answers.
+pub fn what_is_left_behind_does_not_make_it_ready(suite: Suite) {
+    if suite != Suite::Runit {
+        return skips::no_test("runit alone has a check script");
+    }
+    let mut supervised = Supervised::prepare(suite, "exec perl server.pl");
+    // The second one tries for ever to get the port, as many do for a while.
+    supervised.file(
+        "server.pl",
+        "use IO::Socket::INET;\n\
+         my $port = 0; if (open(my $f, '<', 'port')) { $port = <$f> }\n\
+         my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, \
+         ReuseAddr => 1, Listen => 5);\n\
+         sleep 1000 unless $s;\n\
+         if (my $child = fork) { open(my $f, '>', 'child'); print $f $child; close $f; sleep 1000 }\n\
+         select(undef, undef, undef, 0.01) until -s 'child';\n\
+         open(my $f, '>', 'port.new'); print $f $s->sockport; close $f; rename 'port.new', 'port';\n\
+         while (1) { $s->accept }\n",
+    );
+    supervised.script(
+        "check",
+        "exec perl -MIO::Socket::INET -e 'open(my $f, \"<\", \"port\") or exit 1; \
+         exit !IO::Socket::INET->new(PeerAddr => \"127.0.0.1\", PeerPort => <$f>)'",
+    );
+    supervised.supervise();
+    let ready = |limit: &str| act(&supervised, &["wait", "--for", "ready", "--timeout", limit]);
+    assert_eq!(ready("60s").code, 0);
+    assert_eq!(act(&supervised, &["check", "--ready"]).code, 0);
+    let before = until_state(&supervised, "up");
+    kill(pid(&before), Signal::SIGKILL).unwrap();
+    until(&supervised, |row| row["state"] == "up" && row["pid"] != before["pid"]);
+    let child = fs::read_to_string(supervised.dir().join("child")).unwrap();
+    let says = format!("left behind: process {child} listens at port ");
+    let late = ready("1s");
+    assert!(late.code == 99 && late.err.contains(&says), "{says}: {late:?}");
+    let check = act(&supervised, &["check", "--ready"]);
+    assert!(check.code == 1 && check.err.contains(&says), "{check:?}");
+    kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(act(&supervised, &["restart", "--for", "ready"]).code, 0);
 }
 
 /// A link of the scan directory that leads nowhere.
@@ -174,15 +222,17 @@ pub fn a_link_that_leads_nowhere_is_a_row_and_not_well(suite: Suite) {
     assert!(check.out.contains("web: ok"), "{check:?}");
 }
 
-/// A service that its `finish` has put down for good (s6).
+/// A service that its `finish` has put down for good, where its supervisor tells how it ended.
 pub fn what_was_given_up_is_not_well(suite: Suite) {
-    if suite != Suite::S6 {
-        return skips::no_test("no other gives up by a word of finish");
-    }
+    let finish = match suite {
+        Suite::S6 => "exit 125",
+        Suite::Embedded => "echo d >supervise/control",
+        _ => return skips::no_test("it does not tell how a run has ended"),
+    };
     let mut supervised = Supervised::prepare(suite, "exit 3");
-    supervised.script("finish", "exit 125");
+    supervised.script("finish", finish);
     supervised.supervise();
-    let row = until(&supervised, has("given-up"));
+    let row = until(&supervised, |row| row["state"] == "down" && has("given-up")(row));
     assert_eq!((row["state"].as_str(), row["exit"]["code"].as_u64()), (Some("down"), Some(3)));
     let check = act(&supervised, &["check"]);
     assert!(check.code == 1 && check.err.contains("is no longer wanted up"), "{check:?}");

@@ -16,6 +16,7 @@ mod supervised;
 
 mod clock;
 mod confined;
+mod encore_log;
 mod every;
 mod explains;
 mod health;
@@ -100,6 +101,7 @@ mod asked {
         what_depends_on_the_version_asks_which_it_is
         reload_is_the_signal_that_the_service_names_or_none
         a_signal_to_what_is_down_is_no_success
+        a_restart_starts_what_its_finish_lets_end
         every_request_of_the_table_can_be_sent
         a_down_may_last
     }
@@ -125,6 +127,7 @@ mod healthy {
         what_a_run_script_leaves_behind_is_counted
         a_logger_that_does_not_run_is_not_well
         a_check_script_is_asked_by_all_who_ask_for_readiness
+        what_is_left_behind_does_not_make_it_ready
         a_link_that_leads_nowhere_is_a_row_and_not_well
     }
 }

@@ -7,7 +7,7 @@ use svcmgr::{Dialect, Op, Version};
 
 use crate::{
     sentences::{act, until, until_state},
-    supervised::{Suite, Supervised},
+    supervised::{Suite, Supervised, skips},
 };
 
 /// Writes down each signal that it gets.
@@ -87,6 +87,31 @@ pub fn reload_is_the_signal_that_the_service_names_or_none(suite: Suite) {
         assert_eq!(act(&supervised, &["reload"]).code, 0);
         until(&supervised, |_| got(&supervised) == "HUP\n");
     }
+}
+
+/// `daemons.md` 1: the end that a restart asks for is none of its own, whatever `finish` makes of it.
+pub fn a_restart_starts_what_its_finish_lets_end(suite: Suite) {
+    let finish = match suite {
+        Suite::S6 => "exit 125",
+        Suite::Runit | Suite::Embedded => "echo d >supervise/control",
+        _ => return skips::no_test("daemontools has no finish script"),
+    };
+    let run = "trap 'exit 0' TERM\n[ -e fails ] && exit 7\n: >ready\nwhile :; do sleep 0.02; done";
+    let mut supervised = Supervised::prepare(suite, run);
+    supervised.script("finish", finish);
+    supervised.supervise();
+    let is_ready =
+        |row: &serde_json::Value| row["state"] == "up" && supervised.dir().join("ready").exists();
+    let before = until(&supervised, is_ready);
+    let said = act(&supervised, &["restart", "--json"]);
+    let row = said.json()[0].take();
+    assert_eq!((said.code, row["outcome"].as_str()), (0, Some("reached")), "{row}");
+    assert_ne!(row["pid"], before["pid"]);
+    // One that ends by itself again has been started once, and is not started for ever.
+    until_state(&supervised, "up");
+    supervised.file("fails", "");
+    let said = act(&supervised, &["restart", "--for", "up-for=10s", "--timeout", "60s"]);
+    assert_eq!(said.code, 1, "{said:?}");
 }
 
 /// `daemons.md` 13.

@@ -151,6 +151,16 @@ pub fn up_and_down_wait_and_tell_what_came_of_it(suite: Suite) {
     assert!(told["took"].as_f64().unwrap() < PATIENCE.as_secs_f64());
     // Again: it is so already.
     assert_eq!(act(&supervised, &["up", "-q"]).out, "");
+    // `daemons.md` 12: it cannot say that it is ready, and that is known before anything is sent.
+    let ready = act(&supervised, &["restart", "--for", "ready"]);
+    assert_eq!(
+        (ready.code, &until_state(&supervised, "up")["pid"]),
+        (1, &told["pid"]),
+        "{ready:?}"
+    );
+    let either = act(&supervised, &["restart", "--for", "ready-or-up"]);
+    assert_eq!(either.code, 0, "{either:?}");
+    assert_ne!(until_state(&supervised, "up")["pid"], told["pid"]);
 }
 
 pub fn restart_once_and_exit_do_what_they_say(suite: Suite) {

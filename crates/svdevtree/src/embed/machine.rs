@@ -246,6 +246,12 @@ impl Machine {
         self.last_exit
     }
 
+    /// How the last run ended of what nothing will start any more by itself, if nobody asked for that end.
+    pub(crate) fn ended_for_good(&self) -> Option<Exit> {
+        let is_over = self.over || self.is_idle();
+        self.last_exit.map(|(exit, _)| exit).filter(|_| is_over && !self.told)
+    }
+
     /// Deaths in a row that nobody asked for, and the delay that they led to.
     pub(crate) const fn delay(&self) -> (u32, Option<Duration>) {
         (self.crashes, self.delay)

@@ -1,6 +1,11 @@
 //! What a service, and a supervisor, may be told beyond what `runsv` knows.
 
-use std::{os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::sys::signal::Signal as NixSignal;
 
@@ -46,6 +51,7 @@ pub struct ServiceOptions {
     kill_after: Option<Duration>,
     longest_delay: Option<Duration>,
     group: Option<ProcessGroup>,
+    pub(crate) critical: bool,
     pub(crate) output: Option<Arc<OwnedFd>>,
 }
 
@@ -84,6 +90,15 @@ impl ServiceOptions {
     /// The process group of `run`.
     pub const fn group(mut self, group: ProcessGroup) -> Self {
         self.group = Some(group);
+        self
+    }
+
+    /// When it has ended for good, the supervisor stops all services, and its process ends with the exit
+    /// code of this one ([`ProcessEnd::Critical`](super::ProcessEnd::Critical)). That is an end after which
+    /// nothing starts it by itself: it was started for one run, or its `finish` asked for `d` or `x`. An
+    /// end that was asked for is none.
+    pub const fn critical(mut self) -> Self {
+        self.critical = true;
         self
     }
 
@@ -149,6 +164,7 @@ pub struct Options {
     pub(crate) observer: Option<Observer>,
     pub(crate) configure: Option<Configure>,
     pub(crate) kill_after: Option<Duration>,
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) stdin: Stdin,
     pub(crate) tied: bool,
 }
@@ -197,6 +213,14 @@ impl Options {
         configure: impl FnMut(&Path) -> ServiceOptions + Send + 'static,
     ) -> Self {
         self.configure = Some(Box::new(configure));
+        self
+    }
+
+    /// What is written for a service is in a directory of its name in this one, and not in the service
+    /// directory, which may be read-only. It has links to the files of that, and is where the service runs
+    /// and where clients find it: the place that is named in events.
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
         self
     }
 

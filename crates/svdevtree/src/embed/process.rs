@@ -27,7 +27,7 @@ use svproto::Op;
 
 use super::{
     Options, ServiceOptions, Supervisor,
-    event::ServicePart,
+    event::{Exit, ServicePart},
     options::Stdin,
     reap::{self, Peek, Process},
     service_dir::ServiceDir,
@@ -42,15 +42,30 @@ pub enum ProcessEnd {
     Asked,
     /// By SIGHUP.
     HungUp,
+    /// Because a critical service ended for good, and how that ended ([`ServiceOptions::critical`]).
+    Critical {
+        /// The end of its last run.
+        exit: Exit,
+    },
 }
 
 impl ProcessEnd {
-    /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`.
+    /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`; that of a critical service, as a
+    /// shell has it: 128 and the number of the signal where one ended it.
+    ///
+    /// ```
+    /// use svdevtree::{Exit, ProcessEnd};
+    ///
+    /// assert_eq!(ProcessEnd::Critical { exit: Exit::Code(7) }.code(), 7);
+    /// assert_eq!(ProcessEnd::Critical { exit: Exit::Signal { number: 9, core: false } }.code(), 137);
+    /// ```
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
             Self::Asked => 0,
             Self::HungUp => 111,
+            Self::Critical { exit: Exit::Code(code) } => code,
+            Self::Critical { exit: Exit::Signal { number, .. } } => number.saturating_add(128),
         }
     }
 }
@@ -157,7 +172,9 @@ impl AsFd for Signals {
 
 impl Supervisor {
     fn ended(&self) -> ProcessEnd {
-        self.signals.as_ref().map_or(ProcessEnd::Asked, |signals| signals.ended)
+        let critical = self.critical.map(|exit| ProcessEnd::Critical { exit });
+        let asked = || self.signals.as_ref().map_or(ProcessEnd::Asked, |signals| signals.ended);
+        critical.unwrap_or_else(asked)
     }
 
     pub(super) fn heed_signals(&mut self) {

@@ -10,7 +10,11 @@
 //! record, `ok`. Files are written under a `.new` name and renamed.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ffi::OsStr,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -21,7 +25,7 @@ use nix::{
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime,
-    embedded::{Backoff, CannotStart, Embedded, Notice},
+    embedded::{Backoff, CannotStart, Embedded, EntryName, Notice},
     files,
     runit::{RunitFields, RunitRecord},
 };
@@ -60,6 +64,8 @@ pub(crate) struct LockedDir {
     told: Option<Embedded>,
     /// Why a script has no process.
     pub(crate) cannot_start: Option<CannotStart>,
+    /// The line with the name under which it was taken on; empty without one.
+    entry: String,
     replacing: Replacing,
     /// The last to be closed: that is what watchers hear, and then all else must be true already.
     _lock: Flock<OwnedFd>,
@@ -115,8 +121,16 @@ impl LockedDir {
             pid,
             told,
             cannot_start,
+            entry: String::new(),
             replacing,
         })
+    }
+
+    /// It is an entry of this name.
+    pub(crate) fn taken_on_as(&mut self, name: &OsStr) {
+        let line = format!("entry {}\n", EntryName(name.as_bytes()));
+        // With all else it is no longer than a reader takes.
+        self.entry = if line.len() <= Embedded::MAX_LEN / 2 { line } else { String::new() };
     }
 
     /// Listens to requests.
@@ -232,7 +246,8 @@ impl LockedDir {
         self.replace(files::STAT, stat_text(machine).as_bytes(), replaced)?;
         let told = embedded(machine, self.cannot_start);
         if self.told != Some(told) {
-            self.replace(EMBEDDED, told.to_string().as_bytes(), replaced)?;
+            let text = told.to_string() + &self.entry;
+            self.replace(EMBEDDED, text.as_bytes(), replaced)?;
             self.told = Some(told);
         }
         self.replace(files::STATUS, record(machine).as_bytes(), replaced)

@@ -9,7 +9,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use nix::{sys::signal::Signal, unistd};
@@ -19,12 +19,11 @@ use svproto::{
 };
 
 use super::{
-    clock::Clock,
-    event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart},
+    context::Context,
+    event::{EventKind, Exit, ServiceId, ServicePart},
     fd,
-    limit::Limit,
     machine::{Action, Event as Input, Machine, Now, Policy, Timer, Want},
-    options::{Options, ProcessGroup, ServiceOptions, Settings},
+    options::{ProcessGroup, ServiceOptions, Settings},
     publish::LockedDir,
     reap::Process,
     replace::Replaced,
@@ -32,45 +31,6 @@ use super::{
     spawn::{Failure, Launch},
 };
 use crate::Error;
-
-/// What all service directories of a supervisor share.
-#[derive(Debug, Default)]
-pub(crate) struct Context {
-    pub(crate) options: Options,
-    pub(crate) clock: Clock,
-    pub(crate) limit: Limit,
-    /// Not told yet: first the files say so.
-    untold: Vec<ServiceEvent>,
-    /// Not between a death and the start that follows in the same turn: to free them takes longer.
-    replaced: Replaced,
-}
-
-impl Context {
-    pub(crate) fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
-    }
-
-    /// Hands over what there is to tell, and does what can wait until then.
-    pub(crate) fn deliver(&mut self) {
-        if let Some(observer) = &mut self.options.observer {
-            self.untold.drain(..).for_each(|event| observer(&event));
-        }
-        self.replaced.let_go();
-    }
-
-    pub(crate) fn tell(
-        &mut self,
-        service: Option<ServiceId>,
-        dir: &Arc<Path>,
-        part: ServicePart,
-        kind: EventKind,
-    ) {
-        if self.options.observer.is_some() {
-            let at = SystemTime::now();
-            self.untold.push(ServiceEvent { service, dir: Arc::clone(dir), part, at, kind });
-        }
-    }
-}
 
 /// A service directory under supervision.
 #[derive(Debug)]
@@ -116,6 +76,7 @@ impl ServiceDir {
         let real = dir.canonicalize().map_err(|error| Error::io("find", &dir, error))?;
         let now = context.clock.now();
         let mut main = LockedDir::claim(&real)?;
+        main.taken_on_as(dir.file_name().unwrap_or_default());
         let log = main.claim_log()?;
         let settings = options.settle(&main);
         let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
@@ -157,6 +118,11 @@ impl ServiceDir {
 
     pub(crate) const fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// How a critical service ended for good, which nobody asked for.
+    pub(crate) fn critical_end(&self) -> Option<Exit> {
+        self.main.machine.ended_for_good().filter(|_| self.options.critical)
     }
 
     pub(crate) fn dir(&self) -> &Arc<Path> {

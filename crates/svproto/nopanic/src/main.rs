@@ -13,7 +13,7 @@ use svproto::{
     Dialect, Evidence, LastExit, Now, Op, Phase, Pid, Reading, Record, Scale, State, Tai64n,
     UnixTime, Version, Want, cause,
     daemontools::DaemontoolsRecord,
-    embedded::Embedded,
+    embedded::{Embedded, EntryName},
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
     goal::{Goal, Pursuit},
@@ -233,6 +233,8 @@ fn messages(bytes: &[u8]) -> usize {
     for state in State::ALL {
         let _ = write!(sink, "{state}");
     }
+    sink.0 = sink.0.wrapping_add(usize::from(EntryName(bytes).is_in(bytes)));
+    let _ = write!(sink, "{}", EntryName(bytes));
     if let Some(embedded) = Embedded::from_bytes(bytes) {
         let _ = write!(sink, "{embedded}");
         for dialect in Dialect::ALL {

@@ -155,7 +155,8 @@ impl Pursuit {
     /// A process that is stopped. A wait that asked for nothing may still see it go on; what was asked for does not
     /// do that. Somebody else's `cont` may be under way.
     fn paused_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
-        let needs_a_process = matches!(self.goal, Goal::Up | Goal::Ready | Goal::UpFor(_));
+        let needs_a_process =
+            matches!(self.goal, Goal::Up | Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_));
         let asks = matches!(self.wish, Wish::Up | Wish::Once);
         if !needs_a_process || !asks || !is_up(facts) || goes_on(facts) {
             return None;
@@ -170,7 +171,8 @@ impl Pursuit {
     fn leaving_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let base = self.base()?;
         let is_same = base.pid.is_some() && base.pid == facts.pid && base.since == facts.since;
-        let asks_for_one = matches!(self.goal, Goal::Up | Goal::Ready | Goal::UpFor(_));
+        let asks_for_one =
+            matches!(self.goal, Goal::Up | Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_));
         if !asks_for_one || self.wish != Wish::Up || !is_up(facts) || !is_same {
             return None;
         }
@@ -186,9 +188,10 @@ impl Pursuit {
     fn reached(&self, facts: &Facts, at: At) -> Option<Verdict> {
         let is_another_stamp = || is_another(self.base().and_then(|base| base.since), facts.since);
         let is_reached = match self.goal {
-            Goal::Up => goes_on(facts) || is_held(facts) || self.has_run_once(facts),
+            Goal::Up => self.is_up(facts),
+            Goal::ReadyOrUp if facts.readiness == Readiness::NotReported => self.is_up(facts),
             Goal::UpFor(span) => return self.up_for(span, facts, at.now),
-            Goal::Ready => match facts.readiness {
+            Goal::Ready | Goal::ReadyOrUp => match facts.readiness {
                 Readiness::Ready { .. } => !is_paused(facts),
                 Readiness::NotReported if is_up(facts) => {
                     return Some(Verdict::Never(Cause::NoReadiness));
@@ -215,6 +218,10 @@ impl Pursuit {
         is_reached.then_some(Verdict::Reached)
     }
 
+    fn is_up(&self, facts: &Facts) -> bool {
+        goes_on(facts) || is_held(facts) || self.has_run_once(facts)
+    }
+
     fn up_for(&self, span: Duration, facts: &Facts, now: Now) -> Option<Verdict> {
         let run = self.run.as_ref().filter(|_| goes_on(facts) && facts.since.is_some())?;
         let left = minus(span, run.age(now));
@@ -226,8 +233,10 @@ impl Pursuit {
 
     /// For goals that need a process: out of reach once the supervisor will not start one any more.
     fn given_up(&self, facts: &Facts) -> Option<Verdict> {
-        let needs_a_process =
-            matches!(self.goal, Goal::Up | Goal::UpFor(_) | Goal::Ready | Goal::Restarted);
+        let needs_a_process = matches!(
+            self.goal,
+            Goal::Up | Goal::UpFor(_) | Goal::Ready | Goal::ReadyOrUp | Goal::Restarted
+        );
         let is_down_for_good =
             is_down(facts) && !matches!(facts.want, Some(Want::Up)) && self.is_an_end(facts);
         (needs_a_process && is_down_for_good && self.has_begun(facts))

@@ -359,14 +359,13 @@ fn ready_is_refused_where_nobody_reports_it() {
     check(Goal::Ready, None, &[(runit(1, 9, b'u', 1), Verdict::Never(Cause::NoReadiness))]);
     let Reading::Record(status) = runit(1, 9, b'u', 1) else { unreachable!() };
     let with = |readiness| Reading::Record(Facts { readiness, ..status });
-    check(
-        Goal::Ready,
-        None,
-        &[
-            (with(Readiness::Awaited), PENDING),
-            (with(Readiness::Ready { since: None }), Verdict::Reached),
-        ],
-    );
+    for goal in [Goal::Ready, Goal::ReadyOrUp] {
+        let ready = with(Readiness::Ready { since: None });
+        check(goal, None, &[(with(Readiness::Awaited), PENDING), (ready, Verdict::Reached)]);
+    }
+    // Whoever cannot say it has to be up.
+    let steps = [(runit(0, 0, b'u', 0), PENDING), (runit(1, 9, b'u', 1), Verdict::Reached)];
+    check(Goal::ReadyOrUp, Some(Op::Up), &steps);
 }
 
 #[test]

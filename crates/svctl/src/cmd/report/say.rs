@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use svcmgr::{Goal, State, Want};
+use svcmgr::{Goal, State, Status, Want};
 
 use crate::{text, view::View};
 
@@ -26,6 +26,9 @@ pub(super) fn reached(
         return format!("down after {after}, and its supervisor is gone");
     }
     let stood_so = view.changed_ago().is_some_and(|ago| ago > asked_ago);
+    let ready_since = view.status.as_ref().and_then(Status::ready_since);
+    // Who was up before may have become ready since.
+    let was_ready = stood_so && ready_since.is_none_or(|at| at.elapsed(view.at) > asked_ago);
     let wants_process = !matches!(goal, Goal::Down | Goal::AsWanted | Goal::Known);
     // Units that are no services; what the `start` script of encore has started.
     let has_none_ever = matches!(view.state(), Some(State::Active | State::Up));
@@ -44,7 +47,11 @@ pub(super) fn reached(
         Some(pid) if goal == Goal::Finished => {
             format!("the run ended after {after}, now {word} (pid {pid}){notes}")
         }
-        Some(pid) if goal == Goal::Ready && view.ready() == Some(true) => {
+        Some(pid)
+            if matches!(goal, Goal::Ready | Goal::ReadyOrUp)
+                && view.ready() == Some(true)
+                && !was_ready =>
+        {
             format!("{} (pid {pid}, ready after {after}){notes}", without_ready(word))
         }
         Some(pid) if stood_so => {
@@ -90,7 +97,8 @@ pub(super) fn overdue(
 ) -> String {
     let short_of = match goal {
         Goal::Up => Some("up".to_owned()),
-        Goal::Ready => Some("ready".to_owned()),
+        Goal::ReadyOrUp if view.ready().is_none() => Some("up".to_owned()),
+        Goal::Ready | Goal::ReadyOrUp => Some("ready".to_owned()),
         Goal::UpFor(span) => Some(format!("up for {}", text::span(span.as_secs_f64()))),
         _ => None,
     };
@@ -130,7 +138,7 @@ fn now_in_full(view: &View<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use svcmgr::{Facts, LastExit, Phase, Pid, Readiness, Status};
+    use svcmgr::{Facts, LastExit, Phase, Pid, Readiness};
 
     use super::*;
 
@@ -163,6 +171,14 @@ mod tests {
         let told = |goal| reached(&ready, goal, 0.81, SOON, Some(true));
         assert_eq!(told(Goal::Ready), "up (pid 4711, ready after 0.8 s)");
         assert_eq!(told(Goal::Up), "ready (pid 4711, after 0.8 s)");
+        // `daemons.md` 14: it was so before, or it was up and has become so.
+        let at = |back: f64| view(up(), 22.0).at.saturating_sub(Duration::from_secs_f64(back));
+        let told = |back: f64, changed| {
+            let ready = up().with_readiness(Readiness::Ready { since: Some(at(back)) });
+            reached(&view(ready, 22.0), Goal::Ready, 0.04, SOON, Some(changed))
+        };
+        assert_eq!(told(21.0, false), "already ready (pid 4711, for 22s)");
+        assert_eq!(told(0.02, true), "up (pid 4711, ready after 40 ms)");
     }
 
     #[test]
