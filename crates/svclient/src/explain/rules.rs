@@ -79,7 +79,7 @@ fn unsupervised(facts: &Facts, found: &mut Vec<Finding>) {
         found.push(Finding::new(Cause::LockHeld, who.as_str()).seen(evidence).seen(nobody()));
     }
     let Some(Scan { dir, others, scanned }) = &facts.scan else {
-        let says = "a supervisor of another suite holds it";
+        let says = "a supervisor has its lock: it is just starting, or of another suite";
         let other = facts.is_of_another_suite.then(|| Evidence::new(says).at(&facts.dir));
         let finding = Finding::new(Cause::Unsupervised, "").seen(nobody());
         found.push(other.into_iter().fold(finding, Finding::seen));

@@ -14,12 +14,13 @@ fn among(mounts: &'static str) -> [&'static str; 8] {
     ["unshare", "--mount", "--propagation", "private", "sh", "-ec", mounts, "sh"]
 }
 
-/// What svctl says there.
+/// What svctl says there; null where it says nothing, as it does before its first run has failed.
 fn first_reason(it: &Supervised) -> Value {
     let mut command = Command::new("nsenter");
     command.arg(format!("--mount=/proc/{}/ns/mnt", it.pid()));
     command.args([PROGRAM, "explain", "--json"]).arg(it.dir()).env_remove("SVDIR");
-    Run::of(command.output().unwrap()).json()[0]["findings"][0].take()
+    let told = Run::of(command.output().unwrap()).json();
+    told.pointer("/0/findings/0").cloned().unwrap_or_default()
 }
 
 /// Each in its own mounts: the kind, what is mounted, and what is asked.

@@ -512,6 +512,7 @@ pub fn the_first_reason_is_said_by_all_who_tell_how_it_stands(suite: Suite) {
 /// Watched for some time, a loop shows and how long its runs lived, whatever the suite counts.
 pub fn a_loop_is_seen_where_no_suite_counts(suite: Suite) {
     let it = Supervised::start(suite, "exit 3");
+    crate::sentences::until(&it, |row| row["supervised"] == true);
     let told = act(&it, &["explain", "--over", "60s", "--json"]);
     let first = told.json()[0]["findings"][0].take();
     match suite {
