@@ -26,7 +26,7 @@ use std::{
 
 use svproto::Cause;
 
-pub(crate) use self::judge::{OF_FAILURE, STAMPS, cause_of_failure, condition_lines};
+pub(crate) use self::judge::{OF_FAILURE, STAMPS, cause_of_failure};
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};
 
 /// What became of a request to a unit, by the manager's word.

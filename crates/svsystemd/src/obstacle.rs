@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use svproto::Cause;
 
-use crate::{Properties, PropertyValue, asking};
+use crate::{Properties, PropertyValue};
 
 /// The properties that it takes.
 pub(crate) const NEEDED: [(&str, Cause); 2] =
@@ -30,8 +30,20 @@ pub(crate) fn of(unit: &Properties, is_here: bool) -> Option<(Cause, String)> {
             None if none_of_many => many().map(|test| test.row).collect(),
             None => return None,
         };
-        Some((cause, asking::condition_lines(&named)))
+        Some((cause, lines(&named)))
     })
+}
+
+/// Conditions as in a unit file. A row has its name, whether one of several is enough, whether it is the
+/// other way round, what it is about, and what came of it.
+pub(crate) fn lines(rows: &[&PropertyValue]) -> String {
+    let shown = rows.iter().filter_map(|row| {
+        let [name, trigger, negate, about, _] = row.fields() else { return None };
+        let mark = if trigger.bool() == Some(true) { "|" } else { "" };
+        let not = if negate.bool() == Some(true) { "!" } else { "" };
+        Some(format!("{}={mark}{not}{}", name.text()?, about.text()?))
+    });
+    shown.collect::<Vec<_>>().join(" or ")
 }
 
 /// One condition or assertion.

@@ -1,10 +1,13 @@
 //! [`Unit`]: one unit of a manager, and everything that can be asked about it.
 
+use std::{future::poll_fn, pin::pin, task::Poll};
+
 use crate::{
     Action, Bus, BusCall, Error, Job, LoadState, Properties, UnitName, UnitStatus,
     error::Subject,
     map::{JobKind, MainProcess},
     once, process,
+    router::{Heard, Listening},
     wire::reply::FileChange,
 };
 
@@ -255,14 +258,67 @@ impl Unit {
         self.ask(Action::Thaw, self.freezer(Action::Thaw, "ThawUnit"))
     }
 
-    /// systemd 252 signals neither.
+    /// systemd 252 signals neither. A manager that reads its files again forgets whom it was to tell that
+    /// all processes are frozen: before 257 the reply never comes, and later it is an error.
     async fn freezer(&self, action: Action, method: &str) -> Result<(), Error> {
-        match self.bus.unit_method(action, &self.name, method).await {
+        let names = Some(vec![self.name.clone()]);
+        let listening = self.bus.router().listen(names).await?;
+        let mut left = 5;
+        let done = loop {
+            let asked = self.bus.unit_method(action, &self.name, method);
+            let done = self.freezer_answer(asked, &listening, action, method).await;
+            left -= 1;
+            match done {
+                Err(Error::Manager { source, .. })
+                    if source.name.ends_with(".FreezeCancelled") && left > 0 =>
+                {
+                    if self.is_in_freezer(action, method).await? {
+                        break Ok(());
+                    }
+                }
+                done => break done,
+            }
+        };
+        match done {
             Err(Error::NoSuchUnit { action, unit }) => return self.not_loaded(action, unit).await,
             done => done?,
         }
         self.bus.router().look(&self.name);
         Ok(())
+    }
+
+    /// The reply; or that it is so, once the manager has read its files again.
+    async fn freezer_answer(
+        &self,
+        asked: impl Future<Output = Result<(), Error>>,
+        listening: &Listening,
+        action: Action,
+        method: &str,
+    ) -> Result<(), Error> {
+        let mut asked = pin!(asked);
+        loop {
+            let mut heard = pin!(listening.next());
+            let first = poll_fn(|cx| match asked.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Ok(done)),
+                Poll::Pending => heard.as_mut().poll(cx).map(Err),
+            });
+            match first.await {
+                Ok(done) => return done,
+                Err(Heard::Files | Heard::Resync) if self.is_in_freezer(action, method).await? => {
+                    return Ok(());
+                }
+                Err(_) => (),
+            }
+        }
+    }
+
+    /// Whether its group is frozen, or let go, as this method wants it; or that is under way.
+    async fn is_in_freezer(&self, action: Action, method: &str) -> Result<bool, Error> {
+        let properties = self.bus.properties(action, &self.name).await?;
+        let is_frozen = matches!(properties.text("FreezerState"), "frozen" | "freezing");
+        // What is down is refused, and that reply is never lost.
+        let runs = !matches!(properties.text("ActiveState"), "inactive" | "failed");
+        Ok(runs && is_frozen == (method == "FreezeUnit"))
     }
 
     /// The manager calls a unit that is not loaded unknown; one that exists is merely down.

@@ -3,7 +3,7 @@
 
 use svproto::Cause;
 
-use crate::{Action, JobResult, Properties, PropertyValue, exits};
+use crate::{Action, JobResult, Properties, PropertyValue, exits, obstacle};
 
 /// What a verdict is made of.
 pub(crate) struct Facts<'a> {
@@ -175,6 +175,8 @@ impl Facts<'_> {
             || (*self.result == JobResult::Failed
                 && self.is_service
                 && self.is_down()
+                // What cannot be set up is not begun either.
+                && self.word("Result") != "resources"
                 && !self.is_since("InactiveExitTimestampMonotonic"))
     }
 
@@ -405,19 +407,7 @@ fn conditions(all: Option<&PropertyValue>) -> String {
     let is_unmet =
         |row: &&PropertyValue| matches!(row.fields().last(), Some(PropertyValue::Signed(..=-1)));
     let unmet: Vec<_> = rows.iter().filter(is_unmet).collect();
-    condition_lines(&if unmet.is_empty() { rows.iter().collect() } else { unmet })
-}
-
-/// Conditions as in a unit file. A row has its name, whether one of several is enough, whether it is the
-/// other way round, what it is about, and what came of it.
-pub(crate) fn condition_lines(rows: &[&PropertyValue]) -> String {
-    let shown = rows.iter().filter_map(|row| {
-        let [name, trigger, negate, about, _] = row.fields() else { return None };
-        let mark = if trigger.bool() == Some(true) { "|" } else { "" };
-        let not = if negate.bool() == Some(true) { "!" } else { "" };
-        Some(format!("{}={mark}{not}{}", name.text()?, about.text()?))
-    });
-    shown.collect::<Vec<_>>().join(" or ")
+    obstacle::lines(&if unmet.is_empty() { rows.iter().collect() } else { unmet })
 }
 
 /// The first of these spans that is set.

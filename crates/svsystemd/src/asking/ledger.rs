@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Action, JobResult, Properties, UnitName, wire::reply::Listed};
+use crate::{Action, JobResult, Properties, PropertyValue, UnitName, wire::reply::Listed};
 
 /// The units of one request.
 pub(crate) struct Ledger {
@@ -296,6 +296,13 @@ impl Member {
         }
     }
 
+    /// Whether the last word on its job was signalled. The first signal of a unit after the manager has
+    /// read its files again says that it is new and nothing else, and that may be the last one.
+    pub(crate) fn has_last_word(&self) -> bool {
+        let job = self.told.get("Job").map(PropertyValue::fields).unwrap_or_default();
+        job.first().and_then(PropertyValue::unsigned) == Some(0)
+    }
+
     /// What is known of it: how it stood before, and what was signalled since.
     pub(crate) fn known(&self) -> Properties {
         let mut known = Properties::default();
@@ -319,7 +326,6 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PropertyValue;
 
     fn name(text: &str) -> UnitName {
         UnitName::new(text).unwrap()

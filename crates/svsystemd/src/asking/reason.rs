@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Action, Bus, Error, JobResult, Properties, PropertyValue, UnitName, UnitStatus,
     map::MainProcess,
+    obstacle,
     wire::{
         call::{self, UNIT},
         pump::Pump,
@@ -23,6 +24,8 @@ pub(super) struct RunEnd {
     pub(super) id: UnitName,
     pub(super) result: JobResult,
     pub(super) known: Properties,
+    /// Nothing was signalled that tells of the end of its job.
+    is_untold: bool,
     before: String,
     asked_at: u64,
     dependency: Option<String>,
@@ -44,11 +47,34 @@ impl RunEnd {
             id: member.id.clone(),
             result: result.clone(),
             known: member.known(),
+            is_untold: !member.has_last_word(),
             before: member.before.as_ref().map(|row| row.active.clone()).unwrap_or_default(),
             asked_at: member.asked.map(|asked| asked.monotonic).unwrap_or_default(),
             dependency: None,
             triggered: None,
         })
+    }
+
+    /// Takes what was read after the end of its job.
+    fn take(&mut self, seen: &Properties, is_here: bool) {
+        let is_forgotten =
+            ["StateChangeTimestamp", "ConditionTimestamp"].map(|it| seen.number(it)) == [0, 0];
+        let signalled = std::mem::take(&mut self.known);
+        let ran = signalled.number("StateChangeTimestamp") > 0;
+        let kept = obstacle::of(seen, is_here).filter(|(cause, _)| *cause == Cause::Condition);
+        self.known = seen.clone();
+        if is_forgotten && ran {
+            self.known.merge(&signalled);
+            for name in ["ActiveState", "SubState"] {
+                self.known.set(name, seen.text(name));
+            }
+        } else if is_forgotten && kept.is_some() {
+            // What a condition keeps down has not left its state.
+            let tested =
+                ("ConditionTimestampMonotonic", PropertyValue::Unsigned(self.asked_at.max(1)));
+            let result = ("ConditionResult", PropertyValue::Bool(false));
+            self.known.merge(&[tested, result].into_iter().collect());
+        }
     }
 
     fn facts(&self, action: Action) -> Facts<'_> {
@@ -93,6 +119,22 @@ impl RunEnd {
         self.known.get("StateChangeTimestamp").is_none()
             && !matches!(self.known.text("ActiveState"), "inactive" | "")
     }
+}
+
+/// Reads those in full of whose end nothing was signalled. The manager drops a unit that is down, and
+/// with it what it did; then what was signalled before is all there is, and what keeps it down.
+pub(super) async fn untold(bus: &Bus, pump: &Pump, ended: &mut [RunEnd]) -> Result<(), Error> {
+    let untold: Vec<&mut RunEnd> = ended.iter_mut().filter(|it| it.is_untold).collect();
+    if untold.is_empty() {
+        return Ok(());
+    }
+    let units: Vec<UnitName> = untold.iter().map(|it| it.id.clone()).collect();
+    let seen = bus.properties_of_all(pump, Action::Look, &units).await?;
+    for (it, seen) in untold.into_iter().zip(seen) {
+        let Ok(seen) = seen else { continue };
+        it.take(&seen, bus.manager_address().is_here());
+    }
+    Ok(())
 }
 
 /// Asks for what the verdicts need; and of a few units whether their files are newer than what the

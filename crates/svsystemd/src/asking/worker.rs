@@ -330,6 +330,7 @@ impl Work {
 
     async fn complete(&self, way: &Way, ended: &mut [RunEnd]) -> Result<(), Error> {
         let is_few = self.units.len() <= FEW;
+        reason::untold(&self.bus, &way.mouth, ended).await?;
         reason::complete(&self.bus, &way.mouth, self.action, ended, is_few).await?;
         for it in ended.iter_mut() {
             let of_other = |unit: &str| self.board.with(|it| it.end_of_other(unit).cloned());

@@ -19,7 +19,10 @@ use std::time::{Duration, Instant};
 
 use manager::{Answer, Fake, OWNER};
 use svproto::State;
-use svsystemd::{Error, ErrorKind, JobOutcome, Unit, UnitEvent, UnitName, UnitNews, UnitWatch};
+use svsystemd::{
+    Action, Error, ErrorKind, JobOutcome, RequestAnswer, Unit, UnitEvent, UnitName, UnitNews,
+    UnitWatch,
+};
 
 fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -341,6 +344,24 @@ fn a_listener_that_does_not_listen_is_told_to_look_again() {
             break;
         }
     }
+}
+
+/// The first signal of a unit after its manager has read its files again says that it is new, and nothing
+/// else; on a busy machine that is the last one before the end of a job.
+#[test]
+fn a_unit_of_which_nothing_was_signalled_is_read_once_its_job_is_over() {
+    let (fake, unit) = start();
+    fake.list("active", "running");
+    let units = [unit.name().clone()];
+    let mut requests = unit.bus().request_all(Action::Stop, &units, Some(deadline()));
+    fake.wait_until_asked("StopUnit", 1);
+    requests.delivered();
+    fake.turn("inactive", "dead");
+    fake.job_removed(OWNER, "done");
+    let (_, answer) = requests.next_before(deadline()).unwrap();
+    let RequestAnswer::Settled(became) = answer.unwrap() else { panic!("not settled") };
+    assert!(became.reached && became.changed, "{became:?}");
+    assert_eq!((became.cause, became.status.states()), (None, ("inactive", "dead")));
 }
 
 /// Also the blocking face: whoever waits enters no runtime.
