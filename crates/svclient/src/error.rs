@@ -417,7 +417,10 @@ impl Error {
                 "do it as the user that it belongs to, or take the right to write there from others first".into(),
             ),
             Self::Unanswered { .. } => {
-                Some("its file system waits for a server or a program that does not answer".into())
+                Some(
+                    "its file system waits for a server or a program that does not answer; start that again, or unmount it"
+                        .into(),
+                )
             }
             Self::NotALink { .. } => Some(
                 "only links are removed; a service directory that stands in the scan directory \

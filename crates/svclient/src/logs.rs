@@ -192,7 +192,8 @@ pub enum LogItem {
     /// A file that cannot be read as lines: a processor has made something else of it. Of gzip and
     /// zstd, lines are read with the feature `packed`.
     NotText(PathBuf),
-    /// A packed file is damaged, or longer than 4 GiB: lines may be missing after the one before.
+    /// A packed file is damaged, has a line of more than 16 MiB, or is longer than any log: lines may be missing after
+    /// the one before. Of each, 272 MiB are unpacked at least, 64 for one of what is packed, and 4 GiB at most.
     Damaged(PathBuf),
     /// The logger has removed files; lines that were not read may have been in them.
     Lost,

@@ -65,6 +65,13 @@ impl ScanDir {
         usual::find_all()
     }
 
+    /// Where [`ScanDir::find_all`] looks: the directories that `$SVDIR` names, else the usual places of
+    /// suites and of this user, whether they are there or not. Nothing is looked at.
+    #[must_use]
+    pub fn usual_places() -> Vec<PathBuf> {
+        usual::places()
+    }
+
     /// Where a name stands that one of these has, `web/log` included; in the first of them where
     /// none has it.
     ///

@@ -15,6 +15,8 @@ pub(crate) use self::{
     verbs::Signal,
 };
 
+use crate::silent::{Depth, Silent};
+
 mod build;
 mod later;
 mod lint;
@@ -82,6 +84,9 @@ pub(crate) struct Global {
     /// Say what was detected, and from what
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// What does not answer; found before the command begins
+    #[arg(skip)]
+    pub(crate) silent: Silent,
 }
 
 /// When to use colour.
@@ -185,6 +190,12 @@ pub(crate) enum Command {
     Write {
         #[arg(value_name = "UID:GID", value_parser = build::parse_owner)]
         owner: Owner,
+    },
+    /// Looks at directories that may not answer
+    #[command(name = "__look", hide = true, disable_help_flag = true)]
+    Look {
+        #[arg(value_enum)]
+        depth: Depth,
     },
     /// What completes the last of these words
     #[command(name = "__complete", hide = true, disable_help_flag = true)]

@@ -4,14 +4,16 @@ mod act;
 mod build;
 mod check;
 mod complete;
-mod deadline;
+pub(crate) mod deadline;
 mod decode;
 mod dev;
 mod enable;
 mod explain;
+mod first;
 mod guard;
 mod lint;
 mod logs;
+mod look;
 mod persist;
 mod progress;
 mod report;
@@ -34,8 +36,9 @@ use crate::{
 };
 
 /// Runs what was typed.
-pub(crate) fn run(args: &Args) -> ExitCode {
-    let global = &args.global;
+pub(crate) fn run(args: &mut Args) -> ExitCode {
+    args.global.silent = first::silent(args);
+    let (args, global) = (&*args, &args.global);
     let mut output = Output::new(global);
     let exit = match &args.command {
         Command::Status(args) => status::run(global, args, &mut output),
@@ -72,8 +75,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Command::Complete { words } => complete::complete(words),
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Dev(args) => dev::run(args, &mut output),
-        Command::Build(args) => build::run(args, &mut output),
+        Command::Build(args) => build::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),
+        Command::Look { depth } => return look::run(*depth).into(),
         Command::Supervise(args) => return supervise::run(global, args, output),
         Command::Scan(args) => return scan::run(global, args, output),
         Command::Decode { file, dialect } => {

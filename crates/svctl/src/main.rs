@@ -13,6 +13,7 @@ mod names;
 mod output;
 mod pieces;
 mod reason;
+mod silent;
 mod table;
 mod text;
 mod view;
@@ -29,7 +30,8 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     svcmgr::devtree::become_keeper_if_asked();
-    let args = match args::parse() {
+    cmd::deadline::begin();
+    let mut args = match args::parse() {
         Ok(args) => args,
         Err(error) => {
             if error.kind() == ErrorKind::InvalidSubcommand
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let exit = cmd::run(&args);
+    let exit = cmd::run(&mut args);
     // Freeing thousands of names takes longer than reading them, and the process ends here.
     std::mem::forget(args);
     exit

@@ -17,7 +17,13 @@ use crate::{
     args::{Global, Whose},
     exit::Exit,
     output::Output,
+    silent::Silent,
 };
+
+mod dirs;
+mod mute;
+
+pub(crate) use self::dirs::{is_loop, known_scan_dirs, nothing_in, scan_dirs, the_scan_dir};
 
 /// A service as the user named it, or why it cannot be used.
 pub(crate) struct Target {
@@ -62,20 +68,23 @@ fn find_with(
     if names.is_empty() && finder.shows_both && !global.units_too() {
         // Somebody has enabled what is not there.
         for scan_dir in finder.scan_dirs(output)? {
-            targets.extend(dangling(scan_dir.dir()));
+            targets.extend(dangling(scan_dir.dir(), &global.silent));
         }
         targets.sort_by(|one, other| one.name.cmp(&other.name));
     }
     for name in names {
         finder.one(name, &mut targets, output)?;
     }
+    targets.extend(
+        finder.silent_dirs().into_iter().map(|dir| mute::target(&dir.to_string_lossy(), &dir)),
+    );
     // A service that is named twice, by itself and by a pattern, is asked once.
     let mut seen = HashSet::with_capacity(targets.len());
     targets.retain(|target| match &target.path {
         Some(path) => seen.insert(path.clone()),
         None => seen.insert(PathBuf::from(&target.name)),
     });
-    for target in &targets {
+    for target in targets.iter().filter(|target| target.found.is_ok()) {
         if let Some(dialect) = global.suite.and_then(|whose| whose.dialect) {
             doubt(target, dialect, output);
         } else if global.verbose {
@@ -86,11 +95,12 @@ fn find_with(
 }
 
 /// Links of a scan directory that lead nowhere.
-fn dangling(scan_dir: &Path) -> Vec<Target> {
+fn dangling(scan_dir: &Path, silent: &Silent) -> Vec<Target> {
     let Ok(entries) = scan_dir.read_dir() else { return Vec::new() };
     let links = entries.flatten().filter(|entry| {
         !entry.file_name().as_bytes().starts_with(b".")
             && entry.file_type().is_ok_and(|kind| kind.is_symlink())
+            && !silent.has(&entry.path())
     });
     let target = |entry: std::fs::DirEntry| {
         let (link, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
@@ -116,7 +126,7 @@ pub(crate) fn survey(
     output: &mut Output,
 ) -> Result<Option<Survey>, NoTargets> {
     let is_plain = !global.system && !global.user && !global.verbose && global.suite.is_none();
-    if !is_plain || !names.iter().all(is_entry) {
+    if !global.silent.is_empty() || !is_plain || !names.iter().all(is_entry) {
         return Ok(None);
     }
     let all = scan_dirs(global, output)?;
@@ -183,19 +193,6 @@ fn is_entry(word: &OsString) -> bool {
     !word.is_empty() && !word.as_bytes().iter().any(special)
 }
 
-/// Says that a scan directory has nothing in it.
-pub(crate) fn nothing_in(dir: &Path, output: &mut Output) {
-    output.message(&format!("no service in {}", dir.display()));
-}
-
-/// Says that an entry of a scan directory leads back to it.
-pub(crate) fn is_loop(entry: &Path, output: &mut Output) {
-    output.message(&format!(
-        "{} leads back to its scan directory, or to one above it, and is no service\n  hint: remove that link",
-        entry.display()
-    ));
-}
-
 /// Notes of which services, that nobody supervises yet, a scanner is about to take up.
 pub(crate) fn expect_scanners(targets: &mut [Target]) {
     let mut scanned: HashMap<PathBuf, bool> = HashMap::new();
@@ -241,59 +238,6 @@ pub(crate) fn warn_of_s6_rc(targets: &[Target], output: &mut Output) {
             "{}: s6-rc is not told of this\n  hint: `s6-rc change` does it, and knows",
             names.join(", ")
         ));
-    }
-}
-
-/// The scan directories: named, or found. None is an error, which is told.
-pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<ScanDir>, NoTargets> {
-    let found = known_scan_dirs(global);
-    if found.is_empty() {
-        output.message(
-            "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web",
-        );
-        return Err(NoTargets(Exit::Usage));
-    }
-    if global.verbose {
-        let shown: Vec<_> = found.iter().map(|scan| scan.dir().display().to_string()).collect();
-        output.message(&match &*shown {
-            [one] => format!("the scan directory is {one}"),
-            _ => format!("the scan directories are {}", shown.join(", ")),
-        });
-    }
-    Ok(found)
-}
-
-/// The same, where there may be none.
-pub(crate) fn known_scan_dirs(global: &Global) -> Vec<ScanDir> {
-    if global.only_units() {
-        return Vec::new();
-    }
-    if global.dir.is_empty() {
-        return ScanDir::find_all();
-    }
-    let mut dirs: Vec<&PathBuf> = Vec::new();
-    for dir in &global.dir {
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
-    dirs.into_iter().map(ScanDir::new).collect()
-}
-
-/// The one scan directory in which something is to be done.
-pub(crate) fn the_scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, NoTargets> {
-    let mut all = scan_dirs(global, output)?;
-    match (all.pop(), &*all) {
-        (Some(one), []) => Ok(one),
-        (last, others) => {
-            let dirs = others.iter().chain(&last).map(|scan| scan.dir().display().to_string());
-            let dirs: Vec<_> = dirs.collect();
-            let dirs = dirs.join(", ");
-            output.message(&format!(
-                "cannot tell which scan directory is meant: {dirs}\n  hint: name it with --dir"
-            ));
-            Err(NoTargets(Exit::Usage))
-        }
     }
 }
 
@@ -362,14 +306,34 @@ impl<'a> Finder<'a> {
         if let Some(found) = self.scan_dirs.get() {
             return Ok(found);
         }
-        let found = scan_dirs(self.global, output)?;
+        let found = self.answering(scan_dirs(self.global, output)?);
         Ok(self.scan_dirs.get_or_init(|| found))
+    }
+
+    /// The same, where there may be none.
+    fn known(&self) -> Vec<ScanDir> {
+        self.answering(known_scan_dirs(self.global))
+    }
+
+    fn answering(&self, mut all: Vec<ScanDir>) -> Vec<ScanDir> {
+        all.retain(|scan| !self.global.silent.has(scan.dir()));
+        all
+    }
+
+    /// Those of the scan directories that do not answer, if they were needed.
+    fn silent_dirs(&self) -> Vec<PathBuf> {
+        let silent = &self.global.silent;
+        if silent.is_empty() || self.scan_dirs.get().is_none() {
+            return Vec::new();
+        }
+        let all = known_scan_dirs(self.global).into_iter().map(|scan| scan.dir().to_owned());
+        all.filter(|dir| silent.has(dir)).collect()
     }
 
     fn all(&self, output: &mut Output) -> Result<Vec<Target>, NoTargets> {
         let known;
         let all = if self.global.units_too() {
-            known = known_scan_dirs(self.global);
+            known = self.known();
             &known
         } else {
             self.scan_dirs(output)?
@@ -385,7 +349,7 @@ impl<'a> Finder<'a> {
                 targets.clear();
             }
             self.units("*.service", &mut targets, output)?;
-        } else if targets.is_empty() {
+        } else if targets.is_empty() && self.global.silent.is_empty() {
             for scan in all {
                 nothing_in(scan.dir(), output);
             }
@@ -403,9 +367,15 @@ impl<'a> Finder<'a> {
     ) -> Result<Vec<Target>, NoTargets> {
         let mut targets = Vec::new();
         for scan in all {
-            let found = services(scan, output)?.into_iter();
+            let mute =
+                mute::entries_of(scan, &self.global.silent).filter(|target| fits(&target.name));
+            targets.extend(mute);
+            let found = services(scan, &self.global.silent, output)?.into_iter();
             let found = found.filter(|service| fits(&service.name().to_string_lossy()));
             targets.extend(found.map(|service| self.target(service)));
+        }
+        if !self.global.silent.is_empty() {
+            targets.sort_by(|one, other| one.name.cmp(&other.name));
         }
         if all.len() > 1 {
             let mut names: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
@@ -478,13 +448,20 @@ impl<'a> Finder<'a> {
         }
         if self.global.units_too() {
             // What is in a scan directory is meant first.
-            let known = known_scan_dirs(self.global);
+            let known = self.known();
             let there = |scan: &ScanDir| scan.dir().join(name).symlink_metadata().is_ok();
             if let Some(unit) = name.to_str().filter(|_| !known.iter().any(there)) {
                 return self.units(unit, targets, output);
             }
         }
         let all = self.scan_dirs(output)?;
+        let mute = all.iter().map(|scan| scan.dir().join(name));
+        let mute: Vec<_> = mute.filter(|path| self.global.silent.has(path)).collect();
+        if all.is_empty() || !mute.is_empty() {
+            // Nobody asks whether it is in another one.
+            targets.extend(mute.iter().map(|path| mute::target(&name.to_string_lossy(), path)));
+            return Ok(());
+        }
         let is_there = all.iter().any(|scan| scan.dir().join(name).symlink_metadata().is_ok());
         let pattern = name.to_str().filter(|name| name.contains(['*', '?', '[']));
         let Some(pattern) = pattern.filter(|_| !is_there) else {
@@ -518,6 +495,9 @@ impl<'a> Finder<'a> {
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
         let name = name.to_string_lossy().into_owned();
+        if self.global.silent.has(&path) {
+            return mute::target(&name, &path);
+        }
         let path = outlived(&path).map_or(path, |service| service.dir().to_owned());
         let service = match self.global.suite {
             Some(whose) => of_suite(&path, whose, &name),
@@ -529,7 +509,7 @@ impl<'a> Finder<'a> {
 
 /// Whether the user says where services are.
 fn is_named(global: &Global) -> bool {
-    !global.dir.is_empty() || std::env::var_os("SVDIR").is_some_and(|dir| !dir.is_empty())
+    !global.dir.is_empty() || dirs::is_in_environment()
 }
 
 /// Those that could be opened.
@@ -541,7 +521,14 @@ fn found(service: Service) -> Found {
     Arc::new(service)
 }
 
-fn services(scan_dir: &ScanDir, output: &mut Output) -> Result<Vec<Service>, NoTargets> {
+fn services(
+    scan_dir: &ScanDir,
+    silent: &Silent,
+    output: &mut Output,
+) -> Result<Vec<Service>, NoTargets> {
+    if !silent.is_empty() {
+        return Ok(mute::services_beside(scan_dir.dir(), silent));
+    }
     let (services, loops) = scan_dir.services_and_loops().map_err(|error| {
         output.error(&error);
         NoTargets(Exit::from(&error))

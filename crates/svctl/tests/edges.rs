@@ -15,6 +15,10 @@
 mod descriptors;
 #[path = "edges/floods.rs"]
 mod floods;
+#[path = "../../svclient/tests/live/hang.rs"]
+mod hang;
+#[path = "edges/hangs.rs"]
+mod hangs;
 #[path = "edges/journal.rs"]
 mod journal;
 #[path = "edges/names.rs"]
@@ -23,5 +27,7 @@ mod names;
 mod scan;
 #[path = "live/schema.rs"]
 mod schema;
+#[path = "../../svclient/tests/live/skips.rs"]
+mod skips;
 #[path = "live/svctl.rs"]
 mod svctl;

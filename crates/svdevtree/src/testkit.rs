@@ -57,6 +57,12 @@
 //! means, and what is not guaranteed. The same page says it for other systems than Linux, in short: there
 //! daemons that leave their process group stay. After SIGKILL it takes some milliseconds.
 //!
+//! # Directories that hang
+//!
+//! Where the temporary directory is on a file system whose server is gone, calls with a deadline end 0.15 s after it all
+//! the same, with [`TreeError::Deadline`](crate::TreeError::Deadline), and so do [`Kit::new`] and [`Kit::end`] after 30 seconds. A
+//! later call goes on with the kit once the system lets it.
+//!
 //! # In parallel
 //!
 //! Kits share nothing: each has a directory, an engine and ports of its own, under `cargo test` and under
@@ -68,6 +74,7 @@
 //! [`double`] has services for testing clients of supervisors: ready late, never ready, deaf to SIGTERM,
 //! crashing, flooding.
 
+mod aside;
 pub mod double;
 mod error;
 mod port;
@@ -109,6 +116,8 @@ pub struct Kit {
     ports: Vec<Port>,
     specs: BTreeMap<String, Spec>,
     dir: PathBuf,
+    /// All of it hangs, and this only stands in for it.
+    away: Option<Box<aside::Away>>,
 }
 
 impl Kit {
@@ -128,11 +137,14 @@ impl Kit {
     ///
     /// As [`Kit::new`].
     pub fn with_engine(engine: Engine) -> Result<Self, KitError> {
-        let mut tree = DevTree::temporary()?.engine(engine).grace(GRACE);
-        tree.start(Instant::now() + STARTING)?;
-        let dir = tree.base().join("files");
-        fs::create_dir(&dir).map_err(|error| KitError::io("make", &dir, error))?;
-        Ok(Self { tree, ports: Vec::new(), specs: BTreeMap::new(), dir })
+        let deadline = Instant::now() + STARTING;
+        aside::before(deadline, "make a kit in", move || {
+            let mut tree = DevTree::temporary()?.engine(engine).grace(GRACE);
+            tree.start(deadline)?;
+            let dir = tree.base().join("files");
+            fs::create_dir(&dir).map_err(|error| KitError::io("make", &dir, error))?;
+            Ok(Self { tree, ports: Vec::new(), specs: BTreeMap::new(), dir, away: None })
+        })
     }
 
     /// The tree, for what the kit has no word for.
@@ -173,9 +185,11 @@ impl Kit {
     /// the last lines of its log. [`KitError::Tree`] for what stands in the way of starting it.
     pub fn start(&mut self, spec: impl Into<Spec>, deadline: Instant) -> Result<Service, KitError> {
         let spec = spec.into();
-        let name = spec.name().to_owned();
-        self.enable(spec, deadline)?;
-        self.wait_ready(&name, deadline)
+        self.aside(deadline, "start a service in", move |kit| {
+            let name = spec.name().to_owned();
+            kit.enable(spec, deadline)?;
+            kit.wait_here(&name, deadline)
+        })
     }
 
     /// Starts services and waits until all are ready. They come back in the order of `specs`. One that is
@@ -190,7 +204,15 @@ impl Kit {
         specs: impl IntoIterator<Item = S>,
         deadline: Instant,
     ) -> Result<Vec<Service>, KitError> {
-        let mut waiting: Vec<Spec> = specs.into_iter().map(Into::into).collect();
+        let specs: Vec<Spec> = specs.into_iter().map(Into::into).collect();
+        self.aside(deadline, "start services in", move |kit| kit.start_all_here(specs, deadline))
+    }
+
+    fn start_all_here(
+        &mut self,
+        mut waiting: Vec<Spec>,
+        deadline: Instant,
+    ) -> Result<Vec<Service>, KitError> {
         let names: Vec<String> = waiting.iter().map(|spec| spec.name().to_owned()).collect();
         while !waiting.is_empty() {
             let is_left = |name: &String| waiting.iter().any(|spec| spec.name() == name);
@@ -207,7 +229,7 @@ impl Kit {
             for spec in &now {
                 for name in spec.after() {
                     if self.specs.contains_key(name) {
-                        self.wait_ready(name, deadline)?;
+                        self.wait_here(name, deadline)?;
                     }
                 }
             }
@@ -215,7 +237,7 @@ impl Kit {
                 self.enable(spec, deadline)?;
             }
         }
-        names.iter().map(|name| self.wait_ready(name, deadline)).collect()
+        names.iter().map(|name| self.wait_here(name, deadline)).collect()
     }
 
     /// Ends the process of a service, if it has one, and waits until another one is ready.
@@ -224,9 +246,12 @@ impl Kit {
     ///
     /// As [`Kit::start`].
     pub fn restart(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
-        self.ask(name, &Request::restart(), "restart", deadline)?;
-        self.forget_exit(name);
-        self.wait_ready(name, deadline)
+        let name = name.to_owned();
+        self.aside(deadline, "restart a service in", move |kit| {
+            kit.ask(&name, &Request::restart(), "restart", deadline)?;
+            kit.forget_exit(&name);
+            kit.wait_here(&name, deadline)
+        })
     }
 
     /// Stops a service and waits until it is down; [`Kit::restart`] starts it again.
@@ -235,7 +260,10 @@ impl Kit {
     ///
     /// [`KitError::NotReached`] at the deadline.
     pub fn stop(&mut self, name: &str, deadline: Instant) -> Result<(), KitError> {
-        self.ask(name, &Request::down(), "stop", deadline)
+        let name = name.to_owned();
+        self.aside(deadline, "stop a service in", move |kit| {
+            kit.ask(&name, &Request::down(), "stop", deadline)
+        })
     }
 
     /// A service by its name.
@@ -280,6 +308,11 @@ impl Kit {
     ///
     /// As [`Kit::start`].
     pub fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
+        let name = name.to_owned();
+        self.aside(deadline, "wait for a service in", move |kit| kit.wait_here(&name, deadline))
+    }
+
+    fn wait_here(&mut self, name: &str, deadline: Instant) -> Result<Service, KitError> {
         let service = match self.service(name) {
             // Where the keeper was killed the directories go, too; that they are gone is not the news.
             Err(KitError::Tree(error)) => {
@@ -329,8 +362,10 @@ impl Kit {
     ///
     /// [`KitError::Tree`] with [`TreeError::Survivors`](crate::TreeError::Survivors).
     pub fn end(mut self) -> Result<(), KitError> {
-        self.tree.stop_here(Instant::now())?;
-        Ok(())
+        self.aside(Instant::now() + STARTING, "end a kit in", |kit| {
+            kit.tree.stop_here(Instant::now())?;
+            Ok(())
+        })
     }
 
     fn is_ready(
@@ -415,16 +450,17 @@ impl Kit {
         tail(&self.tree.log(name), LINES)
     }
 
-    fn print_logs(&self) {
+    fn shown_logs(&self) -> String {
+        let mut text = String::new();
         for name in self.specs.keys() {
             let how =
                 self.exit(name).map(|how| format!(" (its last end: {how})")).unwrap_or_default();
             let log = tail(&self.tree.log(name), PRINTED);
             let log = if log.is_empty() { "(nothing)".to_owned() } else { log };
-            eprintln!("--- log of {name}{how}\n{log}\n--- end of the log of {name}");
+            text += &format!("--- log of {name}{how}\n{log}\n--- end of the log of {name}\n");
         }
         let engine = tail(&self.tree.engine_log(), PRINTED);
-        eprintln!("--- log of the engine\n{engine}\n--- end of the log of the engine");
+        text + &format!("--- log of the engine\n{engine}\n--- end of the log of the engine")
     }
 }
 
@@ -432,7 +468,7 @@ impl Kit {
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Nobody waits for a test's services but the test, and that has gone when this counts.
 const GRACE: Duration = Duration::from_secs(1);
-/// Making directories and two processes.
+/// Making directories and two processes, and ending all again.
 const STARTING: Duration = Duration::from_secs(30);
 
 /// The process of `run`, if it has one.
@@ -443,10 +479,12 @@ fn running(seen: Option<&Status>) -> Option<Pid> {
     }
 }
 
+/// What is kept ends with the kit.
 impl Drop for Kit {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.print_logs();
+            eprintln!("{}", self.last_lines());
         }
+        self.end_with();
     }
 }

@@ -42,6 +42,13 @@ impl TrustedDir {
         if let Some(name) = walked.missing.first() {
             return Err(Error::NotFound { path: walked.path.join(name) });
         }
+        // One that many share, as a temporary directory, is on the way, and no place for services: a scanner starts
+        // what anybody puts there.
+        let shared = svtrust::Caller::now().distrusts(&walked.dir, &walked.path, false);
+        let shared = shared.map_err(|source| Error::os("look at", path, "search", source))?;
+        if let Some(why) = shared {
+            return Err(Error::Untrusted { path: walked.path, why });
+        }
         Ok(Self { dir: walked.dir, path: path.to_owned() })
     }
 
@@ -111,6 +118,13 @@ mod tests {
         TrustedDir::reach(&scan).unwrap();
         fs::set_permissions(&scan, fs::Permissions::from_mode(0o777)).unwrap();
         assert!(matches!(TrustedDir::reach(&scan), Err(Error::Untrusted { .. })));
+        // Nobody removes what is another's there, and anybody puts something there.
+        fs::set_permissions(&scan, fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(
+            matches!(TrustedDir::reach(&scan), Err(Error::Untrusted { path, .. }) if path == scan)
+        );
+        fs::create_dir(scan.join("own")).unwrap();
+        TrustedDir::reach(&scan.join("own")).unwrap();
     }
 
     #[test]

@@ -17,6 +17,7 @@
 use std::{
     collections::BTreeSet,
     env,
+    ffi::OsStr,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
@@ -40,16 +41,29 @@ pub(super) fn find_all() -> Vec<ScanDir> {
     if let Some(dirs) = env::var_os("SVDIR").filter(|dirs| !dirs.is_empty()) {
         return named(&dirs);
     }
-    let own = of_user(|name| env::var_os(name).filter(|value| !value.is_empty()).map(Into::into));
-    let own = own.into_iter().filter(|dir| is_own(dir));
+    let own = of_this_user().into_iter().filter(|dir| is_own(dir));
     in_use(OF_SUITES.iter().map(PathBuf::from).chain(own))
 }
 
+pub(super) fn places() -> Vec<PathBuf> {
+    if let Some(dirs) = env::var_os("SVDIR").filter(|dirs| !dirs.is_empty()) {
+        return split(&dirs).map(|dir| OsStr::from_bytes(dir).into()).collect();
+    }
+    OF_SUITES.iter().map(PathBuf::from).chain(of_this_user()).collect()
+}
+
+fn of_this_user() -> Vec<PathBuf> {
+    of_user(|name| env::var_os(name).filter(|value| !value.is_empty()).map(Into::into))
+}
+
+fn split(dirs: &OsStr) -> impl Iterator<Item = &[u8]> {
+    dirs.as_bytes().split(|byte| *byte == b':').filter(|dir| !dir.is_empty())
+}
+
 /// Directories with colons between them, each once.
-fn named(dirs: &std::ffi::OsStr) -> Vec<ScanDir> {
-    let dirs = dirs.as_bytes().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
+fn named(dirs: &OsStr) -> Vec<ScanDir> {
     let mut all: Vec<ScanDir> = Vec::new();
-    for dir in dirs.map(|dir| ScanDir::new(std::ffi::OsStr::from_bytes(dir))) {
+    for dir in split(dirs).map(|dir| ScanDir::new(OsStr::from_bytes(dir))) {
         let end = leads_to(&dir.dir);
         let is_known =
             |other: &ScanDir| *other == dir || (end.is_some() && leads_to(&other.dir) == end);
@@ -106,7 +120,7 @@ fn is_supervised(service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::OsStr, fs, os::unix::fs::symlink};
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 

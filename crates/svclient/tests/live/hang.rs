@@ -1,11 +1,26 @@
-//! A file system (FUSE) whose server reads nothing, over a directory.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "one of several users")]
+//! File systems (FUSE) over a directory whose server does not answer: it reads nothing, or it takes every question.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "one of several users"
+)]
 
-use std::{fs::File, os::fd::AsRawFd, path::Path};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    path::Path,
+    thread::{self, JoinHandle},
+};
 
 use nix::{
+    fcntl::OFlag,
     mount::{MsFlags, mount},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sched::{CloneFlags, unshare},
+    unistd::pipe2,
 };
 
 use super::skips;
@@ -35,5 +50,50 @@ impl Hang {
             return None;
         }
         Some(Self { server })
+    }
+}
+
+/// A server that takes questions and keeps them, as one does whose own server is gone: SIGKILL does not end who has
+/// asked, before the server ends.
+pub struct Keeps {
+    stop: Option<OwnedFd>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Keeps {
+    /// As [`Hang::over`].
+    pub fn over(dir: &Path) -> Option<Self> {
+        let Hang { mut server } = Hang::over(dir)?;
+        let (stopped, stop) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let server = thread::spawn(move || {
+            loop {
+                let mut fds =
+                    [server.as_fd(), stopped.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+                poll(&mut fds, PollTimeout::NONE).unwrap();
+                if fds[1].any().unwrap() {
+                    return;
+                }
+                let mut question = vec![0; 1 << 20];
+                let len = server.read(&mut question).unwrap();
+                // FUSE_INIT, of which the kernel waits for an answer before it asks for anything.
+                if len >= 16 && question[4..8] == 26_u32.to_ne_bytes() {
+                    let mut answer = [0; 80];
+                    answer[..4].copy_from_slice(&80_u32.to_ne_bytes());
+                    answer[8..16].copy_from_slice(&question[8..16]);
+                    answer[16..20].copy_from_slice(&7_u32.to_ne_bytes());
+                    answer[20..24].copy_from_slice(&31_u32.to_ne_bytes());
+                    answer[36..40].copy_from_slice(&(1_u32 << 16).to_ne_bytes());
+                    server.write_all(&answer).unwrap();
+                }
+            }
+        });
+        Some(Self { stop: Some(stop), server: Some(server) })
+    }
+}
+
+impl Drop for Keeps {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ended = self.server.take().unwrap().join();
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use svcmgr::{Bulk, Error, Goal, Normally, Op, Outcome, Request, UnixTime};
 
 use super::{
-    deadline::{deadline, timeout},
+    deadline::{of_command, timeout},
     guard::Guard,
     persist,
     progress::Progress,
@@ -208,7 +208,7 @@ fn prepare(
         output.message(&why);
         NoTargets(Exit::Usage)
     })?;
-    let deadline = deadline(timeout);
+    let deadline = of_command(timeout);
     let typed = named.services.iter().map(|name| name.to_string_lossy().into_owned());
     let guard = Guard::until(deadline, typed, output);
     let targets = names::find(global, &named.services, output)?;

@@ -17,13 +17,19 @@ use crate::{
     exit::Exit,
     json::{self, Changed, Found, Verb},
     output::{Output, printable},
+    silent::Silent,
 };
 
 /// Definitions that are larger are no definitions.
 const LARGEST: u64 = 16 << 20;
 
 /// Builds, or says what it would do.
-pub(crate) fn run(args: &Build, output: &mut Output) -> Exit {
+pub(crate) fn run(silent: &Silent, args: &Build, output: &mut Output) -> Exit {
+    if let Some(path) = silent.paths().next() {
+        let error = Silent::error(path);
+        output.error(&error);
+        return Exit::from(&error);
+    }
     match build(args, output) {
         Ok(exit) | Err(exit) => exit,
     }

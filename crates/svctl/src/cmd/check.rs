@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use svcmgr::{
-    Bulk, Cause, CheckAnswer, Error, Goal, LastExit, Normally, Readiness, Request, State, Status,
-    Want,
+    Bulk, Cause, CheckAnswer, Error, ErrorKind, Goal, LastExit, Normally, Readiness, Request,
+    State, Status, Want,
 };
 
 use crate::{
@@ -110,6 +110,8 @@ fn restless(targets: &[Target]) -> Vec<Restless> {
 struct Checked {
     view: View<'static>,
     complaints: Vec<String>,
+    /// What to do where it does not answer.
+    hint: Option<String>,
     exit: Exit,
 }
 
@@ -126,7 +128,9 @@ impl Checked {
             let why =
                 self.view.why().filter(|why| !self.complaints.iter().any(|it| it.contains(why)));
             let complaints: Vec<_> = self.complaints.iter().cloned().chain(why).collect();
-            output.message(&format!("{name}: {}", complaints.join("; ")));
+            let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
+            let hint = hint.unwrap_or_default();
+            output.message(&format!("{name}: {}{hint}", complaints.join("; ")));
         } else if !output.quiet {
             output.line(&format!("{name}: ok, {}", text::summary(&self.view)));
         }
@@ -153,12 +157,13 @@ fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) 
             };
             let reason = (exit != Exit::Done).then(|| asker.insist(&*found, &view)).flatten();
             let view = View { reason: reason.map(Box::new), ..view };
-            Checked { view, complaints, exit }
+            Checked { view, complaints, hint: None, exit }
         }
         Err(error) => {
             let view = View::failed(&name, path.as_deref(), &error).into_owned();
             let complaints = view.error.iter().cloned().collect();
-            Checked { view, complaints, exit: Exit::from(&error) }
+            let hint = error.hint().filter(|_| error.kind() == ErrorKind::Unanswered);
+            Checked { view, complaints, hint, exit: Exit::from(&error) }
         }
     }
 }

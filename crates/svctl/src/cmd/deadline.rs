@@ -2,6 +2,7 @@
 
 use std::{
     env::VarError,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -21,9 +22,25 @@ pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
     }
 }
 
+/// When the command was begun: what is looked at before it takes of its time.
+static BEGUN: OnceLock<Instant> = OnceLock::new();
+
+pub(crate) fn begin() {
+    BEGUN.get_or_init(Instant::now);
+}
+
+/// So long after the command was begun.
+pub(crate) fn of_command(timeout: Duration) -> Instant {
+    after(*BEGUN.get_or_init(Instant::now), timeout)
+}
+
+/// So long after now.
 pub(crate) fn deadline(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or(now + FOR_EVER)
+    after(Instant::now(), timeout)
+}
+
+fn after(begun: Instant, timeout: Duration) -> Instant {
+    begun.checked_add(timeout).unwrap_or(begun + FOR_EVER)
 }
 
 /// A century stands for a time that the clock cannot hold.

@@ -13,7 +13,7 @@ use svcmgr::{
 };
 
 use super::{
-    deadline::{deadline, timeout},
+    deadline::{of_command, timeout},
     guard::Guard,
     units,
 };
@@ -24,6 +24,7 @@ use crate::{
     name,
     names::{self, NoTargets},
     output::{Output, message, printable},
+    silent::Silent,
     text,
 };
 
@@ -39,8 +40,9 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
         Ok(scan) => scan,
         Err(NoTargets(exit)) => return exit,
     };
-    each(&[scan], &args.services, &args.timeout, output, |scan, typed, deadline| {
-        let dir = from_store(Path::new(typed), &stores(scan))?;
+    let silent = &global.silent;
+    each(&[scan], silent, &args.services, &args.timeout, output, |scan, typed, deadline| {
+        let dir = from_store(Path::new(typed), &stores(scan), silent)?;
         let enabled = match &args.name {
             Some(name) => scan.enable_as(name, &dir, deadline),
             None => scan.enable(&dir, deadline),
@@ -53,7 +55,7 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
 const STORES: [&str; 3] = ["/etc/sv", "/etc/runit/sv", "/etc/s6/sv"];
 
 /// The stores of a scan directory: where what is enabled in it comes from, and those of the suites.
-fn stores(scan: &ScanDir) -> Vec<PathBuf> {
+pub(super) fn stores(scan: &ScanDir) -> Vec<PathBuf> {
     let entries = scan.dir().read_dir().into_iter().flatten().flatten();
     let store = |entry: std::fs::DirEntry| {
         let target = scan.dir().join(entry.path().read_link().ok()?);
@@ -65,15 +67,19 @@ fn stores(scan: &ScanDir) -> Vec<PathBuf> {
 
 /// What was typed, if it is there; a name alone is also one of a store. The first store that has it
 /// is meant, and says so by the link that is made.
-fn from_store(typed: &Path, stores: &[impl AsRef<Path>]) -> Result<PathBuf, Error> {
+fn from_store(
+    typed: &Path,
+    stores: &[impl AsRef<Path>],
+    silent: &Silent,
+) -> Result<PathBuf, Error> {
     let is_name = typed.components().count() == 1 && !is_path(typed.as_os_str());
     if !is_name || typed.symlink_metadata().is_ok() {
         return Ok(typed.to_owned());
     }
     let mut places = stores.iter().map(|store| store.as_ref().join(typed));
-    places
-        .find(|dir| dir.is_dir())
-        .map_or_else(|| Err(Error::NotFound { path: typed.to_owned() }), Ok)
+    let there = places.find(|dir| silent.has(dir) || dir.is_dir());
+    let dir = there.ok_or_else(|| Error::NotFound { path: typed.to_owned() })?;
+    silent.refuse(&dir).map(|()| dir)
 }
 
 pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output) -> Exit {
@@ -84,7 +90,7 @@ pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output
         Ok(scans) => scans,
         Err(NoTargets(exit)) => return exit,
     };
-    each(&scans, &args.services, &args.timeout, output, |scan, typed, deadline| {
+    each(&scans, &global.silent, &args.services, &args.timeout, output, |scan, typed, deadline| {
         let name = scan.name_of(typed)?;
         match scan.disable_killing(&name, deadline, args.kill_after) {
             // There is nothing to take out: as asked.
@@ -141,6 +147,7 @@ fn holder<'a>(scans: &'a [ScanDir], typed: &OsStr) -> Result<&'a ScanDir, Error>
 
 fn each(
     scans: &[ScanDir],
+    silent: &Silent,
     services: &[std::ffi::OsString],
     wait: &args::Timeout,
     output: &mut Output,
@@ -153,7 +160,7 @@ fn each(
             return Exit::Usage;
         }
     };
-    let deadline = deadline(timeout);
+    let deadline = of_command(timeout);
     let typed = services.iter().map(|name| name.to_string_lossy().into_owned());
     let guard = Guard::until(deadline, typed, output);
     let mut exit = Exit::Done;
@@ -161,7 +168,10 @@ fn each(
     for (at, name) in services.iter().enumerate() {
         let text = name.to_string_lossy();
         let shown = name::shown(&text, Some(Path::new(name)));
-        let scan = holder(scans, name);
+        // What does not answer is not asked for its entries either.
+        let asked = scans.iter().flat_map(|scan| [scan.dir().to_owned(), scan.dir().join(name)]);
+        let answers = asked.chain([name.into()]).try_for_each(|path| silent.refuse(&path));
+        let scan = answers.and_then(|()| holder(scans, name));
         let dir = scan.as_ref().ok().copied().or(scans.first()).map(ScanDir::dir);
         let scan_dir = dir.map(|dir| dir.to_string_lossy().into_owned());
         let result = scan.and_then(|scan| act(scan, name, deadline));
@@ -336,7 +346,7 @@ mod tests {
             std::fs::create_dir_all(store.join("of-a-store")).unwrap();
         }
         let stores = stores.each_ref().map(|store| store.to_str().unwrap());
-        let found = |typed: &str| from_store(Path::new(typed), &stores);
+        let found = |typed: &str| from_store(Path::new(typed), &stores, &Silent::default());
         assert_eq!(found("of-a-store").unwrap(), tree.path().join("sv/of-a-store"));
         assert_eq!(found("./of-a-store").unwrap(), Path::new("./of-a-store"));
         assert_eq!(found("/srv/of-a-store").unwrap(), Path::new("/srv/of-a-store"));

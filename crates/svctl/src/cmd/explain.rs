@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Cause, CheckAnswer, Error, Explanation, Finding};
+use svcmgr::{Cause, CheckAnswer, Error, ErrorKind, Explanation, Finding};
 
 use crate::{
     args::{self, Global},
@@ -71,7 +71,9 @@ impl Explained {
             }
             Err(error) => {
                 // A path that leads nowhere is a link, or nothing.
-                let link = path.as_deref().and_then(|it| Some((it, names::nowhere(it)?)));
+                let answers = error.kind() != ErrorKind::Unanswered;
+                let link = path.as_deref().filter(|_| answers);
+                let link = link.and_then(|it| Some((it, names::nowhere(it)?)));
                 let error = link.map_or(error, |(link, leads_to)| Error::Dangling {
                     link: link.to_owned(),
                     leads_to,

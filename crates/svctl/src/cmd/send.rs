@@ -12,7 +12,7 @@ use svcmgr::{
 };
 
 use super::{
-    deadline::{deadline, timeout},
+    deadline::{of_command, timeout},
     guard::Guard,
     report::{Asked, Done, report},
 };
@@ -78,7 +78,7 @@ impl Ask<'_> {
 /// Lets services read their configuration again.
 pub(crate) fn reload_all(global: &Global, args: &args::Reload, output: &mut Output) -> Exit {
     let deadline = match timeout(&args.timeout) {
-        Ok(timeout) => (!args.no_wait).then(|| deadline(timeout)),
+        Ok(timeout) => (!args.no_wait).then(|| of_command(timeout)),
         Err(why) => {
             output.message(&why);
             return Exit::Usage;

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svdevtree::{Definition, DevTree, Engine, TreeError, TreeErrorKind, TreeStarted};
+use svdevtree::{
+    Definition, DevTree, Engine, TreeError, TreeErrorKind, TreeStarted,
+    testkit::{Kit, KitError, Spec},
+};
 
 use crate::{
     acting::until,
@@ -64,5 +67,44 @@ fn a_tree_in_a_directory_that_hangs_keeps_nobody_beyond_a_deadline() {
     until("the tree", || (!matches!(tree.check(), Err(TreeError::Deadline { .. }))).then_some(()));
     tree.check().unwrap();
     tree.stop(soon()).unwrap();
+    assert_eq!(processes(&token), [] as [i32; 0]);
+}
+
+#[test]
+fn a_kit_in_a_directory_that_hangs_keeps_nobody_beyond_a_deadline() {
+    let mut kit = Kit::new().unwrap();
+    let token = format!("{:07}9120", std::process::id());
+    let spec = |name: &str| Spec::new(name, ["/bin/sleep", &format!("1000000.{token}")]);
+    kit.start(spec("web"), soon()).unwrap();
+    let (one, other) = (spec("one"), spec("other"));
+    let hanging = thread::spawn(move || {
+        let Some(hang) = Hang::over(kit.tree().base()) else { return kit };
+        let mut late = |what: &str, call: &mut dyn FnMut(&mut Kit, Instant) -> KitError| {
+            let deadline = Instant::now() + Duration::from_millis(5);
+            let error = call(&mut kit, deadline);
+            println!("{what}: {:?} after the deadline", deadline.elapsed());
+            assert!(deadline.elapsed() < PATIENCE, "{what}: {:?}", deadline.elapsed());
+            let is_late =
+                matches!(&error, KitError::Tree(it) if it.kind() == TreeErrorKind::Deadline);
+            assert!(is_late, "{what}: {error}");
+        };
+        late("start", &mut |kit, by| kit.start(one.clone(), by).unwrap_err());
+        late("start all", &mut |kit, by| kit.start_all([other.clone()], by).unwrap_err());
+        late("restart", &mut |kit, by| kit.restart("web", by).unwrap_err());
+        late("stop", &mut |kit, by| kit.stop("web", by).unwrap_err());
+        late("wait", &mut |kit, by| kit.wait_ready("web", by).unwrap_err());
+        assert!(kit.port().is_ok());
+        drop(hang.server);
+        kit
+    });
+    let mut kit = hanging.join().unwrap();
+    let is_late = |it: &KitError| matches!(it, KitError::Tree(error) if error.kind() == TreeErrorKind::Deadline);
+    // Whole again, with what it had.
+    until("the kit", || {
+        let restarted = kit.restart("web", soon());
+        (!restarted.as_ref().is_err_and(is_late)).then_some(restarted)
+    })
+    .unwrap();
+    kit.end().unwrap();
     assert_eq!(processes(&token), [] as [i32; 0]);
 }

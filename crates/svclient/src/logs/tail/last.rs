@@ -6,8 +6,7 @@ use std::{
     io::{self, BufRead as _, Read as _, Seek as _, SeekFrom},
 };
 
-use super::reading::LINE;
-use crate::logs::packed::{Packing, Unpacked};
+use crate::logs::packed::{LINE, Packing, Unpacked};
 
 /// Where the last lines of a file begin, and how many there are.
 pub(super) struct LastLines {
@@ -21,22 +20,19 @@ pub(super) struct LastLines {
 
 /// The same of a packed file, which has a beginning only.
 fn last_unpacked(mut file: Unpacked, count: usize) -> io::Result<LastLines> {
-    let mut starts = VecDeque::new();
-    let (mut offset, mut begins) = (0, true);
+    // Where the last lines begin, and what stands before the next byte.
+    let (mut starts, mut offset, mut before) = (VecDeque::new(), 0, b'\n');
     loop {
         let bytes = file.fill_buf()?;
-        if bytes.is_empty() {
-            break;
-        }
-        for byte in bytes {
-            if std::mem::replace(&mut begins, *byte == b'\n') {
-                starts.push_back(offset);
-                if starts.len() > count {
-                    starts.pop_front();
-                }
-            }
-            offset += 1;
-        }
+        let Some((last, others)) = bytes.split_last() else { break };
+        // Of each piece its last lines are enough.
+        let ends = others.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        let first = (before == b'\n').then_some(offset);
+        let begin = ends.map(|(at, _)| offset + at as u64 + 1).chain(first).take(count);
+        let begin: Vec<u64> = begin.collect();
+        starts.extend(begin.into_iter().rev());
+        starts.drain(..starts.len().saturating_sub(count));
+        (before, offset) = (*last, offset + bytes.len() as u64);
         let len = bytes.len();
         file.consume(len);
     }

@@ -8,11 +8,7 @@ use std::{
 };
 
 use super::{Identity, LONGEST, Place};
-use crate::logs::packed::Unpacked;
-
-/// What has no line end within so many bytes is not searched for one to its end: what follows is
-/// found from the back.
-pub(super) const LINE: u64 = 16 * 1024 * 1024;
+use crate::logs::packed::{LINE, Unpacked};
 
 /// So far from the end.
 const BACK: u64 = 1024 * 1024;
@@ -205,7 +201,7 @@ fn step_over(
     end: u64,
 ) -> io::Result<bool> {
     let Source::Plain(source) = source else {
-        // There is no way but through it, and that has a bound.
+        // There is no way but through it, and it ends soon.
         rest.read = 0;
         return Ok(false);
     };

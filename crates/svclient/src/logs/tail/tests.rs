@@ -270,6 +270,31 @@ fn packed_files_are_read_in_their_place() {
     assert_eq!(lines[lines.len() - 2..], ["<damaged>", "9"]);
 }
 
+/// A few bytes that stand for very many, and a file of which nothing comes.
+#[cfg(feature = "packed")]
+#[test]
+fn what_is_packed_has_the_bounds_of_what_is_not() {
+    use flate2::{Compression, write::GzEncoder};
+    let mut packing = GzEncoder::new(Vec::new(), Compression::fast());
+    packing.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    let member = packing.finish().unwrap();
+    let log = Log::new();
+    log.write(&Log::rotated(10), &member.repeat(20));
+    log.write("current", b"");
+    let lines = rest(&mut log.tail(LogFrom::Last(1)));
+    let [line, cut, damaged] = &*lines else { panic!("{} lines", lines.len()) };
+    assert_eq!((line.len(), &**damaged), (LONGEST, "<damaged>"));
+    let left_out: u64 = cut.trim_matches(['<', '>']).trim_end_matches(" more").parse().unwrap();
+    assert!(left_out <= crate::logs::packed::LINE + (64 << 10), "{cut}");
+    // To a reader of zstd a hole is blocks of nothing, each of three bytes, and no end.
+    let log = Log::new();
+    log.write(&Log::rotated(10), b"\x28\xb5\x2f\xfd\0\0");
+    let file = OpenOptions::new().write(true).open(log.0.path().join(Log::rotated(10))).unwrap();
+    file.set_len(1 << 40).unwrap();
+    log.write("current", b"next\n");
+    assert_eq!(rest(&mut log.tail(LogFrom::Start)), ["<damaged>", "next"]);
+}
+
 #[test]
 fn lines_without_a_time_are_counted_and_local_time_is_asked_for() {
     let log = Log::new();

@@ -55,7 +55,9 @@ impl<'a> Printer<'a> {
             }
             LogItem::Damaged(file) => {
                 let file = name::shown(&file.to_string_lossy(), Some(file));
-                output.message(&format!("{file}: is damaged, so the rest of it is left out"));
+                output.message(&format!(
+                    "{file}: is damaged, or no log, so the rest of it is left out"
+                ));
                 return;
             }
             LogItem::Cut { left_out } => {

@@ -81,7 +81,9 @@ pub(super) fn sources(
             *exit = (*exit).max(Exit::from(&error));
             output.error(&error);
         };
-        if svcmgr::is_path(typed) && LogDir::is_at(typed) {
+        if let Err(error) = global.silent.refuse(Path::new(typed)) {
+            refuse(error);
+        } else if svcmgr::is_path(typed) && LogDir::is_at(typed) {
             match LogDir::open(typed) {
                 Ok(log) => sources.push(Source::of_path(typed, log)),
                 Err(error) => refuse(error),
