@@ -36,6 +36,11 @@ pub(crate) struct Target {
 /// A service of any kind.
 pub(crate) type Found = Arc<dyn Supervised>;
 
+/// Whether this is what came of a service that was listed, not named, and is gone since.
+pub(crate) fn has_gone<T>(names: &[OsString], seen: &Result<T, Error>) -> bool {
+    names.is_empty() && seen.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// Why the names could not even be looked up; already told.
 pub(crate) struct NoTargets(pub(crate) Exit);
 

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Features that ask for a newer compiler than their crate does: crate, feature, version.
-const NEWER: [(&str, &str, &str); 1] = [("svcmgr", "systemd", "1.89")];
+const NEWER: [(&str, &str, &str); 1] = [("svcmgr", "systemd", "1.89.0")];
 
-/// One step for each promised version, and for each feature that asks for more.
+/// One step for each promised version, which those features join that ask for it.
 pub(super) fn run(workspace: &Workspace, report: &Report) {
     let mut tiers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for member in workspace.publishable() {
@@ -22,26 +22,25 @@ pub(super) fn run(workspace: &Workspace, report: &Report) {
             tiers.entry(version).or_default().push(&member.name);
         }
     }
+    for (name, _, version) in NEWER {
+        tiers.entry(version).or_default().push(name);
+    }
     for (version, crates) in tiers {
-        let features = features(workspace, &crates);
+        let features = features(workspace, version, &crates);
         report.step("msrv", &format!("msrv {version} {}", crates.join(" ")), || {
             check(workspace, version, &crates, &features)
         });
     }
-    for (name, feature, version) in NEWER {
-        report.step("msrv", &format!("msrv {version} {name} with {feature}"), || {
-            check(workspace, version, &[name], &[format!("{name}/{feature}")])
-        });
-    }
 }
 
-/// All features of these crates, but those of [`NEWER`].
-fn features(workspace: &Workspace, crates: &[&str]) -> Vec<String> {
+/// All features of these crates, but those of [`NEWER`] that ask for another version.
+fn features(workspace: &Workspace, version: &str, crates: &[&str]) -> Vec<String> {
     let members = workspace.publishable().filter(|it| crates.contains(&it.name.as_str()));
     let all = members.flat_map(|it| it.features.iter().map(move |feature| (&it.name, feature)));
-    let is_newer =
-        |name: &str, feature: &str| NEWER.iter().any(|row| row.0 == name && row.1 == feature);
-    all.filter(|(name, feature)| !is_newer(name, feature))
+    let is_of_another = |name: &str, feature: &str| {
+        NEWER.iter().any(|row| row.0 == name && row.1 == feature && row.2 != version)
+    };
+    all.filter(|(name, feature)| !is_of_another(name, feature))
         .map(|(name, feature)| format!("{name}/{feature}"))
         .collect()
 }

@@ -25,9 +25,9 @@ const PORTABLE: &[&str] =
     &["svproto", "svclient", "svbuild", "svlint", "svdevtree", "svcmgr", "svctl"];
 /// Those of [`PORTABLE`] with all features: 32 bits and musl, characters without a sign, kqueue.
 const UNIX: &[&str] =
-    &["i686-unknown-linux-musl", "armv7-unknown-linux-musleabihf", "aarch64-apple-darwin"];
+    &["i686-unknown-linux-musl", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin"];
 /// Each has nothing that is not of one of those.
-const MORE: &[&str] = &["aarch64-unknown-linux-gnu", "x86_64-apple-darwin"];
+const MORE: &[&str] = &["armv7-unknown-linux-musleabihf", "x86_64-apple-darwin"];
 
 const TABLE: [Row; 4] = [
     Row { targets: &["thumbv7m-none-eabi"], crates: &["svproto"], options: &[] },

@@ -31,7 +31,7 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
     let checked: Vec<Checked> = targets
         .into_iter()
         .zip(restless)
-        .map(|(target, restless)| look(target, restless, check, &asker))
+        .filter_map(|(target, restless)| look(target, restless, check, &asker))
         .collect();
     let mut exit = checked.iter().map(|checked| checked.exit).max().unwrap_or(Exit::Done);
     if output.json {
@@ -137,10 +137,17 @@ impl Checked {
     }
 }
 
-fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) -> Checked {
+/// `None` where it was listed and is gone since.
+fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) -> Option<Checked> {
     let Target { name, path, found } = target;
-    let result = found.and_then(|found| found.status().map(|seen| (found, seen)));
-    match result {
+    let result = match found {
+        Ok(found) => match found.status() {
+            seen if names::has_gone(&check.services, &seen) => return None,
+            seen => seen.map(|seen| (found, seen)),
+        },
+        Err(error) => Err(error),
+    };
+    Some(match result {
         Ok((found, seen)) => {
             let view = View::new(&*found, &seen).asking(&*found).into_owned();
             let mut complaints = complaints(&view, restless, check);
@@ -165,7 +172,7 @@ fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) 
             let hint = error.hint().filter(|_| error.kind() == ErrorKind::Unanswered);
             Checked { view, complaints, hint, exit: Exit::from(&error) }
         }
-    }
+    })
 }
 
 fn complaints(view: &View<'_>, restless: Restless, check: &args::Check) -> Vec<String> {

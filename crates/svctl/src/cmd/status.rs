@@ -139,6 +139,9 @@ fn look_at(
         let looked = match target.found {
             Ok(found) => {
                 let seen = seen.next().unwrap_or_else(|| found.status());
+                if names::has_gone(&status.services, &seen) {
+                    continue;
+                }
                 Looked::of(&*found, seen, &how)
             }
             Err(error) => {

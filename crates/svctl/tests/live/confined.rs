@@ -122,8 +122,10 @@ pub fn what_the_kernel_ends_for_want_of_memory_is_named_first(suite: Suite) {
         );
     };
     let mut it = Supervised::prepare(suite, "exec sleep 1000");
-    let take = "exec perl -e 'for (1..200) { push @a, \"x\" x 1000000 } sleep 1000'";
-    scripts::write(&it.dir().join("run"), &format!("#!/bin/sh\n{take}\n"));
+    let take = "exec perl -e 'for (1..200) { push @a, chr(65 + $_ % 26) x 1000000 } sleep 1000'";
+    // The supervisor is in the group as well: the kernel is told whom to end.
+    let first = "echo 1000 >/proc/self/oom_score_adj";
+    scripts::write(&it.dir().join("run"), &format!("#!/bin/sh\n{first}\n{take}\n"));
     let enter = format!("echo $$ >{}/cgroup.procs; exec \"$@\"", group.0.display());
     it.supervise_under(&["sh", "-ec", &enter, "sh"]);
     let dir = it.dir();
