@@ -259,7 +259,7 @@ pub fn what_is_gone_is_down(whose: Whose) {
         let ran = whose.tool("systemd-run", &args);
         assert!(ran.status.success(), "{ran:?}");
     };
-    let deaf = "trap '' TERM; echo > $0; while :; do sleep 1000; done";
+    let deaf = "trap '' TERM; echo > $0; exec sleep 1000";
     let marks = tempfile::tempdir().unwrap();
     let mark = marks.path().join("deaf");
     transient("svc-gone1.service", &["sleep", "1000"]);
@@ -286,7 +286,8 @@ pub fn what_is_gone_is_down(whose: Whose) {
         assert!(std::time::Instant::now() < deadline, "the service does not begin");
         std::thread::yield_now();
     }
-    // Its child ignores SIGTERM as well, and the stop is for both.
+    // One process: where nobody tells this manager that a control group of version 1 is empty, it waits
+    // out its own timeout for a second one that has ended in the same moment.
     check(whose, (&["down", "--kill-after", "20ms", "svc-deaf.service"], 0, "svc-deaf.service: "));
     whose.tool("systemctl", &["reset-failed", "svc-deaf.service"]);
 }
