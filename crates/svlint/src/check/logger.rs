@@ -180,13 +180,7 @@ fn multilog(visit: &mut Visit<'_>, source: &Source, program: &Word, words: &[Wor
                 let shown = source.quoted(text);
                 let message = format!("multilog knows no action `{shown}`");
                 let finding = Finding::new(&loggers::MULTILOG_ACTION, at(word), message);
-                let is_name =
-                    text.len() > 1 && text.chars().all(|it| it.is_alphanumeric() || it == '/');
-                visit.tell(if is_name {
-                    finding.help(format!("A directory begins with . or /: ./{shown}"))
-                } else {
-                    finding
-                });
+                visit.tell(perhaps_a_directory(finding, text, shown));
                 return;
             }
         }
@@ -266,13 +260,7 @@ fn s6_log(visit: &mut Visit<'_>, source: &Source, program: &Word, words: &[Word]
                 let shown = source.quoted(text);
                 let message = format!("s6-log knows no directive `{shown}`");
                 let finding = Finding::new(&loggers::S6LOG_DIRECTIVE, at(word), message);
-                let is_name =
-                    text.len() > 1 && text.chars().all(|it| it.is_alphanumeric() || it == '/');
-                visit.tell(if is_name {
-                    finding.help(format!("A directory begins with . or /: ./{shown}"))
-                } else {
-                    finding
-                });
+                visit.tell(perhaps_a_directory(finding, text, shown));
                 return;
             }
         }
@@ -284,4 +272,14 @@ fn s6_log(visit: &mut Visit<'_>, source: &Source, program: &Word, words: &[Word]
     };
     let rule = (&['n', 's', 'S', 'l', 't', 'T'][..], &loggers::S6LOG_ORDER);
     late(visit, source, rest, Some(last), rule);
+}
+
+/// A word of no meaning that looks like a name may be a directory that lacks its mark.
+fn perhaps_a_directory(finding: Finding, text: &str, shown: &str) -> Finding {
+    let is_name = text.len() > 1 && text.chars().all(|it| it.is_alphanumeric() || it == '/');
+    if is_name {
+        finding.help(format!("A directory begins with . or /: ./{shown}"))
+    } else {
+        finding
+    }
 }
