@@ -94,10 +94,12 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
 }
 
 /// What tells why a unit has failed: properties of its own type, and stamps of all units.
-pub(crate) const OF_FAILURE: [&str; 11] = [
+pub(crate) const OF_FAILURE: [&str; 13] = [
+    "Type",
     "Result",
     "ExecMainCode",
     "ExecMainStatus",
+    "ExecMainStartTimestampMonotonic",
     "ExecMainExitTimestampMonotonic",
     "ExecCondition",
     "ExecStartPre",
@@ -107,8 +109,11 @@ pub(crate) const OF_FAILURE: [&str; 11] = [
     "ExecStart",
     "ExecReload",
 ];
-pub(crate) const STAMPS: [&str; 2] =
-    ["InactiveExitTimestampMonotonic", "ActiveExitTimestampMonotonic"];
+pub(crate) const STAMPS: [&str; 3] = [
+    "InactiveExitTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
+    "ActiveExitTimestampMonotonic",
+];
 
 /// Why a unit has failed that nobody has just asked for anything; `None` where the end of its last
 /// run says all.
@@ -121,7 +126,8 @@ pub(crate) fn cause_of_failure(mut unit: Properties) -> Option<Cause> {
         result: &JobResult::Failed,
         unit: &unit,
         before: "",
-        asked_at: 0,
+        // When its last run began.
+        asked_at: unit.number("InactiveExitTimestampMonotonic"),
         dependency: None,
         is_service: true,
         triggered: None,
@@ -266,29 +272,76 @@ impl Facts<'_> {
         match self.word("Result") {
             "resources" => self.never(Cause::Resources, ""),
             "protocol" => {
-                let (cause, about) = exit(self.unit);
-                self.never(Cause::EndedBeforeReady, cause.about(&about).to_string())
+                let end = self.end_of_main().map(|(cause, about)| cause.about(&about).to_string());
+                self.never(Cause::EndedBeforeReady, end.unwrap_or_default())
             }
             "watchdog" => self.never(Cause::Watchdog, ""),
             "oom-kill" => self.never(Cause::OutOfMemory, ""),
             "timeout" => self.never(Cause::StartTimeout, span(self.unit, &["TimeoutStartUSec"])),
             "exit-code" | "signal" | "core-dump" | "success" | "" => {
-                if !self.has_main_failed()
-                    && let Some((cause, about)) = self.command_end()
-                {
+                let command = || self.command_end().or_else(|| self.forgotten_command());
+                let main = || self.end_of_main().filter(|_| self.is_end_of_main_all());
+                let found = if self.has_main_failed() { None } else { command() };
+                if let Some((cause, about)) = found.or_else(main) {
                     return self.never(cause, about);
                 }
-                if !self.is_service {
-                    let word = self.word("Result").to_owned();
-                    let is_told = !matches!(&*word, "" | "success");
-                    return self
-                        .never(if is_told { Cause::Other } else { Cause::Impossible }, word);
+                match self.word("Result") {
+                    "" | "success" if !self.is_service => self.never(Cause::Impossible, ""),
+                    "" | "success" => self.never(Cause::Other, self.result.name()),
+                    word => self.never(Cause::Other, word),
                 }
-                let (cause, about) = exit(self.unit);
-                self.never(cause, about)
             }
             other => self.never(Cause::Other, other),
         }
+    }
+
+    /// How the main process of this run ended, if it did.
+    fn end_of_main(&self) -> Option<(Cause, String)> {
+        let is_over = self.is_service && self.is_since("ExecMainExitTimestampMonotonic");
+        is_over.then(|| exit(self.unit)).flatten()
+    }
+
+    /// Whether that is all there is to say: it failed, or nothing did.
+    fn is_end_of_main_all(&self) -> bool {
+        self.has_main_failed() || matches!(self.word("Result"), "success" | "")
+    }
+
+    /// Which command it must have been, where the manager does not know any more how they ended: it
+    /// forgets that when it reads its files again. `None` where it may have been one of several kinds.
+    fn forgotten_command(&self) -> Option<(Cause, String)> {
+        let is_end = matches!(self.word("Result"), "exit-code" | "signal" | "core-dump");
+        if !self.is_service || !is_end {
+            return None;
+        }
+        let kinds: &[(&str, Cause)] = if self.is_since("ActiveEnterTimestampMonotonic") {
+            &[("ExecStop", Cause::AfterEnd), ("ExecStopPost", Cause::AfterEnd)]
+        } else if self.is_since("ExecMainStartTimestampMonotonic") {
+            &[
+                ("ExecStartPost", Cause::AfterStart),
+                ("ExecStop", Cause::AfterEnd),
+                ("ExecStopPost", Cause::AfterEnd),
+            ]
+        } else if self.word("Type") == "forking" {
+            &[
+                ("ExecCondition", Cause::BeforeStart),
+                ("ExecStartPre", Cause::BeforeStart),
+                ("ExecStart", Cause::BeforeStart),
+                ("ExecStartPost", Cause::AfterStart),
+            ]
+        } else {
+            &[("ExecCondition", Cause::BeforeStart), ("ExecStartPre", Cause::BeforeStart)]
+        };
+        let of = |(name, cause): &(&str, Cause)| {
+            let rows = self.unit.get(name)?.fields().iter();
+            let lines: Vec<String> =
+                rows.filter_map(that_counts).map(|line| format!("{name}={line}")).collect();
+            (!lines.is_empty()).then(|| (*cause, lines.join(" or ")))
+        };
+        let found: Vec<_> = kinds.iter().filter_map(of).collect();
+        let (cause, _) = *found.first()?;
+        let is_one_kind = found.iter().all(|(other, _)| *other == cause);
+        let lines: Vec<String> = found.into_iter().map(|(_, lines)| lines).collect();
+        is_one_kind.then(|| (cause, format!("{} failed", lines.join(" or "))))
     }
 
     /// Which of its commands failed, and how it ended.
@@ -320,8 +373,9 @@ impl Facts<'_> {
                 let failed =
                     self.unit.get("ExecReload").map(PropertyValue::fields).unwrap_or_default();
                 let failed = failed.iter().find_map(command);
-                let word = || self.word("ReloadResult").to_owned();
-                self.never(Cause::Reload, failed.unwrap_or_else(word))
+                let word = || Some(self.word("ReloadResult")).filter(|it| *it != "success");
+                let said = failed.or_else(|| word().map(str::to_owned));
+                self.never(Cause::Reload, said.unwrap_or_default())
             }
             other => self.otherwise(other),
         }
@@ -349,17 +403,27 @@ impl Facts<'_> {
     }
 }
 
-/// How the main process ended.
-fn exit(unit: &Properties) -> (Cause, String) {
+/// How the main process ended; `None` where the manager does not say that it did.
+fn exit(unit: &Properties) -> Option<(Cause, String)> {
     let status = unit.number("ExecMainStatus");
-    match unit.number("ExecMainCode") {
-        2 => (Cause::Killed, exits::signal(status)),
-        3 => (Cause::CoreDump, exits::signal(status)),
-        _ => match exits::step(status) {
+    Some(match unit.number("ExecMainCode") {
+        1 => match exits::step(status) {
             Some(step) => (Cause::NotExecuted, format!("{step} (exit {status})")),
             None => (Cause::Exited, status.to_string()),
         },
+        2 => (Cause::Killed, exits::signal(status)),
+        3 => (Cause::CoreDump, exits::signal(status)),
+        _ => return None,
+    })
+}
+
+/// A command whose failure is not ignored, in its words.
+fn that_counts(row: &PropertyValue) -> Option<String> {
+    let [path, words, ignored, ..] = row.fields() else { return None };
+    if ignored.bool() == Some(true) {
+        return None;
     }
+    line(path, words)
 }
 
 /// A command that failed, and its end, from a row of an `Exec…` property: the program, its words,

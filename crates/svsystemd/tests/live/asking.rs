@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use svclient::Supervised;
 use svsystemd::{Action, Bus, Error, RequestAnswer, RequestOutcome, UnitName};
 
 use crate::{
@@ -105,6 +106,13 @@ pub fn many_are_started_and_stopped_and_what_was_so_already_is_told(manager: Man
     }
 }
 
+/// Whether it is that sentence, but for how a command ended: a manager that reads its files again, as other
+/// tests have it do, forgets that.
+fn is_forgotten(said: &str, sentence: &str) -> bool {
+    let is_command = sentence.ends_with(" the start") && sentence.starts_with("Exec");
+    is_command && said == sentence.replace("exited with 1", "failed")
+}
+
 pub fn each_end_has_its_cause(manager: Manager) {
     let bus = manager.bus();
     let check = |unit: &str, service: &str, reached: bool, sentence: &str| {
@@ -112,7 +120,8 @@ pub fn each_end_has_its_cause(manager: Manager) {
         let names = [it.unit.name().clone()];
         let became = became(request(&bus, Action::Start, &names, deadline()).remove(0));
         let said = became.sentence().unwrap_or_default();
-        assert_eq!((became.reached, said.as_str()), (reached, sentence), "{service} {became:?}");
+        let is_said = said == sentence || is_forgotten(&said, sentence);
+        assert!(became.reached == reached && is_said, "{service} {sentence}: {became:?}");
     };
     check("", SLEEP, true, "");
     check("", "Type=oneshot\nExecStart=/bin/true\n", true, "ran and ended with 0");
@@ -156,12 +165,17 @@ pub fn the_dependency_that_failed_is_named_and_followed(manager: Manager) {
     let middle = Fixture::with(manager, &of(&root), SLEEP);
     let top = Fixture::with(manager, &of(&middle), SLEEP);
     let names = [top.unit.name().clone(), root.unit.name().clone()];
-    for bus in [bus, by_the_bus(manager)] {
-        let answers = request(&bus, Action::Start, &names, deadline());
+    let known = "ExecStartPre=/bin/false exited with 1 before the start";
+    for bus in [&bus, &by_the_bus(manager)] {
+        let answers = request(bus, Action::Start, &names, deadline());
         let said: Vec<_> = answers.into_iter().map(|it| became(it).sentence().unwrap()).collect();
         assert_eq!(said[0], format!("the dependency {} failed", root.name()));
-        assert_eq!(said[1], "ExecStartPre=/bin/false exited with 1 before the start");
+        assert!(said[1] == known || is_forgotten(&said[1], known), "{}", said[1]);
     }
+    bus.reload().wait().unwrap();
+    let seen = Supervised::status(&root.unit).unwrap();
+    let seen = Supervised::looked_closer(&root.unit, &seen);
+    assert_eq!(seen.odd().cause, Some(svproto::Cause::BeforeStart), "{seen:?}");
 }
 
 pub fn a_start_limit_is_told_from_a_failure(manager: Manager) {
@@ -230,8 +244,11 @@ pub fn a_reload_has_the_result_of_its_job(manager: Manager) {
     assert_eq!(reload().cause, Some(svproto::Cause::NotUp));
     it.start();
     let failed = reload();
-    let said = "the reload failed: /bin/sh -c exit 9 exited with 9";
-    assert_eq!((failed.reached, failed.sentence().as_deref()), (false, Some(said)));
+    let (said, sentence) =
+        (failed.sentence().unwrap(), "the reload failed: /bin/sh -c exit 9 exited with 9");
+    // A manager that has read its files again knows no more.
+    let is_said = said == sentence || said == "the reload failed: exit-code";
+    assert!(!failed.reached && is_said, "{failed:?}");
     assert_eq!(failed.status.states().0, "active");
 }
 

@@ -152,6 +152,41 @@ fn an_end_of_an_earlier_run_is_not_this_one() {
 }
 
 #[test]
+fn what_the_manager_has_forgotten_is_not_made_up() {
+    // It has read its files again since.
+    let gone =
+        |lines: &[&str]| commands(&lines.iter().map(|line| (*line, 0, 0)).collect::<Vec<_>>());
+    let stamp = |name: &'static str| (name, PropertyValue::Unsigned(AFTER));
+    let begun = stamp("InactiveExitTimestampMonotonic");
+    let failed = |result: &str, more: &[(&str, PropertyValue)], said: &str| {
+        let more = [more, std::slice::from_ref(&begun)].concat();
+        started(&JobResult::Failed, &unit("failed", result, &more), false, said);
+    };
+    let pre = ("ExecStartPre", gone(&["/bin/false"]));
+    let post = ("ExecStartPost", gone(&["/bin/a", "/bin/b c"]));
+    let after = ("ExecStopPost", gone(&["/bin/z"]));
+    let all = [pre.clone(), post.clone(), ("ExecStart", gone(&["/bin/d"]))];
+    failed("exit-code", &all, "ExecStartPre=/bin/false failed before the start");
+    failed("signal", &all[..1], "ExecStartPre=/bin/false failed before the start");
+    let main = stamp("ExecMainStartTimestampMonotonic");
+    let said = "ExecStartPost=/bin/a or ExecStartPost=/bin/b c failed after the start";
+    failed("exit-code", &[pre.clone(), post.clone(), main.clone()], said);
+    let was_up = [pre, main.clone(), stamp("ActiveEnterTimestampMonotonic"), after.clone()];
+    failed("exit-code", &was_up, "ExecStopPost=/bin/z failed after its end");
+    // It was one of several kinds, or nothing was asked yet.
+    let other = "its supervisor says: exit-code";
+    failed("exit-code", &[post, main.clone(), after], other);
+    failed("exit-code", &[], other);
+    failed("success", &[], "its supervisor says: failed");
+    let killed = [ran(2, 15), vec![main]].concat();
+    failed("exit-code", &killed, other);
+    failed("protocol", &[], "ended before it was ready");
+    let seen =
+        unit("failed", "exit-code", &[all.as_slice(), std::slice::from_ref(&begun)].concat());
+    assert_eq!(cause_of_failure(seen), Some(Cause::BeforeStart));
+}
+
+#[test]
 fn a_start_that_began_nothing_met_the_limit() {
     let limit = [
         ("InactiveExitTimestampMonotonic", PropertyValue::Unsigned(EARLIER)),
