@@ -78,7 +78,7 @@ pub enum Error {
     },
     /// Somebody less privileged than the caller may change this directory, and so exchange what is
     /// in it, or below it, while that is compared or written.
-    #[error("cannot use {}: {why}, who could exchange what is below it", path.display())]
+    #[error("cannot use {}: {why}", path.display())]
     Untrusted {
         /// The directory, or the link to it.
         path: PathBuf,
@@ -163,6 +163,21 @@ pub enum ErrorKind {
     Io,
 }
 
+svproto::words!(ErrorKind, "kind of error":
+    Invalid "invalid",
+    Gaps "gaps",
+    Unquotable "unquotable",
+    NoService "no-service",
+    WrongType "wrong-type",
+    Untrusted "untrusted",
+    TooLarge "too-large",
+    OutsideName "outside-name",
+    Busy "busy",
+    Io "io",
+    Changed "changed",
+    Shared "shared",
+);
+
 impl Error {
     /// What kind of error it is.
     #[must_use]
@@ -189,7 +204,8 @@ impl Error {
         match self {
             Self::Gaps(_) => Some("build lossily to have these left out, each with a comment"),
             Self::Untrusted { .. } => Some(
-                "write as the user that it belongs to, or take the right to write there from others first",
+                "who may write there could exchange what is below it: write as the user that it belongs to, or take \
+                 that right from others first",
             ),
             Self::WrongType { .. } | Self::TooLarge { .. } => {
                 Some("move it away, or build into another directory")

@@ -77,6 +77,11 @@ pub enum Lossy {
     Commented,
 }
 
+svproto::words!(Lossy, "way with gaps":
+    Refused "refused",
+    Commented "commented",
+);
+
 impl Definitions {
     /// Renders every service. Nothing is read or written.
     ///

@@ -120,6 +120,11 @@ pub enum Language {
     Execline,
 }
 
+svproto::words!(Language, "language of scripts":
+    Sh "sh",
+    Execline "execline",
+);
+
 /// The interpreter that execline scripts name: where Debian, Alpine and others put it.
 const EXECLINEB: &str = "/usr/bin/execlineb";
 

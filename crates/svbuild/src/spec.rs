@@ -152,6 +152,12 @@ pub enum IoClass {
     Idle,
 }
 
+svproto::words!(IoClass, "class of I/O priority":
+    Realtime "realtime",
+    BestEffort "best-effort",
+    Idle "idle",
+);
+
 /// `limits = { … }`: soft limits, as `chpst`, `softlimit` and `s6-softlimit` set them.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,6 +240,12 @@ pub enum Restart {
     Never,
 }
 
+svproto::words!(Restart, "rule for restarts":
+    Always "always",
+    OnFailure "on-failure",
+    Never "never",
+);
+
 /// `log = { … }`.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,6 +293,12 @@ pub enum Timestamp {
     /// UTC, as in `2026-11-22T23:34:43.13821`; `s6-log` writes a blank for the `T`.
     Iso8601,
 }
+
+svproto::words!(Timestamp, "kind of time stamp":
+    None "none",
+    Tai64n "tai64n",
+    Iso8601 "iso8601",
+);
 
 impl IoPriority {
     /// This class, at its usual level.

@@ -142,7 +142,7 @@ impl TrustedDir {
         let svtrust::Walked { dir: fd, path, missing, .. } =
             svtrust::walk(path).map_err(|error| match error {
                 svtrust::Error::Io { doing, path, source } => Error::io(doing, &path)(source),
-                svtrust::Error::Distrusted { path, why } => Error::Untrusted { path, why },
+                svtrust::Error::Untrusted { path, why } => Error::Untrusted { path, why },
                 other => Error::io("find", path)(io::Error::other(other)),
             })?;
         Ok(Walked { place: Self { fd, path, caller: Caller::now() }, missing })

@@ -36,6 +36,8 @@ pub enum CheckRule {
     Runit2_3,
 }
 
+svproto::words!(CheckRule, "rule for checks": Runit2_1 "runit-2.1", Runit2_3 "runit-2.3");
+
 /// What the `check` script of a service directory says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -52,20 +52,14 @@ pub enum ProcessRole {
     LeftBehind,
 }
 
-impl ProcessRole {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Supervisor => "supervisor",
-            Self::Main => "run",
-            Self::Finish => "finish",
-            Self::Logger => "log",
-            Self::Other => "other",
-            Self::LeftBehind => "left-behind",
-        }
-    }
-}
+svproto::words!(ProcessRole, "role of a process":
+    Supervisor "supervisor",
+    Main "run",
+    Finish "finish",
+    Logger "log",
+    Other "other",
+    LeftBehind "left-behind",
+);
 
 /// One process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -139,7 +139,7 @@ pub enum Error {
     },
     /// Somebody who is neither the caller nor root may change a scan directory, or one above it, and so
     /// decide what is started, and by whom.
-    #[error("cannot use {}: {why}, who could exchange what is below it", path.display())]
+    #[error("cannot use {}: {why}", path.display())]
     Untrusted {
         /// The directory, or the link on the way to it.
         path: PathBuf,
@@ -262,6 +262,29 @@ pub enum ErrorKind {
     /// The supervisor refused for another reason.
     Other,
 }
+
+svproto::words!(ErrorKind, "kind of error":
+    NotFound "not-found",
+    NotAService "not-a-service",
+    WrongType "wrong-type",
+    UnknownDialect "unknown-dialect",
+    Malformed "malformed",
+    NotSupervised "not-supervised",
+    Unsupported "unsupported",
+    Busy "busy",
+    NoAnswer "no-answer",
+    Lost "lost",
+    BadName "bad-name",
+    Ambiguous "ambiguous",
+    NameTaken "name-taken",
+    EnabledAs "enabled-as",
+    Unanswered "unanswered",
+    NotALink "not-a-link",
+    Untrusted "untrusted",
+    Denied "denied",
+    Io "io",
+    Other "other",
+);
 
 impl Error {
     /// The same for a caller that asked for this, which is several requests.
@@ -414,7 +437,9 @@ impl Error {
                 Some("to a scanner two links to one directory are one service".into())
             }
             Self::Untrusted { .. } => Some(
-                "do it as the user that it belongs to, or take the right to write there from others first".into(),
+                "who may write there could exchange what is below it: do it as the user that it belongs to, or take that \
+                 right from others first"
+                    .into(),
             ),
             Self::Unanswered { .. } => {
                 Some(

@@ -62,8 +62,29 @@ impl fmt::Display for Intent {
     }
 }
 
-/// `up`, `down`, `once` and `reload` are what every supervisor understands by them; all others are
-/// that one operation.
+/// Reads every word that `Display` writes. `up`, `down`, `once`, `restart` and `reload` are what every
+/// supervisor understands by them, so `reload` is [`Intent::Reload`] and not [`Op::Reload`].
+///
+/// ```
+/// use svclient::{Intent, Op};
+///
+/// assert_eq!("restart".parse(), Ok(Intent::Restart));
+/// assert_eq!("usr1".parse(), Ok(Intent::Op(Op::Usr1)));
+/// ```
+impl std::str::FromStr for Intent {
+    type Err = svproto::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "restart" => Ok(Self::Restart),
+            "reload" => Ok(Self::Reload),
+            word => Ok(word.parse::<Op>()?.into()),
+        }
+    }
+}
+
+/// `up`, `down` and `once` are what every supervisor understands by them; all others are that one
+/// operation, also [`Op::Reload`].
 impl From<Op> for Intent {
     fn from(op: Op) -> Self {
         match op {
@@ -87,6 +108,8 @@ pub enum Support {
     /// known.
     NotKnown,
 }
+
+svproto::words!(Support, "kind of support": Yes "yes", No "no", NotKnown "not-known");
 
 impl Support {
     /// Whether it certainly can.

@@ -7,7 +7,7 @@
 
 mod proc_locks;
 
-use std::os::fd::AsFd;
+use std::{fmt, os::fd::AsFd};
 
 use nix::{
     fcntl::{FcntlArg, fcntl},
@@ -34,6 +34,17 @@ pub enum Liveness {
     Dead,
     /// This user may not ask.
     Unknown,
+}
+
+/// In one word.
+impl fmt::Display for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Alive { .. } => "alive",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+        })
+    }
 }
 
 impl Liveness {

@@ -284,7 +284,7 @@ pub(crate) fn mode(stat: &FileStat) -> u32 {
 
 /// What a file is, in words with an article.
 pub(crate) fn what(stat: &FileStat) -> &'static str {
-    article(kind(stat))
+    svtrust::file_type(stat.st_mode)
 }
 
 /// Whether a descriptor or a path leads to a directory.
@@ -312,11 +312,10 @@ fn require(
     wanted: SFlag,
     expected: &'static str,
 ) -> Result<(), Error> {
-    let found = kind(stat);
-    if found == wanted {
+    if kind(stat) == wanted {
         return Ok(());
     }
-    Err(Error::WrongType { path: at.path(), expected, found: article(found) })
+    Err(Error::WrongType { path: at.path(), expected, found: what(stat) })
 }
 
 /// As [`require`], for what could not be opened. A file that cannot be looked at passes: the error
@@ -325,17 +324,5 @@ fn require_at(at: &At<'_>, wanted: SFlag, expected: &'static str) -> Result<(), 
     match fstatat(at.base(), at, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => require(at, &stat, wanted, expected),
         Err(_) => Ok(()),
-    }
-}
-
-fn article(kind: SFlag) -> &'static str {
-    match kind {
-        SFlag::S_IFREG => "a regular file",
-        SFlag::S_IFDIR => "a directory",
-        SFlag::S_IFLNK => "a symbolic link",
-        SFlag::S_IFIFO => "a FIFO",
-        SFlag::S_IFSOCK => "a socket",
-        SFlag::S_IFCHR | SFlag::S_IFBLK => "a device",
-        _ => "something else",
     }
 }

@@ -55,6 +55,8 @@ pub enum OnFailure {
     GoOn,
 }
 
+svproto::words!(OnFailure, "way to go on": Stop "stop", GoOn "go-on");
+
 /// What came of one service of a plan.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -7,10 +7,8 @@ mod send;
 
 use std::{
     ffi::{OsStr, OsString},
-    fmt,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -50,31 +48,7 @@ pub enum Normally {
     Down,
 }
 
-impl Normally {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-}
-
-impl fmt::Display for Normally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Normally {
-    type Err = svproto::UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let named = |it: &Self| it.name() == word;
-        [Self::Up, Self::Down].into_iter().find(named).ok_or(svproto::UnknownWord::new("start"))
-    }
-}
+svproto::words!(Normally, "start": Up "up", Down "down");
 
 impl Service {
     /// Opens a service directory and finds out whose it is. A directory that nobody has supervised

@@ -76,7 +76,7 @@ fn every_status_is_read_as_it_was_written() {
     }
     assert_eq!(count, 4 * 5 * 4 * 4 * 4);
     for state in State::ALL {
-        is_read_back(&Status::down(since).with_state(state).with_restarts(3));
+        is_read_back(&Status::down(since).with_state(*state).with_restarts(3));
     }
     for status in [Status::unsupervised(), Status::untold(), Status::up_and_ready(pid(), since)] {
         for suite in Suite::ALL.iter().copied().chain([Suite::Own("docker")]) {

@@ -10,6 +10,9 @@
     reason = "tests"
 )]
 
+#[path = "../src/service/tests/lock.rs"]
+mod lock;
+
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -26,13 +29,14 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
-    libc,
     sys::stat::{Mode, SFlag, makedev, mknod},
     unistd::mkfifo,
 };
 use svclient::{Dialect, Error, LogDir, LogFrom, Logs, ScanDir, Service};
 use svproto::files;
 use tempfile::TempDir;
+
+use self::lock::write_lock;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -75,17 +79,6 @@ impl Planted {
 
     fn service(&self) -> Service {
         Service::with_dialect(self.tree.path(), self.dialect).unwrap()
-    }
-}
-
-fn write_lock() -> libc::flock {
-    #[expect(clippy::cast_possible_truncation, reason = "F_WRLCK and SEEK_SET are 0 to 3")]
-    libc::flock {
-        l_type: libc::F_WRLCK as _,
-        l_whence: libc::SEEK_SET as _,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
     }
 }
 

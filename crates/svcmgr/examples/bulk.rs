@@ -19,9 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bulk = Bulk::new(&services)
         .limit(at_a_time.unwrap_or(NonZeroUsize::MIN))
         // What "ready" means for services that do not say it themselves.
-        .ready_when(Duration::from_millis(100), |_, seen| {
-            seen.facts().is_some_and(|status| status.pid.is_some())
-        });
+        .ready_when(Duration::from_millis(100), |_, status| status.pid().is_some());
     let request = Request::restart().until(Goal::Ready).kill_after(Duration::from_secs(10));
     let outcomes = bulk.pursue(&request, Instant::now() + Duration::from_secs(60))?;
     for (service, outcome) in services.iter().zip(outcomes) {

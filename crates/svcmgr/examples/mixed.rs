@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Bulk, Error, Request, Suite, Supervised, WatchSet};
+use svcmgr::{Error, Request, Suite, Supervised, WatchSet};
 
 fn main() -> Result<(), Error> {
     let services: Vec<Arc<dyn Supervised>> =
@@ -17,25 +17,14 @@ fn main() -> Result<(), Error> {
         watch.add(Arc::clone(service))?;
     }
     let deadline = Instant::now() + Duration::from_secs(30);
-    let outcomes = Bulk::new(&services).pursue(&Request::restart(), deadline)?;
-    for (service, outcome) in services.iter().zip(outcomes) {
-        let done = outcome?.is_reached();
+    for (service, outcome) in Request::restart().pursue_all(&services, deadline)? {
         let suite = service.suite().map_or("nobody", Suite::name);
-        println!(
-            "{} ({suite}): {}",
-            service.name(),
-            if done { "restarted" } else { "not restarted" }
-        );
+        println!("{} ({suite}): {}", service.name(), outcome?);
     }
     // What happened meanwhile was not missed.
     while let Some(event) = watch.next_now()? {
-        let state = event.status.as_ref().ok().and_then(|seen| Some(seen.facts()?.state()));
-        println!(
-            "{} {}: {}",
-            event.news.name(),
-            event.name(),
-            state.map_or("unknown", |it| it.name())
-        );
+        let state = event.status.as_ref().map_or("unknown", |it| it.state().name());
+        println!("{} {}: {state}", event.news, event.name());
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             // Dropping this future at any point loses nothing.
             Some(event) = events.next() => {
                 let event = event?;
-                println!("{} {}", event.name(), event.news.name());
+                println!("{} {}", event.name(), event.news);
             }
             signal = tokio::signal::ctrl_c() => return Ok(signal?),
         }

@@ -32,8 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         outcome?;
     }
     for service in services {
-        let state = service.status()?.facts().map(|status| status.state().name());
-        println!("{}: {}", service.name(), state.unwrap_or("unsupervised"));
+        println!("{}: {}", service.name(), service.status()?.state());
     }
     let stopped = tree.stop(soon())?;
     println!("stopped, {} killed", stopped.killed);

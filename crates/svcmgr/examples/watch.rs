@@ -16,7 +16,7 @@ fn main() -> Result<(), Error> {
     for event in watch.take(count) {
         let event = event?;
         let state = event.status.as_ref().map_or("unreadable", |it| it.state().name());
-        println!("{:>4} {} {}: {state}", event.seq, event.news.name(), event.name());
+        println!("{:>4} {} {}: {state}", event.seq, event.news, event.name());
     }
     Ok(())
 }

@@ -60,16 +60,19 @@
 //! | `async-io` | `async_io`: the same, driven by async-io (smol)                                  |
 //! | `serde`    | `Serialize` for [`Status`] and [`Outcome`], the JSON of `svctl`; `Deserialize` for [`Status`] and [`proto`] |
 //!
-//! A program for each task stands in `examples/`, and in `docs/guide.md`, which shows how they fit
-//! together.
+//! The [`guide`] has a program for each task, and shows how they fit together. The [`glossary`] says
+//! what each word means.
 //!
 //! This crate only names things. Files, waiting and errors are `svclient`'s; bytes are `svproto`'s.
-//!
-//! Words are used as in the [`glossary`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+// Its programs are the examples, which are built and run as such.
+#[cfg_attr(not(doctest), doc = include_str!("guide.md"))]
+#[allow(clippy::test_attr_in_doctest, reason = "a program of the guide is a test")]
+pub mod guide {}
 
 #[doc(inline)]
 pub use svclient::*;
@@ -116,5 +119,5 @@ pub use svdevtree::testkit;
 
 /// README's program, which the doctests compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

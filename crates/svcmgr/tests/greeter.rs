@@ -23,7 +23,7 @@ fn the_service_is_there_again_after_it_was_killed() {
         .cwd(kit.dir())
         .ready(ReadyWhen::command(["test".into(), "-e".into(), there.into_os_string()]));
     let service = kit.start(spec, soon()).unwrap();
-    let pid = || service.status().unwrap().facts().unwrap().pid;
+    let pid = || service.status().unwrap().pid();
     let before = pid();
     service.send(svcmgr::Op::Kill).unwrap();
     kit.restart("greeter", soon()).unwrap();

@@ -504,7 +504,7 @@ pub(crate) struct Logs {
 }
 
 fn parse_state(word: &str) -> Result<State, String> {
-    let words = || State::ALL.map(State::name).join(", ");
+    let words = || State::ALL.iter().map(|state| state.name()).collect::<Vec<_>>().join(", ");
     word.parse().map_err(|_| format!("states are {}", words()))
 }
 

@@ -17,16 +17,18 @@ pub enum Error {
         lock: PathBuf,
     },
     /// A file is of another type than the protocol knows.
-    #[error("cannot use {}: it is not {expected}", path.display())]
+    #[error("cannot use {}: it is {found}, not {expected}", path.display())]
     WrongType {
         /// The file.
         path: PathBuf,
         /// What it must be, with its article.
         expected: &'static str,
+        /// What it is, with its article.
+        found: &'static str,
     },
     /// Another user may have made it what it is, to have something done elsewhere.
     #[error("cannot use {}: {why}", path.display())]
-    Distrusted {
+    Untrusted {
         /// The file.
         path: PathBuf,
         /// Who.
@@ -97,6 +99,11 @@ pub enum WatchLimit {
     Watches,
 }
 
+svproto::words!(WatchLimit, "limit of inotify":
+    Instances "fs.inotify.max_user_instances",
+    Watches "fs.inotify.max_user_watches",
+);
+
 /// [`Error`] without its details, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -106,7 +113,7 @@ pub enum ErrorKind {
     /// A file is of another type than the protocol knows.
     WrongType,
     /// Another user may have made it what it is.
-    Distrusted,
+    Untrusted,
     /// There is nothing at the path.
     NotFound,
     /// A right is missing.
@@ -125,6 +132,20 @@ pub enum ErrorKind {
     Gone,
 }
 
+svproto::words!(ErrorKind, "kind of error":
+    Held "held",
+    WrongType "wrong-type",
+    Untrusted "untrusted",
+    NotFound "not-found",
+    Denied "denied",
+    Io "io",
+    System "system",
+    Full "full",
+    Unwatched "unwatched",
+    Stopping "stopping",
+    Gone "gone",
+);
+
 impl Error {
     /// What kind of error it is.
     #[must_use]
@@ -132,7 +153,7 @@ impl Error {
         match self {
             Self::Held { .. } => ErrorKind::Held,
             Self::WrongType { .. } => ErrorKind::WrongType,
-            Self::Distrusted { .. } => ErrorKind::Distrusted,
+            Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 io::ErrorKind::PermissionDenied => ErrorKind::Denied,
@@ -151,7 +172,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Held { .. } => Some("one supervisor at a time: end the other one first"),
-            Self::Distrusted { .. } => {
+            Self::Untrusted { .. } => {
                 Some("make the link as root, or as the user of the supervisor")
             }
             Self::WrongType { path, .. }

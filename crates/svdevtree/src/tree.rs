@@ -128,6 +128,11 @@ pub enum TreeStarted {
     Before,
 }
 
+svproto::words!(TreeStarted, "start of a tree":
+    Now "now",
+    Before "before",
+);
+
 /// How a tree came to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

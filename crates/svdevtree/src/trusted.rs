@@ -49,7 +49,7 @@ pub(crate) fn enter(
     let (linked, dir) = (walked.linked, there(walked, path)?);
     let owner = fstat(&dir).map_err(|errno| fail("look at", path, errno))?.st_uid;
     if linked && !Caller::now().trusts(owner) {
-        return Err(Error::Distrusted { path: path.to_owned(), why: Distrust::Owner(owner) });
+        return Err(Error::Untrusted { path: path.to_owned(), why: Distrust::Owner(owner) });
     }
     Ok(dir)
 }

@@ -29,6 +29,8 @@ pub enum Severity {
     Error,
 }
 
+crate::words!(Severity, "severity": Note "note", Warning "warning", Error "error");
+
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident $({ $exit:ident })? $word:literal $severity:ident
         $sentence:literal $(, $before:literal .. $after:literal)?;)*) => {
@@ -377,6 +379,23 @@ impl Cause {
     #[must_use]
     pub const fn about<'a>(&self, what: &'a str) -> Sentence<'a> {
         Sentence { cause: *self, what }
+    }
+}
+
+/// Reads [`Cause::kind`]. How the last run ended is not in the word.
+///
+/// ```
+/// use svproto::cause::Cause;
+///
+/// assert_eq!("dependency".parse(), Ok(Cause::Dependency));
+/// assert!("a service that it needs failed".parse::<Cause>().is_err());
+/// ```
+impl core::str::FromStr for Cause {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = ALL.iter().copied().find(|cause| cause.kind() == word);
+        named.ok_or(crate::UnknownWord::new("cause"))
     }
 }
 

@@ -72,7 +72,7 @@ impl CannotStart {
     }
 }
 
-/// A script that the embedded supervisor starts.
+/// A script that the embedded supervisor starts; the word for it is the name of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Script {
     /// The service.
@@ -81,16 +81,7 @@ pub enum Script {
     Finish,
 }
 
-impl Script {
-    /// The name of its file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Finish => "finish",
-        }
-    }
-}
+crate::words!(Script, "script": Run "run", Finish "finish");
 
 /// A rest that grows with each death that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

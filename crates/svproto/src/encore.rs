@@ -46,6 +46,21 @@ pub enum EncoreStage {
     Unknown(u8),
 }
 
+/// encore's own word, as `svstat` prints it; `unknown` for what this version does not know.
+impl core::fmt::Display for EncoreStage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Failed => "failed",
+            Self::Unknown(_) => "unknown",
+        })
+    }
+}
+
 impl EncoreStage {
     const fn from_byte(byte: u8) -> Self {
         match byte {

@@ -304,6 +304,13 @@ impl Reading {
 }
 
 /// A service in one word. More may come.
+///
+/// ```
+/// use svproto::State;
+///
+/// assert_eq!("backoff".parse(), Ok(State::Backoff));
+/// assert_eq!("running".parse::<State>().unwrap_err().to_string(), "not the word for a state");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -345,73 +352,25 @@ pub enum State {
     Deactivating,
 }
 
-impl State {
-    /// Every state, in the order of their declaration.
-    pub const ALL: [Self; 17] = [
-        Self::Down,
-        Self::Starting,
-        Self::Up,
-        Self::Ready,
-        Self::Paused,
-        Self::Stopping,
-        Self::Finishing,
-        Self::Backoff,
-        Self::Failed,
-        Self::Exited,
-        Self::Unknown,
-        Self::Unsupervised,
-        Self::New,
-        Self::Active,
-        Self::Inactive,
-        Self::Activating,
-        Self::Deactivating,
-    ];
-
-    /// The word for it, as in every message and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Starting => "starting",
-            Self::Up => "up",
-            Self::Ready => "ready",
-            Self::Paused => "paused",
-            Self::Stopping => "stopping",
-            Self::Finishing => "finishing",
-            Self::Backoff => "backoff",
-            Self::Failed => "failed",
-            Self::Exited => "exited",
-            Self::Unknown => "unknown",
-            Self::Unsupervised => "unsupervised",
-            Self::New => "new",
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Activating => "activating",
-            Self::Deactivating => "deactivating",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// ```
-/// use svproto::State;
-///
-/// assert_eq!("backoff".parse(), Ok(State::Backoff));
-/// assert_eq!("running".parse::<State>().unwrap_err().to_string(), "not the word for a state");
-/// ```
-impl core::str::FromStr for State {
-    type Err = crate::UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let named = |state: &Self| state.name() == word;
-        Self::ALL.into_iter().find(named).ok_or(crate::UnknownWord::new("state"))
-    }
-}
+crate::words!(State, "state":
+    Down "down",
+    Starting "starting",
+    Up "up",
+    Ready "ready",
+    Paused "paused",
+    Stopping "stopping",
+    Finishing "finishing",
+    Backoff "backoff",
+    Failed "failed",
+    Exited "exited",
+    Unknown "unknown",
+    Unsupervised "unsupervised",
+    New "new",
+    Active "active",
+    Inactive "inactive",
+    Activating "activating",
+    Deactivating "deactivating",
+);
 
 /// ```
 /// use svproto::Want;
@@ -422,18 +381,92 @@ impl core::str::FromStr for Want {
     type Err = crate::UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "up" => Ok(Self::Up),
-            "down" => Ok(Self::Down),
-            "once" => Ok(Self::Once),
-            _ => Err(crate::UnknownWord::new("want")),
-        }
+        let named =
+            [Self::Up, Self::Down, Self::Once].into_iter().find(|it| it.name() == Some(word));
+        named.ok_or(crate::UnknownWord::new("want"))
     }
 }
 
 impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name().unwrap_or("unknown"))
+    }
+}
+
+/// The word; `unknown` is read by nobody.
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name().unwrap_or("unknown"))
+    }
+}
+
+impl core::str::FromStr for Phase {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named =
+            [Self::Down, Self::Up, Self::Finish].into_iter().find(|it| it.name() == Some(word));
+        named.ok_or(crate::UnknownWord::new("phase"))
+    }
+}
+
+crate::words!(Stage, "stage":
+    NotReported "not-reported",
+    Starting "starting",
+    Stopping "stopping",
+    Failed "failed",
+    Exited "exited",
+);
+
+/// In a few words, and without the moment.
+///
+/// ```
+/// use svproto::Readiness;
+///
+/// assert_eq!(Readiness::Ready { since: None }.to_string(), "ready");
+/// assert_eq!(Readiness::NotReported.to_string(), "not reported");
+/// ```
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NotReported => "not reported",
+            Self::NotReady => "not ready",
+            Self::Awaited => "awaited",
+            Self::Ready { .. } => "ready",
+        })
+    }
+}
+
+/// ```
+/// use svproto::LastExit;
+///
+/// assert_eq!(LastExit::Exited { code: 3 }.to_string(), "exited with 3");
+/// assert_eq!(LastExit::from_wait_status(0x8b).to_string(), "killed by signal 11 (core dumped)");
+/// ```
+impl fmt::Display for LastExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReported => f.pad("end not reported"),
+            Self::NotStarted => f.pad("not started yet"),
+            Self::Exited { code } => write!(f, "exited with {code}"),
+            Self::Signaled { signal, core } => {
+                write!(f, "killed by signal {signal}")?;
+                f.write_str(if *core { " (core dumped)" } else { "" })
+            }
+            Self::Unknown(raw) => write!(f, "ended with wait status {raw:#06x}"),
+        }
+    }
+}
+
+/// The one word of [`State`] for it.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupervised => State::Unsupervised,
+            Self::NotYet => State::New,
+            Self::Record(facts) => facts.state(),
+        }
+        .fmt(f)
     }
 }
 

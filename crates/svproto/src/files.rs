@@ -49,6 +49,14 @@ pub enum FileKind {
     Flag,
 }
 
+crate::words!(FileKind, "type of file":
+    Directory "directory",
+    Executable "executable",
+    File "file",
+    Fifo "fifo",
+    Flag "flag",
+);
+
 /// One name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -47,7 +47,7 @@ pub enum Goal {
 
 impl Goal {
     /// The goals without a span, in the order of their words in help.
-    pub const WORDS: [Self; 10] = [
+    pub const WORDS: &'static [Self] = &[
         Self::Up,
         Self::Ready,
         Self::ReadyOrUp,
@@ -118,7 +118,7 @@ impl core::str::FromStr for Goal {
     type Err = crate::UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let named = Self::WORDS.into_iter().find(|goal| goal.name() == word);
+        let named = Self::WORDS.iter().copied().find(|goal| goal.name() == word);
         let goal = named.or_else(|| span_of(word.strip_prefix("up-for=")?).map(Self::UpFor));
         goal.ok_or(crate::UnknownWord::new("goal"))
     }

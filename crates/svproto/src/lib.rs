@@ -40,6 +40,11 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+/// The programs of the page for those who take this crate alone.
+#[cfg(doctest)]
+#[doc = include_str!("embedding.md")]
+struct Embedding;
+
 pub mod cause;
 pub mod daemontools;
 pub mod dialect;

@@ -47,6 +47,22 @@ impl ScanOp {
         (Self::Reap, b'z'),
     ];
 
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rescan => "rescan",
+            Self::Prune => "prune",
+            Self::PruneAll => "prune-all",
+            Self::RescanAndPrune => "rescan-and-prune",
+            Self::Terminate => "terminate",
+            Self::Interrupt => "interrupt",
+            Self::Quit => "quit",
+            Self::Abort => "abort",
+            Self::Reap => "reap",
+        }
+    }
+
     /// The byte that asks for it.
     ///
     /// ```
@@ -74,6 +90,21 @@ impl ScanOp {
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.iter().find(|(_, letter)| *letter == byte).map(|(op, _)| *op)
+    }
+}
+
+impl core::fmt::Display for ScanOp {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl core::str::FromStr for ScanOp {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().map(|(op, _)| op).find(|op| op.name() == word);
+        named.ok_or(crate::UnknownWord::new("request to a scanner"))
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Scale {
     LeapSeconds,
 }
 
+crate::words!(Scale, "scale": Fixed "fixed", LeapSeconds "leap-seconds");
+
 /// Unix times of the first second after each inserted leap second, ascending.
 ///
 /// Source: IERS Bulletin C (its list up to 2017-01-01, unchanged since); the same 27 entries are

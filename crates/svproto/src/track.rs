@@ -28,18 +28,12 @@ pub enum Change {
     Unsupervised,
 }
 
-impl Change {
-    /// The word for it, as in the lines of `svctl watch`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Changed => "changed",
-            Self::Supervised => "supervised",
-            Self::Unsupervised => "unsupervised",
-        }
-    }
-}
+crate::words!(Change, "change":
+    Snapshot "snapshot",
+    Changed "changed",
+    Supervised "supervised",
+    Unsupervised "unsupervised",
+);
 
 /// Turns readings into events. Feed it every reading; it drops those that say nothing new, and
 /// that is all the debouncing there is.

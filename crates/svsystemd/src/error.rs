@@ -217,6 +217,25 @@ pub enum ErrorKind {
     Manager,
 }
 
+svproto::words!(ErrorKind, "kind of error":
+    BadName "bad-name",
+    NoManager "no-manager",
+    Lost "lost",
+    NoReply "no-reply",
+    NoSuchUnit "no-such-unit",
+    Masked "masked",
+    BadUnit "bad-unit",
+    Denied "denied",
+    Unsupported "unsupported",
+    NotRunning "not-running",
+    Refused "refused",
+    Busy "busy",
+    Dependency "dependency",
+    Exists "exists",
+    Io "io",
+    Manager "manager",
+);
+
 impl Error {
     /// What kind of error it is.
     #[must_use]

@@ -37,6 +37,11 @@ pub enum Lifetime {
     Runtime,
 }
 
+svproto::words!(Lifetime, "lifetime of a unit file":
+    Lasting "lasting",
+    Runtime "runtime",
+);
+
 /// What an installation or a removal will do.
 #[derive(Clone, Debug)]
 #[must_use = "a plan does nothing before it is carried out"]

@@ -73,6 +73,7 @@ impl JobResult {
             "once" => Self::Once,
             "frozen" => Self::Frozen,
             "concurrency" => Self::Concurrency,
+            "missed" => Self::Missed,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -97,6 +98,15 @@ impl JobResult {
             Self::Missed => "missed",
             Self::Other(name) => name,
         }
+    }
+}
+
+impl std::str::FromStr for JobResult {
+    type Err = std::convert::Infallible;
+
+    /// A word that this version does not know is kept.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from_name(word))
     }
 }
 
@@ -130,6 +140,17 @@ pub enum JobOutcome {
         /// The unit at that moment.
         status: Box<UnitStatus>,
     },
+}
+
+/// `reached (done)`: what became of it, and the manager's word.
+impl fmt::Display for JobOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reached { job, .. } => write!(f, "reached ({job})"),
+            Self::Missed { job, .. } => write!(f, "missed ({job})"),
+            Self::Deadline { .. } => f.pad("deadline"),
+        }
+    }
 }
 
 impl JobOutcome {

@@ -209,18 +209,8 @@ impl LoadState {
 impl ServiceResult {
     pub(crate) fn of(unit: &Properties) -> Self {
         match unit.text("Result") {
-            "success" | "" => Self::Success,
-            "resources" => Self::Resources,
-            "protocol" => Self::Protocol,
-            "timeout" => Self::Timeout,
-            "exit-code" => Self::ExitCode,
-            "signal" => Self::Signal,
-            "core-dump" => Self::CoreDump,
-            "watchdog" => Self::Watchdog,
-            "start-limit-hit" => Self::StartLimitHit,
-            "oom-kill" => Self::OomKill,
-            "exec-condition" => Self::ExecCondition,
-            other => Self::Other(other.to_owned()),
+            "" => Self::Success,
+            word => Self::from_name(word),
         }
     }
 }

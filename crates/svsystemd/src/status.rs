@@ -69,6 +69,23 @@ pub enum ServiceResult {
 }
 
 impl ServiceResult {
+    pub(crate) fn from_name(word: &str) -> Self {
+        match word {
+            "success" => Self::Success,
+            "resources" => Self::Resources,
+            "protocol" => Self::Protocol,
+            "timeout" => Self::Timeout,
+            "exit-code" => Self::ExitCode,
+            "signal" => Self::Signal,
+            "core-dump" => Self::CoreDump,
+            "watchdog" => Self::Watchdog,
+            "start-limit-hit" => Self::StartLimitHit,
+            "oom-kill" => Self::OomKill,
+            "exec-condition" => Self::ExecCondition,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
     /// systemd's word.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -86,6 +103,15 @@ impl ServiceResult {
             Self::ExecCondition => "exec-condition",
             Self::Other(name) => name,
         }
+    }
+}
+
+impl std::str::FromStr for ServiceResult {
+    type Err = std::convert::Infallible;
+
+    /// A word that this version does not know is kept.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from_name(word))
     }
 }
 

@@ -30,15 +30,11 @@ pub enum KillWhom {
     All,
 }
 
-impl KillWhom {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Main => "main",
-            Self::Control => "control",
-            Self::All => "all",
-        }
-    }
-}
+svproto::words!(KillWhom, "set of processes":
+    Main "main",
+    Control "control",
+    All "all",
+);
 
 /// Linux's numbers: the manager takes no other.
 pub(crate) const SIGSTOP: i32 = nix::libc::SIGSTOP;

@@ -30,17 +30,11 @@ pub enum UnitNews {
     Resync,
 }
 
-impl UnitNews {
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Changed => "changed",
-            Self::Resync => "resync",
-        }
-    }
-}
+svproto::words!(UnitNews, "change":
+    Snapshot "snapshot",
+    Changed "changed",
+    Resync "resync",
+);
 
 /// One item of a watch.
 #[derive(Debug)]

@@ -24,6 +24,7 @@
 //! This crate changes nothing on the disk, and knows nothing of services.
 
 mod caller;
+mod file_type;
 mod others;
 mod walk;
 
@@ -31,6 +32,7 @@ use std::{io, path::PathBuf};
 
 pub use self::{
     caller::{Caller, Distrust},
+    file_type::file_type,
     others::is_outsider,
     walk::{Walked, walk, walk_from},
 };
@@ -41,7 +43,7 @@ pub use self::{
 pub enum Error {
     /// Somebody else may decide what is there.
     #[error("cannot use {}: {why}", path.display())]
-    Distrusted {
+    Untrusted {
         /// The directory, or the link.
         path: PathBuf,
         /// Who.

@@ -38,7 +38,7 @@ pub struct Walked {
 ///
 /// # Errors
 ///
-/// [`Error::Distrusted`] where somebody may who is neither root nor the caller, and for a link of
+/// [`Error::Untrusted`] where somebody may who is neither root nor the caller, and for a link of
 /// such a user; [`Error::Io`].
 pub fn walk(path: &Path) -> Result<Walked, Error> {
     let absolute = std::path::absolute(path).map_err(|source| fail("find", path, source))?;
@@ -149,7 +149,7 @@ impl Walk {
         if self.asked {
             let distrusts = self.caller.distrusts(&dir, &path, true);
             if let Some(why) = distrusts.map_err(|error| fail("look at", &path, error))? {
-                return Err(Error::Distrusted { path, why });
+                return Err(Error::Untrusted { path, why });
             }
         }
         Ok(Here { dir, path })
@@ -177,7 +177,7 @@ impl Walk {
         stat: &Stat,
         full: &Path,
     ) -> Result<Option<PathBuf>, Error> {
-        let distrusted = |why| Err(Error::Distrusted { path: full.to_owned(), why });
+        let distrusted = |why| Err(Error::Untrusted { path: full.to_owned(), why });
         if let Some(why) = self.caller.distrusts_owner(stat, full) {
             return distrusted(why);
         }

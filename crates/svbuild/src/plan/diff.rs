@@ -49,6 +49,12 @@ pub enum ChangeKind {
     Remove,
 }
 
+svproto::words!(ChangeKind, "kind of change":
+    Make "make",
+    Alter "alter",
+    Remove "remove",
+);
+
 /// The old and the new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

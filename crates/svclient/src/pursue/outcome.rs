@@ -1,6 +1,6 @@
 //! What came of a request.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use svproto::Cause;
 
@@ -25,7 +25,13 @@ pub struct Outcome {
     late: Option<Cause>,
 }
 
-/// [`Outcome`] in one word.
+/// [`Outcome`] in one word, as in the `outcome` of `svctl --json`.
+///
+/// ```
+/// use svclient::OutcomeKind;
+///
+/// assert_eq!(OutcomeKind::NotAsked.to_string(), "not-asked");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OutcomeKind {
@@ -43,49 +49,14 @@ pub enum OutcomeKind {
     NotAsked,
 }
 
-impl OutcomeKind {
-    /// The word for it, as in the `outcome` of `svctl --json`.
-    ///
-    /// ```
-    /// use svclient::OutcomeKind;
-    ///
-    /// assert_eq!(OutcomeKind::NotAsked.to_string(), "not-asked");
-    /// ```
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reached => "reached",
-            Self::Already => "already",
-            Self::Skipped => "skipped",
-            Self::Never => "never",
-            Self::Deadline => "deadline",
-            Self::NotAsked => "not-asked",
-        }
-    }
-}
-
-impl FromStr for OutcomeKind {
-    type Err = svproto::UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let all = [
-            Self::Reached,
-            Self::Already,
-            Self::Skipped,
-            Self::Never,
-            Self::Deadline,
-            Self::NotAsked,
-        ];
-        let named = |it: &Self| it.name() == word;
-        all.into_iter().find(named).ok_or(svproto::UnknownWord::new("outcome"))
-    }
-}
-
-impl fmt::Display for OutcomeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
+svproto::words!(OutcomeKind, "outcome":
+    Reached "reached",
+    Already "already",
+    Skipped "skipped",
+    Never "never",
+    Deadline "deadline",
+    NotAsked "not-asked",
+);
 
 impl Outcome {
     pub(super) fn of(end: Option<End>, status: Status, took: Duration) -> Self {

@@ -39,6 +39,8 @@ pub enum EnabledLink {
     Found,
 }
 
+svproto::words!(EnabledLink, "origin of a link": Made "made", Found "found");
+
 /// Whether a supervisor holds an enabled service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -36,20 +36,16 @@ pub enum Scanner {
     LooksByItself,
 }
 
+svproto::words!(Scanner, "kind of scanner":
+    Listens "listens",
+    Gone "gone",
+    LooksByItself "looks-by-itself",
+);
+
 impl Scanner {
     /// How often `runsvdir` and `svscan` look. A deadline for them should leave a second or two
     /// more: `runsvdir` waits for the clock's next second, too.
     pub const PERIOD: Duration = Duration::from_secs(5);
-
-    /// The word for it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Listens => "listens",
-            Self::Gone => "gone",
-            Self::LooksByItself => "looks by itself",
-        }
-    }
 }
 
 impl ScanDir {

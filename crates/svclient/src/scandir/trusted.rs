@@ -35,7 +35,7 @@ impl TrustedDir {
     /// way count if they are root's or the caller's.
     pub(super) fn reach(path: &Path) -> Result<Self, Error> {
         let walked = svtrust::walk(path).map_err(|error| match error {
-            svtrust::Error::Distrusted { path, why } => Error::Untrusted { path, why },
+            svtrust::Error::Untrusted { path, why } => Error::Untrusted { path, why },
             svtrust::Error::Io { doing, path, source } => Error::os(doing, &path, "search", source),
             other => Error::os("find", path, "search", io::Error::other(other)),
         })?;

@@ -1,6 +1,8 @@
 //! All ways to a status agree, however a service directory stands.
 #![cfg(target_os = "linux")]
 
+mod lock;
+
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -11,7 +13,6 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
-    libc,
     sys::stat::Mode,
     unistd::mkfifo,
 };
@@ -25,6 +26,7 @@ use svproto::{
 };
 use tempfile::TempDir;
 
+use self::lock::write_lock;
 use super::{Known, Service};
 use crate::{Bulk, Error, Liveness, ScanDir, Status, WatchSet};
 
@@ -134,17 +136,6 @@ impl Stand {
         let new = self.dir().join("supervise/status.new");
         fs::write(&new, bytes).unwrap();
         fs::rename(new, self.dir().join(files::STATUS)).unwrap();
-    }
-}
-
-fn write_lock() -> libc::flock {
-    #[expect(clippy::cast_possible_truncation, reason = "F_WRLCK and SEEK_SET are 0 to 3")]
-    libc::flock {
-        l_type: libc::F_WRLCK as _,
-        l_whence: libc::SEEK_SET as _,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a watch tells: which service, what happened to it, and how it stands.
 
+use std::{fmt, str::FromStr};
+
 use svproto::s6::event::S6Event;
 
 use super::subject::Subject;
@@ -56,6 +58,44 @@ impl News {
             Self::Heard(_) => "heard",
             Self::Resync => "resync",
         }
+    }
+}
+
+/// The word; after `heard`, the event of s6: `heard=died`.
+///
+/// ```
+/// use svclient::{News, S6Event};
+///
+/// assert_eq!(News::Removed.to_string(), "removed");
+/// assert_eq!("heard=died".parse(), Ok(News::Heard(S6Event::Died)));
+/// ```
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Heard(event) => write!(f, "heard={event}"),
+            other => f.pad(other.name()),
+        }
+    }
+}
+
+impl FromStr for News {
+    type Err = svproto::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if let Some(event) = word.strip_prefix("heard=") {
+            return event.parse().map(Self::Heard);
+        }
+        let all = [
+            Self::Snapshot,
+            Self::Added,
+            Self::Changed,
+            Self::Supervised,
+            Self::Unsupervised,
+            Self::Removed,
+            Self::Resync,
+        ];
+        let named = all.into_iter().find(|news| news.name() == word);
+        named.ok_or(svproto::UnknownWord::new("change"))
     }
 }
 

@@ -37,7 +37,7 @@ say_to_all! {
     the_watch_example_tells_of_what_comes
     the_bulk_example_restarts_them_one_after_the_other
     the_order_example_starts_by_need
-    the_check_example_names_the_cause
+    the_explain_example_names_the_cause
     the_definitions_example_writes_what_its_suite_runs
 }
 

@@ -244,7 +244,7 @@ fn values(arg: &Arg) -> Vec<Candidate> {
             names.map(Candidate::plain).collect()
         }
         "goal" => GOALS.into_iter().chain(["up-for="]).map(Candidate::plain).collect(),
-        "state" => State::ALL.into_iter().map(|state| Candidate::plain(state.name())).collect(),
+        "state" => State::ALL.iter().map(|state| Candidate::plain(state.name())).collect(),
         _ => Vec::new(),
     }
 }

@@ -124,7 +124,11 @@ fn what_cannot_be_supervised_is_111_and_says_why() {
     let dir = other.dir();
     let refused = run(["supervise".as_ref(), dir.as_os_str()]);
     assert_eq!(refused.code, 1);
-    assert!(refused.err.contains("supervise/control: it is not a FIFO"), "{}", refused.err);
+    assert!(
+        refused.err.contains("supervise/control: it is a regular file, not a FIFO"),
+        "{}",
+        refused.err
+    );
     assert_eq!(fs::read(other.dir().join("supervise/control")).unwrap(), b"mine");
 }
 

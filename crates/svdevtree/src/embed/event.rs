@@ -15,6 +15,11 @@ pub enum ServicePart {
     Log,
 }
 
+svproto::words!(ServicePart, "part of a service":
+    Main "main",
+    Log "log",
+);
+
 /// A service of one supervisor; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(pub(crate) u64);
@@ -126,6 +131,13 @@ impl EventKind {
             Self::Refused { .. } => "refused",
             Self::Trouble { .. } => "trouble",
         }
+    }
+}
+
+/// The word, without what it is about.
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

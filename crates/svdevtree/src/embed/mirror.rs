@@ -180,7 +180,7 @@ fn is_value(name: &OsStr) -> bool {
 
 fn distrusted(dir: &Path, error: svtrust::Error) -> Error {
     match error {
-        svtrust::Error::Distrusted { path, why } => Error::Distrusted { path: dir.join(path), why },
+        svtrust::Error::Untrusted { path, why } => Error::Untrusted { path: dir.join(path), why },
         svtrust::Error::Io { doing, path, source } => Error::io(doing, &dir.join(path), source),
         other => Error::io("open", dir, io::Error::other(other)),
     }

@@ -31,6 +31,12 @@ pub enum ProcessGroup {
     Swept,
 }
 
+svproto::words!(ProcessGroup, "process group":
+    Shared "shared",
+    Own "own",
+    Swept "swept",
+);
+
 /// What one service may do beyond `runsv`. By default nothing; files in its directory may ask too.
 ///
 /// | option            | file                  | in the file                                       |
@@ -179,6 +185,11 @@ pub enum Stdin {
     /// The supervisor's own standard input, as with `runsv`.
     Inherited,
 }
+
+svproto::words!(Stdin, "standard input":
+    Null "null",
+    Inherited "inherited",
+);
 
 impl Options {
     /// No observer, no limit on how long stopping takes.

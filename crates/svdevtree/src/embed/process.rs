@@ -13,6 +13,7 @@
 //! children of std inherit the mask, and handlers end at exec.
 
 use std::{
+    fmt,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
@@ -50,6 +51,16 @@ pub enum ProcessEnd {
 }
 
 impl ProcessEnd {
+    /// One lower-case word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::HungUp => "hung-up",
+            Self::Critical { .. } => "critical",
+        }
+    }
+
     /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`; that of a critical service, as a
     /// shell has it: 128 and the number of the signal where one ended it.
     ///
@@ -67,6 +78,13 @@ impl ProcessEnd {
             Self::Critical { exit: Exit::Code(code) } => code,
             Self::Critical { exit: Exit::Signal { number, .. } } => number.saturating_add(128),
         }
+    }
+}
+
+/// The word, without how a critical service ended.
+impl fmt::Display for ProcessEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

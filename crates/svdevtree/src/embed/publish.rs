@@ -157,7 +157,8 @@ impl LockedDir {
         let stat = fstatat(&self.supervise, inside(name), flags)
             .map_err(|errno| Error::io("look at", &path, errno))?;
         if !is(&stat, SFlag::S_IFIFO) {
-            return Err(Error::WrongType { path, expected: "a FIFO" });
+            let found = svtrust::file_type(stat.st_mode);
+            return Err(Error::WrongType { path, expected: "a FIFO", found });
         }
         let opened = openat(&self.supervise, inside(name), access | GUARDED, Mode::empty());
         let fifo = opened.map_err(|errno| Error::io("open", &path, errno))?;
@@ -350,12 +351,16 @@ fn check(file: &OwnedFd, kind: SFlag, expected: &'static str, path: &Path) -> Re
     if is(&stat, kind) && stat.st_nlink <= 1 {
         return Ok(());
     }
-    Err(Error::WrongType { path: path.to_owned(), expected })
+    let found = match svtrust::file_type(stat.st_mode) {
+        _ if is(&stat, kind) => "one of several names",
+        other => other,
+    };
+    Err(Error::WrongType { path: path.to_owned(), expected, found })
 }
 
 fn distrusted(dir: &Path, error: svtrust::Error) -> Error {
     match error {
-        svtrust::Error::Distrusted { path, why } => Error::Distrusted { path: dir.join(path), why },
+        svtrust::Error::Untrusted { path, why } => Error::Untrusted { path: dir.join(path), why },
         svtrust::Error::Io { doing, path, source } => Error::io(doing, &dir.join(path), source),
         other => Error::io("open", dir, std::io::Error::other(other)),
     }

@@ -84,6 +84,15 @@ pub enum KitErrorKind {
     Tree,
 }
 
+svproto::words!(KitErrorKind, "kind of error":
+    Died "died",
+    NotReady "not-ready",
+    NotReached "not-reached",
+    NoReadiness "no-readiness",
+    Io "io",
+    Tree "tree",
+);
+
 impl KitError {
     /// What kind of error it is.
     #[must_use]

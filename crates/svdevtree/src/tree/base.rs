@@ -134,10 +134,10 @@ fn sweep(parent: &Path) {
 fn distrust(base: &Path, error: svtrust::Error) -> TreeError {
     let base = base.to_owned();
     match error {
-        svtrust::Error::Distrusted { path, why } if path == base => {
+        svtrust::Error::Untrusted { path, why } if path == base => {
             TreeError::NotATree { base, why: format!("{why}, who could put something else there") }
         }
-        svtrust::Error::Distrusted { path, why } => {
+        svtrust::Error::Untrusted { path, why } => {
             let why = format!("{}: {why}, who could put something else there", path.display());
             TreeError::NotATree { base, why }
         }

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use super::{base, wire::Message};
 use crate::{EventKind, Options, ServiceEvent, ServicePart};
 
-/// What supervises the services of a tree.
+/// What supervises the services of a tree. The word for it is the name of its program, or `embedded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
@@ -31,23 +31,16 @@ pub enum Engine {
     S6Svscan,
 }
 
+svproto::words!(Engine, "engine":
+    Embedded "embedded",
+    Runsvdir "runsvdir",
+    Svscan "svscan",
+    S6Svscan "s6-svscan",
+);
+
 impl Engine {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Embedded, Self::Runsvdir, Self::Svscan, Self::S6Svscan];
-
-    /// Its name: that of its program, or `embedded`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Runsvdir => "runsvdir",
-            Self::Svscan => "svscan",
-            Self::S6Svscan => "s6-svscan",
-        }
-    }
-
     pub(super) fn from_name(name: &OsStr) -> Option<Self> {
-        Self::ALL.into_iter().find(|engine| engine.name() == name)
+        name.to_str()?.parse().ok()
     }
 
     /// The program that must be installed for it.
@@ -172,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_engine_is_known_by_its_name() {
-        for engine in Engine::ALL {
+        for &engine in Engine::ALL {
             assert_eq!(Engine::from_name(OsStr::new(engine.name())), Some(engine));
         }
         assert_eq!(Engine::from_name(OsStr::new("init")), None);

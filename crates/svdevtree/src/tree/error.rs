@@ -196,6 +196,20 @@ pub enum TreeErrorKind {
     Client,
 }
 
+svproto::words!(TreeErrorKind, "kind of error":
+    Held "held",
+    NotATree "not-a-tree",
+    BadName "bad-name",
+    Survivors "survivors",
+    Missing "missing",
+    Gone "gone",
+    NotStarted "not-started",
+    Deadline "deadline",
+    BadDefinition "bad-definition",
+    Io "io",
+    Client "client",
+);
+
 impl TreeError {
     /// What kind of error it is.
     #[must_use]

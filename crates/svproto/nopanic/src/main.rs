@@ -235,6 +235,9 @@ fn messages(bytes: &[u8]) -> usize {
     }
     sink.0 = sink.0.wrapping_add(usize::from(EntryName(bytes).is_in(bytes)));
     let _ = write!(sink, "{}", EntryName(bytes));
+    if let Ok(state) = text.parse::<State>() {
+        let _ = write!(sink, "{state}");
+    }
     if let Some(embedded) = Embedded::from_bytes(bytes) {
         let _ = write!(sink, "{embedded}");
         for dialect in Dialect::ALL {

@@ -80,7 +80,7 @@ fn what_no_process_can_have_is_no_pid() {
 #[test]
 fn every_state_is_read_as_it_is_written() {
     for state in State::ALL {
-        assert_eq!(state.name().parse(), Ok(state));
+        assert_eq!(state.name().parse(), Ok(*state));
     }
     assert!("running".parse::<State>().is_err());
     for want in [Want::Up, Want::Down, Want::Once] {

@@ -493,7 +493,7 @@ fn without_a_want_down_is_no_answer_until_something_has_happened() {
 fn every_goal_is_read_back_from_its_word() {
     let spans = [0, 1, 500, 1_000, 2_500, 90_000].map(Duration::from_millis);
     let spans = spans.into_iter().chain([Duration::MAX, Duration::from_nanos(1_000_000_001)]);
-    for goal in Goal::WORDS.into_iter().chain(spans.map(Goal::UpFor)) {
+    for goal in Goal::WORDS.iter().copied().chain(spans.map(Goal::UpFor)) {
         assert_eq!(std::string::ToString::to_string(&goal).parse(), Ok(goal));
     }
     for (word, millis) in [("5", 5_000), ("1.25s", 1_250), ("2m", 120_000), ("1.5h", 5_400_000)] {

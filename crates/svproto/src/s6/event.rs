@@ -60,6 +60,21 @@ impl S6Event {
         }
     }
 
+    /// The word for it; `None` for a letter that this version does not know.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Start => Some("start"),
+            Self::Up => Some("up"),
+            Self::Ready => Some("ready"),
+            Self::Died => Some("died"),
+            Self::Down => Some("down"),
+            Self::Failed => Some("failed"),
+            Self::Exit => Some("exit"),
+            Self::Unknown(_) => None,
+        }
+    }
+
     /// The letter.
     #[must_use]
     pub const fn to_byte(self) -> u8 {
@@ -73,6 +88,22 @@ impl S6Event {
             Self::Exit => b'x',
             Self::Unknown(letter) => letter,
         }
+    }
+}
+
+impl core::fmt::Display for S6Event {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name().unwrap_or("unknown"))
+    }
+}
+
+impl core::str::FromStr for S6Event {
+    type Err = crate::UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = b"suUdDOx".iter().map(|letter| Self::from_byte(*letter));
+        let found = named.into_iter().find(|event| event.name() == Some(word));
+        found.ok_or(crate::UnknownWord::new("event of s6"))
     }
 }
 

@@ -342,23 +342,11 @@ impl Fake {
             }
             "StartUnit" | "StopUnit" | "RestartUnit" => connection.reply(&header, &path()).await,
             "ListUnitsByNames" | "ListUnitsByPatterns" => {
-                type Row<'a> = (
-                    &'a str,
-                    &'a str,
-                    &'a str,
-                    &'a str,
-                    &'a str,
-                    &'a str,
-                    ObjectPath<'a>,
-                    u32,
-                    &'a str,
-                    ObjectPath<'a>,
-                );
                 let root = || ObjectPath::try_from("/").unwrap();
-                let row = |(active, sub)| -> Row<'_> {
-                    ("web.service", "", "loaded", active, sub, "", root(), 0, "", root())
+                let row = |(active, sub)| {
+                    ("web.service", "", "loaded", active, sub, "", root(), 0_u32, "", root())
                 };
-                let rows: Vec<Row<'_>> = listed.map(row).into_iter().collect();
+                let rows: Vec<_> = listed.map(row).into_iter().collect();
                 connection.reply(&header, &rows).await
             }
             _ => connection.reply(&header, &()).await,

@@ -21,7 +21,7 @@ fn why(path: &Path) -> Option<Distrust> {
             assert_eq!(walked.missing, [""; 0], "{path:?}");
             None
         }
-        Err(Error::Distrusted { why, .. }) => Some(why),
+        Err(Error::Untrusted { why, .. }) => Some(why),
         Err(error) => panic!("{path:?}: {error:?}"),
     }
 }
@@ -136,7 +136,7 @@ fn from_a_directory_only_links_are_asked() {
     assert!(why.contains("second name"), "{why}");
     if is_root() {
         lchown(at("service/supervise"), Some(OTHER), None).unwrap();
-        assert!(matches!(from("supervise"), Err(Error::Distrusted { .. })));
+        assert!(matches!(from("supervise"), Err(Error::Untrusted { .. })));
     }
 }
 
