@@ -93,7 +93,10 @@ pub fn reload_is_the_signal_that_the_service_names_or_none(suite: Suite) {
 pub fn a_restart_starts_what_its_finish_lets_end(suite: Suite) {
     let finish = match suite {
         Suite::S6 => "exit 125",
-        Suite::Runit | Suite::Embedded => "echo d >supervise/control",
+        // Until it is read, so that it does not end the next run.
+        Suite::Runit | Suite::Embedded => {
+            "echo d >supervise/control\nuntil grep -q 'want down' supervise/stat; do sleep 0.02; done"
+        }
         _ => return skips::no_test("daemontools has no finish script"),
     };
     let run = "trap 'exit 0' TERM\n[ -e fails ] && exit 7\n: >ready\nwhile :; do sleep 0.02; done";

@@ -68,10 +68,16 @@ impl DevTree {
         }
         let services = self.scan_dir().services().unwrap_or_default();
         let loggers: Vec<Service> = services.iter().filter_map(Service::log).collect();
-        for part in [services, loggers] {
+        let ask = |part: &[Service], op, deadline| {
             // What does not do as it is asked is killed next.
-            let _outcomes = pursue(&part, &Request::new(Op::StopExit, Goal::Gone), deadline);
-        }
+            let _outcomes = pursue(part, &Request::new(op, Goal::Gone), deadline);
+        };
+        ask(&services, Op::StopExit, deadline);
+        // Nobody writes to it any more, so a logger ends by itself, with the last line read. A signal
+        // would end it before; that is for one whose input an orphan still holds.
+        let now = Instant::now();
+        ask(&loggers, Op::Exit, now + deadline.saturating_duration_since(now) / 2);
+        ask(&loggers, Op::StopExit, deadline);
         Ok(())
     }
 
