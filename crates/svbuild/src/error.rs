@@ -23,16 +23,20 @@ pub struct Gap {
     pub why: Option<String>,
     /// The closest alternative.
     pub instead: String,
+    /// Whether it is about rights (user, groups, root, mode): such a gap is an error in any case.
+    pub rights: bool,
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { service, key, target, why, instead } = self;
+        let Self { service, key, target, why, instead, rights } = self;
         write!(f, "`{key}` of service `{service}` cannot be expressed for {target}")?;
         if let Some(why) = why {
             write!(f, " ({why})")?;
         }
-        write!(f, "; closest: {instead}")
+        write!(f, "; closest: {instead}")?;
+        // A service without it would have rights that nobody gave it.
+        if *rights { f.write_str("; never left out, because it is about rights") } else { Ok(()) }
     }
 }
 
@@ -43,7 +47,7 @@ pub enum Error {
     /// The definition says what none may.
     #[error("{}", lines(.0))]
     Invalid(Vec<Invalid>),
-    /// The target cannot express it, and nothing lossy was asked for.
+    /// The target cannot express it, and nothing lossy was asked for or it is about rights.
     #[error("{}", lines(.0))]
     Gaps(Vec<Gap>),
     /// Without this the service would be another one; no `lossy` helps.
@@ -200,8 +204,9 @@ impl Error {
 
     /// What to do, where that is certain.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Gaps(gaps) if gaps.iter().any(|gap| gap.rights) => None,
             Self::Gaps(_) => Some("build lossily to have these left out, each with a comment"),
             Self::Untrusted { .. } => Some(
                 "who may write there could exchange what is below it: write as the user that it belongs to, or take \

@@ -41,10 +41,11 @@ impl Options {
     /// ```
     /// use svbuild::{Definitions, Lossy, Options, Service, Target};
     ///
-    /// let jailed = Definitions::default().with("web", Service::new(["/bin/web"]).root("/srv"));
-    /// assert!(jailed.render(Target::Embedded, Options::new()).is_err());
-    /// let plan = jailed.render(Target::Embedded, Options::new().lossy(Lossy::Commented))?;
-    /// assert_eq!(plan.gaps[0].key, "root");
+    /// let web = Service::new(["/bin/web"]).env_dir("/etc/web.env");
+    /// let definitions = Definitions::default().with("web", web);
+    /// assert!(definitions.render(Target::Embedded, Options::new()).is_err());
+    /// let plan = definitions.render(Target::Embedded, Options::new().lossy(Lossy::Commented))?;
+    /// assert_eq!(plan.gaps[0].key, "env_dir");
     /// # Ok::<(), svbuild::Error>(())
     /// ```
     #[must_use]
@@ -73,7 +74,8 @@ pub enum Lossy {
     /// It is an error.
     #[default]
     Refused,
-    /// It is left out, with a comment in the file and a [`Gap`] in the plan.
+    /// It is left out, with a comment in the file and a [`Gap`] in the plan; what is about rights
+    /// ([`Gap::rights`]) is an error all the same.
     Commented,
 }
 
@@ -145,7 +147,9 @@ impl Definitions {
             plan.gaps.append(&mut job.gaps);
             plan.notes.append(&mut job.notes);
         }
-        if !plan.gaps.is_empty() && options.lossy == Lossy::Refused {
+        let refused = |gap: &Gap| options.lossy == Lossy::Refused || gap.rights;
+        if plan.gaps.iter().any(refused) {
+            plan.gaps.retain(refused);
             return Err(Error::Gaps(plan.gaps));
         }
         Ok(plan)
@@ -184,6 +188,9 @@ impl<'a> Job<'a> {
             if let Support::Not(instead) = row.of(self.target) {
                 let why = (!row.only.is_empty()).then_some(row.only);
                 self.gap(row.key, why, instead);
+                if let Some(gap) = self.gaps.last_mut() {
+                    gap.rights = row.is_about_rights(self.target);
+                }
             }
         }
     }
@@ -195,6 +202,7 @@ impl<'a> Job<'a> {
             target: self.target,
             why: why.map(str::to_owned),
             instead: instead.to_owned(),
+            rights: false,
         });
     }
 

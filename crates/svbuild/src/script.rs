@@ -27,6 +27,10 @@ pub(crate) enum Step {
     Cd(Vec<u8>),
     /// Sets a variable.
     Export(String, Vec<u8>),
+    /// Sets `HOME`, `USER` and `LOGNAME` for the user of this name.
+    Home(String),
+    /// Unsets variables.
+    Unset(&'static [&'static str]),
     /// Runs a program and waits; if it fails, nothing more is done.
     Do(Vec<Arg>),
     /// The same with its input from a file and its output thrown away.
@@ -37,8 +41,10 @@ pub(crate) enum Step {
     Try(Vec<Arg>, Pass),
     /// A program that ends by running the rest.
     Chain(Vec<Arg>),
-    /// Ends here if the end was asked for, as [`crate::render`]'s `control/t` has noted (runit).
-    UnlessAsked,
+    /// Ends here if the end was asked for.
+    UnlessAsked(Asked),
+    /// Notes when this run began, for [`Asked::ByByte`].
+    NoteStart,
     /// If the first argument of the script is 0: ends with this status, or asks the supervisor to
     /// leave the service down.
     IfClean(Give),
@@ -48,6 +54,31 @@ pub(crate) enum Step {
 
 /// There while an end was asked for, of which `finish` has not heard yet.
 pub(crate) const ASKED: &str = "supervise/asked";
+
+/// Of when this run began (s6).
+const STARTED: &str = "supervise/started";
+
+/// How a finish script knows that an end was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// `control/t` has noted it (runit, embedded).
+    ByNote,
+    /// Something was written to the control FIFO since the run began, and within so many minutes: s6 tells no
+    /// script of what it was asked (s6).
+    ByByte(u64),
+}
+
+impl Asked {
+    /// A command for `sh` that succeeds if so. It has no `$`, which execline might replace.
+    fn command(self) -> String {
+        match self {
+            Self::ByNote => format!("[ -e {ASKED} ]"),
+            Self::ByByte(minutes) => format!(
+                "find supervise/control -newer {STARTED} -mmin -{minutes} 2>/dev/null | grep -q ."
+            ),
+        }
+    }
+}
 
 /// How a finish script says that there is to be no other run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +208,11 @@ impl Script {
                 Step::Export(name, value) => {
                     join(&[b"export ", name.as_bytes(), b"=", &quote::sh::quote(value)?])
                 }
+                Step::Home(user) => {
+                    format!("HOME=~{user} USER={user} LOGNAME={user}\nexport HOME USER LOGNAME")
+                        .into_bytes()
+                }
+                Step::Unset(names) => format!("unset {}", names.join(" ")).into_bytes(),
                 Step::Do(argv) => join(&[&sh_words(argv)?, b" || exit 111"]),
                 Step::Feed(argv, file) => {
                     join(&[&sh_words(argv)?, b" <", &sh_path(file)?, b" >/dev/null || exit 111"])
@@ -197,9 +233,14 @@ impl Script {
                     exec.push(b' ');
                     continue;
                 }
-                Step::UnlessAsked => {
-                    format!("if [ -e {ASKED} ]; then rm -f {ASKED}; exit 0; fi").into_bytes()
+                Step::UnlessAsked(asked) => {
+                    let forget = match asked {
+                        Asked::ByNote => format!("rm -f {ASKED}; "),
+                        Asked::ByByte(_) => String::new(),
+                    };
+                    format!("if {}; then {forget}exit 0; fi", asked.command()).into_bytes()
                 }
+                Step::NoteStart => format!(": >{STARTED}").into_bytes(),
                 Step::IfClean(give) => {
                     join(&[b"if [ \"$1\" = 0 ]; then ", sh_give(*give).as_bytes(), b"; fi"])
                 }
@@ -241,9 +282,25 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::LockedMemory(_) | Step::UnlessAsked => continue,
+                Step::LockedMemory(_) => continue,
+                Step::UnlessAsked(asked) => join(&[
+                    b"ifelse { ",
+                    &own(argv!["sh", "-c", asked.command()])?,
+                    b" } { exit 0 }",
+                ]),
+                Step::NoteStart => {
+                    join(&[b"foreground { ", &own(argv!["touch", STARTED])?, b" }"])
+                }
                 Step::Cd(path) => own(argv!["cd", &path[..]])?,
                 Step::Export(name, value) => own(argv!["export", name.as_str(), &value[..]])?,
+                Step::Home(user) => format!(
+                    "backtick HOME {{ sh -c \"printf %s ~{user}\" }}\nexport USER {user}\nexport LOGNAME {user}"
+                )
+                .into_bytes(),
+                Step::Unset(names) => {
+                    let lines: Vec<_> = names.iter().map(|name| format!("unexport {name}")).collect();
+                    lines.join("\n").into_bytes()
+                }
                 Step::Do(argv) => join(&[b"if { ", &line(argv)?, b" }"]),
                 Step::Feed(argv, file) => join(&[
                     b"if { redirfd -r 0 ",

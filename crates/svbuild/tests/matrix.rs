@@ -110,9 +110,21 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
     ]
 }
 
+fn definitions(service: &Service) -> Definitions {
+    Definitions::default().with("web", service.clone()).with("other", base())
+}
+
+/// With what cannot be expressed left out; `None` if something of it never is.
+fn try_render(service: &Service, target: Target) -> Option<Plan> {
+    match definitions(service).render(target, LOSSY) {
+        Ok(plan) => Some(plan),
+        Err(Error::Gaps(gaps)) if gaps.iter().all(|gap| gap.rights) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 fn render(service: &Service, target: Target) -> Plan {
-    let definitions = Definitions::default().with("web", service.clone()).with("other", base());
-    definitions.render(target, LOSSY).unwrap()
+    try_render(service, target).unwrap()
 }
 
 /// What is made, without comments: what was left out is told in those.
@@ -139,7 +151,14 @@ fn a_key_changes_what_is_made_or_is_told_to_be_left_out() {
         let rows = || CAPABILITIES.iter().filter(|row| row.key == key && row.is_asked(&with));
         assert!(rows().next().is_some(), "{key} has no row");
         for target in Target::ALL {
-            let plan = render(&with, target);
+            let Some(plan) = try_render(&with, target) else {
+                let Err(Error::Gaps(gaps)) = definitions(&with).render(target, Options::default())
+                else {
+                    panic!("{key} {target}");
+                };
+                assert!(gaps.iter().any(|gap| gap.key == key), "{key} {target} {gaps:?}");
+                continue;
+            };
             let refused = rows().any(|row| matches!(row.of(target), Support::Not(_)));
             let gaps: Vec<_> = plan.gaps.iter().filter(|gap| gap.key == key).collect();
             assert_eq!(!gaps.is_empty(), refused, "{key} {target} {gaps:?}");
@@ -147,9 +166,7 @@ fn a_key_changes_what_is_made_or_is_told_to_be_left_out() {
             if !refused && !rows().any(|row| always(row.of(target))) {
                 assert!(differs, "`{key}` is silently left out for {target}");
             }
-            let definitions =
-                Definitions::default().with("web", with.clone()).with("other", base());
-            match definitions.render(target, Options::default()) {
+            match definitions(&with).render(target, Options::default()) {
                 Ok(strict) => assert_eq!(strict, plan),
                 Err(Error::Gaps(gaps)) => assert_eq!(gaps, plan.gaps),
                 Err(error) => panic!("{error}"),
@@ -169,12 +186,30 @@ fn every_key_has_a_row_and_every_row_a_key() {
     assert_eq!(keys.difference(&rows).count(), 0, "{:?}", keys.difference(&rows));
 }
 
+/// A service that is built without one of these would have rights that nobody gave it.
+#[test]
+fn what_is_about_rights_is_never_left_out() {
+    let about = ["user", "group", "groups", "root", "log.user", "log.group", "log.mode"];
+    let mut refused = BTreeSet::new();
+    for (key, with, _) in asking() {
+        for target in Target::ALL {
+            let Err(error) = definitions(&with).render(target, LOSSY) else { continue };
+            let Error::Gaps(gaps) = &error else { panic!("{error}") };
+            assert!(gaps.iter().all(|gap| gap.rights && about.contains(&&*gap.key)), "{error}");
+            assert!(error.to_string().contains("about rights") && error.hint().is_none());
+            refused.insert((key, target));
+        }
+    }
+    assert!(refused.contains(&("log.mode", Target::Systemd)), "{refused:?}");
+    assert!(refused.contains(&("root", Target::Embedded)), "{refused:?}");
+}
+
 /// Everything that is left out says so in the file that is made.
 #[test]
 fn what_is_left_out_is_a_comment_too() {
     for (_, with, _) in asking() {
         for target in Target::ALL {
-            let plan = render(&with, target);
+            let Some(plan) = try_render(&with, target) else { continue };
             for gap in &plan.gaps {
                 let file = match &plan.units.get("web").or(plan.units.get("web.service")).unwrap() {
                     Unit::File(file) => file.clone(),

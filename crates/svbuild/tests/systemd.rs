@@ -228,8 +228,28 @@ fn what_it_cannot_express_is_left_out_with_a_comment_if_asked() {
 }
 
 #[test]
-fn a_program_that_is_no_absolute_path_is_refused() {
-    for program in ["sleep", "-/bin/true", "@/bin/true", "+/bin/true"] {
+fn a_name_is_looked_up_where_the_path_of_the_service_leads() {
+    let of = |path: Option<&str>| {
+        let service = Service::new(["sleep", "1000"]);
+        render(path.iter().fold(service, |service, path| service.env("PATH", *path)))
+    };
+    let line = "ExecSearchPath=/opt/bin:/bin\n";
+    let told = String::from_utf8(text(&of(Some("/opt/bin:/bin")).unwrap())).unwrap();
+    assert!(told.contains(line) && told.contains("ExecStart=\"sleep\" \"1000\"\n"), "{told}");
+    let plain = String::from_utf8(text(&of(None).unwrap())).unwrap();
+    assert!(!plain.contains("ExecSearchPath"), "{plain}");
+    for odd in ["bin:/bin", "", "/a b", "/bin:%n"] {
+        assert!(matches!(of(Some(odd)), Err(Error::Gaps(_))), "{odd}");
+    }
+    if installed("systemd-analyze") {
+        assert_eq!(complaints(told.as_bytes()), "");
+        assert_eq!(complaints(plain.as_bytes()), "");
+    }
+}
+
+#[test]
+fn a_program_that_is_neither_a_path_nor_a_name_is_refused() {
+    for program in ["./sleep", "a b", "-sleep", "-/bin/true", "@/bin/true", "+/bin/true"] {
         let error = render(Service::new([program])).unwrap_err();
         let kind = error.kind();
         assert!(

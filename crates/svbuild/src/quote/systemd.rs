@@ -22,15 +22,17 @@ pub fn argument(word: &[u8]) -> Result<String, Unquotable> {
     quoted(word, "$$")
 }
 
-/// The program of a command line, which must be an absolute path: of any other name the first
-/// characters may mean something.
+/// The program of a command line: an absolute path, or a plain name, which systemd looks up. Of any
+/// other word the first characters may mean something.
 ///
 /// # Errors
 ///
 /// [`Unquotable::NotAbsolute`], or [`Unquotable::Special`] or [`Unquotable::NotUtf8`] for what
 /// systemd takes in no spelling.
 pub fn program(path: &[u8]) -> Result<String, Unquotable> {
-    if !path.starts_with(b"/") {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.+".contains(byte);
+    let name = path.iter().all(plain) && path.first().is_some_and(u8::is_ascii_alphanumeric);
+    if !name && !path.starts_with(b"/") {
         return Err(Unquotable::NotAbsolute);
     }
     let text = std::str::from_utf8(path).map_err(|_| Unquotable::NotUtf8)?;

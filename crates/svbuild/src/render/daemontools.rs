@@ -32,6 +32,7 @@ pub(super) fn directory_of(
         steps.push(Step::Remember);
     }
     steps.extend(family::cwd(service));
+    steps.extend(Identity::of(service).home());
     steps.extend(variables.exports.iter().cloned());
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
@@ -55,8 +56,19 @@ pub(super) fn identity(
     softlimit: &str,
     change: Vec<Step>,
 ) {
+    let limits = family::softlimit(job.service, softlimit);
+    with_limits(job, steps, variables, limits, change);
+}
+
+/// The same by other programs for the limits.
+pub(super) fn with_limits(
+    job: &mut Job<'_>,
+    steps: &mut Vec<Step>,
+    variables: &Variables,
+    limits: Option<Step>,
+    change: Vec<Step>,
+) {
     let service = job.service;
-    let limits = family::softlimit(service, softlimit);
     let identity = Identity::of(service);
     if let Some(root) = &service.root {
         let (refused, last): (Vec<_>, Vec<_>) =

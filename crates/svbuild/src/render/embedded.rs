@@ -1,12 +1,13 @@
 //! For the embedded supervisor: a directory as runit's, whose `run` needs `sh` and what is asked of
-//! `nice`, `ionice` and `prlimit`; no suite has to be installed. It runs services as its own user.
+//! `nice`, `ionice`, `prlimit` and `chroot`; no suite has to be installed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Job,
+    Job, daemontools,
     env::{self, Carrier},
     family::{self, Entries, PUBLIC},
+    identity::Identity,
     s6,
 };
 use crate::{
@@ -19,10 +20,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let service = job.service;
     let variables = env::variables(service, Carrier::Script);
     let mut steps = family::streams(service);
-    steps.extend(service.cwd.as_ref().map(|path| {
-        use std::os::unix::ffi::OsStrExt as _;
-        crate::script::Step::Cd(path.as_os_str().as_bytes().to_vec())
-    }));
+    steps.extend(family::cwd(service));
+    let identity = Identity::of(service);
+    steps.extend(identity.home());
     steps.extend(variables.exports.iter().cloned());
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
@@ -46,8 +46,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         // The hard limit is low as a rule, and prlimit would fail where chpst takes what there is.
         steps.push(crate::script::Step::LockedMemory(memory.0 / 1024));
     }
-    steps.extend(family::prlimit(&limits));
-    steps.extend(variables.last_step());
+    let change = identity.user.map(|_| identity.chroot(Path::new("/")));
+    let limits = family::prlimit(&limits);
+    daemontools::with_limits(job, &mut steps, &variables, limits, change.into_iter().collect());
 
     let mut entries = Entries::default();
     family::run(job, &mut entries, steps, &variables, Language::Sh)?;

@@ -10,7 +10,7 @@ use super::{Job, env::Variables};
 use crate::{
     error::Error,
     plan::{File, PlanEntry, Unit},
-    script::{ASKED, Arg, Give, Language, Pass, Script, Step, argv},
+    script::{ASKED, Arg, Asked, Give, Language, Pass, Script, Step, argv},
     spec::{IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
 };
 
@@ -182,9 +182,12 @@ pub(super) fn finish(
     } else if !service.finish.is_empty() {
         script.steps.push(Step::Try(words(&service.finish), Pass::Arguments));
     }
-    if service.restart != Restart::Always && give == Give::Down {
+    if service.restart != Restart::Always {
         // Such an end is none of its own, whatever its exit code.
-        script.steps.push(Step::UnlessAsked);
+        script.steps.push(Step::UnlessAsked(match give {
+            Give::Down => Asked::ByNote,
+            Give::Status(_) => Asked::ByByte(minutes_to_end(service)),
+        }));
     }
     match service.restart {
         Restart::Always => (),
@@ -198,6 +201,12 @@ pub(super) fn finish(
         script.steps.push(Step::Try(argv!["sleep", delay.to_string()], Pass::Nothing));
     }
     script.text(language).map(Some).map_err(job.unquotable("finish"))
+}
+
+/// How long a service may take to end when it was asked to, in minutes: at least two.
+fn minutes_to_end(service: &Service) -> u64 {
+    let most = service.stop.kill_after.map_or(0, |time| time.0.as_secs());
+    most / 60 + 2
 }
 
 /// `control/t`, which `runsv` runs before it sends SIGTERM, or instead if it succeeds: notes that an end was

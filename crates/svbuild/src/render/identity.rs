@@ -16,6 +16,9 @@ use crate::{
     spec::{Id, Service},
 };
 
+/// What a program is told of its user.
+pub(super) const HOME: [&str; 3] = ["HOME", "LOGNAME", "USER"];
+
 /// User, group and groups.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Identity<'a> {
@@ -28,6 +31,15 @@ impl<'a> Identity<'a> {
     pub(super) fn of(service: &'a Service) -> Self {
         let Service { user, group, groups, .. } = service;
         Self { user: user.as_ref(), group: group.as_ref(), groups }
+    }
+
+    /// The variables that tell a program whose process it is, as systemd sets them: those of a user
+    /// by name are looked up, and a number, which is not, has none.
+    pub(super) fn home(&self) -> Option<Step> {
+        Some(match self.user? {
+            Id::Name(name) => Step::Home(name.clone()),
+            Id::Number(_) => Step::Unset(&HOME),
+        })
     }
 
     /// The value of `chpst -u`.

@@ -28,6 +28,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         steps.push(Step::Remember);
     }
     steps.extend(family::cwd(service));
+    steps.extend(Identity::of(service).home());
     steps.extend(variables.exports.iter().cloned());
     steps.extend(family::ionice(service));
 

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Give, Language, Step, argv},
-    spec::{ReadyCheck, Signal},
+    spec::{ReadyCheck, Restart, Signal},
 };
 
 /// The descriptor that `s6-notifyoncheck` writes to.
@@ -25,7 +25,11 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let language = job.options.language;
     let variables = env::variables(service, Carrier::Directory);
     let check = family::check(job, language)?;
-    let mut steps = family::streams(service);
+    let mut steps = Vec::new();
+    if service.restart != Restart::Always {
+        steps.push(Step::NoteStart);
+    }
+    steps.extend(family::streams(service));
     if !variables.files.is_empty() {
         steps.push(Step::Remember);
     }
@@ -34,6 +38,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         // gets no child that it does not know.
         steps.push(Step::Chain(argv!["s6-notifyoncheck", "-d", "-n", "0", "--"]));
     }
+    steps.extend(Identity::of(service).home());
     steps.extend(variables.exports.iter().cloned());
     steps.extend(variables.directory(service, &["s6-envdir", "--"]));
     match family::cwd(service) {

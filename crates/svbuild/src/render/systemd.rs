@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
-use super::{Job, env, family};
+use super::{Job, env, family, identity::HOME};
 use crate::{
     Service,
     error::Error,
@@ -73,6 +73,12 @@ impl Lines<'_, '_> {
 }
 
 pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    let bare = job.service.exec.first().is_some_and(|word| !word.as_bytes().contains(&b'/'));
+    let path = job.service.env.get("PATH").filter(|_| bare);
+    if path.is_some_and(|path| searched(path.as_bytes()).is_none()) {
+        let why = "a name that is looked up in a `PATH` of other than absolute, plain directories";
+        job.gap("exec", Some(why), "an absolute path");
+    }
     let own_journal = journal(job);
     let mut units = BTreeMap::new();
     let text = unit(job, own_journal.is_some())?;
@@ -147,6 +153,7 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     // The program is checked as if it stood first, wherever it stands.
     let program = job.service.exec.first().map(|word| quote::program(word.as_bytes()));
     program.transpose().map_err(job.unquotable("exec"))?;
+    search_path(lines);
     if let Some(ReadyCheck::Fd(fd)) = job.service.ready {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
@@ -163,6 +170,24 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         lines.command("ExecStartPost", "ready", &argv, "")?;
     }
     Ok(())
+}
+
+/// A name without `/` is looked up where the service's own `PATH` leads, as everywhere; systemd has a
+/// path of its own for those that have none.
+fn search_path(lines: &mut Lines<'_, '_>) {
+    let service = lines.job.service;
+    let is_name = service.exec.first().is_some_and(|word| !word.as_bytes().contains(&b'/'));
+    let Some(path) = service.env.get("PATH").filter(|_| is_name) else { return };
+    if let Some(path) = searched(path.as_bytes()) {
+        lines.line("ExecSearchPath", path);
+    }
+}
+
+/// The value for `ExecSearchPath=`, if it can be one.
+fn searched(path: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/_-.+:~@,".contains(byte);
+    let text = std::str::from_utf8(path).ok().filter(|it| it.bytes().all(|byte| plain(&byte)))?;
+    text.split(':').all(|dir| dir.starts_with('/')).then_some(text)
 }
 
 /// A program behind a shell. The manager sets all variables for both; those that a shell listens to
@@ -241,6 +266,13 @@ fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     if !service.groups.is_empty() {
         let groups: Vec<_> = service.groups.iter().map(Id::to_string).collect();
         lines.line("SupplementaryGroups", groups.join(" "));
+    }
+    if matches!(service.user, Some(Id::Number(_))) {
+        let unset: Vec<_> = HOME.into_iter().filter(|it| !service.env.contains_key(*it)).collect();
+        if !unset.is_empty() {
+            // It would look the number up.
+            lines.line("UnsetEnvironment", unset.join(" "));
+        }
     }
     for (name, value) in &service.env {
         let key = format!("env.{name}");

@@ -86,6 +86,7 @@ impl Service {
     pub fn check(&self, name: &str) -> Vec<Invalid> {
         let mut check = Check { service: name, found: Vec::new() };
         check.name(name);
+        check.unit_name(name);
         check.exec(&self.exec);
         if let Some(text) = &self.description {
             let clean = !text.chars().any(char::is_control) && text.trim() == text;
@@ -159,6 +160,12 @@ impl Check<'_> {
                 "its name must be letters, digits, `_`, `-` and `.`, not begin with `-` or `.`, and \
                  have at most {LONGEST_NAME} of them"
             )
+        });
+    }
+
+    fn unit_name(&mut self, name: &str) {
+        self.that(!name.ends_with(".service"), "", || {
+            "its name must not end in `.service`, which its unit gets of itself".into()
         });
     }
 

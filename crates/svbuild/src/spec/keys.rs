@@ -30,7 +30,7 @@ pub const KEYS: [Key; 52] = [
         "exec",
         "array of strings",
         "required",
-        "the program and its arguments. Never a shell line: nothing is expanded. A path is absolute; a name without `/` is looked up in the `PATH` that the service gets",
+        "the program and its arguments. Never a shell line: nothing is expanded. A path is absolute; a name without `/` is looked up in the `PATH` that the service gets (under systemd, if `env` sets none, in the directories of the system)",
     ),
     key("description", "string, one line", "none", "a line for people"),
     key(
@@ -55,7 +55,7 @@ pub const KEYS: [Key; 52] = [
         "user",
         "name, or number",
         "the supervisor's",
-        "who the service runs as. A name is looked up at each start. A number needs `group`",
+        "who the service runs as. A name is looked up at each start, and `HOME`, `USER` and `LOGNAME` are his; for a number, which needs `group`, they are not set",
     ),
     key(
         "group",

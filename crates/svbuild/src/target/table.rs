@@ -17,7 +17,6 @@ const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
 const NO_ORDER: &str = "the supervisor starts everything at once; `svctl up` and `svctl dev` start in order, systemd orders";
 const JOURNAL: &str = "the journal has its own files; leave the key out, or use another target";
 const NAMES: &str = "numbers; names are looked up below `root`";
-const NO_ROOT: &str = "the embedded supervisor runs services as its own user; leave the key out of a development definition, or use another target";
 
 /// What each target makes of each key. Values that one reader cannot be told are refused besides.
 pub static CAPABILITIES: [Capability; 54] = [
@@ -76,7 +75,7 @@ pub static CAPABILITIES: [Capability; 54] = [
             By("chpst -u"),
             By("s6-envuidgid, s6-applyuidgid"),
             By("User="),
-            Not(NO_ROOT),
+            By("chroot --userspec"),
         ],
     ),
     row(
@@ -88,7 +87,7 @@ pub static CAPABILITIES: [Capability; 54] = [
             By("chpst -u"),
             By("s6-envuidgid, s6-applyuidgid"),
             By("Group="),
-            Not(NO_ROOT),
+            By("chroot --userspec"),
         ],
     ),
     row(
@@ -100,7 +99,7 @@ pub static CAPABILITIES: [Capability; 54] = [
             By("chpst -u"),
             By("s6-envuidgid, s6-applyuidgid"),
             By("SupplementaryGroups="),
-            Not(NO_ROOT),
+            By("chroot --groups"),
         ],
     ),
     row(
@@ -213,14 +212,14 @@ pub static CAPABILITIES: [Capability; 54] = [
             By("chpst -/"),
             By("chroot"),
             By("RootDirectory="),
-            Not(NO_ROOT),
+            By("chroot"),
         ],
     ),
     only(
         "root",
         "with names for `user` and groups",
         |it| it.root.is_some() && matches!(it.user, Some(Id::Name(_))),
-        [Not(NAMES), Not(NAMES), Not(NAMES), Not(NAMES), By("User="), Not(NO_ROOT)],
+        [Not(NAMES), Not(NAMES), Not(NAMES), Not(NAMES), By("User="), Not(NAMES)],
     ),
     only(
         "root",
@@ -232,7 +231,7 @@ pub static CAPABILITIES: [Capability; 54] = [
             Not("a program below `root` that changes the directory"),
             Not("a program below `root` that changes the directory"),
             By("WorkingDirectory="),
-            Not(NO_ROOT),
+            Not("a program below `root` that changes the directory"),
         ],
     ),
     row(

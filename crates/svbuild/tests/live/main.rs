@@ -45,6 +45,7 @@ macro_rules! with_finish {
             told::a_stop_signal_other_than_term_ends_it
             told::an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is
             told::every_run_is_the_last_with_never
+            told::what_ends_with_0_at_its_signal_is_started_again
             told::a_delay_lies_between_two_runs
             told::a_service_with_down_waits_until_it_is_asked
             told::readiness_by_a_command_is_asked_for
@@ -59,8 +60,7 @@ macro_rules! with_finish {
 of_suite!(daemontools DAEMONTOOLS
     seen::a_process_sees_what_its_definition_says
     seen::a_root_is_changed);
-with_finish!(runit RUNIT
-    told::what_ends_with_0_at_its_signal_is_started_again);
+with_finish!(runit RUNIT);
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
     told::readiness_by_a_descriptor_is_told);

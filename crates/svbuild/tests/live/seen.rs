@@ -116,6 +116,7 @@ fn named(tree: &Tree) -> Service {
         .user("daemon")
         .env("PATH", "/nowhere")
         .env("UID", "mine")
+        .env("HOME", "/mine")
         .env("GIDLIST", "mine")
         .stderr(Stream::File(tree.path("open/err")))
 }
@@ -172,8 +173,9 @@ fn seen(tree: &Tree, name: &str) -> BTreeMap<String, String> {
 /// Variables of the supervisor, of shells and of the machine are not the definition's.
 fn of_definition(service: &Service, seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let names: Vec<String> = service.env.keys().map(|name| format!("env {name}")).collect();
+    let told = ["env FROM_DIR", "env HOME", "env USER", "env LOGNAME"];
     let ours =
-        |key: &String| !key.starts_with("env ") || names.contains(key) || key == "env FROM_DIR";
+        |key: &String| !key.starts_with("env ") || names.contains(key) || told.contains(&&**key);
     seen.iter().filter(|(key, _)| ours(key)).map(|(key, it)| (key.clone(), it.clone())).collect()
 }
 
@@ -225,6 +227,9 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
         ("env LINES", "one\\ntwo\\n"),
         ("env LC_ALL", "C.UTF-8"),
         ("env OPTIND", "no number"),
+        ("env HOME", "/usr/sbin"),
+        ("env USER", "daemon"),
+        ("env LOGNAME", "daemon"),
         ("cwd", "TREE/a dir"),
         ("Uid", "1"),
         ("Gid", "60"),
@@ -262,7 +267,12 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
     ] {
         is(parts, key, value);
     }
+    for key in ["env HOME", "env USER", "env LOGNAME"] {
+        assert!(!parts.contains_key(key), "{key} of a number: {parts:#?}");
+    }
     for (key, value) in [
+        ("env HOME", "/mine"),
+        ("env USER", "daemon"),
         ("env PATH", "/nowhere"),
         ("env UID", "mine"),
         ("env GIDLIST", "mine"),
@@ -309,7 +319,10 @@ fn comparable(seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
     let runit = run(RUNIT);
     let tree = Tree::new(RUNIT);
-    let definitions = definitions(&tree);
+    let mut definitions = definitions(&tree);
+    // What is about rights is not left out, and journald has its own.
+    let log = definitions.service.get_mut("all").and_then(|all| all.log.as_mut()).unwrap();
+    (log.user, log.group, log.mode) = (None, None, None);
     let options = Options::new().lossy(Lossy::Commented);
     let plan = definitions.render(Target::Systemd, options).unwrap();
     let gaps: BTreeSet<&str> = plan.gaps.iter().map(|gap| &*gap.key).collect();

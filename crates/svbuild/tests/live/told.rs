@@ -90,7 +90,8 @@ pub fn an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is(suite: Sui
 pub fn what_ends_with_0_at_its_signal_is_started_again(suite: Suite) {
     for restart in [Restart::OnFailure, Restart::Never] {
         let mut tree = Tree::new(suite);
-        let script = "trap 'exit 0' TERM; echo run >>DIR/runs; while :; do sleep 0.05; done";
+        let script = "trap 'exit 0' TERM; echo run >>DIR/runs; \
+                      until [ -e DIR/end ]; do sleep 0.05; done";
         tree.start(&one(sh(&tree, script).restart(restart)));
         tree.lines("open/runs", 1);
         suite.ask(&tree.service("web"), "restart");
@@ -99,6 +100,10 @@ pub fn what_ends_with_0_at_its_signal_is_started_again(suite: Suite) {
         tree.until("down", || is_down(&tree).then_some(()));
         suite.ask(&tree.service("web"), "up");
         tree.lines("open/runs", 3);
+        // The next end is its own, however short ago somebody asked for something.
+        fs::write(tree.path("open/end"), "").unwrap();
+        tree.until("down", || is_down(&tree).then_some(()));
+        assert_eq!(tree.lines("open/runs", 3).len(), 3, "{suite:?} {restart:?}");
     }
 }
 

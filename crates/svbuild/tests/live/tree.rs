@@ -52,6 +52,7 @@ impl Suite {
             (Target::Runit, "restart") => vec!["-w0", "t"],
             (Target::Runit, _) => vec!["-w0", "u"],
             (_, "down") => vec!["-d"],
+            (_, "restart") => vec!["-r"],
             (_, _) => vec!["-u"],
         };
         // `sv` tells by its exit code that it did not wait.

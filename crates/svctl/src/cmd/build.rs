@@ -48,7 +48,7 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     let plan = render(&definitions, args).map_err(|error| match located(&text, &error) {
         Some(findings) => {
             explain(&args.file, &text, &findings, output);
-            if error.kind() == ErrorKind::Gaps {
+            if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
                 output.report("hint: with --lossy these are left out, each with a comment");
             }
             Exit::Negative
@@ -219,8 +219,9 @@ fn located(text: &str, error: &Error) -> Option<Findings> {
             let finding = |gap: &Gap| {
                 let why = gap.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
                 let what = format!("`{}` cannot be expressed for {}{why}", gap.key, gap.target);
+                let never = if gap.rights { "; never left out: it is about rights" } else { "" };
                 Finding::new(what, Span::of_key(text, &gap.service, &gap.key))
-                    .with_help(format!("closest: {}", gap.instead))
+                    .with_help(format!("closest: {}{never}", gap.instead))
             };
             gaps.iter().map(finding).collect()
         }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::unistd::Uid;
 use svcmgr::{
     Goal, LogDir, Order, Scale,
     build::{Definitions, Lossy, Options, Target, spec::Stream},
@@ -70,6 +71,7 @@ impl Stage {
         let logs = tree.base().join("logs");
         redirect(&mut definitions, &logs, output)
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
+        as_oneself(&mut definitions, output);
         let options = Options::new().lossy(Lossy::Commented);
         let plan = definitions.render(Target::Embedded, options);
         let plan = plan.map_err(|error| build::refused(&error, output))?;
@@ -154,6 +156,20 @@ fn redirect(
         }
     }
     Ok(())
+}
+
+/// Who is not root cannot become somebody else: the services are his, and it is said.
+fn as_oneself(definitions: &mut Definitions, output: &mut Output) {
+    if Uid::effective().is_root() {
+        return;
+    }
+    for (name, service) in &mut definitions.service {
+        if service.user.take().is_some() {
+            (service.group, service.groups) = (None, Vec::new());
+            output
+                .message(&format!("not here: `user` of service `{name}`: only root can change it"));
+        }
+    }
 }
 
 /// The same tree for the same file, and another one for another.
