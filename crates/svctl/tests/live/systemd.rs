@@ -408,13 +408,21 @@ fn units_are_completed_where_they_are_meant() {
         let run = run(["__complete", "--"].iter().chain(words));
         run.out.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()
     };
+    // Nothing is offered by a bus that takes a second to answer: nobody waits longer for a key.
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let completes = |words: &[&str], expected: &[&str]| {
+        let mut offered = complete(words);
+        while offered.is_empty() && std::time::Instant::now() < deadline {
+            offered = complete(words);
+        }
+        assert_eq!(offered, expected, "{words:?}");
+    };
     let plain = ["svctl-tab.service", ""];
-    assert_eq!(complete(&["zsh", "--system", "up", "svctl-t"]), plain);
-    assert_eq!(complete(&["zsh", "up", "svctl-tab.s"]), plain);
-    let named = ["systemd:svctl-tab.service", ""];
-    assert_eq!(complete(&["zsh", "up", "systemd:svctl-t"]), named);
-    assert_eq!(complete(&["fish", "up", "systemd:svctl-t"]), ["systemd:svctl-tab.service\t"]);
+    completes(&["zsh", "--system", "up", "svctl-t"], &plain);
+    completes(&["zsh", "up", "svctl-tab.s"], &plain);
+    completes(&["zsh", "up", "systemd:svctl-t"], &["systemd:svctl-tab.service", ""]);
+    completes(&["fish", "up", "systemd:svctl-t"], &["systemd:svctl-tab.service\t"]);
     let breaks = " \t\n\"'><=;|&(:";
-    assert_eq!(complete(&["bash", "svctl up systemd:svctl-t", breaks]), ["svctl-tab.service"]);
+    completes(&["bash", "svctl up systemd:svctl-t", breaks], &["svctl-tab.service"]);
     assert!(complete(&["zsh", "up", "svctl-t"]).is_empty());
 }
