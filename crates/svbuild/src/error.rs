@@ -216,6 +216,17 @@ impl Error {
                 Some("move it away, or build into another directory")
             }
             Self::Shared { .. } => Some("change it by hand, in its place"),
+            // Nothing is exchanged across mounts, nor the place itself of one.
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::CrossesDevices | io::ErrorKind::ResourceBusy
+                ) =>
+            {
+                Some(
+                    "something is mounted there (a bind mount): unmount it first, or build elsewhere",
+                )
+            }
             _ => None,
         }
     }

@@ -84,6 +84,9 @@ pub(crate) struct Global {
     /// Say what was detected, and from what
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// What does not answer, for a svctl that another one watches over: first an empty word, then the paths
+    #[arg(long = "__apart", hide = true, value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) apart: Option<Vec<OsString>>,
     /// What does not answer; found before the command begins
     #[arg(skip)]
     pub(crate) silent: Silent,

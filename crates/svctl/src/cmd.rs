@@ -33,13 +33,21 @@ use crate::{
     exit::Exit,
     json,
     output::Output,
+    silent::Silent,
 };
 
 /// Runs what was typed.
 pub(crate) fn run(args: &mut Args) -> ExitCode {
-    args.global.silent = first::silent(args);
+    args.global.silent = match first::silent(args) {
+        Ok(silent) => silent,
+        Err(ended) => return ended,
+    };
     let (args, global) = (&*args, &args.global);
     let mut output = Output::new(global);
+    if first::needs_all(&args.command) && !global.silent.is_empty() {
+        global.silent.paths().for_each(|path| output.error(&Silent::error(path)));
+        return output.finish(Exit::Deadline).into();
+    }
     let exit = match &args.command {
         Command::Status(args) => status::run(global, args, &mut output),
         Command::Up(act) => act::lasting(global, act, act::UP, &mut output),
@@ -72,7 +80,7 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         }
         Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
-        Command::Complete { words } => complete::complete(words),
+        Command::Complete { words } => complete::complete(&global.silent, words),
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(&global.silent, args, &mut output),

@@ -23,7 +23,9 @@ use crate::{
 mod dirs;
 mod mute;
 
-pub(crate) use self::dirs::{is_loop, known_scan_dirs, nothing_in, scan_dirs, the_scan_dir};
+pub(crate) use self::dirs::{
+    find_all, is_loop, known_scan_dirs, nothing_in, scan_dirs, services_in, the_scan_dir,
+};
 
 /// A service as the user named it, or why it cannot be used.
 pub(crate) struct Target {

@@ -27,6 +27,11 @@ impl Silent {
         self.0.iter().map(PathBuf::as_path)
     }
 
+    /// Whether something at or below a path does not answer; what.
+    pub(crate) fn below(&self, path: &Path) -> Option<&Path> {
+        self.paths().find(|it| it.starts_with(path))
+    }
+
     /// What to say of it.
     pub(crate) fn error(path: &Path) -> Error {
         Error::Unanswered { path: path.to_owned() }
@@ -47,6 +52,8 @@ pub(crate) enum Depth {
     Logs,
     /// As `explain` does.
     Why,
+    /// As `show` does: all of that, and the files of its definition.
+    Show,
 }
 
 /// How something is looked at.
@@ -62,15 +69,18 @@ pub(crate) enum Look {
     File,
     /// What `build` writes.
     Built,
+    /// A file, or everything below a directory.
+    Tree,
 }
 
 impl Look {
-    const ALL: [(Self, u8); 5] = [
+    const ALL: [(Self, u8); 6] = [
         (Self::All, b'a'),
         (Self::List, b'l'),
         (Self::Service, b's'),
         (Self::File, b'f'),
         (Self::Built, b'b'),
+        (Self::Tree, b't'),
     ];
 
     pub(crate) fn letter(self) -> u8 {

@@ -264,6 +264,25 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
+/// The place that nobody chose may be made unusable by another user: then another one can be chosen.
+#[test]
+fn where_its_place_is_taken_another_one_is_offered() {
+    let stage = Stage::new("[service.web]\nexec = [\"sleep\", \"1000\"]\n");
+    let temporary = tempfile::tempdir().unwrap();
+    let home = temporary.path().join(format!("svdevtree-{}", nix::unistd::geteuid()));
+    let own = |line: &[&str]| {
+        let mut command = command(["dev"].iter().chain(line));
+        command.arg(stage.path("svcmgr.toml")).env("TMPDIR", temporary.path());
+        Run::of(command.env_remove("XDG_RUNTIME_DIR").output().unwrap())
+    };
+    fs::write(&home, "").unwrap();
+    let told = own(&[]);
+    assert_eq!(told.code, 111, "{told:?}");
+    assert!(told.err.contains("\n  hint: --tree DIR keeps the tree in a directory"), "{told:?}");
+    let told = own(&["--tree", home.to_str().unwrap()]);
+    assert!(told.code == 111 && !told.err.contains("--tree DIR"), "{told:?}");
+}
+
 #[test]
 fn nothing_of_it_stays_on_the_disk() {
     let stage = Stage::new("[service.web]\nexec = [\"sleep\", \"1000\"]\n");

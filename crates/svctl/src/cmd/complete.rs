@@ -22,7 +22,9 @@ use svcmgr::{Dialect, ScanDir, State, Suite, systemd::Bus};
 use crate::{
     args::{Args, GOALS, Shell},
     exit::Exit,
+    names,
     output::Output,
+    silent::Silent,
 };
 
 /// Prints what the shell is to read.
@@ -36,8 +38,23 @@ pub(crate) fn script(shell: Shell, output: &mut Output) -> Exit {
     Exit::Done
 }
 
+/// The scan directories whose services may be meant.
+pub(super) fn dirs(words: &[OsString]) -> Vec<PathBuf> {
+    let words: Vec<OsString> = match words {
+        [shell, line, breaks @ ..] if shell == "bash" => {
+            let breaks = breaks.first().map_or(&b""[..], |breaks| breaks.as_bytes());
+            let before = words::read(line.as_bytes(), breaks).before;
+            before.into_iter().skip(1).map(OsString::from_vec).collect()
+        }
+        _ => words.iter().skip(1).cloned().collect(),
+    };
+    let parser = whole();
+    let named = Line::read(&parser, &words).dirs;
+    if named.is_empty() { ScanDir::usual_places() } else { named }
+}
+
 /// Prints what the last word may become. Nothing where the shell should offer files.
-pub(crate) fn complete(words: &[OsString]) -> Exit {
+pub(crate) fn complete(silent: &Silent, words: &[OsString]) -> Exit {
     let Some((shell, words)) = words.split_first() else { return Exit::Usage };
     let parser = whole();
     let mut out = Vec::new();
@@ -47,19 +64,19 @@ pub(crate) fn complete(words: &[OsString]) -> Exit {
             let line = words::read(line.as_bytes(), breaks);
             let words = line.before.iter().skip(1).chain([&line.last]).cloned();
             let words: Vec<OsString> = words.map(OsString::from_vec).collect();
-            for Candidate { word, .. } in candidates(&parser, &words) {
+            for Candidate { word, .. } in candidates(silent, &parser, &words) {
                 let rest = word.as_bytes().get(line.kept..);
                 let quoted = rest.and_then(|rest| words::quoted(rest, line.within));
                 out.extend(quoted.into_iter().flat_map(|word| [word, b"\0".to_vec()]).flatten());
             }
         }
         (Some("zsh"), words) => {
-            for Candidate { word, about } in candidates(&parser, words) {
+            for Candidate { word, about } in candidates(silent, &parser, words) {
                 out.extend([word.as_bytes(), b"\0", about.as_bytes(), b"\0"].concat());
             }
         }
         (Some("fish"), words) => {
-            for Candidate { word, about } in candidates(&parser, words) {
+            for Candidate { word, about } in candidates(silent, &parser, words) {
                 // What follows a tab is no name for fish.
                 if !word.as_bytes().contains(&b'\t') {
                     out.extend([word.as_bytes(), b"\t", about.as_bytes(), b"\0"].concat());
@@ -91,7 +108,7 @@ impl Candidate {
     }
 }
 
-fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
+fn candidates(silent: &Silent, parser: &Command, words: &[OsString]) -> Vec<Candidate> {
     let Some((last, before)) = words.split_last() else { return Vec::new() };
     let line = Line::read(parser, before);
     let options = || line.command.get_arguments().chain(parser.get_arguments());
@@ -118,7 +135,7 @@ fn candidates(parser: &Command, words: &[OsString]) -> Vec<Candidate> {
     } else if line.subcommand {
         match line.command.get_positionals().next() {
             Some(arg) if line.command.get_name() != "enable" && is_services(arg) => {
-                let mut found = services(&line, last);
+                let mut found = services(silent, &line, last);
                 found.extend(units(&line, text));
                 found
             }
@@ -250,14 +267,14 @@ fn values(arg: &Arg) -> Vec<Candidate> {
 }
 
 /// Services of the scan directory. Of a word that leads elsewhere the shell knows more.
-fn services(line: &Line<'_>, typed: &OsStr) -> Vec<Candidate> {
+fn services(silent: &Silent, line: &Line<'_>, typed: &OsStr) -> Vec<Candidate> {
     let typed = typed.as_bytes();
     if typed.starts_with(b".") || typed.starts_with(b"/") {
         return Vec::new();
     }
     let named = line.dirs.iter().map(ScanDir::new).collect();
-    let scans = if line.dirs.is_empty() { ScanDir::find_all() } else { named };
-    let services = scans.iter().flat_map(|scan| scan.services().unwrap_or_default());
+    let scans = if line.dirs.is_empty() { names::find_all(silent) } else { named };
+    let services = scans.iter().flat_map(|scan| names::services_in(scan, silent));
     let mut found = Vec::new();
     for service in services {
         let Some(name) = service.dir().file_name() else { continue };
@@ -312,7 +329,7 @@ mod tests {
     fn completes(line: &str, expected: &[&str]) {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let parser = whole();
-        let found: Vec<String> = candidates(&parser, &words)
+        let found: Vec<String> = candidates(&Silent::default(), &parser, &words)
             .into_iter()
             .map(|it| it.word.into_string().unwrap())
             .collect();

@@ -2,8 +2,9 @@
 //! file system does nothing, and whoever looks into one is held by the system, sometimes beyond SIGKILL. So svctl does
 //! not look: where a path of the command leads into a file system that may be such a one, a second svctl looks first
 //! (`look.rs`). What has not answered it in time is told, with everything else in its order, and left alone; the second
-//! svctl is killed, and goes when the system lets it.
+//! svctl is killed, and goes when the system lets it. What falls silent later, while a command reads, `apart.rs` finds.
 
+mod apart;
 mod doubt;
 
 use std::{
@@ -14,8 +15,8 @@ use std::{
         fd::AsFd,
         unix::ffi::{OsStrExt, OsStringExt},
     },
-    path::PathBuf,
-    process::{Child, Command as Process, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command as Process, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -26,29 +27,58 @@ use nix::{
 use svcmgr::{ScanDir, is_path, systemd::unit_in};
 
 use self::doubt::Doubt;
-use super::{deadline, enable};
+use super::{complete, deadline, enable};
 use crate::{
-    args::{Args, Build, Command, Global, Timeout},
+    args::{Args, Build, Command, Dev, Global, Lint, Timeout},
     silent::{Depth, Look, Silent},
 };
 
 /// Those of a command. Costs a look at the list of mounts where nothing is in doubt.
-pub(crate) fn silent(args: &Args) -> Silent {
+///
+/// # Errors
+///
+/// With what to end, where another svctl has done everything.
+pub(crate) fn silent(args: &Args) -> Result<Silent, ExitCode> {
+    if let Some(known) = &args.global.apart {
+        return Ok(apart::known(known));
+    }
     let begun = Instant::now();
-    let Some(asked) = Asked::of(&args.command) else { return Silent::default() };
-    let Some(mut doubt) = Doubt::find() else { return Silent::default() };
+    let Some(asked) = Asked::of(&args.command) else { return Ok(Silent::default()) };
+    let Some(mut doubt) = Doubt::find() else { return Ok(Silent::default()) };
     let mut looks = Looks { of: asked.depth, all: BTreeSet::new(), doubt: &mut doubt };
     match asked.what {
         What::Services(names) => looks.services(&args.global, names),
         What::Enabled(names) => looks.enabled(&args.global, names),
         What::Built(build) => looks.built(build),
+        What::Linted(lint) => looks.linted(lint),
+        What::Developed(dev) => looks.developed(dev),
+        What::Scanned(dir) => looks.scan_dirs(&[dir.to_owned()], &[], true, true),
+        What::Supervised(dir) => looks.service(dir.to_owned()),
+        // By that name standard input is meant.
+        What::File(file) if file == Path::new("-") => (),
+        What::File(file) => drop(looks.look(Look::File, file)),
+        What::Completed(words) => looks.scan_dirs(&complete::dirs(words), &[], true, true),
     }
     let all = looks.all;
     if all.is_empty() {
-        return Silent::default();
+        return Ok(Silent::default());
     }
     // Where no second svctl can be had, the command does what it can.
-    Silent(ask(asked.depth, &all, begun + asked.patience).unwrap_or_default())
+    let silent = Silent(ask(asked.depth, &all, begun + asked.patience).unwrap_or_default());
+    if asked.reads
+        && let Some(exit) = apart::run(&asked, &all, &silent)
+    {
+        return Err(exit);
+    }
+    Ok(silent)
+}
+
+/// Whether a command can do nothing beside what does not answer; what that is.
+pub(crate) fn needs_all(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Decode { .. } | Command::Dev(_) | Command::Scan(_) | Command::Supervise(_)
+    )
 }
 
 /// What a command is about.
@@ -56,19 +86,29 @@ struct Asked<'a> {
     what: What<'a>,
     depth: Depth,
     patience: Duration,
+    /// It changes nothing, and has no deadline that it keeps by itself.
+    reads: bool,
 }
 
 enum What<'a> {
     Services(&'a [OsString]),
     Enabled(&'a [OsString]),
     Built(&'a Build),
+    Linted(&'a Lint),
+    Developed(&'a Dev),
+    Scanned(&'a Path),
+    Supervised(&'a Path),
+    File(&'a Path),
+    Completed(&'a [OsString]),
 }
 
 /// For a command that has no deadline of its own; `$SVWAIT`, if that is less.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For a key to be answered.
+const KEY: Duration = Duration::from_secs(1);
 
 impl<'a> Asked<'a> {
-    /// `None` for a command that names no directory, or that is made to stay.
+    /// `None` for a command that looks into no directory.
     fn of(command: &'a Command) -> Option<Self> {
         let reading = deadline::timeout(&Timeout { timeout: None }).unwrap_or(PATIENCE);
         let reading = PATIENCE.min(reading);
@@ -78,13 +118,28 @@ impl<'a> Asked<'a> {
             PATIENCE.min(timeout / 2)
         };
         let services = |names: &'a [OsString], depth, patience| {
-            Some(Self { what: What::Services(names), depth, patience })
+            Some(Self { what: What::Services(names), depth, patience, reads: false })
         };
+        let of = |what, depth| Some(Self { what, depth, patience: reading, reads: true });
+        let read = |names: &'a [OsString], depth| of(What::Services(names), depth);
+        let once =
+            |what| Some(Self { what, depth: Depth::Status, patience: reading, reads: false });
         match command {
-            Command::Status(args) => services(&args.services, Depth::Status, reading),
-            Command::Check(args) => services(&args.services, Depth::Status, reading),
-            Command::Explain(args) => services(&args.services, Depth::Why, reading),
-            Command::Logs(args) => services(&args.services, Depth::Logs, reading),
+            Command::Status(args) => read(&args.services, Depth::Status),
+            Command::Check(args) => read(&args.services, Depth::Status),
+            Command::Explain(args) => read(&args.services, Depth::Why),
+            Command::Logs(args) => read(&args.services, Depth::Logs),
+            Command::Watch { services } => read(services, Depth::Status),
+            Command::Show { service } => read(std::slice::from_ref(service), Depth::Show),
+            Command::Lint(args) => of(What::Linted(args), Depth::Status),
+            Command::Decode { file, .. } => of(What::File(file), Depth::Status),
+            Command::Complete { words } => {
+                let what = What::Completed(words);
+                Some(Self { what, depth: Depth::Status, patience: KEY, reads: true })
+            }
+            Command::Dev(args) => once(What::Developed(args)),
+            Command::Scan(args) => once(What::Scanned(&args.dir)),
+            Command::Supervise(args) => once(What::Supervised(&args.dir)),
             Command::Up(args) | Command::Down(args) => {
                 let act = &args.act;
                 services(&act.named.services, Depth::Status, half(&act.waiting.timeout))
@@ -108,10 +163,9 @@ impl<'a> Asked<'a> {
                 what: What::Enabled(&args.services),
                 depth: Depth::Status,
                 patience: half(&args.timeout),
+                reads: false,
             }),
-            Command::Build(args) => {
-                Some(Self { what: What::Built(args), depth: Depth::Status, patience: reading })
-            }
+            Command::Build(args) => once(What::Built(args)),
             _ => None,
         }
     }
@@ -144,9 +198,13 @@ impl Looks<'_> {
         if !all && named.is_empty() {
             return;
         }
-        let is_found = global.dir.is_empty();
-        for dir in scan_dirs(global) {
-            let is_there = !self.doubt.leads_there(&dir);
+        self.scan_dirs(&scan_dirs(global), &named, all, global.dir.is_empty());
+    }
+
+    /// Scan directories: what of them is named, or all of it.
+    fn scan_dirs(&mut self, dirs: &[PathBuf], named: &[&OsString], all: bool, is_found: bool) {
+        for dir in dirs {
+            let is_there = !self.doubt.leads_there(dir);
             // To choose among the usual places, everything there is looked at.
             let all = all || is_found;
             if is_there && all {
@@ -159,7 +217,7 @@ impl Looks<'_> {
             if !is_there {
                 self.all.insert((if all { Look::All } else { Look::List }, dir.clone()));
             }
-            for name in &named {
+            for name in named {
                 self.service(dir.join(name));
             }
         }
@@ -173,6 +231,47 @@ impl Looks<'_> {
             || self.of != Depth::Status;
         if leads {
             self.all.insert((Look::Service, path));
+        }
+    }
+
+    fn look(&mut self, how: Look, path: &Path) -> bool {
+        let leads = self.doubt.leads_there(path);
+        if leads {
+            self.all.insert((how, path.to_owned()));
+        }
+        leads
+    }
+
+    /// What is below a path, too, as deep as links of services stand there.
+    fn linted(&mut self, lint: &Lint) {
+        let root = lint.image.as_deref().unwrap_or(Path::new(""));
+        if lint.image.is_some() && self.look(Look::Tree, root) {
+            return;
+        }
+        for path in &lint.paths {
+            let inside = path.strip_prefix("/").unwrap_or(path);
+            let path = if lint.image.is_some() { root.join(inside) } else { path.clone() };
+            if self.look(Look::Tree, &path) {
+                continue;
+            }
+            for entry in path.read_dir().into_iter().flatten().flatten() {
+                let entry = path.join(entry.file_name());
+                if !self.look(Look::Tree, &entry) {
+                    for part in PARTS {
+                        self.look(Look::Tree, &entry.join(part));
+                    }
+                }
+            }
+        }
+    }
+
+    fn developed(&mut self, dev: &Dev) {
+        self.look(Look::File, &dev.file);
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let usual = runtime.into_iter().chain([std::env::temp_dir()]);
+        let bases = dev.tree.as_ref().map_or_else(|| usual.collect(), |base| vec![base.clone()]);
+        for base in bases {
+            self.look(Look::List, &base);
         }
     }
 
@@ -303,12 +402,16 @@ impl Heard {
     }
 }
 
-fn start(depth: Depth) -> io::Result<Child> {
+/// This program once more.
+fn itself() -> io::Result<Process> {
     let itself = PathBuf::from("/proc/self/exe");
-    let itself = if itself.exists() { itself } else { std::env::current_exe()? };
+    Ok(Process::new(if itself.exists() { itself } else { std::env::current_exe()? }))
+}
+
+fn start(depth: Depth) -> io::Result<Child> {
     let depth = clap::ValueEnum::to_possible_value(&depth);
     let depth = depth.as_ref().map_or("status", clap::builder::PossibleValue::get_name);
-    Process::new(itself)
+    itself()?
         .args(["__look", depth])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

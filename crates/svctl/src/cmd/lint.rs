@@ -3,7 +3,10 @@
 mod forms;
 mod source;
 
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use svcmgr::{
     Severity,
@@ -15,6 +18,7 @@ use crate::{
     exit::Exit,
     json::Linted,
     output::{Output, in_full, printable},
+    silent::Silent,
 };
 
 pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
@@ -22,7 +26,14 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
         output.message(&format!("cannot allow {code}: there is no such rule"));
         return Exit::Usage;
     }
-    let mut report = look(global, lint);
+    let (paths, silent) = answering(global, lint);
+    for path in &silent {
+        output.error(&Silent::error(path));
+    }
+    if paths.is_empty() {
+        return Exit::Deadline;
+    }
+    let mut report = look(global, lint, &paths);
     let mut failed = false;
     let mut fixed = Vec::new();
     if lint.fix {
@@ -41,7 +52,7 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
         }
         if fixed.iter().any(|it| it.error.is_none()) {
             // What is there now.
-            report = look(global, lint);
+            report = look(global, lint, &paths);
         }
     }
     if output.json {
@@ -53,11 +64,30 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
             Form::Github => report.findings.iter().for_each(|it| output.line(&forms::github(it))),
         }
     }
-    exit(&report, failed)
+    let silent = if silent.is_empty() { Exit::Done } else { Exit::Deadline };
+    exit(&report, failed).max(silent)
+}
+
+/// The paths that are looked at, and what at or below the others does not answer.
+fn answering<'a>(global: &'a Global, lint: &Lint) -> (Vec<PathBuf>, BTreeSet<&'a Path>) {
+    let root = [PathBuf::from("/")];
+    let (mut paths, mut silent) = (Vec::new(), BTreeSet::new());
+    for path in if lint.paths.is_empty() { &root[..] } else { &lint.paths } {
+        let is_at = match &lint.image {
+            Some(image) => image.join(path.strip_prefix("/").unwrap_or(path)),
+            None => path.clone(),
+        };
+        let below = global.silent.below(&is_at);
+        match below.or_else(|| lint.image.as_ref().and_then(|image| global.silent.below(image))) {
+            Some(path) => drop(silent.insert(path)),
+            None => paths.push(path.clone()),
+        }
+    }
+    (paths, silent)
 }
 
 /// All paths together.
-fn look(global: &Global, lint: &Lint) -> Report {
+fn look(global: &Global, lint: &Lint, paths: &[PathBuf]) -> Report {
     let mut linter = Linter::new();
     if let Some(dialect) = global.suite.and_then(|whose| whose.dialect) {
         linter = linter.suite(dialect);
@@ -68,8 +98,6 @@ fn look(global: &Global, lint: &Lint) -> Report {
     for code in &lint.allow {
         linter = linter.allow(code);
     }
-    let root = [Path::new("/").to_owned()];
-    let paths = if lint.paths.is_empty() { &root[..] } else { &lint.paths };
     linter.lint_all(paths)
 }
 

@@ -128,6 +128,7 @@ impl All {
                         drop(list(&path.join(name)));
                     }
                 }
+                Look::Tree => tree(&path),
             }
         }
     }
@@ -144,8 +145,10 @@ impl All {
         match self.depth {
             Depth::Status => (),
             Depth::Why => drop(service.explain()),
-            Depth::Logs => {
-                LogSearch::new().of(&service).dirs().iter().for_each(|it| log(it.path()));
+            Depth::Logs => logs(&service),
+            Depth::Show => {
+                let _known = (service.explain(), service.details());
+                logs(&service);
             }
         }
     }
@@ -170,6 +173,24 @@ fn file(path: &Path) {
     {
         let _read = io::copy(&mut file.take(SOME), &mut io::sink());
     }
+}
+
+/// Everything below a directory, so far as somebody would keep it there: not more than so many files.
+fn tree(path: &Path) {
+    let (mut left, mut files) = (VecDeque::from([path.to_owned()]), 0_usize);
+    while let Some(path) = left.pop_front().filter(|_| files < ENTRIES) {
+        files += 1;
+        // A link from there to elsewhere is looked at, and not what is below it.
+        if path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
+            left.extend(list(&path).into_iter().map(|name| path.join(name)));
+        } else {
+            file(&path);
+        }
+    }
+}
+
+fn logs(service: &Service) {
+    LogSearch::new().of(service).dirs().iter().for_each(|it| log(it.path()));
 }
 
 /// As `logs` does: the list, and the last lines.

@@ -48,7 +48,12 @@ fn watch(global: &Global, services: &[OsString], output: &mut Output) -> Result<
     let mut exit = Exit::Done;
     let mut watched: BTreeSet<WatchKey> = BTreeSet::new();
     // A named suite would have to be named again for every service that appears.
-    let follows = services.is_empty() && global.suite.is_none();
+    let is_all = services.is_empty() && global.suite.is_none();
+    // Whoever follows looks at everything there.
+    let follows = is_all && global.silent.is_empty();
+    if is_all && !follows {
+        output.message("what comes into the scan directory later is not noticed beside that");
+    }
     let units = global.units_too();
     if follows && !units {
         for scan in names::scan_dirs(global, output)? {

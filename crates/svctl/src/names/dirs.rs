@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use svcmgr::ScanDir;
+use svcmgr::{ScanDir, Service};
 
 use super::{NoTargets, mute};
-use crate::{args::Global, exit::Exit, output::Output};
+use crate::{args::Global, exit::Exit, output::Output, silent::Silent};
 
 /// Says that a scan directory has nothing in it.
 pub(crate) fn nothing_in(dir: &Path, output: &mut Output) {
@@ -45,11 +45,7 @@ pub(crate) fn known_scan_dirs(global: &Global) -> Vec<ScanDir> {
         return Vec::new();
     }
     if global.dir.is_empty() {
-        return if global.silent.is_empty() {
-            ScanDir::find_all()
-        } else {
-            mute::find_beside(&global.silent, is_in_environment())
-        };
+        return find_all(&global.silent);
     }
     let mut dirs: Vec<&PathBuf> = Vec::new();
     for dir in &global.dir {
@@ -58,6 +54,26 @@ pub(crate) fn known_scan_dirs(global: &Global) -> Vec<ScanDir> {
         }
     }
     dirs.into_iter().map(ScanDir::new).collect()
+}
+
+/// Those that nobody named.
+pub(crate) fn find_all(silent: &Silent) -> Vec<ScanDir> {
+    if silent.is_empty() {
+        ScanDir::find_all()
+    } else {
+        mute::find_beside(silent, is_in_environment())
+    }
+}
+
+/// What of one answers.
+pub(crate) fn services_in(scan: &ScanDir, silent: &Silent) -> Vec<Service> {
+    if silent.is_empty() {
+        scan.services().unwrap_or_default()
+    } else if silent.has(scan.dir()) {
+        Vec::new()
+    } else {
+        mute::services_beside(scan.dir(), silent)
+    }
 }
 
 pub(super) fn is_in_environment() -> bool {

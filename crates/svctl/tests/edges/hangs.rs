@@ -50,6 +50,11 @@ impl Drop for Mounted {
     }
 }
 
+fn answers_at_first(dir: &Path) -> Option<Mounted> {
+    let server = Keeps::over_after_looks(dir, b"\0__look\0")?;
+    Some(Mounted { server: Some(Box::new(server)), dir: dir.to_owned() })
+}
+
 /// What a second svctl is known by: its word, and a variable that it has from the first.
 const TOKEN: &str = "SV_TEST_HANGS";
 
@@ -60,7 +65,10 @@ fn looking(token: &Path) -> Vec<PathBuf> {
     };
     let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let token = token.as_os_str().as_bytes();
-    all.filter(|proc| has(proc, "cmdline", b"\0__look\0") && has(proc, "environ", token)).collect()
+    let is_second = |proc: &PathBuf| {
+        has(proc, "cmdline", b"\0__look\0") || has(proc, "cmdline", b"\0--__apart=\0")
+    };
+    all.filter(|proc| is_second(proc) && has(proc, "environ", token)).collect()
 }
 
 fn none_is_left(token: &Path) {
@@ -114,6 +122,8 @@ fn every_command_ends(mount: Mount) {
     let (scan, b) = (stage.scan.path(), b.to_str().unwrap());
     let (inside, log) = (stage.hangs.join("inside"), stage.scan.beside("log"));
     let (inside, log) = (inside.to_str().unwrap(), log.to_str().unwrap());
+    let a = stage.scan.path().join("a");
+    let a = a.to_str().unwrap();
     let (scan, file) = (scan.to_str().unwrap(), stage.scan.beside("web.toml"));
     let file = file.to_str().unwrap();
     // A line, and the directory that must be named.
@@ -139,6 +149,17 @@ fn every_command_ends(mount: Mount) {
         (&["wait", "--for", "up", "a", "b", "c"], b),
         (&["restart", "b"], b),
         (&["hup", inside], inside),
+        (&["watch", "b"], b),
+        (&["watch", inside], inside),
+        (&["show", "b"], b),
+        (&["lint", inside, a], inside),
+        (&["lint", scan], b),
+        (&["lint", "--image", hung], hung),
+        (&["decode", inside], inside),
+        (&["dev", inside], inside),
+        (&["dev", "--tree", inside, file], inside),
+        (&["scan", scan], b),
+        (&["supervise", inside], inside),
     ];
     let begun = Instant::now();
     let all: Vec<Child> =
@@ -170,6 +191,9 @@ fn every_command_ends(mount: Mount) {
             ["explain", "a", ..] => assert!(told.out.contains("c: "), "{told:?}"),
             ["logs", "-n", ..] => assert_eq!(told.out, "a line\n"),
             ["wait", ..] => assert!(told.out.contains("c: already up"), "{told:?}"),
+            ["lint", _, _] if *place == inside => {
+                assert!(told.out.contains("looked at"), "{told:?}");
+            }
             _ => (),
         }
     }
@@ -185,6 +209,51 @@ fn what_hangs_is_named_and_the_rest_is_told() {
 #[test]
 fn a_server_that_takes_questions_and_answers_none_holds_no_command() {
     every_command_ends(keeps_everything);
+}
+
+/// Whoever looks first is answered, and the command is not: it is held in the system, and may not even end.
+#[test]
+fn what_falls_silent_while_a_command_reads_is_named() {
+    let stage = Stage::new();
+    let Some(hang) = answers_at_first(&stage.hangs) else { return };
+    let (scan, b) = (stage.scan.path(), stage.scan.path().join("b"));
+    let (scan, b) = (scan.to_str().unwrap(), b.to_str().unwrap());
+    let (hung, inside) = (stage.hangs.to_str().unwrap(), stage.hangs.join("inside"));
+    let inside = inside.to_str().unwrap();
+    let bash = format!("svctl --dir {hung} up ");
+    let lines: &[(&[&str], &str)] = &[
+        (&["status"], b),
+        (&["status", "--json", "a", "b"], b),
+        (&["check"], b),
+        (&["explain", "a", "b"], b),
+        (&["logs", inside], inside),
+        (&["watch", "b"], b),
+        (&["watch", inside], inside),
+        (&["show", "b"], b),
+        (&["lint", scan], b),
+        (&["lint", inside], inside),
+        (&["decode", inside], inside),
+        (&["__complete", "bash", &bash], ""),
+    ];
+    let begun = Instant::now();
+    let all = lines.iter().map(|(line, _)| stage.begin(line, "1s", &stage.hangs));
+    let all: Vec<Child> = all.collect();
+    for ((line, place), child) in lines.iter().zip(all) {
+        let told = Run::of(child.wait_with_output().unwrap());
+        println!("{:?} after the start: {line:?}", begun.elapsed());
+        assert!(begun.elapsed() < PATIENCE, "{line:?}");
+        // Who looks first may have had no processor for so long.
+        if place.is_empty() {
+            assert!(matches!(told.code, 0 | 99) && told.out.is_empty(), "{told:?}");
+        } else {
+            assert_eq!(told.code, 99, "{line:?}: {told:?}");
+            let named = format!("cannot use {place}: it does not answer");
+            let both = format!("{}{}", told.out, told.err);
+            assert!(both.contains(&named), "{line:?}: {told:?}");
+        }
+    }
+    drop(hang);
+    none_is_left(&stage.hangs);
 }
 
 #[test]

@@ -219,3 +219,44 @@ fn where_somebody_else_is_the_file_system_root_builds_nothing() {
         "{asked:?}"
     );
 }
+
+/// What is mounted over a name cannot be exchanged: that is said, and what was there stays.
+#[test]
+fn where_something_is_mounted_a_build_says_so() {
+    if !arena::is_root() {
+        return;
+    }
+    let tree = arena::tree();
+    let out = dir(&tree.path().join("sv"), 0);
+    let toml = tree.path().join("svcmgr.toml");
+    let build = |word: &str| {
+        let text = format!("[service.web]\nexec = [\"/bin/echo\", \"{word}\"]\n");
+        let definition = file(&toml, &text, 0o600);
+        let mut command = Command::new(program());
+        command.arg("build").arg(&definition).args(["--for", "runit", "--out"]).arg(&out);
+        let told = command.stdin(Stdio::null()).output().unwrap();
+        (told.status.code(), String::from_utf8(told.stderr).unwrap())
+    };
+    assert_eq!(build("one"), (Some(0), String::new()));
+    let other = dir(&tree.path().join("other"), 0);
+    file(&other.join("run"), "#!/bin/sh\n", 0o755);
+    let run = out.join("web/run");
+    let (none, private) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
+    // Where only a thread of its own sees it.
+    let there = || {
+        unshare(CloneFlags::CLONE_NEWNS)
+            .and_then(|()| mount(none, "/", none, private, none))
+            .and_then(|()| mount(Some(&other.join("run")), &run, none, MsFlags::MS_BIND, none))
+            .map(|()| build("two"))
+    };
+    match thread::scope(|scope| scope.spawn(there).join().unwrap()) {
+        Ok((code, err)) => {
+            assert_eq!(code, Some(111), "{err}");
+            assert!(err.contains("hint: something is mounted there (a bind mount)"), "{err}");
+            assert!(fs::read_to_string(&run).unwrap().contains("one"));
+        }
+        Err(errno) => arena::leave_out(&format!("svctl: nothing can be mounted: {errno}")),
+    }
+    assert_eq!(build("two").0, Some(0));
+    assert!(fs::read_to_string(&run).unwrap().contains("two"));
+}

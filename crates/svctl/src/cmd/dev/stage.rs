@@ -12,7 +12,7 @@ use nix::unistd::Uid;
 use svcmgr::{
     Goal, LogDir, Order, Scale,
     build::{Definitions, Lossy, Options, Target, spec::Stream},
-    devtree::{DevTree, TreeError},
+    devtree::{DevTree, TreeError, TreeErrorKind},
 };
 
 use super::log_writer;
@@ -63,11 +63,11 @@ impl Stage {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&args.file)),
         }
-        .map_err(|error| refused(&error, output))?
+        .map_err(|error| refused_place(&error, args, output))?
         .removed_at_end();
         // Before anything in it is touched: it may be another program's, and at work.
         let deadline = Instant::now() + STARTING;
-        take(&mut tree, deadline).map_err(|error| refused(&error, output))?;
+        take(&mut tree, deadline).map_err(|error| refused_place(&error, args, output))?;
         let logs = tree.base().join("logs");
         redirect(&mut definitions, &logs, output)
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
@@ -188,6 +188,16 @@ fn name_of(file: &Path) -> String {
 
 fn told(text: &str, output: &mut Output) -> Exit {
     output.message(&printable(text));
+    Exit::System
+}
+
+/// Of a place that nobody chose another one can be chosen.
+fn refused_place(error: &TreeError, args: &Dev, output: &mut Output) -> Exit {
+    let is_of_place = matches!(error.kind(), TreeErrorKind::NotATree | TreeErrorKind::Io);
+    if args.tree.is_some() || !is_of_place {
+        return refused(error, output);
+    }
+    output.failure(error, Some("--tree DIR keeps the tree in a directory of your own"));
     Exit::System
 }
 
