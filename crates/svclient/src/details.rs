@@ -127,7 +127,7 @@ impl Service {
         let mut roles = BTreeMap::new();
         let log = self.log().and_then(|it| it.status().ok()).and_then(|it| it.pid());
         let log = log.or_else(|| self.log_facts().ok().flatten()?.pid);
-        let supervisor = dialect.and_then(|it| liveness::supervisor(self.home(), it));
+        let supervisor = dialect.and_then(|it| liveness::supervisor(self.handle(), it));
         for (pid, role) in [
             (log, ProcessRole::Logger),
             (finish, ProcessRole::Finish),
@@ -137,7 +137,7 @@ impl Service {
             roles.extend(pid.map(|pid| (pid, role)));
         }
         let known: Vec<Pid> = [main, finish].into_iter().flatten().collect();
-        for pid in processes::left_in(self.home(), supervisor, &known) {
+        for pid in processes::left_in(self.handle(), supervisor, &known) {
             roles.entry(pid).or_insert(ProcessRole::LeftBehind);
         }
         let mut details = Details::of_processes(&roles, main);
@@ -152,7 +152,7 @@ impl Service {
     fn files(&self, dialect: Option<Dialect>, details: &mut Details) {
         let is_its = |it: &&files::KnownFile| dialect.is_none_or(|dialect| it.is_of(dialect));
         for file in files::TABLE.iter().filter(is_its) {
-            let Ok(stat) = node::lstat(&self.home().at(file.path)) else { continue };
+            let Ok(stat) = node::lstat(&self.handle().at(file.path)) else { continue };
             let path = self.dir().join(file.path);
             let is_given = file.made_with.is_none();
             let text = if is_given { text_of(&path) } else { None };

@@ -63,7 +63,8 @@ impl fmt::Display for Intent {
 }
 
 /// Reads every word that `Display` writes. `up`, `down`, `once`, `restart` and `reload` are what every
-/// supervisor understands by them, so `reload` is [`Intent::Reload`] and not [`Op::Reload`].
+/// supervisor understands by them. So `reload` is [`Intent::Reload`], although `Intent::Op(Op::Reload)`, which is
+/// one letter of s6, is shown by the same word.
 ///
 /// ```
 /// use svclient::{Intent, Op};
@@ -83,8 +84,15 @@ impl std::str::FromStr for Intent {
     }
 }
 
-/// `up`, `down` and `once` are what every supervisor understands by them; all others are that one
-/// operation, also [`Op::Reload`].
+/// `up`, `down` and `once` are what every supervisor understands by them. All others are that one
+/// operation: [`Op::Reload`] is the letter of s6, and not [`Intent::Reload`].
+///
+/// ```
+/// use svclient::{Intent, Op};
+///
+/// assert_eq!(Intent::from(Op::Up), Intent::Up);
+/// assert_eq!(Intent::from(Op::Reload), Intent::Op(Op::Reload));
+/// ```
 impl From<Op> for Intent {
     fn from(op: Op) -> Self {
         match op {

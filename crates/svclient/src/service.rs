@@ -288,11 +288,6 @@ impl Service {
         &self.handle
     }
 
-    /// The same, as `explain` calls it.
-    pub(crate) fn home(&self) -> &Handle {
-        &self.handle
-    }
-
     /// Whose bytes it speaks; asks the directory again while that is not known.
     ///
     /// ```

@@ -1,6 +1,6 @@
 //! What one look at a service shows, of whatever kind it is.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use svproto::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Reading, State, UnixTime, Want};
 
@@ -14,6 +14,7 @@ use crate::{Liveness, Normally, Oddities, Suite};
 /// let pid = Pid::new(4711).unwrap();
 /// let up = Status::up(pid, UnixTime::EPOCH);
 /// assert_eq!((up.state(), up.pid()), (State::Up, Some(pid)));
+/// assert_eq!(up.to_string(), "up (pid 4711)");
 /// assert_eq!(Status::unsupervised().state().to_string(), "unsupervised");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -306,6 +307,17 @@ impl Status {
 
     pub(crate) fn dialect(&self) -> Option<Dialect> {
         self.suite.and_then(Suite::dialect)
+    }
+}
+
+/// The state, and the process where there is one: `up (pid 4711)`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.state())?;
+        match self.pid() {
+            Some(pid) => write!(f, " (pid {pid})"),
+            None => Ok(()),
+        }
     }
 }
 

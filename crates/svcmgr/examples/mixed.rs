@@ -23,8 +23,7 @@ fn main() -> Result<(), Error> {
     }
     // What happened meanwhile was not missed.
     while let Some(event) = watch.next_now()? {
-        let state = event.status.as_ref().map_or("unknown", |it| it.state().name());
-        println!("{} {}: {state}", event.news, event.name());
+        println!("{event}");
     }
     Ok(())
 }

@@ -9,10 +9,7 @@ fn main() -> Result<(), Error> {
     for service in ScanDir::new(dir).services()? {
         // One that cannot be read hides no other.
         let line = match service.status() {
-            Ok(status) => match status.pid() {
-                Some(pid) => format!("{} (pid {pid})", status.state()),
-                None => status.state().to_string(),
-            },
+            Ok(status) => status.to_string(),
             Err(error) => format!("{error} {}", error.hint().unwrap_or_default()),
         };
         println!("{}: {line}", service.name());

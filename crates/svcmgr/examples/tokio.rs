@@ -16,8 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             // Dropping this future at any point loses nothing.
             Some(event) = events.next() => {
-                let event = event?;
-                println!("{} {}", event.name(), event.news);
+                println!("{}", event?);
             }
             signal = tokio::signal::ctrl_c() => return Ok(signal?),
         }

@@ -15,8 +15,7 @@ fn main() -> Result<(), Error> {
     // One descriptor, no timer: between two changes this program does not run.
     for event in watch.take(count) {
         let event = event?;
-        let state = event.status.as_ref().map_or("unreadable", |it| it.state().name());
-        println!("{:>4} {} {}: {state}", event.seq, event.news, event.name());
+        println!("{:>4} {event}", event.seq);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, percent_decode, percent_encode};
 use svcmgr::is_path;
 
 /// The start of a path that is written as a URL (RFC 8089, without a host).
@@ -144,8 +144,13 @@ impl fmt::Display for Url<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(HOST)?;
         let path = absolute(self.0);
-        percent_encode(path.as_os_str().as_bytes(), IN_URL).try_for_each(|part| f.write_str(part))
+        write!(f, "{}", in_url(&path))
     }
+}
+
+/// The bytes of a path as a URL has them.
+pub(crate) fn in_url(path: &Path) -> PercentEncode<'_> {
+    percent_encode(path.as_os_str().as_bytes(), IN_URL)
 }
 
 /// The path that a word of the command line is the URL of; any other word as it is.

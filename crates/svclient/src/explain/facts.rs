@@ -86,7 +86,7 @@ pub(super) struct Log {
 
 impl Facts {
     pub(super) fn gather(service: &Service, runs: &Runs) -> Self {
-        let dir = service.home().path().to_owned();
+        let dir = service.handle().path().to_owned();
         let unseen = RefCell::new(Vec::new());
         let (status, damage) = match service.status() {
             Ok(seen) => (Some(seen), None),
@@ -106,7 +106,7 @@ impl Facts {
         };
         let dialect = service.dialect();
         let run = Runnable::look(dir.join(service.program()), service.program());
-        let supervisor = dialect.and_then(|it| liveness::supervisor(service.home(), it));
+        let supervisor = dialect.and_then(|it| liveness::supervisor(service.handle(), it));
         let mut facts = Self {
             status,
             damage,
@@ -116,7 +116,7 @@ impl Facts {
             now: UnixTime::now(),
             has_start: dialect == Some(Dialect::Encore)
                 && !service.shares_supervisor()
-                && node::exists(&service.home().at("start")),
+                && node::exists(&service.handle().at("start")),
             script: Vec::new(),
             has_own_path: false,
             needed: Vec::new(),
@@ -125,11 +125,11 @@ impl Facts {
             is_supervisor_stopped: supervisor.is_some_and(processes::is_stopped),
             is_elsewhere: supervisor.is_some_and(machine::is_elsewhere),
             supervisor,
-            control: node::stat(service.home().at(files::CONTROL)).ok().flatten(),
+            control: node::stat(service.handle().at(files::CONTROL)).ok().flatten(),
             scan: None,
             hidden: None,
             log: log(service),
-            check: node::stat(service.home().at("check")).ok().flatten(),
+            check: node::stat(service.handle().at("check")).ok().flatten(),
             lines: Vec::new(),
             runs: runs.clone(),
             deaths: Vec::new(),
@@ -240,7 +240,7 @@ impl Facts {
     }
 
     fn look_for_scanner(&mut self, service: &Service) {
-        let lock = node::stat(service.home().at(files::LOCK)).ok().flatten();
+        let lock = node::stat(service.handle().at(files::LOCK)).ok().flatten();
         let holder = lock.as_ref().map(liveness::holder);
         if let Some(Liveness::Alive { supervisor }) = holder {
             // One of another suite than was named is no stranger.
@@ -257,7 +257,7 @@ impl Facts {
             }
         }
         // A link that was named shows which scan directory is meant; so does one in a usual place.
-        let here = service.home().stat().ok().flatten().as_ref().map(node::identity);
+        let here = service.handle().stat().ok().flatten().as_ref().map(node::identity);
         let mut candidates: Vec<ScanDir> = ScanDir::find_all();
         let known = candidates.len();
         if let Some(above) = self.dir.parent().filter(|it| !it.as_os_str().is_empty()) {
@@ -332,7 +332,7 @@ fn log(service: &Service) -> Option<Log> {
         status: log.status().ok(),
         run,
         shares_supervisor: log.shares_supervisor(),
-        has_down: node::exists(&log.home().at(files::DOWN)),
+        has_down: node::exists(&log.handle().at(files::DOWN)),
     })
 }
 

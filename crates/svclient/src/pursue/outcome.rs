@@ -207,7 +207,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = self.took.as_secs_f64();
-        let state = || Standing(self.status.unwrap_or(Status::unsupervised()));
+        let state = || self.status.unwrap_or(Status::unsupervised());
         match self.kind() {
             OutcomeKind::Reached => write!(f, "{} after {took:.1} s", state()),
             OutcomeKind::Already => write!(f, "already {}", state()),
@@ -225,19 +225,6 @@ impl fmt::Display for Outcome {
                 state()
             ),
             OutcomeKind::NotAsked => f.write_str("not asked before the deadline"),
-        }
-    }
-}
-
-/// How a service stands: `up (pid 4711)`.
-struct Standing(Status);
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.state())?;
-        match self.0.pid() {
-            Some(pid) => write!(f, " (pid {pid})"),
-            None => Ok(()),
         }
     }
 }

@@ -100,6 +100,17 @@ impl FromStr for News {
 }
 
 /// One item of a watch.
+///
+/// ```
+/// use std::sync::Arc;
+/// use svclient::{WatchSet, scripted::Scripted};
+///
+/// let mut watch = WatchSet::new()?;
+/// watch.add(Arc::new(Scripted::new("web")))?;
+/// let event = watch.next_now()?.unwrap();
+/// assert_eq!(event.to_string(), "snapshot web: down");
+/// # Ok::<(), svclient::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WatchEvent {
@@ -131,6 +142,17 @@ impl WatchEvent {
     #[must_use]
     pub fn directory(&self) -> Option<&Service> {
         self.subject.directory()
+    }
+}
+
+/// What happened, to which service, and how it stands now: `changed web: up (pid 4711)`. Without the number.
+impl fmt::Display for WatchEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.news, self.name())?;
+        match &self.status {
+            Ok(status) => write!(f, "{status}"),
+            Err(error) => write!(f, "{error}"),
+        }
     }
 }
 

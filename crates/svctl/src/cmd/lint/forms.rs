@@ -1,31 +1,14 @@
 //! Findings for other programs: SARIF 2.1.0, and the annotations of GitHub's workflows.
 
-use std::{os::unix::ffi::OsStrExt, path::Path};
+use std::path::Path;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde_json::{Map, Value, json};
 use svcmgr::{
     Severity,
     lint::{Edit, Finding, Fix, Part, Report, Rule, rules},
 };
 
-/// What a URL does not have as it is.
-const NOT_IN_URLS: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'|')
-    .add(b'[')
-    .add(b']');
+use crate::name::in_url;
 
 /// A document of SARIF.
 #[derive(serde::Serialize)]
@@ -123,7 +106,7 @@ fn replacement(edit: &Edit) -> Value {
 
 /// A path as a reference: a relative one stays so.
 fn uri(path: &Path) -> String {
-    let text = percent_encode(path.as_os_str().as_bytes(), NOT_IN_URLS).to_string();
+    let text = in_url(path).to_string();
     if path.is_absolute() {
         return format!("file://{text}");
     }
