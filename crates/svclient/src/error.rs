@@ -153,6 +153,12 @@ pub enum Error {
         /// The directory, or the name of the service.
         path: PathBuf,
     },
+    /// What tells of a service that is no directory has not done so by the deadline: the manager of a unit.
+    #[error("cannot wait for {name}: its manager has not answered by the deadline")]
+    Late {
+        /// The name of the service.
+        name: String,
+    },
     /// An entry of a scan directory is no link, so it is not for the library to remove.
     #[error("cannot disable {}: it is {found}, not a symbolic link", path.display())]
     NotALink {
@@ -360,7 +366,7 @@ impl Error {
             Self::Ambiguous { .. } => ErrorKind::Ambiguous,
             Self::NameTaken { .. } => ErrorKind::NameTaken,
             Self::EnabledAs { .. } => ErrorKind::EnabledAs,
-            Self::Unanswered { .. } => ErrorKind::Unanswered,
+            Self::Unanswered { .. } | Self::Late { .. } => ErrorKind::Unanswered,
             Self::NotALink { .. } => ErrorKind::NotALink,
             Self::Untrusted { .. } => ErrorKind::Untrusted,
             Self::Denied { .. } => ErrorKind::Denied,
@@ -446,6 +452,9 @@ impl Error {
                     "its file system waits for a server or a program that does not answer; start that again, or unmount it"
                         .into(),
                 )
+            }
+            Self::Late { .. } => {
+                Some("give it more time: a manager that is busy answers late".into())
             }
             Self::NotALink { .. } => Some(
                 "only links are removed; a service directory that stands in the scan directory \

@@ -15,7 +15,11 @@ mod words;
 
 pub(crate) use file::read;
 
-use std::{fmt, path::PathBuf, time::Instant};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use svproto::Cause;
 
@@ -66,16 +70,28 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn new(says: impl Into<String>) -> Self {
+    /// In words.
+    #[must_use]
+    pub fn new(says: impl Into<String>) -> Self {
         Self { says: says.into(), ..Self::default() }
     }
 
-    pub(crate) fn at(self, path: impl Into<PathBuf>) -> Self {
+    /// The same, seen in or of this file.
+    #[must_use]
+    pub fn at(self, path: impl Into<PathBuf>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
 
-    pub(crate) fn line(self, line: u32) -> Self {
+    /// The same, in this line of the file, counted from 1.
+    #[must_use]
+    pub fn line(self, line: u32) -> Self {
         Self { line: Some(line), ..self }
+    }
+
+    /// The same, with the number of the error that the system answers to who tries.
+    #[must_use]
+    pub fn with_errno(self, errno: i32) -> Self {
+        Self { errno: Some(errno), ..self }
     }
 
     pub(crate) fn errno(self, errno: nix::errno::Errno) -> Self {
@@ -159,16 +175,38 @@ impl Finding {
         Some(finding.seen(Evidence::new("was run").at(service.dir().join("check"))))
     }
 
-    pub(crate) fn seen(mut self, evidence: Evidence) -> Self {
+    /// Why executing this file fails for a process of this user (0 for root, `None` for anybody): it is
+    /// missing, its interpreter is. Nothing where no reason is seen. `name` is what to call it.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use svclient::Finding;
+    ///
+    /// let why = Finding::of_program(Path::new("/nonexistent/run"), "run", None).unwrap();
+    /// assert_eq!(why.to_string(), "run is missing");
+    /// assert!(Finding::of_program(Path::new("/bin/sh"), "sh", None).is_none());
+    /// ```
+    #[must_use]
+    pub fn of_program(path: &Path, name: &str, user: Option<u32>) -> Option<Self> {
+        file::Runnable::look(path.to_owned(), name).fault(user)
+    }
+
+    /// The same, with more that was seen.
+    #[must_use]
+    pub fn seen(mut self, evidence: Evidence) -> Self {
         self.evidence.push(evidence);
         self
     }
 
-    pub(crate) fn helps(self, remedy: Remedy) -> Self {
+    /// The same, with what helps.
+    #[must_use]
+    pub fn helps(self, remedy: Remedy) -> Self {
         Self { remedy: Some(remedy), ..self }
     }
 
-    pub(crate) fn certainty(self, certainty: Certainty) -> Self {
+    /// The same, so sure.
+    #[must_use]
+    pub fn certainty(self, certainty: Certainty) -> Self {
         Self { certainty, ..self }
     }
 
@@ -221,6 +259,14 @@ pub struct Unseen {
     pub what: String,
     /// What that needs.
     pub needs: String,
+}
+
+impl Unseen {
+    /// This was to be seen, and needs that.
+    #[must_use]
+    pub fn new(what: impl Into<String>, needs: impl Into<String>) -> Self {
+        Self { what: what.into(), needs: needs.into() }
+    }
 }
 
 impl fmt::Display for Unseen {

@@ -22,7 +22,7 @@ use std::{
 };
 
 #[cfg(any(feature = "tokio", feature = "async-io"))]
-pub(crate) use self::aside::place_of;
+pub(crate) use self::aside::Silent;
 use self::wait::Wait;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use self::world::Added;

@@ -11,7 +11,10 @@ use std::{
 
 use svproto::{Cause, Op, op::Refusal};
 
-use crate::{Error, Intent, Name, Oddities, Pending, Service, Status, Suite, Support};
+use crate::{
+    Error, Explanation, Finding, Intent, Name, Oddities, Pending, Service, Status, Suite, Support,
+    UnixTime,
+};
 
 /// One supervised service, of whatever kind.
 ///
@@ -116,6 +119,21 @@ pub trait Supervised: Send + Sync {
     /// with that at once, since it would be a wait for nothing.
     fn obstacle(&self, _seen: &Status) -> Option<(Cause, String)> {
         None
+    }
+
+    /// Why it is not as it should be: nothing for a service that is well. Asks and reads, and changes
+    /// nothing. Unless it knows more, what it says of itself when it is looked at closer.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be looked at.
+    fn explain(&self) -> Result<Explanation, Error> {
+        let seen = self.looked_closer(&self.status()?);
+        let mut why = Explanation::default();
+        let odd = seen.odd().causes(UnixTime::now()).into_iter();
+        why.findings.extend(odd.map(|(cause, about)| Finding::told(cause, about)));
+        why.status = Some(seen);
+        Ok(why)
     }
 
     /// The service directory, if it is one.
@@ -289,6 +307,11 @@ impl Supervised for Service {
         Self::oddities(self, seen)
     }
 
+    /// Always something: what cannot be looked at is said in it.
+    fn explain(&self) -> Result<Explanation, Error> {
+        Ok(Self::explain(self))
+    }
+
     fn directory(&self) -> Option<&Service> {
         Some(self)
     }
@@ -336,6 +359,10 @@ macro_rules! forward {
 
             fn obstacle(&self, seen: &Status) -> Option<(Cause, String)> {
                 (**self).obstacle(seen)
+            }
+
+            fn explain(&self) -> Result<Explanation, Error> {
+                (**self).explain()
             }
 
             fn directory(&self) -> Option<&Service> {

@@ -16,7 +16,7 @@ mod logs;
 mod look;
 mod persist;
 mod progress;
-mod report;
+pub(crate) mod report;
 mod scan;
 mod screen;
 mod send;

@@ -12,6 +12,7 @@ use std::{
 use svcmgr::{Cause, Certainty, Finding, Remedy, Severity, State, Status, Supervised, Want};
 
 use crate::{
+    cmd::report::whose,
     name,
     view::{Reason, View},
 };
@@ -24,16 +25,18 @@ pub(crate) struct Asker {
     time: Duration,
     /// What nobody supervises is asked about, too: who scans is found among all processes.
     asks_unsupervised: bool,
+    /// Units are those of the user.
+    user: bool,
     begun: OnceLock<Instant>,
 }
 
 impl Asker {
     /// For so many services. Of few, each is asked.
-    pub(crate) fn of(services: usize) -> Self {
+    pub(crate) fn of(services: usize, user: bool) -> Self {
         const FEW: usize = 16;
         let is_few = services <= FEW;
         let time = Duration::from_millis(if is_few { 1000 } else { 100 });
-        Self { time, asks_unsupervised: is_few, begun: OnceLock::new() }
+        Self { time, asks_unsupervised: is_few, user, begun: OnceLock::new() }
     }
 
     /// How a service stands, with the reason for that where there is one.
@@ -51,7 +54,6 @@ impl Asker {
 
     /// The same of what was found not to be well, however it stands.
     pub(crate) fn insist(&self, service: &dyn Supervised, view: &View<'_>) -> Option<Reason> {
-        let directory = service.directory()?;
         let until = *self.begun.get_or_init(Instant::now) + self.time;
         if Instant::now() >= until {
             return None;
@@ -60,10 +62,14 @@ impl Asker {
         let is_ill = view.status.as_ref().is_none_or(is_in_trouble);
         let least = if is_ill { Severity::Warning } else { Severity::Error };
         // What does not answer has been waited for long enough.
-        let why = directory.explain_before(until).ok()?;
+        let why = match service.directory() {
+            Some(directory) => directory.explain_before(until),
+            None => service.explain(),
+        };
+        let findings = why.ok()?.findings;
         let finding =
-            why.findings.into_iter().find(|it| says_more(it) && it.cause.severity() >= least)?;
-        let remedy = remedy(&finding, view);
+            findings.into_iter().find(|it| says_more(it) && it.cause.severity() >= least)?;
+        let remedy = remedy(&finding, view, self.user);
         Some(Reason { finding, remedy })
     }
 }
@@ -103,15 +109,27 @@ fn says_more(finding: &Finding) -> bool {
     finding.certainty >= Certainty::Likely && !is_state
 }
 
-/// What helps, as a command that can be typed.
-pub(crate) fn remedy(finding: &Finding, view: &View<'_>) -> Option<String> {
+/// What helps, as a command that can be typed; `user` where units are those of the user.
+pub(crate) fn remedy(finding: &Finding, view: &View<'_>, user: bool) -> Option<String> {
     match finding.remedy.as_ref()? {
-        Remedy::Command(command) => Some(command.clone()),
-        Remedy::Ask(intent) => Some(format!("svctl {} {}", intent.name(), view.shown())),
+        Remedy::Command(command) => Some(ours(command)),
+        Remedy::Ask(intent) => {
+            Some(format!("svctl{} {} {}", whose(user), intent.name(), view.shown()))
+        }
         Remedy::Enable => {
             let dir = view.path.as_deref()?;
             Some(format!("svctl enable {}", name::shown(&dir.to_string_lossy(), Some(dir))))
         }
         _ => None,
+    }
+}
+
+/// The same by svctl, of what it has a command for.
+fn ours(command: &str) -> String {
+    let words = command.strip_prefix("systemctl ").unwrap_or_default();
+    let verb = words.strip_prefix("--user ").unwrap_or(words).split(' ').next();
+    match verb {
+        Some("unmask" | "reset-failed" | "daemon-reload") => format!("svctl {words}"),
+        _ => command.to_owned(),
     }
 }

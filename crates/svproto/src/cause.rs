@@ -124,6 +124,14 @@ causes! {
     NotExecuted "not-executed" Error "its program was not started",
         "its program was not started: " .. "";
 
+    /// The mounts of its own could not be made. About the setting that asks for what is missing.
+    Namespace "namespace" Error "its mounts could not be set up", "its mounts could not be set up: " .. "";
+    /// A file with variables for its environment is missing. About the file.
+    EnvironmentFile "environment-file" Error "a file with its environment is missing",
+        "the environment file " .. " is missing";
+    /// It waits for its turn: others are to be started or stopped first. About those.
+    Waiting "waiting" Warning "waits for its turn", "waits for " .. "";
+
     // What a start did not come to.
 
     /// What is to run before it failed. About the command and its end.

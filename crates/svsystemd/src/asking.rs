@@ -26,7 +26,9 @@ use std::{
 
 use svproto::Cause;
 
-pub(crate) use self::judge::{OF_FAILURE, STAMPS, cause_of_failure};
+pub(crate) use self::judge::{
+    OF_FAILURE, STAMPS, cause_of_failure, end_of_main, failed_command, failure, limit_of, span_of,
+};
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};
 
 /// What became of a request to a unit, by the manager's word.

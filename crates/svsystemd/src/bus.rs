@@ -10,6 +10,7 @@ use crate::{
     Action, BusCall, Error, Unit, UnitName, UnitState,
     error::Subject,
     memory::Memory,
+    obstacle::Around,
     router::Router,
     wire::{
         address::Address,
@@ -407,6 +408,11 @@ impl Bus {
 
     pub(crate) fn manager_address(&self) -> &Address {
         &self.inner.address
+    }
+
+    /// Where its manager is, before that is asked.
+    pub(crate) fn around(&self) -> Around {
+        Around::new(self.manager_address().is_here(), !self.manager_address().is_users())
     }
 
     pub(crate) const fn is_interactive(&self) -> bool {

@@ -39,6 +39,7 @@ mod bus;
 mod direct;
 mod error;
 mod exits;
+mod explain;
 mod file;
 mod group;
 mod install;

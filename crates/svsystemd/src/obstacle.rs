@@ -1,33 +1,50 @@
 //! What keeps a unit that is down from being started by anybody: its conditions and assertions.
 //!
 //! The manager tests them at a start and forgets what came of it as soon as the unit is dropped from its
-//! memory, which is at once. So those that files decide are looked at here, as the manager would
-//! (`condition_test` of systemd); of others its last word counts, where it has one.
+//! memory, which is at once. So those of which everybody sees what the manager sees are looked at here
+//! ([`holds`]); of others its last word counts, where it has one.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+mod holds;
 
 use svproto::Cause;
 
 use crate::{Properties, PropertyValue};
 
-/// The properties that it takes.
-pub(crate) const NEEDED: [(&str, Cause); 2] =
-    [("Conditions", Cause::Condition), ("Asserts", Cause::Assertion)];
+pub(crate) use self::holds::{Around, NEEDED_OF_MANAGER};
 
-/// The first thing that is in the way, and its words as in a unit file. `is_here` says whether the
-/// manager sees the files that are seen from here.
-pub(crate) fn of(unit: &Properties, is_here: bool) -> Option<(Cause, String)> {
-    NEEDED.into_iter().find_map(|(name, cause)| {
+/// The properties that it takes.
+pub(crate) const NEEDED: [&str; 6] = [
+    "Conditions",
+    "Asserts",
+    "ConditionResult",
+    "ConditionTimestampMonotonic",
+    "AssertResult",
+    "AssertTimestampMonotonic",
+];
+
+/// What was tested together: its rows, the result of the last test, and when that was.
+const ALL: [(&str, &str, &str, Cause); 2] = [
+    ("Conditions", "ConditionResult", "ConditionTimestampMonotonic", Cause::Condition),
+    ("Asserts", "AssertResult", "AssertTimestampMonotonic", Cause::Assertion),
+];
+
+/// The first thing that is in the way, and its words as in a unit file.
+pub(crate) fn of(unit: &Properties, around: &Around) -> Option<(Cause, String)> {
+    ALL.into_iter().find_map(|(name, result, stamp, cause)| {
         let rows = unit.get(name)?.fields();
-        let tests: Vec<_> = rows.iter().filter_map(|row| Test::of(row, is_here)).collect();
+        let tests: Vec<_> = rows.iter().filter_map(|row| Test::of(row, around)).collect();
         let unmet: Vec<_> = tests.iter().filter(|test| test.holds == Some(false)).collect();
         // All that stand alone must hold, and one of those that a `|` marks.
         let alone = unmet.iter().find(|test| !test.is_one_of_many);
         let many = || tests.iter().filter(|test| test.is_one_of_many);
         let none_of_many = many().next().is_some() && many().all(|test| test.holds == Some(false));
+        let open = || tests.iter().filter(|test| test.holds.is_none()).map(|test| test.row);
+        let was_unmet = unit.number(stamp) > 0 && !unit.is(result);
         let named: Vec<&PropertyValue> = match alone {
             Some(test) => vec![test.row],
             None if none_of_many => many().map(|test| test.row).collect(),
+            // The manager has read its files again, and has forgotten which of them it was.
+            None if was_unmet && open().next().is_some() => open().collect(),
             None => return None,
         };
         Some((cause, lines(&named)))
@@ -46,6 +63,18 @@ pub(crate) fn lines(rows: &[&PropertyValue]) -> String {
     shown.collect::<Vec<_>>().join(" or ")
 }
 
+/// Whether the manager must be asked how things are around it, to look at these.
+pub(crate) fn needs_manager(unit: &Properties) -> bool {
+    let rows = ALL.into_iter().filter_map(|(name, ..)| unit.get(name));
+    let names = rows.flat_map(PropertyValue::fields).filter_map(|row| row.fields().first()?.text());
+    names.filter_map(kind).any(holds::is_the_managers)
+}
+
+/// `PathExists` of both `ConditionPathExists` and `AssertPathExists`.
+fn kind(name: &str) -> Option<&str> {
+    name.strip_prefix("Condition").or_else(|| name.strip_prefix("Assert"))
+}
+
 /// One condition or assertion.
 struct Test<'a> {
     row: &'a PropertyValue,
@@ -55,12 +84,10 @@ struct Test<'a> {
 }
 
 impl<'a> Test<'a> {
-    fn of(row: &'a PropertyValue, is_here: bool) -> Option<Self> {
+    fn of(row: &'a PropertyValue, around: &Around) -> Option<Self> {
         let [name, trigger, negate, about, state] = row.fields() else { return None };
-        let (name, about) = (name.text()?, about.text()?);
-        let kind = name.strip_prefix("Condition").or_else(|| name.strip_prefix("Assert"))?;
-        let looked = is_here.then(|| holds(kind, about)).flatten();
-        let looked = looked.map(|holds| holds != (negate.bool() == Some(true)));
+        let (kind, about) = (kind(name.text()?)?, about.text()?);
+        let looked = around.holds(kind, about).map(|holds| holds != (negate.bool() == Some(true)));
         let told = match state {
             PropertyValue::Signed(state) if *state != 0 => Some(*state > 0),
             _ => None,
@@ -68,30 +95,6 @@ impl<'a> Test<'a> {
         let is_one_of_many = trigger.bool() == Some(true);
         Some(Self { row, is_one_of_many, holds: looked.or(told) })
     }
-}
-
-/// Whether it holds, before a `!`. `None` for what files do not decide.
-fn holds(kind: &str, about: &str) -> Option<bool> {
-    let path = Path::new(about);
-    let meta = || fs::metadata(path).ok();
-    Some(match kind {
-        "PathExists" => meta().is_some(),
-        "PathIsDirectory" => meta().is_some_and(|it| it.is_dir()),
-        "PathIsSymbolicLink" => path.symlink_metadata().is_ok_and(|it| it.is_symlink()),
-        "DirectoryNotEmpty" => fs::read_dir(path).is_ok_and(|mut it| it.next().is_some()),
-        "FileNotEmpty" => meta().is_some_and(|it| it.is_file() && it.len() > 0),
-        "FileIsExecutable" => {
-            meta().is_some_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-        }
-        // A pattern, or the number of the machine, is for the manager to compare.
-        "Host" if about.contains(['*', '?', '[']) => return None,
-        "Host" => {
-            let host = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-            let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-            about.eq_ignore_ascii_case(host.trim()) || about == machine.trim()
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -111,7 +114,7 @@ mod tests {
     #[track_caller]
     fn found(name: &str, rows: &[PropertyValue], expected: Option<&str>) {
         let unit: Properties = [(name, PropertyValue::List(rows.to_vec()))].into_iter().collect();
-        let said = of(&unit, true).map(|(cause, about)| cause.about(&about).to_string());
+        let said = of(&unit, &Around::here()).map(|(cause, about)| cause.about(&about).to_string());
         assert_eq!(said.as_deref(), expected, "{rows:?}");
     }
 
@@ -136,7 +139,7 @@ mod tests {
         ] {
             let unit =
                 [("Conditions", PropertyValue::List(vec![row(name, false, false, about, 0)]))];
-            let is_free = of(&unit.into_iter().collect(), true).is_none();
+            let is_free = of(&unit.into_iter().collect(), &Around::here()).is_none();
             assert_eq!(is_free, holds, "{name}={about}");
         }
     }
@@ -151,22 +154,30 @@ mod tests {
         // Nobody can tell of the other.
         found(
             "Conditions",
-            &[any("/nonexistent"), row("ConditionUser", true, false, "me", 0)],
+            &[any("/nonexistent"), row("ConditionSecurity", true, false, "ima", 0)],
             None,
         );
     }
 
     #[test]
     fn what_else_decides_is_the_managers_last_word() {
-        let user = |state| row("ConditionUser", false, false, "nobody", state);
-        found("Conditions", &[user(0)], None);
-        found("Conditions", &[user(1)], None);
-        let said = "condition ConditionUser=nobody was not met, nothing was started";
-        found("Conditions", &[user(-1)], Some(said));
-        let unit = [(
-            "Conditions",
-            PropertyValue::List(vec![row("ConditionPathExists", false, false, "/", -1)]),
-        )];
-        assert!(of(&unit.into_iter().collect(), false).is_some());
+        let security = |state| row("ConditionSecurity", false, false, "ima", state);
+        found("Conditions", &[security(0)], None);
+        found("Conditions", &[security(1)], None);
+        let said = "condition ConditionSecurity=ima was not met, nothing was started";
+        found("Conditions", &[security(-1)], Some(said));
+        let far = |rows: &[PropertyValue], more: &[(&str, PropertyValue)]| {
+            let rows = [("Conditions", PropertyValue::List(rows.to_vec()))];
+            let unit = rows.into_iter().chain(more.iter().cloned()).collect();
+            of(&unit, &Around::default())
+        };
+        let root = |state| row("ConditionPathExists", false, false, "/", state);
+        assert!(far(&[root(-1)], &[]).is_some());
+        // It has read its files again since it tested them.
+        let when = ("ConditionTimestampMonotonic", PropertyValue::Unsigned(7));
+        let tested = |holds| [when.clone(), ("ConditionResult", PropertyValue::Bool(holds))];
+        assert_eq!(far(&[root(0)], &tested(true)), None);
+        let about = far(&[root(0)], &tested(false)).unwrap().1;
+        assert_eq!(about, "ConditionPathExists=/");
     }
 }

@@ -7,13 +7,15 @@ use std::{
 };
 
 use svclient::{
-    Group, Intent, Name, Oddities, Pending, Status, Subscription, Suite, Supervised, Support, Told,
+    Explanation, Group, Intent, Name, Oddities, Pending, Status, Subscription, Suite, Supervised,
+    Support, Told,
 };
 use svproto::{Cause, Op, State};
 
 use crate::{
     Action, Error, ErrorKind, KillWhom, Properties, PropertyValue, RequestAnswer, Unit,
-    UnitRequests, asking, obstacle,
+    UnitRequests, asking,
+    obstacle::{self, Around},
     unified::{common_status, crash_loop},
     wire::{call, reply, slot::block_on},
 };
@@ -183,18 +185,41 @@ impl Unit {
     /// Properties of the unit, in one round trip; those that its type has.
     fn ask_for(&self, names: &[(&str, &str)]) -> Result<Properties, Error> {
         let (bus, subject) = (self.bus(), Self::name(self).into());
-        let asked = bus.ask(Action::Look, &subject, async {
-            let pump = bus.pump().await?;
-            let asked = bus.ask_each(&pump, &[(Self::name(self).path(), names)])?;
-            let values = reply::answers(asked).await.into_iter().flatten();
-            if pump.is_lost() {
-                let subject = subject.to_string();
-                return Err(Error::Lost { action: Action::Look, subject });
-            }
-            let named = names.iter().zip(values);
-            Ok(named.filter_map(|((_, name), value)| Some((*name, value?))).collect())
-        });
-        asked.wait()
+        bus.ask(Action::Look, &subject, self.ask_of(Self::name(self).path(), names)).wait()
+    }
+
+    /// How things are around its manager, as far as the conditions of this unit ask for it.
+    fn around(&self, unit: &Properties) -> Around {
+        let around = self
+            .bus()
+            .ask(Action::Look, &Self::name(self).into(), async { Ok(self.around_now(unit).await) });
+        around.wait().unwrap_or_else(|_| self.bus().around())
+    }
+
+    /// The same.
+    pub(crate) async fn around_now(&self, unit: &Properties) -> Around {
+        let around = self.bus().around();
+        if !obstacle::needs_manager(unit) {
+            return around;
+        }
+        let names = obstacle::NEEDED_OF_MANAGER.map(|name| (call::MANAGER, name));
+        match self.ask_of(call::MANAGER_PATH.to_owned(), &names).await {
+            Ok(said) => around.saying(said),
+            Err(_) => around,
+        }
+    }
+
+    async fn ask_of(&self, path: String, names: &[(&str, &str)]) -> Result<Properties, Error> {
+        let bus = self.bus();
+        let pump = bus.pump().await?;
+        let asked = bus.ask_each(&pump, &[(path, names)])?;
+        let values = reply::answers(asked).await.into_iter().flatten();
+        if pump.is_lost() {
+            let subject = Self::name(self).to_string();
+            return Err(Error::Lost { action: Action::Look, subject });
+        }
+        let named = names.iter().zip(values);
+        Ok(named.filter_map(|((_, name), value)| Some((*name, value?))).collect())
     }
 }
 
@@ -277,13 +302,18 @@ impl Supervised for Unit {
         seen.with_odd(odd.with_cause(cause.or(odd.cause)))
     }
 
-    /// One round trip to the manager, unless the status says it.
+    /// One round trip to the manager, or two; none where the status says it.
     fn obstacle(&self, seen: &Status) -> Option<(Cause, String)> {
         if let Some(cause @ (Cause::Masked | Cause::BadDefinition)) = seen.odd().cause {
             return Some((cause, String::new()));
         }
-        let unit = self.ask_for(&obstacle::NEEDED.map(|(name, _)| (call::UNIT, name))).ok()?;
-        obstacle::of(&unit, self.bus().manager_address().is_here())
+        let unit = self.ask_for(&obstacle::NEEDED.map(|name| (call::UNIT, name))).ok()?;
+        obstacle::of(&unit, &self.around(&unit))
+    }
+
+    fn explain(&self) -> Result<Explanation, svclient::Error> {
+        let why = Self::explain(self).wait();
+        why.map_err(|why| error(why, Self::name(self).as_str()))
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {

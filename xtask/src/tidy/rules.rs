@@ -54,11 +54,11 @@ pub(super) static TABLE: [Rule; 12] = [
         words: &SVLINT,
         ..FREE
     },
-    // 27 are zbus's, 7 svclient's.
+    // 27 are zbus's, 7 svclient's; and glob.
     Rule {
         name: "svsystemd",
         arrows: &["svclient", "svproto"],
-        ceiling: Some(35),
+        ceiling: Some(36),
         words: &SVSYSTEMD,
         ..FREE
     },

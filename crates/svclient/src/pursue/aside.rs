@@ -56,7 +56,7 @@ pub(crate) fn pursue_aside<B: Supervised + Clone + 'static>(
     let aside = match Aside::begin(work) {
         Ok(aside) => aside,
         Err(NotBegun::TooMany) => {
-            return Err(Error::Unanswered { path: place_of(services.first()) });
+            return Err(Silent::of(services.first()).error());
         }
         Err(NotBegun::NoThread(_)) => {
             let mut watch = WatchSet::new()?;
@@ -103,15 +103,42 @@ impl Turns {
     ) -> Option<Result<Outcome, Error>> {
         if self.of.load(Ordering::Acquire) == at + 1 {
             // The system held whoever looked at it.
-            return Some(Err(Error::Unanswered { path: place_of(Some(service)) }));
+            return Some(Err(Silent::of(Some(service)).error()));
         }
         let was_asked = self.asked.get(at).is_some_and(|asked| asked.load(Ordering::Acquire));
         was_asked.then(|| Ok(Outcome::unheard(begun.elapsed())))
     }
 }
 
-pub(crate) fn place_of<B: Supervised>(service: Option<&B>) -> PathBuf {
-    service.map(|service| service.name().as_os_str().into()).unwrap_or_default()
+/// Who did not answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Silent {
+    /// The file system of this service directory.
+    Directory(PathBuf),
+    /// Whoever tells of this service, which is no directory.
+    Manager(String),
+}
+
+impl Silent {
+    /// `None` where there is no service.
+    pub(crate) fn of<B: Supervised>(service: Option<&B>) -> Self {
+        match service {
+            Some(service) if service.directory().is_none() => {
+                Self::Manager(service.name().to_string())
+            }
+            service => {
+                let name = service.map(|service| service.name().as_os_str().into());
+                Self::Directory(name.unwrap_or_default())
+            }
+        }
+    }
+
+    pub(crate) fn error(&self) -> Error {
+        match self {
+            Self::Directory(path) => Error::Unanswered { path: path.clone() },
+            Self::Manager(name) => Error::Late { name: name.clone() },
+        }
+    }
 }
 
 /// A question that the caller answers: it may hold what no other thread may have.

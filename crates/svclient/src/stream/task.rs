@@ -5,7 +5,6 @@
 use std::{
     future::{Future, poll_fn},
     mem,
-    path::PathBuf,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,7 +19,7 @@ use super::{Driver, Waiting};
 use crate::{
     Error, Outcome, Request, Supervised, WatchSet,
     aside::{AGAIN, Again, Aside, GRACE, NotBegun},
-    pursue::{Enough, Prober, Terms, Turns, place_of, pursue_within},
+    pursue::{Enough, Prober, Silent, Terms, Turns, pursue_within},
 };
 
 /// What the task itself needs of its runtime: to be woken at a time, and to let a thread work for it.
@@ -76,7 +75,7 @@ struct Task<R> {
     waker: Arc<TaskWaker>,
     runtime: R,
     /// What is asked for, for who may not begin.
-    first: PathBuf,
+    first: Silent,
     /// When a look that hangs is left.
     leave: Option<Instant>,
 }
@@ -151,7 +150,7 @@ impl<R: Runtime> Task<R> {
                 let _taken = give.send(wait);
                 Ok(TaskState::Away(aside))
             }
-            Err(NotBegun::TooMany) => Err(Err(Error::Unanswered { path: self.first.clone() })),
+            Err(NotBegun::TooMany) => Err(Err(self.first.error())),
             Err(NotBegun::NoThread(_)) => {
                 let waker = Waker::from(Arc::clone(&self.waker));
                 match wait.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -204,7 +203,7 @@ pub(super) async fn pursue_all<B: Supervised + Clone + 'static>(
         state: TaskState::Here(Box::pin(wait)),
         waker: Arc::new(waker),
         runtime,
-        first: place_of(services.first()),
+        first: Silent::of(services.first()),
         leave: deadline.checked_add(GRACE),
     };
     let ended = poll_fn(|cx| task.poll(cx)).await;

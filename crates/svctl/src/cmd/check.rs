@@ -27,7 +27,7 @@ pub(crate) fn run(global: &Global, check: &args::Check, output: &mut Output) -> 
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let (restless, asker) = (restless(&targets), Asker::of(targets.len()));
+    let (restless, asker) = (restless(&targets), Asker::of(targets.len(), global.user));
     let checked: Vec<Checked> = targets
         .into_iter()
         .zip(restless)

@@ -5,14 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Cause, CheckAnswer, Error, ErrorKind, Explanation, Finding};
+use svcmgr::{Cause, CheckAnswer, Error, ErrorKind, Explanation, Finding, Suite};
 
 use crate::{
     args::{self, Global},
+    cmd::logs,
     exit::Exit,
     json,
     names::{self, Found, NoTargets, Target},
-    output::Output,
+    output::{Output, printable},
     reason, text,
     view::View,
 };
@@ -21,6 +22,8 @@ use crate::{
 const AGAIN: Duration = Duration::from_millis(50);
 /// A look that takes longer hangs.
 const LOOK_TAKES: Duration = Duration::from_secs(10);
+/// So many lines of the journal are shown of a unit.
+const LINES: usize = 5;
 /// A probe has no more patience.
 const CHECK_TAKES: Duration = Duration::from_secs(3);
 
@@ -29,7 +32,8 @@ pub(crate) fn run(global: &Global, explain: &args::Explain, output: &mut Output)
         Ok(targets) => targets,
         Err(NoTargets(exit)) => return exit,
     };
-    let all: Vec<Explained> = targets.into_iter().map(|it| Explained::of(it, explain)).collect();
+    let all: Vec<Explained> =
+        targets.into_iter().map(|it| Explained::of(it, global, explain)).collect();
     if output.json {
         let array: Vec<_> = all.iter().map(Explained::json).collect();
         output.json(&array);
@@ -45,12 +49,16 @@ pub(crate) fn run(global: &Global, explain: &args::Explain, output: &mut Output)
 struct Explained {
     view: View<'static>,
     why: Explanation,
+    /// Units are those of the user.
+    user: bool,
+    /// The last lines in the journal, of a unit for which something is wrong.
+    log: Vec<String>,
     exit: Exit,
     error: Option<Error>,
 }
 
 impl Explained {
-    fn of(target: Target, explain: &args::Explain) -> Self {
+    fn of(target: Target, global: &Global, explain: &args::Explain) -> Self {
         let Target { name, path, found } = target;
         match found.and_then(|found| why(&found, explain).map(|why| (found, why))) {
             Ok((found, why)) => {
@@ -67,7 +75,11 @@ impl Explained {
                     (true, None) => Exit::System,
                     (false, _) => Exit::Negative,
                 };
-                Self { view, why, exit, error: None }
+                let is_unit = found.suite() == Some(Suite::Systemd) && exit == Exit::Negative;
+                let log = || logs::last_of_unit(&found.name().to_string(), global.user, LINES);
+                let log = is_unit.then(log).unwrap_or_default();
+                let log = log.into_iter().map(|it| it.line).collect();
+                Self { view, why, log, user: global.user, exit, error: None }
             }
             Err(error) => {
                 // A path that leads nowhere is a link, or nothing.
@@ -83,13 +95,15 @@ impl Explained {
                 why.findings.extend(Finding::of_error(&error));
                 let is_told = !why.findings.is_empty();
                 let exit = if is_told { Exit::Negative } else { Exit::from(&error) };
-                Self { view, why, exit, error: (!is_told).then_some(error) }
+                let (log, error) = (Vec::new(), (!is_told).then_some(error));
+                Self { view, why, log, user: global.user, exit, error }
             }
         }
     }
 
     fn json(&self) -> json::Explained<'_> {
-        json::Explained::of(&self.view, &self.why, |finding| reason::remedy(finding, &self.view))
+        let remedy = |finding: &Finding| reason::remedy(finding, &self.view, self.user);
+        json::Explained::of(&self.view, &self.why, &self.log, remedy)
     }
 
     fn print(&self, output: &mut Output) {
@@ -116,12 +130,18 @@ impl Explained {
             for evidence in &finding.evidence {
                 output.line(&format!("     {evidence}"));
             }
-            if let Some(remedy) = reason::remedy(finding, &self.view) {
+            if let Some(remedy) = reason::remedy(finding, &self.view, self.user) {
                 output.line(&format!("     try: {remedy}"));
             }
         }
         for unseen in &self.why.unseen {
             output.line(&format!("  {unseen}"));
+        }
+        if !self.log.is_empty() {
+            output.line("  the last lines of its journal:");
+        }
+        for line in &self.log {
+            output.line(&format!("     {}", printable(line)));
         }
     }
 }
@@ -165,12 +185,6 @@ fn look(found: &Found) -> Result<Explanation, Error> {
     if let Some(service) = found.directory() {
         return service.explain_before(Instant::now() + LOOK_TAKES);
     }
-    // A unit: what its manager says of it.
-    let seen = found.status()?;
-    let seen = found.looked_closer(&seen);
-    let mut why = Explanation::default();
-    let odd = seen.odd().causes(svcmgr::UnixTime::now());
-    why.findings.extend(odd.into_iter().map(|(cause, about)| Finding::told(cause, about)));
-    why.status = Some(seen);
-    Ok(why)
+    // A unit.
+    found.explain()
 }

@@ -1,6 +1,6 @@
 //! A deadline that is kept even if the system does not come back: a directory on a server that is
 //! gone holds whoever looks into it for minutes or for ever, and nothing but the end of the process
-//! ends that.
+//! ends that. A manager of units may take its time as well.
 //!
 //! A thread waits beside the work. When the deadline is over and the work is held by the system
 //! (and not merely slow on a busy machine), it says so for each service that is not done, and ends
@@ -100,13 +100,21 @@ fn watch(shared: &Shared, deadline: Instant, json: bool, work: &str) {
     }
 }
 
+/// Who has not answered of this name.
+fn why(name: &str) -> &'static str {
+    if svcmgr::unit_in(name.as_ref()).is_some() {
+        "the deadline passed, and its manager has not answered by then"
+    } else {
+        "the deadline passed, and its directory does not answer"
+    }
+}
+
 fn tell(services: &[(String, Option<json::Ended>)], json: bool) {
-    const WHY: &str = "the deadline passed, and its directory does not answer";
     if json {
         let views: Vec<_> = services.iter().map(|(name, _)| View::named(name)).collect();
-        let became = |(_, done): &(String, Option<json::Ended>)| json::Became {
+        let became = |(name, done): &(String, Option<json::Ended>)| json::Became {
             outcome: done.unwrap_or_default(),
-            says: done.is_none().then(|| WHY.to_owned()),
+            says: done.is_none().then(|| why(name).to_owned()),
             ..json::Became::default()
         };
         let became: Vec<_> = services.iter().map(became).collect();
@@ -117,11 +125,11 @@ fn tell(services: &[(String, Option<json::Ended>)], json: bool) {
         let _printed = nix::unistd::write(std::io::stdout(), text.as_bytes());
         return;
     }
-    for (name, done) in services {
-        let name = printable(&name::shown(name, None));
+    for (typed, done) in services {
+        let name = printable(&name::shown(typed, None));
         match done {
             Some(outcome) => complain(&format!("svctl: {name}: {outcome} before that")),
-            None => complain(&format!("svctl: {name}: {WHY}")),
+            None => complain(&format!("svctl: {name}: {}", why(typed))),
         }
     }
     if services.is_empty() {

@@ -15,7 +15,10 @@ mod print;
 mod sources;
 mod twice;
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use svcmgr::{Error, LogFrom, LogItem, UnixTime};
 
@@ -50,22 +53,36 @@ pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Ex
     }
 }
 
-/// The last lines of a unit; none where its journal cannot be read.
-pub(super) fn last_of_unit(unit: &str, user: bool, count: usize) -> Vec<json::ShownLine> {
-    let (from, units) = (LogFrom::Last(count), vec![unit.to_owned()]);
-    let query = Query { units, user, from, lines: Some(count), until: None };
-    let Ok(mut journal) = Journal::read(&query) else { return Vec::new() };
-    let mut lines = Vec::new();
-    while let Ok(Some(entry)) = journal.next() {
-        lines.push(json::ShownLine {
-            log: None,
-            at: entry.at.and_then(json::rfc3339),
-            line: String::from_utf8_lossy(&entry.text).into_owned(),
-        });
+/// The last lines of a journal are waited for no longer.
+const JOURNAL_TAKES: Duration = Duration::from_secs(2);
+
+/// The last lines in the journal of a unit, what the manager wrote about it among them: as many as come in
+/// [`JOURNAL_TAKES`]. None where there is no journal, or no right to read it.
+pub(super) fn last_of_unit(name: &str, user: bool, count: usize) -> Vec<json::ShownLine> {
+    let units = vec![name.to_owned()];
+    let (from, lines) = (LogFrom::Last(count), Some(count));
+    let Ok(mut journal) = Journal::read(&Query { units, user, from, lines, until: None }) else {
+        return Vec::new();
+    };
+    let end = Instant::now() + JOURNAL_TAKES;
+    let mut all = Vec::new();
+    while !journal.is_over() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || !journal.says_something(left).unwrap_or(false) {
+            break;
+        }
+        if journal.hear().is_err() {
+            break;
+        }
+        while let Some(entry) = journal.next_now() {
+            all.push(json::ShownLine {
+                log: None,
+                at: entry.at.and_then(json::rfc3339),
+                line: String::from_utf8_lossy(&entry.text).into_owned(),
+            });
+        }
     }
-    // What it says on standard error, `logs` tells.
-    let _ended = journal.end();
-    lines
+    all
 }
 
 /// So many lines are printed between two looks at everything else.

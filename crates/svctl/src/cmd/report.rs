@@ -93,7 +93,7 @@ pub(crate) fn report_any(
 
 fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Asked) -> Vec<Told> {
     let mut results = results.into_iter();
-    let asker = Asker::of(targets.len());
+    let asker = Asker::of(targets.len(), asked.user);
     let mut all = Vec::new();
     for target in targets {
         let is_gone = asked.is_met_by_nothing() && is_nowhere(&target);

@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, service: &OsString, output: &mut Output) -> E
         }
     };
     let view = View::new(&*found, &seen).asking(&*found);
-    let view = Asker::of(1).with_reason(&*found, view);
+    let view = Asker::of(1, global.user).with_reason(&*found, view);
     let (details, lines) = match found.directory() {
         Some(directory) => (directory.details(), last_lines(directory)),
         None => of_unit(global, &found, view.pid(), output),

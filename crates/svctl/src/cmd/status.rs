@@ -89,7 +89,7 @@ fn look_at(
     output: &mut Output,
 ) -> Result<(), NoTargets> {
     if let Some(survey) = names::survey(global, &status.services, output)? {
-        let how = How::of(survey.len(), status, output);
+        let how = How::of(survey.len(), global, status, output);
         let look = |service: &Service, seen| {
             let is_aside = status.services.is_empty() && names::is_helper(service);
             (!is_aside).then(|| Looked::of(service, seen, &how))
@@ -131,7 +131,7 @@ fn look_at(
         return Ok(());
     }
     let targets = names::find_shown(global, &status.services, output)?;
-    let how = How::of(targets.len(), status, output);
+    let how = How::of(targets.len(), global, status, output);
     let found = targets.iter().filter_map(|target| target.found.as_ref().ok());
     let found: Vec<Found> = found.cloned().collect();
     let mut seen = Bulk::new(&found).parallel(threads(found.len())).statuses().into_iter();
@@ -182,8 +182,8 @@ struct How<'a> {
 }
 
 impl<'a> How<'a> {
-    fn of(services: usize, filters: &'a args::Status, output: &Output) -> Self {
-        let (depth, asker) = (Depth::of(services, output), Asker::of(services));
+    fn of(services: usize, global: &Global, filters: &'a args::Status, output: &Output) -> Self {
+        let (depth, asker) = (Depth::of(services, output), Asker::of(services, global.user));
         Self { json: output.json, depth, asker, filters }
     }
 }

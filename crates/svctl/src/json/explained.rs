@@ -15,6 +15,8 @@ pub(crate) struct Explained<'a> {
     findings: Vec<Found<'a>>,
     /// What this user may not see.
     unseen: Vec<Hidden<'a>>,
+    /// The last lines in the journal of a unit for which something is wrong.
+    log_lines: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +72,7 @@ impl<'a> Explained<'a> {
     pub(crate) fn of(
         view: &'a View<'_>,
         why: &'a Explanation,
+        log_lines: &'a [String],
         remedy: impl Fn(&Finding) -> Option<String>,
     ) -> Self {
         let seen = |it: &'a Evidence| Seen {
@@ -94,6 +97,7 @@ impl<'a> Explained<'a> {
                 .iter()
                 .map(|it| Hidden { what: &it.what, needs: &it.needs })
                 .collect(),
+            log_lines,
         }
     }
 }

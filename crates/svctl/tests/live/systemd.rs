@@ -2,6 +2,7 @@
 
 pub mod cases;
 mod outcomes;
+pub mod reasons;
 
 use std::{
     fs,
@@ -41,12 +42,24 @@ macro_rules! cases_of {
         cases_of!(machine $whose what_is_enabled_is_disabled);
         cases_of!(machine $whose what_is_no_service_stands_in_words_of_its_own);
         cases_of!(machine_alone $whose a_healthy_manager_is_healthy);
+        reasons_of!($whose every_reason_is_named_first);
+        reasons_of!($whose what_is_well_is_not_blamed);
     };
     ($machine:ident $whose:ident $sentence:ident) => {
         #[test]
         fn $sentence() {
             let Some(_machine) = crate::systemd::$machine() else { return };
             crate::systemd::cases::$sentence(crate::systemd::cases::Whose::$whose);
+        }
+    };
+}
+
+macro_rules! reasons_of {
+    ($whose:ident $sentence:ident) => {
+        #[test]
+        fn $sentence() {
+            let Some(_machine) = crate::systemd::machine() else { return };
+            crate::systemd::reasons::$sentence(crate::systemd::cases::Whose::$whose);
         }
     };
 }

@@ -117,28 +117,73 @@ pub(crate) const STAMPS: [&str; 3] = [
 
 /// Why a unit has failed that nobody has just asked for anything; `None` where the end of its last
 /// run says all.
-pub(crate) fn cause_of_failure(mut unit: Properties) -> Option<Cause> {
+pub(crate) fn cause_of_failure(unit: Properties) -> Option<Cause> {
+    match failure(unit)?.0 {
+        Cause::Exited | Cause::Killed | Cause::CoreDump | Cause::Other => None,
+        cause => Some(cause),
+    }
+}
+
+/// Why the last run of a unit failed, and what that is about, where nobody has just asked for anything.
+pub(crate) fn failure(mut unit: Properties) -> Option<(Cause, String)> {
     unit.set("ActiveState", "failed");
     let was_up =
         unit.number("ActiveExitTimestampMonotonic") > unit.number("InactiveExitTimestampMonotonic");
+    // When its last run began. Between two runs the next is said to have begun.
+    let is_between = unit.text("SubState").starts_with("auto-restart");
+    let id = unit.text("Id");
     let facts = Facts {
         action: Action::Start,
         result: &JobResult::Failed,
         unit: &unit,
         before: "",
-        // When its last run began.
-        asked_at: unit.number("InactiveExitTimestampMonotonic"),
+        asked_at: if is_between { 0 } else { unit.number("InactiveExitTimestampMonotonic") },
         dependency: None,
-        is_service: true,
+        is_service: id.is_empty() || id.ends_with(".service"),
         triggered: None,
     };
-    let cause = facts.failed().cause?;
-    match cause {
-        Cause::Exited | Cause::Killed | Cause::CoreDump | Cause::Other => None,
+    let Judged { cause, about, .. } = facts.failed();
+    Some(match cause? {
         // It had come up, so it was the stop.
-        Cause::StartTimeout if was_up => Some(Cause::StopTimeout),
-        cause => Some(cause),
-    }
+        Cause::StartTimeout if was_up => (Cause::StopTimeout, span(&unit, &["TimeoutStopUSec"])),
+        cause => (cause, about),
+    })
+}
+
+/// How the main process ended; `None` where it ended well or did not run.
+pub(crate) fn end_of_main(unit: &Properties) -> Option<(Cause, String)> {
+    let failed = unit.number("ExecMainStatus") != 0 && unit.number("ExecMainCode") != 0;
+    failed.then(|| exit(unit)).flatten()
+}
+
+/// Which command of a unit failed, how it ended, and the path and the code of its end.
+pub(crate) fn failed_command(unit: &Properties) -> Option<FailedCommand> {
+    COMMANDS.into_iter().find_map(|(name, _)| {
+        let rows = unit.get(name)?.fields();
+        let row = rows.iter().find(|row| command(row).is_some())?;
+        let [path, .., code, status] = row.fields() else { return None };
+        let code = (code.unsigned() == Some(1)).then(|| status.unsigned()).flatten();
+        Some(FailedCommand { name, path: path.text()?.to_owned(), code })
+    })
+}
+
+/// A command of a unit that failed.
+pub(crate) struct FailedCommand {
+    /// The setting that has it.
+    pub(crate) name: &'static str,
+    pub(crate) path: String,
+    /// What it exited with, if it did.
+    pub(crate) code: Option<u64>,
+}
+
+/// How long these properties say, the first that is set.
+pub(crate) fn span_of(unit: &Properties, names: &[&str]) -> String {
+    span(unit, names)
+}
+
+/// How often in which time a unit may be started.
+pub(crate) fn limit_of(unit: &Properties) -> String {
+    limit(unit)
 }
 
 /// The verdict.
@@ -310,7 +355,7 @@ impl Facts<'_> {
     /// forgets that when it reads its files again. `None` where it may have been one of several kinds.
     fn forgotten_command(&self) -> Option<(Cause, String)> {
         let is_end = matches!(self.word("Result"), "exit-code" | "signal" | "core-dump");
-        if !self.is_service || !is_end {
+        if !self.is_service || !is_end || self.asked_at == 0 {
             return None;
         }
         let kinds: &[(&str, Cause)] = if self.is_since("ActiveEnterTimestampMonotonic") {

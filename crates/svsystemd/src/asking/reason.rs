@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Action, Bus, Error, JobResult, Properties, PropertyValue, UnitName, UnitStatus,
     map::MainProcess,
-    obstacle,
+    obstacle::{self, Around},
     wire::{
         call::{self, UNIT},
         pump::Pump,
@@ -56,12 +56,12 @@ impl RunEnd {
     }
 
     /// Takes what was read after the end of its job.
-    fn take(&mut self, seen: &Properties, is_here: bool) {
+    fn take(&mut self, seen: &Properties, around: &Around) {
         let is_forgotten =
             ["StateChangeTimestamp", "ConditionTimestamp"].map(|it| seen.number(it)) == [0, 0];
         let signalled = std::mem::take(&mut self.known);
         let ran = signalled.number("StateChangeTimestamp") > 0;
-        let kept = obstacle::of(seen, is_here).filter(|(cause, _)| *cause == Cause::Condition);
+        let kept = obstacle::of(seen, around).filter(|(cause, _)| *cause == Cause::Condition);
         self.known = seen.clone();
         if is_forgotten && ran {
             self.known.merge(&signalled);
@@ -132,7 +132,8 @@ pub(super) async fn untold(bus: &Bus, pump: &Pump, ended: &mut [RunEnd]) -> Resu
     let seen = bus.properties_of_all(pump, Action::Look, &units).await?;
     for (it, seen) in untold.into_iter().zip(seen) {
         let Ok(seen) = seen else { continue };
-        it.take(&seen, bus.manager_address().is_here());
+        let around = bus.named(it.id.clone()).around_now(&seen).await;
+        it.take(&seen, &around);
     }
     Ok(())
 }

@@ -66,6 +66,11 @@ impl Address {
         is_usual && Path::new("/run/systemd/system").is_dir()
     }
 
+    /// Whether it is that of this user.
+    pub(crate) fn is_users(&self) -> bool {
+        *self == Self::User
+    }
+
     /// Whether a bus stands between: it forwards signals by rules, and knows names.
     pub(crate) const fn has_bus(&self) -> bool {
         match self {

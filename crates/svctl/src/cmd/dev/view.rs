@@ -160,7 +160,7 @@ impl View {
         let starts = seen.starts;
         let view = if view.state() == Some(State::Backoff) && seen.asked < OFTEN_ENOUGH {
             seen.asked += 1;
-            Asker::of(1).with_reason(service, view)
+            Asker::of(1, false).with_reason(service, view)
         } else {
             view
         };

@@ -31,11 +31,16 @@ impl Whose {
         (self == Self::User).then_some("--user")
     }
 
+    /// The lines of a unit's file.
+    pub fn write(self, name: &str, lines: &str) {
+        fs::write(self.dir().join(name), format!("{lines}\n")).unwrap();
+    }
+
     fn tool(self, program: &str, args: &[&str]) -> Output {
         Command::new(program).args(self.option()).args(args).output().unwrap()
     }
 
-    fn svctl(self, args: &[&str]) -> Run {
+    pub fn svctl(self, args: &[&str]) -> Run {
         run(self.option().into_iter().chain(args.iter().copied()))
     }
 }
@@ -55,7 +60,7 @@ impl Units {
             if lines.is_empty() {
                 std::os::unix::fs::symlink("/dev/null", &path).unwrap();
             } else {
-                fs::write(&path, format!("{lines}\n")).unwrap();
+                whose.write(name, lines);
             }
             path
         });
@@ -79,7 +84,7 @@ impl Drop for Units {
     }
 }
 
-const SLEEP: &str = "[Service]\nType=exec\nExecStart=/bin/sleep 1000";
+pub const SLEEP: &str = "[Service]\nType=exec\nExecStart=/bin/sleep 1000";
 
 /// Without a name, a healthy machine is one: units that others only mention are no rows, and what is down
 /// on purpose is well.
@@ -165,12 +170,8 @@ pub fn what_ends_is_told_from_what_fails(whose: Whose) {
         (&["up", "svc-three.service"], 0, "ran and ended with 3"),
         (&["up", "svc-second.service"], 1, "exited with 5"),
         (&["up", "--for", "down", "svc-second.service"], 1, "exited with 5"),
-        // It runs on, so it is not down at the deadline.
-        (
-            &["up", "--for", "down", "--timeout", "50ms", "svc-long.service"],
-            99,
-            "the deadline passed",
-        ),
+        // It runs on, so it is not down at the deadline; a busy manager has not answered by then.
+        (&["up", "--for", "down", "--timeout", "50ms", "svc-long.service"], 99, "deadline"),
         (&["down", "svc-long.service"], 0, "down"),
         (&["down", "--for", "down", "svc-long.service"], 0, "down"),
         (&["up", "svc-simple.service"], 1, "exited with 4"),
@@ -184,15 +185,32 @@ pub fn what_ends_is_told_from_what_fails(whose: Whose) {
     }
 }
 
+/// What something else than a file decides, and does not hold.
+const ELSE_THAN_FILES: [&str; 6] = [
+    "ConditionVirtualization=!container",
+    "ConditionUser=nonexistent-user",
+    "ConditionKernelVersion=0.9.*",
+    "ConditionEnvironment=NOBODY_HAS_THIS",
+    "ConditionArchitecture=alpha",
+    "AssertPathExistsGlob=/nonexistent/*",
+];
+
 /// Conditions, assertions, masks and files that cannot be used: for who asks, and for who waits.
 pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     let exists = "PathExists=/nonexistent/file";
+    let else_than_files = ELSE_THAN_FILES.map(|condition| format!("[Unit]\n{condition}\n{SLEEP}"));
     let _units = Units::new(
         whose,
         &[
             ("svc-unmet.service", &format!("[Unit]\nCondition{exists}\n{SLEEP}")),
             ("svc-not.service", &format!("[Unit]\nConditionPathIsDirectory=!/etc\n{SLEEP}")),
             ("svc-host.service", &format!("[Unit]\nConditionHost=nowhere.example\n{SLEEP}")),
+            ("svc-else0.service", &else_than_files[0]),
+            ("svc-else1.service", &else_than_files[1]),
+            ("svc-else2.service", &else_than_files[2]),
+            ("svc-else3.service", &else_than_files[3]),
+            ("svc-else4.service", &else_than_files[4]),
+            ("svc-else5.service", &else_than_files[5]),
             (
                 "svc-any.service",
                 &format!(
@@ -227,6 +245,17 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     ];
     for case in cases {
         check(whose, *case);
+    }
+    for (at, condition) in ELSE_THAN_FILES.into_iter().enumerate() {
+        let unit = format!("svc-else{at}.service");
+        // systemd 262 calls it ConditionVersion=.
+        let condition = condition.trim_start_matches("ConditionKernelVersion");
+        let wait = whose.svctl(&["wait", "--for", "up", &unit]);
+        assert!(wait.code == 1 && wait.err.contains(condition), "{wait:?}");
+        let up = whose.svctl(&["up", &unit]);
+        let exit = i32::from(condition.starts_with("Assert"));
+        assert_eq!(up.code, exit, "{up:?}");
+        assert!(format!("{}{}", up.out, up.err).contains(condition), "{up:?}");
     }
     // How a command before the start ended is forgotten when the manager reads its files again, which other
     // tests ask for.

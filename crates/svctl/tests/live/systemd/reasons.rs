@@ -1,0 +1,328 @@
+//! Every reason why a unit is not as it should be is made for real, and named first; what is well is not
+//! blamed.
+
+use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+
+use serde_json::Value;
+
+use super::cases::{SLEEP, Units, Whose};
+use crate::supervised::{PATIENCE, scripts};
+
+/// A reason: its kind, something that the first finding says, and how it is made.
+struct Case {
+    kind: &'static str,
+    says: &'static str,
+    /// The lines of the unit's file; `@` is a directory of scripts.
+    lines: &'static str,
+    /// What is asked before, in turn.
+    asks: &'static [&'static [&'static str]],
+    /// Only the manager of the system has it.
+    of_system: bool,
+}
+
+const UP: &[&[&str]] = &[&["up"]];
+
+const fn case(kind: &'static str, says: &'static str, lines: &'static str) -> Case {
+    Case { kind, says, lines, asks: UP, of_system: false }
+}
+
+const fn of_system(kind: &'static str, says: &'static str, lines: &'static str) -> Case {
+    Case { of_system: true, ..case(kind, says, lines) }
+}
+
+const CASES: &[Case] = &[
+    Case { asks: &[], ..case("masked", " unmask sve-", "") },
+    Case { asks: &[], ..case("bad-definition", "", "[Service]\nExecStop=/bin/true") },
+    case("program-missing", "exit 203: ", "[Service]\nType=exec\nExecStart=/nonexistent/program"),
+    case("file-not-executable", "chmod +x @/plain", "[Service]\nType=exec\nExecStart=@/plain"),
+    case("no-interpreter", "/nonexistent/sh", "[Service]\nType=exec\nExecStart=@/no-interpreter"),
+    case("line-ends", "carriage return", "[Service]\nType=exec\nExecStart=@/line-ends"),
+    case(
+        "program-missing",
+        "ExecStartPre=/nonexistent/program",
+        "[Service]\nType=exec\nExecStartPre=/nonexistent/program\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "no-directory",
+        "exit 200: ",
+        "[Service]\nType=exec\nWorkingDirectory=/nonexistent/dir\nExecStart=/bin/sleep 1000",
+    ),
+    of_system(
+        "no-user",
+        "exit 217: ",
+        "[Service]\nType=exec\nUser=nonexistent-user\nExecStart=/bin/sleep 1000",
+    ),
+    of_system(
+        "no-group",
+        "exit 216: ",
+        "[Service]\nType=exec\nGroup=nonexistent-group\nExecStart=/bin/sleep 1000",
+    ),
+    of_system(
+        "namespace",
+        "exit 226: ",
+        "[Service]\nType=exec\nReadWritePaths=/nonexistent/dir\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "environment-file",
+        "/nonexistent/environment is missing",
+        "[Service]\nType=exec\nEnvironmentFile=/nonexistent/environment\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "not-executed",
+        "exit 209: ",
+        "[Service]\nType=exec\nStandardOutput=append:/nonexistent/dir/log\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "before-start",
+        "ExecStartPre=/bin/false exited with 1",
+        "[Service]\nType=exec\nExecStartPre=/bin/false\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "after-start",
+        "ExecStartPost=/bin/false exited with 1",
+        "[Service]\nType=exec\nExecStart=/bin/sleep 1000\nExecStartPost=/bin/false",
+    ),
+    case(
+        "after-end",
+        "ExecStopPost=/bin/false exited with 1",
+        "[Service]\nType=oneshot\nExecStart=/bin/true\nExecStopPost=/bin/false",
+    ),
+    case(
+        "start-timeout",
+        "TimeoutStartSec=50ms",
+        "[Service]\nType=notify\nTimeoutStartSec=50ms\nExecStart=/bin/sleep 1000",
+    ),
+    Case {
+        asks: &[&["up"], &["down"]],
+        ..case(
+            "stop-timeout",
+            "TimeoutStopSec=50ms",
+            "[Service]\nType=notify\nNotifyAccess=all\nTimeoutStopSec=50ms\nExecStart=@/deaf",
+        )
+    },
+    case("watchdog", "WatchdogSec=50ms", "[Service]\nWatchdogSec=50ms\nExecStart=/bin/sleep 1000"),
+    case("killed", "SIGUSR1", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'kill -USR1 $$$$'"),
+    case("exited", "exited with 4", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 4'"),
+    case("ended-before-ready", "Type=notify", "[Service]\nType=notify\nExecStart=/bin/true"),
+    case(
+        "start-limit",
+        " reset-failed sve-",
+        "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1000\n[Service]\nType=exec\nRestart=always\n\
+         RestartSec=1ms\nExecStart=/bin/sh -c 'exit 3'",
+    ),
+    case(
+        "crash-loop",
+        "exited with 3",
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nRestart=always\nRestartSec=100ms\n\
+         ExecStart=/bin/sh -c 'exit 3'",
+    ),
+    case(
+        "back-off",
+        "",
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nRestart=always\nRestartSec=1000\n\
+         ExecStart=/bin/true",
+    ),
+    case(
+        "condition",
+        "ConditionPathExists=/nonexistent/file",
+        "[Unit]\nConditionPathExists=/nonexistent/file\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "condition",
+        "ConditionVirtualization=!container",
+        "[Unit]\nConditionVirtualization=!container\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "assertion",
+        "AssertPathIsDirectory=/etc/passwd",
+        "[Unit]\nAssertPathIsDirectory=/etc/passwd\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "dependency",
+        "sve-needed.service: exited with 4",
+        "[Unit]\nRequires=sve-needed.service\nAfter=sve-needed.service\n[Service]\nType=exec\n\
+         ExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "dependency",
+        "sve-deeper.service: the program /nonexistent/deeper is missing",
+        "[Unit]\nRequires=sve-between.service\nAfter=sve-between.service\n[Service]\nType=exec\n\
+         ExecStart=/bin/sleep 1000",
+    ),
+    case(
+        "dependency",
+        "there is no such unit",
+        "[Unit]\nRequires=sve-nowhere.service\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
+    ),
+    Case {
+        asks: &[&["up", "--no-wait"]],
+        ..case(
+            "waiting",
+            "sve-slow.service",
+            "[Unit]\nRequires=sve-slow.service\nAfter=sve-slow.service\n[Service]\nType=exec\n\
+             ExecStart=/bin/sleep 1000",
+        )
+    },
+    Case { asks: &[&["up"], &["pause"]], ..case("paused", " cont sve-", SLEEP) },
+    Case { asks: &[], ..case("wanted-down", " up sve-", SLEEP) },
+    Case {
+        asks: &[&["up"], &["reload"]],
+        ..case(
+            "reload",
+            "exited with 9",
+            "[Service]\nType=exec\nExecStart=/bin/sleep 1000\nExecReload=/bin/sh -c 'exit 9'",
+        )
+    },
+];
+
+/// What others need, and is asked for by them.
+const BESIDE: &[(&str, &str)] = &[
+    ("sve-needed.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 4'"),
+    (
+        "sve-between.service",
+        "[Unit]\nRequires=sve-deeper.service\nAfter=sve-deeper.service\n[Service]\nType=exec\n\
+         ExecStart=/bin/sleep 1000",
+    ),
+    ("sve-deeper.service", "[Service]\nType=exec\nExecStart=/nonexistent/deeper"),
+    (
+        "sve-slow.service",
+        "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/bin/sleep 1000",
+    ),
+];
+
+fn scripts_in(dir: &std::path::Path) {
+    fs::write(dir.join("plain"), "#!/bin/sh\n").unwrap();
+    scripts::write(&dir.join("no-interpreter"), "#!/nonexistent/sh\n");
+    scripts::write(&dir.join("line-ends"), "#!/bin/sh\r\nexec sleep 1000\r\n");
+    let deaf = "#!/bin/sh\ntrap '' TERM\nsystemd-notify --ready\nwhile :; do sleep 1; done\n";
+    scripts::write(&dir.join("deaf"), deaf);
+    // Also for the user who is another than the one who wrote it.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn is_right(case: &Case, row: &Value, dir: &str) -> bool {
+    let first = &row["findings"][0];
+    first["kind"] == case.kind && first.to_string().contains(&case.says.replace('@', dir))
+}
+
+pub fn every_reason_is_named_first(whose: Whose) {
+    let tmp = tempfile::tempdir().unwrap();
+    scripts_in(tmp.path());
+    let dir = tmp.path().to_str().unwrap();
+    let cases: Vec<(String, &Case)> = CASES
+        .iter()
+        .enumerate()
+        .filter(|(_, case)| whose == Whose::System || !case.of_system)
+        .map(|(at, case)| (format!("sve-{at}.service"), case))
+        .collect();
+    let lines: Vec<(&str, String)> = cases
+        .iter()
+        .map(|(name, case)| (name.as_str(), case.lines.replace('@', dir)))
+        .chain(BESIDE.iter().map(|(name, lines)| (*name, (*lines).to_owned())))
+        .collect();
+    let files: Vec<(&str, &str)> = lines.iter().map(|(name, it)| (*name, it.as_str())).collect();
+    let _units = Units::new(whose, &files);
+    let mut left: Vec<&(String, &Case)> = cases.iter().collect();
+    let deadline = Instant::now() + PATIENCE;
+    // What a manager knows of the end of a command, and of a limit, it forgets when it reads its files
+    // again, which other tests ask for.
+    while !left.is_empty() {
+        ask(whose, &left);
+        let names: Vec<&str> = left.iter().map(|(name, _)| name.as_str()).collect();
+        let told = whose.svctl(&[&["explain", "--json"], &*names].concat());
+        assert_eq!(told.code, 1, "{told:?}");
+        let rows = told.json();
+        rows.as_array().unwrap().iter().for_each(crate::schema::check);
+        let mut rows = rows.as_array().unwrap().iter();
+        let mut wrong = Vec::new();
+        left.retain(|(name, case)| {
+            let row = rows.next().unwrap();
+            let is_wrong = !is_right(case, row, dir);
+            if is_wrong {
+                let (state, found) = (&row["state"], &row["findings"]);
+                wrong.push(format!("{name} {} ({}): {state} {found}", case.kind, case.says));
+            }
+            is_wrong
+        });
+        assert!(left.is_empty() || Instant::now() < deadline, "{}", wrong.join("\n"));
+    }
+    newer(whose, &files, deadline);
+    people_are_told(whose, &cases);
+}
+
+/// Those with the same to be asked together: the first of it, then the second.
+fn ask(whose: Whose, cases: &[&(String, &Case)]) {
+    for at in 0..2 {
+        let mut all: Vec<&[&str]> =
+            cases.iter().filter_map(|(_, it)| it.asks.get(at).copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        for words in all {
+            let of = cases.iter().filter(|(_, it)| it.asks.get(at) == Some(&words));
+            let names: Vec<&str> = of.map(|(name, _)| name.as_str()).collect();
+            whose.svctl(&[words, &*names].concat());
+        }
+    }
+}
+
+/// A file that has changed since it was loaded, until somebody has it loaded.
+fn newer(whose: Whose, files: &[(&str, &str)], deadline: Instant) {
+    // The first of these is paused.
+    let (name, lines) = files.iter().rfind(|(_, lines)| *lines == SLEEP).unwrap();
+    whose.svctl(&["up", name]);
+    loop {
+        whose.write(name, lines);
+        let first = whose.svctl(&["explain", "--json", name]).json()[0]["findings"][0].take();
+        if first["kind"] == "definition-newer" {
+            assert!(first["remedy"].as_str().unwrap().ends_with(" daemon-reload"), "{first}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{first}");
+    }
+}
+
+/// The text for people: at most a screen each, with what the journal has.
+fn people_are_told(whose: Whose, cases: &[(String, &Case)]) {
+    let (name, _) = cases.iter().find(|(_, case)| case.kind == "program-missing").unwrap();
+    let text = whose.svctl(&["explain", name]);
+    let says = "  1. the program /nonexistent/program is missing\n";
+    assert!(text.code == 1 && text.out.contains(says), "{text:?}");
+    assert!(text.out.lines().count() < 24, "{text:?}");
+}
+
+/// Units as people have them, all of which are well.
+pub fn what_is_well_is_not_blamed(whose: Whose) {
+    let units: &[(&str, &str)] = &[
+        ("svw-up.service", SLEEP),
+        ("svw-ran.service", "[Service]\nType=oneshot\nExecStart=/bin/true"),
+        ("svw-held.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true"),
+        (
+            "svw-ready.service",
+            "[Service]\nType=notify\nNotifyAccess=all\n\
+             ExecStart=/bin/sh -c 'systemd-notify --ready; exec sleep 1000'",
+        ),
+        (
+            "svw-fails-well.service",
+            "[Service]\nType=oneshot\nSuccessExitStatus=3\nExecStart=/bin/sh -c 'exit 3'",
+        ),
+        (
+            "svw-needs.service",
+            "[Unit]\nRequires=svw-up.service\nAfter=svw-up.service\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
+        ),
+        ("svw-timed.timer", "[Timer]\nOnActiveSec=1h"),
+        ("svw-timed.service", SLEEP),
+    ];
+    let _units = Units::new(whose, units);
+    let started: Vec<&str> =
+        units.iter().map(|(name, _)| *name).filter(|name| *name != "svw-timed.service").collect();
+    let up = whose.svctl(&[&["up"], &*started].concat());
+    assert_eq!(up.code, 0, "{up:?}");
+    let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+    let told = whose.svctl(&[&["explain", "--json"], &*names].concat());
+    for row in told.json().as_array().unwrap() {
+        assert_eq!(row["findings"], serde_json::json!([]), "{row}");
+        assert_eq!(row["unseen"], serde_json::json!([]), "{row}");
+        assert_eq!(row["log_lines"], serde_json::json!([]), "{row}");
+    }
+    assert_eq!(told.code, 0);
+}
