@@ -33,7 +33,10 @@ impl Whose {
 
     /// The lines of a unit's file.
     pub fn write(self, name: &str, lines: &str) {
-        fs::write(self.dir().join(name), format!("{lines}\n")).unwrap();
+        // In one step: a manager that other tests have read its files must not find half of it.
+        let fresh = self.dir().join(format!(".{name}.fresh"));
+        fs::write(&fresh, format!("{lines}\n")).unwrap();
+        fs::rename(fresh, self.dir().join(name)).unwrap();
     }
 
     fn tool(self, program: &str, args: &[&str]) -> Output {
