@@ -113,7 +113,7 @@ const CASES: &[Case] = &[
     case(
         "crash-loop",
         "exited with 3",
-        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nRestart=always\nRestartSec=100ms\n\
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nRestart=always\nRestartSec=50ms\n\
          ExecStart=/bin/sh -c 'exit 3'",
     ),
     case(
@@ -226,8 +226,13 @@ pub fn every_reason_is_named_first(whose: Whose) {
     let deadline = Instant::now() + PATIENCE;
     // What a manager knows of the end of a command, and of a limit, it forgets when it reads its files
     // again, which other tests ask for.
+    let mut is_first = true;
     while !left.is_empty() {
-        ask(whose, &left);
+        // A loop that is started by hand begins to count anew.
+        let asked: Vec<_> =
+            left.iter().copied().filter(|(_, it)| is_first || it.kind != "crash-loop").collect();
+        ask(whose, &asked);
+        is_first = false;
         let names: Vec<&str> = left.iter().map(|(name, _)| name.as_str()).collect();
         let told = whose.svctl(&[&["explain", "--json"], &*names].concat());
         assert_eq!(told.code, 1, "{told:?}");
@@ -272,7 +277,8 @@ fn newer(whose: Whose, files: &[(&str, &str)], deadline: Instant) {
     whose.svctl(&["up", name]);
     loop {
         whose.write(name, lines);
-        let first = whose.svctl(&["explain", "--json", name]).json()[0]["findings"][0].take();
+        let told = whose.svctl(&["explain", "--json", name]).json();
+        let first = &told[0]["findings"][0];
         if first["kind"] == "definition-newer" {
             assert!(first["remedy"].as_str().unwrap().ends_with(" daemon-reload"), "{first}");
             return;
