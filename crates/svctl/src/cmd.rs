@@ -16,7 +16,7 @@ mod logs;
 mod look;
 mod persist;
 mod progress;
-pub(crate) mod report;
+mod report;
 mod scan;
 mod screen;
 mod send;

@@ -12,7 +12,6 @@ use std::{
 use svcmgr::{Cause, Certainty, Finding, Remedy, Severity, State, Status, Supervised, Want};
 
 use crate::{
-    cmd::report::whose,
     name,
     view::{Reason, View},
 };
@@ -107,6 +106,11 @@ fn says_more(finding: &Finding) -> bool {
             | Cause::Killed
     );
     finding.certainty >= Certainty::Likely && !is_state
+}
+
+/// What makes a command mean the units of the user.
+pub(crate) const fn whose(user: bool) -> &'static str {
+    if user { " --user" } else { "" }
 }
 
 /// What helps, as a command that can be typed; `user` where units are those of the user.

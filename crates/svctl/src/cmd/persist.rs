@@ -16,7 +16,7 @@ pub(super) fn require(
     user: bool,
     output: &mut Output,
 ) -> Result<(), NoTargets> {
-    let user = super::report::whose(user);
+    let user = crate::reason::whose(user);
     for target in targets {
         let Ok(found) = &target.found else { continue };
         let name = found.name();

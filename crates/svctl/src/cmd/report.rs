@@ -15,7 +15,7 @@ use crate::{
     name,
     names::{self, Target},
     output::Output,
-    reason::Asker,
+    reason::{Asker, whose},
     text,
     view::View,
 };
@@ -343,11 +343,6 @@ fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
         Cause::Frozen => format!("`systemctl{user} thaw {name}` lets it go on"),
         _ => return None,
     })
-}
-
-/// What makes a command mean the units of the user.
-pub(crate) const fn whose(user: bool) -> &'static str {
-    if user { " --user" } else { "" }
 }
 
 /// What to say of a supervisor that was ended below a scanner.
