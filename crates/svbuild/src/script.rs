@@ -6,7 +6,14 @@
 //! a definition is written as a variable that is replaced by `$`, because `execlineb -S` and its
 //! kin replace in words of any quotes.
 
-use crate::quote::{self, Unquotable};
+mod env_file;
+
+pub(crate) use env_file::is_listened_to;
+
+use crate::{
+    quote::{self, Unquotable},
+    spec::EnvFile,
+};
 
 /// What happens before the program, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +34,9 @@ pub(crate) enum Step {
     Cd(Vec<u8>),
     /// Sets a variable.
     Export(String, Vec<u8>),
+    /// Sets what these files say, and keeps as arguments of the script what [`Arg::FromFiles`] is to
+    /// set. Only in scripts for `sh`.
+    EnvFiles(Vec<EnvFile>),
     /// Sets `HOME`, `USER` and `LOGNAME` for the user of this name.
     Home(String),
     /// Unsets variables.
@@ -96,6 +106,8 @@ pub(crate) enum Arg {
     Word(Vec<u8>),
     /// The directory `env` of the service directory.
     Env,
+    /// The assignments that [`Step::EnvFiles`] has kept.
+    FromFiles,
 }
 
 /// What is added to the last command.
@@ -164,6 +176,16 @@ impl Script {
         Self { comments: Vec::new(), steps: Vec::new(), program, pass: Pass::Nothing }
     }
 
+    /// Whether there are values of variables in it, so that not everybody may read it.
+    pub(crate) fn has_values(&self) -> bool {
+        let value = |step: &Step| match step {
+            Step::Export(..) => true,
+            Step::Chain(words) => words.first() == Some(&Arg::from("env")),
+            _ => false,
+        };
+        self.steps.iter().any(value)
+    }
+
     pub(crate) fn text(&self, language: Language) -> Result<Vec<u8>, Unquotable> {
         match language {
             Language::Sh => self.sh(),
@@ -208,6 +230,7 @@ impl Script {
                 Step::Export(name, value) => {
                     join(&[b"export ", name.as_bytes(), b"=", &quote::sh::quote(value)?])
                 }
+                Step::EnvFiles(files) => env_files(files)?,
                 Step::Home(user) => {
                     format!("HOME=~{user} USER={user} LOGNAME={user}\nexport HOME USER LOGNAME")
                         .into_bytes()
@@ -282,7 +305,7 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::LockedMemory(_) => continue,
+                Step::LockedMemory(_) | Step::EnvFiles(_) => continue,
                 Step::UnlessAsked(asked) => join(&[
                     b"ifelse { ",
                     &own(argv!["sh", "-c", asked.command()])?,
@@ -356,6 +379,7 @@ fn sh_words(argv: &[Arg]) -> Result<Vec<u8>, Unquotable> {
         .map(|arg| match arg {
             Arg::Word(word) => quote::sh::quote(word),
             Arg::Env => Ok(b"\"$1/env\"".to_vec()),
+            Arg::FromFiles => Ok(b"\"$@\"".to_vec()),
         })
         .collect();
     Ok(words?.join(&b' '))
@@ -387,6 +411,7 @@ fn execline_words(argv: &[Arg], replaces: bool) -> Result<Vec<u8>, Unquotable> {
             }
             Arg::Word(word) => quote::execline::quote(word),
             Arg::Env => Ok(b"./env".to_vec()),
+            Arg::FromFiles => Ok(Vec::new()),
         })
         .collect();
     Ok(words?.join(&b' '))
@@ -419,6 +444,24 @@ fn execline_give(give: Give) -> String {
         Give::Status(status) => format!("exit {status}"),
         Give::Down => "redirfd -u 1 supervise/control printf d".to_owned(),
     }
+}
+
+/// The reader is named once, and each file is read by it.
+fn env_files(files: &[EnvFile]) -> Result<Vec<u8>, Unquotable> {
+    use std::os::unix::ffi::OsStrExt as _;
+    // It has no single quote, so that people can read it.
+    let reader = format!("'{}'", env_file::reader()).into_bytes();
+    let mut text =
+        join(&[b"set --\nread_env() { LC_ALL=C awk ", &reader, b" \"$1\" || echo exit 111; }"]);
+    for EnvFile { path, optional, .. } in files {
+        let path = sh_path(path.as_os_str().as_bytes())?;
+        text.push(b'\n');
+        if *optional {
+            text.extend_from_slice(&join(&[b"[ ! -e ", &path, b" ] || "]));
+        }
+        text.extend_from_slice(&join(&[b"eval \"$(read_env ", &path, b")\""]));
+    }
+    Ok(text)
 }
 
 /// The names are looked up in a subprocess, so that nothing is replaced outside of it.

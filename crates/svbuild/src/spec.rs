@@ -4,7 +4,9 @@
 //! [`Service`] take and return it, and check nothing; [`Definitions::check`] checks everything, and
 //! so does whatever renders or reads one.
 
+mod base;
 mod check;
+mod env_file;
 mod keys;
 mod parse;
 mod value;
@@ -13,8 +15,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use base::Base;
 pub use check::Invalid;
 pub(crate) use check::host_and_port;
+pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
 pub use parse::{Finding, Findings, Span};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
@@ -62,6 +66,9 @@ pub struct Service {
     /// `env_dir`: a directory with a file for each variable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env_dir: Option<PathBuf>,
+    /// `env_file`: files of variables, read in their order at each start.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "env_file::one_or_many")]
+    pub env_file: Vec<EnvFile>,
     /// `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Id>,
@@ -424,6 +431,8 @@ impl Service {
         user: impl Into<Id> => |it, id| it.user = Some(id.into());
         /// Sets the primary group.
         group: impl Into<Id> => |it, id| it.group = Some(id.into());
+        /// Adds a file of variables.
+        env_file: EnvFile => |it, file| it.env_file.push(file);
         /// Adds a supplementary group.
         also_group: impl Into<Id> => |it, id| it.groups.push(id.into());
         /// Sets the umask, as in `0o022`.

@@ -14,8 +14,8 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Timestamp,
-        table,
+        EnvFile, IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream,
+        Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -54,6 +54,7 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("cwd", base().cwd("/tmp"), base()),
         ("env", base().env("A", "b"), base()),
         ("env_dir", base().env_dir("/e"), base()),
+        ("env_file", base().env_file(EnvFile::new("/e")), base()),
         ("user", base().user("daemon"), base()),
         ("group", base().user("daemon").group("adm"), base().user("daemon")),
         ("groups", known().also_group(4), known()),

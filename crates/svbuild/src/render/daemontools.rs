@@ -12,7 +12,8 @@ use super::{
 use crate::{
     error::Error,
     plan::Unit,
-    script::{Language, Step, argv},
+    script::{Language, Step, argv, is_listened_to},
+    spec::Service,
 };
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
@@ -39,7 +40,8 @@ pub(super) fn directory_of(
     steps.extend(variables.directory(service, &["envdir"]));
     steps.extend(session);
     let change = Identity::of(service).setuidgid();
-    identity(job, &mut steps, &variables, "softlimit", change);
+    gaps_of_root(job, &variables);
+    steps.extend(identity(service, &variables, family::softlimit(service, "softlimit"), change));
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
     log::multilog(job, &mut entries)?;
@@ -47,44 +49,38 @@ pub(super) fn directory_of(
     Ok(entries.unit(job.name))
 }
 
-/// Identity, root and limits. Below another root there are no programs of ours, so the limits come
-/// before it, and variables that programs listen to cannot be set at all.
-pub(super) fn identity(
-    job: &mut Job<'_>,
-    steps: &mut Vec<Step>,
-    variables: &Variables,
-    softlimit: &str,
-    change: Vec<Step>,
-) {
-    let limits = family::softlimit(job.service, softlimit);
-    with_limits(job, steps, variables, limits, change);
+/// Variables that programs listen to cannot be set below another root, where there are no programs of
+/// ours.
+pub(super) fn gaps_of_root(job: &mut Job<'_>, variables: &Variables) {
+    if job.service.root.is_none() {
+        return;
+    }
+    for (name, _) in variables.last.iter().filter(|(name, _)| is_listened_to(name)) {
+        let key = format!("env.{name}");
+        let instead = "have the program below `root` set it; or runit or systemd";
+        job.gap(&key, Some("with `root`"), instead);
+    }
 }
 
-/// The same by other programs for the limits.
-pub(super) fn with_limits(
-    job: &mut Job<'_>,
-    steps: &mut Vec<Step>,
+/// Identity, root and limits. Below another root there are no programs of ours, so the limits come
+/// before it.
+pub(super) fn identity(
+    service: &Service,
     variables: &Variables,
     limits: Option<Step>,
     change: Vec<Step>,
-) {
-    let service = job.service;
-    let identity = Identity::of(service);
+) -> Vec<Step> {
+    let mut steps = Vec::new();
     if let Some(root) = &service.root {
-        let (refused, last): (Vec<_>, Vec<_>) =
-            variables.last.iter().cloned().partition(|(name, _)| env::is_listened_to(name));
-        for (name, _) in refused {
-            let key = format!("env.{name}");
-            let instead = "have the program below `root` set it; or runit or systemd";
-            job.gap(&key, Some("with `root`"), instead);
-        }
-        let last = Variables { last, ..Variables::default() };
+        let mut last = variables.clone();
+        last.last.retain(|(name, _)| !is_listened_to(name));
         steps.extend(limits);
         steps.extend(last.last_step());
-        steps.push(identity.chroot(root));
+        steps.push(Identity::of(service).chroot(root));
     } else {
         steps.extend(change);
         steps.extend(limits);
         steps.extend(variables.last_step());
     }
+    steps
 }

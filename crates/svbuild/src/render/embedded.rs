@@ -13,17 +13,18 @@ use super::{
 use crate::{
     error::Error,
     plan::Unit,
-    script::{Give, Language},
+    script::{Give, Language, Step},
 };
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
     let variables = env::variables(service, Carrier::Script);
-    let mut steps = family::streams(service);
-    steps.extend(family::cwd(service));
     let identity = Identity::of(service);
-    steps.extend(identity.home());
-    steps.extend(variables.exports.iter().cloned());
+    let mut process: Vec<Step> = family::cwd(service).into_iter().collect();
+    process.extend(identity.home());
+    process.extend(variables.exports.iter().cloned());
+    let mut steps = family::streams(service);
+    steps.extend(process.iter().cloned());
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
     let mut limits = Vec::new();
@@ -44,20 +45,21 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     }
     if let Some(memory) = service.limits.memory {
         // The hard limit is low as a rule, and prlimit would fail where chpst takes what there is.
-        steps.push(crate::script::Step::LockedMemory(memory.0 / 1024));
+        steps.push(Step::LockedMemory(memory.0 / 1024));
     }
     let change = identity.user.map(|_| identity.chroot(Path::new("/")));
     let limits = family::prlimit(&limits);
-    daemontools::with_limits(job, &mut steps, &variables, limits, change.into_iter().collect());
+    let change: Vec<Step> = change.into_iter().collect();
+    daemontools::gaps_of_root(job, &variables);
+    process.extend(daemontools::identity(service, &variables, None, change.clone()));
+    steps.extend(daemontools::identity(service, &variables, limits, change));
 
     let mut entries = Entries::default();
     family::run(job, &mut entries, steps, &variables, Language::Sh)?;
     if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
         entries.file("finish", PUBLIC, text);
     }
-    if let Some(text) = family::check(job, Language::Sh)? {
-        entries.file("check", PUBLIC, text);
-    }
+    family::check(job, &mut entries, "check", process, Language::Sh)?;
     // The signal is that of `down-signal`.
     if let Some(text) = family::stop_script(job, None) {
         entries.file("control/t", PUBLIC, text);

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use crate::{
     quote::envdir,
-    script::{Arg, Step, argv},
+    script::{Arg, Step, argv, is_listened_to},
     spec::{Service, Word},
 };
 
 /// The variables of a service, by the way they take.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Variables {
     /// Files of the directory `env`.
     pub(super) files: BTreeMap<String, Vec<u8>>,
@@ -21,6 +21,8 @@ pub(super) struct Variables {
     pub(super) exports: Vec<Step>,
     /// By `env`, right before the program.
     pub(super) last: Vec<(String, Word)>,
+    /// Whether files of variables are read, which may have some for `env` as well.
+    pub(super) from_files: bool,
 }
 
 /// Who carries most of the variables.
@@ -34,42 +36,11 @@ pub(super) enum Carrier {
     Script,
 }
 
-/// Names that a shell, the dynamic linker or a program of the chain listens to.
-const LISTENED_TO: [&str; 24] = [
-    "PATH",
-    "IFS",
-    "ENV",
-    "PPID",
-    "UID",
-    "EUID",
-    "GID",
-    "GIDLIST",
-    "GROUPS",
-    "OPTIND",
-    "OPTARG",
-    "OPTERR",
-    "LINENO",
-    "RANDOM",
-    "SECONDS",
-    "SHELLOPTS",
-    "PS4",
-    "PWD",
-    "OLDPWD",
-    "_",
-    "GCONV_PATH",
-    "GLIBC_TUNABLES",
-    "POSIXLY_CORRECT",
-    "HOSTNAME",
-];
-
-/// Whether a variable must not be set while programs of the chain still run.
-pub(super) fn is_listened_to(name: &str) -> bool {
-    let prefixes = ["LD_", "DYLD_", "BASH", "MALLOC_", "LOC", "LC_", "NLS"];
-    LISTENED_TO.contains(&name) || prefixes.into_iter().any(|prefix| name.starts_with(prefix))
-}
-
 pub(super) fn variables(service: &Service, carrier: Carrier) -> Variables {
-    let mut variables = Variables::default();
+    let from_files = !service.env_file.is_empty();
+    let mut variables = Variables { from_files, ..Variables::default() };
+    // What files say wins over them, so no program of the chain may set them later.
+    let carrier = if from_files { Carrier::Script } else { carrier };
     for (name, value) in &service.env {
         let content = envdir::content(value.as_bytes()).ok();
         let listened_to = is_listened_to(name);
@@ -86,18 +57,22 @@ pub(super) fn variables(service: &Service, carrier: Carrier) -> Variables {
             _ => variables.exports.push(Step::Export(name.clone(), value.as_bytes().to_vec())),
         }
     }
+    if from_files {
+        variables.exports.push(Step::EnvFiles(service.env_file.clone()));
+    }
     variables
 }
 
 impl Variables {
     /// Whether the script holds values, so that not everybody may read it.
     pub(super) fn are_in_script(&self) -> bool {
-        !self.exports.is_empty() || !self.last.is_empty()
+        let value = |step: &Step| matches!(step, Step::Export(..));
+        self.exports.iter().any(value) || !self.last.is_empty()
     }
 
     /// The step before the program, if one is needed.
     pub(super) fn last_step(&self) -> Option<Step> {
-        if self.last.is_empty() {
+        if self.last.is_empty() && !self.from_files {
             return None;
         }
         let assignment = |(name, value): &(String, Word)| {
@@ -105,6 +80,7 @@ impl Variables {
         };
         let mut words = argv!["env", "--"];
         words.extend(self.last.iter().map(assignment));
+        words.extend(self.from_files.then_some(Arg::FromFiles));
         Some(Step::Chain(words))
     }
 

@@ -246,10 +246,23 @@ pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
     }
 }
 
-/// The script that asks whether the service is ready.
-pub(super) fn check(job: &Job<'_>, language: Language) -> Result<Option<Vec<u8>>, Error> {
-    let Some(program) = probe(job.service) else { return Ok(None) };
+/// The script that asks whether the service is ready. `ready.command` runs as a process of the
+/// service (`process`); what only connects has no need of that, and may be run by everybody.
+pub(super) fn check(
+    job: &Job<'_>,
+    entries: &mut Entries,
+    path: &str,
+    process: Vec<Step>,
+    language: Language,
+) -> Result<(), Error> {
+    let Some(program) = probe(job.service) else { return Ok(()) };
     let mut script = Script::new(program);
     script.comments = job.comments().into_iter().take(1).collect();
-    script.text(language).map(Some).map_err(job.unquotable("ready"))
+    if matches!(job.service.ready, Some(ReadyCheck::Command(_))) {
+        script.steps = process;
+    }
+    let has_values = script.has_values();
+    let text = script.text(language).map_err(job.unquotable("ready"))?;
+    entries.file(path, if has_values { PRIVATE } else { PUBLIC }, text);
+    Ok(())
 }

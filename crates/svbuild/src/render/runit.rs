@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Job,
-    env::{self, Carrier},
+    env::{self, Carrier, Variables},
     family::{self, Entries, PUBLIC},
     identity::Identity,
     log,
@@ -16,25 +16,48 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Arg, Give, Language, Step, argv},
+    spec::Service,
 };
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
-    use std::os::unix::ffi::OsStrExt as _;
-
     let service = job.service;
     let variables = env::variables(service, Carrier::DirectoryLast);
     let mut steps = family::streams(service);
+    steps.extend(process(service, &variables, true));
+
+    let mut entries = Entries::default();
+    // First, because `run` says in comments what was left out.
+    log::svlogd(job, &mut entries)?;
+    family::run(job, &mut entries, steps, &variables, Language::Sh)?;
+    if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
+        entries.file("finish", PUBLIC, text);
+    }
+    family::check(job, &mut entries, "check", process(service, &variables, false), Language::Sh)?;
+    let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
+    if let Some(text) = family::stop_script(job, signal.map(crate::spec::Signal::name)) {
+        entries.file("control/t", PUBLIC, text);
+    }
+    Ok(entries.unit(job.name))
+}
+
+/// What makes a process the service's: also one that asks whether it is ready, which has none of the
+/// limits and priorities (`whole`).
+fn process(service: &Service, variables: &Variables, whole: bool) -> Vec<Step> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let mut steps = Vec::new();
     if !variables.files.is_empty() {
         steps.push(Step::Remember);
     }
     steps.extend(family::cwd(service));
     steps.extend(Identity::of(service).home());
     steps.extend(variables.exports.iter().cloned());
-    steps.extend(family::ionice(service));
+    steps.extend(family::ionice(service).filter(|_| whole));
 
     // chpst has no letters for these.
     let (own, other): (Vec<_>, Vec<_>) = family::letters(&service.limits)
         .into_iter()
+        .filter(|_| whole)
         .partition(|(letter, _)| !"asl".contains(*letter));
     let name = |letter| match letter {
         'a' => "as",
@@ -45,7 +68,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(family::prlimit(&other));
 
     let mut chpst: Vec<Arg> = Vec::new();
-    if service.session {
+    if service.session && whole {
         chpst.push("-P".into());
     }
     if let Some(dir) = variables.place(service) {
@@ -54,7 +77,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(root) = &service.root {
         chpst.extend(argv!["-/", root.as_os_str().as_bytes()]);
     }
-    if let Some(nice) = service.nice {
+    if let Some(nice) = service.nice.filter(|_| whole) {
         chpst.extend(argv!["-n", nice.to_string()]);
     }
     if let Some(user) = Identity::of(service).chpst() {
@@ -69,20 +92,5 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         steps.push(Step::Chain(chpst));
     }
     steps.extend(variables.last_step());
-
-    let mut entries = Entries::default();
-    // First, because `run` says in comments what was left out.
-    log::svlogd(job, &mut entries)?;
-    family::run(job, &mut entries, steps, &variables, Language::Sh)?;
-    if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
-        entries.file("finish", PUBLIC, text);
-    }
-    if let Some(text) = family::check(job, Language::Sh)? {
-        entries.file("check", PUBLIC, text);
-    }
-    let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
-    if let Some(text) = family::stop_script(job, signal.map(crate::spec::Signal::name)) {
-        entries.file("control/t", PUBLIC, text);
-    }
-    Ok(entries.unit(job.name))
+    steps
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Job, daemontools,
-    env::{self, Carrier},
+    env::{self, Carrier, Variables},
     family::{self, Entries, PUBLIC},
     identity::Identity,
     log,
@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Give, Language, Step, argv},
-    spec::{ReadyCheck, Restart, Signal},
+    spec::{ReadyCheck, Restart, Service, Signal},
 };
 
 /// The descriptor that `s6-notifyoncheck` writes to.
@@ -22,9 +22,10 @@ const CHECK_FD: u32 = 3;
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
-    let language = job.options.language;
     let variables = env::variables(service, Carrier::Directory);
-    let check = family::check(job, language)?;
+    // Files of variables have a reader in `sh` alone.
+    let language = if variables.from_files { Language::Sh } else { job.options.language };
+    let has_check = family::probe(service).is_some();
     let mut steps = Vec::new();
     if service.restart != Restart::Always {
         steps.push(Step::NoteStart);
@@ -33,17 +34,15 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if !variables.files.is_empty() {
         steps.push(Step::Remember);
     }
-    if check.is_some() {
+    if has_check {
         // In the service directory, and for as long as it takes. A double fork, so that the service
         // gets no child that it does not know.
         steps.push(Step::Chain(argv!["s6-notifyoncheck", "-d", "-n", "0", "--"]));
     }
-    steps.extend(Identity::of(service).home());
-    steps.extend(variables.exports.iter().cloned());
-    steps.extend(variables.directory(service, &["s6-envdir", "--"]));
+    steps.extend(variables_of(service, &variables));
     match family::cwd(service) {
         // `sh` would change the directory before `s6-notifyoncheck` is run.
-        Some(Step::Cd(dir)) if check.is_some() && language == Language::Sh => {
+        Some(Step::Cd(dir)) if has_check && language == Language::Sh => {
             steps.push(Step::Chain(argv!["sh", "-c", "cd \"$0\" && exec \"$@\"", &dir[..]]));
         }
         cd => steps.extend(cd),
@@ -51,7 +50,18 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
     let change = Identity::of(service).s6();
-    daemontools::identity(job, &mut steps, &variables, "s6-softlimit", change);
+    let limits = family::softlimit(service, "s6-softlimit");
+    daemontools::gaps_of_root(job, &variables);
+    steps.extend(daemontools::identity(service, &variables, limits, change.clone()));
+
+    // What asks whether it is ready, as a process of the service.
+    let mut asking = Vec::new();
+    if !variables.files.is_empty() {
+        asking.push(Step::Remember);
+    }
+    asking.extend(variables_of(service, &variables));
+    asking.extend(family::cwd(service));
+    asking.extend(daemontools::identity(service, &variables, None, change));
 
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
@@ -62,12 +72,19 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         // As long as it needs, as under runit.
         entries.file("timeout-finish", 0o644, "0\n");
     }
-    if let Some(text) = check {
-        entries.file("data/check", PUBLIC, text);
+    family::check(job, &mut entries, "data/check", asking, language)?;
+    if has_check {
         entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{CHECK_FD}\n"));
     }
     supervisor_files(job, &mut entries);
     Ok(entries.unit(job.name))
+}
+
+fn variables_of(service: &Service, variables: &Variables) -> Vec<Step> {
+    let mut steps: Vec<Step> = Identity::of(service).home().into_iter().collect();
+    steps.extend(variables.exports.iter().cloned());
+    steps.extend(variables.directory(service, &["s6-envdir", "--"]));
+    steps
 }
 
 /// The files that the embedded supervisor reads as well.

@@ -6,13 +6,13 @@
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
-use super::{Job, env, family, identity::HOME};
+use super::{Job, family, identity::HOME};
 use crate::{
     Service,
     error::Error,
     plan::{File, Unit},
     quote::systemd as quote,
-    script::{Arg, comment_line},
+    script::{Arg, comment_line, is_listened_to},
     spec::{Id, IoClass, ReadyCheck, Restart, Signal, Size, Stream},
 };
 
@@ -164,7 +164,10 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     lines.line("Type", "exec");
     lines.command("ExecStart", "exec", &exec, "")?;
     if let Some(probe) = family::probe(job.service) {
-        let wait = "until \"$@\"; do sleep 1; done";
+        // It ends with the main process, whose own end then decides. `kill` is refused where that is
+        // somebody else's, and /proc may hide it.
+        let wait = "until \"$@\"; do kill -0 $MAINPID 2>/dev/null || [ -d /proc/$MAINPID ] || exit 0; \
+                    sleep 1; done";
         let argv = in_shell(job.service, ["/bin/sh", "-c", wait, "ready"], probe);
         lines.line("TimeoutStartSec", "infinity");
         lines.command("ExecStartPost", "ready", &argv, "")?;
@@ -193,7 +196,7 @@ fn searched(path: &[u8]) -> Option<&str> {
 /// A program behind a shell. The manager sets all variables for both; those that a shell listens to
 /// (dash ends at an `OPTIND` that is no number) are for the program alone.
 fn in_shell(service: &Service, shell: [&str; 4], program: Vec<Arg>) -> Vec<Arg> {
-    let listened_to = || service.env.iter().filter(|(name, _)| env::is_listened_to(name));
+    let listened_to = || service.env.iter().filter(|(name, _)| is_listened_to(name));
     if listened_to().next().is_none() {
         return shell.map(Arg::from).into_iter().chain(program).collect();
     }
@@ -278,6 +281,10 @@ fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         let key = format!("env.{name}");
         let text = quote::assignment(name, value.as_bytes()).map_err(job.unquotable(&key))?;
         lines.line("Environment", text);
+    }
+    for file in &service.env_file {
+        let prefix = if file.optional { "-" } else { "" };
+        lines.path("EnvironmentFile", "env_file", prefix, &file.path)?;
     }
     if let Some(mask) = service.umask {
         lines.line("UMask", mask);

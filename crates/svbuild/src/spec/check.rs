@@ -27,6 +27,10 @@ fn key_of(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("`{}` ", key.escape_debug()) }
 }
 
+/// What to write in the place of a path that is relative to nothing.
+const ABSOLUTE: &str = "an absolute path; or write `base = \".\"` above the services, and paths are relative to the \
+                        directory of the file";
+
 /// The longest name: below what scanners, loggers and unit files allow with what they add to it.
 const LONGEST_NAME: usize = 200;
 
@@ -98,6 +102,7 @@ impl Service {
         check.path("cwd", self.cwd.as_deref());
         check.path("env_dir", self.env_dir.as_deref());
         check.path("root", self.root.as_deref());
+        check.env_files(self);
         for (variable, value) in &self.env {
             check.variable(variable, value);
         }
@@ -184,9 +189,12 @@ impl Check<'_> {
             let name = program.iter().all(plain) && !program.starts_with(b"-");
             let name = name && !program.is_empty() && program != b"." && program != b"..";
             let path = program.starts_with(b"/") && !program.ends_with(b"/");
+            let relative = program.contains(&b'/') && !program.starts_with(b"/");
             self.that(name || path, key, || {
-                "must begin with a program: an absolute path, or a name of letters, digits and `_-.+`"
-                    .into()
+                if relative && !program.ends_with(b"/") {
+                    return format!("must name a program by {ABSOLUTE}");
+                }
+                "must begin with a program: a path, or a name of letters, digits and `_-.+`".into()
             });
         }
     }
@@ -195,8 +203,26 @@ impl Check<'_> {
         let Some(path) = path else { return };
         let bytes = path.as_os_str().as_bytes();
         self.that(bytes.starts_with(b"/") && !bytes.contains(&0), key, || {
-            "must be an absolute path".into()
+            format!("must be {ABSOLUTE}")
         });
+    }
+
+    fn env_files(&mut self, service: &Service) {
+        // Once for all of them, which have one place.
+        let relative = service.env_file.iter().find(|file| !file.path.is_absolute());
+        self.path(
+            "env_file",
+            relative.or(service.env_file.first()).map(|file| file.path.as_path()),
+        );
+        for file in &service.env_file {
+            let bytes = file.path.as_os_str().as_bytes();
+            self.that(!bytes.iter().any(|byte| b"*?[".contains(byte)), "env_file", || {
+                "must be the path of one file, without `*`, `?` and `[`, which mean several to systemd"
+                    .into()
+            });
+        }
+        let both = !service.env_file.is_empty() && service.env_dir.is_some();
+        self.that(!both, "env_file", || "cannot be beside `env_dir`; write one of the two".into());
     }
 
     fn variable(&mut self, name: &str, value: &Word) {

@@ -25,18 +25,18 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 52] = [
+pub const KEYS: [Key; 55] = [
     key(
         "exec",
         "array of strings",
         "required",
-        "the program and its arguments. Never a shell line: nothing is expanded. A path is absolute; a name without `/` is looked up in the `PATH` that the service gets (under systemd, if `env` sets none, in the directories of the system)",
+        "the program and its arguments. Never a shell line: nothing is expanded. A path has a `/`; a name without one is looked up in the `PATH` that the service gets (under systemd, if `env` sets none, in the directories of the system)",
     ),
     key("description", "string, one line", "none", "a line for people"),
     key(
         "cwd",
-        "absolute path",
-        "the service directory; under systemd `/`",
+        "path",
+        "`base`; without one the service directory, and `/` under systemd",
         "the working directory. The change is made before that of the user",
     ),
     key(
@@ -47,9 +47,15 @@ pub const KEYS: [Key; 52] = [
     ),
     key(
         "env_dir",
-        "absolute path",
+        "path",
         "none",
         "a directory with a file for each variable, as `envdir` reads it at each start",
+    ),
+    key(
+        "env_file",
+        "path, `{ path, optional = true }`, or an array of those",
+        "none",
+        "files of variables, read at each start by the supervisor's user, in the grammar of systemd's `EnvironmentFile=`. They win over `env`; a later one wins over an earlier. One that is missing and not `optional` keeps the service from starting. Not beside `env_dir`",
     ),
     key(
         "user",
@@ -129,23 +135,23 @@ pub const KEYS: [Key; 52] = [
         "the supervisor's",
         "RLIMIT_CPU: time on a processor, of each process",
     ),
-    key("root", "absolute path", "`/`", "the root directory. `exec` and `cwd` are below it"),
+    key("root", "path", "`/`", "the root directory. `exec` and `cwd` are below it"),
     key(
         "session",
         "boolean",
         "false",
         "a session and a process group of its own. s6 and systemd always make one",
     ),
-    key("stdin", "`null`, `inherit`, absolute path", "`null`", "standard input"),
+    key("stdin", "`null`, `inherit`, path with a `/`", "`null`", "standard input"),
     key(
         "stdout",
-        "`inherit`, `null`, absolute path",
+        "`inherit`, `null`, path with a `/`",
         "`inherit`",
         "standard output; `inherit` is the logger if there is one, and the journal under systemd. A file is appended to",
     ),
     key(
         "stderr",
-        "`stdout`, `inherit`, `null`, absolute path",
+        "`stdout`, `inherit`, `null`, path with a `/`",
         "`stdout`",
         "standard error; `stdout` is wherever standard output goes. A file is appended to",
     ),
@@ -197,7 +203,7 @@ pub const KEYS: [Key; 52] = [
     key("down", "boolean", "false", "not started until asked"),
     key(
         "log.dir",
-        "absolute path",
+        "path",
         "`main` in the logger's service directory; the journal under systemd",
         "the log directory; made if missing",
     ),
@@ -230,6 +236,8 @@ pub const KEYS: [Key; 52] = [
     key("log.group", "name, or number", "the user's", "its primary group, and that of `log.dir`"),
     key("log.mode", "octal, as a string", "`0750`", "mode of `log.dir`"),
     // Tables, so that they are known themselves.
+    key("env_file.path", "table", "", ""),
+    key("env_file.optional", "table", "", ""),
     key("io_priority", "table", "", ""),
     key("limits", "table", "", ""),
     key("ready", "table", "", ""),

@@ -1,10 +1,18 @@
 //! From the text of a file to definitions, with the place of whatever is wrong.
 
-use std::{fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range, path::PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Definitions, Invalid, keys};
+use super::{Base, Definitions, Invalid, Service, keys};
+
+/// A file, which says more than its services.
+#[derive(serde::Deserialize)]
+struct File {
+    base: Option<PathBuf>,
+    #[serde(default)]
+    service: BTreeMap<String, Service>,
+}
 
 /// A place in a text: bytes, and the line and the column for people, both from 1. A column counts
 /// characters.
@@ -109,12 +117,43 @@ impl Definitions {
     /// [`Findings`]: a line that is no TOML; every unknown key, with the nearest that is known; a
     /// value of another form; or whatever [`Definitions::check`] finds.
     pub fn from_toml(text: &str) -> Result<Self, Findings> {
+        Self::from_toml_in(text, Base::Unknown)
+    }
+
+    /// The same for a file of which it is known where it lies.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use svbuild::{Definitions, spec::Base};
+    ///
+    /// let text = "base = 'web'\n[service.web]\nexec = ['./server']\nenv_file = '.env'\n";
+    /// let definitions = Definitions::from_toml_in(text, Base::Said(Path::new("/srv/app")))?;
+    /// let web = &definitions.service["web"];
+    /// assert_eq!(web.exec, ["/srv/app/web/server".into()]);
+    /// assert_eq!(web.cwd.as_deref(), Some(Path::new("/srv/app/web")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Definitions::from_toml`].
+    pub fn from_toml_in(text: &str, base: Base<'_>) -> Result<Self, Findings> {
         let document = DeTable::parse(text).map_err(|error| told(text, &error))?;
         let unknown = unknown_keys(text, document.get_ref());
         if !unknown.is_empty() {
             return Err(Findings(unknown));
         }
-        let definitions: Self = toml::from_str(text).map_err(|error| told(text, &error))?;
+        let file: File = toml::from_str(text).map_err(|error| told(text, &error))?;
+        let mut definitions = Self { service: file.service };
+        match base.of(file.base.as_deref()) {
+            Ok(None) => (),
+            Ok(Some(base)) => definitions.rebase(&base),
+            Err(why) => {
+                let value = document.get_ref().get("base").map(toml::Spanned::span);
+                let span = value.map(|bytes| Span::new(text, bytes));
+                return Err(Findings(vec![Finding::new(format!("`base` {why}"), span)]));
+            }
+        }
         let invalid = definitions.check();
         if invalid.is_empty() {
             return Ok(definitions);
@@ -146,7 +185,7 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
     }
     // In the words of TOML, not of Rust.
     for (rust, toml) in [
-        ("expected struct Definitions", "expected a table"),
+        ("expected struct File", "expected a table"),
         ("expected struct Service", "expected a table"),
         ("expected struct IoPriority", "expected a table"),
         ("expected struct Limits", "expected a table"),
@@ -178,7 +217,10 @@ fn unknown_keys(text: &str, document: &DeTable<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, services) in document {
         if key.get_ref() != "service" {
-            findings.push(unknown(text, &key.span(), key.get_ref(), "a file", &["service"]));
+            if key.get_ref() != "base" {
+                let known = ["base", "service"];
+                findings.push(unknown(text, &key.span(), key.get_ref(), "a file", &known));
+            }
             continue;
         }
         let DeValue::Table(services) = services.get_ref() else { continue };

@@ -322,16 +322,17 @@ impl FromStr for Stream {
             "inherit" => Ok(Self::Inherit),
             "null" => Ok(Self::Null),
             "stdout" => Ok(Self::Stdout),
-            path if path.starts_with('/') => Ok(Self::File(path.into())),
+            // A relative one is checked once it is known what it is relative to.
+            path if path.contains('/') => Ok(Self::File(path.into())),
             _ => Err(BadValue(format!(
                 "`{text}` is no place for a stream; write \"inherit\", \"null\", \"stdout\" (for \
-                 stderr) or an absolute path"
+                 stderr) or a path with a `/`"
             ))),
         }
     }
 }
 
-text!(Stream, "\"inherit\", \"null\", \"stdout\" or an absolute path", |_| None);
+text!(Stream, "\"inherit\", \"null\", \"stdout\" or a path with a `/`", |_| None);
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ const JOURNAL: &str = "the journal has its own files; leave the key out, or use 
 const NAMES: &str = "numbers; names are looked up below `root`";
 
 /// What each target makes of each key. Values that one reader cannot be told are refused besides.
-pub static CAPABILITIES: [Capability; 54] = [
+pub static CAPABILITIES: [Capability; 55] = [
     row(
         "exec",
         |_| true,
@@ -64,6 +64,18 @@ pub static CAPABILITIES: [Capability; 54] = [
             By("s6-envdir"),
             Not("systemd reads no such directory; write the variables in `env`"),
             Not("write the variables in `env`"),
+        ],
+    ),
+    row(
+        "env_file",
+        |it| !it.env_file.is_empty(),
+        [
+            By("awk"),
+            By("awk"),
+            By("awk"),
+            By("awk, in a script for sh"),
+            By("EnvironmentFile="),
+            By("awk"),
         ],
     ),
     row(

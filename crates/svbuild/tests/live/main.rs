@@ -18,6 +18,9 @@ mod seen;
 mod strays;
 mod told;
 mod tree;
+mod units;
+#[path = "../unit/variables.rs"]
+mod variables;
 
 /// A module of tests named like the suite, each a function that is told the suite.
 macro_rules! of_suite {
@@ -70,6 +73,20 @@ mod systemd {
     fn every_process_sees_under_systemd_what_it_sees_under_runit() {
         if crate::here::is_here() {
             crate::seen::every_process_sees_under_systemd_what_it_sees_under_runit();
+        }
+    }
+
+    #[test]
+    fn a_wait_for_readiness_ends_with_its_process() {
+        if crate::here::is_here() {
+            crate::units::a_wait_for_readiness_ends_with_its_process();
+        }
+    }
+
+    #[test]
+    fn files_of_variables_say_what_they_say_to_systemd() {
+        if crate::here::is_here() {
+            crate::units::files_of_variables_say_what_they_say_to_systemd();
         }
     }
 }

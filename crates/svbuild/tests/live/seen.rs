@@ -11,7 +11,8 @@ use std::{
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
-        IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Timestamp,
+        EnvFile, IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream,
+        Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -111,6 +112,10 @@ fn parts(tree: &Tree) -> Service {
 
 /// Only a user, whose groups in the database are not taken; and what only follows a `PATH`.
 fn named(tree: &Tree) -> Service {
+    let variables = tree.path("variables");
+    fs::write(&variables, "# of root\nFROM_FILE=\"of the\n file\"\nGIDLIST='the file\\'\n")
+        .unwrap();
+    fs::set_permissions(&variables, fs::Permissions::from_mode(0o600)).unwrap();
     Service::new([probe(), tree.path("open/named")])
         .cwd(tree.path("open"))
         .user("daemon")
@@ -119,6 +124,8 @@ fn named(tree: &Tree) -> Service {
         .env("HOME", "/mine")
         .env("GIDLIST", "mine")
         .stderr(Stream::File(tree.path("open/err")))
+        .env_file(EnvFile::new(variables))
+        .env_file(EnvFile::new("/nowhere/at/all").optional())
 }
 
 /// Below another root, with a copy of the probe and of what it needs.
@@ -173,7 +180,7 @@ fn seen(tree: &Tree, name: &str) -> BTreeMap<String, String> {
 /// Variables of the supervisor, of shells and of the machine are not the definition's.
 fn of_definition(service: &Service, seen: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let names: Vec<String> = service.env.keys().map(|name| format!("env {name}")).collect();
-    let told = ["env FROM_DIR", "env HOME", "env USER", "env LOGNAME"];
+    let told = ["env FROM_FILE", "env FROM_DIR", "env HOME", "env USER", "env LOGNAME"];
     let ours =
         |key: &String| !key.starts_with("env ") || names.contains(key) || told.contains(&&**key);
     seen.iter().filter(|(key, _)| ours(key)).map(|(key, it)| (key.clone(), it.clone())).collect()
@@ -275,7 +282,8 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
         ("env USER", "daemon"),
         ("env PATH", "/nowhere"),
         ("env UID", "mine"),
-        ("env GIDLIST", "mine"),
+        ("env GIDLIST", "the file\\\\"),
+        ("env FROM_FILE", "of the\\n file"),
         ("Uid", "1"),
         ("Gid", "1"),
         ("fd 2", "TREE/open/err"),

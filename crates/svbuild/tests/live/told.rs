@@ -146,7 +146,7 @@ fn becomes_ready<T>(
     go: impl FnOnce(&Tree) -> T,
 ) {
     let mut tree = Tree::new(suite);
-    let service = sh(&tree, script).ready(ready(&tree));
+    let service = sh(&tree, script).ready(ready(&tree)).user("daemon").env("A", "b c");
     tree.start(&one(service));
     tree.lines("open/up", 1);
     // A supervisor publishes its record beside the process: `sv check` is content with one that is
@@ -234,9 +234,13 @@ pub fn readiness_by_a_descriptor_is_told(suite: Suite) {
 }
 
 pub fn readiness_by_a_command_is_asked_for(suite: Suite) {
+    // As the service's user, in its directory, with its environment.
     let test = |tree: &Tree| {
-        let go = tree.path("open/go");
-        ReadyCheck::Command(["/usr/bin/test".into(), "-e".into(), go.into()].into())
+        let open = tree.path("open");
+        let said =
+            "[ \"$(id -un) $HOME $A $(pwd)\" = \"daemon /usr/sbin b c $1\" ] && [ -e \"$1/go\" ]";
+        let words = ["/bin/sh".into(), "-c".into(), said.into(), "ready".into(), open.into()];
+        ReadyCheck::Command(words.into())
     };
     becomes_ready(suite, test, UP, write_go);
 }

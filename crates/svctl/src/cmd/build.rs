@@ -4,12 +4,16 @@ pub(super) mod deputy;
 mod hand;
 mod wire;
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use svcmgr::build::{
     Definitions, Error, ErrorKind, Gap, Language, Lossy, Options, Plan,
-    spec::{Finding, Findings, Span},
+    spec::{Base, Finding, Findings, Span},
 };
 
 use crate::{
@@ -37,7 +41,9 @@ pub(crate) fn run(silent: &Silent, args: &Build, output: &mut Output) -> Exit {
 
 fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     let text = read(&args.file, output)?;
-    let definitions = Definitions::from_toml(&text).map_err(|findings| {
+    let dir = dir_of(&args.file);
+    let base = dir.as_deref().map_or(Base::Unknown, Base::Said);
+    let definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
         explain(&args.file, &text, &findings, output);
         Exit::Negative
     })?;
@@ -179,6 +185,13 @@ pub(super) fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {
         output.message(&printable(&format!("cannot use {}: it is not UTF-8", file.display())));
         Exit::Negative
     })
+}
+
+/// Where a file lies, without links: what relative paths of it are relative to. `None` for what has no
+/// place, as standard input.
+pub(super) fn dir_of(file: &Path) -> Option<PathBuf> {
+    let whole = std::path::absolute(file).ok().filter(|_| file != Path::new("-"))?;
+    fs::canonicalize(whole.parent()?).ok()
 }
 
 /// Every finding with the line that it is about.

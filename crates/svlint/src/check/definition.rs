@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
+use svbuild::spec::Base;
+
 use crate::{Finding, rule::others, visit::Visit};
 
 pub(crate) fn check(visit: &mut Visit<'_>, path: &Path) {
     let Some(source) = visit.read(path) else { return };
     visit.look();
-    let Err(findings) = svbuild::Definitions::from_toml(&source.text) else { return };
+    // As `svctl dev` reads it, which asks least of a file.
+    let whole = std::path::absolute(path).unwrap_or_default();
+    let base = whole.parent().map_or(Base::Unknown, Base::Implied);
+    let Err(findings) = svbuild::Definitions::from_toml_in(&source.text, base) else { return };
     for found in findings.0 {
         let place = match &found.span {
             Some(span) => source.at(span.bytes.clone()),

@@ -11,7 +11,10 @@ use std::{
 use nix::unistd::Uid;
 use svcmgr::{
     Goal, LogDir, Order, Scale,
-    build::{Definitions, Lossy, Options, Target, spec::Stream},
+    build::{
+        Definitions, Lossy, Options, Target,
+        spec::{Base, Stream},
+    },
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
 
@@ -51,7 +54,9 @@ const RELEASING: Duration = Duration::from_secs(1);
 impl Stage {
     pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
         let text = build::read(&args.file, output)?;
-        let mut definitions = Definitions::from_toml(&text).map_err(|findings| {
+        let dir = build::dir_of(&args.file);
+        let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
+        let mut definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
             build::explain(&args.file, &text, &findings, output);
             Exit::Negative
         })?;

@@ -1,0 +1,60 @@
+//! Definitions as units of a real systemd.
+
+use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command};
+
+use svbuild::{
+    Definitions, Options, Service, Target,
+    spec::{EnvFile, ReadyCheck, Restart},
+};
+
+use crate::variables::{CASES, read};
+
+fn systemctl(words: &[&str]) -> bool {
+    Command::new("systemctl").args(words).status().unwrap().success()
+}
+
+/// Writes its unit and starts it; whether that succeeded, and the state in which it is then.
+fn start(name: &str, service: Service) -> (bool, String) {
+    let plan = Definitions::default().with(name, service).render(Target::Systemd, Options::new());
+    plan.unwrap().write(Path::new("/run/systemd/system")).unwrap();
+    assert!(systemctl(&["daemon-reload"]));
+    let started = systemctl(&["start", name]);
+    let show = ["show", "--value", "--property=SubState", name];
+    let state = Command::new("systemctl").args(show).output().unwrap().stdout;
+    let _stopped = systemctl(&["stop", name]);
+    (started, String::from_utf8(state).unwrap().trim().to_owned())
+}
+
+/// Otherwise the start would never end, nor would the service be started again.
+pub fn a_wait_for_readiness_ends_with_its_process() {
+    for (restart, state) in [(Restart::Never, "failed"), (Restart::OnFailure, "auto-restart")] {
+        let never = ReadyCheck::Command(vec!["/bin/false".into()]);
+        let service = Service::new(["/bin/sh", "-c", "exit 3"]).ready(never).restart(restart);
+        assert_eq!(start("svbuild-ends", service), (false, state.to_owned()));
+    }
+}
+
+/// What the reader of the tests says of a file is what systemd says of it.
+pub fn files_of_variables_say_what_they_say_to_systemd() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("variables"), dir.path().join("out"));
+    let text: String = CASES.concat();
+    fs::write(&file, &text).unwrap();
+    let mut exec: Vec<OsString> =
+        ["/bin/sh", "-c", "env -0 >\"$0\"; exec sleep 1000"].map(Into::into).into();
+    exec.push(out.clone().into());
+    let written = ReadyCheck::Command(vec!["test".into(), "-s".into(), out.clone().into()]);
+    let service = Service::new(exec).env_file(EnvFile::new(&file)).ready(written);
+    assert!(start("svbuild-variables", service).0);
+    let seen: BTreeMap<String, String> = fs::read_to_string(&out)
+        .unwrap()
+        .split_terminator('\0')
+        .map(|it| it.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .filter(|(name, _)| name.starts_with('V'))
+        .collect();
+    let expected: BTreeMap<_, _> =
+        read(&text).into_iter().filter(|(name, _)| name.starts_with('V')).collect();
+    assert!(seen.len() > 20, "{seen:?}");
+    assert_eq!(seen, expected);
+}
