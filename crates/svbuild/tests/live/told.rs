@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -94,6 +95,13 @@ pub fn what_ends_with_0_at_its_signal_is_started_again(suite: Suite) {
                       until [ -e DIR/end ]; do sleep 0.05; done";
         tree.start(&one(sh(&tree, script).restart(restart)));
         tree.lines("open/runs", 1);
+        let started = tree.service("web").join("supervise/started");
+        // The clock of files goes by steps of some milliseconds, in one of which both may lie.
+        tree.until("later file than the start", || {
+            fs::write(tree.path("clock"), "").unwrap();
+            let at = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
+            (at(&started) < at(&tree.path("clock"))).then_some(())
+        });
         suite.ask(&tree.service("web"), "restart");
         tree.lines("open/runs", 2);
         suite.ask(&tree.service("web"), "down");
