@@ -60,14 +60,14 @@ impl Asker {
         // Of what stands well, only what is an error is a reason why it was not done.
         let is_ill = view.status.as_ref().is_none_or(is_in_trouble);
         let least = if is_ill { Severity::Warning } else { Severity::Error };
+        let is_enough = |it: &Finding| it.cause.severity() >= least || it.cause == Cause::Waiting;
         // What does not answer has been waited for long enough.
         let why = match service.directory() {
             Some(directory) => directory.explain_before(until),
             None => service.explain(),
         };
         let findings = why.ok()?.findings;
-        let finding =
-            findings.into_iter().find(|it| says_more(it) && it.cause.severity() >= least)?;
+        let finding = findings.into_iter().find(|it| says_more(it) && is_enough(it))?;
         let remedy = remedy(&finding, view, self.user);
         Some(Reason { finding, remedy })
     }
@@ -104,6 +104,8 @@ fn says_more(finding: &Finding) -> bool {
             // How it ended stands beside its state.
             | Cause::Exited
             | Cause::Killed
+            // Who asked for it was told.
+            | Cause::Reload
     );
     finding.certainty >= Certainty::Likely && !is_state
 }

@@ -149,7 +149,10 @@ pub(crate) fn cells(view: &View<'_>) -> Cells {
     } else {
         // What explains the others stands first, where there is room.
         let why = view.why();
-        let odd = view.odd().into_iter().filter(|note| Some(note) != why.as_ref());
+        // The same cause, without what it is about.
+        let bare = view.reason.as_ref().map(|it| it.finding.cause.to_string());
+        let is_said = |note: &String| [&why, &bare].into_iter().flatten().any(|it| it == note);
+        let odd = view.odd().into_iter().filter(|note| !is_said(note));
         let notes: Vec<_> =
             why.iter().cloned().chain(odd).chain(notes_beside_columns(view)).collect();
         cells.push(&notes.join(", "));

@@ -294,6 +294,17 @@ fn people_are_told(whose: Whose, cases: &[(String, &Case)]) {
     let says = "  1. the program /nonexistent/program is missing\n";
     assert!(text.code == 1 && text.out.contains(says), "{text:?}");
     assert!(text.out.lines().count() < 24, "{text:?}");
+    // What was asked something else says the first reason, once.
+    let status = whose.svctl(&["status", name]);
+    assert!(status.out.contains("the program /nonexistent/program is missing"), "{status:?}");
+    let check = whose.svctl(&["check", name]);
+    assert!(check.code == 1 && check.err.contains("/nonexistent/program is missing"), "{check:?}");
+    let (name, _) = cases.iter().find(|(_, case)| case.kind == "start-timeout").unwrap();
+    let status = whose.svctl(&["status", name]);
+    assert_eq!(status.out.matches("the start timed out").count(), 1, "{status:?}");
+    let (name, _) = cases.iter().find(|(_, case)| case.kind == "waiting").unwrap();
+    let status = whose.svctl(&["status", name]);
+    assert!(status.out.contains("waits for sve-slow.service"), "{status:?}");
 }
 
 /// Units as people have them, all of which are well.
