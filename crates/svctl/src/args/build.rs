@@ -12,7 +12,7 @@ pub(crate) struct Build {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// For whom: daemontools, encore, runit, s6, systemd, embedded
-    #[arg(long = "for", value_name = "TARGET")]
+    #[arg(long = "to", visible_alias = "for", value_name = "TARGET")]
     pub(crate) target: Target,
     /// Where the directories or units are made; made itself if missing
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]

@@ -97,7 +97,7 @@ mod tests {
                 };
                 let operand = if name == "completions" { "bash" } else { "x" };
                 let more: &[&str] =
-                    if name == "build" { &["--for", "s6", "--dry-run"] } else { &[] };
+                    if name == "build" { &["--to", "s6", "--dry-run"] } else { &[] };
                 let option = format!("--{option}");
                 let words = ["svctl", name, operand, &option].into_iter().chain(value);
                 let args =

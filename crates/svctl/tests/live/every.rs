@@ -66,7 +66,7 @@ const COMMANDS: [(&str, &[&str], Prints); 43] = [
     ("enable", &["./absent"], One),
     ("disable", &["absent"], One),
     ("logs", &["-f", "./.more/log"], Lines),
-    ("build", &[".more/app.toml", "--for", "runit", "--dry-run"], One),
+    ("build", &[".more/app.toml", "--to", "runit", "--dry-run"], One),
     ("supervise", &[".more/scan/db"], Lines),
     ("scan", &[".more/scan"], Lines),
     ("dev", &[".more/app.toml", "--tree", ".more/tree"], Lines),
