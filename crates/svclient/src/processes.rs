@@ -149,7 +149,11 @@ pub(crate) fn held_by_scanners(place: &FileStat) -> Vec<PathBuf> {
 const SCANNERS: [&[u8]; 3] = [b"runsvdir", b"svscan", b"s6-svscan"];
 const SUPERVISORS: [&[u8]; 3] = [b"runsv", b"supervise", b"s6-supervise"];
 
-/// Whether a process is a scanner of this directory: it names it, or works in it.
+/// Whether a process is a scanner of this directory: it names it, or works in it. Only `svscan` and
+/// `s6-svscan` work in the one that they scan; the others work wherever they were started.
+///
+/// Source: `chdir` in svscan.c (daemontools 0.76) and s6-svscan.c (s6 2.11); runsvdir.c (runit 2.1.2)
+/// goes back by `fchdir` after each look.
 fn scans(pid: u32, place: &FileStat) -> bool {
     let Some(words) = table::words(pid) else { return false };
     let Some((program, rest)) = program_of(&words) else { return false };
@@ -157,8 +161,9 @@ fn scans(pid: u32, place: &FileStat) -> bool {
     let is_it = |found: Option<FileStat>| {
         found.is_some_and(|it| (it.st_dev, it.st_ino) == (place.st_dev, place.st_ino))
     };
+    let works_in_it = matches!(program, b"svscan" | b"s6-svscan");
     (is_ours || SCANNERS.contains(&program))
-        && (is_it(table::stat_from(pid, b"."))
+        && (works_in_it && is_it(table::stat_from(pid, b"."))
             || rest.iter().any(|word| is_it(table::stat_from(pid, word))))
 }
 

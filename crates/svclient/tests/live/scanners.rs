@@ -458,3 +458,31 @@ fn a_scanner_without_a_reader_is_gone(suite: Suite) {
     assert_eq!(ended(disabled), SupervisionEnd::Gone);
     assert!(!is_supervised(&web) && !is_supervised(&web.join("log")));
 }
+
+/// Only Linux has a table that shows who scans.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_scanner_is_that_of_the_directory_it_looks_into_and_not_of_where_it_was_started() {
+    use std::os::unix::process::CommandExt as _;
+
+    let place = tempfile::tempdir().unwrap();
+    let services = place.path().join("services");
+    fs::create_dir(&services).unwrap();
+    let scanned = |program: &str, dir: &Path| {
+        let mut command = Command::new("/bin/sh");
+        command.arg0(program).args(["-c", "echo; read it", "sh"]).arg(&services);
+        command.current_dir(dir);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Whoever has said something has been started with its words.
+        let said = child.stdout.as_mut().unwrap();
+        std::io::Read::read_exact(said, &mut [0]).unwrap();
+        let [outer, inner] = [place.path(), &services].map(|it| ScanDir::new(it).has_scanner());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        (outer, inner)
+    };
+    assert_eq!(scanned("runsvdir", place.path()), (false, true));
+    assert_eq!(scanned("svscan", &services), (false, true));
+    assert_eq!(scanned("sleep", &services), (false, false));
+}
