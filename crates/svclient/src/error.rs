@@ -400,8 +400,8 @@ impl Error {
             Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
             Self::Malformed { source, .. } => Some(source.hint().into()),
             Self::NotSupervised { dir, .. } if is_logger_that_came_late(dir) => Some(
-                "the supervisor of the service started before `log` was there: end it, and let the \
-                 scanner start it again, or disable and enable the service"
+                "the supervisor of the service started before `log` was there: disable and enable the \
+                 service; under runsvdir, `svctl exit` of it is enough"
                     .into(),
             ),
             Self::NotSupervised { .. } => Some(
@@ -529,7 +529,7 @@ impl Error {
 }
 
 /// Whether a logger has no supervisor, and its service has one: scanners and `runsv` look for `log` once.
-fn is_logger_that_came_late(dir: &Path) -> bool {
+pub(crate) fn is_logger_that_came_late(dir: &Path) -> bool {
     let service = dir.parent().filter(|_| dir.ends_with(files::LOG)).map(Service::open);
     let seen = service.and_then(|service| service.ok()?.status().ok());
     seen.is_some_and(|seen| seen.reading != Reading::Unsupervised)

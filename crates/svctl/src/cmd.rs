@@ -4,6 +4,7 @@ mod act;
 mod build;
 mod check;
 mod complete;
+mod consent;
 pub(crate) mod deadline;
 mod decode;
 mod dev;
@@ -47,6 +48,9 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
     if first::needs_all(&args.command) && !global.silent.is_empty() {
         global.silent.paths().for_each(|path| output.error(&Silent::error(path)));
         return output.finish(Exit::Deadline).into();
+    }
+    if !consent::is_given(global, &args.command, &mut output) {
+        return output.finish(Exit::Negative).into();
     }
     let exit = match &args.command {
         Command::Status(args) => status::run(global, args, &mut output),

@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[path = "edges/asks.rs"]
+mod asks;
 #[path = "edges/descriptors.rs"]
 mod descriptors;
 #[path = "edges/floods.rs"]

@@ -78,6 +78,13 @@ fn unsupervised(facts: &Facts, found: &mut Vec<Finding>) {
         let evidence = Evidence::new("is locked").at(facts.dir.join(files::LOCK));
         found.push(Finding::new(Cause::LockHeld, who.as_str()).seen(evidence).seen(nobody()));
     }
+    if crate::error::is_logger_that_came_late(&facts.dir) {
+        // No scan directory has it by itself.
+        let says = "was made or changed after the supervisor of its service had started";
+        let evidence = Evidence::new(says).at(&facts.dir);
+        found.push(Finding::new(Cause::Unsupervised, "").seen(nobody()).seen(evidence));
+        return;
+    }
     let Some(Scan { dir, others, scanned }) = &facts.scan else {
         let says = "a supervisor has its lock: it is just starting, or of another suite";
         let other = facts.is_of_another_suite.then(|| Evidence::new(says).at(&facts.dir));

@@ -2,7 +2,7 @@
 
 use std::{
     env::VarError,
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,15 +23,17 @@ pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
 }
 
 /// When the command was begun: what is looked at before it takes of its time.
-static BEGUN: OnceLock<Instant> = OnceLock::new();
+static BEGUN: Mutex<Option<Instant>> = Mutex::new(None);
 
+/// From now on it counts, whatever was before.
 pub(crate) fn begin() {
-    BEGUN.get_or_init(Instant::now);
+    *BEGUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
 /// So long after the command was begun.
 pub(crate) fn of_command(timeout: Duration) -> Instant {
-    after(*BEGUN.get_or_init(Instant::now), timeout)
+    let begun = *BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+    after(begun.unwrap_or_else(Instant::now), timeout)
 }
 
 /// So long after now.

@@ -54,7 +54,7 @@ impl LogNote {
                 "it writes where its supervisor writes; a directory `log` with a logger's `run` changes that".into(),
             ),
             Self::TooLate => Some(
-                "end the supervisor, and let the scanner start it again, or disable and enable the service".into(),
+                "disable and enable the service; under runsvdir, `svctl exit` of it is enough".into(),
             ),
             Self::Syslog { tag, .. } => {
                 let by = tag.as_ref().map(|tag| format!(" under the tag `{tag}`"));
