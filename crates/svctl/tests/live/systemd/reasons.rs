@@ -305,6 +305,7 @@ fn people_are_told(whose: Whose, cases: &[(String, &Case)]) {
     let (name, _) = cases.iter().find(|(_, case)| case.kind == "waiting").unwrap();
     let status = whose.svctl(&["status", name]);
     assert!(status.out.contains("waits for sve-slow.service"), "{status:?}");
+    assert!(status.out.contains("  starting  "), "{status:?}");
 }
 
 /// Units as people have them, all of which are well.
