@@ -117,7 +117,7 @@ struct Idle(Child);
 impl Idle {
     fn start(scan: &Path) -> Self {
         let mut command = Command::new("/bin/sh");
-        command.arg0("runsvdir").args(["-c", "read never"]).current_dir(scan);
+        command.arg0("runsvdir").args(["-c", "read never", "sh"]).arg(scan);
         Self(command.stdin(Stdio::piped()).spawn().unwrap())
     }
 }
