@@ -359,7 +359,7 @@ fn a_test_runs_what_production_runs() {
     kit.start(("alone", once), soon()).unwrap();
     until("its word", || (kit.log("alone") == "said\n").then_some(()));
     // What the suite cannot do is refused as for production.
-    let root = svbuild::Service::new(["/bin/true"]).root("/srv");
+    let root = svbuild::Service::new(["/bin/true"]).root("/srv").cwd("/there");
     let refused = kit.start(("jailed", root), soon()).unwrap_err();
     let why = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
     assert!(refused.to_string().contains("jailed") && why.contains("root"), "{refused}: {why}");
