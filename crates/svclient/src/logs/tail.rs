@@ -440,28 +440,45 @@ impl Listed {
 /// The files of the log as they are now, in their order.
 ///
 /// A file that is renamed while a directory is listed may be missed or be told twice, so two lists
-/// must agree. Between two rotations there is time for many.
+/// must agree, and the second may have met no name that was gone: two may miss the same file, of
+/// which one saw `current` and the other `previous`. Between two rotations there is time for many.
 fn list(dir: &Path) -> Result<Vec<Listed>, Error> {
-    let mut files = list_once(dir)?;
+    agreed(|| list_once(dir))
+}
+
+fn agreed(mut once: impl FnMut() -> Result<Once, Error>) -> Result<Vec<Listed>, Error> {
+    let mut files = once()?.files;
     for _ in 0..LISTS_OF_A_MOVING_LOG {
-        let again = list_once(dir)?;
-        if again == files {
+        let again = once()?;
+        let is_it = again.is_whole && again.files == files;
+        files = again.files;
+        if is_it {
             break;
         }
-        files = again;
     }
     Ok(files)
 }
 
-fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
+/// What was found by going through a directory once.
+struct Once {
+    files: Vec<Listed>,
+    /// Whether every name still led to a file when it was looked at.
+    is_whole: bool,
+}
+
+fn list_once(dir: &Path) -> Result<Once, Error> {
     let fail = |source| Error::os("list", dir, "read", source);
     let mut files = Vec::new();
+    let mut is_whole = true;
     for entry in fs::read_dir(dir).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let name = entry.file_name();
         let Some(place) = Place::of(name.as_bytes()) else { continue };
         // It may be gone by now.
-        let Ok(data) = fs::symlink_metadata(entry.path()) else { continue };
+        let Ok(data) = fs::symlink_metadata(entry.path()) else {
+            is_whole = false;
+            continue;
+        };
         if data.is_file() {
             let identity = (data.dev(), data.ino());
             files.push(Listed { place, path: entry.path(), identity });
@@ -481,7 +498,7 @@ fn list_once(dir: &Path) -> Result<Vec<Listed>, Error> {
         }
         Place::Previous | Place::Current => true,
     });
-    Ok(files)
+    Ok(Once { files, is_whole })
 }
 
 /// Opens the first of the files, and names it if it is no text; `None` if it is not there, or
@@ -517,7 +534,7 @@ fn open(
 pub(super) fn is_log(dir: &Path) -> bool {
     (0..LOOKS).any(|_| {
         fs::metadata(dir.join(CURRENT)).is_ok_and(|data| data.is_file())
-            || list_once(dir).is_ok_and(|files| !files.is_empty())
+            || list_once(dir).is_ok_and(|once| !once.files.is_empty())
     })
 }
 

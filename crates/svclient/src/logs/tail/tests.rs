@@ -417,3 +417,26 @@ fn of_many_files_that_were_there_each_is_read_once() {
     tail.go_on();
     assert_eq!(rest(&mut tail), ["first"]);
 }
+
+/// What two lists show that both miss the file which multilog rotates: the first had its name
+/// `current`, which led to the next file when it was looked at, and the second `previous`, which led
+/// nowhere any more.
+#[test]
+fn no_file_is_missed_while_it_is_renamed() {
+    let file = |place: Place, number: u64| Listed {
+        place,
+        path: PathBuf::from(number.to_string()),
+        identity: (1, number),
+    };
+    let rotated = |second, number| file(Place::Rotated(Log::rotated(second).into()), number);
+    let lists = [
+        (vec![rotated(1, 1), file(Place::Current, 3)], true),
+        (vec![rotated(1, 1), file(Place::Current, 3)], false),
+        (vec![rotated(1, 1), rotated(2, 2), file(Place::Current, 3)], true),
+        (vec![rotated(1, 1), rotated(2, 2), file(Place::Current, 3)], true),
+    ];
+    let mut lists = lists.into_iter().map(|(files, is_whole)| Ok(Once { files, is_whole }));
+    let numbers: Vec<u64> =
+        agreed(|| lists.next().unwrap()).unwrap().iter().map(|file| file.identity.1).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
