@@ -125,9 +125,6 @@ mod tests {
             ("deactivating", "stop-sigterm", Some("stop"), State::Stopping),
             ("deactivating", "stop-post", None, State::Finishing),
             ("inactive", "dead", None, State::Down),
-            ("inactive", "dead", Some("start"), State::Starting),
-            ("failed", "failed", Some("restart"), State::Starting),
-            ("failed", "failed-before-auto-restart", Some("start"), State::Backoff),
             ("failed", "failed", None, State::Failed),
             ("new", "words", None, State::Unknown),
         ] {

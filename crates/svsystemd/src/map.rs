@@ -5,7 +5,7 @@
 //! | active/running | `up`; `ready` where the service says so itself (Type notify, notify-reload, dbus) |
 //! | active/exited | `exited`: it is done, and systemd holds it up |
 //! | reloading, refreshing | as active |
-//! | activating/condition, start-pre, start, start-post; inactive or failed, its start queued | `starting` |
+//! | activating/condition, start-pre, start, start-post | `starting` |
 //! | activating/auto-restart, auto-restart-queued; failed-, dead-before-auto-restart | `backoff` |
 //! | deactivating/stop, stop-watchdog, stop-sigterm, stop-sigkill | `stopping` |
 //! | deactivating/stop-post, final-… | `finishing` |
@@ -67,11 +67,6 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
         && once::is_set(unit)
     {
         stage = Stage::Exited;
-    }
-    let stands = matches!(active, "inactive" | "failed") && !sub.ends_with("-before-auto-restart");
-    if stands && job == Some(JobKind::Up) {
-        // It waits for other units, or for its turn.
-        stage = Stage::Starting;
     }
     let running = !matches!(phase, Phase::Down | Phase::Finish) || pid.is_some();
     let facts = Facts::new(phase)

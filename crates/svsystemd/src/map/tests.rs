@@ -114,11 +114,6 @@ fn a_job_says_what_is_wanted() {
         let told = status(&unit(text, &[]), Some(JobKind::Down), MainProcess::Unseen);
         assert_eq!((told.state(), told.phase), (State::Stopping, Phase::Up), "{text}");
     }
-    // Of one that waits for another unit.
-    for text in ["ActiveState=inactive SubState=dead", "ActiveState=failed SubState=failed"] {
-        let told = status(&unit(text, &[]), Some(JobKind::Up), MainProcess::Unseen);
-        assert_eq!((told.state(), told.phase), (State::Starting, Phase::Down), "{text}");
-    }
     let waits = unit("ActiveState=activating SubState=auto-restart", &[]);
     let told = status(&waits, Some(JobKind::Down), MainProcess::Unseen);
     assert_eq!((told.state(), told.want), (State::Down, Some(Want::Down)));
