@@ -27,7 +27,7 @@ use std::{
 use svproto::Cause;
 
 pub(crate) use self::judge::{
-    OF_FAILURE, STAMPS, cause_of_failure, end_of_main, failed_command, failure, limit_of, span_of,
+    OF_FAILURE, STAMPS, cause_of_failure, end_of_main, failed_command, failure, limit, span,
 };
 use crate::{Action, Bus, Error, JobResult, UnitName, UnitStatus, wire::slot::lock};
 

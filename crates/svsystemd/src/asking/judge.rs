@@ -176,16 +176,6 @@ pub(crate) struct FailedCommand {
     pub(crate) code: Option<u64>,
 }
 
-/// How long these properties say, the first that is set.
-pub(crate) fn span_of(unit: &Properties, names: &[&str]) -> String {
-    span(unit, names)
-}
-
-/// How often in which time a unit may be started.
-pub(crate) fn limit_of(unit: &Properties) -> String {
-    limit(unit)
-}
-
 /// The verdict.
 pub(crate) fn judge(facts: &Facts<'_>) -> Judged {
     match facts.action {
@@ -520,7 +510,7 @@ fn conditions(all: Option<&PropertyValue>) -> String {
 }
 
 /// The first of these spans that is set.
-fn span(unit: &Properties, names: &[&str]) -> String {
+pub(crate) fn span(unit: &Properties, names: &[&str]) -> String {
     let is_set = |micros: &u64| *micros > 0 && *micros != u64::MAX;
     let micros = names.iter().map(|name| unit.number(name)).find(is_set);
     micros.map_or_else(|| "the time that it has".to_owned(), seconds)
@@ -536,7 +526,8 @@ fn seconds(micros: u64) -> String {
     }
 }
 
-fn limit(unit: &Properties) -> String {
+/// How often in which time a unit may be started.
+pub(crate) fn limit(unit: &Properties) -> String {
     match (unit.number("StartLimitBurst"), unit.number("StartLimitIntervalUSec")) {
         (0, _) | (_, 0) => "by its StartLimitBurst=".to_owned(),
         (burst, micros) => format!("{burst} times in {}", seconds(micros)),

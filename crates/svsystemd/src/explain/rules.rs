@@ -129,7 +129,7 @@ fn ended(facts: &Facts, found: &mut Vec<Finding>) {
         _ => None,
     };
     if let Some(certainty) = is_limited {
-        let finding = Finding::told(Cause::StartLimit, asking::limit_of(unit)).certainty(certainty);
+        let finding = Finding::told(Cause::StartLimit, asking::limit(unit)).certainty(certainty);
         let finding = finding.seen(how(unit)).seen(Evidence::new(format!(
             "StartLimitBurst={}, NRestarts={}",
             unit.number("StartLimitBurst"),
@@ -173,9 +173,9 @@ fn generic(facts: &Facts, cause: Cause, about: String) -> Finding {
         _ => return finding,
     };
     let word = match cause {
-        Cause::StartTimeout => asking::span_of(unit, &["TimeoutStartUSec"]),
-        Cause::StopTimeout => asking::span_of(unit, &["TimeoutStopUSec"]),
-        Cause::Watchdog => asking::span_of(unit, &["WatchdogUSec"]),
+        Cause::StartTimeout => asking::span(unit, &["TimeoutStartUSec"]),
+        Cause::StopTimeout => asking::span(unit, &["TimeoutStopUSec"]),
+        Cause::Watchdog => asking::span(unit, &["WatchdogUSec"]),
         Cause::OutOfMemory => match unit.number("MemoryMax") {
             0 | u64::MAX => "infinity".to_owned(),
             bytes => bytes.to_string(),
@@ -229,7 +229,7 @@ fn ready(facts: &Facts, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    let limit = asking::span_of(facts.properties(), &["TimeoutStartUSec"]);
+    let limit = asking::span(facts.properties(), &["TimeoutStartUSec"]);
     let evidence = Evidence::new(format!("Type={}, and it has {limit}", facts.text("Type")));
     found.push(Finding::told(Cause::NotReady, format!("{} s", span.as_secs())).seen(evidence));
 }
