@@ -8,6 +8,9 @@ mod base;
 mod check;
 mod env_file;
 mod keys;
+mod life;
+mod limits;
+mod log;
 mod parse;
 mod value;
 
@@ -20,6 +23,9 @@ pub use check::Invalid;
 pub(crate) use check::host_and_port;
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
+pub use life::{ReadyCheck, Restart, Stop};
+pub use limits::{IoClass, IoPriority, Limits};
+pub use log::{Log, Timestamp};
 pub use parse::{Finding, Findings, Span};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
 
@@ -46,6 +52,7 @@ macro_rules! setters {
         )*
     };
 }
+use setters;
 
 /// One service. The fields are the keys of the file; [`KEYS`] says what each means.
 #[non_exhaustive]
@@ -133,275 +140,6 @@ pub struct Service {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-/// `io_priority = { class = "best-effort", level = 4 }`.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IoPriority {
-    /// `class`.
-    pub class: IoClass,
-    /// `level`: 0, the first served, to 7; without meaning for `idle`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<u8>,
-}
-
-/// The kernel's classes of I/O priority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IoClass {
-    /// Served before all others.
-    Realtime,
-    /// The usual class.
-    BestEffort,
-    /// Served when nobody else asks.
-    Idle,
-}
-
-svproto::words!(IoClass, "class of I/O priority":
-    Realtime "realtime",
-    BestEffort "best-effort",
-    Idle "idle",
-);
-
-/// `limits = { … }`: soft limits, as `chpst`, `softlimit` and `s6-softlimit` set them.
-#[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// `memory`: `data`, `stack`, `locked_memory` and `address_space` in one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Size>,
-    /// `address_space`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address_space: Option<Size>,
-    /// `data`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<Size>,
-    /// `stack`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stack: Option<Size>,
-    /// `locked_memory`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub locked_memory: Option<Size>,
-    /// `rss`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rss: Option<Size>,
-    /// `file_size`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_size: Option<Size>,
-    /// `core`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub core: Option<Size>,
-    /// `files`: open descriptors.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<u32>,
-    /// `processes`: processes of the user, not of the service.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub processes: Option<u32>,
-    /// `cpu`: time on a processor, in whole seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<Time>,
-}
-
-/// `ready = { … }`, with one of these.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReadyCheck {
-    /// `fd`: the service writes a line to this descriptor.
-    Fd(u32),
-    /// `tcp`: `HOST:PORT` takes a connection.
-    Tcp(String),
-    /// `http`: the URL answers with a status below 400.
-    Http(String),
-    /// `command`: the program exits with 0.
-    Command(Vec<Word>),
-}
-
-/// `stop = { … }`.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Stop {
-    /// `signal`; `TERM` if it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal: Option<Signal>,
-    /// `kill_after`: SIGKILL follows after so long; never if it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kill_after: Option<Time>,
-}
-
-/// `restart = "…"`.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Restart {
-    /// After every end.
-    #[default]
-    Always,
-    /// Not after an exit with 0.
-    OnFailure,
-    /// After none: every run is the last until the service is asked up again.
-    Never,
-}
-
-svproto::words!(Restart, "rule for restarts":
-    Always "always",
-    OnFailure "on-failure",
-    Never "never",
-);
-
-/// `log = { … }`.
-#[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `dir`: the log directory; `main` in the logger's service directory if it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dir: Option<PathBuf>,
-    /// `max_size`: of a file, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_size: Option<Size>,
-    /// `max_files`: old files that are kept beside the current one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_files: Option<u32>,
-    /// `timestamp`: what stands before each line.
-    #[serde(skip_serializing_if = "is_default")]
-    pub timestamp: Timestamp,
-    /// `filter`: patterns with `-` or `+` in front.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filter: Vec<String>,
-    /// `processor`: a program that each old file goes through.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub processor: Vec<Word>,
-    /// `user`: whom the logger runs as, and who owns the directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Id>,
-    /// `group`: its primary group, and the directory's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<Id>,
-    /// `mode`: of the directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<Mode>,
-}
-
-/// `timestamp = "…"`.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Timestamp {
-    /// Nothing.
-    #[default]
-    None,
-    /// An external TAI64N label, as in `@400000006b037e0d1b96475c`.
-    Tai64n,
-    /// UTC, as in `2026-11-22T23:34:43.13821`; `s6-log` writes a blank for the `T`.
-    Iso8601,
-}
-
-svproto::words!(Timestamp, "kind of time stamp":
-    None "none",
-    Tai64n "tai64n",
-    Iso8601 "iso8601",
-);
-
-impl IoPriority {
-    /// This class, at its usual level.
-    #[must_use]
-    pub const fn new(class: IoClass) -> Self {
-        Self { class, level: None }
-    }
-
-    /// Sets the level: 0, the first served, to 7.
-    #[must_use]
-    pub const fn level(mut self, level: u8) -> Self {
-        self.level = Some(level);
-        self
-    }
-}
-
-impl Limits {
-    /// No limits.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters! {
-        /// Sets `data`, `stack`, `locked_memory` and `address_space` in one.
-        memory: Size => |it, size| it.memory = Some(size);
-        /// Sets the address space.
-        address_space: Size => |it, size| it.address_space = Some(size);
-        /// Sets the data segment.
-        data: Size => |it, size| it.data = Some(size);
-        /// Sets the stack.
-        stack: Size => |it, size| it.stack = Some(size);
-        /// Sets memory that cannot be swapped out.
-        locked_memory: Size => |it, size| it.locked_memory = Some(size);
-        /// Sets resident memory.
-        rss: Size => |it, size| it.rss = Some(size);
-        /// Sets the size of files that are written.
-        file_size: Size => |it, size| it.file_size = Some(size);
-        /// Sets the size of cores.
-        core: Size => |it, size| it.core = Some(size);
-        /// Sets the number of open descriptors.
-        files: u32 => |it, number| it.files = Some(number);
-        /// Sets the number of processes of the user.
-        processes: u32 => |it, number| it.processes = Some(number);
-        /// Sets the time on a processor, in whole seconds.
-        cpu: Time => |it, time| it.cpu = Some(time);
-    }
-}
-
-impl Stop {
-    /// By SIGTERM, and never by SIGKILL.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters! {
-        /// Sets the signal.
-        signal: Signal => |it, signal| it.signal = Some(signal);
-        /// Sets after how long SIGKILL follows.
-        kill_after: Time => |it, time| it.kill_after = Some(time);
-    }
-}
-
-impl Log {
-    /// A logger as its suite has it.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters! {
-        /// Sets the log directory.
-        dir: impl Into<PathBuf> => |it, path| it.dir = Some(path.into());
-        /// Sets the size of a file.
-        max_size: Size => |it, size| it.max_size = Some(size);
-        /// Sets how many old files are kept.
-        max_files: u32 => |it, number| it.max_files = Some(number);
-        /// Sets what stands before each line.
-        timestamp: Timestamp => |it, stamp| it.timestamp = stamp;
-        /// Adds a pattern with `-` or `+` in front.
-        filter: impl Into<String> => |it, pattern| it.filter.push(pattern.into());
-        /// Sets whom it runs as.
-        user: impl Into<Id> => |it, id| it.user = Some(id.into());
-        /// Sets its primary group.
-        group: impl Into<Id> => |it, id| it.group = Some(id.into());
-        /// Sets the mode of the directory.
-        mode: u16 => |it, bits| it.mode = Some(Mode(bits));
-    }
-
-    /// Sets the program that each old file goes through.
-    #[must_use]
-    pub fn processor<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
-        self.processor = argv.into_iter().map(Into::into).collect();
-        self
-    }
 }
 
 impl Service {

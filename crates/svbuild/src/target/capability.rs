@@ -13,7 +13,7 @@ pub enum Support {
 }
 
 /// What one row of the table is about.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Capability {
     /// The key, as in [`crate::spec::Key::path`].

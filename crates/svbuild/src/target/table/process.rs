@@ -1,0 +1,221 @@
+//! What a process is: its program, its directory, its variables, whose it is, its streams.
+
+use crate::{
+    spec::{Id, IoClass, Stream},
+    target::capability::{
+        Capability,
+        Support::{By, Not},
+        only, row,
+    },
+};
+
+const NAMES: &str = "numbers; names are looked up below `root`";
+
+pub(super) const ROWS: [Capability; 21] = [
+    row(
+        "exec",
+        |_| true,
+        [By("exec"), By("exec"), By("exec"), By("execline"), By("ExecStart="), By("exec")],
+    ),
+    row(
+        "description",
+        |it| it.description.is_some(),
+        [
+            By("comment"),
+            By("comment"),
+            By("comment"),
+            By("comment"),
+            By("Description="),
+            By("comment"),
+        ],
+    ),
+    row(
+        "cwd",
+        |it| it.cwd.is_some(),
+        [By("cd"), By("cd"), By("cd"), By("cd"), By("WorkingDirectory="), By("cd")],
+    ),
+    row(
+        "env",
+        |it| !it.env.is_empty(),
+        [
+            By("envdir"),
+            By("envdir"),
+            By("chpst -e"),
+            By("s6-envdir"),
+            By("Environment="),
+            By("export"),
+        ],
+    ),
+    row(
+        "env_dir",
+        |it| it.env_dir.is_some(),
+        [
+            By("envdir"),
+            By("envdir"),
+            By("chpst -e"),
+            By("s6-envdir"),
+            Not("systemd reads no such directory; write the variables in `env`"),
+            Not("write the variables in `env`"),
+        ],
+    ),
+    row(
+        "env_file",
+        |it| !it.env_file.is_empty(),
+        [
+            By("awk"),
+            By("awk"),
+            By("awk"),
+            By("awk, in a script for sh"),
+            By("EnvironmentFile="),
+            By("awk"),
+        ],
+    ),
+    row(
+        "user",
+        |it| it.user.is_some(),
+        [
+            By("setuidgid, chroot --userspec"),
+            By("setuidgid, chroot --userspec"),
+            By("chpst -u"),
+            By("s6-envuidgid, s6-applyuidgid"),
+            By("User="),
+            By("chroot --userspec"),
+        ],
+    ),
+    row(
+        "group",
+        |it| it.group.is_some(),
+        [
+            By("chroot --userspec"),
+            By("chroot --userspec"),
+            By("chpst -u"),
+            By("s6-envuidgid, s6-applyuidgid"),
+            By("Group="),
+            By("chroot --userspec"),
+        ],
+    ),
+    row(
+        "groups",
+        |it| !it.groups.is_empty(),
+        [
+            By("chroot --groups"),
+            By("chroot --groups"),
+            By("chpst -u"),
+            By("s6-envuidgid, s6-applyuidgid"),
+            By("SupplementaryGroups="),
+            By("chroot --groups"),
+        ],
+    ),
+    row(
+        "umask",
+        |it| it.umask.is_some(),
+        [By("umask"), By("umask"), By("umask"), By("umask"), By("UMask="), By("umask")],
+    ),
+    row(
+        "nice",
+        |it| it.nice.is_some(),
+        [By("nice"), By("nice"), By("chpst -n"), By("nice"), By("Nice="), By("nice")],
+    ),
+    row(
+        "io_priority.class",
+        |it| it.io_priority.is_some(),
+        [
+            By("ionice -c"),
+            By("ionice -c"),
+            By("ionice -c"),
+            By("ionice -c"),
+            By("IOSchedulingClass="),
+            By("ionice -c"),
+        ],
+    ),
+    row(
+        "io_priority.level",
+        |it| it.io_priority.is_some_and(|io| io.class != IoClass::Idle && io.level.is_some()),
+        [
+            By("ionice -n"),
+            By("ionice -n"),
+            By("ionice -n"),
+            By("ionice -n"),
+            By("IOSchedulingPriority="),
+            By("ionice -n"),
+        ],
+    ),
+    row(
+        "root",
+        |it| it.root.is_some(),
+        [
+            By("chroot"),
+            By("chroot"),
+            By("chpst -/"),
+            By("chroot"),
+            By("RootDirectory="),
+            By("chroot"),
+        ],
+    ),
+    only(
+        "root",
+        "with names for `user` and groups",
+        |it| it.root.is_some() && matches!(it.user, Some(Id::Name(_))),
+        [Not(NAMES), Not(NAMES), Not(NAMES), Not(NAMES), By("User="), Not(NAMES)],
+    ),
+    only(
+        "root",
+        "with `cwd`",
+        |it| it.root.is_some() && it.cwd.is_some(),
+        [
+            Not("a program below `root` that changes the directory"),
+            Not("a program below `root` that changes the directory"),
+            Not("a program below `root` that changes the directory"),
+            Not("a program below `root` that changes the directory"),
+            By("WorkingDirectory="),
+            Not("a program below `root` that changes the directory"),
+        ],
+    ),
+    row(
+        "session",
+        |it| it.session,
+        [
+            By("pgrphack"),
+            By("encore, for every service"),
+            By("chpst -P"),
+            By("s6, for every service"),
+            By("systemd, for every service"),
+            By("the supervisor, for every service"),
+        ],
+    ),
+    row(
+        "stdin",
+        |it| it.stdin.is_some(),
+        [By("<"), By("<"), By("<"), By("redirfd"), By("StandardInput="), By("<")],
+    ),
+    only(
+        "stdin",
+        "`inherit`",
+        |it| it.stdin == Some(Stream::Inherit),
+        [
+            By("sh"),
+            By("sh"),
+            By("sh"),
+            By("execline"),
+            Not("there is nothing to inherit; `null` or a file"),
+            By("sh"),
+        ],
+    ),
+    row(
+        "stdout",
+        |it| it.stdout.is_some(),
+        [By(">>"), By(">>"), By(">>"), By("redirfd"), By("StandardOutput="), By(">>")],
+    ),
+    row(
+        "stderr",
+        |it| it.stderr.is_some(),
+        [
+            By(">>, >&"),
+            By(">>, >&"),
+            By(">>, >&"),
+            By("redirfd, fdmove"),
+            By("StandardError="),
+            By(">>, >&"),
+        ],
+    ),
+];
