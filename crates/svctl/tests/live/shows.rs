@@ -28,9 +28,13 @@ pub fn a_service_is_shown_whole(suite: Suite) {
     let main = until_state(&supervised, "up")["pid"].clone();
     let show = || act(&supervised, &["show", "--json"]).json();
     let deadline = Instant::now() + PATIENCE;
+    // The program says that number as well, also after its fork and before it executes.
+    let sleeper = serde_json::json!(["sleep", "4711"]);
     let is_whole = |it: &Value| {
         it["listening"].as_array().is_some_and(|it| !it.is_empty())
-            && it["processes"].to_string().contains("4711")
+            && it["processes"]
+                .as_array()
+                .is_some_and(|it| it.iter().any(|it| it["command"] == sleeper))
     };
     let mut shown = show();
     while !is_whole(&shown) {
@@ -46,7 +50,7 @@ pub fn a_service_is_shown_whole(suite: Suite) {
     assert_eq!(supervisor["pid"].as_i64(), Some(supervised.pid().as_raw().into()));
     assert!(run["memory"].as_u64().unwrap() > 0 && run["processor"].is_f64());
     let below = of("other").into_iter().find(|it| it["parent"] == main).unwrap();
-    assert_eq!(below["command"], serde_json::json!(["sleep", "4711"]));
+    assert_eq!(below["command"], sleeper);
     let socket = &shown["listening"][0];
     assert!(socket["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{socket}");
     assert_eq!((&socket["protocol"], &socket["pid"]), (&"tcp".into(), &main));
