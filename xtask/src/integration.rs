@@ -8,7 +8,7 @@ use crate::{
     command::{cargo, has_nextest},
     failure::Failure,
     roots::{self, Root},
-    session::{Scope, Session, Skips},
+    session::{Failed, Scope, Session, Skips},
     setup,
     suite::Suite,
     systemd::{self, live::Share},
@@ -82,9 +82,12 @@ fn under_root(
             continue;
         }
         if let Some(tests) = share.words(binary, &filter)? {
-            let words = std::iter::once(binary.clone().into_os_string());
-            let words: Vec<_> = words.chain(tests.into_iter().map(OsString::from)).collect();
-            session.run_again(root.name(), &mut roots::command(&dir, &words)?)?;
+            session.run_again(root.name(), |failed: Option<&[Failed]>| {
+                let tests = failed.map_or_else(|| tests.clone(), Failed::exact);
+                let words = std::iter::once(binary.clone().into_os_string());
+                let words: Vec<_> = words.chain(tests.into_iter().map(OsString::from)).collect();
+                roots::command(&dir, &words)
+            })?;
         }
     }
     if suites.contains(&Suite::Systemd) {

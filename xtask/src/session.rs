@@ -10,7 +10,12 @@
 //! A live test that must run elsewhere, in a machine of its own, finds its suite in `SV_PUT_OFF`
 //! and appends a line `put off: suite` instead. Such a test counts where it is run, and only there;
 //! that it was run is checked.
+//!
+//! Tests of whole programs share two processors with each other, so now and then one fails by
+//! chance. Such a test gets a second attempt, alone, and is named at the end if it passes then;
+//! see `second`.
 
+mod second;
 mod tally;
 
 use std::{
@@ -24,7 +29,8 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use self::tally::Tally;
+pub(crate) use self::second::Failed;
+use self::{second::Attempt, tally::Tally};
 use crate::{command, failure::Failure, suite::Suite, times::Times};
 
 /// Whether a live test may skip.
@@ -58,11 +64,23 @@ pub(crate) struct Session {
     left_out: Vec<String>,
     times: Times,
     thorough: bool,
+    /// Whether a test that failed gets a second attempt.
+    second: bool,
+    /// Tests that failed, and passed when they were run once more by themselves.
+    unsteady: Vec<Failed>,
 }
 
 /// Tests at a time for each processor. What computes takes the place of several:
 /// `.config/nextest.toml`.
 const TESTS_FOR_EACH: usize = 3;
+
+/// What says how many tests run at a time.
+const THREADS: [&str; 2] = ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"];
+
+/// Makes the command for tests: for all of them, or for those that failed.
+pub(crate) trait Tests: Fn(Option<&[Failed]>) -> Result<Command, Failure> {}
+
+impl<T: Fn(Option<&[Failed]>) -> Result<Command, Failure>> Tests for T {}
 
 /// Tells tests to leave nothing out.
 pub(crate) const THOROUGH: &str = "SV_THOROUGH";
@@ -90,6 +108,8 @@ impl Session {
             left_out,
             times,
             thorough,
+            second: false,
+            unsteady: Vec::new(),
         })
     }
 
@@ -106,6 +126,8 @@ impl Session {
             left_out: Vec::new(),
             times: Times::default(),
             thorough: self.thorough,
+            second: self.second,
+            unsteady: Vec::new(),
         }
     }
 
@@ -115,6 +137,7 @@ impl Session {
         self.tally += part.tally;
         self.run_elsewhere += part.run_elsewhere;
         self.left_out.extend(part.left_out);
+        self.unsteady.extend(part.unsteady);
         self.times.join(part.times);
     }
 
@@ -138,15 +161,20 @@ impl Session {
         self.thorough = thorough;
     }
 
+    /// From now on, tests that fail get a second attempt.
+    pub(crate) fn give_second_attempts(&mut self) {
+        self.second = true;
+    }
+
     /// From now on, the live tests of this suite are left to [`Session::run_put_off`].
     pub(crate) fn put_off(&mut self, suite: Suite) {
         self.put_off = Some(suite);
     }
 
-    /// Runs tests that were put off, as [`Session::run`] does.
-    pub(crate) fn run_put_off(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
+    /// Runs tests that were put off, as [`Session::run_tests`] does.
+    pub(crate) fn run_put_off(&mut self, part: &str, tests: impl Tests) -> Result<(), Failure> {
         let before = self.tally;
-        self.run_again(part, command)?;
+        self.run_again(part, tests)?;
         let ran = |it: Tally| it.passed + it.failed;
         self.run_elsewhere += ran(self.tally) - ran(before);
         Ok(())
@@ -154,17 +182,17 @@ impl Session {
 
     /// Runs tests once more, none of them put off, under other supervisors than those of this
     /// machine.
-    pub(crate) fn run_again(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
+    pub(crate) fn run_again(&mut self, part: &str, tests: impl Tests) -> Result<(), Failure> {
         let put_off = self.put_off.take();
-        self.run(part, command)?;
+        self.run_tests(part, tests)?;
         self.put_off = put_off;
         Ok(())
     }
 
     /// Runs some tests of a binary once more; its others are not "skipped".
-    pub(crate) fn run_some(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
+    pub(crate) fn run_some(&mut self, part: &str, tests: impl Tests) -> Result<(), Failure> {
         let not_run = self.tally.not_run;
-        self.run_again(part, command)?;
+        self.run_again(part, tests)?;
         self.tally.not_run = not_run;
         Ok(())
     }
@@ -183,12 +211,39 @@ impl Session {
     pub(crate) fn run(&mut self, part: &str, command: &mut Command) -> Result<(), Failure> {
         self.say(part);
         let started = Instant::now();
-        let done = self.count(command);
+        let attempt = self.count(command);
         self.times.add(part, started.elapsed());
-        done
+        self.tally += attempt?.tally;
+        Ok(())
     }
 
-    fn count(&mut self, command: &mut Command) -> Result<(), Failure> {
+    /// The same for a command that can also run some of its tests alone: those that failed, if not
+    /// too many for chance.
+    pub(crate) fn run_tests(&mut self, part: &str, tests: impl Tests) -> Result<(), Failure> {
+        self.say(part);
+        let started = Instant::now();
+        let attempt = self.attempts(&tests);
+        self.times.add(part, started.elapsed());
+        self.tally += attempt?;
+        Ok(())
+    }
+
+    fn attempts(&mut self, tests: &impl Tests) -> Result<Tally, Failure> {
+        let first = self.count(&mut tests(None)?)?;
+        if !(self.second && first.may_be_chance()) {
+            return Ok(first.tally);
+        }
+        let names: Vec<_> = first.failed.iter().map(ToString::to_string).collect();
+        self.say(&format!("once more, one at a time: {}", names.join(", ")));
+        let mut again = tests(Some(&first.failed))?;
+        again.envs(THREADS.map(|name| (name, "1")));
+        let second = self.count(&mut again)?;
+        let (tally, unsteady) = first.and_then(&second);
+        self.unsteady.extend(unsteady);
+        Ok(tally)
+    }
+
+    fn count(&mut self, command: &mut Command) -> Result<Attempt, Failure> {
         match self.skips {
             Skips::Allowed => command.env("SV_ALLOW_SKIPS", "1"),
             Skips::Refused => command.env_remove("SV_ALLOW_SKIPS"),
@@ -203,7 +258,7 @@ impl Session {
         command.env("SV_SKIPS_FILE", self.skips_file.path());
         // Most tests wait for supervisors and for what they start, rather than compute.
         let threads = thread::available_parallelism().map_or(2, |it| it.get() * TESTS_FOR_EACH);
-        for name in ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"] {
+        for name in THREADS {
             let is_said = command.get_envs().any(|(it, _)| it == name);
             if !is_said && env::var_os(name).is_none() {
                 command.env(name, threads.to_string());
@@ -213,20 +268,19 @@ impl Session {
         if io::stderr().is_terminal() {
             command.env("CARGO_TERM_COLOR", "always");
         }
-        let mut tally = Tally::default();
+        let mut attempt = Attempt::default();
         let status = match &mut self.printed {
             Some(printed) => command::listen(command, |line| {
-                tally.read(line);
+                attempt.read(line);
                 printed.push_str(line);
             }),
-            None => command::stream(command, |line| tally.read(line)),
+            None => command::stream(command, |line| attempt.read(line)),
         }?;
-        if !status.success() && tally.failed == 0 {
+        if !status.success() && attempt.tally.failed == 0 {
             self.say(&format!("`{}` failed before its tests: {status}", command::shown(command)));
-            tally.failed = 1;
+            attempt.tally.failed = 1;
         }
-        self.tally += tally;
-        Ok(())
+        Ok(attempt)
     }
 
     /// Lists what was skipped and prints the last line; an error unless all is well.
@@ -251,10 +305,16 @@ impl Session {
         if total.is_empty() {
             return Err(Failure::Because("no test ran: the filter matches none".to_owned()));
         }
+        for test in &self.unsteady {
+            println!("unsteady: {test}: failed, then passed by itself");
+        }
         println!("took: {}", self.times);
         self.times.keep("test");
         println!("{total}");
-        if total.failed == 0 { Ok(()) } else { Err(Failure::Told) }
+        if total.failed > 0 {
+            return Err(Failure::Told);
+        }
+        second::judge(&self.unsteady)
     }
 }
 
@@ -277,6 +337,46 @@ mod tests {
         session.join(part);
         assert_eq!(session.tally, Tally { passed: 2, failed: 1, not_run: 0 });
         assert_eq!((session.left_out.len(), session.times.to_string().as_str()), (1, "beside 0 s"));
+        Ok(())
+    }
+
+    fn said(text: &str) -> Command {
+        let mut command = Command::new("printf");
+        command.arg(text);
+        command
+    }
+
+    /// `first` and `second` are what the test command prints at each attempt.
+    fn two_attempts(first: &str, second: &str) -> Result<Session, Failure> {
+        let mut session = Session::new(Skips::Refused, Scope::All)?;
+        session.give_second_attempts();
+        session.run_tests("some", |failed: Option<&[Failed]>| {
+            Ok(said(if failed.is_some() { second } else { first }))
+        })?;
+        Ok(session)
+    }
+
+    const FIRST: &str = "test a::b ... FAILED\ntest c ... ok\n\
+                         test result: FAILED. 1 passed; 1 failed; 0 ignored\n";
+
+    #[test]
+    fn what_fails_by_chance_passes_at_the_second_attempt_and_is_named() -> Result<(), Failure> {
+        let passes = "test a::b ... ok\ntest result: ok. 1 passed; 0 failed; 0 ignored\n";
+        let session = two_attempts(FIRST, passes)?;
+        assert_eq!(session.tally, Tally { passed: 2, failed: 0, not_run: 0 });
+        assert_eq!(session.unsteady, [Failed::new("a::b")]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_fails_twice_fails() -> Result<(), Failure> {
+        let fails = "test a::b ... FAILED\ntest result: FAILED. 0 passed; 1 failed; 0 ignored\n";
+        // Nor does an attempt that ran nothing prove anything.
+        for second in [fails, "test result: ok. 0 passed; 0 failed; 0 ignored\n"] {
+            let session = two_attempts(FIRST, second)?;
+            assert_eq!(session.tally, Tally { passed: 1, failed: 1, not_run: 0 }, "{second}");
+            assert_eq!(session.unsteady, []);
+        }
         Ok(())
     }
 }

@@ -5,13 +5,13 @@ pub(crate) mod load;
 mod repeat;
 mod thirty_two;
 
-use std::{panic, path::PathBuf, thread, time::Instant};
+use std::{panic, path::PathBuf, process::Command, thread, time::Instant};
 
 use crate::{
     command::{cargo, has_nextest},
     failure::Failure,
     integration,
-    session::{Scope, Session, Skips},
+    session::{Failed, Scope, Session, Skips},
     setup,
     suite::Suite,
     systemd,
@@ -45,11 +45,12 @@ pub(crate) fn run(how: How, load: usize, which: &Which, times: Times) -> Result<
         let _load = Load::start(load)?;
         return tests.run(times, how.thorough);
     }
-    let _load = Load::start(load)?;
+    let _busy = Load::start(load)?;
     let (mut failed, times) = (0, times.runs);
     for time in 1..=times {
         let started = Instant::now();
-        let done = all(how);
+        // Who repeats, or loads the machine, looks for tests that fail by chance.
+        let done = all(how, times == 1 && load == 0);
         if times == 1 {
             return done;
         }
@@ -64,8 +65,8 @@ pub(crate) fn run(how: How, load: usize, which: &Which, times: Times) -> Result<
     if failed == 0 { Ok(()) } else { Err(Failure::Told) }
 }
 
-/// Every test once.
-fn all(how: How) -> Result<(), Failure> {
+/// Every test once, with or without a second attempt of those that fail.
+fn all(how: How, second: bool) -> Result<(), Failure> {
     let How { allow_skips, thorough } = how;
     let skips = if allow_skips { Skips::Allowed } else { Skips::Refused };
     match setup::ensure(&Suite::ALL) {
@@ -80,6 +81,9 @@ fn all(how: How) -> Result<(), Failure> {
     }
     let mut session = Session::new(skips, Scope::All)?;
     session.be_thorough(thorough);
+    if second {
+        session.give_second_attempts();
+    }
     let machine = match systemd::require() {
         Err(Failure::Because(text)) if allow_skips => {
             eprintln!("xtask: {text}\nxtask: going on; the tests that need it count as skipped");
@@ -93,15 +97,10 @@ fn all(how: How) -> Result<(), Failure> {
     session.build_examples()?;
     let build = ["test", "--no-run", "--workspace", "--all-features"];
     session.run("build", &mut cargo(build))?;
-    let tests: &[&str] = if has_nextest() {
-        &["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
-    } else {
+    if !has_nextest() {
         println!("xtask: {}", setup::NEXTEST);
-        // Naming the kinds of targets leaves out the doctests, which follow.
-        let kinds = ["--lib", "--bins", "--tests", "--examples"];
-        &[&["test", "--workspace", "--all-features", "--no-fail-fast"][..], &kinds].concat()
-    };
-    session.run("tests", &mut cargo(tests))?;
+    }
+    session.run_tests("tests", |failed: Option<&[Failed]>| Ok(workspace(failed)))?;
     let doctests = ["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"];
     session.run("doctests", &mut cargo(doctests))?;
     given_out::run(&mut session)?;
@@ -120,6 +119,28 @@ fn all(how: How) -> Result<(), Failure> {
     here?;
     there.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
     session.finish()
+}
+
+/// Every test but the doctests, or those that failed.
+fn workspace(failed: Option<&[Failed]>) -> Command {
+    let which = ["--workspace", "--all-features", "--no-fail-fast"];
+    if has_nextest() {
+        let mut command = cargo(["nextest", "run"].iter().chain(&which));
+        return match failed {
+            None => command,
+            Some(failed) => {
+                command.args(["-E", &Failed::filter(failed)]);
+                command
+            }
+        };
+    }
+    // Naming the kinds of targets leaves out the doctests.
+    let kinds = ["--lib", "--bins", "--tests", "--examples"];
+    let mut command = cargo(["test"].iter().chain(&which).chain(&kinds));
+    if let Some(failed) = failed {
+        command.arg("--").args(Failed::exact(failed));
+    }
+    command
 }
 
 /// What is left to do on this machine: its systemd, and 32 bits.

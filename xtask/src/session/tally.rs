@@ -95,7 +95,7 @@ impl fmt::Display for Total {
 }
 
 /// The line without colors: `ESC [ ... m`.
-fn plain(line: &str) -> String {
+pub(super) fn plain(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))

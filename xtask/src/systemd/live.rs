@@ -15,7 +15,7 @@ use crate::{
     command::{self, cargo},
     failure::Failure,
     roots::Root,
-    session::Session,
+    session::{Failed, Session},
 };
 
 /// Which of the tests that a filter lets through are run.
@@ -66,19 +66,22 @@ pub(crate) fn run(
     for binary in binaries {
         for (user, filter) in [(None, AS_ROOT), (Some("--as-user"), AS_USER)] {
             let Some(words) = share.words(binary, filter)? else { continue };
-            let mut run = Command::new(&this);
-            run.current_dir(command::root()).arg("systemd").args(user);
-            // They share one manager, and most make it read its files again, by which it forgets
-            // what others ask for.
-            run.env("RUST_TEST_THREADS", AT_ONCE);
+            let tests = |failed: Option<&[Failed]>| {
+                let mut run = Command::new(&this);
+                run.current_dir(command::root()).arg("systemd").args(user);
+                if let Some(root) = root {
+                    run.args(["--root", root.name()]);
+                }
+                // They share one manager, and most make it read its files again, by which it
+                // forgets what others ask for.
+                run.env("RUST_TEST_THREADS", AT_ONCE);
+                run.arg("--").arg(binary);
+                run.args(failed.map_or_else(|| words.clone(), Failed::exact));
+                Ok(run)
+            };
             match root {
-                None => {
-                    session.run_put_off("systemd", run.arg("--").arg(binary).args(words))?;
-                }
-                Some(root) => {
-                    run.args(["--root", root.name(), "--"]).arg(binary).args(words);
-                    session.run_again(root.name(), &mut run)?;
-                }
+                None => session.run_put_off("systemd", tests)?,
+                Some(root) => session.run_again(root.name(), tests)?,
             }
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     command::{self, cargo, has_nextest},
     failure::Failure,
-    session::Session,
+    session::{Failed, Session},
     toolchain,
 };
 
@@ -37,9 +37,20 @@ impl Building {
     /// Runs them.
     pub(super) fn run(self, session: &mut Session) -> Result<(), Failure> {
         session.spend("rest of building for 32 bits", || drop(self.0.join()));
-        let run: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test", "--tests"] };
-        session.run_again("32 bits", tests(run).arg("--no-fail-fast"))
+        session.run_again("32 bits", |failed: Option<&[Failed]>| Ok(these(failed)))
     }
+}
+
+/// All of them, or those that failed.
+fn these(failed: Option<&[Failed]>) -> Command {
+    let mut command = tests(if has_nextest() { &["nextest", "run"] } else { &["test", "--tests"] });
+    command.arg("--no-fail-fast");
+    match failed {
+        None => &mut command,
+        Some(failed) if has_nextest() => command.args(["-E", &Failed::filter(failed)]),
+        Some(failed) => command.arg("--").args(Failed::exact(failed)),
+    };
+    command
 }
 
 fn tests(words: &[&str]) -> Command {
