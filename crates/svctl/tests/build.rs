@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "build/editor.rs"]
+mod editor;
 #[path = "live/schema.rs"]
 mod schema;
 #[path = "live/svctl.rs"]
@@ -211,6 +213,55 @@ fn the_json_is_what_the_schema_promises() {
         place.build("runit", &["--json", "--lossy"]).json()["changes"],
         serde_json::json!([])
     );
+}
+
+#[test]
+fn a_check_says_for_whom_a_file_can_be_built_and_writes_nothing() {
+    let text = "[service.web]\nexec = [\"/bin/true\"]\nstop.kill_after = \"5s\"\nuser = \"www\"\nroot = \"/r\"\n";
+    let place = Place::new(text);
+    let file = place.path("svcmgr.toml");
+    let check = |more: &[&str]| run([&["build", &file, "--check"], more].concat());
+    let all = check(&[]);
+    assert_eq!(all.code, 1, "{all:?}");
+    for line in [
+        "systemd: can be built\n",
+        "s6: cannot be built, for `root` of `web`\n",
+        "runit: cannot be built, for `root` of `web`, `stop.kill_after` of `web`\n",
+    ] {
+        assert!(all.out.contains(line), "{}", all.out);
+    }
+    // Once, with all whom it is about.
+    let what = "`stop.kill_after` cannot be expressed for daemontools, encore, runit\n";
+    assert_eq!(all.err.matches("svcmgr.toml:3:19\n").count(), 1, "{}", all.err);
+    assert!(all.err.contains(what) && all.err.contains("about rights"), "{}", all.err);
+    let one = check(&["--to", "systemd"]);
+    assert_eq!((one.code, &*one.out, &*one.err), (0, "systemd: can be built\n", ""));
+    // What is about rights is not left out.
+    assert_eq!(check(&["--to", "runit", "--lossy"]).code, 1);
+    fs::write(&file, text.replace("root", "cwd")).unwrap();
+    let lossy = check(&["--to", "runit", "--lossy"]);
+    assert_eq!((lossy.code, &*lossy.out), (0, "runit: can be built\n"));
+    assert!(lossy.err.contains("would be left out: `stop.kill_after`"), "{}", lossy.err);
+    for (more, builds) in [(&["--json"][..], false), (&["--json", "--lossy"], true)] {
+        let told = check(more).json();
+        schema::check(&told);
+        let runit = &told["checked"][2];
+        assert_eq!((&runit["target"], &runit["builds"]), (&"runit".into(), &builds.into()));
+        let gaps = if builds { "left_out" } else { "refused" };
+        assert_eq!(runit[gaps][0]["key"], "stop.kill_after", "{told}");
+    }
+    assert_eq!(check(&["--service", "nosuch"]).code, 100);
+    assert_eq!(check(&["--out", "o"]).code, 100);
+    assert_eq!(check(&["--dry-run", "--to", "runit"]).code, 100);
+    fs::write(&file, "[service.web]\nexec = [\"/bin/true\"]\ncwd = \"/a/../b\"\n").unwrap();
+    let unquotable = check(&["--json"]);
+    assert_eq!(unquotable.code, 1);
+    schema::check(&unquotable.json());
+    assert!(unquotable.err.contains("svcmgr.toml:3:7\n"), "{}", unquotable.err);
+    fs::write(&file, "[service.web]\nexe = [\"/bin/true\"]\n").unwrap();
+    assert_eq!(check(&[]).code, 1);
+    let made: Vec<_> = fs::read_dir(place.0.path()).unwrap().collect();
+    assert_eq!(made.len(), 1, "{made:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
     ser::SerializeMap,
 };
 
@@ -54,12 +54,26 @@ impl Serialize for EnvFile {
 
 impl<'de> Deserialize<'de> for EnvFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let files = deserializer.deserialize_any(Files)?;
-        let mut files = files.into_iter();
-        match (files.next(), files.next()) {
-            (Some(file), None) => Ok(file),
-            _ => Err(D::Error::custom("expected a path, or { path = \"…\", optional = true }")),
-        }
+        deserializer.deserialize_any(One)
+    }
+}
+
+struct One;
+
+impl<'de> Visitor<'de> for One {
+    type Value = EnvFile;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a path, or { path = \"…\", optional = true }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<EnvFile, E> {
+        Ok(EnvFile::new(path))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EnvFile, A::Error> {
+        let Table { path, optional } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(EnvFile { path, optional })
     }
 }
 
@@ -80,12 +94,11 @@ impl<'de> Visitor<'de> for Files {
     }
 
     fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
-        Ok(vec![EnvFile::new(path)])
+        One.visit_str(path).map(|file| vec![file])
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let Table { path, optional } = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(vec![EnvFile { path, optional }])
+        One.visit_map(map).map(|file| vec![file])
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {

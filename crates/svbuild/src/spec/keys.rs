@@ -266,6 +266,12 @@ pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
     (!names.is_empty()).then_some(names)
 }
 
+/// Whether nothing but a table may stand there.
+pub(super) fn is_only_table(path: &str) -> bool {
+    let takes_array = KEYS.iter().any(|key| key.path == path && key.form.contains("array"));
+    path == LOG || children(path).is_some() && !takes_array
+}
+
 /// The table of the documentation, in Markdown.
 #[must_use]
 pub fn table() -> String {

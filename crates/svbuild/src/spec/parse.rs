@@ -225,8 +225,11 @@ fn unknown_keys(text: &str, document: &DeTable<'_>) -> Vec<Finding> {
         }
         let DeValue::Table(services) = services.get_ref() else { continue };
         for service in services.values() {
-            if let DeValue::Table(table) = service.get_ref() {
-                unknown_in(text, table, "", &mut findings);
+            match service.get_ref() {
+                DeValue::Table(table) => unknown_in(text, table, "", &mut findings),
+                DeValue::Array(_) => findings.push(no_table(text, service.span())),
+                // Whoever reads the values says what it is.
+                _ => (),
             }
         }
     }
@@ -241,11 +244,22 @@ fn unknown_in(text: &str, table: &DeTable<'_>, path: &str, findings: &mut Vec<Fi
         if !known.contains(&name) {
             let of = if path.is_empty() { "a service".into() } else { format!("`{path}`") };
             findings.push(unknown(text, &key.span(), name, &of, &known));
-        } else if let DeValue::Table(inner) = value.get_ref() {
-            let path = if path.is_empty() { name.into() } else { format!("{path}.{name}") };
-            unknown_in(text, inner, &path, findings);
+            continue;
+        }
+        let path = if path.is_empty() { name.into() } else { format!("{path}.{name}") };
+        match value.get_ref() {
+            DeValue::Table(inner) => unknown_in(text, inner, &path, findings),
+            DeValue::Array(_) if keys::is_only_table(&path) => {
+                findings.push(no_table(text, value.span()));
+            }
+            _ => (),
         }
     }
+}
+
+/// The values of an array would be taken for those of the keys, one after another.
+fn no_table(text: &str, at: Range<usize>) -> Finding {
+    Finding::new("invalid type: array, expected a table", Some(Span::new(text, at)))
 }
 
 fn unknown(text: &str, at: &Range<usize>, name: &str, of: &str, known: &[&str]) -> Finding {

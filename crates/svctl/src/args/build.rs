@@ -7,15 +7,21 @@ use svcmgr::build::Target;
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Build {
     /// The definitions, in TOML; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// For whom: daemontools, encore, runit, s6, systemd, embedded
-    #[arg(long = "to", visible_alias = "for", value_name = "TARGET")]
-    pub(crate) target: Target,
+    #[arg(
+        long = "to",
+        visible_alias = "for",
+        value_name = "TARGET",
+        required_unless_present = "check"
+    )]
+    pub(crate) target: Option<Target>,
     /// Where the directories or units are made; made itself if missing
-    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["dry_run", "check"])]
     pub(crate) out: Option<PathBuf>,
     /// Only this service, or these
     #[arg(long, value_name = "NAME")]
@@ -26,6 +32,9 @@ pub(crate) struct Build {
     /// Print how what is there differs, and write nothing; 1 if it does
     #[arg(long)]
     pub(crate) diff: bool,
+    /// Say whether it can be built, for every target without --to, and write nothing; 1 if not
+    #[arg(long, conflicts_with_all = ["out", "dry_run", "diff", "owner"])]
+    pub(crate) check: bool,
     /// Leave out what the target cannot express, with a comment and a message
     #[arg(long)]
     pub(crate) lossy: bool,

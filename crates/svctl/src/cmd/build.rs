@@ -1,7 +1,9 @@
 //! `svctl build`: from definitions to service directories or units.
 
+mod checked;
 pub(super) mod deputy;
 mod hand;
+mod located;
 mod wire;
 
 use std::{
@@ -12,8 +14,8 @@ use std::{
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use svcmgr::build::{
-    Definitions, Error, ErrorKind, Gap, Language, Lossy, Options, Plan,
-    spec::{Base, Finding, Findings, Span},
+    Definitions, Error, ErrorKind, Language, Lossy, Options, Plan, Target,
+    spec::{Base, Finding, Findings},
 };
 
 use crate::{
@@ -51,15 +53,21 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
         output.message(&printable(&format!("{} has no service", args.file.display())));
         return Err(Exit::Negative);
     }
-    let plan = render(&definitions, args).map_err(|error| match located(&text, &error) {
-        Some(findings) => {
-            explain(&args.file, &text, &findings, output);
-            if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
-                output.report("hint: with --lossy these are left out, each with a comment");
+    // clap has made sure that there is one where one is needed.
+    let Some(target) = args.target.filter(|_| !args.check) else {
+        return checked::run(args, &text, &definitions, output);
+    };
+    let plan = render(&definitions, args, target).map_err(|error| {
+        match located::refused(&text, &error) {
+            Some(findings) => {
+                explain(&args.file, &text, &findings, output);
+                if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
+                    output.report("hint: with --lossy these are left out, each with a comment");
+                }
+                Exit::Negative
             }
-            Exit::Negative
+            None => refused(&error, output),
         }
-        None => refused(&error, output),
     })?;
     for gap in &plan.gaps {
         output.message(&printable(&format!("warning: left out: {gap}")));
@@ -69,13 +77,12 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
             output.message(&printable(&format!("note: {note}")));
         }
     }
-    // clap has made sure that there is one where one is needed.
     let out = args.out.as_deref();
     match out {
-        Some(out) if !args.dry_run => carry_out(args, &plan, out, output),
+        Some(out) if !args.dry_run => carry_out(args, target, &plan, out, output),
         _ => {
             if output.json {
-                output.json(&json::Built::dry(args.target.name(), &plan));
+                output.json(&json::Built::dry(target.name(), &plan));
             } else {
                 if let Some(Owner { uid, gid }) = args.owner {
                     output.line(&format!("everything belongs to {uid}:{gid}"));
@@ -91,7 +98,13 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
 }
 
 /// Compares or writes, with the rights of whoever the place belongs to.
-fn carry_out(args: &Build, plan: &Plan, out: &Path, output: &mut Output) -> Result<Exit, Exit> {
+fn carry_out(
+    args: &Build,
+    target: Target,
+    plan: &Plan,
+    out: &Path,
+    output: &mut Output,
+) -> Result<Exit, Exit> {
     let parts = hand::parts(plan, out, args.owner).map_err(|why| {
         output.message(&why);
         Exit::Negative
@@ -112,7 +125,7 @@ fn carry_out(args: &Build, plan: &Plan, out: &Path, output: &mut Output) -> Resu
     }
     all.changes.sort_by(|a, b| a.path.cmp(&b.path));
     let differs = !all.changes.is_empty();
-    tell(args, plan, &all, output);
+    tell(args, target, plan, &all, output);
     Ok(if args.diff && differs { Exit::Negative } else { Exit::Done })
 }
 
@@ -146,7 +159,7 @@ fn warn(out: &Path, found: &Found, output: &mut Output) {
     }
 }
 
-fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
+fn render(definitions: &Definitions, args: &Build, target: Target) -> Result<Plan, Error> {
     let language = match args.script {
         Script::Execline => Language::Execline,
         Script::Sh => Language::Sh,
@@ -154,14 +167,22 @@ fn render(definitions: &Definitions, args: &Build) -> Result<Plan, Error> {
     let lossy = if args.lossy { Lossy::Commented } else { Lossy::Refused };
     let options = Options::new().language(language).lossy(lossy);
     if args.service.is_empty() {
-        return definitions.render(args.target, options);
+        return definitions.render(target, options);
     }
-    let mut whole = Plan::default();
+    let (mut whole, mut gaps) = (Plan::default(), Vec::new());
     for name in &args.service {
-        let plan = definitions.render_one(name, args.target, options)?;
-        whole.units.extend(plan.units);
-        whole.gaps.extend(plan.gaps);
-        whole.notes.extend(plan.notes);
+        match definitions.render_one(name, target, options) {
+            Ok(plan) => {
+                whole.units.extend(plan.units);
+                whole.gaps.extend(plan.gaps);
+                whole.notes.extend(plan.notes);
+            }
+            Err(Error::Gaps(all)) => gaps.extend(all),
+            Err(error) => return Err(error),
+        }
+    }
+    if !gaps.is_empty() {
+        return Err(Error::Gaps(gaps));
     }
     Ok(whole)
 }
@@ -225,28 +246,6 @@ fn report(path: &str, text: &str, finding: &Finding, color: bool) -> String {
     renderer.render(&groups)
 }
 
-/// What a target cannot express, at the places of its keys.
-fn located(text: &str, error: &Error) -> Option<Findings> {
-    let findings = match error {
-        Error::Gaps(gaps) => {
-            let finding = |gap: &Gap| {
-                let why = gap.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                let what = format!("`{}` cannot be expressed for {}{why}", gap.key, gap.target);
-                let never = if gap.rights { "; never left out: it is about rights" } else { "" };
-                Finding::new(what, Span::of_key(text, &gap.service, &gap.key))
-                    .with_help(format!("closest: {}{never}", gap.instead))
-            };
-            gaps.iter().map(finding).collect()
-        }
-        Error::Unquotable { service, key, source, .. } => {
-            let span = Span::of_key(text, service, key);
-            vec![Finding::new(format!("{error}: {source}"), span)]
-        }
-        _ => return None,
-    };
-    Some(Findings(findings))
-}
-
 pub(super) fn refused(error: &Error, output: &mut Output) -> Exit {
     // Each is a line of its own.
     for line in told(error) {
@@ -274,9 +273,9 @@ fn told(error: &Error) -> Vec<String> {
 }
 
 /// What was done, or would be. A word of it may come from a process of another user.
-fn tell(args: &Build, plan: &Plan, found: &Found, output: &mut Output) {
+fn tell(args: &Build, target: Target, plan: &Plan, found: &Found, output: &mut Output) {
     if output.json {
-        output.json(&json::Built::new(args.target.name(), plan, found));
+        output.json(&json::Built::new(target.name(), plan, found));
     } else if args.diff {
         found.lines.iter().for_each(|line| output.line(&printable(line)));
     } else if !output.quiet {

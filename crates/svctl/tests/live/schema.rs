@@ -26,6 +26,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         "decoded",
         "happening",
         "built",
+        "buildable",
         "skipped",
         "version",
     ]
@@ -42,6 +43,7 @@ pub fn check(value: &Value) {
             _ if has("raw") => "decoded",
             _ if has("part") => "happening",
             _ if has("units") => "built",
+            _ if has("checked") => "buildable",
             _ if has("skipped") => "skipped",
             _ if has("event") => "line",
             _ if knows("schema") => "version",
