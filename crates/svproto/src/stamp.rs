@@ -5,7 +5,7 @@
 //! | `multilog t`, `svlogd -t`, `s6-log t`   | `@` and 24 hexadecimal digits  | TAI64N, on the writer's scale |
 //! | `svlogd -tt`                            | `2026-11-22_23:34:43.13821`    | UTC      |
 //! | `svlogd -ttt`                           | `2026-11-22T23:34:43.13821`    | UTC      |
-//! | `s6-log T`                              | `2026-11-22 23:34:43.138214617` | local, so no moment: [`split_local`] |
+//! | `s6-log T`                              | `2026-11-22 23:34:43.138214617` and two blanks | local, so no moment: [`split_local`] |
 //!
 //! The names of rotated files are TAI64N labels too, with `.s` or `.u` behind.
 //!
@@ -62,7 +62,11 @@ pub fn split_local(line: &[u8]) -> (Option<UnixTime>, &[u8]) {
     let end = blanks.take(2).last().filter(|end| *end > DATE).unwrap_or(line.len());
     let Some((stamp, rest)) = line.split_at_checked(end) else { return (None, line) };
     match civil(stamp, b" ") {
-        Some(at) => (Some(at), rest.strip_prefix(b" ").unwrap_or(rest)),
+        // s6-log writes two blanks; one is what others make of its lines.
+        Some(at) => {
+            let text = rest.strip_prefix(b"  ").or_else(|| rest.strip_prefix(b" "));
+            (Some(at), text.unwrap_or(rest))
+        }
         None => (None, line),
     }
 }
@@ -201,6 +205,10 @@ mod tests {
 
     #[test]
     fn a_stamp_in_local_time_is_what_the_clock_on_the_wall_showed() {
+        let line = b"2026-11-22 22:51:30.569530000  it works";
+        assert_eq!(split_local(line), (at(1_795_387_890, 569_530_000), &b"it works"[..]));
+        let line = b"2026-11-22 22:51:30.569530000   indented";
+        assert_eq!(split_local(line).1, b" indented");
         let line = b"2026-11-22 22:51:30.569530000 it works";
         assert_eq!(split_local(line), (at(1_795_387_890, 569_530_000), &b"it works"[..]));
         assert_eq!(split_local(&line[..29]), (at(1_795_387_890, 569_530_000), &b""[..]));

@@ -277,3 +277,77 @@ fn a_log_path_is_taken_as_it_is() {
     assert_eq!(run(["logs".as_ref(), dir.as_os_str()]).out, "one\n");
     assert_eq!(run(["logs".as_ref(), Path::new("/absent").as_os_str()]).code, 111);
 }
+
+/// Runs a logger until the end of its input. `false` where its program is not installed.
+fn feed(program: &str, argv: &[&str], dir: &Path, zone: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|dir| dir.join(program).is_file()) {
+        return false;
+    }
+    // By way of `env`, so that no other thread can have a script open when it is started.
+    let mut logger = Command::new("env");
+    logger.args(argv).current_dir(dir).env("TZ", zone).stdin(Stdio::piped());
+    let mut logger = logger.stderr(Stdio::null()).spawn().unwrap();
+    logger.stdin.take().unwrap().write_all(b"  hello\n").unwrap();
+    assert!(logger.wait().unwrap().success(), "{argv:?}");
+    true
+}
+
+/// `daemons.md` 4: whatever stamp a logger writes, its time is read, and nothing of the line is lost.
+#[test]
+fn the_stamps_of_every_logger_are_read() {
+    const ZONE: &str = "UTC-5:30";
+    let tree = tempfile::tempdir().unwrap();
+    let hold = |dir: &Path, what: &str| {
+        // Neither long ago nor in times to come.
+        let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(1)).to_string();
+        let args = ["logs", "--json", "--since", "30m", "--until", &soon];
+        let said = command(args).arg(dir).env("TZ", ZONE).output();
+        let said = Run::of(said.unwrap());
+        assert_eq!(said.code, 0, "{what}: {said:?}");
+        let line: Value = serde_json::from_str(said.out.trim()).unwrap();
+        assert_eq!(line["line"], "  hello", "{what}");
+        assert!(line["at"].is_string(), "{what}: {line}");
+    };
+    for (at, (program, words)) in [
+        ("svlogd", &["-t"][..]),
+        ("svlogd", &["-tt"]),
+        ("svlogd", &["-ttt"]),
+        ("multilog", &["t"]),
+        ("s6-log", &["t"]),
+        ("s6-log", &["T"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = tree.path().join(at.to_string());
+        fs::create_dir(&dir).unwrap();
+        let mut argv = [&[program], words].concat();
+        argv.push(dir.to_str().unwrap());
+        if feed(program, &argv, tree.path(), ZONE) {
+            hold(&dir, &format!("{argv:?}"));
+        }
+    }
+    // As they are built, with another time zone than that of the reader.
+    for (target, script, program, stamps) in [
+        ("runit", "sh", "svlogd", &["tai64n", "iso8601"][..]),
+        ("s6", "execline", "s6-log", &["tai64n", "iso8601"]),
+        ("s6", "sh", "s6-log", &["iso8601"]),
+        ("daemontools", "sh", "multilog", &["tai64n"]),
+        ("encore", "sh", "multilog", &["tai64n"]),
+    ] {
+        for stamp in stamps {
+            let (file, out) = (tree.path().join("f.toml"), tree.path().join("out"));
+            let text = format!("[service.web]\nexec = [\"true\"]\nlog.timestamp = \"{stamp}\"\n");
+            fs::write(&file, text).unwrap();
+            let paths = [&file, &out].map(|path| path.to_str().unwrap());
+            let built =
+                run(["build", paths[0], "--to", target, "--script", script, "--out", paths[1]]);
+            assert_eq!(built.code, 0, "{built:?}");
+            if feed(program, &["./run"], &out.join("web/log"), "UTC+3") {
+                hold(&out.join("web"), &format!("{target} {script} {stamp}"));
+            }
+            fs::remove_dir_all(&out).unwrap();
+        }
+    }
+}
