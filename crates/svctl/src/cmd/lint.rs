@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
     }
     let mut report = look(global, lint, &paths);
     let mut failed = false;
-    let mut fixed = Vec::new();
+    let (mut before, mut fixed) = (Vec::new(), Vec::new());
     if lint.fix {
         fixed = fix::apply(&report.findings);
         for one in &fixed {
@@ -52,11 +52,11 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
         }
         if fixed.iter().any(|it| it.error.is_none()) {
             // What is there now.
-            report = look(global, lint, &paths);
+            before = std::mem::replace(&mut report, look(global, lint, &paths)).findings;
         }
     }
     if output.json {
-        output.json(&Linted::of(&report, &fixed));
+        output.json(&Linted::all(&report, &before, &fixed));
     } else {
         match lint.format {
             Form::Text => text(lint, &report, output),

@@ -1,30 +1,21 @@
 //! The JSON of `svctl lint`.
 
 use serde::Serialize;
-use svcmgr::lint::{Finding, Report, Unseen, fix};
+use svcmgr::{
+    Severity,
+    lint::{Finding, Report, Unseen, fix::Fixed},
+};
 
 use super::explained::severity;
 
-/// What was found.
+/// A finding, or what could not be looked at: that has no code, and an error.
 #[derive(Debug, Serialize)]
 pub(crate) struct Linted<'a> {
-    findings: Vec<Found<'a>>,
-    /// How many more there are that something allows.
-    allowed: usize,
-    unseen: Vec<NotSeen<'a>>,
-    /// How many places were looked at.
-    looked_at: usize,
-    /// What `--fix` has done.
-    fixed: Vec<Fixed<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Found<'a> {
-    code: &'static str,
+    code: Option<&'static str>,
     severity: &'static str,
     /// The kind of the table of causes that it comes to.
     cause: Option<&'static str>,
-    heuristic: bool,
+    heuristic: Option<bool>,
     path: String,
     line: Option<u32>,
     column: Option<u32>,
@@ -32,64 +23,79 @@ struct Found<'a> {
     /// Its first byte in the file, and the one behind it.
     bytes: Option<[usize; 2]>,
     message: &'a str,
-    why: &'static str,
-    fix: &'a str,
+    why: Option<&'static str>,
+    fix: Option<&'a str>,
     /// `--fix` can do it.
     fixable: bool,
+    /// `--fix` has done it.
+    fixed: bool,
     /// Its page below `docs`.
-    page: String,
-}
-
-#[derive(Debug, Serialize)]
-struct NotSeen<'a> {
-    path: String,
-    why: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct Fixed<'a> {
-    path: String,
-    codes: &'a [&'static str],
-    /// Why it was left as it was.
+    page: Option<String>,
+    /// Why `--fix` could not do it, or why nothing was looked at.
     error: Option<String>,
 }
 
 impl<'a> Linted<'a> {
-    pub(crate) fn of(report: &'a Report, fixed: &'a [fix::Fixed]) -> Self {
-        let done = |it: &'a fix::Fixed| Fixed {
-            path: it.path.display().to_string(),
-            codes: &it.codes,
-            error: it.error.as_ref().map(|it| crate::output::in_full(it)),
+    /// All of it: what `--fix` has mended of the findings of `before`, what is found, and what could
+    /// not be looked at; in the order of paths and lines.
+    pub(crate) fn all(report: &'a Report, before: &'a [Finding], fixes: &'a [Fixed]) -> Vec<Self> {
+        let fix_of = |it: &Finding| {
+            let is_it =
+                |fix: &&Fixed| fix.path == it.place.path && fix.codes.contains(&it.rule.code);
+            it.fix.as_ref().and_then(|_| fixes.iter().find(is_it))
         };
-        let unseen = |it: &'a Unseen| NotSeen { path: it.path.display().to_string(), why: &it.why };
+        let is_mended = |it: &&Finding| fix_of(it).is_some_and(|fix| fix.error.is_none());
+        let mended = before.iter().filter(is_mended).map(|it| Self { fixed: true, ..Self::of(it) });
+        let found = report.findings.iter().map(|it| {
+            let error = fix_of(it).and_then(|fix| fix.error.as_ref());
+            Self { error: error.map(|it| crate::output::in_full(it)), ..Self::of(it) }
+        });
+        let unseen = report.unseen.iter().map(Self::unseen);
+        let mut all: Vec<_> = mended.chain(found).chain(unseen).collect();
+        all.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
+        all
+    }
+
+    fn unseen(unseen: &'a Unseen) -> Self {
         Self {
-            findings: report.findings.iter().map(Found::of).collect(),
-            allowed: report.allowed,
-            unseen: report.unseen.iter().map(unseen).collect(),
-            looked_at: report.looked_at,
-            fixed: fixed.iter().map(done).collect(),
+            code: None,
+            severity: severity(Severity::Error),
+            cause: None,
+            heuristic: None,
+            path: unseen.path.display().to_string(),
+            line: None,
+            column: None,
+            end_column: None,
+            bytes: None,
+            message: &unseen.why,
+            why: None,
+            fix: None,
+            fixable: false,
+            fixed: false,
+            page: None,
+            error: Some(unseen.why.clone()),
         }
     }
-}
 
-impl<'a> Found<'a> {
     fn of(finding: &'a Finding) -> Self {
         let part = finding.place.part.as_ref();
         Self {
-            code: finding.rule.code,
+            code: Some(finding.rule.code),
             severity: severity(finding.severity),
             cause: finding.rule.cause.map(|it| it.kind()),
-            heuristic: finding.rule.is_heuristic,
+            heuristic: Some(finding.rule.is_heuristic),
             path: finding.place.path.display().to_string(),
             line: part.map(|it| it.line),
             column: part.map(|it| it.column),
             end_column: part.map(|it| it.end_column),
             bytes: part.map(|it| [it.bytes.start, it.bytes.end]),
             message: &finding.message,
-            why: finding.rule.why,
-            fix: &finding.help,
+            why: Some(finding.rule.why),
+            fix: Some(&finding.help),
             fixable: finding.fix.is_some(),
-            page: format!("lint/{}.md", finding.rule.code),
+            fixed: false,
+            page: Some(format!("lint/{}.md", finding.rule.code)),
+            error: None,
         }
     }
 }

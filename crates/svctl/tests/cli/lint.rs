@@ -46,12 +46,17 @@ fn json_is_what_the_schema_says_and_names_bytes() {
     let tree = tree();
     let said = lint(&["--json"], tree.path());
     let value = said.json();
-    let found = &value["findings"][0];
+    let found = &value[0];
     assert_eq!(
         (&found["code"], &found["bytes"]),
         (&"line-ends".into(), &serde_json::json!([0, 10]))
     );
-    assert_eq!((said.code, value["looked_at"].as_u64()), (1, Some(3)));
+    assert_eq!((said.code, value.as_array().map(Vec::len)), (1, Some(1)));
+    // What could not be looked at is among them.
+    let absent = lint(&["--json"], &tree.path().join("absent"));
+    let told = absent.json();
+    assert_eq!((absent.code, &told[0]["code"]), (111, &Value::Null));
+    assert!(told[0]["error"].as_str().unwrap().contains("No such file"), "{told}");
 }
 
 #[test]
@@ -90,12 +95,19 @@ fn github_gets_one_line_for_each() {
 #[test]
 fn fix_mends_the_file_and_says_so() {
     let tree = tree();
+    let other = self::tree();
+    let told = lint(&["--fix", "--json"], other.path());
+    let mended = &told.json()[0];
+    assert_eq!(
+        (told.code, &mended["code"], &mended["fixed"]),
+        (0, &"line-ends".into(), &true.into())
+    );
     let said = lint(&["--fix"], tree.path());
     assert_eq!(said.code, 0, "{}", said.out);
     assert!(said.out.contains("fixed ") && said.out.contains("nothing found"), "{}", said.out);
     assert_eq!(fs::read(tree.path().join("web/run")).unwrap(), b"#!/bin/sh\nexec server\n");
     let again = lint(&["--fix", "--json"], tree.path());
-    assert_eq!(again.json()["fixed"], serde_json::json!([]));
+    assert_eq!(again.json(), serde_json::json!([]));
 }
 
 #[test]
