@@ -260,6 +260,9 @@ pub(crate) struct Named {
     /// Every service of the scan directory
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
+    /// Tell of each service once it is done, in whatever order; with --json, an object a line
+    #[arg(long)]
+    pub(crate) stream: bool,
 }
 
 /// Arguments of a command that asks and does not wait.
@@ -419,6 +422,9 @@ pub(crate) struct Enable {
     /// /etc/runit/sv, /etc/s6/sv; or units
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
+    /// With --json, an object a line, once each is done
+    #[arg(long)]
+    pub(crate) stream: bool,
     /// Its name in the scan directory, instead of that of its directory; for one service
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<OsString>,
@@ -432,6 +438,9 @@ pub(crate) struct Disable {
     /// Names in the scan directory, or the directories that were enabled
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
+    /// With --json, an object a line, once each is done
+    #[arg(long)]
+    pub(crate) stream: bool,
     /// Send SIGKILL to what has not ended after so long
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) kill_after: Option<Duration>,

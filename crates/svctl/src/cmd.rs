@@ -73,8 +73,12 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Show { service } => show::run(global, service, &mut output),
         Command::Enable(args) => enable::enable(global, args, &mut output),
         Command::Disable(args) => enable::disable(global, args, &mut output),
-        Command::Mask(args) => units::change(global, &args.units, units::MASK, &mut output),
-        Command::Unmask(args) => units::change(global, &args.units, units::UNMASK, &mut output),
+        Command::Mask(args) => {
+            units::change(global, &args.units, args.stream, units::MASK, &mut output)
+        }
+        Command::Unmask(args) => {
+            units::change(global, &args.units, args.stream, units::UNMASK, &mut output)
+        }
         Command::DaemonReload => units::daemon_reload(global, &mut output),
         Command::ResetFailed(args) => units::reset_failed(global, args, &mut output),
         Command::Escape(args) => units::escapes(args, &mut output),

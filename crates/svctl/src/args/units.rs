@@ -8,6 +8,9 @@ pub(crate) struct Units {
     /// Units; all that failed without a name
     #[arg(value_name = "UNIT")]
     pub(crate) units: Vec<OsString>,
+    /// With --json, an object a line
+    #[arg(long)]
+    pub(crate) stream: bool,
 }
 
 /// Units that must be named.
@@ -16,6 +19,9 @@ pub(crate) struct NamedUnits {
     /// Units
     #[arg(required = true, value_name = "UNIT")]
     pub(crate) units: Vec<OsString>,
+    /// With --json, an object a line
+    #[arg(long)]
+    pub(crate) stream: bool,
 }
 
 /// Arguments of `escape`.

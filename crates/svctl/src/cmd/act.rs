@@ -10,7 +10,7 @@ use super::{
     guard::Guard,
     persist,
     progress::Progress,
-    report::{Asked, Done, report, report_any},
+    report::{Asked, Done, Live, report, report_any},
     send,
 };
 use crate::{
@@ -78,22 +78,24 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     names::expect_scanners(&mut targets);
     let found = usable(&targets);
     guard.found(found.iter().map(|found| found.name().to_string()));
-    let progress = Progress::of(&found, output);
+    let progress = Progress::of(&found, wait.named.stream, output);
     let bulk = Bulk::new(&found);
     let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now(), user: global.user };
     let bulk = if wait.any { bulk.any() } else { bulk };
+    let mut live = Live::of(wait.named.stream, targets.len(), asked);
     let results = bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));
+        tell_live(live.as_mut(), &found, at, result, output);
     });
     drop((guard, progress));
     match results {
         Ok(results) => {
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
             if wait.any {
-                report_any(targets, results, asked, output)
+                report_any(targets, results, asked, live, output)
             } else {
-                report(targets, results, asked, output)
+                report(targets, results, asked, live, output)
             }
         }
         Err(error) => {
@@ -136,7 +138,7 @@ fn carry_out(
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
     guard.found(found.iter().map(|found| found.name().to_string()));
-    let progress = Progress::of(&found, output);
+    let progress = Progress::of(&found, named.stream, output);
     let bulk = Bulk::new(&found);
     let bulk = match limit {
         Some(limit) => bulk.limit(limit),
@@ -148,16 +150,18 @@ fn carry_out(
         at: UnixTime::now(),
         user: global.user,
     };
+    let mut live = Live::of(named.stream, targets.len(), asked);
     let results = bulk.pursue_telling(&request, deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));
+        tell_live(live.as_mut(), &found, at, result, output);
     });
     drop((guard, progress));
     match results {
         Ok(results) => {
             let lasting = lasts.map(|normally| persist::keep(&found, &results, normally));
             let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
-            let exit = report(targets, results, asked, output);
+            let exit = report(targets, results, asked, live, output);
             exit.max(lasting.map_or(Exit::Done, |kept| persist::tell(kept, output)))
         }
         Err(error) => {
@@ -186,8 +190,30 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         let changed = before.and_then(|seen| send::changes(deed.request.intent(), &seen));
         deed.request.send(found).map(|_| Done::Sent(deed.word.to_owned(), changed))
     };
-    let results = usable(&targets).iter().map(send).collect();
-    report(targets, results, asked, output)
+    let found = usable(&targets);
+    let mut live = Live::of(named.stream, targets.len(), asked);
+    let one = |(at, found): (usize, &Found)| {
+        let result = send(found);
+        if let Some(live) = &mut live {
+            live.tell(at, &**found, result.as_ref(), output);
+        }
+        result
+    };
+    let results = found.iter().enumerate().map(one).collect();
+    report(targets, results, asked, live, output)
+}
+
+/// Tells of the service at this place, where that is done at once.
+fn tell_live(
+    live: Option<&mut Live>,
+    found: &[Found],
+    at: usize,
+    result: &Result<Outcome, Error>,
+    output: &mut Output,
+) {
+    let (Some(live), Some(service)) = (live, found.get(at)) else { return };
+    let done = result.as_ref().map(|outcome| Done::Waited(outcome.clone()));
+    live.tell(at, &**service, done.as_ref().map_err(|error| *error), output);
 }
 
 /// The services, for how long to wait, and until when: to find them takes of that time.

@@ -30,7 +30,7 @@ use crate::{
 
 pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) -> Exit {
     if names::all_units(global, &args.services) {
-        return units::change(global, &args.services, units::ENABLE, output);
+        return units::change(global, &args.services, args.stream, units::ENABLE, output);
     }
     if args.name.is_some() && args.services.len() > 1 {
         output.message("--as names one service, and several were given");
@@ -41,7 +41,8 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
         Err(NoTargets(exit)) => return exit,
     };
     let silent = &global.silent;
-    each(&[scan], silent, &args.services, &args.timeout, output, |scan, typed, deadline| {
+    let names = Names { services: &args.services, stream: args.stream };
+    each(&[scan], silent, &names, &args.timeout, output, |scan, typed, deadline| {
         let dir = from_store(Path::new(typed), &stores(scan), silent)?;
         let enabled = match &args.name {
             Some(name) => scan.enable_as(name, &dir, deadline),
@@ -84,13 +85,14 @@ fn from_store(
 
 pub(crate) fn disable(global: &Global, args: &args::Disable, output: &mut Output) -> Exit {
     if names::all_units(global, &args.services) {
-        return units::change(global, &args.services, units::DISABLE, output);
+        return units::change(global, &args.services, args.stream, units::DISABLE, output);
     }
     let scans = match names::scan_dirs(global, output) {
         Ok(scans) => scans,
         Err(NoTargets(exit)) => return exit,
     };
-    each(&scans, &global.silent, &args.services, &args.timeout, output, |scan, typed, deadline| {
+    let names = Names { services: &args.services, stream: args.stream };
+    each(&scans, &global.silent, &names, &args.timeout, output, |scan, typed, deadline| {
         let name = scan.name_of(typed)?;
         match scan.disable_killing(&name, deadline, args.kill_after) {
             // There is nothing to take out: as asked.
@@ -145,14 +147,21 @@ fn holder<'a>(scans: &'a [ScanDir], typed: &OsStr) -> Result<&'a ScanDir, Error>
     }
 }
 
+/// What was typed, and whether each is told of as an object of its own.
+struct Names<'a> {
+    services: &'a [std::ffi::OsString],
+    stream: bool,
+}
+
 fn each(
     scans: &[ScanDir],
     silent: &Silent,
-    services: &[std::ffi::OsString],
+    names: &Names<'_>,
     wait: &args::Timeout,
     output: &mut Output,
     act: impl Fn(&ScanDir, &OsStr, Instant) -> Result<Told, Error>,
 ) -> Exit {
+    let Names { services, stream } = *names;
     let timeout = match timeout(wait) {
         Ok(timeout) => timeout,
         Err(why) => {
@@ -212,8 +221,12 @@ fn each(
                 }
             }
         }
+        if stream {
+            results.drain(..).for_each(|row| output.json(&row));
+            output.flush();
+        }
     }
-    if output.json {
+    if output.json && !stream {
         output.json(&results);
     }
     exit

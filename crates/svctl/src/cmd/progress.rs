@@ -30,8 +30,9 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const EVERY: Duration = Duration::from_millis(500);
 
 impl Progress {
-    pub(crate) fn of(found: &[Found], output: &Output) -> Self {
-        if output.quiet || found.is_empty() || !io::stderr().is_terminal() {
+    /// Where each is told of once it is done, that is progress enough.
+    pub(crate) fn of(found: &[Found], is_told: bool, output: &Output) -> Self {
+        if is_told || output.quiet || found.is_empty() || !io::stderr().is_terminal() {
             return Self(None);
         }
         let names: Vec<String> = found

@@ -1,5 +1,6 @@
 //! What came of a request to each service: a line, or a row with its outcome.
 
+mod live;
 mod say;
 
 use std::{io, path::Path};
@@ -19,6 +20,8 @@ use crate::{
     text,
     view::View,
 };
+
+pub(crate) use live::Live;
 
 /// What came of a request to one service.
 #[allow(clippy::large_enum_variant, reason = "on 64 bits; nearly all of them are of the largest")]
@@ -60,13 +63,18 @@ fn is_nowhere(target: &Target) -> bool {
     entry.is_some_and(is_gone)
 }
 
-/// Tells of every target, in order. `results` are those of the targets that could be used.
+/// Tells of every target, in order. `results` are those of the targets that could be used. With
+/// `live`, of those that it has not told of.
 pub(crate) fn report(
     targets: Vec<Target>,
     results: Vec<Result<Done, Error>>,
     asked: Asked,
+    live: Option<Live>,
     output: &mut Output,
 ) -> Exit {
+    if let Some(live) = live {
+        return live.finish(targets, results, output);
+    }
     let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).max().unwrap_or(Exit::Done);
     print(&told, asked.user, output);
@@ -78,8 +86,12 @@ pub(crate) fn report_any(
     targets: Vec<Target>,
     results: Vec<Result<Done, Error>>,
     asked: Asked,
+    live: Option<Live>,
     output: &mut Output,
 ) -> Exit {
+    if let Some(live) = live {
+        return live.finish_any(targets, results, output);
+    }
     let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).min().unwrap_or(Exit::Done);
     if output.json || exit != Exit::Done {
@@ -119,7 +131,7 @@ fn print(all: &[Told], user: bool, output: &mut Output) {
         output.json(&array);
     } else {
         for told in all {
-            told.print(user, output);
+            told.print(told.error.as_ref(), user, output);
         }
     }
 }
@@ -138,15 +150,24 @@ struct Told {
 impl Told {
     /// What was asked was not done; how the service stands can be said all the same.
     fn failed_for(service: &dyn Supervised, error: Error) -> Self {
-        if error.kind() == ErrorKind::Unanswered {
+        let told = Self::unable(service, &error);
+        Self { error: Some(error), ..told }
+    }
+
+    /// The same, where somebody else has the error.
+    fn unable(service: &dyn Supervised, error: &Error) -> Self {
+        let name = service.name();
+        let view = match error.kind() {
             // To look at it once more would take as long.
-            return Self::failed(View::failed(&service.name().to_string(), None, &error), error);
-        }
+            ErrorKind::Unanswered => View::failed(&name.to_string(), None, error),
+            _ => View::failed_for(service, error),
+        };
         let hint = match error.kind() {
             ErrorKind::NotSupervised => still_to_come(service),
             _ => None,
         };
-        Self { hint, ..Self::failed(View::failed_for(service, &error), error) }
+        let (became, exit) = (Became::failed(error), Exit::from(error));
+        Self { view: view.into_owned(), became, words: String::new(), exit, error: None, hint }
     }
 
     fn failed(view: View<'_>, error: Error) -> Self {
@@ -187,9 +208,10 @@ impl Told {
         json::Result::of(&self.view, &self.became)
     }
 
-    fn print(&self, user: bool, output: &mut Output) {
+    /// `error` is why it was not done, where it was not.
+    fn print(&self, error: Option<&Error>, user: bool, output: &mut Output) {
         let name = self.view.shown();
-        match &self.error {
+        match error {
             Some(error) => match &self.hint {
                 Some(hint) => output.failure(error, Some(hint)),
                 None => output.error(error),

@@ -14,7 +14,7 @@ use svcmgr::{
 use super::{
     deadline::{of_command, timeout},
     guard::Guard,
-    report::{Asked, Done, report},
+    report::{Asked, Done, Live, report},
 };
 use crate::{
     args::{self, Global, Named},
@@ -125,6 +125,7 @@ fn guarded(
             return Exit::from(&error);
         }
     };
+    let mut live = Live::of(named.stream, targets.len(), asked);
     let one = |(at, found): (usize, &Found)| {
         let result = match told.next().flatten() {
             Some(told) => told.map(Done::Waited),
@@ -133,11 +134,14 @@ fn guarded(
         if let Some(guard) = &guard {
             guard.done(at, became(&result));
         }
+        if let Some(live) = &mut live {
+            live.tell(at, &**found, result.as_ref(), output);
+        }
         result
     };
     let results = known.iter().enumerate().map(one).collect();
     drop(guard);
-    report(targets, results, asked, output)
+    report(targets, results, asked, live, output)
 }
 
 /// Reloads units and waits until they have done so; `None` for all others.

@@ -36,7 +36,7 @@ pub(crate) fn daemon_reload(global: &Global, output: &mut Output) -> Exit {
         Err(NoTargets(exit)) => return exit,
     };
     match bus.reload().wait() {
-        Ok(()) => print(Vec::new(), output),
+        Ok(()) => print(Vec::new(), false, output),
         Err(why) => failed(why, output),
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn reset_failed(global: &Global, args: &args::Units, output: &mut Out
     };
     if args.units.is_empty() {
         return match bus.reset_failed().wait() {
-            Ok(()) => print(Vec::new(), output),
+            Ok(()) => print(Vec::new(), args.stream, output),
             Err(why) => failed(why, output),
         };
     }
@@ -62,11 +62,17 @@ pub(crate) fn reset_failed(global: &Global, args: &args::Units, output: &mut Out
         let done = done.map(|()| Some((was_failed, String::new())));
         told.push(Told::of(unit.as_str(), "reset", done));
     }
-    print(told, output)
+    print(told, args.stream, output)
 }
 
 /// Enables, disables, masks or unmasks units. The manager reads its files again once.
-pub(crate) fn change(global: &Global, names: &[OsString], deed: Deed, output: &mut Output) -> Exit {
+pub(crate) fn change(
+    global: &Global,
+    names: &[OsString],
+    stream: bool,
+    deed: Deed,
+    output: &mut Output,
+) -> Exit {
     let bus = match names::bus(global, output) {
         Ok(bus) => bus,
         Err(NoTargets(exit)) => return exit,
@@ -81,7 +87,7 @@ pub(crate) fn change(global: &Global, names: &[OsString], deed: Deed, output: &m
         }
         Err(why) => return failed(why, output),
     }
-    print(told, output)
+    print(told, stream, output)
 }
 
 /// Whether something changed, and a word on it; `None` for a unit that cannot be enabled.
@@ -161,7 +167,7 @@ impl Told {
     }
 }
 
-fn print(told: Vec<Told>, output: &mut Output) -> Exit {
+fn print(told: Vec<Told>, stream: bool, output: &mut Output) -> Exit {
     let exit = told.iter().map(|told| told.exit).max().unwrap_or(Exit::Done);
     if output.json {
         let row = |told: Told| Placed {
@@ -174,8 +180,12 @@ fn print(told: Vec<Told>, output: &mut Output) -> Exit {
                 ..Became::default()
             },
         };
-        let rows: Vec<_> = told.into_iter().map(row).collect();
-        output.json(&rows);
+        let rows = told.into_iter().map(row);
+        if stream {
+            rows.for_each(|row| output.json(&row));
+        } else {
+            output.json(&rows.collect::<Vec<_>>());
+        }
         return exit;
     }
     for told in told {

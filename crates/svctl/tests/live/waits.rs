@@ -3,11 +3,14 @@
 use std::{
     ffi::OsStr,
     fs,
+    io::{BufRead, BufReader},
     os::unix::{fs::symlink, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+
+use serde_json::Value;
 
 use crate::{
     sentences::{act, until, until_state},
@@ -55,6 +58,37 @@ impl Drop for Waiting {
 fn opened(pid: u32, dir: &Path) -> usize {
     let all = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     all.filter(|fd| fs::read_link(fd.path()).is_ok_and(|it| it == dir)).count()
+}
+
+/// `--stream`: a line for what is done, while the rest is waited for.
+pub fn what_is_done_is_told_while_others_are_waited_for(suite: Suite) {
+    let supervised = Supervised::start(suite, SLEEP);
+    until_state(&supervised, "up");
+    let bare = tempfile::tempdir().unwrap();
+    fs::write(bare.path().join("run"), "").unwrap();
+    let paths = [supervised.dir(), bare.path().to_owned(), "/no/such/service".into()];
+    let line = ["wait", "--for", "down", "--stream", "--json"].map(OsStr::new);
+    let words = line.into_iter().chain(paths.iter().map(|it| it.as_os_str()));
+    let child = command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut waiting = Waiting(Some(child));
+    let out = waiting.0.as_mut().and_then(|it| it.stdout.take()).unwrap();
+    let mut lines = BufReader::new(out).lines().map(|line| {
+        let value: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        crate::schema::check(&value);
+        value
+    });
+    // Who has no supervisor is down; the other one still runs when that is read.
+    let first = lines.next().unwrap();
+    assert_eq!(first["path"], bare.path().to_str().unwrap(), "{first}");
+    assert_eq!(act(&supervised, &["down"]).code, 0);
+    let second = lines.next().unwrap();
+    assert_eq!((&second["service"], &second["outcome"]), (&"web".into(), &"reached".into()));
+    // What could not be opened comes last.
+    let third = lines.next().unwrap();
+    assert_eq!((&third["outcome"], lines.next()), (&"error".into(), None), "{third}");
+    assert_eq!(waiting.end().code, 111);
+    let text = act(&supervised, &["up", "--stream"]);
+    assert!(text.code == 0 && text.out.contains("/web: up"), "{text:?}");
 }
 
 /// Links go, lead elsewhere and get other names while somebody waits for what they led to.

@@ -1,0 +1,102 @@
+//! `--stream`: what came of a request, told of each service once it is done.
+
+use std::{collections::BTreeSet, iter};
+
+use svcmgr::{Error, ErrorKind, Supervised};
+
+use super::{Asked, Done, Told, tell, tell_all};
+use crate::{exit::Exit, names::Target, output::Output, reason::Asker};
+
+/// Tells of services as they are done.
+pub(crate) struct Live {
+    asked: Asked,
+    asker: Asker,
+    /// The places of those it has told of, among the services that could be used.
+    told: BTreeSet<usize>,
+    /// The highest and the lowest exit code of these.
+    exits: Option<(Exit, Exit)>,
+}
+
+impl Live {
+    /// `None` unless it is asked for. `many` is how many services there are.
+    pub(crate) fn of(stream: bool, many: usize, asked: Asked) -> Option<Self> {
+        let asker = Asker::of(many, asked.user);
+        stream.then(|| Self { asked, asker, told: BTreeSet::new(), exits: None })
+    }
+
+    /// The service at this place is done.
+    pub(crate) fn tell(
+        &mut self,
+        at: usize,
+        service: &dyn Supervised,
+        result: Result<&Done, &Error>,
+        output: &mut Output,
+    ) {
+        let told = match result {
+            Ok(done) => tell(service, done, self.asked),
+            Err(error) => Told::unable(service, error),
+        };
+        let is_unanswered = result.is_err_and(|it| it.kind() == ErrorKind::Unanswered);
+        let told = if is_unanswered { told } else { told.reasoned(service, &self.asker) };
+        self.print(&told, result.err(), output);
+        output.flush();
+        self.told.insert(at);
+        self.note(told.exit);
+    }
+
+    /// Tells of the others, and says how it all ended.
+    pub(crate) fn finish(
+        self,
+        targets: Vec<Target>,
+        results: Vec<Result<Done, Error>>,
+        output: &mut Output,
+    ) -> Exit {
+        self.ended(targets, results, output).0
+    }
+
+    /// As [`Live::finish`], where one service that reached the goal is enough.
+    pub(super) fn finish_any(
+        self,
+        targets: Vec<Target>,
+        results: Vec<Result<Done, Error>>,
+        output: &mut Output,
+    ) -> Exit {
+        self.ended(targets, results, output).1
+    }
+
+    fn ended(
+        mut self,
+        targets: Vec<Target>,
+        results: Vec<Result<Done, Error>>,
+        output: &mut Output,
+    ) -> (Exit, Exit) {
+        let mut place = 0;
+        let is_left = |target: &Target| {
+            let was_told = target.found.is_ok() && self.told.contains(&place);
+            place += usize::from(target.found.is_ok());
+            !was_told
+        };
+        let targets: Vec<_> = targets.into_iter().filter(is_left).collect();
+        let results = results.into_iter().enumerate();
+        let left = results.filter(|(at, _)| !self.told.contains(at)).map(|(_, it)| it).collect();
+        for told in tell_all(targets, left, self.asked) {
+            self.print(&told, told.error.as_ref(), output);
+            self.note(told.exit);
+        }
+        self.exits.unwrap_or((Exit::Done, Exit::Done))
+    }
+
+    fn print(&self, told: &Told, error: Option<&Error>, output: &mut Output) {
+        if output.json {
+            output.json(&told.json());
+        } else {
+            told.print(error, self.asked.user, output);
+        }
+    }
+
+    fn note(&mut self, exit: Exit) {
+        let all = self.exits.into_iter().flat_map(|(high, low)| [high, low]);
+        let all: Vec<_> = all.chain(iter::once(exit)).collect();
+        self.exits = all.iter().max().copied().zip(all.iter().min().copied());
+    }
+}
