@@ -191,6 +191,33 @@ impl Finding {
         file::Runnable::look(path.to_owned(), name).fault(user)
     }
 
+    /// The first step on the way to this path that the user of this name may not go: a directory that it
+    /// may not pass, or the file at its end that it may not execute. By modes alone: groups beside the
+    /// first of a user, and lists of rights, may give more. Nothing for a user that `/etc/passwd` lacks.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use svclient::Finding;
+    ///
+    /// assert!(Finding::of_access("nobody", Path::new("/bin/sh")).is_none());
+    /// ```
+    #[must_use]
+    pub fn of_access(user: &str, path: &Path) -> Option<Self> {
+        let account = machine::account(user)?;
+        let (step, stat) = account.is_kept_from(path)?;
+        let is_file = file::kind(&stat) == nix::sys::stat::SFlag::S_IFREG;
+        let may_not = if is_file { "execute" } else { "pass" };
+        let about = format!("{} may not {may_not} {}", account.name, step.display());
+        let mode = format!(
+            "its mode is {:04o}, it is of user {} and group {}",
+            crate::node::mode(&stat),
+            stat.st_uid,
+            stat.st_gid
+        );
+        let evidence = Evidence::new(mode).at(step).errno(nix::errno::Errno::EACCES);
+        Some(Self::new(Cause::NotReachable, about).seen(evidence))
+    }
+
     /// The same, with more that was seen.
     #[must_use]
     pub fn seen(mut self, evidence: Evidence) -> Self {

@@ -115,7 +115,7 @@ causes! {
     CoreDump "core-dump" Error "was killed by a signal, and left a core dump",
         "killed by " .. ", and left a core dump";
     /// The kernel ended it for want of memory.
-    OutOfMemory "out-of-memory" Error "was killed by the kernel for want of memory";
+    OutOfMemory "out-of-memory" Error "was killed for want of memory";
     /// It did not report to the watchdog in time.
     Watchdog "watchdog" Error "did not report to its watchdog in time";
     /// Something could not be set up for it.

@@ -229,8 +229,12 @@ fn ready(facts: &Facts, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    let limit = asking::span(facts.properties(), &["TimeoutStartUSec"]);
-    let evidence = Evidence::new(format!("Type={}, and it has {limit}", facts.text("Type")));
+    let limit = match facts.properties().number("TimeoutStartUSec") {
+        0 | u64::MAX => "no limit".to_owned(),
+        _ => asking::span(facts.properties(), &["TimeoutStartUSec"]),
+    };
+    let evidence = format!("Type={}, and it has {limit} for its start", facts.text("Type"));
+    let evidence = Evidence::new(evidence);
     found.push(Finding::told(Cause::NotReady, format!("{} s", span.as_secs())).seen(evidence));
 }
 
@@ -281,5 +285,9 @@ fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
     let finding = Finding::told(Cause::WantedDown, "").seen(Evidence::new("ActiveState=inactive"));
     let has_run = facts.properties().number("ExecMainExitTimestampMonotonic") > 0;
     let finding = if has_run { finding.seen(how(facts.properties())) } else { finding };
+    // What the command said is forgotten with the unit, which is dropped when it is down.
+    let decides = facts.properties().get("ExecCondition").is_some_and(|it| !it.fields().is_empty());
+    let line = decides.then(|| facts.evidence("ExecCondition", "a command"));
+    let finding = line.into_iter().fold(finding, Finding::seen);
     found.push(finding.helps(Remedy::Ask(Intent::Up)));
 }

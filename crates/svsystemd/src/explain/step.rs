@@ -90,11 +90,18 @@ fn user(facts: &Facts) -> Option<u32> {
 
 fn program(facts: &Facts, step: &Step) -> Option<Finding> {
     let path = inside(facts, &step.path)?;
-    let mut finding = Finding::of_program(&path, &step.path, user(facts))?;
+    let by_user = || kept_from(facts, &path);
+    let mut finding = Finding::of_program(&path, &step.path, user(facts)).or_else(by_user)?;
     if finding.cause == Cause::FileMissing {
         finding.cause = Cause::ProgramMissing;
     }
     Some(finding.seen(facts.evidence(step.setting, &step.path)))
+}
+
+/// The step to a path that its user may not go. It may have more rights than the modes give.
+fn kept_from(facts: &Facts, path: &Path) -> Option<Finding> {
+    let finding = Finding::of_access(facts.text("User"), path)?;
+    Some(finding.certainty(Certainty::Likely))
 }
 
 fn directory(facts: &Facts) -> Option<Finding> {
@@ -114,7 +121,8 @@ fn directory(facts: &Facts) -> Option<Finding> {
         }
         Ok(_) if !facts.text("User").is_empty() => {
             let about = format!("{} may not enter {named}", facts.text("User"));
-            Finding::told(Cause::NotReachable, about).certainty(Certainty::Likely)
+            let unseen = || Finding::told(Cause::NotReachable, about).certainty(Certainty::Likely);
+            kept_from(facts, &path).unwrap_or_else(unseen)
         }
         _ => return None,
     };
@@ -165,19 +173,29 @@ fn mounts(facts: &Facts) -> Option<Finding> {
     Some(line.into_iter().fold(finding, Finding::seen))
 }
 
-/// A file with variables that is not there, and must be.
+/// A file with variables that is not there, or is none, and must be.
 fn environment_file(facts: &Facts) -> Option<Finding> {
     let rows = facts.properties().get("EnvironmentFiles").map(PropertyValue::fields)?;
-    let missing = rows.iter().find_map(|row| {
+    let (path, says, errno) = rows.iter().find_map(|row| {
         let [path, optional] = row.fields() else { return None };
-        let path = path.text().filter(|_| optional.bool() != Some(true))?;
+        let path = path.text()?;
         // A pattern may fit nothing.
-        let is_plain = facts.is_here && !path.contains(['*', '?', '[']);
-        let why = std::fs::metadata(path).err()?;
-        (is_plain && why.kind() == std::io::ErrorKind::NotFound).then_some(path)
+        if !facts.is_here || path.contains(['*', '?', '[']) {
+            return None;
+        }
+        match std::fs::metadata(path) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                let is_needed = optional.bool() != Some(true);
+                is_needed.then_some((path, "is not there", Errno::ENOENT))
+            }
+            Ok(meta) if meta.is_dir() => Some((path, "is a directory", Errno::EISDIR)),
+            _ => None,
+        }
     })?;
-    let evidence = Evidence::new("is not there").at(missing).with_errno(Errno::ENOENT as i32);
-    let line = facts.evidence_of_text("EnvironmentFile", missing);
-    let finding = Finding::told(Cause::EnvironmentFile, missing).seen(evidence);
+    let evidence = Evidence::new(says).at(path).with_errno(errno as i32);
+    let line = facts.evidence_of_text("EnvironmentFile", path);
+    let cause = if errno == Errno::ENOENT { Cause::EnvironmentFile } else { Cause::WrongType };
+    let about = if errno == Errno::ENOENT { path.to_owned() } else { format!("{path} {says}") };
+    let finding = Finding::told(cause, about).seen(evidence);
     Some(line.into_iter().fold(finding, Finding::seen))
 }

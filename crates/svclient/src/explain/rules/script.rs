@@ -165,31 +165,9 @@ fn names_of(
     }
     let user = exec.users.first().filter(|_| exec.is_whole);
     let program = exec.programs.last().filter(|it| it.contains('/'));
-    if let (Some(user), Some(program)) = (user, program) {
-        kept_from(user, &at.join(program), line, certainty, found);
+    let kept = user.zip(program).and_then(|(user, it)| Finding::of_access(user, &at.join(it)));
+    if let Some(mut finding) = kept {
+        finding.evidence.insert(0, line.clone());
+        found.push(finding.certainty(certainty));
     }
-}
-
-/// A step on the way to its program that the user may not go.
-fn kept_from(
-    user: &str,
-    program: &Path,
-    line: &Evidence,
-    certainty: Certainty,
-    found: &mut Vec<Finding>,
-) {
-    let Some(account) = machine::account(user) else { return };
-    let Some((step, stat)) = account.is_kept_from(program) else { return };
-    let is_file = file::kind(&stat) == nix::sys::stat::SFlag::S_IFREG;
-    let may_not = if is_file { "execute" } else { "pass" };
-    let about = format!("{} may not {may_not} {}", account.name, step.display());
-    let mode = format!(
-        "its mode is {:04o}, it is of user {} and group {}",
-        stat.st_mode & 0o7777,
-        stat.st_uid,
-        stat.st_gid
-    );
-    let evidence = Evidence::new(mode).at(step).errno(Errno::EACCES);
-    let finding = Finding::new(Cause::NotReachable, about).seen(line.clone()).seen(evidence);
-    found.push(finding.certainty(certainty));
 }

@@ -39,7 +39,16 @@ impl Whose {
         fs::rename(fresh, self.dir().join(name)).unwrap();
     }
 
-    fn tool(self, program: &str, args: &[&str]) -> Output {
+    /// A drop-in of it.
+    pub fn write_drop_in(self, name: &str, lines: &str) -> PathBuf {
+        let dir = self.dir().join(format!("{name}.d"));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("more.conf");
+        fs::write(&path, format!("{lines}\n")).unwrap();
+        path
+    }
+
+    pub fn tool(self, program: &str, args: &[&str]) -> Output {
         Command::new(program).args(self.option()).args(args).output().unwrap()
     }
 

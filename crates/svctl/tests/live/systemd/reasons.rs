@@ -1,7 +1,14 @@
 //! Every reason why a unit is not as it should be is made for real, and named first; what is well is not
 //! blamed.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
 
 use serde_json::Value;
 
@@ -24,6 +31,12 @@ struct Case {
 }
 
 const UP: &[&[&str]] = &[&["up"]];
+
+/// Not a request: what systemd-oomd does.
+const WANT_OF_MEMORY: &str = "want of memory";
+
+/// As `SLEEP`; what is paused is looked for by that.
+const SLEEP_ON: &str = "[Service]\nType=exec\nExecStart=/bin/sleep 2000";
 
 const fn case(kind: &'static str, says: &'static str, lines: &'static str) -> Case {
     Case { kind, says, lines, asks: UP, of_system: false }
@@ -166,6 +179,38 @@ const CASES: &[Case] = &[
              ExecStart=/bin/sleep 1000",
         )
     },
+    // The manager forgets it with the unit, but for one that another keeps loaded: `sve-slow`.
+    Case {
+        asks: &[&["up", "--no-wait"], &["up"]],
+        ..case(
+            "condition-command",
+            "ExecCondition=/bin/false said no",
+            "[Service]\nType=exec\nExecCondition=/bin/false\nExecStart=/bin/sleep 1000",
+        )
+    },
+    case(
+        "wrong-type",
+        "@ is a directory",
+        "[Service]\nType=exec\nEnvironmentFile=@\nExecStart=/bin/sleep 1000",
+    ),
+    of_system(
+        "not-reachable",
+        "nobody may not pass @/private",
+        "[Service]\nType=exec\nUser=nobody\nWorkingDirectory=@/private\nExecStart=/bin/sleep 1000",
+    ),
+    of_system(
+        "not-reachable",
+        "nobody may not pass @/private",
+        "[Service]\nType=exec\nUser=nobody\nExecStart=@/private/server",
+    ),
+    of_system(
+        "core-dump",
+        "Result=core-dump",
+        "[Service]\nType=oneshot\nLimitCORE=infinity\nWorkingDirectory=@\n\
+         ExecStart=/bin/sh -c 'kill -SEGV $$$$'",
+    ),
+    Case { asks: &[&["up"], &[WANT_OF_MEMORY]], ..case("out-of-memory", "MemoryMax=", SLEEP_ON) },
+    Case { asks: &[&["up"], &["systemctl", "freeze"]], ..case("frozen", " thaw sve-", SLEEP_ON) },
     Case { asks: &[&["up"], &["pause"]], ..case("paused", " cont sve-", SLEEP) },
     Case { asks: &[], ..case("wanted-down", " up sve-", SLEEP) },
     Case {
@@ -189,16 +234,21 @@ const BESIDE: &[(&str, &str)] = &[
     ("sve-deeper.service", "[Service]\nType=exec\nExecStart=/nonexistent/deeper"),
     (
         "sve-slow.service",
-        "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/bin/sleep 1000",
+        "[Unit]\nAfter=sve-asked.service\n[Service]\nType=notify\nTimeoutStartSec=infinity\n\
+         ExecStart=/bin/sleep 1000",
     ),
 ];
 
-fn scripts_in(dir: &std::path::Path) {
+fn scripts_in(dir: &Path) {
     fs::write(dir.join("plain"), "#!/bin/sh\n").unwrap();
     scripts::write(&dir.join("no-interpreter"), "#!/nonexistent/sh\n");
     scripts::write(&dir.join("line-ends"), "#!/bin/sh\r\nexec sleep 1000\r\n");
     let deaf = "#!/bin/sh\ntrap '' TERM\nsystemd-notify --ready\nwhile :; do sleep 1; done\n";
     scripts::write(&dir.join("deaf"), deaf);
+    let private = dir.join("private");
+    fs::create_dir(&private).unwrap();
+    scripts::write(&private.join("server"), "#!/bin/sh\nexec sleep 1000\n");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
     // Also for the user who is another than the one who wrote it.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -216,7 +266,11 @@ pub fn every_reason_is_named_first(whose: Whose) {
         .iter()
         .enumerate()
         .filter(|(_, case)| whose == Whose::System || !case.of_system)
-        .map(|(at, case)| (format!("sve-{at}.service"), case))
+        .filter(|(_, case)| case.kind != "core-dump" || dumps_cores(tmp.path()))
+        .map(|(at, case)| match case.kind {
+            "condition-command" => ("sve-asked.service".to_owned(), case),
+            _ => (format!("sve-{at}.service"), case),
+        })
         .collect();
     let lines: Vec<(&str, String)> = cases
         .iter()
@@ -256,6 +310,48 @@ pub fn every_reason_is_named_first(whose: Whose) {
     }
     newer(whose, &files, deadline);
     people_are_told(whose, &cases, deadline);
+    is_late(whose, deadline);
+}
+
+/// Whether a core dump is left here: limits and the kernel's pattern are those of the host.
+fn dumps_cores(dir: &Path) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c unlimited && kill -SEGV $$"]).current_dir(dir);
+    shell.status().unwrap().core_dumped()
+}
+
+/// Kills the main process as systemd-oomd does, which leaves its count at the control group. The machine
+/// has no memory controller of its own, so the kernel cannot be asked to.
+fn kill_for_want_of_memory(whose: Whose, name: &str) {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let seen = whose.svctl(&["show", "--json", name]).json();
+    let (Some(group), Some(pid)) = (seen["cgroup"].as_str(), seen["pid"].as_i64()) else { return };
+    let count = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    let group = format!("/sys/fs/cgroup{group}");
+    rustix::fs::setxattr(
+        &*group,
+        "user.oomd_ooms",
+        count.as_bytes(),
+        rustix::fs::XattrFlags::empty(),
+    )
+    .unwrap();
+    let pid = nix::unistd::Pid::from_raw(pid.try_into().unwrap());
+    let _gone = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+}
+
+/// One that does not say that it is ready.
+fn is_late(whose: Whose, deadline: Instant) {
+    loop {
+        let told = whose.svctl(&["explain", "--json", "sve-slow.service"]).json();
+        let first = &told[0]["findings"][0];
+        if first["kind"] == "not-ready" {
+            assert!(first.to_string().contains("Type=notify, and it has no limit"), "{first}");
+            return;
+        }
+        assert!(told[0]["state"] == "starting" && Instant::now() < deadline, "{told}");
+        // Its own clock, in seconds: to ask it less often is enough.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 /// Those with the same to be asked together: the first of it, then the second.
@@ -268,7 +364,19 @@ fn ask(whose: Whose, cases: &[&(String, &Case)]) {
         for words in all {
             let of = cases.iter().filter(|(_, it)| it.asks.get(at) == Some(&words));
             let names: Vec<&str> = of.map(|(name, _)| name.as_str()).collect();
-            whose.svctl(&[words, &*names].concat());
+            match words {
+                [WANT_OF_MEMORY] => {
+                    for name in names {
+                        kill_for_want_of_memory(whose, name);
+                    }
+                }
+                ["systemctl", verb] => {
+                    whose.tool("systemctl", &[&[*verb], &*names].concat());
+                }
+                _ => {
+                    whose.svctl(&[words, &*names].concat());
+                }
+            }
         }
     }
 }
@@ -320,6 +428,15 @@ fn people_are_told(whose: Whose, cases: &[(String, &Case)], deadline: Instant) {
 
 /// Units as people have them, all of which are well.
 pub fn what_is_well_is_not_blamed(whose: Whose) {
+    let tmp = tempfile::tempdir().unwrap();
+    fs::set_permissions(tmp.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let listens = tmp.path().join("listens");
+    let program = "use Socket; $| = 1; socket(S,PF_INET,SOCK_STREAM,0); \
+        bind(S,sockaddr_in(0,INADDR_LOOPBACK)); listen(S,1); print qq(it listens\\n); \
+        if (!fork) { exec qw(sleep 4711) } sleep 1000";
+    scripts::write(&listens, &format!("#!/usr/bin/perl\n{program}\n"));
+    let shown = format!("[Service]\nType=exec\nExecStart={}", listens.display());
+    let drop_in = whose.write_drop_in("svw-shown.service", "[Service]\nEnvironment=OF_DROP_IN=1");
     let units: &[(&str, &str)] = &[
         ("svw-up.service", SLEEP),
         ("svw-ran.service", "[Service]\nType=oneshot\nExecStart=/bin/true"),
@@ -337,6 +454,7 @@ pub fn what_is_well_is_not_blamed(whose: Whose) {
             "svw-needs.service",
             "[Unit]\nRequires=svw-up.service\nAfter=svw-up.service\n[Service]\nType=exec\nExecStart=/bin/sleep 1000",
         ),
+        ("svw-shown.service", &shown),
         ("svw-timed.timer", "[Timer]\nOnActiveSec=1h"),
         ("svw-timed.service", SLEEP),
     ];
@@ -353,4 +471,47 @@ pub fn what_is_well_is_not_blamed(whose: Whose) {
         assert_eq!(row["log_lines"], serde_json::json!([]), "{row}");
     }
     assert_eq!(told.code, 0);
+    is_shown_whole(whose, "svw-shown.service", &drop_in);
+    let _gone = fs::remove_dir_all(drop_in.parent().unwrap());
+}
+
+/// A unit that listens, has started another process, and has a drop-in.
+fn is_shown_whole(whose: Whose, name: &str, drop_in: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    // The ordinary user of the machine may not.
+    let reads_journal = whose == Whose::System;
+    let is_whole = |it: &Value| {
+        !it["listening"].as_array().unwrap().is_empty()
+            && it["processes"].to_string().contains("4711")
+            && (!reads_journal || it["lines"].to_string().contains("it listens"))
+    };
+    let shown = loop {
+        let shown = whose.svctl(&["show", "--json", name]).json();
+        crate::schema::check(&shown);
+        if is_whole(&shown) {
+            break shown;
+        }
+        assert!(Instant::now() < deadline, "{shown}");
+    };
+    let main = shown["pid"].clone();
+    let processes = shown["processes"].as_array().unwrap();
+    let run = processes.iter().find(|it| it["role"] == "run").unwrap();
+    assert!(run["pid"] == main && run["memory"].as_u64().unwrap() > 0, "{shown}");
+    let below = processes.iter().find(|it| it["parent"] == main).unwrap();
+    assert_eq!(below["command"], serde_json::json!(["sleep", "4711"]));
+    let socket = &shown["listening"][0];
+    assert!(socket["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{socket}");
+    assert_eq!((&socket["protocol"], &socket["pid"]), (&"tcp".into(), &main));
+    assert!(shown["cgroup"].as_str().unwrap().ends_with(&format!("/{name}")), "{shown}");
+    let definition = shown["definition"].as_array().unwrap();
+    assert!(definition[0]["path"].as_str().unwrap().ends_with(name), "{shown}");
+    assert_eq!(definition[1]["path"], drop_in.to_str().unwrap());
+    assert!(definition[1]["text"].as_str().unwrap().contains("OF_DROP_IN"), "{shown}");
+    let text = whose.svctl(&["show", name]);
+    let head = format!("{name}: up (pid {main})");
+    let last = if reads_journal { "it listens" } else { "" };
+    for part in [&*head, "  control group: ", "  processes:", "  listens:", "OF_DROP_IN=1", last] {
+        assert!(text.out.contains(part), "{part}: {text:?}");
+    }
+    assert_eq!((text.code, text.err.as_str()), (0, ""));
 }
