@@ -77,7 +77,8 @@ groups = ["adm"]
 umask = "022"
 nice = -5
 io_priority = { class = "idle" }
-limits = { memory = "512M", core = 0, cpu = "1m" }
+limits = { data = "512M", core = 0, cpu = "1m", files = { soft = 64, hard = "infinity" }, stack = "infinity" }
+resources = { memory_max = "1G", pids = "infinity", cpu = "50%" }
 stdin = "null"
 stdout = "/var/log/x%"
 ready = { tcp = "[::1]:80" }

@@ -42,8 +42,11 @@ fn main() -> io::Result<()> {
     line(&mut text, "session", if own { b"own" } else { b"other" });
     for limit in read("limits").lines().skip(1) {
         let (name, values) = limit.split_at(limit.len().min(26));
-        let soft = values.split_whitespace().next().unwrap_or_default();
-        line(&mut text, &format!("limit {}", name.trim()), soft.as_bytes());
+        let mut values = values.split_whitespace();
+        for which in ["limit", "hard"] {
+            let value = values.next().unwrap_or_default();
+            line(&mut text, &format!("{which} {}", name.trim()), value.as_bytes());
+        }
     }
     text.push_str(&descriptors);
     line(&mut text, "pid", std::process::id().to_string().as_bytes());

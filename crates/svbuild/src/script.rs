@@ -28,8 +28,8 @@ pub(crate) enum Step {
     Umask(u16),
     /// Remembers the service directory, before a [`Step::Cd`], for [`Arg::Env`].
     Remember,
-    /// Sets the soft limit of locked memory to so many KiB, or to the hard one if that is lower.
-    LockedMemory(u64),
+    /// Sets the soft limit of this name to the hard one, by `prlimit`. Only in scripts for `sh`.
+    ToHard(&'static str),
     /// Changes the working directory.
     Cd(Vec<u8>),
     /// Sets a variable.
@@ -223,10 +223,10 @@ impl Script {
                 Step::Umask(bits) => format!("umask {bits:03o}").into_bytes(),
                 Step::Remember => b"set -- \"$PWD\"".to_vec(),
                 Step::Cd(path) => join(&[b"cd ", &sh_path(path)?, b" || exit 111"]),
-                Step::LockedMemory(kib) => {
-                    format!("ulimit -S -l {kib} 2>/dev/null || ulimit -S -l \"$(ulimit -H -l)\"")
-                        .into_bytes()
-                }
+                Step::ToHard(name) => format!(
+                    "prlimit --pid $$ --{name}=\"$(prlimit --pid $$ --{name} --raw --noheadings -o HARD):\" || exit 111"
+                )
+                .into_bytes(),
                 Step::Export(name, value) => {
                     join(&[b"export ", name.as_bytes(), b"=", &quote::sh::quote(value)?])
                 }
@@ -305,7 +305,7 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::LockedMemory(_) | Step::EnvFiles(_) => continue,
+                Step::ToHard(_) | Step::EnvFiles(_) => continue,
                 Step::UnlessAsked(asked) => join(&[
                     b"ifelse { ",
                     &own(argv!["sh", "-c", asked.command()])?,

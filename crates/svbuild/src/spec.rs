@@ -24,7 +24,7 @@ pub(crate) use check::host_and_port;
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
 pub use life::{ReadyCheck, Restart, Stop};
-pub use limits::{IoClass, IoPriority, Limits};
+pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
 pub use parse::{Finding, Findings, Span};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
@@ -97,6 +97,9 @@ pub struct Service {
     /// `limits`.
     #[serde(skip_serializing_if = "is_default")]
     pub limits: Limits,
+    /// `resources`: of the service as a whole.
+    #[serde(skip_serializing_if = "is_default")]
+    pub resources: Resources,
     /// `root`: the root directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
@@ -181,6 +184,8 @@ impl Service {
         io_priority: IoPriority => |it, io| it.io_priority = Some(io);
         /// Sets the limits.
         limits: Limits => |it, limits| it.limits = limits;
+        /// Sets what the service as a whole may use.
+        resources: Resources => |it, resources| it.resources = resources;
         /// Sets the root directory.
         root: impl Into<PathBuf> => |it, path| it.root = Some(path.into());
         /// Sets where standard input comes from.

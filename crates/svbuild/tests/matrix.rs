@@ -14,8 +14,8 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        EnvFile, IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream,
-        Timestamp, table,
+        Bound, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
+        Restart, Size, Stop, Stream, Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -34,15 +34,14 @@ fn logged(change: impl FnOnce(&mut Log)) -> Service {
     base().log(log)
 }
 
-fn limited(change: impl FnOnce(&mut Limits)) -> Service {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    base().limits(limits)
+fn limited(change: impl FnOnce(Limits) -> Limits) -> Service {
+    base().limits(change(Limits::new()))
 }
 
 /// For each key services that ask for it, each with one that is the same but for the key.
 fn asking() -> Vec<(&'static str, Service, Service)> {
-    let size = Some(Size(1 << 20));
+    let size = Size(1 << 20);
+    let resources = |it| base().resources(it);
     let io = |class, level: Option<u8>| {
         let io = IoPriority::new(class);
         base().io_priority(level.map_or(io, |level| io.level(level)))
@@ -62,17 +61,25 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("nice", base().nice(1), base()),
         ("io_priority.class", io(IoClass::Idle, None), base()),
         ("io_priority.level", io(IoClass::Realtime, Some(1)), io(IoClass::Realtime, None)),
-        ("limits.memory", limited(|it| it.memory = size), base()),
-        ("limits.address_space", limited(|it| it.address_space = size), base()),
-        ("limits.data", limited(|it| it.data = size), base()),
-        ("limits.stack", limited(|it| it.stack = size), base()),
-        ("limits.locked_memory", limited(|it| it.locked_memory = size), base()),
-        ("limits.rss", limited(|it| it.rss = size), base()),
-        ("limits.file_size", limited(|it| it.file_size = size), base()),
-        ("limits.core", limited(|it| it.core = size), base()),
-        ("limits.files", limited(|it| it.files = Some(9)), base()),
-        ("limits.processes", limited(|it| it.processes = Some(9)), base()),
-        ("limits.cpu", limited(|it| it.cpu = "1s".parse().ok()), base()),
+        ("limits.address_space", limited(|it| it.address_space(size)), base()),
+        ("limits.data", limited(|it| it.data(size)), base()),
+        ("limits.stack", limited(|it| it.stack(size)), base()),
+        ("limits.locked_memory", limited(|it| it.locked_memory(size)), base()),
+        ("limits.rss", limited(|it| it.rss(size)), base()),
+        ("limits.file_size", limited(|it| it.file_size(size)), base()),
+        ("limits.core", limited(|it| it.core(size)), base()),
+        ("limits.files", limited(|it| it.files(9)), base()),
+        ("limits.files", limited(|it| it.files(Limit::soft(Bound::Infinity))), base()),
+        ("limits.files", limited(|it| it.files(Limit::new(9, 10))), limited(|it| it.files(9))),
+        ("limits.processes", limited(|it| it.processes(9)), base()),
+        ("limits.cpu", limited(|it| it.cpu("1s".parse::<Time>().unwrap())), base()),
+        ("resources.memory_max", resources(Resources::new().memory_max(size)), base()),
+        ("resources.memory_high", resources(Resources::new().memory_high(Bound::Infinity)), base()),
+        ("resources.swap_max", resources(Resources::new().swap_max(Size(0))), base()),
+        ("resources.pids", resources(Resources::new().pids(64)), base()),
+        ("resources.cpu", resources(Resources::new().cpu("50%".parse().unwrap())), base()),
+        ("resources.cpu_weight", resources(Resources::new().cpu_weight(200)), base()),
+        ("resources.io_weight", resources(Resources::new().io_weight(50)), base()),
         ("root", base().root("/r"), base()),
         ("root", base().root("/r").cwd("/c"), base().root("/r")),
         ("root", base().root("/r").user("daemon"), base().root("/r")),
@@ -253,6 +260,12 @@ fn what_is_made_of_the_example() {
     let definitions = Definitions::from_toml(text).unwrap();
     for target in Target::ALL {
         let plan = definitions.render(target, LOSSY).unwrap();
+        let gaps: Vec<_> = plan.gaps.iter().map(|gap| &*gap.key).collect();
+        let missing: &[&str] = match target {
+            Target::Daemontools | Target::Encore => &["ready.tcp", "restart"],
+            _ => &[],
+        };
+        assert_eq!(gaps, missing, "{target}");
         programs::expect(
             Path::new(&format!("tests/expected/{target}.example.txt")),
             &plan.to_string(),

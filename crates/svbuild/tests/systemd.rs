@@ -21,7 +21,10 @@ use proptest::prelude::*;
 use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
-    spec::{IoClass, IoPriority, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream, Time},
+    spec::{
+        Bound, IoClass, IoPriority, Limit, Limits, Log, ReadyCheck, Resources, Restart, Size, Stop,
+        Stream, Time,
+    },
 };
 
 mod programs;
@@ -150,13 +153,25 @@ fn everything() -> Service {
         .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
         .limits(
             Limits::new()
-                .memory(Size(1 << 30))
+                .address_space(Limit::new(Size(1 << 30), Bound::Infinity))
+                .stack(Limit::new(Size(1 << 22), Size(1 << 24)))
+                .data(Bound::Infinity)
                 .rss(Size(1 << 30))
                 .file_size(Size(1 << 20))
                 .core(Size(0))
                 .files(512)
                 .processes(1000)
-                .cpu("1h".parse().unwrap()),
+                .cpu("1h".parse::<Time>().unwrap()),
+        )
+        .resources(
+            Resources::new()
+                .memory_max(Size(1 << 30))
+                .memory_high(Bound::Infinity)
+                .swap_max(Size(0))
+                .pids(64)
+                .cpu("150%".parse().unwrap())
+                .cpu_weight(200)
+                .io_weight(50),
         )
         .session()
         .stdin(Stream::Null)

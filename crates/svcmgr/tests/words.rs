@@ -172,6 +172,7 @@ fn table() -> Table {
     table.shown::<build::quote::Unquotable>();
     table.without("svbuild", "a part of a plan, which is shown as a whole", &["PlanEntry", "Unit"]);
     table.without("svbuild", "a table of TOML", &["ReadyCheck"]);
+    table.without("svbuild", "a number, or infinity", &["Bound"]);
     table.without("svbuild", "holds a directory, or none", &["Base"]);
     table.without("svbuild", "a cell of the table of capabilities", &["Support"]);
     // svlint

@@ -130,10 +130,20 @@ fn every_kind_of_mistake_has_its_place() {
         ("[service.web]\nexec = [\"/a\"]\numask = 022", ":3:9", ""),
         ("[service.web]\nexec = [\"/a\"]\numask = 22", ":3:9", "octal"),
         (
-            "[service.web]\nexec = [\"/a\"]\nlimits = {\n core = 0,\n memory = \"1.5G\" }",
-            ":5:11",
+            "[service.web]\nexec = [\"/a\"]\nlimits = {\n core = 0,\n data = \"1.5G\" }",
+            ":5:9",
             "1024",
         ),
+        (
+            "[service.web]\nexec = [\"/a\"]\nlimits.memory = \"1G\"",
+            ":3:8",
+            "resources = { memory_max",
+        ),
+        ("[service.web]\nexec = [\"/a\"]\nlimits.files = { soft = 9 }", ":3:16", "hard ="),
+        ("[service.web]\nexec = [\"/a\"]\nlimits.files.sft = 9", ":3:14", "`soft`?"),
+        ("[service.web]\nexec = [\"/a\"]\nlimits.core = \"infinit\"", ":3:15", "\"infinity\""),
+        ("[service.web]\nexec = [\"/a\"]\nlimits.files = { soft = 9, hard = 8 }", ":3:16", "above"),
+        ("[service.web]\nexec = [\"/a\"]\nresources.cpu = \"half\"", ":3:17", "50%"),
         ("[service.web]\nexec = [\"/a\"]\nafter = [\"db\"]", ":3:9", "no service of this file"),
         (
             "[service.a]\nexec = [\"/a\"]\nafter = [\"b\"]\n[service.b]\nexec=[\"/b\"]\nafter=[\"a\"]",

@@ -13,6 +13,8 @@
 
 #[path = "edges/asks.rs"]
 mod asks;
+#[path = "edges/built.rs"]
+mod built;
 #[path = "edges/descriptors.rs"]
 mod descriptors;
 #[path = "edges/floods.rs"]

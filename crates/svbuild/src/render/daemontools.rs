@@ -39,6 +39,7 @@ pub(super) fn directory_of(
     steps.extend(family::ionice(service));
     steps.extend(variables.directory(service, &["envdir"]));
     steps.extend(session);
+    steps.extend(family::hard(&service.limits));
     let change = Identity::of(service).setuidgid();
     gaps_of_root(job, &variables);
     steps.extend(identity(service, &variables, family::softlimit(service, "softlimit"), change));

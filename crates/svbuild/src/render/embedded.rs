@@ -1,5 +1,5 @@
 //! For the embedded supervisor: a directory as runit's, whose `run` needs `sh` and what is asked of
-//! `nice`, `ionice`, `prlimit` and `chroot`; no suite has to be installed.
+//! `nice`, `ionice`, `prlimit` and `chroot`. A logger is runit's; else no suite has to be installed.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,7 +8,7 @@ use super::{
     env::{self, Carrier},
     family::{self, Entries, PUBLIC},
     identity::Identity,
-    s6,
+    log, s6,
 };
 use crate::{
     error::Error,
@@ -27,34 +27,19 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(process.iter().cloned());
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
-    let mut limits = Vec::new();
-    for (letter, number) in family::letters(&service.limits) {
-        match letter {
-            'm' => limits.extend([("data", number), ("stack", number), ("as", number)]),
-            'a' => limits.push(("as", number)),
-            'd' => limits.push(("data", number)),
-            's' => limits.push(("stack", number)),
-            'l' => limits.push(("memlock", number)),
-            'r' => limits.push(("rss", number)),
-            'f' => limits.push(("fsize", number)),
-            'c' => limits.push(("core", number)),
-            'o' => limits.push(("nofile", number)),
-            'p' => limits.push(("nproc", number)),
-            _ => limits.push(("cpu", number)),
-        }
-    }
-    if let Some(memory) = service.limits.memory {
-        // The hard limit is low as a rule, and prlimit would fail where chpst takes what there is.
-        steps.push(Step::LockedMemory(memory.0 / 1024));
-    }
+    let soft = family::soft(&service.limits);
+    let (to_hard, limits) = family::by_prlimit(soft.into_iter().map(|(_, name, it)| (name, it)));
+    steps.extend(to_hard);
+    steps.extend(family::hard(&service.limits));
     let change = identity.user.map(|_| identity.chroot(Path::new("/")));
-    let limits = family::prlimit(&limits);
     let change: Vec<Step> = change.into_iter().collect();
     daemontools::gaps_of_root(job, &variables);
     process.extend(daemontools::identity(service, &variables, None, change.clone()));
     steps.extend(daemontools::identity(service, &variables, limits, change));
 
     let mut entries = Entries::default();
+    // First, because `run` says in comments what was left out.
+    log::svlogd(job, &mut entries)?;
     family::run(job, &mut entries, steps, &variables, Language::Sh)?;
     if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
         entries.file("finish", PUBLIC, text);

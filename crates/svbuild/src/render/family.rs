@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     plan::{File, PlanEntry, Unit},
     script::{ASKED, Arg, Asked, Give, Language, Pass, Script, Step, argv},
-    spec::{IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
+    spec::{Bound, IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
 };
 
 /// Everybody may read and run it.
@@ -116,48 +116,78 @@ pub(super) fn ionice(service: &Service) -> Option<Step> {
     Some(Step::Chain(words))
 }
 
-/// The limits as letters and numbers, in the letters that `softlimit` and `s6-softlimit` share.
-pub(super) fn letters(limits: &Limits) -> Vec<(char, u64)> {
-    let size = |letter, size: Option<crate::spec::Size>| size.map(|size| (letter, size.0));
-    let number = |letter, number: Option<u32>| number.map(|number| (letter, u64::from(number)));
-    [
-        size('m', limits.memory),
-        size('a', limits.address_space),
-        size('d', limits.data),
-        size('s', limits.stack),
-        size('l', limits.locked_memory),
-        size('r', limits.rss),
-        size('f', limits.file_size),
-        size('c', limits.core),
-        number('o', limits.files),
-        number('p', limits.processes),
-        limits.cpu.map(|time| ('t', time.0.as_secs())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+/// What limits are called: the letter that `chpst`, `softlimit` and `s6-softlimit` share, and the
+/// name for `prlimit`.
+pub(super) const LIMITS: [(&str, char, &str); 10] = [
+    ("address_space", 'a', "as"),
+    ("data", 'd', "data"),
+    ("stack", 's', "stack"),
+    ("locked_memory", 'l', "memlock"),
+    ("rss", 'r', "rss"),
+    ("file_size", 'f', "fsize"),
+    ("core", 'c', "core"),
+    ("files", 'o', "nofile"),
+    ("processes", 'p', "nproc"),
+    ("cpu", 't', "cpu"),
+];
+
+/// The limits without a hard one, by letter and name.
+pub(super) fn soft(limits: &Limits) -> Vec<(char, &'static str, Bound<u64>)> {
+    let set = limits.each();
+    let limit = |key| set.iter().find(|(it, limit)| *it == key && limit.hard.is_none());
+    let soft =
+        LIMITS.into_iter().map(|(key, letter, name)| Some((letter, name, limit(key)?.1.soft)));
+    soft.flatten().collect()
+}
+
+/// The limits with a hard one, by `prlimit`: before the user changes, who may not raise it. No suite
+/// has an own program for them.
+pub(super) fn hard(limits: &Limits) -> Option<Step> {
+    let said = |bound: Bound<u64>| bound.at().map_or("unlimited".to_owned(), |it| it.to_string());
+    let set = limits.each();
+    let words = LIMITS.into_iter().filter_map(|(key, _, name)| {
+        let (_, limit) = set.iter().find(|(it, _)| *it == key)?;
+        Some(format!("--{name}={}:{}", said(limit.soft), said(limit.hard?)))
+    });
+    prlimit(words.collect())
 }
 
 /// The limits by `softlimit` or `s6-softlimit`.
 pub(super) fn softlimit(service: &Service, program: &str) -> Option<Step> {
-    let letters = letters(&service.limits);
-    if letters.is_empty() {
+    let soft = soft(&service.limits);
+    if soft.is_empty() {
         return None;
     }
     let mut words = argv![program];
-    for (letter, number) in letters {
-        words.extend(argv![format!("-{letter}"), number.to_string()]);
+    for (letter, _, bound) in soft {
+        // As high as the hard one.
+        let value = bound.at().map_or("=".to_owned(), |number| number.to_string());
+        words.extend(argv![format!("-{letter}"), value]);
     }
     Some(Step::Chain(words))
 }
 
-/// Limits by `prlimit` of util-linux: the soft ones, in bytes.
-pub(super) fn prlimit(limits: &[(&str, u64)]) -> Option<Step> {
+/// Soft limits for scripts in `sh` by `prlimit`: what makes them as high as the hard ones, and the
+/// others in one program.
+pub(super) fn by_prlimit(
+    soft: impl IntoIterator<Item = (&'static str, Bound<u64>)>,
+) -> (Vec<Step>, Option<Step>) {
+    let (mut to_hard, mut words) = (Vec::new(), Vec::new());
+    for (name, bound) in soft {
+        match bound {
+            Bound::At(number) => words.push(format!("--{name}={number}:")),
+            Bound::Infinity => to_hard.push(Step::ToHard(name)),
+        }
+    }
+    (to_hard, prlimit(words))
+}
+
+fn prlimit(limits: Vec<String>) -> Option<Step> {
     if limits.is_empty() {
         return None;
     }
     let mut words = argv!["prlimit"];
-    words.extend(limits.iter().map(|(name, number)| Arg::from(format!("--{name}={number}:"))));
+    words.extend(limits.into_iter().map(Arg::from));
     words.push("--".into());
     Some(Step::Chain(words))
 }

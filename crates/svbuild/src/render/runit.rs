@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Arg, Give, Language, Step, argv},
-    spec::Service,
+    spec::{Bound, Service},
 };
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
@@ -54,18 +54,14 @@ fn process(service: &Service, variables: &Variables, whole: bool) -> Vec<Step> {
     steps.extend(variables.exports.iter().cloned());
     steps.extend(family::ionice(service).filter(|_| whole));
 
-    // chpst has no letters for these.
-    let (own, other): (Vec<_>, Vec<_>) = family::letters(&service.limits)
-        .into_iter()
-        .filter(|_| whole)
-        .partition(|(letter, _)| !"asl".contains(*letter));
-    let name = |letter| match letter {
-        'a' => "as",
-        's' => "stack",
-        _ => "memlock",
-    };
-    let other: Vec<_> = other.into_iter().map(|(letter, number)| (name(letter), number)).collect();
-    steps.extend(family::prlimit(&other));
+    // chpst has no letters for some, and no way to say infinity.
+    let soft = if whole { family::soft(&service.limits) } else { Vec::new() };
+    let own = |letter: char, bound: Bound<u64>| bound.at().filter(|_| !"asl".contains(letter));
+    let other = soft.iter().filter(|(letter, _, bound)| own(*letter, *bound).is_none());
+    let (to_hard, prlimit) = family::by_prlimit(other.map(|(_, name, bound)| (*name, *bound)));
+    steps.extend(to_hard);
+    steps.extend(family::hard(&service.limits).filter(|_| whole));
+    steps.extend(prlimit);
 
     let mut chpst: Vec<Arg> = Vec::new();
     if service.session && whole {
@@ -83,7 +79,7 @@ fn process(service: &Service, variables: &Variables, whole: bool) -> Vec<Step> {
     if let Some(user) = Identity::of(service).chpst() {
         chpst.extend(argv!["-u", user]);
     }
-    for (letter, number) in own {
+    for (letter, number) in soft.iter().filter_map(|it| Some((it.0, own(it.0, it.2)?))) {
         chpst.extend(argv![format!("-{letter}"), number.to_string()]);
     }
     if !chpst.is_empty() {

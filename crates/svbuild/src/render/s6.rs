@@ -49,6 +49,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     }
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
+    steps.extend(family::hard(&service.limits));
     let change = Identity::of(service).s6();
     let limits = family::softlimit(service, "s6-softlimit");
     daemontools::gaps_of_root(job, &variables);

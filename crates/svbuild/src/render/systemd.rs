@@ -13,7 +13,7 @@ use crate::{
     plan::{File, Unit},
     quote::systemd as quote,
     script::{Arg, comment_line, is_listened_to},
-    spec::{Id, IoClass, ReadyCheck, Restart, Signal, Size, Stream},
+    spec::{Bound, Id, IoClass, ReadyCheck, Resources, Restart, Signal, Size, Stream},
 };
 
 /// Names of signals to numbers for finish programs; `sh` knows none of its own. Linux, but for
@@ -61,14 +61,6 @@ impl Lines<'_, '_> {
         }
         self.line(directive, format_args!("{prefix}{}", words.join(" ")));
         Ok(())
-    }
-
-    /// A soft limit. The hard one is as high as it can be, because the family leaves it alone, and
-    /// there is no way to say that.
-    fn limit(&mut self, directive: &str, number: Option<u64>) {
-        if let Some(number) = number {
-            self.line(directive, format_args!("{number}:infinity"));
-        }
     }
 }
 
@@ -304,23 +296,52 @@ fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         }
     }
     limits(lines);
+    resources(lines);
     Ok(())
 }
 
+/// Without a hard limit, that is as high as it can be, because the family leaves it alone, and there
+/// is no way to say that.
 fn limits(lines: &mut Lines<'_, '_>) {
-    let limits = &lines.job.service.limits;
-    let bytes = |size: Option<Size>| size.map(|size| size.0);
-    let part = |size: Option<Size>| bytes(size.or(limits.memory));
-    lines.limit("LimitDATA", part(limits.data));
-    lines.limit("LimitSTACK", part(limits.stack));
-    lines.limit("LimitMEMLOCK", part(limits.locked_memory));
-    lines.limit("LimitAS", part(limits.address_space));
-    lines.limit("LimitRSS", bytes(limits.rss));
-    lines.limit("LimitFSIZE", bytes(limits.file_size));
-    lines.limit("LimitCORE", bytes(limits.core));
-    lines.limit("LimitNOFILE", limits.files.map(u64::from));
-    lines.limit("LimitNPROC", limits.processes.map(u64::from));
-    lines.limit("LimitCPU", limits.cpu.map(|time| time.0.as_secs()));
+    let said = |bound: Bound<u64>| bound.at().map_or("infinity".to_owned(), |it| it.to_string());
+    for (key, limit) in lines.job.service.limits.each() {
+        let directive = match key {
+            "address_space" => "LimitAS",
+            "data" => "LimitDATA",
+            "stack" => "LimitSTACK",
+            "locked_memory" => "LimitMEMLOCK",
+            "rss" => "LimitRSS",
+            "file_size" => "LimitFSIZE",
+            "core" => "LimitCORE",
+            "files" => "LimitNOFILE",
+            "processes" => "LimitNPROC",
+            _ => "LimitCPU",
+        };
+        let hard = limit.hard.unwrap_or(Bound::Infinity);
+        lines.line(directive, format_args!("{}:{}", said(limit.soft), said(hard)));
+    }
+}
+
+/// What the service as a whole may use.
+fn resources(lines: &mut Lines<'_, '_>) {
+    let Resources { memory_max, memory_high, swap_max, pids, cpu, cpu_weight, io_weight } =
+        &lines.job.service.resources;
+    let said = |bound: Bound<u64>| bound.at().map_or("infinity".to_owned(), |it| it.to_string());
+    let size = |it: &Option<Bound<Size>>| it.map(|it| said(it.map(|size| size.0)));
+    let number = |it: &Option<u32>| it.map(|it| it.to_string());
+    for (directive, value) in [
+        ("MemoryMax", size(memory_max)),
+        ("MemoryHigh", size(memory_high)),
+        ("MemorySwapMax", size(swap_max)),
+        ("TasksMax", pids.map(|it| said(it.map(u64::from)))),
+        ("CPUQuota", cpu.map(|it| it.to_string())),
+        ("CPUWeight", number(cpu_weight)),
+        ("IOWeight", number(io_weight)),
+    ] {
+        if let Some(value) = value {
+            lines.line(directive, value);
+        }
+    }
 }
 
 /// Standard streams, and the journal.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Definitions, Id, IoClass, Log, ReadyCheck, Service, Size, Stream, Word};
+use super::{Bound, Definitions, Id, IoClass, Log, ReadyCheck, Resources, Service, Stream, Word};
 
 /// Something that a definition may not say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,6 +120,7 @@ impl Service {
             check.that(!idle, "io_priority.level", || "has no meaning with `idle`".into());
         }
         check.limits(self);
+        check.resources(&self.resources);
         check.streams(self);
         check.ready(self.ready.as_ref());
         check.that(
@@ -270,31 +271,52 @@ impl Check<'_> {
 
     fn limits(&mut self, service: &Service) {
         let limits = &service.limits;
-        let parts = [
-            ("limits.address_space", limits.address_space),
-            ("limits.data", limits.data),
-            ("limits.stack", limits.stack),
-            ("limits.locked_memory", limits.locked_memory),
-        ];
-        for (key, part) in parts {
-            self.that(limits.memory.is_none() || part.is_none(), key, || {
-                "is set by `limits.memory`; write one of the two".into()
+        for (key, limit) in limits.each() {
+            let key = format!("limits.{key}");
+            let bounds = [Some(limit.soft), limit.hard];
+            let mut numbers = bounds.into_iter().flatten().filter_map(Bound::at);
+            self.that(numbers.all(|it| it <= i64::MAX.unsigned_abs()), &key, || {
+                "is too large; write \"infinity\"".into()
             });
+            let above = match (limit.soft, limit.hard) {
+                (Bound::At(soft), Some(Bound::At(hard))) => soft > hard,
+                (Bound::Infinity, Some(Bound::At(_))) => true,
+                _ => false,
+            };
+            self.that(!above, &key, || "must not have a `soft` above its `hard`".into());
         }
-        let sizes = [limits.memory, limits.rss, limits.file_size, limits.core];
-        let fits = |size: &Size| size.0 <= i64::MAX.unsigned_abs();
-        let all = parts.iter().filter_map(|(_, size)| *size).chain(sizes.into_iter().flatten());
-        self.that(all.into_iter().all(|size| fits(&size)), "limits", || {
-            "has a size that is too large".into()
-        });
+        let times = limits.cpu.into_iter().flat_map(|it| [Some(it.soft), it.hard]);
+        let mut times = times.flatten().filter_map(Bound::at);
         self.that(
-            limits.cpu.is_none_or(|time| time.0.subsec_nanos() == 0 && time.0.as_secs() > 0),
+            times.all(|time| time.0.subsec_nanos() == 0 && time.0.as_secs() > 0),
             "limits.cpu",
             || "must be whole seconds, and at least 1s".into(),
         );
-        self.that(limits.files.is_none_or(|files| files >= 8), "limits.files", || {
+        let files = limits.files.and_then(|files| files.soft.at()).is_none_or(|files| files >= 8);
+        self.that(files, "limits.files", || {
             "must be 8 or more: a program cannot even be loaded with less".into()
         });
+    }
+
+    fn resources(&mut self, resources: &Resources) {
+        let Resources { memory_max, memory_high, swap_max, pids, cpu: _, cpu_weight, io_weight } =
+            resources;
+        // Nothing can run with none of it; no swap is something that people ask for.
+        for (key, size) in [("memory_max", memory_max), ("memory_high", memory_high)] {
+            let some = size.and_then(Bound::at).is_none_or(|size| size.0 > 0);
+            self.that(some, &format!("resources.{key}"), || "must be more than 0".into());
+        }
+        let sizes = [memory_max, memory_high, swap_max].into_iter().copied().flatten();
+        let mut sizes = sizes.filter_map(Bound::at);
+        self.that(sizes.all(|size| size.0 <= i64::MAX.unsigned_abs()), "resources", || {
+            "has a size that is too large; write \"infinity\"".into()
+        });
+        let some = pids.and_then(Bound::at).is_none_or(|pids| pids > 0);
+        self.that(some, "resources.pids", || "must be more than 0".into());
+        for (key, weight) in [("cpu_weight", cpu_weight), ("io_weight", io_weight)] {
+            let fits = weight.is_none_or(|weight| (1..=10_000).contains(&weight));
+            self.that(fits, &format!("resources.{key}"), || "must be 1 to 10000".into());
+        }
     }
 
     fn streams(&mut self, service: &Service) {

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 55] = [
+pub const KEYS: [Key; 62] = [
     key(
         "exec",
         "array of strings",
@@ -100,40 +100,96 @@ pub const KEYS: [Key; 55] = [
         "level in the class, 0 is served first; not with `idle`",
     ),
     key(
-        "limits.memory",
-        "size",
-        "the supervisor's",
-        "`data`, `stack`, `locked_memory` and `address_space` of each process at once, as `chpst -m` and `softlimit -m`. No bound for the service as a whole, and not the memory that is in use: systemd's `MemoryMax=` is that, and is another thing",
-    ),
-    key(
         "limits.address_space",
-        "size",
+        "size, `infinity`, or `{ soft, hard }`",
         "the supervisor's",
-        "RLIMIT_AS. Not together with `memory`",
+        "RLIMIT_AS of each process, as are all of these. A value alone is the soft limit and `\"infinity\"` as high as the hard one allows; or both, as in `{ soft = 1024, hard = \"infinity\" }`",
     ),
-    key("limits.data", "size", "the supervisor's", "RLIMIT_DATA. Not together with `memory`"),
-    key("limits.stack", "size", "the supervisor's", "RLIMIT_STACK. Not together with `memory`"),
+    key("limits.data", "size, `infinity`, or `{ soft, hard }`", "the supervisor's", "RLIMIT_DATA"),
+    key(
+        "limits.stack",
+        "size, `infinity`, or `{ soft, hard }`",
+        "the supervisor's",
+        "RLIMIT_STACK",
+    ),
     key(
         "limits.locked_memory",
-        "size",
+        "size, `infinity`, or `{ soft, hard }`",
         "the supervisor's",
-        "RLIMIT_MEMLOCK. Not together with `memory`",
+        "RLIMIT_MEMLOCK",
     ),
-    key("limits.rss", "size", "the supervisor's", "RLIMIT_RSS, which Linux does not enforce"),
-    key("limits.file_size", "size", "the supervisor's", "RLIMIT_FSIZE: of a file that it writes"),
-    key("limits.core", "size", "the supervisor's", "RLIMIT_CORE; 0 is no core file"),
-    key("limits.files", "number", "the supervisor's", "RLIMIT_NOFILE: open descriptors"),
+    key(
+        "limits.rss",
+        "size, `infinity`, or `{ soft, hard }`",
+        "the supervisor's",
+        "RLIMIT_RSS, which Linux does not enforce",
+    ),
+    key(
+        "limits.file_size",
+        "size, `infinity`, or `{ soft, hard }`",
+        "the supervisor's",
+        "RLIMIT_FSIZE: of a file that it writes",
+    ),
+    key(
+        "limits.core",
+        "size, `infinity`, or `{ soft, hard }`",
+        "the supervisor's",
+        "RLIMIT_CORE; 0 is no core file",
+    ),
+    key(
+        "limits.files",
+        "number, `infinity`, or `{ soft, hard }`",
+        "the supervisor's",
+        "RLIMIT_NOFILE: open descriptors",
+    ),
     key(
         "limits.processes",
-        "number",
+        "number, `infinity`, or `{ soft, hard }`",
         "the supervisor's",
         "RLIMIT_NPROC: processes of the user, also those that are not of this service",
     ),
     key(
         "limits.cpu",
-        "time in whole seconds",
+        "time in whole seconds, `infinity`, or `{ soft, hard }`",
         "the supervisor's",
         "RLIMIT_CPU: time on a processor, of each process",
+    ),
+    key(
+        "resources.memory_max",
+        "size, `infinity`",
+        "none",
+        "memory of the service as a whole, by its control group: more is not given, and what does not fit is killed",
+    ),
+    key(
+        "resources.memory_high",
+        "size, `infinity`",
+        "none",
+        "above so much it is slowed down, and memory is taken back",
+    ),
+    key("resources.swap_max", "size, `infinity`", "none", "how much of it may be swapped out"),
+    key(
+        "resources.pids",
+        "number, `infinity`",
+        "the supervisor's",
+        "processes and threads of the service as a whole",
+    ),
+    key(
+        "resources.cpu",
+        "percent, as in `\"50%\"`",
+        "none",
+        "time on processors of the service as a whole; 200% is two of them",
+    ),
+    key(
+        "resources.cpu_weight",
+        "1 to 10000",
+        "100",
+        "its share beside other services where processors are busy",
+    ),
+    key(
+        "resources.io_weight",
+        "1 to 10000",
+        "100",
+        "its share beside other services where disks are busy",
     ),
     key("root", "path", "`/`", "the root directory. `exec` and `cwd` are below it"),
     key(
@@ -240,9 +296,17 @@ pub const KEYS: [Key; 55] = [
     key("env_file.optional", "table", "", ""),
     key("io_priority", "table", "", ""),
     key("limits", "table", "", ""),
+    key("resources", "table", "", ""),
     key("ready", "table", "", ""),
     key("stop", "table", "", ""),
 ];
+
+/// Keys that were, and what is written in their place.
+pub(super) const GONE: [(&str, &str); 1] = [(
+    "limits.memory",
+    "write `resources = { memory_max = … }`, which bounds the memory of the service as a whole (systemd); \
+     `limits.data`, `stack`, `locked_memory` and `address_space` bound each process",
+)];
 
 /// `log` may be empty, which asks for a logger with what holds without its keys.
 const LOG: &str = "log";
@@ -250,6 +314,9 @@ const LOG: &str = "log";
 /// The keys that may stand in this table: `""` is the service, `limits` its limits. `None` if any
 /// name may (`env`), or if it is no table.
 pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
+    if table.starts_with("limits.") {
+        return Some(vec!["soft", "hard"]);
+    }
     let direct = |path: &'static str| match table {
         "" => Some(path.split('.').next().unwrap_or(path)),
         _ => path.strip_prefix(table)?.strip_prefix('.'),

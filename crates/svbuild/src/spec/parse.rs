@@ -189,6 +189,7 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
         ("expected struct Service", "expected a table"),
         ("expected struct IoPriority", "expected a table"),
         ("expected struct Limits", "expected a table"),
+        ("expected struct Resources", "expected a table"),
         ("expected struct Stop", "expected a table"),
         ("expected struct Log", "expected a table"),
         ("expected a map", "expected a table"),
@@ -242,6 +243,14 @@ fn unknown_in(text: &str, table: &DeTable<'_>, path: &str, findings: &mut Vec<Fi
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         if !known.contains(&name) {
+            let whole = if path.is_empty() { name.into() } else { format!("{path}.{name}") };
+            if let Some((gone, instead)) = keys::GONE.iter().find(|(gone, _)| *gone == whole) {
+                let place = Some(Span::new(text, key.span()));
+                findings.push(
+                    Finding::new(format!("`{gone}` is no key any more"), place).with_help(*instead),
+                );
+                continue;
+            }
             let of = if path.is_empty() { "a service".into() } else { format!("`{path}`") };
             findings.push(unknown(text, &key.span(), name, &of, &known));
             continue;

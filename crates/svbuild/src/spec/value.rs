@@ -126,9 +126,9 @@ impl fmt::Display for Size {
 }
 
 /// Reads a string by `FromStr`, or an integer by `From<u64>`.
-struct TextOr<T> {
-    expecting: &'static str,
-    integer: fn(u64) -> Option<T>,
+pub(super) struct TextOr<T> {
+    pub(super) expecting: &'static str,
+    pub(super) integer: fn(u64) -> Option<T>,
 }
 
 impl<T: FromStr<Err = BadValue>> Visitor<'_> for TextOr<T> {
@@ -155,9 +155,12 @@ impl<T: FromStr<Err = BadValue>> Visitor<'_> for TextOr<T> {
 
 macro_rules! text {
     ($type:ty, $expecting:literal, $integer:expr) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(TextOr { expecting: $expecting, integer: $integer })
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($crate::spec::value::TextOr {
+                    expecting: $expecting,
+                    integer: $integer,
+                })
             }
         }
     };
@@ -165,13 +168,15 @@ macro_rules! text {
 
 macro_rules! shown {
     ($type:ty) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
     };
 }
+
+pub(super) use {shown, text};
 
 text!(Size, "a number of bytes, or a size as in \"512M\"", |number| Some(Size(number)));
 shown!(Size);

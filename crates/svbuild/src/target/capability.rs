@@ -42,13 +42,12 @@ impl Capability {
     }
 
     /// Whether it is about who the service is and who may read what it writes, so that it is never
-    /// left out. The embedded supervisor keeps no log that anybody could read.
-    pub(crate) fn is_about_rights(&self, target: Target) -> bool {
-        match self.key {
-            "user" | "group" | "groups" | "root" => true,
-            "log.user" | "log.group" | "log.mode" => target != Target::Embedded,
-            _ => false,
-        }
+    /// left out.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        matches!(
+            self.key,
+            "user" | "group" | "groups" | "root" | "log.user" | "log.group" | "log.mode"
+        )
     }
 
     /// Whether a service asks for it.

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod example;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
 #[path = "../programs/mod.rs"]
@@ -45,6 +46,7 @@ macro_rules! with_finish {
         of_suite!($module $suite
             seen::a_process_sees_what_its_definition_says
             seen::a_root_is_changed
+            example::the_server_of_the_example_answers
             told::a_stop_signal_other_than_term_ends_it
             told::an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is
             told::every_run_is_the_last_with_never
@@ -62,7 +64,8 @@ macro_rules! with_finish {
 
 of_suite!(daemontools DAEMONTOOLS
     seen::a_process_sees_what_its_definition_says
-    seen::a_root_is_changed);
+    seen::a_root_is_changed
+    example::the_server_of_the_example_answers);
 with_finish!(runit RUNIT);
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
@@ -73,6 +76,13 @@ mod systemd {
     fn every_process_sees_under_systemd_what_it_sees_under_runit() {
         if crate::here::is_here() {
             crate::seen::every_process_sees_under_systemd_what_it_sees_under_runit();
+        }
+    }
+
+    #[test]
+    fn the_server_of_the_example_answers() {
+        if crate::here::is_here() {
+            crate::example::the_server_of_the_example_answers_under_systemd();
         }
     }
 

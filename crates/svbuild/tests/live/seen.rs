@@ -11,23 +11,27 @@ use std::{
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
-        EnvFile, IoClass, IoPriority, KEYS, Limits, Log, ReadyCheck, Restart, Size, Stop, Stream,
-        Timestamp,
+        Bound, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
+        Restart, Size, Stop, Stream, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
 
 use crate::tree::{DAEMONTOOLS, RUNIT, S6, S6_SH, Suite, Tree};
 
-/// The example `probe`, which `cargo` puts beside the tests.
 fn probe() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let probe = tests.parent().unwrap().parent().unwrap().join("examples/probe");
-    assert!(probe.is_file(), "`cargo build -p svbuild --examples` makes {}", probe.display());
-    probe
+    example("probe")
 }
 
-/// Every key but `root`, the single parts of `limits.memory`, and `env_dir`, which the next have.
+/// An example of this crate, which `cargo` puts beside the tests.
+pub fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let file = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(file.is_file(), "`cargo build -p svbuild --examples` makes {}", file.display());
+    file
+}
+
+/// Every key but `root`, some limits, `resources` and `env_dir`, which the next have.
 fn all(tree: &Tree) -> Service {
     let probe = probe();
     let file = tree.path("open/all").into_os_string();
@@ -52,13 +56,12 @@ fn all(tree: &Tree) -> Service {
         .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
         .limits(
             Limits::new()
-                .memory(Size(1 << 30))
                 .rss(Size(1 << 29))
-                .file_size(Size(1 << 28))
+                .file_size(Limit::new(Size(1 << 28), Size(1 << 29)))
                 .core(Size(4096))
-                .files(100)
+                .files(Limit::new(100, 200))
                 .processes(5000)
-                .cpu("1h".parse().unwrap()),
+                .cpu(Limit::new("1h".parse::<Time>().unwrap(), "2h".parse::<Time>().unwrap())),
         )
         .session()
         .stdin(Stream::Null)
@@ -100,8 +103,20 @@ fn parts(tree: &Tree) -> Service {
             Limits::new()
                 .address_space(Size(1 << 30))
                 .data(Size(1 << 29))
-                .stack(Size(1 << 22))
-                .locked_memory(Size(1 << 16)),
+                .stack(Limit::new(Size(1 << 22), Size(1 << 23)))
+                .locked_memory(Size(1 << 16))
+                .core(Bound::Infinity)
+                .files(Bound::Infinity),
+        )
+        .resources(
+            Resources::new()
+                .memory_max(Size(1 << 30))
+                .memory_high(Size(1 << 29))
+                .swap_max(Size(0))
+                .pids(64)
+                .cpu("50%".parse().unwrap())
+                .cpu_weight(200)
+                .io_weight(50),
         )
         .io_priority(IoPriority::new(IoClass::Idle))
         .stdin(Stream::File("/etc/passwd".into()))
@@ -243,13 +258,13 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
         ("Umask", "0027"),
         ("nice", "3"),
         ("io", "best-effort: prio 6"),
-        ("limit Max address space", "1073741824"),
-        ("limit Max data size", "1073741824"),
-        ("limit Max stack size", "1073741824"),
         ("limit Max resident set", "536870912"),
         ("limit Max file size", "268435456"),
+        ("hard Max file size", "536870912"),
         ("limit Max core file size", "4096"),
         ("limit Max open files", "100"),
+        ("hard Max open files", "200"),
+        ("hard Max cpu time", "7200"),
         ("limit Max processes", "5000"),
         ("limit Max cpu time", "3600"),
         ("fd 0", "/dev/null"),
@@ -266,6 +281,7 @@ pub fn a_process_sees_what_its_definition_says(suite: Suite) {
         ("limit Max address space", "1073741824"),
         ("limit Max data size", "536870912"),
         ("limit Max stack size", "4194304"),
+        ("hard Max stack size", "8388608"),
         ("limit Max locked memory", "65536"),
         ("io", "idle"),
         ("fd 0", "/etc/passwd"),
@@ -361,15 +377,42 @@ pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
         there
             .retain(|key, _| !key.starts_with("fd ") || ["fd 0", "fd 1", "fd 2"].contains(&&**key));
         // Where it is not set, it is the supervisor's own, which systemd sets itself.
-        if service.limits.files.is_none() {
+        let infinite = |limit: Limit<u32>| limit.soft == Bound::Infinity;
+        if service.limits.files.is_none_or(infinite) {
             here.remove("limit Max open files");
             there.remove("limit Max open files");
+        }
+        // Without one in the definition, the hard limit is infinity, or the supervisor's.
+        let hard: &[&str] = match name.as_str() {
+            "all" => &["hard Max file size", "hard Max open files", "hard Max cpu time"],
+            "parts" => &["hard Max stack size"],
+            _ => &[],
+        };
+        for seen in [&mut here, &mut there] {
+            seen.retain(|key, _| !key.starts_with("hard ") || hard.contains(&&**key));
         }
         if gaps.contains("env_dir") {
             there.remove("env FROM_DIR");
         }
         assert_eq!(here, there, "{name}, without {gaps:?}");
     }
+    let properties =
+        "MemoryMax,MemoryHigh,MemorySwapMax,TasksMax,CPUQuotaPerSecUSec,CPUWeight,IOWeight";
+    let show =
+        Command::new("systemctl").args(["show", "parts", "-p", properties]).output().unwrap();
+    let show = String::from_utf8(show.stdout).unwrap();
+    let mut shown: Vec<&str> = show.lines().collect();
+    shown.sort_unstable();
+    let resources = [
+        "CPUQuotaPerSecUSec=500ms",
+        "CPUWeight=200",
+        "IOWeight=50",
+        "MemoryHigh=536870912",
+        "MemoryMax=1073741824",
+        "MemorySwapMax=0",
+        "TasksMax=64",
+    ];
+    assert_eq!(shown, resources);
     let stop = units.iter().map(String::as_str);
     systemctl(&["stop"].into_iter().chain(stop).collect::<Vec<_>>());
 }

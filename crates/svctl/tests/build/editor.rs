@@ -76,7 +76,26 @@ fn shape(form: &str) -> Option<Value> {
         let (low, high): (i64, i64) = (low.parse().ok()?, high.parse().ok()?);
         Some(json!({ "type": "integer", "minimum": low, "maximum": high }))
     };
+    if let Some(one) = form.strip_suffix(", or `{ soft, hard }`") {
+        let bound = shape(one)?;
+        return Some(json!({ "anyOf": [bound, {
+            "type": "object",
+            "properties": { "soft": bound, "hard": bound },
+            "required": ["soft", "hard"],
+            "additionalProperties": false,
+        }] }));
+    }
+    if let Some(one) = form.strip_suffix(", `infinity`") {
+        return Some(json!({ "anyOf": [shape(one)?, { "const": "infinity" }] }));
+    }
     Some(match form {
+        "percent, as in `\"50%\"`" => {
+            json!({ "type": "string", "pattern": "^0*([1-9][0-9]{0,5}|1000000)%$" })
+        }
+        "table of directives" => {
+            let one = json!({ "type": ["string", "integer", "boolean"] });
+            json!({ "type": "object", "additionalProperties": { "anyOf": [one, array_of(&one)] } })
+        }
         "array of strings" | "array of names" => array_of(&string()),
         "array of patterns" => array_of(&json!({ "type": "string", "pattern": "^[-+]" })),
         "array of names, or of numbers" => array_of(&id),
@@ -296,7 +315,15 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 49] = [
+const VALUES: [&str; 57] = [
+    "\"infinity\"",
+    "\"50%\"",
+    "\"0%\"",
+    "{ soft = 9, hard = \"infinity\" }",
+    "{ soft = \"1s\", hard = \"1m\" }",
+    "{ soft = \"8M\", hard = 9 }",
+    "{ soft = 9 }",
+    "{ soft = 9, hard = 9, more = 9 }",
     "true",
     "false",
     "0",

@@ -1,19 +1,18 @@
 //! What a process may use.
 
-use crate::target::capability::{Capability, limit};
+use crate::{
+    spec::{Bound, Limit, Limits, Service},
+    target::capability::{
+        Capability,
+        Support::{By, Not},
+        limit, only, row,
+    },
+};
 
-pub(super) const ROWS: [Capability; 11] = [
-    limit(
-        "limits.memory",
-        |it| it.limits.memory.is_some(),
-        [
-            "softlimit -m",
-            "chpst -m",
-            "s6-softlimit -m",
-            "LimitDATA= LimitSTACK= LimitMEMLOCK= LimitAS=",
-            "prlimit --data --stack --as, ulimit -l",
-        ],
-    ),
+const WHOLE: &str = "`limits`, which are of each process; or systemd";
+const PRLIMIT: &str = "prlimit";
+
+pub(super) const ROWS: [Capability; 19] = [
     limit(
         "limits.address_space",
         |it| it.limits.address_space.is_some(),
@@ -70,4 +69,42 @@ pub(super) const ROWS: [Capability; 11] = [
         |it| it.limits.cpu.is_some(),
         ["softlimit -t", "chpst -t", "s6-softlimit -t", "LimitCPU=", "prlimit --cpu"],
     ),
+    only(
+        "limits.files",
+        "`infinity`, or any other limit",
+        |it| asks(&it.limits, |limit| limit.soft == Bound::Infinity),
+        [
+            By("softlimit ="),
+            By("softlimit ="),
+            By(PRLIMIT),
+            By("s6-softlimit ="),
+            By("infinity"),
+            By(PRLIMIT),
+        ],
+    ),
+    only(
+        "limits.files",
+        "`hard`, of this or any other limit",
+        |it| asks(&it.limits, |limit| limit.hard.is_some()),
+        [By(PRLIMIT), By(PRLIMIT), By(PRLIMIT), By(PRLIMIT), By("Limit…=soft:hard"), By(PRLIMIT)],
+    ),
+    resource("resources.memory_max", |it| it.resources.memory_max.is_some(), "MemoryMax="),
+    resource("resources.memory_high", |it| it.resources.memory_high.is_some(), "MemoryHigh="),
+    resource("resources.swap_max", |it| it.resources.swap_max.is_some(), "MemorySwapMax="),
+    resource("resources.pids", |it| it.resources.pids.is_some(), "TasksMax="),
+    resource("resources.cpu", |it| it.resources.cpu.is_some(), "CPUQuota="),
+    resource("resources.cpu_weight", |it| it.resources.cpu_weight.is_some(), "CPUWeight="),
+    resource("resources.io_weight", |it| it.resources.io_weight.is_some(), "IOWeight="),
 ];
+
+fn asks(limits: &Limits, test: impl Fn(&Limit<u64>) -> bool) -> bool {
+    limits.each().iter().any(|(_, limit)| test(limit))
+}
+
+const fn resource(
+    key: &'static str,
+    asks: fn(&Service) -> bool,
+    systemd: &'static str,
+) -> Capability {
+    row(key, asks, [Not(WHOLE), Not(WHOLE), Not(WHOLE), Not(WHOLE), By(systemd), Not(WHOLE)])
+}

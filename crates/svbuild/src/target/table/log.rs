@@ -21,22 +21,13 @@ pub(super) const ROWS: [Capability; 11] = [
             By("svlogd"),
             By("s6-log"),
             By("the journal"),
-            Not(
-                "it shows what services write itself; leave the key out of a development definition, or use another target",
-            ),
+            By("svlogd, of runit"),
         ],
     ),
     row(
         "log.dir",
         |it| it.log.as_ref().is_some_and(|it| it.dir.is_some()),
-        [
-            By("multilog"),
-            By("multilog"),
-            By("svlogd"),
-            By("s6-log"),
-            Not(JOURNAL),
-            Not("leave the key out"),
-        ],
+        [By("multilog"), By("multilog"), By("svlogd"), By("s6-log"), Not(JOURNAL), By("svlogd")],
     ),
     row(
         "log.max_size",
@@ -47,7 +38,7 @@ pub(super) const ROWS: [Capability; 11] = [
             By("config, s"),
             By("s"),
             By("LogNamespace=, SystemMaxFileSize="),
-            Not("leave the key out"),
+            By("config, s"),
         ],
     ),
     row(
@@ -59,7 +50,7 @@ pub(super) const ROWS: [Capability; 11] = [
             By("config, n"),
             By("n"),
             By("LogNamespace=, SystemMaxFiles="),
-            Not("leave the key out"),
+            By("config, n"),
         ],
     ),
     only(
@@ -71,8 +62,8 @@ pub(super) const ROWS: [Capability; 11] = [
             By("t"),
             By("svlogd -t"),
             By("t"),
-            Not("the journal has the time of each line; leave the key out"),
-            Not("leave the key out"),
+            By("the journal, for every service"),
+            By("svlogd -t"),
         ],
     ),
     only(
@@ -84,8 +75,8 @@ pub(super) const ROWS: [Capability; 11] = [
             Not("`tai64n`, which `tai64nlocal` makes readable"),
             By("svlogd -ttt"),
             By("T"),
-            Not("the journal has the time of each line; leave the key out"),
-            Not("leave the key out"),
+            By("the journal, for every service"),
+            By("svlogd -ttt"),
         ],
     ),
     row(
@@ -97,13 +88,13 @@ pub(super) const ROWS: [Capability; 11] = [
             By("config, -, +"),
             By("-, +, as regular expressions"),
             Not("`LogFilterPatterns=` in a drop-in, from systemd 253"),
-            Not("leave the key out"),
+            By("config, -, +"),
         ],
     ),
     row(
         "log.processor",
         |it| it.log.as_ref().is_some_and(|it| !it.processor.is_empty()),
-        [By("!"), By("!"), By("config, !"), By("?"), Not(JOURNAL), Not("leave the key out")],
+        [By("!"), By("!"), By("config, !"), By("?"), Not(JOURNAL), By("config, !")],
     ),
     row(
         "log.user",
@@ -114,7 +105,7 @@ pub(super) const ROWS: [Capability; 11] = [
             By("chpst -u"),
             By("s6-applyuidgid"),
             Not(JOURNAL),
-            Not("leave the key out"),
+            By("chpst -u"),
         ],
     ),
     row(
@@ -126,19 +117,12 @@ pub(super) const ROWS: [Capability; 11] = [
             By("chpst -u"),
             By("s6-applyuidgid"),
             Not(JOURNAL),
-            Not("leave the key out"),
+            By("chpst -u"),
         ],
     ),
     row(
         "log.mode",
         |it| it.log.as_ref().is_some_and(|it| it.mode.is_some()),
-        [
-            By("chmod"),
-            By("chmod"),
-            By("chmod"),
-            By("chmod"),
-            Not(JOURNAL),
-            Not("leave the key out"),
-        ],
+        [By("chmod"), By("chmod"), By("chmod"), By("chmod"), Not(JOURNAL), By("chmod")],
     ),
 ];

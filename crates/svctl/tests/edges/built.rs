@@ -1,0 +1,52 @@
+//! What `svctl build` makes for the embedded supervisor, under it.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    scan::Scan,
+    svctl::{Run, command},
+};
+
+/// A scan directory of what is built of these definitions.
+fn built(text: &str) -> Scan {
+    let scan = Scan::prepare();
+    let (file, out) = (scan.beside("svcmgr.toml"), scan.beside("built"));
+    fs::write(&file, text).unwrap();
+    let mut build = command(["build", "--to", "embedded", "--out"]);
+    let told = Run::of(build.arg(&out).arg(&file).output().unwrap());
+    assert_eq!((told.code, &*told.err), (0, ""), "{}", told.out);
+    for entry in fs::read_dir(&out).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        fs::rename(entry.path(), scan.path().join(entry.file_name())).unwrap();
+    }
+    scan
+}
+
+#[test]
+fn a_logger_of_the_embedded_target_keeps_lines_with_limits_on_the_service() {
+    let path = std::env::var_os("PATH").unwrap();
+    if !std::env::split_paths(&path).any(|dir| dir.join("svlogd").is_file()) {
+        crate::skips::skip("runit", "no svlogd in PATH", "`cargo xtask setup` installs it");
+        return;
+    }
+    let mut scan = built(
+        "[service.web]\nexec = [\"sh\", \"-c\", \"echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -Sc) secret; echo secret; exec sleep 1000\"]\n\
+         limits = { files = { soft = 99, hard = 101 }, core = \"infinity\" }\n\
+         log = { timestamp = \"tai64n\", max_size = \"8K\", filter = [\"-secret\"] }\n",
+    );
+    scan.start();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let kept = loop {
+        let logs = scan.svctl(["logs", "web", "--json"]);
+        let lines: Vec<_> = logs.out.lines().map(str::to_owned).collect();
+        if !lines.is_empty() || Instant::now() > deadline {
+            break lines;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let [line] = &kept[..] else { panic!("{kept:?}") };
+    assert!(line.contains("99 101 ") && line.contains("secret"), "{line}");
+    assert!(line.contains("\"at\":\"20"), "its stamp is read: {line}");
+}
