@@ -88,8 +88,10 @@ restart = "on-failure"
 restart_delay = "2s"
 after = ["db"]
 log = { dir = "/var/log/web", max_size = "10M", filter = ["-*a*", "+b"], mode = "0700" }
+systemd.Service = { ProtectSystem = "strict", ExecStartPre = ["/bin/a", "-/bin/b"], OOMScoreAdjust = -5 }
 [service.db]
 exec = ["db"]
+stop.group = false
 root = "/r"
 user = 1
 group = 1

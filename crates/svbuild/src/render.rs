@@ -189,7 +189,7 @@ impl<'a> Job<'a> {
                 let why = (!row.only.is_empty()).then_some(row.only);
                 self.gap(row.key, why, instead);
                 if let Some(gap) = self.gaps.last_mut() {
-                    gap.rights = row.is_about_rights();
+                    gap.rights = row.is_about_rights(self.service);
                 }
             }
         }

@@ -12,6 +12,7 @@ mod life;
 mod limits;
 mod log;
 mod parse;
+mod systemd;
 mod value;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -27,6 +28,7 @@ pub use life::{ReadyCheck, Restart, Stop};
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
 pub use parse::{Finding, Findings, Span};
+pub use systemd::{Directive, Systemd};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
 
 /// The services of a file, by name.
@@ -139,6 +141,9 @@ pub struct Service {
     /// `log`: a logger for what it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
+    /// `systemd`: text for the unit file alone.
+    #[serde(skip_serializing_if = "is_default")]
+    pub systemd: Systemd,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -206,6 +211,8 @@ impl Service {
         after: impl Into<String> => |it, name| it.after.push(name.into());
         /// Sets its logger.
         log: Log => |it, log| it.log = Some(log);
+        /// Sets text for the unit file alone.
+        systemd: Systemd => |it, text| it.systemd = text;
     }
 
     /// Sets a variable.

@@ -15,7 +15,7 @@ use svbuild::{
     plan::Unit,
     spec::{
         Bound, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
-        Restart, Size, Stop, Stream, Time, Timestamp, table,
+        Restart, Size, Stop, Stream, Systemd, Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -46,6 +46,7 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         let io = IoPriority::new(class);
         base().io_priority(level.map_or(io, |level| io.level(level)))
     };
+    let text = |it| base().systemd(it);
     let known = || base().user(1).group(2);
     vec![
         ("exec", Service::new(["/bin/false"]), base()),
@@ -94,6 +95,12 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("ready.command", base().ready(ReadyCheck::Command(vec!["/bin/true".into()])), base()),
         ("stop.signal", base().stop(Stop::new().signal("INT".parse().unwrap())), base()),
         ("stop.kill_after", base().stop(Stop::new().kill_after("1s".parse().unwrap())), base()),
+        ("stop.group", base().stop(Stop::new().group(false)), base()),
+        ("stop.group", base().stop(Stop::new().group(true)), base()),
+        ("systemd.Unit", text(Systemd::new().unit("After", "network.target")), base()),
+        ("systemd.Service", text(Systemd::new().service("ProtectSystem", "strict")), base()),
+        ("systemd.Service", text(Systemd::new().service("DynamicUser", "yes")), base()),
+        ("systemd.Install", text(Systemd::new().install("WantedBy", "graphical.target")), base()),
         ("finish", base().finish(["/bin/true"]), base()),
         ("restart", base().restart(Restart::OnFailure), base()),
         ("restart", base().restart(Restart::Never), base()),
@@ -197,7 +204,8 @@ fn every_key_has_a_row_and_every_row_a_key() {
 /// A service that is built without one of these would have rights that nobody gave it.
 #[test]
 fn what_is_about_rights_is_never_left_out() {
-    let about = ["user", "group", "groups", "root", "log.user", "log.group", "log.mode"];
+    let about =
+        ["user", "group", "groups", "root", "log.user", "log.group", "log.mode", "systemd.Service"];
     let mut refused = BTreeSet::new();
     for (key, with, _) in asking() {
         for target in Target::ALL {
@@ -210,6 +218,7 @@ fn what_is_about_rights_is_never_left_out() {
     }
     assert!(refused.contains(&("log.mode", Target::Systemd)), "{refused:?}");
     assert!(refused.contains(&("root", Target::Embedded)), "{refused:?}");
+    assert!(refused.contains(&("systemd.Service", Target::Runit)), "{refused:?}");
 }
 
 /// Everything that is left out says so in the file that is made.

@@ -23,7 +23,7 @@ use svbuild::{
     plan::Unit,
     spec::{
         Bound, IoClass, IoPriority, Limit, Limits, Log, ReadyCheck, Resources, Restart, Size, Stop,
-        Stream, Time,
+        Stream, Systemd, Time,
     },
 };
 
@@ -271,6 +271,68 @@ fn a_program_that_is_neither_a_path_nor_a_name_is_refused() {
             matches!(kind, svbuild::ErrorKind::Invalid | svbuild::ErrorKind::Unquotable),
             "{error}"
         );
+    }
+}
+
+/// Text of the definition: what a key writes is refused with both names, anything else takes the place of
+/// what the unit says of itself, once.
+#[test]
+fn text_for_the_unit_is_in_it_once_or_refused_with_the_key() {
+    let mut everything = everything();
+    everything.ready = Some(ReadyCheck::Tcp("h:1".into()));
+    let other = || Service::new(["/bin/true"]);
+    let of = |service| Definitions::default().with("web", service).with("db", other());
+    let render = |service| of(service).render_one("web", Target::Systemd, Options::default());
+    let (mut refused, mut replaced) = (0, 0);
+    for service in [everything, other(), other().down().user(1).group(1)] {
+        let whole = render(service.clone()).unwrap();
+        for (section, directive, _) in unit::lines(&text(&whole)).unwrap() {
+            let own = match section.as_str() {
+                "Unit" => Systemd::new().unit(&directive, "own"),
+                "Install" => Systemd::new().install(&directive, "own"),
+                _ => Systemd::new().service(&directive, "own"),
+            };
+            match render(service.clone().systemd(own)) {
+                Ok(plan) => {
+                    let lines = unit::lines(&text(&plan)).unwrap();
+                    let those: Vec<_> = lines.iter().filter(|it| it.1 == directive).collect();
+                    assert_eq!(those, [&(section, directive, "own".to_owned())]);
+                    replaced += 1;
+                }
+                Err(error) => {
+                    let said = error.to_string();
+                    let key = format!("`systemd.{section}.{directive}`");
+                    assert!(said.contains(&key) && said.contains("the key `"), "{said}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 30 && replaced > 10, "{refused} {replaced}");
+    let more = Systemd::new()
+        .unit("After", "network.target")
+        .service("ProtectSystem", "strict")
+        .service("ExecStartPre", "/bin/true %n")
+        .service("ExecStartPre", "-/bin/false")
+        .install("WantedBy", "graphical.target");
+    let told = text(&render(other().systemd(more)).unwrap());
+    let told = String::from_utf8(told).unwrap();
+    for lines in [
+        "StartLimitIntervalSec=0\nAfter=network.target\n\n[Service]\n",
+        "ExecStartPre=/bin/true %n\nExecStartPre=-/bin/false\nProtectSystem=strict\n",
+        "[Install]\nWantedBy=graphical.target\n",
+    ] {
+        assert!(told.contains(lines), "{told}");
+    }
+    assert!(!told.contains("multi-user"), "{told}");
+    if installed("systemd-analyze") {
+        assert_eq!(complaints(told.as_bytes()), "");
+    }
+    for (directive, value) in
+        [("A b", "x"), ("lower", "x"), ("Nice", "1\nUser=root"), ("Nice", "1\\")]
+    {
+        let error = render(other().systemd(Systemd::new().service(directive, value))).unwrap_err();
+        assert!(error.to_string().contains("systemd.Service"), "{error}");
     }
 }
 

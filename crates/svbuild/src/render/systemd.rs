@@ -13,7 +13,7 @@ use crate::{
     plan::{File, Unit},
     quote::systemd as quote,
     script::{Arg, comment_line, is_listened_to},
-    spec::{Bound, Id, IoClass, ReadyCheck, Resources, Restart, Signal, Size, Stream},
+    spec::{Bound, Directive, Id, IoClass, ReadyCheck, Resources, Restart, Signal, Size, Stream},
 };
 
 /// Names of signals to numbers for finish programs; `sh` knows none of its own. Linux, but for
@@ -26,16 +26,35 @@ const NUMBERS: &str = "HUP) s=1;; INT) s=2;; QUIT) s=3;; ILL) s=4;; TRAP) s=5;; 
 /// A unit that is being made.
 struct Lines<'a, 'b> {
     job: &'a Job<'b>,
+    section: &'static str,
     text: String,
 }
 
 impl Lines<'_, '_> {
+    /// A line, unless the definition has text in its place.
     fn line(&mut self, directive: &str, value: impl std::fmt::Display) {
+        if !self.job.service.systemd.section(self.section).contains_key(directive) {
+            self.put(directive, value);
+        }
+    }
+
+    fn put(&mut self, directive: &str, value: impl std::fmt::Display) {
         self.text.push_str(&format!("{directive}={value}\n"));
     }
 
-    fn section(&mut self, name: &str) {
-        self.text.push_str(&format!("\n[{name}]\n"));
+    fn section(&mut self, name: &'static str) {
+        let gap = if self.section.is_empty() { "" } else { "\n" };
+        self.section = name;
+        self.text.push_str(&format!("{gap}[{name}]\n"));
+    }
+
+    /// The text of the definition for this section, as it is.
+    fn own_text(&mut self) {
+        for (directive, Directive(values)) in self.job.service.systemd.section(self.section) {
+            for value in values {
+                self.put(directive, value);
+            }
+        }
     }
 
     /// A path where no quotes are known.
@@ -114,8 +133,8 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
     let service = job.service;
     let comments = job.comments();
     let text = comments.iter().map(|line| comment_line(line));
-    let mut lines = Lines { job, text: text.collect() };
-    lines.text.push_str("[Unit]\n");
+    let mut lines = Lines { job, section: "", text: text.collect() };
+    lines.section("Unit");
     let description = service.description.as_deref().unwrap_or(job.name);
     let description =
         quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
@@ -124,16 +143,21 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
         lines.line("After", format_args!("{after}.service"));
     }
     lines.line("StartLimitIntervalSec", 0);
+    lines.own_text();
 
     lines.section("Service");
     start(&mut lines)?;
     stop(&mut lines)?;
     process(&mut lines)?;
     streams(&mut lines, own_journal)?;
+    lines.own_text();
 
-    if !service.down {
+    if !service.down || !service.systemd.install.is_empty() {
         lines.section("Install");
-        lines.line("WantedBy", "multi-user.target");
+        if !service.down {
+            lines.line("WantedBy", "multi-user.target");
+        }
+        lines.own_text();
     }
     Ok(lines.text)
 }
@@ -231,7 +255,7 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     }
     let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
     lines.line("RestartSec", delay);
-    lines.line("KillMode", "mixed");
+    lines.line("KillMode", if service.stop.group == Some(false) { "process" } else { "mixed" });
     if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {
         lines.line("KillSignal", format_args!("SIG{signal}"));
     }

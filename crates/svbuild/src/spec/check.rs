@@ -128,6 +128,9 @@ impl Service {
             "stop.kill_after",
             || "must be 1ms or more, in whole milliseconds, and less than 49 days".into(),
         );
+        for (key, why) in self.systemd.wrong(self) {
+            check.that(false, &key, || why);
+        }
         check.argv("finish", &self.finish);
         let delay = self.restart_delay.map_or(Duration::from_secs(1), |time| time.0);
         let whole = delay.subsec_nanos() == 0 && (1..=86_400).contains(&delay.as_secs());

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 62] = [
+pub const KEYS: [Key; 67] = [
     key(
         "exec",
         "array of strings",
@@ -233,6 +233,12 @@ pub const KEYS: [Key; 62] = [
     key("stop.signal", "name, as in `TERM`", "`TERM`", "what tells it to end"),
     key("stop.kill_after", "time", "never", "how long it may take before SIGKILL"),
     key(
+        "stop.group",
+        "boolean",
+        "the supervisor's way: `true` under systemd, else `false`",
+        "whether a stop ends all its processes, or the one that was started and leaves those that it has started itself (sessions of sshd)",
+    ),
+    key(
         "finish",
         "array of strings",
         "none",
@@ -291,6 +297,14 @@ pub const KEYS: [Key; 62] = [
     ),
     key("log.group", "name, or number", "the user's", "its primary group, and that of `log.dir`"),
     key("log.mode", "octal, as a string", "`0750`", "mode of `log.dir`"),
+    key(
+        "systemd.Unit",
+        "table of directives",
+        "none",
+        "text for the unit file alone, as it is: strings, whole numbers, booleans, or arrays of those for several lines. A directive that a key writes too is an error; what the unit says of itself gives way",
+    ),
+    key("systemd.Service", "table of directives", "none", "the same for `[Service]`"),
+    key("systemd.Install", "table of directives", "none", "the same for `[Install]`"),
     // Tables, so that they are known themselves.
     key("env_file.path", "table", "", ""),
     key("env_file.optional", "table", "", ""),
@@ -299,6 +313,7 @@ pub const KEYS: [Key; 62] = [
     key("resources", "table", "", ""),
     key("ready", "table", "", ""),
     key("stop", "table", "", ""),
+    key("systemd", "table", "", ""),
 ];
 
 /// Keys that were, and what is written in their place.

@@ -30,6 +30,10 @@ pub struct Stop {
     /// `kill_after`: SIGKILL follows after so long; never if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_after: Option<Time>,
+    /// `group`: whether all its processes are ended, or the one that the supervisor started; as the
+    /// supervisor has it if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<bool>,
 }
 
 /// `restart = "…"`.
@@ -64,5 +68,7 @@ impl Stop {
         signal: Signal => |it, signal| it.signal = Some(signal);
         /// Sets after how long SIGKILL follows.
         kill_after: Time => |it, time| it.kill_after = Some(time);
+        /// Sets whether all its processes are ended.
+        group: bool => |it, group| it.group = Some(group);
     }
 }

@@ -43,8 +43,9 @@ impl Capability {
 
     /// Whether it is about who the service is and who may read what it writes, so that it is never
     /// left out.
-    pub(crate) fn is_about_rights(&self) -> bool {
-        matches!(
+    pub(crate) fn is_about_rights(&self, service: &Service) -> bool {
+        let text = self.key == "systemd.Service" && service.systemd.is_about_rights();
+        text || matches!(
             self.key,
             "user" | "group" | "groups" | "root" | "log.user" | "log.group" | "log.mode"
         )

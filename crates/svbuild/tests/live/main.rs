@@ -48,6 +48,7 @@ macro_rules! with_finish {
             seen::a_root_is_changed
             example::the_server_of_the_example_answers
             told::a_stop_signal_other_than_term_ends_it
+            told::what_it_has_started_outlives_its_stop
             told::an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is
             told::every_run_is_the_last_with_never
             told::what_ends_with_0_at_its_signal_is_started_again
@@ -83,6 +84,13 @@ mod systemd {
     fn the_server_of_the_example_answers() {
         if crate::here::is_here() {
             crate::example::the_server_of_the_example_answers_under_systemd();
+        }
+    }
+
+    #[test]
+    fn what_it_has_started_outlives_its_stop() {
+        if crate::here::is_here() {
+            crate::units::what_it_has_started_outlives_its_stop();
         }
     }
 

@@ -12,7 +12,7 @@ use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
         Bound, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
-        Restart, Size, Stop, Stream, Time, Timestamp,
+        Restart, Size, Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -68,7 +68,12 @@ fn all(tree: &Tree) -> Service {
         .stdout(Stream::Inherit)
         .stderr(Stream::Stdout)
         .ready(ReadyCheck::Command(vec!["/bin/true".into()]))
-        .stop(Stop::new().signal("INT".parse().unwrap()).kill_after("5s".parse().unwrap()))
+        .stop(
+            Stop::new()
+                .signal("INT".parse().unwrap())
+                .kill_after("5s".parse().unwrap())
+                .group(false),
+        )
         .finish(["/bin/true"])
         .restart(Restart::OnFailure)
         .after("parts")
@@ -123,6 +128,12 @@ fn parts(tree: &Tree) -> Service {
         .stdout(Stream::File(tree.path("open/out")))
         .stderr(Stream::Null)
         .restart_delay("3s".parse().unwrap())
+        .systemd(
+            Systemd::new()
+                .unit("Documentation", "man:true(1)")
+                .service("PrivateDevices", "no")
+                .install("Also", "all.service"),
+        )
 }
 
 /// Only a user, whose groups in the database are not taken; and what only follows a `PATH`.

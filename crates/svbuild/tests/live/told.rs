@@ -57,6 +57,19 @@ pub fn a_stop_signal_other_than_term_ends_it(suite: Suite) {
     tree.until("down", || is_down(&tree).then_some(()));
 }
 
+/// `stop.group = false`: sessions of sshd outlive it.
+pub fn what_it_has_started_outlives_its_stop(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let script = "sleep 1000 & echo $! >>DIR/child; echo up >>DIR/up; wait";
+    tree.start(&one(sh(&tree, script).stop(Stop::new().group(false))));
+    tree.lines("open/up", 1);
+    suite.ask(&tree.service("web"), "down");
+    tree.until("down", || is_down(&tree).then_some(()));
+    let child = &tree.lines("open/child", 1)[0];
+    let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
+    assert!(state.contains("(sleep)"), "{suite:?} {state}");
+}
+
 pub fn what_does_not_end_is_killed_in_time(suite: Suite) {
     let mut tree = Tree::new(suite);
     let stop = Stop::new().kill_after("200ms".parse().unwrap());

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command
 
 use svbuild::{
     Definitions, Options, Service, Target,
-    spec::{EnvFile, ReadyCheck, Restart},
+    spec::{EnvFile, ReadyCheck, Restart, Stop, Systemd},
 };
 
 use crate::variables::{CASES, read};
@@ -31,6 +31,28 @@ pub fn a_wait_for_readiness_ends_with_its_process() {
         let never = ReadyCheck::Command(vec!["/bin/false".into()]);
         let service = Service::new(["/bin/sh", "-c", "exit 3"]).ready(never).restart(restart);
         assert_eq!(start("svbuild-ends", service), (false, state.to_owned()));
+    }
+}
+
+/// Only with `stop.group = false`; and what is text for the unit is in force.
+pub fn what_it_has_started_outlives_its_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = dir.path().join("child");
+    for group in [true, false] {
+        let script = "sleep 1000 & echo $! >\"$0\"; wait";
+        let exec = ["/bin/sh".into(), "-c".into(), script.into(), started.clone().into_os_string()];
+        let written = ReadyCheck::Command(vec!["test".into(), "-s".into(), started.clone().into()]);
+        let text = Systemd::new().service("OOMScoreAdjust", "321");
+        let stop = Stop::new().group(group);
+        let service = Service::new(exec).ready(written).stop(stop).systemd(text);
+        assert!(start("svbuild-group", service).0);
+        let child = fs::read_to_string(&started).unwrap();
+        fs::remove_file(&started).unwrap();
+        let adjusted = fs::read_to_string(format!("/proc/{}/oom_score_adj", child.trim()));
+        assert_eq!(adjusted.ok().as_deref(), (!group).then_some("321\n"), "{group}");
+        if !group {
+            assert!(Command::new("kill").arg(child.trim()).status().unwrap().success());
+        }
     }
 }
 

@@ -15,9 +15,10 @@ const NO_READY: &str =
 const NO_KILL: &str =
     "`svctl down --kill-after`, which asks the supervisor for SIGKILL; or s6 or systemd";
 const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
+const NO_GROUP: &str = "a program that ends what it has started; or systemd";
 const NO_ORDER: &str = "the supervisor starts everything at once; `svctl up` and `svctl dev` start in order, systemd orders";
 
-pub(super) const ROWS: [Capability; 12] = [
+pub(super) const ROWS: [Capability; 14] = [
     row(
         "ready.fd",
         |it| matches!(it.ready, Some(ReadyCheck::Fd(_))),
@@ -88,6 +89,32 @@ pub(super) const ROWS: [Capability; 12] = [
             By("timeout-kill"),
             By("TimeoutStopSec="),
             By("timeout-kill"),
+        ],
+    ),
+    only(
+        "stop.group",
+        "`false`",
+        |it| it.stop.group == Some(false),
+        [
+            By("daemontools, for every service"),
+            By("encore, for every service"),
+            By("runit, for every service"),
+            By("s6, for every service"),
+            By("KillMode=process"),
+            By("the supervisor, for every service"),
+        ],
+    ),
+    only(
+        "stop.group",
+        "`true`",
+        |it| it.stop.group == Some(true),
+        [
+            Not(NO_GROUP),
+            Not(NO_GROUP),
+            Not(NO_GROUP),
+            Not(NO_GROUP),
+            By("systemd, for every service that does not say otherwise"),
+            Not(NO_GROUP),
         ],
     ),
     row(
