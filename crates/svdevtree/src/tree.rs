@@ -37,6 +37,7 @@ use svclient::{Disabled, Enabled, ScanDir, Service};
 use self::{
     aside::Away,
     base::Fate,
+    error::Lost,
     owner::{Owner, Place},
     wire::Message,
 };
@@ -112,6 +113,8 @@ pub struct DevTree {
     program: Option<PathBuf>,
     owner: Option<Owner>,
     started: bool,
+    /// What ended it, until it is started again or stopped: whoever was not there when that was found hears of it, too.
+    lost: Option<Lost>,
     /// A temporary one has a keeper from the beginning.
     fate: Fate,
     /// All of it hangs, and this only stands in for it.
@@ -217,7 +220,17 @@ impl DevTree {
 
     const fn new(base: PathBuf, owner: Option<Owner>, fate: Fate) -> Self {
         let (engine, program) = (Engine::Embedded, None);
-        Self { base, engine, grace: GRACE, program, owner, started: false, fate, away: None }
+        Self {
+            base,
+            engine,
+            grace: GRACE,
+            program,
+            owner,
+            started: false,
+            lost: None,
+            fate,
+            away: None,
+        }
     }
 
     /// What is in the tree goes when the `DevTree` is dropped or the program ends in whatever way, as that of
@@ -369,6 +382,7 @@ impl DevTree {
         let start = Message::new("start").with(self.engine.name()).with(grace);
         self.ask(&start, &["started"], deadline, START)?;
         self.started = true;
+        self.lost = None;
         if self.engine == Engine::S6Svscan {
             self.await_scanner(deadline)?;
         }
@@ -379,13 +393,14 @@ impl DevTree {
     ///
     /// # Errors
     ///
-    /// [`TreeError::NotStarted`], [`TreeError::EngineEnded`], [`TreeError::KeeperKilled`]; after the last
-    /// two, [`start`](Self::start) begins anew.
+    /// [`TreeError::NotStarted`], [`TreeError::EngineEnded`], [`TreeError::KeeperKilled`]; the last two at
+    /// every call until [`start`](Self::start) begins anew, or [`stop`](Self::stop).
     pub fn check(&mut self) -> Result<(), TreeError> {
         self.be_here("look after")?;
         let trouble = self.owner.as_mut().and_then(Owner::trouble);
         if let Some(error) = trouble {
             self.started = false;
+            self.lost = Lost::by(&error).or(self.lost.take());
             if matches!(error, TreeError::KeeperKilled { .. }) {
                 self.release()?;
             }
@@ -394,7 +409,10 @@ impl DevTree {
         if self.started {
             return Ok(());
         }
-        Err(TreeError::NotStarted { doing: "go on", base: self.base.clone() })
+        Err(match &self.lost {
+            Some(lost) => lost.error(&self.base),
+            None => TreeError::NotStarted { doing: "go on", base: self.base.clone() },
+        })
     }
 
     /// Stops every service, loggers last, and then ends whatever is left of the tree. The result counts
@@ -414,6 +432,7 @@ impl DevTree {
         let begun = Instant::now();
         let orderly = deadline.min(begun + self.grace);
         let mut killed = 0;
+        self.lost = None;
         if self.owner.is_some() {
             let stopped = self.wind_down(orderly).and_then(|()| self.kill_rest());
             self.started = false;

@@ -67,6 +67,7 @@ impl DevTree {
             program: self.program.clone(),
             owner: None,
             started: false,
+            lost: None,
             fate: self.fate,
             away: None,
         }

@@ -210,6 +210,36 @@ svproto::words!(TreeErrorKind, "kind of error":
     Client "client",
 );
 
+/// What ended a tree that was started.
+#[derive(Debug)]
+pub(super) enum Lost {
+    Keeper,
+    Engine { how: String, log: String },
+}
+
+impl Lost {
+    /// What this tells of, if it is that.
+    pub(super) fn by(error: &TreeError) -> Option<Self> {
+        match error {
+            TreeError::KeeperKilled { .. } => Some(Self::Keeper),
+            TreeError::EngineEnded { how, log, .. } => {
+                Some(Self::Engine { how: how.clone(), log: log.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn error(&self, base: &Path) -> TreeError {
+        let base = base.to_owned();
+        match self {
+            Self::Keeper => TreeError::KeeperKilled { base },
+            Self::Engine { how, log } => {
+                TreeError::EngineEnded { base, how: how.clone(), log: log.clone() }
+            }
+        }
+    }
+}
+
 impl TreeError {
     /// What kind of error it is.
     #[must_use]

@@ -286,6 +286,9 @@ fn a_kit_whose_keeper_is_killed_says_so_and_leaves_nothing() {
         let error = kit.wait_ready("web", Instant::now()).err()?;
         matches!(error, KitError::Tree(TreeError::KeeperKilled { .. })).then_some(())
     });
+    // It stays the news: a call whose time was over before has found it for nobody.
+    let error = kit.wait_ready("web", soon()).unwrap_err();
+    assert!(matches!(error, KitError::Tree(TreeError::KeeperKilled { .. })), "{error}");
     until("its end", || (!fs::exists(format!("/proc/{pid}")).unwrap()).then_some(()));
     drop(kit);
     assert!(!base.exists());
