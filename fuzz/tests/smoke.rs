@@ -75,6 +75,7 @@ user = "daemon"
 group = "daemon"
 groups = ["adm"]
 umask = "022"
+dirs = { runtime = ["web"], logs = { names = ["a", "b"], mode = "0750" } }
 nice = -5
 io_priority = { class = "idle" }
 limits = { data = "512M", core = 0, cpu = "1m", files = { soft = 64, hard = "infinity" }, stack = "infinity" }

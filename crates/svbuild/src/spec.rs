@@ -6,6 +6,7 @@
 
 mod base;
 mod check;
+mod dirs;
 mod env_file;
 mod keys;
 mod life;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use base::Base;
 pub use check::Invalid;
 pub(crate) use check::host_and_port;
+pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
 pub use life::{ReadyCheck, Restart, Stop};
@@ -102,6 +104,9 @@ pub struct Service {
     /// `resources`: of the service as a whole.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: Resources,
+    /// `dirs`: directories that are made before the user changes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dirs: Dirs,
     /// `root`: the root directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
@@ -191,6 +196,8 @@ impl Service {
         limits: Limits => |it, limits| it.limits = limits;
         /// Sets what the service as a whole may use.
         resources: Resources => |it, resources| it.resources = resources;
+        /// Sets the directories that are made before the user changes.
+        dirs: Dirs => |it, dirs| it.dirs = dirs;
         /// Sets the root directory.
         root: impl Into<PathBuf> => |it, path| it.root = Some(path.into());
         /// Sets where standard input comes from.

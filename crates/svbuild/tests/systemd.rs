@@ -22,8 +22,8 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, IoClass, IoPriority, Limit, Limits, Log, ReadyCheck, Resources, Restart, Size, Stop,
-        Stream, Systemd, Time,
+        Bound, Dir, Dirs, IoClass, IoPriority, Limit, Limits, Log, ReadyCheck, Resources, Restart,
+        Size, Stop, Stream, Systemd, Time,
     },
 };
 
@@ -149,6 +149,13 @@ fn everything() -> Service {
         .group("daemon")
         .also_group("adm")
         .umask(0)
+        .dirs(
+            Dirs::new()
+                .runtime(Dir::new(["web", "web2"]).mode(0o750))
+                .state(["web"])
+                .cache(["web"])
+                .logs(["web"]),
+        )
         .nice(5)
         .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
         .limits(
@@ -204,6 +211,9 @@ fn systemd_has_nothing_against_everything() {
         let mut service = everything();
         service.ready = ready;
         service.root = service.ready.is_none().then(|| "/".into());
+        if service.root.is_some() {
+            service.dirs = Dirs::default();
+        }
         let definitions = Definitions::default()
             .with("web", service)
             .with("db", Service::new(["/bin/true"]).restart(Restart::Never).down());

@@ -67,10 +67,38 @@ pub(super) fn words(argv: &[Word]) -> Vec<Arg> {
     argv.iter().map(|word| Arg::from(word.as_bytes())).collect()
 }
 
+/// The directories of the system that it needs, made and given to its user. Each lies in a directory
+/// of root's, so that nobody else can put something in its place.
+fn dirs(service: &Service) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (_, place, _, dir) in service.dirs.each() {
+        if dir.names.is_empty() {
+            continue;
+        }
+        let mode = format!("{:04o}", dir.bits());
+        let paths = || dir.names.iter().map(|name| Arg::from(format!("{place}/{name}")));
+        let mut made = argv!["mkdir", "-p", "-m", mode.as_str(), "--"];
+        made.extend(paths());
+        steps.push(Step::Do(made));
+        if let Some(user) = &service.user {
+            // With nothing after the colon it is the user's own group.
+            let group = service.group.as_ref().map(ToString::to_string).unwrap_or_default();
+            let mut given = argv!["chown", "--", format!("{user}:{group}")];
+            given.extend(paths());
+            steps.push(Step::Do(given));
+        }
+        let mut changed = argv!["chmod", mode, "--"];
+        changed.extend(paths());
+        steps.push(Step::Do(changed));
+    }
+    steps
+}
+
 /// The standard streams, and the umask, in an order in which files are made with the supervisor's.
 pub(super) fn streams(service: &Service) -> Vec<Step> {
     let path = |path: &Path| path.as_os_str().as_bytes().to_vec();
-    let mut steps = Vec::new();
+    // A stream may lead into one of them.
+    let mut steps = dirs(service);
     match service.stdin.as_ref().unwrap_or(&Stream::Null) {
         Stream::Inherit | Stream::Stdout => (),
         Stream::Null => steps.push(Step::Read(0, b"/dev/null".to_vec())),

@@ -276,6 +276,16 @@ fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     if let Some(cwd) = &service.cwd {
         lines.path("WorkingDirectory", "cwd", "", cwd)?;
     }
+    for (_, _, word, dir) in service.dirs.each() {
+        if !dir.names.is_empty() {
+            lines.line(&format!("{word}Directory"), dir.names.join(" "));
+            lines.line(&format!("{word}DirectoryMode"), format_args!("{:04o}", dir.bits()));
+        }
+    }
+    if !service.dirs.runtime.names.is_empty() {
+        // As those that the family makes, which nobody removes.
+        lines.line("RuntimeDirectoryPreserve", "yes");
+    }
     if let Some(user) = &service.user {
         lines.line("User", user);
     }

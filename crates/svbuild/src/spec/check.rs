@@ -121,6 +121,7 @@ impl Service {
         }
         check.limits(self);
         check.resources(&self.resources);
+        check.dirs(self);
         check.streams(self);
         check.ready(self.ready.as_ref());
         check.that(
@@ -299,6 +300,30 @@ impl Check<'_> {
         self.that(files, "limits.files", || {
             "must be 8 or more: a program cannot even be loaded with less".into()
         });
+    }
+
+    fn dirs(&mut self, service: &Service) {
+        for (key, place, _, dir) in service.dirs.each() {
+            let key = format!("dirs.{key}");
+            // What lies in a directory of the service's, the service could replace by a link before
+            // the supervisor's user gives it away.
+            let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+            let first = |it: &str| it.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            let plain = |name: &String| name.bytes().all(byte) && first(name) && name.len() <= 255;
+            self.that(dir.names.iter().all(plain), &key, || {
+                format!(
+                    "must be names in `{place}`, of letters, digits, `_`, `-` and `.`, without a `/`; \
+                     what is below them, the service makes itself"
+                )
+            });
+            let owner = dir.mode.is_none_or(|mode| mode.0 & 0o700 == 0o700 && mode.0 <= 0o777);
+            self.that(owner, &key, || {
+                "must have a mode of at most 0777 that lets the owner read, write and search".into()
+            });
+            self.that(dir.names.is_empty() || service.root.is_none(), &key, || {
+                "cannot be beside `root`, below which these places are others".into()
+            });
+        }
     }
 
     fn resources(&mut self, resources: &Resources) {

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 67] = [
+pub const KEYS: [Key; 72] = [
     key(
         "exec",
         "array of strings",
@@ -191,6 +191,15 @@ pub const KEYS: [Key; 67] = [
         "100",
         "its share beside other services where disks are busy",
     ),
+    key(
+        "dirs.runtime",
+        "array of names, or `{ names, mode }`",
+        "none",
+        "directories in `/run` that are made at each start, before the user changes; they belong to `user` and `group`. Names without a `/`; the mode is `0755` if it is not given. They stay when the service ends. Not beside `root`",
+    ),
+    key("dirs.state", "array of names, or `{ names, mode }`", "none", "the same in `/var/lib`"),
+    key("dirs.cache", "array of names, or `{ names, mode }`", "none", "the same in `/var/cache`"),
+    key("dirs.logs", "array of names, or `{ names, mode }`", "none", "the same in `/var/log`"),
     key("root", "path", "`/`", "the root directory. `exec` and `cwd` are below it"),
     key(
         "session",
@@ -306,6 +315,7 @@ pub const KEYS: [Key; 67] = [
     key("systemd.Service", "table of directives", "none", "the same for `[Service]`"),
     key("systemd.Install", "table of directives", "none", "the same for `[Install]`"),
     // Tables, so that they are known themselves.
+    key("dirs", "table", "", ""),
     key("env_file.path", "table", "", ""),
     key("env_file.optional", "table", "", ""),
     key("io_priority", "table", "", ""),
@@ -329,8 +339,10 @@ const LOG: &str = "log";
 /// The keys that may stand in this table: `""` is the service, `limits` its limits. `None` if any
 /// name may (`env`), or if it is no table.
 pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
-    if table.starts_with("limits.") {
-        return Some(vec!["soft", "hard"]);
+    match table.split_once('.') {
+        Some(("dirs", key)) if !key.contains('.') => return Some(vec!["names", "mode"]),
+        Some(("limits", key)) if !key.contains('.') => return Some(vec!["soft", "hard"]),
+        _ => (),
     }
     let direct = |path: &'static str| match table {
         "" => Some(path.split('.').next().unwrap_or(path)),

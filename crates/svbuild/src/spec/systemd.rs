@@ -147,6 +147,12 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         "KillSignal" => (it.stop.signal.is_some(), "stop.signal"),
         "TimeoutStopSec" => (it.stop.kill_after.is_some(), "stop.kill_after"),
         "TimeoutSec" => (it.stop.kill_after.is_some() || asks, "stop.kill_after"),
+        "RuntimeDirectory" | "RuntimeDirectoryMode" | "RuntimeDirectoryPreserve" => {
+            (!it.dirs.runtime.names.is_empty(), "dirs.runtime")
+        }
+        "StateDirectory" | "StateDirectoryMode" => (!it.dirs.state.names.is_empty(), "dirs.state"),
+        "CacheDirectory" | "CacheDirectoryMode" => (!it.dirs.cache.names.is_empty(), "dirs.cache"),
+        "LogsDirectory" | "LogsDirectoryMode" => (!it.dirs.logs.names.is_empty(), "dirs.logs"),
         "RootDirectory" => (it.root.is_some(), "root"),
         "WorkingDirectory" => (it.cwd.is_some(), "cwd"),
         "User" => (it.user.is_some(), "user"),

@@ -11,13 +11,13 @@ use std::{
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
-        Bound, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
-        Restart, Size, Stop, Stream, Systemd, Time, Timestamp,
+        Bound, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
+        Resources, Restart, Size, Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
 
-use crate::tree::{DAEMONTOOLS, RUNIT, S6, S6_SH, Suite, Tree};
+use crate::tree::{DAEMONTOOLS, PLACES, RUNIT, S6, S6_SH, Suite, Tree};
 
 fn probe() -> PathBuf {
     example("probe")
@@ -52,6 +52,13 @@ fn all(tree: &Tree) -> Service {
         .also_group("adm")
         .also_group("audio")
         .umask(0o027)
+        .dirs(
+            Dirs::new()
+                .runtime(Dir::new([tree.name()]).mode(0o710))
+                .state([&*tree.name()])
+                .cache([&*tree.name()])
+                .logs(Dir::new([tree.name()]).mode(0o775)),
+        )
         .nice(3)
         .io_priority(IoPriority::new(IoClass::BestEffort).level(6))
         .limits(
@@ -212,6 +219,14 @@ fn of_definition(service: &Service, seen: &BTreeMap<String, String>) -> BTreeMap
     seen.iter().filter(|(key, _)| ours(key)).map(|(key, it)| (key.clone(), it.clone())).collect()
 }
 
+/// The directories of `all` are there, and are its user's.
+fn made(tree: &Tree) {
+    for (place, mode) in PLACES.into_iter().zip([0o710, 0o755, 0o755, 0o775]) {
+        let data = fs::metadata(Path::new(place).join(tree.name())).unwrap();
+        assert_eq!((data.mode() & 0o7777, data.uid(), data.gid()), (mode, 1, 60), "{place}");
+    }
+}
+
 fn lines(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log.join("current")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
@@ -235,6 +250,7 @@ fn run(suite: Suite) -> Vec<BTreeMap<String, String>> {
     let of_log = fs::metadata(&log).unwrap();
     assert_eq!((of_log.mode() & 0o7777, of_log.uid(), of_log.gid()), (0o751, 1, 4), "{suite:?}");
     assert_eq!(fs::metadata(log.join("current")).unwrap().uid(), 1);
+    made(&tree);
     // Streams that are files.
     assert_eq!(fs::read_to_string(tree.path("open/out")).unwrap(), "a line on standard output\n");
     assert_eq!(tree.lines("open/err", 2)[0], "a secret line on standard error");
@@ -407,6 +423,7 @@ pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
         }
         assert_eq!(here, there, "{name}, without {gaps:?}");
     }
+    made(&tree);
     let properties =
         "MemoryMax,MemoryHigh,MemorySwapMax,TasksMax,CPUQuotaPerSecUSec,CPUWeight,IOWeight";
     let show =

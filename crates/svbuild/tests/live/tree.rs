@@ -15,6 +15,9 @@ use crate::{programs::installed, strays};
 /// No wait of a test is longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where the directories of `dirs` are, in the order of its keys.
+pub const PLACES: [&str; 4] = ["/run", "/var/lib", "/var/cache", "/var/log"];
+
 /// A suite whose scanner is run, and the language of its scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
@@ -84,6 +87,11 @@ impl Tree {
         self.dir.path().join(name)
     }
 
+    /// A name of its own in [`PLACES`], where what has it is removed at the end.
+    pub fn name(&self) -> String {
+        self.dir.path().file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
     pub fn service(&self, name: &str) -> PathBuf {
         self.path("scan").join(name)
     }
@@ -134,5 +142,8 @@ impl Drop for Tree {
             let _reaped = child.wait();
         }
         strays::end(self.dir.path(), || ());
+        for place in PLACES {
+            let _gone = fs::remove_dir_all(Path::new(place).join(self.name()));
+        }
     }
 }

@@ -98,6 +98,16 @@ fn shape(form: &str) -> Option<Value> {
         }
         "array of strings" | "array of names" => array_of(&string()),
         "array of patterns" => array_of(&json!({ "type": "string", "pattern": "^[-+]" })),
+        "array of names, or `{ names, mode }`" => {
+            let names = array_of(&string());
+            let mode = shape("octal, as a string")?;
+            json!({ "anyOf": [names, {
+                "type": "object",
+                "properties": { "names": names, "mode": mode },
+                "required": ["names"],
+                "additionalProperties": false,
+            }] })
+        }
         "array of names, or of numbers" => array_of(&id),
         "name, or number" => id,
         "table of strings" => json!({
@@ -315,7 +325,10 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 57] = [
+const VALUES: [&str; 60] = [
+    "{ names = [\"a\"], mode = \"0700\" }",
+    "{ names = \"a\" }",
+    "{ mode = \"0700\" }",
     "\"infinity\"",
     "\"50%\"",
     "\"0%\"",

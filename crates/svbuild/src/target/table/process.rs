@@ -1,7 +1,7 @@
 //! What a process is: its program, its directory, its variables, whose it is, its streams.
 
 use crate::{
-    spec::{Id, IoClass, Stream},
+    spec::{Id, IoClass, Service, Stream},
     target::capability::{
         Capability,
         Support::{By, Not},
@@ -11,7 +11,7 @@ use crate::{
 
 const NAMES: &str = "numbers; names are looked up below `root`";
 
-pub(super) const ROWS: [Capability; 21] = [
+pub(super) const ROWS: [Capability; 25] = [
     row(
         "exec",
         |_| true,
@@ -140,6 +140,10 @@ pub(super) const ROWS: [Capability; 21] = [
             By("ionice -n"),
         ],
     ),
+    dirs("dirs.runtime", |it| !it.dirs.runtime.names.is_empty(), "RuntimeDirectory="),
+    dirs("dirs.state", |it| !it.dirs.state.names.is_empty(), "StateDirectory="),
+    dirs("dirs.cache", |it| !it.dirs.cache.names.is_empty(), "CacheDirectory="),
+    dirs("dirs.logs", |it| !it.dirs.logs.names.is_empty(), "LogsDirectory="),
     row(
         "root",
         |it| it.root.is_some(),
@@ -219,3 +223,8 @@ pub(super) const ROWS: [Capability; 21] = [
         ],
     ),
 ];
+
+const fn dirs(key: &'static str, asks: fn(&Service) -> bool, systemd: &'static str) -> Capability {
+    let made = By("mkdir, chown, chmod");
+    row(key, asks, [made, made, made, made, By(systemd), made])
+}

@@ -13,7 +13,7 @@ use svcmgr::{
     Goal, LogDir, Order, Scale,
     build::{
         Definitions, Lossy, Options, Target,
-        spec::{Base, Stream},
+        spec::{Base, Dirs, Stream},
     },
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
@@ -169,6 +169,11 @@ fn as_oneself(definitions: &mut Definitions, output: &mut Output) {
         return;
     }
     for (name, service) in &mut definitions.service {
+        if service.dirs != Dirs::default() {
+            service.dirs = Dirs::default();
+            output
+                .message(&format!("not here: `dirs` of service `{name}`: only root can make them"));
+        }
         if service.user.take().is_some() {
             (service.group, service.groups) = (None, Vec::new());
             output
