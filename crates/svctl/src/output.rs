@@ -208,6 +208,11 @@ impl Output {
         }
     }
 
+    /// Says what to do about what was just said.
+    pub(crate) fn hint(&mut self, text: &str) {
+        self.report(&format!("  hint: {}", printable(text)));
+    }
+
     /// Says something of several lines on standard error, as it is: the caller has made it
     /// printable.
     pub(crate) fn report(&mut self, text: &str) {

@@ -83,7 +83,10 @@ fn is_in_trouble(seen: &Status) -> bool {
         || odd.cannot_start.is_some();
     match seen.state() {
         State::Backoff | State::Failed | State::Finishing | State::Unsupervised => true,
-        State::Starting => seen.uptime().is_some_and(|it| it >= Duration::from_secs(5)),
+        // Without a process it waits for another, for all that is known.
+        State::Starting => {
+            seen.pid().is_none() || seen.uptime().is_some_and(|it| it >= Duration::from_secs(5))
+        }
         State::Down => seen.want() == Some(Want::Up) || is_ill,
         _ => is_ill,
     }

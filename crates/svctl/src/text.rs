@@ -73,13 +73,14 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
     if let Some(exit) = view.exit().filter(|_| !has_process) {
         say(ended(exit));
     }
-    if let Some(log) = view.log {
-        match log.state {
-            Some(State::Up | State::Ready) => (),
-            _ => say(format!("log {}", log_word(log))),
-        }
-    }
+    notes.extend(log_note(view));
     notes
+}
+
+/// How its logger stands, if that is not well.
+fn log_note(view: &View<'_>) -> Option<String> {
+    let log = view.log.filter(|log| !matches!(log.state, Some(State::Up | State::Ready)))?;
+    Some(format!("log {}", log_word(log)))
 }
 
 /// How a run ended.
@@ -160,11 +161,14 @@ pub(crate) fn cells(view: &View<'_>) -> Cells {
     cells
 }
 
-/// What the columns do not say well enough: a bad end is worth a note, for its column goes where
-/// there is no room.
+/// What neither the columns nor what is odd says well enough: a bad end is worth a note, for its column goes
+/// where there is no room.
 fn notes_beside_columns(view: &View<'_>) -> impl Iterator<Item = String> {
     let well = (view.exit() == Some(LastExit::Exited { code: 0 })).then_some("exited with 0");
-    notes(view).into_iter().filter(move |note| well.is_none_or(|well| note != well))
+    let has_odd_logger = view.status.as_ref().is_some_and(|seen| seen.odd().logger.is_some());
+    let log = log_note(view).filter(|_| has_odd_logger);
+    let is_said = move |note: &String| well == Some(note) || log.as_ref() == Some(note);
+    notes(view).into_iter().filter(move |note| !is_said(note))
 }
 
 const fn log_word(log: Log) -> &'static str {

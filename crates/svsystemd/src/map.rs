@@ -5,8 +5,8 @@
 //! | active/running | `up`; `ready` where the service says so itself (Type notify, notify-reload, dbus) |
 //! | active/exited | `exited`: it is done, and systemd holds it up |
 //! | reloading, refreshing | as active |
-//! | activating/condition, start-pre, start, start-post | `starting` |
-//! | activating/auto-restart, auto-restart-queued; failed-, dead-before-auto-restart | `backoff` |
+//! | activating/condition, start-pre, start, start-post; inactive or failed, its first start queued | `starting` |
+//! | activating/auto-restart, auto-restart-queued; failed-, dead-before-auto-restart; inactive or failed, a start after others by itself queued | `backoff` |
 //! | deactivating/stop, stop-watchdog, stop-sigterm, stop-sigkill | `stopping` |
 //! | deactivating/stop-post, final-… | `finishing` |
 //! | inactive, maintenance | `down` |
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use svproto::{Facts, LastExit, Phase, Pid, Readiness, Stage, UnixTime, Want};
 
-use crate::{LoadState, Properties, ServiceResult, once};
+use crate::{LoadState, Properties, PropertyValue, ServiceResult, once};
 
 /// What only the processes themselves show: systemd does not notice SIGSTOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,9 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
     {
         stage = Stage::Exited;
     }
+    if job == Some(JobKind::Up) && waits_for_its_turn(unit) {
+        stage = Stage::Starting;
+    }
     let running = !matches!(phase, Phase::Down | Phase::Finish) || pid.is_some();
     let facts = Facts::new(phase)
         .with_stage(stage)
@@ -83,6 +86,14 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
         Phase::Finish => facts.with_finish_pid(control.or(pid)),
         _ => facts.with_pid(pid),
     }
+}
+
+/// Whether a queued start is the first one, which waits for other units or for its turn. Between two runs of
+/// one that is started again by itself a start is queued as well, and the state is the same.
+fn waits_for_its_turn(unit: &Properties) -> bool {
+    let is_down = matches!(unit.text("ActiveState"), "inactive" | "failed")
+        && !unit.text("SubState").ends_with("-before-auto-restart");
+    is_down && unit.get("NRestarts").and_then(PropertyValue::unsigned) == Some(0)
 }
 
 fn phase(active: &str, sub: &str, pid: Option<Pid>) -> (Phase, Stage) {

@@ -62,7 +62,7 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
             Some(findings) => {
                 explain(&args.file, &text, &findings, output);
                 if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
-                    output.report("hint: with --lossy these are left out, each with a comment");
+                    output.hint("with --lossy these are left out, each with a comment");
                 }
                 Exit::Negative
             }
@@ -252,7 +252,7 @@ pub(super) fn refused(error: &Error, output: &mut Output) -> Exit {
         output.message(&printable(&line));
     }
     if let Some(hint) = error.hint() {
-        output.report(&format!("  hint: {hint}"));
+        output.hint(hint);
     }
     match error.kind() {
         ErrorKind::Io | ErrorKind::Busy => Exit::System,

@@ -205,7 +205,7 @@ fn each(
                     output.line(&line);
                 }
                 if let Some(hint) = told.hint.filter(|_| !output.json) {
-                    output.message(&format!("hint: {hint}"));
+                    output.hint(hint);
                 }
             }
             Err(error) => {
@@ -214,9 +214,13 @@ fn each(
                     let became = Became::failed(&error);
                     results.push(Placed { service: text.into_owned(), scan_dir, became });
                 } else {
-                    output.error(&error);
-                    if error.kind() == ErrorKind::NameTaken {
-                        output.message("hint: --as NAME enables it under another name");
+                    match &error {
+                        Error::NameTaken { leads_to: Some(path), .. } => {
+                            let hint = "--as NAME enables it under another name";
+                            let hint = format!("it leads to {}; {hint}", path.display());
+                            output.failure(&error, Some(&printable(&hint)));
+                        }
+                        _ => output.error(&error),
                     }
                 }
             }

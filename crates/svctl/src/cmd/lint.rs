@@ -44,7 +44,7 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
                 failed = true;
                 output.message(&in_full(error));
                 if let Some(hint) = error.hint() {
-                    output.report(&format!("  hint: {hint}"));
+                    output.hint(hint);
                 }
             } else if !output.quiet && !output.json && lint.format == Form::Text {
                 output.line(&format!("fixed {path}: {}", one.codes.join(", ")));

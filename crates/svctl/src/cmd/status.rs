@@ -74,7 +74,7 @@ impl Listing {
         } else if !output.quiet {
             print(&self.cells, &self.marks, output);
             for hint in self.hints {
-                output.message(&format!("hint: {hint}"));
+                output.hint(&hint);
             }
         }
         self.exit

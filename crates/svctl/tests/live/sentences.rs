@@ -355,7 +355,10 @@ pub fn what_enable_took_disable_takes(suite: Suite) {
         run(words.chain([web.as_os_str(), "--dir".as_ref(), scan_dir]))
     };
     let taken = asked(&["enable"]);
-    assert!(taken.code == 1 && taken.err.contains("--as NAME"), "{taken:?}");
+    assert!(taken.code == 1 && taken.err.contains("; --as NAME"), "{taken:?}");
+    // One hint, and in one form.
+    let hints: Vec<&str> = taken.err.lines().filter(|line| line.contains("hint: ")).collect();
+    assert!(hints.len() == 1 && hints[0].starts_with("  hint: it leads to "), "{taken:?}");
     let enabled = asked(&["enable", "--as", "other"]);
     assert_eq!(enabled.code, 0, "{enabled:?}");
     assert!(scan.join("other").is_symlink());

@@ -114,6 +114,15 @@ fn a_job_says_what_is_wanted() {
         let told = status(&unit(text, &[]), Some(JobKind::Down), MainProcess::Unseen);
         assert_eq!((told.state(), told.phase), (State::Stopping, Phase::Up), "{text}");
     }
+    // Of one that waits for another unit, and of one that was started again by itself before.
+    for text in ["ActiveState=inactive SubState=dead", "ActiveState=failed SubState=failed"] {
+        for (restarts, state) in [(0, State::Starting), (3, State::Backoff)] {
+            let waits = unit(text, &[("NRestarts", restarts)]);
+            let told = status(&waits, Some(JobKind::Up), MainProcess::Unseen);
+            let seen = if text.contains("failed") && restarts > 0 { State::Failed } else { state };
+            assert_eq!((told.state(), told.phase), (seen, Phase::Down), "{text} {restarts}");
+        }
+    }
     let waits = unit("ActiveState=activating SubState=auto-restart", &[]);
     let told = status(&waits, Some(JobKind::Down), MainProcess::Unseen);
     assert_eq!((told.state(), told.want), (State::Down, Some(Want::Down)));

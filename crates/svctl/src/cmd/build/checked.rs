@@ -45,7 +45,7 @@ pub(super) fn run(
     findings.splice(0..0, located::gaps_of(text, &gaps));
     explain(&args.file, text, &Findings(findings), output);
     if !args.lossy && gaps.iter().any(|gap: &Gap| !gap.rights) {
-        output.report("hint: with --lossy these are left out, each with a comment");
+        output.hint("with --lossy these are left out, each with a comment");
     }
     let all_built = rows.iter().all(|row| row.builds);
     if output.json {

@@ -155,7 +155,7 @@ fn failed_as(owner: Owner, out: &Path, failed: Failed, output: &mut Output) -> E
         failed.hint
     };
     if let Some(hint) = hint {
-        output.report(&format!("  hint: {}", crate::output::printable(&hint)));
+        output.hint(&hint);
     }
     if failed.system { Exit::System } else { Exit::Negative }
 }

@@ -423,7 +423,9 @@ fn people_are_told(whose: Whose, cases: &[(String, &Case)], deadline: Instant) {
     until("start-timeout", &["status"], &|status| {
         status.out.matches("the start timed out").count() == 1
     });
-    until("waiting", &["status"], &|status| status.out.contains("waits for sve-slow.service"));
+    until("waiting", &["status"], &|status| {
+        status.out.contains("waits for sve-slow.service") && status.out.contains("  starting  ")
+    });
 }
 
 /// Units as people have them, all of which are well.
