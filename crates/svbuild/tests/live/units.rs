@@ -51,7 +51,13 @@ pub fn what_it_has_started_outlives_its_stop() {
         let adjusted = fs::read_to_string(format!("/proc/{}/oom_score_adj", child.trim()));
         assert_eq!(adjusted.ok().as_deref(), (!group).then_some("321\n"), "{group}");
         if !group {
-            assert!(Command::new("kill").arg(child.trim()).status().unwrap().success());
+            assert!(
+                Command::new("/bin/sh")
+                    .args(["-c", &format!("kill {child}")])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
     }
 }
