@@ -21,7 +21,7 @@ use crate::{
     plan::{Plan, Unit},
     quote::Unquotable,
     script::Language,
-    spec::{Definitions, Service},
+    spec::{Definitions, Restart, Service},
     target::{CAPABILITIES, Support, Target},
 };
 
@@ -142,6 +142,13 @@ impl Definitions {
         for (name, service) in services {
             let mut job = Job::new(name, service, target, options);
             job.gaps_of_table();
+            job.notes_of_others();
+            let job_runs_once;
+            if service.is_job() && service.restart == Restart::Always {
+                job_runs_once = service.clone().restart(Restart::Never);
+                job.service = &job_runs_once;
+            }
+            job.others = Some(&self.service);
             let units = job.render()?;
             plan.units.extend(units);
             plan.gaps.append(&mut job.gaps);
@@ -164,11 +171,13 @@ struct Job<'a> {
     options: Options,
     gaps: Vec<Gap>,
     notes: Vec<String>,
+    /// Every service of the file.
+    others: Option<&'a BTreeMap<String, Service>>,
 }
 
 impl<'a> Job<'a> {
     fn new(name: &'a str, service: &'a Service, target: Target, options: Options) -> Self {
-        Self { name, service, target, options, gaps: Vec::new(), notes: Vec::new() }
+        Self { name, service, target, options, gaps: Vec::new(), notes: Vec::new(), others: None }
     }
 
     fn render(&mut self) -> Result<BTreeMap<String, Unit>, Error> {
@@ -192,6 +201,16 @@ impl<'a> Job<'a> {
                     gap.rights = row.is_about_rights(self.service);
                 }
             }
+        }
+    }
+
+    /// What is for another target alone.
+    fn notes_of_others(&mut self) {
+        if !self.service.after_external.systemd.is_empty() && self.target != Target::Systemd {
+            self.notes.push(format!(
+                "`after_external.systemd` of service `{}` is for systemd alone",
+                self.name
+            ));
         }
     }
 

@@ -12,6 +12,7 @@ mod keys;
 mod life;
 mod limits;
 mod log;
+mod order;
 mod parse;
 mod systemd;
 mod value;
@@ -29,6 +30,7 @@ pub use keys::{KEYS, Key, table};
 pub use life::{ReadyCheck, Restart, Stop};
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
+pub use order::{External, Kind, Need, When};
 pub use parse::{Finding, Findings, Span};
 pub use systemd::{Directive, Systemd};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
@@ -137,9 +139,27 @@ pub struct Service {
     /// `restart_delay`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_delay: Option<Time>,
-    /// `after`: services that are started before this one.
+    /// `kind`: whether it runs on, or to its end once.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: Kind,
+    /// `success`: exit codes that are as good as 0.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub after: Vec<String>,
+    pub success: Vec<u8>,
+    /// `remain`: a job that is done counts as up until it is told to stop.
+    #[serde(skip_serializing_if = "is_default")]
+    pub remain: bool,
+    /// `after`: services that this one waits for, where they are started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Need>,
+    /// `needs`: services that are started with it, and without which it is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+    /// `wants`: services that are started with it, and before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<Need>,
+    /// `after_external`: what it waits for outside of the file.
+    #[serde(skip_serializing_if = "is_default")]
+    pub after_external: External,
     /// `down`: not started until asked.
     #[serde(skip_serializing_if = "is_default")]
     pub down: bool,
@@ -214,8 +234,16 @@ impl Service {
         restart: Restart => |it, restart| it.restart = restart;
         /// Sets the pause between an end and the next start.
         restart_delay: Time => |it, time| it.restart_delay = Some(time);
-        /// Adds a service that is started before this one.
-        after: impl Into<String> => |it, name| it.after.push(name.into());
+        /// Adds an exit code that is as good as 0.
+        success: u8 => |it, code| it.success.push(code);
+        /// Adds a service that this one waits for, where it is started.
+        after: impl Into<Need> => |it, need| it.after.push(need.into());
+        /// Adds a service that is started with it, and without which it is not.
+        needs: impl Into<Need> => |it, need| it.needs.push(need.into());
+        /// Adds a service that is started with it, and before it.
+        wants: impl Into<Need> => |it, need| it.wants.push(need.into());
+        /// Sets what it waits for outside of the file.
+        after_external: External => |it, external| it.after_external = external;
         /// Sets its logger.
         log: Log => |it, log| it.log = Some(log);
         /// Sets text for the unit file alone.
@@ -240,6 +268,20 @@ impl Service {
     #[must_use]
     pub fn session(mut self) -> Self {
         self.session = true;
+        self
+    }
+
+    /// Makes it a job, which runs to its end once.
+    #[must_use]
+    pub fn job(mut self) -> Self {
+        self.kind = Kind::Job;
+        self
+    }
+
+    /// Keeps a job that is done as up.
+    #[must_use]
+    pub fn remain(mut self) -> Self {
+        self.remain = true;
         self
     }
 

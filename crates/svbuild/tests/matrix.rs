@@ -14,8 +14,8 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck, Resources,
-        Restart, Size, Stop, Stream, Systemd, Time, Timestamp, table,
+        Bound, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
+        Resources, Restart, Size, Stop, Stream, Systemd, Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -109,7 +109,17 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("restart", base().restart(Restart::OnFailure), base()),
         ("restart", base().restart(Restart::Never), base()),
         ("restart_delay", base().restart_delay("9s".parse().unwrap()), base()),
+        ("kind", base().job(), base()),
+        ("success", base().success(3), base()),
+        ("remain", base().job().remain(), base().job()),
         ("after", base().after("other"), base()),
+        ("needs", base().needs("other"), base()),
+        ("wants", base().wants("other"), base()),
+        (
+            "after_external.systemd",
+            base().after_external(External::new().systemd("x.target")),
+            base(),
+        ),
         ("down", base().down(), base()),
         ("log", logged(|_| ()), base()),
         ("log.dir", logged(|it| it.dir = Some("/l".into())), logged(|_| ())),
@@ -157,7 +167,7 @@ fn made(plan: &Plan) -> String {
 
 /// Means by which a target does for every service what is asked.
 fn always(support: Support) -> bool {
-    matches!(support, Support::By(means) if means.contains("for every service") || means == "whoever starts it")
+    matches!(support, Support::By(means) if means.contains("for every service") || means == "whoever starts it" || means.contains("a note says"))
 }
 
 #[test]

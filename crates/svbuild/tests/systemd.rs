@@ -22,8 +22,8 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, Dir, Dirs, IoClass, IoPriority, Limit, Limits, Log, ReadyCheck, Resources, Restart,
-        Size, Stop, Stream, Systemd, Time,
+        Bound, Dir, Dirs, External, IoClass, IoPriority, Limit, Limits, Log, Need, ReadyCheck,
+        Resources, Restart, Size, Stop, Stream, Systemd, Time, When,
     },
 };
 
@@ -250,6 +250,50 @@ fn what_it_cannot_express_is_left_out_with_a_comment_if_asked() {
     assert_eq!(plan.gaps, gaps);
     assert_eq!(text.matches("# left out: ").count(), 2, "{text}");
     assert_eq!(unit::lines(text.as_bytes()).unwrap().len(), 12, "{text}");
+}
+
+#[test]
+fn who_waits_for_whom_is_said_to_the_manager() {
+    let text_of = |service: Service| {
+        let plan = Definitions::default()
+            .with("web", service)
+            .with("job", Service::new(["/bin/true"]).job())
+            .with("db", Service::new(["/bin/true"]).ready(ReadyCheck::Fd(3)))
+            .with("plain", Service::new(["/bin/true"]))
+            .render_one("web", Target::Systemd, Options::default())
+            .map_err(|error| error.to_string())?;
+        Ok::<_, String>(String::from_utf8(text(&plan)).unwrap())
+    };
+    let base = || Service::new(["/bin/true"]);
+    for (service, lines) in [
+        (base().after("plain"), "After=plain.service\nStart"),
+        (base().after("job"), "After=job.service\nRequires=job.service\nStart"),
+        (base().needs("db"), "After=db.service\nRequires=db.service\nStart"),
+        (base().wants("db").after("db"), "After=db.service\nWants=db.service\nStart"),
+        (base().after(Need::new("db").when(When::Ready)), "After=db.service\nStart"),
+        (
+            base().wants(Need::new("plain").when(When::Up)),
+            "After=plain.service\nWants=plain.service\nStart",
+        ),
+        (
+            base().after_external(External::new().systemd("a.target").systemd("b.socket")),
+            "After=a.target\nAfter=b.socket\nWants=a.target\nStart",
+        ),
+        (base().job().success(2).success(7), "Restart=no\nSuccessExitStatus=2 7\n"),
+        (base().job(), "Type=oneshot\nExecStart="),
+        (base().job().remain(), "Type=oneshot\nRemainAfterExit=yes\nExecStart="),
+        (base().job().restart(Restart::OnFailure), "Restart=on-failure\n"),
+    ] {
+        let text = text_of(service).unwrap();
+        assert!(text.contains(lines), "{lines}\n{text}");
+        if installed("systemd-analyze") {
+            assert_eq!(complaints(text.as_bytes()), "", "{text}");
+        }
+    }
+    for (name, last) in [("db", "ready"), ("job", "done")] {
+        let error = text_of(base().after(Need::new(name).when(When::Up))).unwrap_err();
+        assert!(error.contains(&format!("it waits until that is {last}")), "{error}");
+    }
 }
 
 #[test]

@@ -162,6 +162,8 @@ fn table() -> Table {
     table.closed(build::plan::ChangeKind::ALL);
     table.closed(build::spec::IoClass::ALL);
     table.closed(build::spec::Restart::ALL);
+    table.closed(build::spec::Kind::ALL);
+    table.closed(build::spec::When::ALL);
     table.closed(build::spec::Timestamp::ALL);
     // Numbers are written as numbers of TOML, without quotes.
     table.words(["root", "www-data"].map(build::spec::Id::from));

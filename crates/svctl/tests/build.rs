@@ -150,6 +150,36 @@ fn every_kind_of_mistake_has_its_place() {
             ":3:9",
             "a after b after a",
         ),
+        (
+            "[service.a]\nexec = [\"/a\"]\nneeds = [\"b\"]\n[service.b]\nexec=[\"/b\"]\nwants=[\"a\"]",
+            ":3:9",
+            "a after b after a",
+        ),
+        (
+            "[service.a]\nexec = [\"/a\"]\nkind = \"job\"\nrestart = \"always\"",
+            ":4:11",
+            "for a job",
+        ),
+        ("[service.a]\nexec = [\"/a\"]\nkind = \"job\"\nready.fd = 3", ":4:", "for a job"),
+        ("[service.a]\nexec = [\"/a\"]\nremain = true", ":3:10", "kind = \"job\""),
+        (
+            "[service.a]\nexec = [\"/a\"]\nafter = [{ service = \"b\", when = \"done\" }]\n[service.b]\nexec=[\"/b\"]",
+            ":3:9",
+            "it is no job",
+        ),
+        (
+            "[service.a]\nexec = [\"/a\"]\nneeds = [{ service = \"b\", when = \"ready\" }]\n[service.b]\nexec=[\"/b\"]",
+            ":3:9",
+            "never says that it is ready",
+        ),
+        ("[service.a]\nexec = [\"/a\"]\nafter = [{ service = \"b\", wen = \"up\" }]", ":3:", "wen"),
+        ("[service.a]\nexec = [\"/a\"]\nwants = [\"a\"]", ":3:9", "a after a"),
+        (
+            "[service.a]\nexec = [\"/a\"]\nafter_external.systemd = [\"net\"]",
+            ":3:26",
+            "network-online.target",
+        ),
+        ("[service.a]\nexec = [\"/a\"]\nafter_external.runit = [\"net\"]", ":3:16", "unknown key"),
         ("[service.\"../x\"]\nexec = [\"/a\"]", ":1:10", "its name"),
         ("[service.web]\nexec = [\"/a\"]\nready = { fd = 3, tcp = \"a:1\" }", ":3:9", ""),
         ("[service.web]\nexec = [\"/a\"]\nenv = { \"A\\nB\" = \"x\" }", ":3:18", "must be named"),
@@ -161,7 +191,10 @@ fn every_kind_of_mistake_has_its_place() {
         let told = file.build("runit", &[]);
         assert_eq!(told.code, 1, "{text}\n{}", told.err);
         assert!(
-            told.err.contains(&format!("svcmgr.toml{place}\n")),
+            told.err.contains(&format!(
+                "svcmgr.toml{place}{}",
+                if place.ends_with(':') { "" } else { "\n" }
+            )),
             "{place} {text}\n{}",
             told.err
         );

@@ -215,9 +215,8 @@ impl Kit {
     ) -> Result<Vec<Service>, KitError> {
         let names: Vec<String> = waiting.iter().map(|spec| spec.name().to_owned()).collect();
         while !waiting.is_empty() {
-            let is_left = |name: &String| waiting.iter().any(|spec| spec.name() == name);
-            let waits =
-                |spec: &Spec| spec.after().iter().any(|it| it != spec.name() && is_left(it));
+            let is_left = |name: &str| waiting.iter().any(|spec| spec.name() == name);
+            let waits = |spec: &Spec| spec.after().any(|it| it != spec.name() && is_left(it));
             let (later, mut now): (Vec<Spec>, Vec<Spec>) = waiting.iter().cloned().partition(waits);
             if now.is_empty() {
                 // A circle: definitions that were checked have none. One begins.

@@ -4,6 +4,8 @@
 //! `simple`, whose start is "done" for a program that does not exist. The restart policy is that of
 //! the family: no limit on starts, a second between two of them, SIGTERM to the main process only.
 
+mod order;
+
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
 use super::{Job, family, identity::HOME};
@@ -90,6 +92,7 @@ pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> 
         let why = "a name that is looked up in a `PATH` of other than absolute, plain directories";
         job.gap("exec", Some(why), "an absolute path");
     }
+    order::gaps(job);
     let own_journal = journal(job);
     let mut units = BTreeMap::new();
     let text = unit(job, own_journal.is_some())?;
@@ -139,9 +142,7 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
     let description =
         quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
     lines.line("Description", description);
-    for after in &service.after {
-        lines.line("After", format_args!("{after}.service"));
-    }
+    order::lines(&mut lines);
     lines.line("StartLimitIntervalSec", 0);
     lines.own_text();
 
@@ -170,6 +171,13 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     let program = job.service.exec.first().map(|word| quote::program(word.as_bytes()));
     program.transpose().map_err(job.unquotable("exec"))?;
     search_path(lines);
+    if job.service.is_job() {
+        lines.line("Type", "oneshot");
+        if job.service.remain {
+            lines.line("RemainAfterExit", "yes");
+        }
+        return lines.command("ExecStart", "exec", &exec, "");
+    }
     if let Some(ReadyCheck::Fd(fd)) = job.service.ready {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
@@ -248,10 +256,16 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         Restart::Always => lines.line("Restart", "always"),
         Restart::OnFailure => {
             lines.line("Restart", "on-failure");
-            // These count as success there, and as any other end here.
-            lines.line("RestartForceExitStatus", "SIGHUP SIGINT SIGPIPE SIGTERM");
+            // These count as success there, but not of a job, and as any other end here.
+            if !service.is_job() {
+                lines.line("RestartForceExitStatus", "SIGHUP SIGINT SIGPIPE SIGTERM");
+            }
         }
         Restart::Never => lines.line("Restart", "no"),
+    }
+    if !service.success.is_empty() {
+        let codes: Vec<_> = service.success.iter().map(u8::to_string).collect();
+        lines.line("SuccessExitStatus", codes.join(" "));
     }
     let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
     lines.line("RestartSec", delay);

@@ -1,12 +1,9 @@
 //! What a definition may say, beyond the form of each value. Everything that is wrong is told, not
 //! only the first.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    os::unix::ffi::OsStrExt,
-    path::Path,
-    time::Duration,
-};
+mod order;
+
+use std::{os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use super::{Bound, Definitions, Id, IoClass, Log, ReadyCheck, Resources, Service, Stream, Word};
 
@@ -40,52 +37,13 @@ impl Definitions {
     pub fn check(&self) -> Vec<Invalid> {
         let mut found: Vec<_> =
             self.service.iter().flat_map(|(name, service)| service.check(name)).collect();
-        for (name, service) in &self.service {
-            let unknown = service.after.iter().filter(|after| !self.service.contains_key(*after));
-            for after in unknown {
-                let why =
-                    format!("names `{}`, which is no service of this file", after.escape_debug());
-                found.push(Invalid { service: name.clone(), key: "after".into(), why });
-            }
-        }
-        found.extend(self.cycle());
+        found.extend(self.check_order());
         found
-    }
-
-    /// Services that wait for each other.
-    fn cycle(&self) -> Option<Invalid> {
-        let mut waiting: BTreeMap<&str, BTreeSet<&str>> = self
-            .service
-            .iter()
-            .map(|(name, service)| {
-                (name.as_str(), service.after.iter().map(String::as_str).collect())
-            })
-            .collect();
-        loop {
-            let left: BTreeSet<&str> = waiting.keys().copied().collect();
-            waiting.retain(|_, after| after.iter().any(|name| left.contains(name)));
-            if waiting.len() == left.len() {
-                break;
-            }
-        }
-        // Each that is left waits for another that is left, so a walk comes back.
-        let mut way = vec![*waiting.keys().next()?];
-        loop {
-            let after = way.last().and_then(|last| waiting.get(last))?;
-            let next = *after.iter().find(|name| waiting.contains_key(*name))?;
-            let start = way.iter().position(|name| *name == next);
-            way.push(next);
-            if let Some(start) = start {
-                let round = way.get(start..).unwrap_or_default().join(" after ");
-                let why = format!("goes round: {round}");
-                return Some(Invalid { service: next.to_owned(), key: "after".into(), why });
-            }
-        }
     }
 }
 
 impl Service {
-    /// Everything that is wrong with this service; `after` is not looked at.
+    /// Everything that is wrong with this service; others that it names are not looked at.
     #[must_use]
     pub fn check(&self, name: &str) -> Vec<Invalid> {
         let mut check = Check { service: name, found: Vec::new() };
@@ -132,6 +90,7 @@ impl Service {
         for (key, why) in self.systemd.wrong(self) {
             check.that(false, &key, || why);
         }
+        check.kind(self);
         check.argv("finish", &self.finish);
         let delay = self.restart_delay.map_or(Duration::from_secs(1), |time| time.0);
         let whole = delay.subsec_nanos() == 0 && (1..=86_400).contains(&delay.as_secs());

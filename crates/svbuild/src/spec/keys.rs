@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 72] = [
+pub const KEYS: [Key; 79] = [
     key(
         "exec",
         "array of strings",
@@ -266,10 +266,46 @@ pub const KEYS: [Key; 72] = [
         "pause between an end and the next start. One second is what the suites have of themselves",
     ),
     key(
-        "after",
-        "array of names",
+        "kind",
+        "`service`, `job`",
+        "`service`",
+        "a job runs to its end once, and is done when that was a success. It is started again only with `restart = \"on-failure\"`, after an end that was none",
+    ),
+    key(
+        "success",
+        "array of exit codes",
         "none",
-        "services of this file that are started before this one",
+        "codes that are a success as well; 0 always is one",
+    ),
+    key(
+        "remain",
+        "boolean",
+        "false",
+        "a job that is done stays up, as done, until it is told to stop",
+    ),
+    key(
+        "after",
+        "array of names, or of `{ service, when }`",
+        "none",
+        "services of this file that this one waits for, if they are being started: until they are `up`, `ready` or `done`. Nothing is started for it",
+    ),
+    key(
+        "needs",
+        "array of names, or of `{ service, when }`",
+        "none",
+        "the same, and they are started with it: without them it is not",
+    ),
+    key(
+        "wants",
+        "array of names, or of `{ service, when }`",
+        "none",
+        "they are started with it, and this one after them, whatever becomes of them",
+    ),
+    key(
+        "after_external.systemd",
+        "array of names of units",
+        "none",
+        "units that are not of this file and are started before it, by their whole names. A target, as `network-online.target`, is started for it",
     ),
     key("down", "boolean", "false", "not started until asked"),
     key(
@@ -315,6 +351,7 @@ pub const KEYS: [Key; 72] = [
     key("systemd.Service", "table of directives", "none", "the same for `[Service]`"),
     key("systemd.Install", "table of directives", "none", "the same for `[Install]`"),
     // Tables, so that they are known themselves.
+    key("after_external", "table", "", ""),
     key("dirs", "table", "", ""),
     key("env_file.path", "table", "", ""),
     key("env_file.optional", "table", "", ""),

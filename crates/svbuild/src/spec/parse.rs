@@ -154,7 +154,8 @@ impl Definitions {
                 return Err(Findings(vec![Finding::new(format!("`base` {why}"), span)]));
             }
         }
-        let invalid = definitions.check();
+        let mut invalid = definitions.check();
+        invalid.extend(jobs_for_ever(document.get_ref(), &definitions));
         if invalid.is_empty() {
             return Ok(definitions);
         }
@@ -194,6 +195,7 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
         ("expected struct Dirs", "expected a table"),
         ("expected struct Systemd", "expected a table"),
         ("expected struct Log", "expected a table"),
+        ("expected struct External", "expected a table"),
         ("expected a map", "expected a table"),
         ("expected a sequence", "expected an array"),
         ("unknown variant", "unknown word"),
@@ -213,6 +215,24 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
     }
     let span = error.span().map(|bytes| Span::new(text, bytes));
     Findings(vec![Finding { span, message, help: None }])
+}
+
+/// Jobs with a `restart` that is no job's. Without the key it is another one than a service's, so what was
+/// written counts.
+fn jobs_for_ever(document: &DeTable<'_>, definitions: &Definitions) -> Vec<Invalid> {
+    let services = document.get("service").and_then(|it| it.get_ref().as_table());
+    let says_always = |name: &str| {
+        let restart = services?.get(name)?.get_ref().as_table()?.get("restart")?;
+        Some(restart.get_ref().as_str()? == "always")
+    };
+    let jobs = definitions.service.iter().filter(|(_, service)| service.is_job());
+    jobs.filter(|(name, _)| says_always(name) == Some(true))
+        .map(|(name, _)| Invalid {
+            service: name.clone(),
+            key: "restart".into(),
+            why: "must be `on-failure` or `never` for a job, which runs to its end once".into(),
+        })
+        .collect()
 }
 
 /// Keys that nobody knows, each with the nearest that somebody does.

@@ -132,15 +132,26 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         matches!(it.ready, Some(ReadyCheck::Tcp(_) | ReadyCheck::Http(_) | ReadyCheck::Command(_)));
     let limits = it.limits.each();
     let limited = |key: &str| limits.iter().any(|(limit, _)| *limit == key);
+    let external = &it.after_external.systemd;
+    let waits =
+        it.lists().into_iter().find(|(_, needs)| !needs.is_empty()).map_or("after", |it| it.0);
     let (written, key) = match directive {
         "Description" => (it.description.is_some(), "description"),
-        "After" => (!it.after.is_empty(), "after"),
+        "After" if it.order().next().is_none() => (!external.is_empty(), "after_external.systemd"),
+        "After" => (true, waits),
+        // An entry of `after` may be a job.
+        "Requires" => (!it.needs.is_empty() || !it.after.is_empty(), waits),
+        "Wants" if it.wants.is_empty() => (!external.is_empty(), "after_external.systemd"),
+        "Wants" => (true, "wants"),
         "ExecStart" => (true, "exec"),
         "ExecSearchPath" | "Environment" => (!it.env.is_empty(), "env"),
+        "Type" if it.is_job() => (true, "kind"),
+        "RemainAfterExit" => (it.remain, "remain"),
+        "SuccessExitStatus" => (!it.success.is_empty(), "success"),
         "Type" | "NotifyAccess" => (it.ready.is_some(), "ready"),
         "ExecStartPost" | "TimeoutStartSec" => (asks, "ready"),
         "ExecStopPost" => (!it.finish.is_empty(), "finish"),
-        "Restart" => (it.restart != Restart::default(), "restart"),
+        "Restart" => (it.restart != Restart::default() || it.is_job(), "restart"),
         "RestartForceExitStatus" => (it.restart == Restart::OnFailure, "restart"),
         "RestartSec" => (it.restart_delay.is_some(), "restart_delay"),
         "KillMode" => (it.stop.group.is_some(), "stop.group"),

@@ -4,13 +4,18 @@
 mod life;
 mod limits;
 mod log;
+mod order;
 mod own;
 mod process;
 
 use super::capability::Capability;
 
-const ALL: usize =
-    process::ROWS.len() + limits::ROWS.len() + life::ROWS.len() + log::ROWS.len() + own::ROWS.len();
+const ALL: usize = process::ROWS.len()
+    + limits::ROWS.len()
+    + life::ROWS.len()
+    + order::ROWS.len()
+    + log::ROWS.len()
+    + own::ROWS.len();
 
 /// What each target makes of each key. Values that one reader cannot be told are refused besides.
 pub static CAPABILITIES: [Capability; ALL] = {
@@ -20,6 +25,7 @@ pub static CAPABILITIES: [Capability; ALL] = {
     filled = fill(&mut all, filled, &process::ROWS);
     filled = fill(&mut all, filled, &limits::ROWS);
     filled = fill(&mut all, filled, &life::ROWS);
+    filled = fill(&mut all, filled, &order::ROWS);
     filled = fill(&mut all, filled, &log::ROWS);
     fill(&mut all, filled, &own::ROWS);
     all

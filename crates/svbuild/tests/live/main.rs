@@ -102,6 +102,13 @@ mod systemd {
     }
 
     #[test]
+    fn jobs_and_needs_are_kept() {
+        if crate::here::is_here() {
+            crate::units::jobs_and_needs_are_kept();
+        }
+    }
+
+    #[test]
     fn files_of_variables_say_what_they_say_to_systemd() {
         if crate::here::is_here() {
             crate::units::files_of_variables_say_what_they_say_to_systemd();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command
 
 use svbuild::{
     Definitions, Options, Service, Target,
-    spec::{EnvFile, ReadyCheck, Restart, Stop, Systemd},
+    spec::{EnvFile, Need, ReadyCheck, Restart, Stop, Systemd, When},
 };
 
 use crate::variables::{CASES, read};
@@ -85,4 +85,68 @@ pub fn files_of_variables_say_what_they_say_to_systemd() {
         read(&text).into_iter().filter(|(name, _)| name.starts_with('V')).collect();
     assert!(seen.len() > 20, "{seen:?}");
     assert_eq!(seen, expected);
+}
+
+/// How a unit is: its state and that in more words.
+fn state(unit: &str) -> String {
+    let show = ["show", "--value", "--property=ActiveState,SubState", unit];
+    let told = Command::new("systemctl").args(show).output().unwrap().stdout;
+    String::from_utf8(told).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The manager orders jobs and services as the definition says, and holds back what cannot start.
+pub fn jobs_and_needs_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, runs) = (dir.path().join("code"), dir.path().join("runs"));
+    let job = || {
+        let mut exec: Vec<OsString> =
+            ["/bin/sh", "-c", "echo >>\"$1\"; exit \"$(cat \"$0\")\""].map(Into::into).into();
+        exec.extend([code.clone().into(), runs.clone().into()]);
+        Service::new(exec).job()
+    };
+    let sleep = || Service::new(["/bin/sleep", "1000"]);
+    let done = Need::new("svbuild-job").when(When::Done);
+    let fails = ReadyCheck::Command(vec!["/bin/false".into()]);
+    let fails = Service::new(["/bin/false"]).restart(Restart::Never).ready(fails);
+    let definitions = Definitions::default()
+        .with("svbuild-job", job().success(3))
+        .with("svbuild-kept", job().remain())
+        .with("svbuild-web", sleep().after(done))
+        .with("svbuild-db", sleep())
+        .with("svbuild-fails", fails)
+        .with(
+            "svbuild-app",
+            sleep().needs("svbuild-db").needs("svbuild-kept").wants("svbuild-fails"),
+        )
+        .with("svbuild-held", sleep().needs("svbuild-job"));
+    let plan = definitions.render(Target::Systemd, Options::new()).unwrap();
+    plan.write(Path::new("/run/systemd/system")).unwrap();
+    assert!(systemctl(&["daemon-reload"]));
+    let ran = || fs::read_to_string(&runs).unwrap_or_default().lines().count();
+    for (said, starts) in [("0", true), ("1", false), ("3", true)] {
+        fs::write(&code, said).unwrap();
+        for (name, before) in [("svbuild-web", ran()), ("svbuild-held", ran() + 1)] {
+            assert_eq!(systemctl(&["start", name]), starts, "{name} after {said}");
+            assert_eq!(ran(), before + 1, "{name}");
+            let (web, job) = if starts {
+                ("active running", "inactive dead")
+            } else {
+                ("inactive dead", "failed failed")
+            };
+            assert_eq!([state(name), state("svbuild-job")], [web, job], "{name} after {said}");
+            assert!(systemctl(&["stop", name]));
+        }
+    }
+    fs::write(&code, "0").unwrap();
+    let before = ran();
+    for _ in 0..2 {
+        assert!(systemctl(&["start", "svbuild-app"]));
+        assert_eq!(state("svbuild-db"), "active running");
+        assert_eq!(state("svbuild-kept"), "active exited");
+        assert_eq!(state("svbuild-fails"), "failed failed");
+        assert_eq!(ran(), before + 1, "it remains");
+        assert!(systemctl(&["stop", "svbuild-app"]));
+    }
+    assert!(systemctl(&["stop", "svbuild-db", "svbuild-kept"]));
+    let _forgotten = systemctl(&["reset-failed"]);
 }

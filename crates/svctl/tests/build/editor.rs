@@ -126,6 +126,19 @@ fn shape(form: &str) -> Option<Value> {
             }] });
             json!({ "anyOf": [one, array_of(&one)] })
         }
+        "array of names of units" => array_of(&string()),
+        "array of exit codes" => {
+            array_of(&json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }))
+        }
+        "array of names, or of `{ service, when }`" => {
+            let table = json!({
+                "type": "object",
+                "properties": { "service": string(), "when": { "enum": ["up", "ready", "done"] } },
+                "required": ["service"],
+                "additionalProperties": false,
+            });
+            array_of(&json!({ "anyOf": [string(), table] }))
+        }
         "boolean" => json!({ "type": "boolean" }),
         "number" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         "octal, as a string" => json!({ "type": "string", "pattern": "^0?[0-7]{1,4}$" }),
@@ -298,7 +311,11 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
             path.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".");
         for value in VALUES {
             for head in heads(path) {
-                let more = if path == "after" { "[service.db]\nexec = [\"db\"]\n" } else { "" };
+                let more = if matches!(path, "after" | "needs" | "wants") {
+                    "[service.db]\nexec = [\"db\"]\n"
+                } else {
+                    ""
+                };
                 let exec = if path == "exec" { "" } else { "exec = [\"true\"]\n" };
                 hold(&format!("[service.web]\n{exec}{head}{quoted} = {value}\n{more}"));
             }
@@ -325,7 +342,7 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 60] = [
+const VALUES: [&str; 65] = [
     "{ names = [\"a\"], mode = \"0700\" }",
     "{ names = \"a\" }",
     "{ mode = \"0700\" }",
@@ -384,6 +401,11 @@ const VALUES: [&str; 60] = [
     "[[\"/a\"]]",
     "[\"512M\"]",
     "[{}]",
+    "[0, 255]",
+    "[256]",
+    "\"job\"",
+    "[{ service = \"db\", when = \"up\" }]",
+    "[{ service = \"db\", when = \"soon\" }]",
     "{ path = \"/x\", optional = true }",
     "[\"/a\", { path = \"b\" }]",
 ];

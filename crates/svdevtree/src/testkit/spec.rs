@@ -84,7 +84,7 @@ impl Spec {
     }
 
     /// What is to be started before it.
-    pub(super) fn after(&self) -> &[String] {
+    pub(super) fn after(&self) -> impl Iterator<Item = &str> {
         self.definition.after()
     }
 

@@ -141,8 +141,8 @@ impl Definition {
     }
 
     /// What is to be started before it.
-    pub(crate) fn after(&self) -> &[String] {
-        &self.service.after
+    pub(crate) fn after(&self) -> impl Iterator<Item = &str> {
+        self.service.order()
     }
 
     fn bad(&self, why: &'static str) -> TreeError {
@@ -207,7 +207,10 @@ impl Definition {
         log: &Path,
     ) -> Result<BTreeMap<PathBuf, (Vec<u8>, u32)>, TreeError> {
         let mut service = self.service.clone();
-        (service.log, service.after) = (None, Vec::new());
+        service.log = None;
+        for needs in [&mut service.after, &mut service.needs, &mut service.wants] {
+            needs.clear();
+        }
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
             service.stdout = Some(Stream::File(log.to_owned()));
         }

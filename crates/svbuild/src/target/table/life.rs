@@ -16,9 +16,8 @@ const NO_KILL: &str =
     "`svctl down --kill-after`, which asks the supervisor for SIGKILL; or s6 or systemd";
 const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
 const NO_GROUP: &str = "a program that ends what it has started; or systemd";
-const NO_ORDER: &str = "the supervisor starts everything at once; `svctl up` and `svctl dev` start in order, systemd orders";
 
-pub(super) const ROWS: [Capability; 14] = [
+pub(super) const ROWS: [Capability; 13] = [
     row(
         "ready.fd",
         |it| matches!(it.ready, Some(ReadyCheck::Fd(_))),
@@ -166,18 +165,6 @@ pub(super) const ROWS: [Capability; 14] = [
             By("sleep in finish, timeout-finish"),
             By("RestartSec="),
             By("sleep in finish"),
-        ],
-    ),
-    row(
-        "after",
-        |it| !it.after.is_empty(),
-        [
-            Not(NO_ORDER),
-            Not(NO_ORDER),
-            Not(NO_ORDER),
-            Not(NO_ORDER),
-            By("After="),
-            By("whoever starts it"),
         ],
     ),
     row(

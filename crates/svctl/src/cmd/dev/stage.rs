@@ -98,9 +98,7 @@ impl Stage {
         let needs: BTreeMap<&str, Vec<&str>> = definitions
             .service
             .iter()
-            .map(|(name, service)| {
-                (name.as_str(), service.after.iter().map(String::as_str).collect())
-            })
+            .map(|(name, service)| (name.as_str(), service.order().collect()))
             .collect();
         let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
         // The definitions were checked: every name is known and there is no cycle.

@@ -1,0 +1,117 @@
+//! What services say of each other: names that are there, moments that come, and no circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Definitions, Invalid, Service};
+use crate::spec::{Kind, When};
+
+/// Types of units, which the name of one ends in.
+const UNITS: [&str; 11] = [
+    ".service",
+    ".target",
+    ".socket",
+    ".device",
+    ".mount",
+    ".automount",
+    ".path",
+    ".timer",
+    ".swap",
+    ".slice",
+    ".scope",
+];
+
+impl Definitions {
+    /// Everything that is wrong between services.
+    pub(super) fn check_order(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        for (name, service) in &self.service {
+            for (key, needs) in service.lists() {
+                for need in needs {
+                    let why = match self.service.get(&need.service) {
+                        None => Some("which is no service of this file"),
+                        Some(other) => never(other, need.when),
+                    };
+                    if let Some(why) = why {
+                        let why = format!("names `{}`, {why}", need.service.escape_debug());
+                        found.push(Invalid { service: name.clone(), key: key.into(), why });
+                    }
+                }
+            }
+        }
+        found.extend(self.cycle());
+        found
+    }
+
+    /// Services that wait for each other.
+    fn cycle(&self) -> Option<Invalid> {
+        let waits = |(name, service): (&'_ String, &'_ Service)| {
+            (name.clone(), service.order().map(str::to_owned).collect())
+        };
+        let mut waiting: BTreeMap<String, BTreeSet<String>> =
+            self.service.iter().map(waits).collect();
+        loop {
+            let left: BTreeSet<String> = waiting.keys().cloned().collect();
+            waiting.retain(|_, after| after.iter().any(|name| left.contains(name)));
+            if waiting.len() == left.len() {
+                break;
+            }
+        }
+        // Each that is left waits for another that is left, so a walk comes back.
+        let mut way = vec![waiting.keys().next()?];
+        loop {
+            let last = *way.last()?;
+            let next = waiting.get(last)?.iter().find(|name| waiting.contains_key(*name))?;
+            let start = way.iter().position(|name| *name == next);
+            way.push(next);
+            if let Some(start) = start {
+                let round: Vec<_> = way.get(start..)?.iter().map(|name| name.as_str()).collect();
+                let why = format!("goes round: {}", round.join(" after "));
+                let second = round.get(1)?;
+                let says =
+                    |needs: &[crate::spec::Need]| needs.iter().any(|it| it.service == *second);
+                let lists = self.service.get(next)?.lists();
+                let key = lists.into_iter().find(|(_, needs)| says(needs)).map(|(key, _)| key)?;
+                return Some(Invalid { service: next.clone(), key: key.into(), why });
+            }
+        }
+    }
+}
+
+/// Why a service never comes so far.
+const fn never(service: &Service, when: Option<When>) -> Option<&'static str> {
+    match (when, service.kind, &service.ready) {
+        (Some(When::Done), Kind::Service, _) => Some("which is never done: it is no job"),
+        (Some(When::Ready), Kind::Job, _) => Some("which is never ready: it is a job"),
+        (Some(When::Ready), Kind::Service, None) => {
+            Some("which never says that it is ready: it has no `ready`")
+        }
+        _ => None,
+    }
+}
+
+impl Check<'_> {
+    /// What a job is not, and what only a job is.
+    pub(super) fn kind(&mut self, service: &Service) {
+        if service.is_job() {
+            self.that(service.ready.is_none(), "ready", || {
+                "has no meaning for a job, which is done when it has ended".into()
+            });
+        } else {
+            self.that(!service.remain, "remain", || {
+                "has no meaning but for a job: `kind = \"job\"`".into()
+            });
+        }
+        for unit in &service.after_external.systemd {
+            let stem = UNITS.into_iter().find_map(|suffix| unit.strip_suffix(suffix));
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":_.@\\-".contains(&byte);
+            let good = stem.is_some_and(|stem| !stem.is_empty()) && unit.bytes().all(plain);
+            self.that(good && unit.len() < 256, "after_external.systemd", || {
+                format!(
+                    "has `{}`, which is no name of a unit; write it whole, as in \
+                     \"network-online.target\"",
+                    unit.escape_debug()
+                )
+            });
+        }
+    }
+}
