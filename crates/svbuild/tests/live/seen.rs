@@ -450,6 +450,9 @@ fn every_key_is_used_above() {
     let tree = Tree::new(RUNIT);
     let mut definitions = definitions(&tree).with("rooted", rooted(&tree));
     definitions.service.get_mut("named").unwrap().down = true;
+    // What these do is shown by the manager.
+    let place = Path::new("/nowhere");
+    definitions.service.extend(crate::units::jobs_and_needs(place, place).service);
     let text = definitions.to_toml().unwrap();
     for key in KEYS.iter().filter(|key| key.form != "table" && !key.path.starts_with("ready")) {
         let last = key.path.rsplit('.').next().unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command
 
 use svbuild::{
     Definitions, Options, Service, Target,
-    spec::{EnvFile, Need, ReadyCheck, Restart, Stop, Systemd, When},
+    spec::{EnvFile, External, Need, ReadyCheck, Restart, Stop, Systemd, When},
 };
 
 use crate::variables::{CASES, read};
@@ -94,31 +94,37 @@ fn state(unit: &str) -> String {
     String::from_utf8(told).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The manager orders jobs and services as the definition says, and holds back what cannot start.
-pub fn jobs_and_needs_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let (code, runs) = (dir.path().join("code"), dir.path().join("runs"));
+/// Jobs whose exit code is in `code` and which write a line into `runs`; what waits for them and for others,
+/// and what needs and wants them.
+pub fn jobs_and_needs(code: &Path, runs: &Path) -> Definitions {
     let job = || {
         let mut exec: Vec<OsString> =
             ["/bin/sh", "-c", "echo >>\"$1\"; exit \"$(cat \"$0\")\""].map(Into::into).into();
-        exec.extend([code.clone().into(), runs.clone().into()]);
+        exec.extend([code.into(), runs.into()]);
         Service::new(exec).job()
     };
     let sleep = || Service::new(["/bin/sleep", "1000"]);
     let done = Need::new("svbuild-job").when(When::Done);
     let fails = ReadyCheck::Command(vec!["/bin/false".into()]);
     let fails = Service::new(["/bin/false"]).restart(Restart::Never).ready(fails);
-    let definitions = Definitions::default()
+    Definitions::default()
         .with("svbuild-job", job().success(3))
         .with("svbuild-kept", job().remain())
         .with("svbuild-web", sleep().after(done))
-        .with("svbuild-db", sleep())
+        .with("svbuild-db", sleep().after_external(External::new().systemd("network.target")))
         .with("svbuild-fails", fails)
         .with(
             "svbuild-app",
             sleep().needs("svbuild-db").needs("svbuild-kept").wants("svbuild-fails"),
         )
-        .with("svbuild-held", sleep().needs("svbuild-job"));
+        .with("svbuild-held", sleep().needs("svbuild-job"))
+}
+
+/// The manager orders jobs and services as the definition says, and holds back what cannot start.
+pub fn jobs_and_needs_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, runs) = (dir.path().join("code"), dir.path().join("runs"));
+    let definitions = jobs_and_needs(&code, &runs);
     let plan = definitions.render(Target::Systemd, Options::new()).unwrap();
     plan.write(Path::new("/run/systemd/system")).unwrap();
     assert!(systemctl(&["daemon-reload"]));
@@ -148,5 +154,5 @@ pub fn jobs_and_needs_are_kept() {
         assert!(systemctl(&["stop", "svbuild-app"]));
     }
     assert!(systemctl(&["stop", "svbuild-db", "svbuild-kept"]));
-    let _forgotten = systemctl(&["reset-failed"]);
+    let _forgotten = systemctl(&["reset-failed", "svbuild-job", "svbuild-fails"]);
 }
