@@ -377,13 +377,12 @@ pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
     let options = Options::new().lossy(Lossy::Commented);
     let plan = definitions.render(Target::Systemd, options).unwrap();
     let gaps: BTreeSet<&str> = plan.gaps.iter().map(|gap| &*gap.key).collect();
-    plan.write(Path::new("/run/systemd/system")).unwrap();
+    crate::units::install(&plan);
     let systemctl = |words: &[&str]| {
         assert!(Command::new("systemctl").args(words).status().unwrap().success(), "{words:?}");
     };
     let units: Vec<String> =
         definitions.service.keys().map(|name| format!("{name}.service")).collect();
-    systemctl(&["daemon-reload"]);
     let start = units.iter().map(String::as_str);
     systemctl(&["start"].into_iter().chain(start).collect::<Vec<_>>());
     for ((name, service), there) in definitions.service.iter().zip(&runit) {

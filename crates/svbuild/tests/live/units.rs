@@ -1,9 +1,16 @@
 //! Definitions as units of a real systemd.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use svbuild::{
-    Definitions, Options, Service, Target,
+    Definitions, Options, Plan, Service, Target,
     spec::{EnvFile, External, Need, ReadyCheck, Restart, Stop, Systemd, When},
 };
 
@@ -13,11 +20,20 @@ fn systemctl(words: &[&str]) -> bool {
     Command::new("systemctl").args(words).status().unwrap().success()
 }
 
+/// One test at a time: a directory that somebody writes into is refused to another.
+static UNITS: Mutex<()> = Mutex::new(());
+
+/// Writes units, and lets the manager read them.
+pub fn install(plan: &Plan) {
+    let _alone = UNITS.lock().unwrap_or_else(PoisonError::into_inner);
+    plan.write(Path::new("/run/systemd/system")).unwrap();
+    assert!(systemctl(&["daemon-reload"]));
+}
+
 /// Writes its unit and starts it; whether that succeeded, and the state in which it is then.
 fn start(name: &str, service: Service) -> (bool, String) {
     let plan = Definitions::default().with(name, service).render(Target::Systemd, Options::new());
-    plan.unwrap().write(Path::new("/run/systemd/system")).unwrap();
-    assert!(systemctl(&["daemon-reload"]));
+    install(&plan.unwrap());
     let started = systemctl(&["start", name]);
     let show = ["show", "--value", "--property=SubState", name];
     let state = Command::new("systemctl").args(show).output().unwrap().stdout;
@@ -124,10 +140,8 @@ pub fn jobs_and_needs(code: &Path, runs: &Path) -> Definitions {
 pub fn jobs_and_needs_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (code, runs) = (dir.path().join("code"), dir.path().join("runs"));
-    let definitions = jobs_and_needs(&code, &runs);
-    let plan = definitions.render(Target::Systemd, Options::new()).unwrap();
-    plan.write(Path::new("/run/systemd/system")).unwrap();
-    assert!(systemctl(&["daemon-reload"]));
+    let plan = jobs_and_needs(&code, &runs).render(Target::Systemd, Options::new());
+    install(&plan.unwrap());
     let ran = || fs::read_to_string(&runs).unwrap_or_default().lines().count();
     for (said, starts) in [("0", true), ("1", false), ("3", true)] {
         fs::write(&code, said).unwrap();

@@ -84,7 +84,10 @@ impl Fixture {
     /// Waits by events for a state.
     #[track_caller]
     pub fn until(&self, state: State) -> UnitStatus {
-        self.until_that(|status| status.facts.state() == state)
+        // A start that is only queued is starting as well; what is asked next may take it back.
+        let has_begun =
+            |status: &UnitStatus| state != State::Starting || status.states().0 == "activating";
+        self.until_that(|status| status.facts.state() == state && has_begun(status))
     }
 
     #[track_caller]
