@@ -82,7 +82,8 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     let bulk = Bulk::new(&found);
     let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now(), user: global.user };
     let bulk = if wait.any { bulk.any() } else { bulk };
-    let mut live = Live::of(wait.named.stream, targets.len(), asked);
+    let live = Live::of(wait.named.stream, targets.len(), asked);
+    let mut live = live.map(|live| live.any(wait.any));
     let results = bulk.pursue_telling(&Request::wait(wait.goal), deadline, |at, result| {
         progress.done(at);
         guard.done(at, outcome(result));

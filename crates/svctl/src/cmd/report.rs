@@ -90,7 +90,7 @@ pub(crate) fn report_any(
     output: &mut Output,
 ) -> Exit {
     if let Some(live) = live {
-        return live.finish_any(targets, results, output);
+        return live.finish(targets, results, output);
     }
     let told = tell_all(targets, results, asked);
     let exit = told.iter().map(|told| told.exit).min().unwrap_or(Exit::Done);

@@ -1,6 +1,6 @@
 //! `--stream`: what came of a request, told of each service once it is done.
 
-use std::{collections::BTreeSet, iter};
+use std::collections::BTreeSet;
 
 use svcmgr::{Error, ErrorKind, Supervised};
 
@@ -13,15 +13,22 @@ pub(crate) struct Live {
     asker: Asker,
     /// The places of those it has told of, among the services that could be used.
     told: BTreeSet<usize>,
-    /// The highest and the lowest exit code of these.
-    exits: Option<(Exit, Exit)>,
+    /// What each service makes of the exit code.
+    exits: Vec<Exit>,
+    /// One that reaches the goal is enough.
+    any: bool,
 }
 
 impl Live {
     /// `None` unless it is asked for. `many` is how many services there are.
     pub(crate) fn of(stream: bool, many: usize, asked: Asked) -> Option<Self> {
         let asker = Asker::of(many, asked.user);
-        stream.then(|| Self { asked, asker, told: BTreeSet::new(), exits: None })
+        stream.then(|| Self { asked, asker, told: BTreeSet::new(), exits: Vec::new(), any: false })
+    }
+
+    /// The same, where one service that reaches the goal is enough.
+    pub(crate) fn any(self, any: bool) -> Self {
+        Self { any, ..self }
     }
 
     /// The service at this place is done.
@@ -38,38 +45,40 @@ impl Live {
         };
         let is_unanswered = result.is_err_and(|it| it.kind() == ErrorKind::Unanswered);
         let told = if is_unanswered { told } else { told.reasoned(service, &self.asker) };
-        self.print(&told, result.err(), output);
-        output.flush();
+        if !self.is_enough(output) || told.exit == Exit::Done {
+            self.print(&told, result.err(), output);
+            output.flush();
+        }
         self.told.insert(at);
-        self.note(told.exit);
+        self.exits.push(told.exit);
     }
 
     /// Tells of the others, and says how it all ended.
     pub(crate) fn finish(
-        self,
-        targets: Vec<Target>,
-        results: Vec<Result<Done, Error>>,
-        output: &mut Output,
-    ) -> Exit {
-        self.ended(targets, results, output).0
-    }
-
-    /// As [`Live::finish`], where one service that reached the goal is enough.
-    pub(super) fn finish_any(
-        self,
-        targets: Vec<Target>,
-        results: Vec<Result<Done, Error>>,
-        output: &mut Output,
-    ) -> Exit {
-        self.ended(targets, results, output).1
-    }
-
-    fn ended(
         mut self,
         targets: Vec<Target>,
         results: Vec<Result<Done, Error>>,
         output: &mut Output,
-    ) -> (Exit, Exit) {
+    ) -> Exit {
+        if !self.is_enough(output) {
+            self.tell_left(targets, results, output);
+        }
+        let exits = self.exits.into_iter();
+        let exit = if self.any { exits.min() } else { exits.max() };
+        exit.unwrap_or(Exit::Done)
+    }
+
+    /// Whether nobody is to be complained about: one was enough, and others were waited for no longer.
+    fn is_enough(&self, output: &Output) -> bool {
+        self.any && !output.json && self.exits.contains(&Exit::Done)
+    }
+
+    fn tell_left(
+        &mut self,
+        targets: Vec<Target>,
+        results: Vec<Result<Done, Error>>,
+        output: &mut Output,
+    ) {
         let mut place = 0;
         let is_left = |target: &Target| {
             let was_told = target.found.is_ok() && self.told.contains(&place);
@@ -81,9 +90,8 @@ impl Live {
         let left = results.filter(|(at, _)| !self.told.contains(at)).map(|(_, it)| it).collect();
         for told in tell_all(targets, left, self.asked) {
             self.print(&told, told.error.as_ref(), output);
-            self.note(told.exit);
+            self.exits.push(told.exit);
         }
-        self.exits.unwrap_or((Exit::Done, Exit::Done))
     }
 
     fn print(&self, told: &Told, error: Option<&Error>, output: &mut Output) {
@@ -92,11 +100,5 @@ impl Live {
         } else {
             told.print(error, self.asked.user, output);
         }
-    }
-
-    fn note(&mut self, exit: Exit) {
-        let all = self.exits.into_iter().flat_map(|(high, low)| [high, low]);
-        let all: Vec<_> = all.chain(iter::once(exit)).collect();
-        self.exits = all.iter().max().copied().zip(all.iter().min().copied());
     }
 }
