@@ -238,6 +238,84 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     }
 }
 
+impl Request {
+    /// Asks one service and waits until it has reached the goal, or cannot, or `deadline` has
+    /// passed.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Intent, Request, scripted::{Script, Scripted}};
+    ///
+    /// let web = Scripted::new("web").when(Intent::Up, Script::ignore());
+    /// let outcome = Request::up().pursue(&web, Instant::now() + Duration::from_millis(5))?;
+    /// assert!(!outcome.is_reached());
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Bulk::pursue`]; the service's own result is among them.
+    pub fn pursue<B: Supervised + Clone + 'static>(
+        &self,
+        service: &B,
+        deadline: Instant,
+    ) -> Result<Outcome, Error> {
+        let outcomes = pursue(std::slice::from_ref(service), self, deadline)?;
+        // One result for each service.
+        outcomes.into_iter().next().unwrap_or_else(|| Ok(Outcome::not_asked()))
+    }
+
+    /// As [`Request::pursue`], for many services at once: each with its own result, in their order.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Request, scripted::Scripted, Supervised};
+    ///
+    /// let services = ["web", "db"].map(Scripted::new);
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// for (service, outcome) in Request::up().pursue_all(&services, deadline)? {
+    ///     println!("{}: {}", service.name(), outcome?);
+    /// }
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Bulk::pursue`].
+    pub fn pursue_all<'a, B: Supervised + Clone + 'static>(
+        &self,
+        services: &'a [B],
+        deadline: Instant,
+    ) -> Result<impl Iterator<Item = (&'a B, Result<Outcome, Error>)> + use<'a, B>, Error> {
+        Ok(services.iter().zip(pursue(services, self, deadline)?))
+    }
+}
+
+/// Asks every service and waits until each has reached the goal of the request, or cannot, or
+/// `deadline` has passed: [`Bulk::pursue`] with nothing set.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use svclient::{Request, pursue, scripted::Scripted};
+///
+/// let services = ["web", "db"].map(Scripted::new);
+/// let deadline = Instant::now() + Duration::from_secs(10);
+/// let outcomes = pursue(&services, &Request::up(), deadline)?;
+/// assert_eq!(outcomes.into_iter().flatten().filter(|it| it.is_reached()).count(), 2);
+/// # Ok::<(), svclient::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`Bulk::pursue`].
+pub fn pursue<B: Supervised + Clone + 'static>(
+    services: &[B],
+    request: &Request,
+    deadline: Instant,
+) -> Result<Vec<Result<Outcome, Error>>, Error> {
+    Bulk::new(services).pursue(request, deadline)
+}
+
 impl<B: Supervised> fmt::Debug for Bulk<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.services.iter().map(|service| service.name().to_string());

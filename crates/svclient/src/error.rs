@@ -3,13 +3,14 @@
 use std::{
     ffi::OsString,
     fmt, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use svproto::{DecodeError, Reading, Unsupported, files, op::Refusal};
+use svproto::{DecodeError, Unsupported, files, op::Refusal};
 use svtrust::Distrust;
 
-use crate::{Intent, Service, node};
+use crate::Intent;
 
 /// Why an operation on a service failed.
 ///
@@ -74,6 +75,8 @@ pub enum Error {
         intent: Intent,
         /// The service directory.
         dir: PathBuf,
+        /// Whether it is the `log` of a service that has a supervisor: scanners and `runsv` look for it once.
+        is_late_logger: bool,
     },
     /// The dialect has no such request.
     #[error("cannot send `{}` to {}", source.op, dir.display())]
@@ -296,7 +299,9 @@ impl Error {
     /// The same for a caller that asked for this, which is several requests.
     pub(crate) fn of(self, intent: Intent) -> Self {
         match self {
-            Self::NotSupervised { dir, .. } => Self::NotSupervised { intent, dir },
+            Self::NotSupervised { dir, is_late_logger, .. } => {
+                Self::NotSupervised { intent, dir, is_late_logger }
+            }
             Self::NotTakingRequests { dir, .. } => Self::NotTakingRequests { intent, dir },
             other => other,
         }
@@ -399,7 +404,7 @@ impl Error {
             }
             Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
             Self::Malformed { source, .. } => Some(source.hint().into()),
-            Self::NotSupervised { dir, .. } if is_logger_that_came_late(dir) => Some(
+            Self::NotSupervised { is_late_logger: true, .. } => Some(
                 "the supervisor of the service started before `log` was there: disable and enable the \
                  service; under runsvdir, `svctl exit` of it is enough"
                     .into(),
@@ -503,10 +508,10 @@ impl Error {
         let (path, source) = (path.to_owned(), source.into());
         if source.kind() == io::ErrorKind::NotADirectory {
             // Some component in front of the last is in the way.
-            let stands = |path: &Path| nix::sys::stat::stat(path).ok().filter(|s| !node::is_dir(s));
+            let stands = |path: &Path| path.metadata().ok().filter(|found| !found.is_dir());
             let in_the_way = path.ancestors().skip(1).find_map(|path| Some((path, stands(path)?)));
-            if let Some((path, stat)) = in_the_way {
-                let (path, found) = (path.to_owned(), node::what(&stat));
+            if let Some((path, found)) = in_the_way {
+                let (path, found) = (path.to_owned(), svtrust::file_type(found.mode()));
                 return Self::WrongType { path, expected: "a directory", found };
             }
         }
@@ -526,13 +531,6 @@ impl Error {
             None => Self::Denied { doing, needed, on: path.clone(), path, source },
         }
     }
-}
-
-/// Whether a logger has no supervisor, and its service has one: scanners and `runsv` look for `log` once.
-pub(crate) fn is_logger_that_came_late(dir: &Path) -> bool {
-    let service = dir.parent().filter(|_| dir.ends_with(files::LOG)).map(Service::open);
-    let seen = service.and_then(|service| service.ok()?.status().ok());
-    seen.is_some_and(|seen| seen.reading != Reading::Unsupervised)
 }
 
 /// The limit on watching, if it was met. Where no file is written, ENOSPC means nothing else.

@@ -45,10 +45,13 @@ mod at;
 mod bulk;
 mod changes;
 mod check;
+mod deadline;
 mod details;
 mod detect;
+mod enable;
 mod error;
 mod explain;
+mod finding;
 mod handle;
 mod intent;
 #[cfg(feature = "serde")]
@@ -80,28 +83,27 @@ mod threads;
 mod versions;
 mod watch;
 
-pub use bulk::Bulk;
+pub use bulk::{Bulk, pursue};
 pub use check::{CheckAnswer, CheckRule};
 pub use details::{Details, FileDetails, ProcessDetails, ProcessRole};
+pub use enable::{Disabled, Enabled, EnabledLink, Noticed, SupervisionEnd};
 pub use error::{Error, ErrorKind};
-pub use explain::{Certainty, Evidence, Explanation, Finding, Remedy, Unseen};
+pub use finding::{Certainty, Evidence, Explanation, Finding, Remedy, Unseen};
 pub use intent::{Intent, Support};
 pub use liveness::Liveness;
 pub use logs::{FoundLogs, LogDir, LogFrom, LogItem, LogKey, LogLine, LogNote, LogSearch, Logs};
-pub use name::Name;
+pub use name::{Name, is_path};
 pub use odd::{CrashLoop, Oddities};
-pub use open::{UNIT_TYPES, is_path, open, unit_in};
+pub use open::{UNIT_TYPES, open, unit_in};
 pub use order::{OnFailure, Order, OrderError, OrderStep};
 pub use pending::{Pending, Settled, Told};
-pub use pursue::{Outcome, OutcomeKind, Request, pursue};
+pub use pursue::{Outcome, OutcomeKind, Request};
 pub use s6rc::S6Rc;
-pub use scandir::{
-    Disabled, Enabled, EnabledLink, Noticed, ScanDir, Scanner, SupervisionEnd, Survey,
-};
-pub use service::{Normally, Service, restart_ops};
+pub use scandir::{ScanDir, Scanner, Survey};
+pub use service::{Service, restart_ops};
 pub use signal::signal_name;
 pub use sockets::Listening;
-pub use status::Status;
+pub use status::{Normally, Status};
 #[cfg(feature = "async-io")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async-io")))]
 pub use stream::async_io;

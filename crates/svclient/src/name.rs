@@ -90,9 +90,34 @@ impl PartialEq<&str> for Name<'_> {
     }
 }
 
+/// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of
+/// `sv`.
+///
+/// ```
+/// use svclient::is_path;
+///
+/// assert!(is_path("./web".as_ref()));
+/// assert!(!is_path("web".as_ref()));
+/// ```
+#[must_use]
+pub fn is_path(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dots_and_slashes_make_a_path_and_a_slash_inside_does_not() {
+        for path in ["./web", "../web", ".", "/etc/service/web", "web/"] {
+            assert!(is_path(OsStr::new(path)), "{path}");
+        }
+        for name in ["web", "web/log", "web-*"] {
+            assert!(!is_path(OsStr::new(name)), "{name}");
+        }
+    }
 
     #[test]
     fn all_bytes_are_kept_and_one_line_is_shown() {

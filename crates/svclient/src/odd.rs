@@ -1,19 +1,16 @@
 //! What is odd about a service: that it crashes again and again, that its definition is newer than
 //! its process, that its record is that of a supervisor which is gone.
 //!
-//! What a look tells without another question is in every [`Status`]; [`Service::oddities`] asks
-//! for the rest.
+//! What a look tells without another question is in every [`Status`](crate::Status);
+//! [`Service::oddities`](crate::Service::oddities) asks for the rest.
 
 use std::time::Duration;
 
 use svproto::{
-    Cause, Dialect, Facts, LastExit, Phase, Pid, Reading, State, UnixTime, Want,
+    Cause, Facts, LastExit, Phase, Pid, Reading, State, UnixTime, Want,
     embedded::{CannotStart, Embedded},
-    files,
     s6::tally::Death,
 };
-
-use crate::{Normally, Service, Status, Suite, liveness, node, processes, signal_name};
 
 /// What is odd. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -134,12 +131,6 @@ impl Oddities {
     }
 }
 
-/// How many there are, and the first.
-fn first(all: &[Pid]) -> Option<(u32, Pid)> {
-    let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
-    all.first().map(|pid| (count, *pid))
-}
-
 /// Seconds as people say them: `40ms`, `1.2s`, `3m 5s`.
 pub(crate) fn span(time: Duration) -> String {
     let whole = time.as_secs();
@@ -209,149 +200,7 @@ impl CrashLoop {
     }
 }
 
-const SIGKILL: u8 = 9;
-
-impl Service {
-    /// What is odd about it, after it was seen like this: what the look told, and for a service
-    /// that has a process what a look at `run` tells.
-    #[must_use]
-    pub fn oddities(&self, seen: &Status) -> Oddities {
-        let mut odd = seen.odd;
-        odd.logger = self.logger_trouble(seen, &mut odd.logger_loop);
-        let dialect = seen.dialect();
-        let Reading::Record(status) = &seen.reading else {
-            if seen.reading == Reading::Unsupervised {
-                odd.orphan = self.orphan();
-                odd.left_behind = first(&self.left_behind(seen));
-            }
-            return odd;
-        };
-        odd.given_up = self.given_up(seen, status);
-        odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, it)));
-        odd.left_behind = first(&self.left_behind(seen));
-        let is_definition_newer = status
-            .since
-            .filter(|_| status.phase == Phase::Up && status.pid.is_some())
-            .and_then(|since| self.is_definition_newer(seen.dialect(), since));
-        Oddities { is_definition_newer, ..odd }
-    }
-
-    /// Processes that run in the directory of a service that was seen like this, and that no supervisor
-    /// knows (Linux): what a run script that does not `exec` leaves behind when it ends.
-    #[must_use]
-    pub fn left_behind(&self, seen: &Status) -> Vec<Pid> {
-        let (supervisor, known) = match &seen.reading {
-            Reading::Unsupervised => (None, self.orphan().into_iter().collect()),
-            Reading::NotYet => return Vec::new(),
-            Reading::Record(facts) => {
-                let dialect = seen.dialect();
-                let supervisor = dialect.and_then(|it| liveness::supervisor(self.handle(), it));
-                if supervisor.is_none() {
-                    return Vec::new();
-                }
-                let known: Vec<_> = [facts.pid, facts.finish_pid].into_iter().flatten().collect();
-                (supervisor, known)
-            }
-        };
-        processes::left_in(self.handle(), supervisor, &known)
-    }
-
-    /// What an earlier run has left behind, if that listens at a port: whoever asks there is answered by it,
-    /// and the process of the service cannot have the port.
-    pub(crate) fn usurper(&self, seen: &Status) -> Option<(Pid, u16)> {
-        processes::listener(&self.left_behind(seen), seen.since()?, seen.pid()?)
-    }
-
-    /// Whether the process that the record names is dead. It is asked twice: between the end of a
-    /// process and the next record lies a moment.
-    fn is_dead(&self, pid: Pid, dialect: Dialect) -> bool {
-        if !processes::is_dead(pid, self.handle(), dialect) {
-            return false;
-        }
-        let record = self.record().ok().flatten();
-        record.and_then(|record| self.facts_in(&record)).is_some_and(|facts| facts.pid == Some(pid))
-            && processes::is_dead(pid, self.handle(), dialect)
-    }
-
-    /// How the last run failed of a service that is normally up and is not started any more. Nobody
-    /// has put it down: then a signal would have ended it, or it would have ended well. Without a
-    /// `finish` nothing refuses a start.
-    fn given_up(&self, seen: &Status, facts: &Facts) -> Option<LastExit> {
-        let is_down = facts.phase == Phase::Down && facts.want == Some(Want::Down);
-        // Who tells how it ended.
-        let tells = matches!(seen.suite, Some(Suite::S6 | Suite::Embedded));
-        let may = tells && seen.normally == Some(Normally::Up);
-        let failed = match facts.last_exit {
-            LastExit::Exited { code: 0 } => false,
-            LastExit::Exited { code } => code <= 128 || !self.stops_by(code - 128),
-            LastExit::Signaled { signal, .. } => signal != SIGKILL && !self.stops_by(signal),
-            _ => false,
-        };
-        (is_down && may && failed && self.has_finish()).then_some(facts.last_exit)
-    }
-
-    /// The process of a supervisor that is gone, if it still runs.
-    pub(crate) fn orphan(&self) -> Option<Pid> {
-        let facts = self.facts_in(&self.record().ok()??)?;
-        let pid = facts.pid?;
-        processes::still_runs(pid, facts.since?).then_some(pid)
-    }
-
-    /// How the logger stands, unless it stands well; and whether it is in a crash loop.
-    fn logger_trouble(&self, seen: &Status, ends: &mut Option<u64>) -> Option<State> {
-        if !seen.reading.is_supervised() {
-            return None;
-        }
-        let seen = self.log()?.status().ok()?;
-        *ends = seen.odd.crash_loop.map(|it| it.ends);
-        let state = seen.state();
-        (!matches!(state, State::Up | State::Ready | State::Starting | State::New)).then_some(state)
-    }
-
-    /// When the record of a supervisor that is gone was written; `None` without one.
-    pub(crate) fn stale_since(&self) -> Option<UnixTime> {
-        let record = node::stat(self.handle().at(files::STATUS)).ok().flatten();
-        record.as_ref().and_then(node::changed)
-    }
-
-    /// What the death tally of s6 tells: how many there are, and whether they are a crash loop.
-    pub(crate) fn tallied(&self, facts: &Facts) -> (Option<u64>, Option<CrashLoop>) {
-        let tally = node::stat(self.handle().at(files::DEATH_TALLY)).ok().flatten();
-        let len = tally.and_then(|stat| u64::try_from(stat.st_size).ok());
-        let ends = len.map(|len| len / Death::LEN as u64);
-        if ends.is_none_or(|ends| ends < CrashLoop::ENOUGH) || !CrashLoop::may_be(facts) {
-            return (ends, None);
-        }
-        let deaths = self.deaths().unwrap_or_default();
-        (ends, CrashLoop::of_deaths(&deaths, UnixTime::now(), |signal| self.stops_by(signal)))
-    }
-
-    /// Whether this is the signal by which somebody asks for the end of the process.
-    fn stops_by(&self, signal: u8) -> bool {
-        const ASKING: [u8; 3] = [1, 2, 15];
-        if ASKING.contains(&signal) {
-            return true;
-        }
-        let text = node::read_at_most(&self.handle().at("down-signal"), 32).ok().flatten();
-        let text = text.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
-        let word = text.trim().to_uppercase();
-        let name = signal_name(signal).unwrap_or_default();
-        word == signal.to_string() || (!name.is_empty() && name.ends_with(&word) && word.len() > 2)
-    }
-
-    fn is_definition_newer(&self, dialect: Option<Dialect>, since: UnixTime) -> Option<bool> {
-        let newer = |name| {
-            let found = node::stat(self.handle().at(name)).ok().flatten();
-            found.as_ref().and_then(node::changed).map(|changed| changed > since)
-        };
-        match newer(self.program())? {
-            false if dialect == Some(Dialect::S6) => {
-                Some(newer(files::NOTIFICATION_FD).unwrap_or(false))
-            }
-            newer => Some(newer),
-        }
-    }
-}
+pub(crate) const SIGKILL: u8 = 9;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, ScanDir, Service, Supervised};
+use crate::{Error, ScanDir, Service, Supervised, is_path};
 
 /// A service by the name that a user typed: `web` and its logger `web/log` in the scan directory
 /// ([`ScanDir::find_all`]); a path (`./web`, `/etc/service/web`, `web/`) or its
@@ -98,34 +98,9 @@ fn path_of_url(name: &OsStr) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// Whether a name is a path: it begins with a dot or a slash, or ends with a slash. The rule of
-/// `sv`.
-///
-/// ```
-/// use svclient::is_path;
-///
-/// assert!(is_path("./web".as_ref()));
-/// assert!(!is_path("web".as_ref()));
-/// ```
-#[must_use]
-pub fn is_path(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    bytes.starts_with(b".") || bytes.starts_with(b"/") || bytes.ends_with(b"/")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dots_and_slashes_make_a_path_and_a_slash_inside_does_not() {
-        for path in ["./web", "../web", ".", "/etc/service/web", "web/"] {
-            assert!(is_path(OsStr::new(path)), "{path}");
-        }
-        for name in ["web", "web/log", "web-*"] {
-            assert!(!is_path(OsStr::new(name)), "{name}");
-        }
-    }
 
     #[test]
     fn a_path_is_opened_as_it_stands_and_keeps_its_name() {

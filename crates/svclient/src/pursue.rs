@@ -32,32 +32,7 @@ pub use self::{
     outcome::{Outcome, OutcomeKind},
     request::Request,
 };
-use crate::{Bulk, Error, Supervised, WatchKey, supervised::ask_together};
-
-/// Asks every service and waits until each has reached the goal of the request, or cannot, or
-/// `deadline` has passed: [`Bulk::pursue`] with nothing set.
-///
-/// ```
-/// use std::time::{Duration, Instant};
-/// use svclient::{Request, pursue, scripted::Scripted};
-///
-/// let services = ["web", "db"].map(Scripted::new);
-/// let deadline = Instant::now() + Duration::from_secs(10);
-/// let outcomes = pursue(&services, &Request::up(), deadline)?;
-/// assert_eq!(outcomes.into_iter().flatten().filter(|it| it.is_reached()).count(), 2);
-/// # Ok::<(), svclient::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`Bulk::pursue`].
-pub fn pursue<B: Supervised + Clone + 'static>(
-    services: &[B],
-    request: &Request,
-    deadline: Instant,
-) -> Result<Vec<Result<Outcome, Error>>, Error> {
-    Bulk::new(services).pursue(request, deadline)
-}
+use crate::{Error, Supervised, WatchKey, deadline::at_the_latest, supervised::ask_together};
 
 /// On what terms services are asked and waited for.
 pub(crate) struct Terms<'a> {
@@ -235,15 +210,6 @@ pub(crate) async fn pursue_within<B: Supervised>(
         tell(at, wait.finish(world.now()));
     }
     Ok(())
-}
-
-/// A caller that gives no time at all wants everything looked at and asked once. What takes longer than this
-/// breaks the promise of a deadline.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// When to stop, whatever there is still to be looked at: news that never end are no reason to go on.
-pub(crate) fn at_the_latest(deadline: Instant) -> Instant {
-    deadline.checked_add(GRACE).unwrap_or(deadline)
 }
 
 /// Takes news of a service.

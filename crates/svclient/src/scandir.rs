@@ -1,11 +1,8 @@
 //! Scan directories: the services that a scanner would see, and putting services in and out of its
 //! sight.
 
-mod disable;
-mod enable;
 mod scanner;
 mod survey;
-mod trusted;
 mod usual;
 
 use std::{
@@ -17,12 +14,7 @@ use std::{
 
 use crate::{Error, Service, aside, handle, node};
 
-pub use self::{
-    disable::{Disabled, SupervisionEnd},
-    enable::{Enabled, EnabledLink, Noticed},
-    scanner::Scanner,
-    survey::Survey,
-};
+pub use self::{scanner::Scanner, survey::Survey};
 
 /// A directory of service directories, or of links to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +204,7 @@ impl ScanDir {
 
     /// Does something that hangs where the scan directory, or the service, does: see
     /// [`crate::aside`].
-    fn aside<T: Send + 'static>(
+    pub(crate) fn aside<T: Send + 'static>(
         &self,
         deadline: Instant,
         act: impl FnOnce(Self) -> Result<T, Error> + Send + 'static,
@@ -223,18 +215,22 @@ impl ScanDir {
     }
 
     /// Where a name stands, if a scanner would look at it.
-    fn entry(&self, name: &OsStr) -> Result<PathBuf, Error> {
+    pub(crate) fn entry(&self, name: &OsStr) -> Result<PathBuf, Error> {
         require_entry(name).map(|()| self.dir.join(name))
     }
 
     /// Another entry that leads to the same directory. Scanners tell services apart by that.
-    fn other_name(&self, name: &OsStr, is: node::Identity) -> Result<Option<PathBuf>, Error> {
+    pub(crate) fn other_name(
+        &self,
+        name: &OsStr,
+        is: node::Identity,
+    ) -> Result<Option<PathBuf>, Error> {
         let mut others = self.names()?.into_iter().filter(|other| other != name);
         let other = others.find(|other| leads_to(&self.dir.join(other)) == Some(is));
         Ok(other.map(|other| self.dir.join(other)))
     }
 
-    fn require(&self) -> Result<(), Error> {
+    pub(crate) fn require(&self) -> Result<(), Error> {
         match node::stat(&self.dir)? {
             None => Err(Error::NotFound { path: self.dir.clone() }),
             Some(stat) if node::is_dir(&stat) => Ok(()),
@@ -248,7 +244,7 @@ impl ScanDir {
 }
 
 /// Refuses what no scanner would look at.
-fn require_entry(name: &OsStr) -> Result<(), Error> {
+pub(crate) fn require_entry(name: &OsStr) -> Result<(), Error> {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.starts_with(b".") || bytes.contains(&b'/') {
         return Err(Error::BadName { name: name.to_owned() });
@@ -277,7 +273,7 @@ fn sort(names: &mut Vec<OsString>) {
 }
 
 /// What is at the end of a path, under whatever name.
-fn leads_to(path: &Path) -> Option<node::Identity> {
+pub(crate) fn leads_to(path: &Path) -> Option<node::Identity> {
     node::stat(path).ok().flatten().as_ref().map(node::identity)
 }
 

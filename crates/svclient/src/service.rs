@@ -2,6 +2,7 @@
 
 mod beside;
 mod look;
+mod oddities;
 mod record;
 mod send;
 
@@ -18,8 +19,8 @@ use svproto::{Dialect, Facts, Op, Phase, Record, UnixTime, Version, files, op::R
 pub(crate) use self::look::Known;
 pub use self::send::restart_ops;
 use crate::{
-    CheckAnswer, Error, Name, Status, aside, check, detect, handle::Handle, liveness, node,
-    processes,
+    CheckAnswer, Error, Name, Normally, Status, aside, check, detect, handle::Handle, liveness,
+    node, processes,
 };
 
 /// Handle on one service directory. Holds a path and no descriptor, unless it was made of one
@@ -38,17 +39,6 @@ pub struct Service {
     /// A scanner is about to take it up.
     expected: bool,
 }
-
-/// What a supervisor does with the service when it starts: whether there is a `down` file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Normally {
-    /// Starts it.
-    Up,
-    /// Leaves it down.
-    Down,
-}
-
-svproto::words!(Normally, "start": Up "up", Down "down");
 
 impl Service {
     /// Opens a service directory and finds out whose it is. A directory that nobody has supervised

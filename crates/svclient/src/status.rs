@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use svproto::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Reading, State, UnixTime, Want};
 
-use crate::{Liveness, Normally, Oddities, Suite};
+use crate::{Liveness, Oddities, Suite};
 
 /// How a service stands: what one look at it showed. More facts may come.
 ///
@@ -29,6 +29,17 @@ pub struct Status {
     pub(crate) restarts: Option<u64>,
     pub(crate) odd: Oddities,
 }
+
+/// What a supervisor does with the service when it starts: whether there is a `down` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Normally {
+    /// Starts it.
+    Up,
+    /// Leaves it down.
+    Down,
+}
+
+svproto::words!(Normally, "start": Up "up", Down "down");
 
 impl Status {
     /// A service that no supervisor holds.

@@ -16,7 +16,7 @@ use super::{
     machine::{self, Scanned},
     runs::Runs,
 };
-use crate::{Intent, Normally, Status, signal_name};
+use crate::{Intent, Normally, Service, Status, signal_name};
 
 type Rule = fn(&Facts, &mut Vec<Finding>);
 
@@ -78,7 +78,7 @@ fn unsupervised(facts: &Facts, found: &mut Vec<Finding>) {
         let evidence = Evidence::new("is locked").at(facts.dir.join(files::LOCK));
         found.push(Finding::new(Cause::LockHeld, who.as_str()).seen(evidence).seen(nobody()));
     }
-    if crate::error::is_logger_that_came_late(&facts.dir) {
+    if Service::is_late_logger(&facts.dir) {
         // No scan directory has it by itself.
         let says = "was made or changed after the supervisor of its service had started";
         let evidence = Evidence::new(says).at(&facts.dir);

@@ -1,10 +1,9 @@
 //! What to ask of a service, when that is done, and what to do if it is not done in time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use svproto::goal::Goal;
 
-use super::{Outcome, pursue};
 use crate::{CheckRule, Error, Intent, Pending, Supervised};
 
 /// What to ask of a service, when that is done, and what to do if it is not done in time.
@@ -217,57 +216,6 @@ impl Request {
             Some(intent) => service.request(intent),
             None => Ok(Pending::read()),
         }
-    }
-
-    /// Asks one service and waits until it has reached the goal, or cannot, or `deadline` has
-    /// passed.
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use svclient::{Intent, Request, scripted::{Script, Scripted}};
-    ///
-    /// let web = Scripted::new("web").when(Intent::Up, Script::ignore());
-    /// let outcome = Request::up().pursue(&web, Instant::now() + Duration::from_millis(5))?;
-    /// assert!(!outcome.is_reached());
-    /// # Ok::<(), svclient::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Bulk::pursue`]; the service's own result is among them.
-    pub fn pursue<B: Supervised + Clone + 'static>(
-        &self,
-        service: &B,
-        deadline: Instant,
-    ) -> Result<Outcome, Error> {
-        let outcomes = pursue(std::slice::from_ref(service), self, deadline)?;
-        // One result for each service.
-        outcomes.into_iter().next().unwrap_or_else(|| Ok(Outcome::not_asked()))
-    }
-
-    /// As [`Request::pursue`], for many services at once: each with its own result, in their order.
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use svclient::{Request, scripted::Scripted, Supervised};
-    ///
-    /// let services = ["web", "db"].map(Scripted::new);
-    /// let deadline = Instant::now() + Duration::from_secs(10);
-    /// for (service, outcome) in Request::up().pursue_all(&services, deadline)? {
-    ///     println!("{}: {}", service.name(), outcome?);
-    /// }
-    /// # Ok::<(), svclient::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::Bulk::pursue`].
-    pub fn pursue_all<'a, B: Supervised + Clone + 'static>(
-        &self,
-        services: &'a [B],
-        deadline: Instant,
-    ) -> Result<impl Iterator<Item = (&'a B, Result<Outcome, Error>)> + use<'a, B>, Error> {
-        Ok(services.iter().zip(pursue(services, self, deadline)?))
     }
 
     /// What to wait for first, and what after that.

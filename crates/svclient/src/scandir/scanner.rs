@@ -117,7 +117,7 @@ impl ScanDir {
     }
 
     /// Opens the scanner's FIFO, for one request and at once: see [`crate::Service::send`].
-    pub(super) fn open_scanner(&self) -> Result<Control, Error> {
+    pub(crate) fn open_scanner(&self) -> Result<Control, Error> {
         self.require()?;
         Ok(match node::open_fifo(&self.dir.join(scan::CONTROL))? {
             Fifo::Open(fifo) => Control::Open(fifo),
@@ -128,13 +128,13 @@ impl ScanDir {
 }
 
 /// The FIFO of a scanner.
-pub(super) enum Control {
+pub(crate) enum Control {
     Open(OwnedFd),
     Closed(Scanner),
 }
 
 impl Control {
-    pub(super) const fn scanner(&self) -> Scanner {
+    pub(crate) const fn scanner(&self) -> Scanner {
         match self {
             Self::Open(_) => Scanner::Listens,
             Self::Closed(scanner) => *scanner,
@@ -142,7 +142,7 @@ impl Control {
     }
 
     /// Writes one request, if anybody reads.
-    pub(super) fn tell(self, dir: &Path, op: ScanOp, deadline: Instant) -> Result<Scanner, Error> {
+    pub(crate) fn tell(self, dir: &Path, op: ScanOp, deadline: Instant) -> Result<Scanner, Error> {
         let fifo = match self {
             Self::Open(fifo) => fifo,
             Self::Closed(scanner) => return Ok(scanner),

@@ -3,8 +3,8 @@
 
 use svproto::{Dialect, Facts, LastExit, Phase, Reading, embedded::Embedded, files};
 
-use super::{Normally, Service, record::READS_OF_A_MOVING_RECORD};
-use crate::{CrashLoop, Liveness, Oddities, Status, Suite, node};
+use super::{Service, record::READS_OF_A_MOVING_RECORD};
+use crate::{CrashLoop, Liveness, Normally, Oddities, Status, Suite, node};
 
 impl Service {
     /// What its supervisor does with it at a start, where the directory tells.

@@ -5,9 +5,9 @@ use std::{ffi::OsStr, os::fd::OwnedFd, path::Path, sync::Arc};
 
 use svproto::{Dialect, Reading, files};
 
-use super::{Normally, Service, require_directory, require_service};
+use super::{Service, require_directory, require_service};
 use crate::{
-    Error, Liveness, Status,
+    Error, Liveness, Normally, Status,
     handle::Handle,
     liveness,
     node::{self, RecordBytes},

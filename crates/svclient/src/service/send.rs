@@ -1,9 +1,9 @@
 //! Sending requests to the supervisor of a service directory.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use svproto::{
-    Dialect, Op, files,
+    Dialect, Op, Reading, files,
     op::{Refusal, Unsupported},
 };
 
@@ -166,9 +166,24 @@ impl Service {
         facts.is_some_and(|it| it.phase == svproto::Phase::Up && it.pid.is_none())
     }
 
+    /// Whether this is the `log` of a service that has a supervisor, where that of a logger is missing: scanners
+    /// and `runsv` look for it once.
+    pub(crate) fn is_late_logger(dir: &Path) -> bool {
+        let service = dir.parent().filter(|_| dir.ends_with(files::LOG)).map(Self::open);
+        let seen = service.and_then(|service| service.ok()?.status().ok());
+        seen.is_some_and(|seen| seen.reading != Reading::Unsupervised)
+    }
+
     fn not_supervised(&self, op: Op) -> Error {
         match require_directory(&self.handle) {
-            Ok(()) => Error::NotSupervised { intent: op.into(), dir: self.dir().to_owned() },
+            Ok(()) => {
+                let is_late_logger = Self::is_late_logger(self.dir());
+                Error::NotSupervised {
+                    intent: op.into(),
+                    dir: self.dir().to_owned(),
+                    is_late_logger,
+                }
+            }
             Err(error) => error,
         }
     }

@@ -1,5 +1,8 @@
 //! Enabling a service: a link in the scan directory, and the wait until a supervisor holds what it
-//! leads to.
+//! leads to. Disabling is its opposite.
+
+mod disable;
+mod trusted;
 
 use std::{
     ffi::OsStr,
@@ -10,8 +13,12 @@ use std::{
 
 use svproto::{Reading, scan::ScanOp};
 
-use super::{ScanDir, Scanner, leads_to, trusted::TrustedDir};
-use crate::{Error, Service, Status, WatchSet, node, pursue::at_the_latest};
+pub use self::disable::{Disabled, SupervisionEnd};
+use self::trusted::TrustedDir;
+use crate::{
+    Error, ScanDir, Scanner, Service, Status, WatchSet, deadline::at_the_latest, node,
+    scandir::leads_to,
+};
 
 /// What enabling a service came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,13 +125,13 @@ impl ScanDir {
     ) -> Result<Enabled, Error> {
         let link = self.entry(name)?;
         let scanner = self.open_scanner()?;
-        let trusted = TrustedDir::reach(&self.dir)?;
+        let trusted = TrustedDir::reach(self.dir())?;
         let mut watch = WatchSet::new()?;
         let (_, mut seen) = watch.add_and_look(service)?;
 
         let origin = self.link(&trusted, name, target)?;
         let linked = Instant::now();
-        let scanner = scanner.tell(&self.dir, ScanOp::Rescan, deadline)?;
+        let scanner = scanner.tell(self.dir(), ScanOp::Rescan, deadline)?;
         let mut is_late = false;
         let is_supervised = loop {
             match &seen {
@@ -154,7 +161,7 @@ impl ScanDir {
         name: &OsStr,
         target: &Path,
     ) -> Result<EnabledLink, Error> {
-        let link = self.dir.join(name);
+        let link = self.dir().join(name);
         let Some(stat) = node::stat(target)? else {
             return Err(Error::NotFound { path: target.to_owned() });
         };
@@ -177,7 +184,7 @@ impl ScanDir {
                 let leads_to = link.canonicalize().ok();
                 Err(Error::NameTaken { link, dir: target.to_owned(), leads_to })
             }
-            Err(source) => Err(Error::os("make a link in", &self.dir, "write", source)),
+            Err(source) => Err(Error::os("make a link in", self.dir(), "write", source)),
         }
     }
 }

@@ -10,8 +10,13 @@ use std::{
 
 use svproto::{Dialect, Op, files, scan::ScanOp};
 
-use super::{ScanDir, Scanner, trusted::TrustedDir};
-use crate::{Error, Liveness, Service, Status, WatchKey, WatchSet, node, pursue::at_the_latest};
+use super::trusted::TrustedDir;
+use crate::{
+    Error, Liveness, ScanDir, Scanner, Service, Status, WatchKey, WatchSet,
+    deadline::at_the_latest,
+    node,
+    scandir::{leads_to, require_entry},
+};
 
 /// What disabling a service came to. Its link is gone, whatever else is said here.
 #[derive(Debug)]
@@ -66,8 +71,8 @@ impl ScanDir {
         let path = std::path::absolute(typed)
             .map_err(|source| Error::os("find", std::path::Path::new(typed), "search", source))?;
         let name = path.file_name().ok_or_else(|| Error::BadName { name: typed.into() })?;
-        let leads_there = |identity| super::leads_to(&self.dir.join(name)) == Some(identity);
-        match super::leads_to(&path) {
+        let leads_there = |identity| leads_to(&self.dir().join(name)) == Some(identity);
+        match leads_to(&path) {
             Some(identity) if !leads_there(identity) => {
                 let other = self.other_name(name, identity)?;
                 Ok(other.as_deref().and_then(std::path::Path::file_name).unwrap_or(name).to_owned())
@@ -126,10 +131,10 @@ impl ScanDir {
         deadline: Instant,
         kill_after: Option<Duration>,
     ) -> Result<Disabled, Error> {
-        super::require_entry(name)?;
-        let trusted = TrustedDir::reach(&self.dir)?;
+        require_entry(name)?;
+        let trusted = TrustedDir::reach(self.dir())?;
         let link = trusted.link(name)?;
-        let target = self.dir.join(&link.to);
+        let target = self.dir().join(&link.to);
         let end = match Service::open(&target) {
             Ok(service) => Some(End::begin(service.named(name))?),
             Err(Error::NotFound { .. } | Error::NotAService { .. } | Error::WrongType { .. }) => {
@@ -137,7 +142,7 @@ impl ScanDir {
             }
             Err(error) => return Err(error),
         };
-        let kept = match super::leads_to(&target) {
+        let kept = match leads_to(&target) {
             Some(identity) => self.other_name(name, identity)?,
             None => None,
         };
@@ -149,7 +154,7 @@ impl ScanDir {
         trusted.remove(name, &link)?;
         let unlinked = Instant::now();
         // One that does not read will not do it; then the supervisors are asked, without delay.
-        let scanner = scanner.tell(&self.dir, ScanOp::RescanAndPrune, unlinked);
+        let scanner = scanner.tell(self.dir(), ScanOp::RescanAndPrune, unlinked);
         let told = scanner.as_ref().copied().unwrap_or(Scanner::Gone);
         let service = end.as_ref().map(|end| end.service.clone());
         let ended = match (end, kept) {
