@@ -109,7 +109,11 @@ fn a_line_is_one_line_without_a_full_stop_and_leaves_the_reason_to_the_source() 
         Box::new(svcmgr::Error::NotAService { dir: path() }),
         Box::new(svcmgr::Error::UnknownDialect { dir: path() }),
         Box::new(svcmgr::Error::Malformed { path: path(), source: length }),
-        Box::new(svcmgr::Error::NotSupervised { intent: Intent::Up, dir: path() }),
+        Box::new(svcmgr::Error::NotSupervised {
+            intent: Intent::Up,
+            dir: path(),
+            is_late_logger: false,
+        }),
         Box::new(svcmgr::Error::NotTakingRequests { intent: Intent::Up, dir: path() }),
         Box::new(svcmgr::Error::ScannerNotTakingRequests { dir: path() }),
         Box::new(svcmgr::Error::BadName { name: "a/b".into() }),
