@@ -55,9 +55,9 @@ pub(crate) enum Step {
     UnlessAsked(Asked),
     /// Notes when this run began, for [`Asked::ByByte`].
     NoteStart,
-    /// If the first argument of the script is 0: ends with this status, or asks the supervisor to
-    /// leave the service down.
-    IfClean(Give),
+    /// If the first argument of the script is 0, or one of these (`sh` alone): ends with this status, or
+    /// asks the supervisor to leave the service down.
+    IfClean(Give, Vec<u8>),
     /// The same, whatever the arguments.
     Always(Give),
 }
@@ -264,8 +264,13 @@ impl Script {
                     format!("if {}; then {forget}exit 0; fi", asked.command()).into_bytes()
                 }
                 Step::NoteStart => format!(": >{STARTED}").into_bytes(),
-                Step::IfClean(give) => {
+                Step::IfClean(give, success) if success.is_empty() => {
                     join(&[b"if [ \"$1\" = 0 ]; then ", sh_give(*give).as_bytes(), b"; fi"])
+                }
+                Step::IfClean(give, success) => {
+                    let codes: Vec<_> = success.iter().map(u8::to_string).collect();
+                    let codes = codes.join("|");
+                    format!("case $1 in 0|{codes}) {};; esac", sh_give(*give)).into_bytes()
                 }
                 Step::Always(give) => sh_give(*give).into_bytes(),
             };
@@ -284,7 +289,7 @@ impl Script {
     fn execline(&self) -> Result<Vec<u8>, Unquotable> {
         // Only a script that uses its arguments has them replaced, and only in such a script is a
         // `$` anything but itself.
-        let uses = |step: &Step| matches!(step, Step::Try(_, Pass::Arguments) | Step::IfClean(_));
+        let uses = |step: &Step| matches!(step, Step::Try(_, Pass::Arguments) | Step::IfClean(..));
         let replaces = self.pass == Pass::Arguments || self.steps.iter().any(uses);
         let options = if replaces { "-S0" } else { "-P" };
         let mut out = format!("#!{EXECLINEB} {options}\n").into_bytes();
@@ -337,7 +342,7 @@ impl Script {
                     join(&[b"foreground { ", &line(argv)?, execline_pass(*pass), b" }"])
                 }
                 Step::Chain(argv) => line(argv)?,
-                Step::IfClean(give) => {
+                Step::IfClean(give, _) => {
                     join(&[b"ifelse { eltest $1 = 0 } { ", execline_give(*give).as_bytes(), b" }"])
                 }
                 Step::Always(give) => execline_give(*give).as_bytes().to_vec(),

@@ -167,7 +167,7 @@ fn made(plan: &Plan) -> String {
 
 /// Means by which a target does for every service what is asked.
 fn always(support: Support) -> bool {
-    matches!(support, Support::By(means) if means.contains("for every service") || means == "whoever starts it" || means.contains("a note says"))
+    matches!(support, Support::By(means) if means.contains("for every service") || means.starts_with("whoever starts it") || means.contains("a note says"))
 }
 
 #[test]

@@ -90,10 +90,10 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(&global.silent, words),
         Command::Watch { services } => watch::run(global, services, &mut output),
-        Command::Dev(args) => dev::run(args, &mut output),
         Command::Build(args) => build::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),
         Command::Look { depth } => return look::run(*depth).into(),
+        Command::Dev(args) => return dev::run(args, output),
         Command::Supervise(args) => return supervise::run(global, args, output),
         Command::Scan(args) => return scan::run(global, args, output),
         Command::Decode { file, dialect } => {

@@ -10,6 +10,8 @@
     reason = "tests"
 )]
 
+#[path = "dev/jobs.rs"]
+mod jobs;
 #[path = "live/schema.rs"]
 mod schema;
 #[path = "../../svclient/tests/live/skips.rs"]

@@ -12,6 +12,7 @@ use crate::{
     plan::{File, PlanEntry, Unit},
     script::{ASKED, Arg, Asked, Give, Language, Pass, Script, Step, argv},
     spec::{Bound, IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
+    target::Target,
 };
 
 /// Everybody may read and run it.
@@ -249,7 +250,11 @@ pub(super) fn finish(
     }
     match service.restart {
         Restart::Always => (),
-        Restart::OnFailure => script.steps.push(Step::IfClean(give)),
+        Restart::OnFailure => {
+            let is_theirs = job.target == Target::Embedded;
+            let success = if is_theirs { service.success.clone() } else { Vec::new() };
+            script.steps.push(Step::IfClean(give, success));
+        }
         Restart::Never => script.steps.push(Step::Always(give)),
     }
     // s6 adds its own second after that of the script, unless the service had become ready.

@@ -3,12 +3,14 @@
 //!
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
+//! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
 //! | `stage.rs`  | the tree: definitions written, engine started           |
 //! | `starter.rs`   | starting and stopping by need, beside the view          |
 //! | `log_writer.rs` | what services write: kept, bounded, and handed on        |
 //! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
 
 mod log_writer;
+mod plan;
 mod stage;
 mod starter;
 mod view;
@@ -17,6 +19,8 @@ use std::{
     os::fd::AsFd,
     os::unix::net::UnixStream,
     path::Path,
+    process::ExitCode,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -26,23 +30,36 @@ use svcmgr::{Error, News, WatchSet};
 
 use self::{
     log_writer::LogWriter,
+    plan::Step,
     stage::Stage,
     starter::{Said, Starter},
     view::View,
 };
 use crate::{args, exit::Exit, output::Output};
 
-pub(crate) fn run(args: &args::Dev, output: &mut Output) -> Exit {
-    match Stage::set(args, output) {
-        Ok(stage) => match play(stage, output) {
-            Ok(exit) => exit,
-            Err(error) => {
-                output.error(&error);
-                Exit::from(&error)
-            }
-        },
-        Err(exit) => exit,
+pub(crate) fn run(args: &args::Dev, mut output: Output) -> ExitCode {
+    let played = match Stage::set(args, &mut output) {
+        Ok(stage) => play(stage, &mut output),
+        Err(exit) => return output.finish(exit).into(),
+    };
+    match played {
+        Ok(Ended::By(exit)) => output.finish(exit).into(),
+        Ok(Ended::With(code)) => {
+            let _told = output.finish(Exit::Done);
+            code.into()
+        }
+        Err(error) => {
+            output.error(&error);
+            output.finish(Exit::from(&error)).into()
+        }
     }
+}
+
+/// What its end means.
+enum Ended {
+    By(Exit),
+    /// As a service with which all ends.
+    With(u8),
 }
 
 /// What was asked by signals.
@@ -55,7 +72,23 @@ enum Asked {
     Kill,
 }
 
-fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
+/// All that is at work while services run.
+struct Play<'a> {
+    stage: Stage,
+    view: View,
+    starter: Starter,
+    log_writer: LogWriter,
+    output: &'a mut Output,
+    begun: Instant,
+    asked: Asked,
+    worst: Exit,
+    /// The exit code of the service with which all ends.
+    with: Option<u8>,
+    /// Who waits until all is told.
+    looks: Vec<mpsc::Sender<()>>,
+}
+
+fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
     let catch = |source| system("catch signals for", source);
     let asks = signals(&[SIGINT, SIGTERM, SIGHUP]).map_err(catch)?;
     let resized = signals(&[SIGWINCH]).map_err(catch)?;
@@ -64,81 +97,181 @@ fn play(mut stage: Stage, output: &mut Output) -> Result<Exit, Error> {
     let dirs: Vec<&Path> = stage.cast.iter().map(|cast| cast.log.path()).collect();
     let log_writer =
         LogWriter::start(&dirs).map_err(|source| system("read what services write for", source))?;
-    output.step_aside().map_err(|source| system("start a thread for", source))?;
-    let mut view = View::new(&stage, output);
+    output.step_aside().map_err(thread)?;
+    let view = View::new(&stage, output);
     view.begins(&stage, output);
-    let mut starter =
-        Starter::start(&stage).map_err(|source| system("start a thread for", source))?;
-    let (mut asked, mut worst) = (Asked::Nothing, Exit::Done);
+    let starter = Starter::new(&stage).map_err(thread)?;
+    let (begun, asked, worst, with) = (Instant::now(), Asked::Nothing, Exit::Done, None);
+    let looks = Vec::new();
+    let mut play =
+        Play { stage, view, starter, log_writer, output, begun, asked, worst, with, looks };
     let mut next_check = Instant::now() + CHECK;
     let mut more = false;
-    let mut looks = Vec::new();
     loop {
-        let soon = if more { Instant::now() } else { view.due().min(next_check) };
-        // A reader without room for lines now may have some then; nothing tells.
-        let soon = if output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon };
-        wait(&watch, [&asks, &resized], &log_writer, &starter, soon);
+        wait(
+            &watch,
+            [&asks, &resized],
+            &play.log_writer,
+            &play.starter,
+            play.due(more, next_check),
+        );
         // Signals before all that may be much.
-        let wanted = if output.is_closed() { Asked::Stop } else { signalled(&asks, asked) };
-        if wanted > asked {
-            asked = wanted;
-            view.stopping(asked == Asked::Kill, output);
-            starter
-                .stop(&stage, asked == Asked::Kill)
-                .map_err(|source| system("start a thread for", source))?;
+        let closed = play.output.is_closed();
+        let wanted = if closed { Asked::Stop } else { signalled(&asks, play.asked) };
+        if wanted > play.asked {
+            play.view.stopping(wanted == Asked::Kill, play.output);
+            play.stop(wanted)?;
         }
         // Whatever it has become, the view looks at it again.
         heard(&resized);
-        log_writer.hear();
+        play.log_writer.hear();
         // What became of services is told before what that means for all of them.
-        let all_said = starter.heard();
-        let turn = Instant::now() + TURN;
-        while let Some(event) = watch.next_now()? {
-            if asked == Asked::Nothing && event.news == News::Unsupervised {
-                worst = worst.max(Exit::Unsupervised);
-            }
-            view.event(&event, output);
-            if Instant::now() >= turn {
-                break;
-            }
-        }
-        more = Instant::now() >= turn;
+        let all_said = play.starter.heard();
+        more = play.watched(&mut watch)?;
         for said in all_said {
-            match said {
-                Said::Look(answer) => looks.push(answer),
-                Said::Ready { took } => view.ready(took, output),
-                Said::Failed { name, why, exit } => {
-                    worst = worst.max(exit);
-                    view.say(&format!("{name}: {why}"), output);
-                }
-                Said::Stopped => {
-                    log_writer.finish();
-                    show(&log_writer, &stage, &mut view, LAST, output);
-                    view.ends(output);
-                    for crash in view.crashes() {
-                        worst = worst.max(Exit::Negative);
-                        view.say(&crash, output);
-                    }
-                    return Ok(finish(&mut stage, worst, output));
-                }
+            if let Some(ended) = play.said(said) {
+                return Ok(ended);
             }
         }
         if !more {
-            for answer in looks.drain(..) {
+            for answer in play.looks.drain(..) {
                 // The user may have waited for long enough.
                 let _late = answer.send(());
             }
+            play.go_on()?;
         }
-        more |= show(&log_writer, &stage, &mut view, TURN, output);
-        view.refresh(output);
+        more |= play.show(TURN);
+        play.view.refresh(play.output);
         if Instant::now() >= next_check {
             next_check = Instant::now() + CHECK;
-            if let Err(error) = stage.tree.check() {
-                view.ends(output);
-                output.failure(&error, error.hint().as_deref());
-                return Ok(Exit::System);
+            if let Err(error) = play.stage.tree.check() {
+                play.view.ends(play.output);
+                play.output.failure(&error, error.hint().as_deref());
+                return Ok(Ended::By(Exit::System));
             }
         }
+    }
+}
+
+impl Play<'_> {
+    /// When something is to be done although nothing is heard.
+    fn due(&self, more: bool, next_check: Instant) -> Instant {
+        let soon = if more { Instant::now() } else { self.view.due().min(next_check) };
+        let due = self.stage.plan.due().filter(|_| self.asked == Asked::Nothing);
+        let soon = due.map_or(soon, |due| soon.min(self.begun + due));
+        // A reader without room for lines now may have some then; nothing tells.
+        if self.output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon }
+    }
+
+    /// What became of services is told, and taken into account; whether there is more.
+    fn watched(&mut self, watch: &mut WatchSet) -> Result<bool, Error> {
+        let turn = Instant::now() + TURN;
+        while let Some(event) = watch.next_now()? {
+            let is_free = self.asked == Asked::Nothing;
+            if is_free && event.news == News::Unsupervised {
+                self.worst = self.worst.max(Exit::Unsupervised);
+            }
+            self.view.event(&event, self.output);
+            if let Ok(status) = &event.status
+                && is_free
+            {
+                self.stage.plan.observe(&event.name().to_string_lossy(), status);
+            }
+            if Instant::now() >= turn {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What the starter has said; how all ends, if it has.
+    fn said(&mut self, said: Said) -> Option<Ended> {
+        match said {
+            Said::Look(answer) => self.looks.push(answer),
+            // Who is told to end has not failed to start.
+            Said::Refused { .. } if self.asked != Asked::Nothing => (),
+            Said::Refused { name, why, exit } => {
+                self.worst = self.worst.max(exit);
+                self.stage.plan.refused(&name, &why);
+                self.view.say(&format!("{name}: {why}"), self.output);
+            }
+            Said::Probed { name, passed } => self.stage.plan.probed(&name, passed),
+            Said::Failed { name, why, exit } => {
+                self.worst = self.worst.max(exit);
+                self.view.say(&format!("{name}: {why}"), self.output);
+            }
+            Said::Stopped => return Some(self.stopped()),
+        }
+        None
+    }
+
+    /// Does what the plan says.
+    fn go_on(&mut self) -> Result<(), Error> {
+        if self.asked != Asked::Nothing {
+            return Ok(());
+        }
+        for step in self.stage.plan.steps(self.begun.elapsed()) {
+            match step {
+                Step::Start { name, ask } => {
+                    if let Some(cast) = self.stage.find(&name) {
+                        self.starter.start(cast, ask);
+                    }
+                }
+                Step::Probe { name } => {
+                    if let Some(cast) = self.stage.find(&name) {
+                        self.starter.probe(cast).map_err(thread)?;
+                    }
+                }
+                Step::Tell { name, what } => {
+                    self.view.say(&format!("{name}: {what}"), self.output);
+                }
+                Step::Ready => self.view.ready(self.begun.elapsed(), self.output),
+                Step::Finished => self.stop(Asked::Stop)?,
+                Step::End { name, exit } => {
+                    self.with = Some(plan::code(exit));
+                    let text = format!("{name} {}; all end with it", plan::ended(exit));
+                    self.view.say(&text, self.output);
+                    self.stop(Asked::Stop)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, asked: Asked) -> Result<(), Error> {
+        self.asked = asked;
+        self.starter.stop(&self.stage, asked == Asked::Kill).map_err(thread)
+    }
+
+    /// Everything is down: what was not as it should be.
+    fn stopped(&mut self) -> Ended {
+        self.log_writer.finish();
+        self.show(LAST);
+        self.view.ends(self.output);
+        let crashes = self.view.crashes(&self.stage.plan);
+        let of_crashes = if crashes.is_empty() { Exit::Done } else { Exit::Negative };
+        let (verdict, told) = self.stage.plan.verdict();
+        for what in crashes.iter().chain(&told) {
+            self.view.say(what, self.output);
+        }
+        self.worst = self.worst.max(of_crashes).max(verdict);
+        let exit = finish(&mut self.stage, self.worst, self.output);
+        self.with.map_or(Ended::By(exit), Ended::With)
+    }
+
+    /// Shows what services have written, for so long; whether there is more, and room for it.
+    fn show(&mut self, time: Duration) -> bool {
+        let limit = Instant::now() + time;
+        while !self.output.is_behind() {
+            let Some(heard) = self.log_writer.next() else { return false };
+            if let Some(cast) = self.stage.cast.get(heard.at) {
+                self.view.log(cast, heard.at, &heard.what, self.output);
+            }
+            if Instant::now() >= limit {
+                return true;
+            }
+        }
+        self.log_writer.has_more()
     }
 }
 
@@ -151,27 +284,6 @@ const TURN: Duration = Duration::from_millis(20);
 const LAST: Duration = Duration::from_millis(200);
 /// Between two looks whether a reader that was behind has room.
 const ROOM_AGAIN: Duration = Duration::from_millis(20);
-
-/// Shows what services have written, for so long; whether there is more, and room for it.
-fn show(
-    log_writer: &LogWriter,
-    stage: &Stage,
-    view: &mut View,
-    time: Duration,
-    output: &mut Output,
-) -> bool {
-    let limit = Instant::now() + time;
-    while !output.is_behind() {
-        let Some(heard) = log_writer.next() else { return false };
-        if let Some(cast) = stage.cast.get(heard.at) {
-            view.log(cast, heard.at, &heard.what, output);
-        }
-        if Instant::now() >= limit {
-            return true;
-        }
-    }
-    log_writer.has_more()
-}
 
 /// Ends what is left of the tree, and says what would not end.
 fn finish(stage: &mut Stage, worst: Exit, output: &mut Output) -> Exit {
@@ -236,6 +348,10 @@ fn wait(
     let left = if left.is_zero() { left } else { left + Duration::from_millis(1) };
     // Interrupted or not, everything is looked at.
     let _ready = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+}
+
+fn thread(source: std::io::Error) -> Error {
+    system("start a thread for", source)
 }
 
 fn system(doing: &'static str, source: std::io::Error) -> Error {

@@ -11,34 +11,51 @@ use crate::{
 
 const NO_ORDER: &str =
     "the supervisor starts everything at once; `svctl dev` starts in order, systemd orders";
-const NO_NEED: &str = "the supervisor knows of no needs; systemd does";
+const NO_NEED: &str = "the supervisor knows of no needs; `svctl dev` and systemd do";
 const NO_JOB: &str = "`restart = \"never\"`, which ends it for good after each run";
 const ONCE: &str = "`down = true`, and starting it with `once`";
 const NO_SUCCESS: &str = "a program that exits with 0 where that is a success";
 const NOT_THEIRS: Support = By("nothing: a note says whose it is");
 
-const fn of_systemd(
+const fn ordered(
     key: &'static str,
     asks: fn(&Service) -> bool,
     family: &'static str,
     systemd: &'static str,
+    embedded: &'static str,
 ) -> Capability {
     let not = Not(family);
-    row(key, asks, [not, not, not, not, By(systemd), not])
+    row(key, asks, [not, not, not, not, By(systemd), By(embedded)])
 }
+
+const STARTER: &str = "whoever starts it";
 
 pub(super) const ROWS: [Capability; 7] = [
     row(
         "kind",
         Service::is_job,
-        [Not(ONCE), Not(ONCE), Not(NO_JOB), Not(NO_JOB), By("Type=oneshot"), Not(NO_JOB)],
+        [
+            Not(ONCE),
+            Not(ONCE),
+            Not(NO_JOB),
+            Not(NO_JOB),
+            By("Type=oneshot"),
+            By("finish, which asks for down"),
+        ],
     ),
-    of_systemd("success", |it| !it.success.is_empty(), NO_SUCCESS, "SuccessExitStatus="),
-    of_systemd(
+    ordered(
+        "success",
+        |it| !it.success.is_empty(),
+        NO_SUCCESS,
+        "SuccessExitStatus=",
+        "whoever starts it; finish where `restart` is `on-failure`",
+    ),
+    ordered(
         "remain",
         |it| it.remain,
         "a job is not started again before it is asked for",
         "RemainAfterExit=",
+        "the supervisor, for every service: a job is not started again before it is asked for",
     ),
     row(
         "after",
@@ -49,11 +66,11 @@ pub(super) const ROWS: [Capability; 7] = [
             Not(NO_ORDER),
             Not(NO_ORDER),
             By("After=; Requires= for a job"),
-            By("whoever starts it"),
+            By(STARTER),
         ],
     ),
-    of_systemd("needs", |it| !it.needs.is_empty(), NO_NEED, "After=, Requires="),
-    of_systemd("wants", |it| !it.wants.is_empty(), NO_NEED, "After=, Wants="),
+    ordered("needs", |it| !it.needs.is_empty(), NO_NEED, "After=, Requires=", STARTER),
+    ordered("wants", |it| !it.wants.is_empty(), NO_NEED, "After=, Wants=", STARTER),
     row(
         "after_external.systemd",
         |it| !it.after_external.systemd.is_empty(),

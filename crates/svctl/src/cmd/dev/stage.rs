@@ -10,7 +10,7 @@ use std::{
 
 use nix::unistd::Uid;
 use svcmgr::{
-    Goal, LogDir, Order, Scale,
+    LogDir, Order, Scale,
     build::{
         Definitions, Lossy, Options, Target,
         spec::{Base, Dirs, Stream},
@@ -18,7 +18,7 @@ use svcmgr::{
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
 
-use super::log_writer;
+use super::{log_writer, plan::Plan};
 use crate::{
     args::Dev,
     cmd::build,
@@ -29,8 +29,9 @@ use crate::{
 /// The tree, and who plays in it.
 pub(super) struct Stage {
     pub(super) tree: DevTree,
-    /// In the order of their needs.
-    pub(super) plan: Order,
+    /// In the order of their needs, for their end.
+    pub(super) order: Order,
+    pub(super) plan: Plan,
     pub(super) cast: Vec<Cast>,
 }
 
@@ -40,8 +41,6 @@ pub(super) struct Cast {
     pub(super) dir: PathBuf,
     /// What it writes.
     pub(super) log: LogDir,
-    /// Until then others wait; `None` for a service that is down until asked.
-    pub(super) goal: Option<Goal>,
     pub(super) kill_after: Duration,
 }
 
@@ -80,7 +79,7 @@ impl Stage {
         let options = Options::new().lossy(Lossy::Commented);
         let plan = definitions.render(Target::Embedded, options);
         let plan = plan.map_err(|error| build::refused(&error, output))?;
-        for gap in plan.gaps.iter().filter(|gap| gap.key != "after") {
+        for gap in &plan.gaps {
             output.message(&printable(&format!("not here: {gap}")));
         }
         let services = tree.services_dir();
@@ -102,7 +101,7 @@ impl Stage {
             .collect();
         let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
         // The definitions were checked: every name is known and there is no cycle.
-        let plan = Order::new(needs).map_err(|error| told(&error.to_string(), output))?;
+        let order = Order::new(needs).map_err(|error| told(&error.to_string(), output))?;
         let mut cast = Vec::new();
         for (name, service) in &definitions.service {
             let log = LogDir::new(logs.join(name), Scale::Fixed);
@@ -110,16 +109,12 @@ impl Stage {
                 output.error(&error);
                 Exit::from(&error)
             })?;
-            let goal = match service.ready {
-                _ if service.down => None,
-                Some(_) => Some(Goal::Ready),
-                None => Some(Goal::Up),
-            };
             let kill_after = service.stop.kill_after.map_or(KILL_AFTER, |time| time.0);
             let dir = tree.services_dir().join(name);
-            cast.push(Cast { name: name.clone(), dir, log, goal, kill_after });
+            cast.push(Cast { name: name.clone(), dir, log, kill_after });
         }
-        Ok(Self { tree, plan, cast })
+        let plan = Plan::new(definitions, &[]);
+        Ok(Self { tree, order, plan, cast })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Cast> {

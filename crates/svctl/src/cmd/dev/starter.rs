@@ -1,4 +1,5 @@
-//! Starting and stopping services by need, on a thread beside the view.
+//! Starting services when it is said, asking whether they are ready, and stopping them by need: on threads beside
+//! the view.
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +16,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, Goal, Op, Outcome, OutcomeKind, Request, ScanDir, Service, pursue};
+use svcmgr::{Error, Goal, Op, OutcomeKind, Request, ScanDir, Service, pursue};
 
-use super::stage::Stage;
+use super::stage::{Cast, Stage};
 use crate::{cmd::deadline::deadline, exit::Exit, text};
 
 /// What the starter tells.
 pub(super) enum Said {
-    /// All that is to be up is up, and ready where it says so.
-    Ready { took: Duration },
-    /// One did not do what it should.
+    /// One cannot be started.
+    Refused { name: String, why: String, exit: Exit },
+    /// Its check passed, or nobody asks any more.
+    Probed { name: String, passed: bool },
+    /// One did not end as it should.
     Failed { name: String, why: String, exit: Exit },
     /// Everything is down.
     Stopped,
@@ -36,22 +39,34 @@ pub(super) enum Said {
 pub(super) struct Starter {
     said: mpsc::Receiver<Said>,
     say: mpsc::Sender<Said>,
+    /// What is to be started.
+    starts: mpsc::Sender<Start>,
     /// Nothing more is to be started.
     ending: Arc<AtomicBool>,
     reader: UnixStream,
     writer: UnixStream,
 }
 
+/// A service that is to be started.
+struct Start {
+    name: String,
+    dir: PathBuf,
+    /// It is down until somebody asks.
+    ask: bool,
+}
+
 /// One service of a level.
 struct Job {
     name: String,
     dir: PathBuf,
-    goal: Option<Goal>,
     kill_after: Duration,
 }
 
-/// A level that takes longer than this to get ready holds the next ones up no more.
-const READY: Duration = Duration::from_secs(60);
+/// For the engine to take a service on.
+const TAKING: Duration = Duration::from_secs(60);
+
+/// So long a service is asked whether it is ready before it is seen whether all end.
+const PROBING: Duration = Duration::from_secs(60);
 
 /// So long the starter waits for the view to tell what has happened: order is not worth more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -60,38 +75,57 @@ const LOOK: Duration = Duration::from_secs(1);
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
 impl Starter {
-    /// Enables the services, each level when the one before is up.
-    pub(super) fn start(stage: &Stage) -> io::Result<Self> {
+    /// Waits for what is to be started.
+    pub(super) fn new(stage: &Stage) -> io::Result<Self> {
         let (say, said) = mpsc::channel();
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
+        let (starts, wanted) = mpsc::channel::<Start>();
         let ending = Arc::new(AtomicBool::new(false));
-        let this = Self { said, say, ending: Arc::clone(&ending), reader, writer };
-        let (levels, scan) = (levels(stage), stage.tree.scan_dir());
-        this.spawn(move |mut teller| {
-            let begun = Instant::now();
-            let mut well = true;
-            for level in levels {
+        let this = Self { said, say, starts, ending: Arc::clone(&ending), reader, writer };
+        let scan = stage.tree.scan_dir();
+        this.spawn(move |teller| {
+            for start in wanted {
                 if ending.load(Ordering::Relaxed) {
                     return;
                 }
-                let quiet = Teller { mute: Some(Arc::clone(&ending)), ..teller };
-                well &= start(&scan, &level, &quiet);
-                quiet.look();
-                teller = Teller { mute: None, ..quiet };
-            }
-            if well {
-                teller.tell(Said::Ready { took: begun.elapsed() });
+                if let Err(error) = begin(&scan, &start) {
+                    let (name, why) = (start.name, why(&error));
+                    teller.tell(Said::Refused { name, why, exit: Exit::from(&error) });
+                }
             }
         })?;
         Ok(this)
     }
 
+    /// Starts it, after those that were said before.
+    pub(super) fn start(&self, cast: &Cast, ask: bool) {
+        let start = Start { name: cast.name.clone(), dir: cast.dir.clone(), ask };
+        // Once nothing more is to be started, nobody listens.
+        let _heard = self.starts.send(start);
+    }
+
+    /// Asks whether it is ready until it is, or will not be, on a thread of its own: its check may take its time.
+    pub(super) fn probe(&self, cast: &Cast) -> io::Result<()> {
+        let (name, dir) = (cast.name.clone(), cast.dir.clone());
+        let ending = Arc::clone(&self.ending);
+        self.spawn(move |teller| {
+            let mut kind = OutcomeKind::Deadline;
+            while kind == OutcomeKind::Deadline && !ending.load(Ordering::Relaxed) {
+                let limit = Instant::now() + PROBING;
+                let asked = Service::open(&dir)
+                    .and_then(|it| pursue(&[it], &Request::wait(Goal::Ready), limit));
+                let outcome = asked.ok().and_then(|mut results| results.pop()?.ok());
+                kind = outcome.map_or(OutcomeKind::Never, |outcome| outcome.kind());
+            }
+            teller.tell(Said::Probed { name, passed: kind == OutcomeKind::Reached });
+        })
+    }
+
     /// Stops the services, each level before those that it needs.
-    pub(super) fn stop(&mut self, stage: &Stage, at_once: bool) -> io::Result<()> {
-        let mut levels = levels(stage);
-        levels.reverse();
+    pub(super) fn stop(&self, stage: &Stage, at_once: bool) -> io::Result<()> {
         self.ending.store(true, Ordering::Relaxed);
+        let levels = levels(stage);
         self.spawn(move |teller| {
             if at_once {
                 for job in levels.iter().flatten() {
@@ -117,7 +151,7 @@ impl Starter {
     }
 
     fn spawn(&self, work: impl FnOnce(Teller) + Send + 'static) -> io::Result<()> {
-        let teller = Teller { say: self.say.clone(), writer: self.writer.try_clone()?, mute: None };
+        let teller = Teller { say: self.say.clone(), writer: self.writer.try_clone()? };
         thread::Builder::new().spawn(move || work(teller)).map(drop)
     }
 }
@@ -131,15 +165,10 @@ impl AsFd for Starter {
 struct Teller {
     say: mpsc::Sender<Said>,
     writer: UnixStream,
-    /// Who is told to end has not failed to start.
-    mute: Option<Arc<AtomicBool>>,
 }
 
 impl Teller {
     fn tell(&self, said: Said) {
-        if self.mute.as_ref().is_some_and(|mute| mute.load(Ordering::Relaxed)) {
-            return;
-        }
         // Nobody listens any more once the view has ended.
         let _heard = self.say.send(said).is_ok() && (&self.writer).write(&[1]).is_ok();
     }
@@ -158,68 +187,25 @@ impl Teller {
     }
 }
 
+/// The last to be started first.
 fn levels(stage: &Stage) -> Vec<Vec<Job>> {
     let job = |name: &String| {
         stage.find(name).map(|cast| Job {
             name: cast.name.clone(),
             dir: cast.dir.clone(),
-            goal: cast.goal,
             kill_after: cast.kill_after,
         })
     };
-    stage.plan.levels().iter().map(|level| level.iter().filter_map(job).collect()).collect()
+    let levels = stage.order.levels().iter().rev();
+    levels.map(|level| level.iter().filter_map(job).collect()).collect()
 }
 
-/// Whether all of a level came up.
-fn start(scan: &ScanDir, level: &[Job], teller: &Teller) -> bool {
-    let deadline = Instant::now() + READY;
-    let mut well = true;
-    let mut enabled = Vec::new();
-    for job in level {
-        match scan.enable(&job.dir, deadline) {
-            Ok(done) => enabled.push((job, done.service)),
-            Err(error) => {
-                well = false;
-                teller.failed(&job.name, why(&error), Exit::from(&error));
-            }
-        }
+fn begin(scan: &ScanDir, start: &Start) -> Result<(), Error> {
+    let done = scan.enable(&start.dir, Instant::now() + TAKING)?;
+    if start.ask {
+        done.service.send(Op::Up)?;
     }
-    for goal in [Goal::Up, Goal::Ready] {
-        let (jobs, services): (Vec<&Job>, Vec<Service>) = enabled
-            .iter()
-            .filter(|(job, _)| job.goal == Some(goal))
-            .map(|(job, service)| (*job, service.clone()))
-            .unzip();
-        // Those that become ready are asked only once: they are enabled, hence wanted up.
-        match pursue(&services, &Request::wait(goal), deadline) {
-            Ok(results) => {
-                for (job, result) in jobs.iter().zip(results) {
-                    well &= judge(job, result, teller);
-                }
-            }
-            Err(error) => {
-                well = false;
-                teller.failed("the services", why(&error), Exit::from(&error));
-            }
-        }
-    }
-    well
-}
-
-fn judge(job: &Job, result: Result<Outcome, Error>, teller: &Teller) -> bool {
-    match result {
-        Ok(outcome) if outcome.is_reached() => return true,
-        Ok(outcome) if outcome.kind() == OutcomeKind::Never => {
-            teller.failed(&job.name, outcome.to_string(), Exit::Negative);
-        }
-        Ok(_) => {
-            let goal = if job.goal == Some(Goal::Ready) { "ready" } else { "up" };
-            let text = format!("is not {goal} after {} s; the others are started", READY.as_secs());
-            teller.failed(&job.name, text, Exit::Deadline);
-        }
-        Err(error) => teller.failed(&job.name, why(&error), Exit::from(&error)),
-    }
-    false
+    Ok(())
 }
 
 /// All of a level at once. Each has its own time, so those with the same are asked together, and nobody's

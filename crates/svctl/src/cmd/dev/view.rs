@@ -7,11 +7,12 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use svcmgr::{News, Pid, Service, State, Want, WatchEvent};
+use svcmgr::{LastExit, News, Pid, Service, State, Status, Want, WatchEvent};
 use unicode_width::UnicodeWidthStr;
 
 use super::{
     log_writer::What,
+    plan::{self, Plan},
     stage::{Cast, Stage},
 };
 use crate::{
@@ -45,8 +46,9 @@ struct Seen {
     starts: u64,
     /// Somebody asked for its end.
     ending: bool,
-    /// How often it ended without being asked.
+    /// How often it ended without being asked, and how the last time.
     crashes: u64,
+    exit: Option<LastExit>,
     /// How often it was asked why, and what was told last.
     asked: u8,
     why: Option<String>,
@@ -145,10 +147,12 @@ impl View {
             starts: 0,
             ending: false,
             crashes: 0,
+            exit: None,
             asked: 0,
             why: None,
         });
         let (pid, want) = (view.pid(), view.want());
+        seen.exit = view.status.as_ref().and_then(Status::exit).or(seen.exit);
         if pid.is_some() && pid != seen.pid {
             seen.starts += 1;
         }
@@ -200,13 +204,16 @@ impl View {
         self.say(&format!("all services are up, after {span}; Ctrl-C ends them"), output);
     }
 
-    /// Who ended without being asked, and how often.
-    pub(super) fn crashes(&self) -> Vec<String> {
+    /// Who ended without being asked, how often, and how. What becomes of a job the plan knows.
+    pub(super) fn crashes(&self, plan: &Plan) -> Vec<String> {
         let told = |(name, seen): (&String, &Seen)| {
             let times = if seen.crashes == 1 { "once" } else { "times" };
             let count =
                 if seen.crashes == 1 { String::new() } else { format!("{} ", seen.crashes) };
-            (seen.crashes > 0).then(|| format!("{name} ended by itself {count}{times}"))
+            let how = seen.exit.map(|exit| format!("; it {} last", plan::ended(exit)));
+            let how = how.unwrap_or_default();
+            let is_told = seen.crashes > 0 && !plan.is_job(name);
+            is_told.then(|| format!("{name} ended by itself {count}{times}{how}"))
         };
         self.seen.iter().filter_map(told).collect()
     }

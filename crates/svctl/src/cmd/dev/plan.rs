@@ -1,0 +1,405 @@
+//! What may start, what waits for what, and when the whole ends and with which code: decisions alone, without
+//! files, processes and a clock.
+//!
+//! Whoever carries them out tells what was [seen](Plan::observe) and what [failed](Plan::refused), and asks for
+//! the next [steps](Plan::steps).
+//!
+//! | of a service      | is so far when                                       | cannot come any more when        |
+//! |-------------------|------------------------------------------------------|----------------------------------|
+//! | `up`              | it has a process, or had one                         | it cannot be started, is held back |
+//! | `ready`           | it said so, or its check passed                      | it has ended for good; not in time |
+//! | `done`            | the job has ended with success                       | it has ended for good with another code |
+//!
+//! What is late may still come, and what has failed may be started again by hand: whoever was held back then starts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use svcmgr::{
+    LastExit, Pid, State, Status, Want,
+    build::{
+        Definitions,
+        spec::{Kind, ReadyCheck, When},
+    },
+    signal_name,
+};
+
+use crate::{exit::Exit, text};
+
+/// A service that is not ready in so long a time holds back what waits for it.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Everything that is to be started, and how far it is.
+#[derive(Debug)]
+pub(super) struct Plan {
+    parts: BTreeMap<String, Part>,
+    /// With these all ends.
+    exit_with: Vec<String>,
+    /// How one of them ended.
+    ended: Option<(String, LastExit)>,
+    is_settled: bool,
+}
+
+/// One service or job.
+#[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
+#[derive(Debug)]
+struct Part {
+    is_job: bool,
+    /// Exit codes that are as good as 0.
+    success: Vec<u8>,
+    /// How far it is when it is as far as it can be waited for.
+    goal: When,
+    /// It does not say when it is ready: somebody has to ask.
+    is_asked: bool,
+    ties: Vec<Tie>,
+    /// Nobody starts it by himself.
+    is_left: bool,
+    /// `down` stands in its definition.
+    is_down: bool,
+    begun: Option<Duration>,
+    pid: Option<Pid>,
+    ran: bool,
+    ready: bool,
+    probe: Probe,
+    /// How it ended for good.
+    over: Option<LastExit>,
+    /// How it ended last.
+    exit: Option<LastExit>,
+    is_late: bool,
+    refused: Option<String>,
+    /// Why it is held back, as it was told.
+    held: Option<String>,
+}
+
+/// Whether somebody asks it.
+#[derive(Debug, PartialEq, Eq)]
+enum Probe {
+    Idle,
+    Running,
+    /// It was asked, and will not be ready as it stands.
+    InVain,
+}
+
+/// For whom it waits.
+#[derive(Debug)]
+struct Tie {
+    service: String,
+    when: Option<When>,
+    /// `wants`: it starts whatever becomes of that one.
+    in_any_case: bool,
+}
+
+/// What is to be done, or told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Start it; if its directory has a `down`, ask for it.
+    Start { name: String, ask: bool },
+    /// Ask whether it is ready until it is, or will not be.
+    Probe { name: String },
+    /// To be told: what became of it.
+    Tell { name: String, what: String },
+    /// All that is to be up is up, and ready where it says so.
+    Ready,
+    /// Nothing runs, and nothing will: all were jobs.
+    Finished,
+    /// One with which all ends has ended.
+    End { name: String, exit: LastExit },
+}
+
+/// Whether a service is as far as another wants it.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    Reached,
+    Pending,
+    Never(String),
+}
+
+impl Plan {
+    /// Of definitions that were checked: every name is known, and nothing waits in a circle.
+    pub(super) fn new(definitions: &Definitions, exit_with: &[String]) -> Self {
+        let services = &definitions.service;
+        let pulled: BTreeSet<&str> = services
+            .values()
+            .flat_map(|it| it.needs.iter().chain(&it.wants))
+            .map(|need| need.service.as_str())
+            .collect();
+        let part = |(name, service): (&String, &svcmgr::build::Service)| {
+            let tie = |in_any_case| {
+                move |need: &svcmgr::build::spec::Need| Tie {
+                    service: need.service.clone(),
+                    when: need.when,
+                    in_any_case,
+                }
+            };
+            let strict = service.after.iter().chain(&service.needs).map(tie(false));
+            let ties = strict.chain(service.wants.iter().map(tie(true))).collect();
+            let part = Part {
+                is_job: service.kind == Kind::Job,
+                success: service.success.clone(),
+                goal: match (service.kind, &service.ready) {
+                    (Kind::Job, _) => When::Done,
+                    (_, Some(_)) => When::Ready,
+                    (_, None) => When::Up,
+                },
+                is_asked: !matches!(service.ready, None | Some(ReadyCheck::Fd(_))),
+                ties,
+                is_left: service.down && !pulled.contains(name.as_str()),
+                is_down: service.down,
+                begun: None,
+                pid: None,
+                ran: false,
+                ready: false,
+                probe: Probe::Idle,
+                over: None,
+                exit: None,
+                is_late: false,
+                refused: None,
+                held: None,
+            };
+            (name.clone(), part)
+        };
+        let parts = services.iter().map(part).collect();
+        Self { parts, exit_with: exit_with.to_vec(), ended: None, is_settled: false }
+    }
+
+    /// It was looked at.
+    pub(super) fn observe(&mut self, name: &str, seen: &Status) {
+        let Some(part) = self.parts.get_mut(name) else { return };
+        let is_running = seen.pid().is_some();
+        let exit = seen
+            .exit()
+            .filter(|exit| matches!(exit, LastExit::Exited { .. } | LastExit::Signaled { .. }));
+        part.exit = exit.or(part.exit);
+        part.ran |= is_running || exit.is_some();
+        let is_same = is_running && seen.pid() == part.pid;
+        let is_ready_still = part.ready && is_same && seen.state() != State::Starting;
+        part.ready = seen.state() == State::Ready || is_ready_still;
+        if part.probe == Probe::InVain {
+            part.probe = Probe::Idle;
+        }
+        part.pid = seen.pid();
+        let rests = matches!(seen.state(), State::Down | State::Exited | State::Failed);
+        let is_over = rests && !is_running && seen.want() != Some(Want::Up);
+        let was_over = part.over.is_some();
+        part.over = exit.filter(|_| is_over);
+        if let Some(exit) = part.over.filter(|_| !was_over && self.ended.is_none())
+            && self.exit_with.iter().any(|it| it == name)
+        {
+            self.ended = Some((name.to_owned(), exit));
+        }
+    }
+
+    /// Its check passed, or nobody asks any more: it is asked again once there is news of it.
+    pub(super) fn probed(&mut self, name: &str, passed: bool) {
+        if let Some(part) = self.parts.get_mut(name) {
+            part.ready |= passed && part.pid.is_some();
+            part.probe = if passed { Probe::Idle } else { Probe::InVain };
+        }
+    }
+
+    /// It could not be started.
+    pub(super) fn refused(&mut self, name: &str, why: &str) {
+        if let Some(part) = self.parts.get_mut(name) {
+            part.refused = Some(why.to_owned());
+        }
+    }
+
+    /// When the passing of time alone leads to a step.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let due = |part: &Part| {
+            let begun = part.begun.filter(|_| part.is_awaited() && !part.is_late)?;
+            Some(begun.saturating_add(TIMEOUT))
+        };
+        self.parts.values().filter_map(due).min()
+    }
+
+    /// What is to be done now.
+    pub(super) fn steps(&mut self, now: Duration) -> Vec<Step> {
+        if let Some((name, exit)) = self.ended.clone() {
+            return vec![Step::End { name, exit }];
+        }
+        let mut steps = Vec::new();
+        for (name, part) in &mut self.parts {
+            let is_overdue = part.begun.is_some_and(|it| now.saturating_sub(it) >= TIMEOUT);
+            if is_overdue && part.is_awaited() && !part.is_late {
+                part.is_late = true;
+                let name = name.clone();
+                steps.push(Step::Tell { name, what: part.lateness() });
+            }
+        }
+        let names: Vec<String> = self.parts.keys().cloned().collect();
+        for name in names {
+            let may = self.may_start(&name);
+            let Some(part) = self.parts.get_mut(&name) else { continue };
+            if part.begun.is_none() && !part.is_left {
+                match may {
+                    Progress::Reached => {
+                        part.begun = Some(now);
+                        part.held = None;
+                        let (name, ask) = (name.clone(), part.is_down);
+                        steps.push(Step::Start { name, ask });
+                    }
+                    Progress::Pending => part.held = None,
+                    Progress::Never(why) if part.held.as_ref() != Some(&why) => {
+                        let what = format!("held back: {why}");
+                        part.held = Some(why);
+                        steps.push(Step::Tell { name: name.clone(), what });
+                    }
+                    Progress::Never(_) => (),
+                }
+            }
+            let asks = part.is_asked && part.pid.is_some() && !part.ready;
+            if asks && part.begun.is_some() && part.probe == Probe::Idle {
+                part.probe = Probe::Running;
+                steps.push(Step::Probe { name });
+            }
+        }
+        self.settle(&mut steps);
+        steps
+    }
+
+    /// All that there was to be started, and how that came out.
+    fn settle(&mut self, steps: &mut Vec<Step>) {
+        let has_services = self.parts.values().any(|it| it.begun.is_some() && !it.is_job);
+        let is_well = self.parts.values().all(|it| it.is_left || it.is_there());
+        let was_settled = std::mem::replace(&mut self.is_settled, is_well);
+        if is_well && !was_settled && has_services {
+            steps.push(Step::Ready);
+        }
+        // What is down until it is asked for may be asked for yet.
+        let is_over = |it: &Part| it.held.is_some() || it.refused.is_some() || it.over.is_some();
+        let all_over = self.parts.values().all(|it| !it.is_left && is_over(it));
+        if all_over && !has_services && steps.is_empty() {
+            steps.push(Step::Finished);
+        }
+    }
+
+    /// Whether all that it waits for has come.
+    fn may_start(&self, name: &str) -> Progress {
+        let ties = self.parts.get(name).map(|part| &*part.ties).unwrap_or_default();
+        let mut pending = false;
+        for tie in ties {
+            match self.progress(&tie.service, tie.when) {
+                Progress::Never(why) if !tie.in_any_case => return Progress::Never(why),
+                Progress::Pending => pending = true,
+                Progress::Never(_) | Progress::Reached => (),
+            }
+        }
+        if pending { Progress::Pending } else { Progress::Reached }
+    }
+
+    /// How far it is on its way there.
+    fn progress(&self, name: &str, when: Option<When>) -> Progress {
+        // What is not among them is not being started.
+        let Some(part) = self.parts.get(name).filter(|part| !part.is_left) else {
+            return Progress::Reached;
+        };
+        if let Some(why) = &part.refused {
+            return Progress::Never(format!("{name} cannot be started: {why}"));
+        }
+        if part.begun.is_none() {
+            return match self.may_start(name) {
+                Progress::Never(_) => Progress::Never(format!("{name} is held back itself")),
+                _ => Progress::Pending,
+            };
+        }
+        let when = when.unwrap_or(part.goal);
+        if part.is_as_far_as(when) {
+            return Progress::Reached;
+        }
+        match part.over {
+            Some(exit) => Progress::Never(format!("{name} {}", ended(exit))),
+            None if part.is_late => Progress::Never(format!("{name} {}", part.lateness())),
+            None => Progress::Pending,
+        }
+    }
+
+    /// What is not as it should be at the end, and what that makes of the whole.
+    pub(super) fn verdict(&self) -> (Exit, Vec<String>) {
+        let mut worst = Exit::Done;
+        let mut told = Vec::new();
+        for (name, part) in &self.parts {
+            let (exit, what) = if let Some(why) = &part.held {
+                (Exit::Negative, format!("was held back: {why}"))
+            } else if let Some(exit) = part.over.filter(|_| part.is_job && !part.is_done()) {
+                (Exit::Negative, ended(exit))
+            } else if part.is_late && part.is_awaited() {
+                (Exit::Deadline, "was not ready".into())
+            } else {
+                continue;
+            };
+            worst = worst.max(exit);
+            told.push(format!("{name} {what}"));
+        }
+        (worst, told)
+    }
+
+    /// Whether this end is one that was to come: a job's, which is told by its own code.
+    pub(super) fn is_job(&self, name: &str) -> bool {
+        self.parts.get(name).is_some_and(|part| part.is_job)
+    }
+}
+
+impl Part {
+    /// Whether it is as far as it can be waited for.
+    fn is_there(&self) -> bool {
+        self.begun.is_some() && self.refused.is_none() && self.is_as_far_as(self.goal)
+    }
+
+    fn is_as_far_as(&self, when: When) -> bool {
+        match when {
+            When::Up => self.ran,
+            When::Ready => self.ready,
+            When::Done => self.is_done(),
+            _ => false,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self.over {
+            Some(LastExit::Exited { code }) => code == 0 || self.success.contains(&code),
+            _ => false,
+        }
+    }
+
+    /// Whether time runs against it: a job may take as long as it takes.
+    fn is_awaited(&self) -> bool {
+        !self.is_job
+            && self.over.is_none()
+            && self.refused.is_none()
+            && !self.is_as_far_as(self.goal)
+    }
+
+    fn lateness(&self) -> String {
+        let word = if self.goal == When::Ready { "ready" } else { "up" };
+        let span = text::span(TIMEOUT.as_secs_f64());
+        let last = self.exit.map(|exit| format!("; it {} last", ended(exit))).unwrap_or_default();
+        format!("is not {word} after {span}{last}")
+    }
+}
+
+/// `exited with 3`, `was killed by SIGKILL`.
+pub(super) fn ended(exit: LastExit) -> String {
+    match exit {
+        LastExit::Exited { code } => format!("exited with {code}"),
+        LastExit::Signaled { signal, .. } => signal_name(signal).map_or_else(
+            || format!("was killed by signal {signal}"),
+            |name| format!("was killed by {name}"),
+        ),
+        _ => "ended".into(),
+    }
+}
+
+/// As a shell has it: 128 and the number of the signal where one ended it.
+pub(super) const fn code(exit: LastExit) -> u8 {
+    match exit {
+        LastExit::Exited { code } => code,
+        LastExit::Signaled { signal, .. } => signal.saturating_add(128),
+        _ => Exit::Negative as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests;
