@@ -1,6 +1,6 @@
 //! The sentences that every supervisor is told, said to systemd.
 
-use std::{fs, time::Instant};
+use std::{fs, io::Write as _, time::Instant};
 
 use nix::libc as c;
 use svproto::{LastExit, State, Want};
@@ -93,10 +93,9 @@ pub fn a_crash_loop_is_never_called_down_or_failed(manager: Manager) {
 
 pub fn a_slow_stop_is_waited_for(manager: Manager) {
     let it = Fixture::new(manager, "ExecStart=@/run\n");
-    let gate = it.tmp.path().join("run.gate");
-    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let run = "trap 'read go <$0.gate; exit 0' TERM\n: >$0.deaf\nwhile :; do sleep 0.05; done";
-    it.script("run", run);
+    let (go, mut gate) = it.gate();
+    let trap = format!("trap 'read go <{}; exit 0' TERM\n", go.display());
+    it.script("run", &(trap + ": >$0.deaf\nwhile :; do sleep 0.05; done"));
     let before = it.start();
     let started = Instant::now();
     while !it.tmp.path().join("run.deaf").exists() {
@@ -107,7 +106,7 @@ pub fn a_slow_stop_is_waited_for(manager: Manager) {
     assert_eq!(seen.facts.state(), State::Stopping);
     assert_eq!((seen.facts.pid, seen.facts.want), (before.facts.pid, Some(Want::Down)));
     assert_eq!(it.native("SubState"), "stop-sigterm");
-    fs::write(gate, "go\n").unwrap();
+    gate.write_all(b"go\n").unwrap();
     assert_eq!(reached(job).facts.state(), State::Down);
 }
 

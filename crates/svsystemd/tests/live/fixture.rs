@@ -66,6 +66,15 @@ impl Fixture {
         script(self.tmp.path(), name, body)
     }
 
+    /// A FIFO at which its scripts wait, each for a line. It is held open for both, so that a line can be
+    /// written whether or not one waits yet.
+    pub fn gate(&self) -> (PathBuf, fs::File) {
+        let path = self.tmp.path().join("go");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let open = fs::File::options().read(true).write(true).open(&path).unwrap();
+        (path, open)
+    }
+
     /// What systemctl says of a property.
     pub fn native(&self, property: &str) -> String {
         self.manager.systemctl(&["show", "--value", "-p", property, self.name()])

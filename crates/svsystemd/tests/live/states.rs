@@ -1,6 +1,6 @@
 //! Each row of the table of states, with what brings it about.
 
-use std::fs;
+use std::{fs, io::Write as _};
 
 use svproto::{LastExit, State, Want};
 use svsystemd::{ErrorKind, LoadState, ServiceResult};
@@ -62,13 +62,12 @@ pub fn missing_masked_and_broken_units_are_told_apart(manager: Manager) {
 
 pub fn a_oneshot_is_starting_then_over_or_held(manager: Manager) {
     let it = Fixture::new(manager, "Type=oneshot\nExecStart=@/run\n");
-    let go = it.tmp.path().join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (go, mut gate) = it.gate();
     it.script("run", &format!("read line <{}", go.display()));
     let job = it.unit.start().wait().unwrap();
     let starting = it.until(State::Starting);
     assert_eq!(starting.facts.want, Some(Want::Up));
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     // It is dropped at once, and what it did is told all the same.
     let over = reached(job);
     assert_eq!(over.facts.state(), State::Down);
@@ -84,8 +83,7 @@ pub fn a_oneshot_is_starting_then_over_or_held(manager: Manager) {
 
 pub fn readiness_is_awaited_then_reported(manager: Manager) {
     let it = Fixture::new(manager, "Type=notify\nNotifyAccess=all\nExecStart=@/run\n");
-    let go = it.tmp.path().join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (go, mut gate) = it.gate();
     it.script(
         "run",
         &format!(
@@ -104,14 +102,14 @@ pub fn readiness_is_awaited_then_reported(manager: Manager) {
     let starting = next(&|it| it.text() == Some("warming up"));
     assert_eq!(starting.facts.state(), State::Starting);
     assert_eq!(starting.facts.readiness.is_ready(), Some(false));
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     let ready = reached(job);
     assert_eq!((ready.facts.state(), ready.text()), (State::Ready, Some("serving")));
     next(&|it| it.facts.state() == State::Ready);
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     let reloading = next(&svsystemd::UnitStatus::is_reloading);
     assert_eq!(reloading.facts.state(), State::Ready);
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     next(&|it| !it.is_reloading() && it.facts.state() == State::Ready);
 }
 
@@ -161,8 +159,7 @@ pub fn each_end_of_a_run_is_told(manager: Manager) {
 pub fn what_runs_after_the_end_is_not_the_service(manager: Manager) {
     let it =
         Fixture::new(manager, "ExecStart=/bin/sleep 1000\nExecStop=@/stop\nExecStopPost=@/post\n");
-    let go = it.tmp.path().join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (go, mut gate) = it.gate();
     let wait = format!("read line <{}", go.display());
     it.script("stop", &wait);
     it.script("post", &wait);
@@ -170,31 +167,30 @@ pub fn what_runs_after_the_end_is_not_the_service(manager: Manager) {
     let job = it.unit.stop().wait().unwrap();
     let stopping = it.until_that(|status| status.states().1 == "stop");
     assert_eq!((stopping.facts.state(), stopping.facts.pid), (State::Stopping, up.facts.pid));
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     let finishing = it.until(State::Finishing);
     assert_eq!(finishing.facts.pid, None);
     assert!(finishing.facts.finish_pid.is_some_and(|pid| pid.get() != pid_of(&up)));
     assert_eq!(finishing.facts.want, Some(Want::Down));
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     assert_eq!(reached(job).facts.state(), State::Down);
 
     // The same after a crash; it will be started again.
     let it =
         Fixture::new(manager, "ExecStart=/bin/sleep 1000\nExecStopPost=@/post\nRestart=always\n");
-    let go = it.tmp.path().join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (go, mut gate) = it.gate();
     it.script("post", &format!("read line <{}", go.display()));
     it.start();
     it.unit.kill(9).wait().unwrap();
     let finishing = it.until(State::Finishing);
     assert_eq!(finishing.facts.want, Some(Want::Up));
     assert_eq!(finishing.facts.last_exit, LastExit::Signaled { signal: 9, core: false });
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     it.until(State::Up);
     // Its last end wants its turn as well.
     let stop = it.unit.stop().wait().unwrap();
     it.until(State::Finishing);
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     reached(stop);
 }
 
@@ -203,8 +199,7 @@ pub fn what_runs_before_it_is_up_is_starting(manager: Manager) {
         manager,
         "ExecStartPre=@/pre\nExecStart=/bin/sleep 1000\nExecStartPost=@/post\n",
     );
-    let go = it.tmp.path().join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (go, mut gate) = it.gate();
     for name in ["pre", "post"] {
         it.script(name, &format!("read line <{}", go.display()));
     }
@@ -215,13 +210,13 @@ pub fn what_runs_before_it_is_up_is_starting(manager: Manager) {
     assert_eq!(it.unit.kill(15).wait().unwrap_err().kind(), ErrorKind::NotRunning);
     it.unit.signal(svsystemd::KillWhom::Control, nix::libc::SIGCONT).wait().unwrap();
     it.unit.signal(svsystemd::KillWhom::All, nix::libc::SIGCONT).wait().unwrap();
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     let after = it.until_that(|status| status.states().1 == "start-post");
     assert_eq!(after.facts.state(), State::Starting);
     assert!(after.facts.pid.is_some());
     // A pending job outlives a reload of the manager.
     it.bus.reload().wait().unwrap();
-    fs::write(&go, "\n").unwrap();
+    gate.write_all(b"\n").unwrap();
     assert_eq!(reached(job).facts.pid, after.facts.pid);
 }
 
