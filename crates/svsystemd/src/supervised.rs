@@ -106,7 +106,7 @@ impl Unit {
             Request::NoRestart => self.no_restart().wait(),
             Request::Pause => self.pause().wait(),
             Request::Cont => self.cont().wait(),
-            Request::Kill => self.signal(self.killed_processes(), nix::libc::SIGKILL).wait(),
+            Request::Kill => self.kill_what_is_to_end(),
             Request::Signal(signal) => self.kill(signal).wait(),
             _ => {
                 let action = job_of(request).unwrap_or(Action::Start);
@@ -124,18 +124,26 @@ impl Unit {
         done.map(|()| Pending::read()).map_err(|why| error(why, name))
     }
 
-    /// Whom SIGKILL is for. A stop is waited for until all processes are gone that it is to end, so one
-    /// under way is helped by no less.
-    fn killed_processes(&self) -> KillWhom {
+    /// SIGKILL to the main process. A stop is waited for until all processes are gone that it is to end,
+    /// so one under way is helped by no less; and one whose own command hangs, by its end.
+    fn kill_what_is_to_end(&self) -> Result<(), Error> {
         let own = call::interface(Self::name(self));
         let names = [(call::UNIT, "ActiveState"), (own.as_str(), "KillMode")];
-        let Ok(unit) = self.ask_for(&names) else { return KillWhom::Main };
-        let ends_all = matches!(unit.text("KillMode"), "control-group" | "mixed");
-        if unit.text("ActiveState") == "deactivating" && ends_all {
-            KillWhom::All
-        } else {
-            KillWhom::Main
+        let unit = self.ask_for(&names).unwrap_or_default();
+        let kill = |whom| self.signal(whom, nix::libc::SIGKILL).wait();
+        if unit.text("ActiveState") != "deactivating" {
+            return kill(KillWhom::Main);
         }
+        if matches!(unit.text("KillMode"), "control-group" | "mixed") {
+            return kill(KillWhom::All);
+        }
+        for whom in [KillWhom::Main, KillWhom::Control] {
+            match kill(whom) {
+                Err(Error::NotRunning { .. }) => (),
+                done => done?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -256,7 +256,7 @@ impl Unit {
 
     /// systemd 252 signals neither. A manager that reads its files again forgets whom it was to tell that
     /// all processes are frozen: before 257 the reply never comes, and later it is an error.
-    async fn freezer(&self, action: Action, method: &str) -> Result<(), Error> {
+    pub(crate) async fn freezer(&self, action: Action, method: &str) -> Result<(), Error> {
         let names = Some(vec![self.name.clone()]);
         let listening = self.bus.router().listen(names).await?;
         let mut left = 5;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use svproto::{Cause, goal::Goal};
 
 use super::{Request, wait::Waiting};
-use crate::{Error, Service, Status};
+use crate::{Error, Intent, Service, Status, Supervised};
 
 impl Waiting {
     /// Why it is not so at the deadline, where that can be told: what did not obey, and who said no.
@@ -55,5 +55,24 @@ impl Waiting {
             Some((status.pid, status.since))
         };
         matches!(request.goal(), Goal::Down | Goal::Gone) || run(&self.last) == run(&self.baseline)
+    }
+
+    /// Whether a stop that was asked for has processes left, be it a command of the stop itself: a unit is
+    /// in the middle of one as long as any is there. Not so under a directory: runit answers a kill
+    /// during `finish` by running `finish` once more.
+    pub(super) fn is_left_of_a_stop<B: Supervised>(&self, request: &Request, unit: &B) -> bool {
+        let in_a_stop = |seen: &Status| {
+            matches!(seen.state(), svproto::State::Stopping | svproto::State::Finishing)
+        };
+        self.directory.is_none()
+            && in_a_stop(&self.last)
+            && match request.goal() {
+                Goal::Down | Goal::Gone => true,
+                // The next run may have begun since, and is not to be killed.
+                _ if request.intent() == Some(Intent::Restart) => {
+                    unit.status().is_ok_and(|now| in_a_stop(&now))
+                }
+                _ => false,
+            }
     }
 }

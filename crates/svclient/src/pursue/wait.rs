@@ -462,17 +462,21 @@ impl Wait {
         }
         if is_due(waiting.kill_at) {
             waiting.kill_at = None;
-            // Only `run`: runit answers a kill during `finish` by running `finish` once more. A unit is in
-            // the middle of a stop as long as any of its processes is left.
-            let is_left = waiting.directory.is_none()
-                && matches!(
-                    waiting.last.state(),
-                    svproto::State::Stopping | svproto::State::Finishing
-                );
-            if (runs(&waiting.last) || is_left) && waiting.is_to_end(request) {
+            let is_left = waiting.is_left_of_a_stop(request, service);
+            if is_left || (runs(&waiting.last) && waiting.is_to_end(request)) {
                 match whom(waiting.directory.as_ref(), service).request(&Intent::Op(Op::Kill)) {
+                    // What a unit runs after that may hang as well.
+                    Ok(_) if waiting.directory.is_none() => {
+                        let again = request.kills_after().map(|after| after.max(ASK_AGAIN));
+                        waiting.kill_at = again.and_then(|after| now.checked_add(after));
+                    }
                     Ok(_) => (),
-                    Err(error) if error.kind() == crate::ErrorKind::Busy => {
+                    // What there was has ended meanwhile, and what follows may hang.
+                    Err(error)
+                        if error.kind() == crate::ErrorKind::Busy
+                            || (waiting.directory.is_none()
+                                && error.kind() == crate::ErrorKind::Other) =>
+                    {
                         waiting.kill_at = Some(now + ASK_AGAIN);
                     }
                     Err(error) => self.end(Err(error)),

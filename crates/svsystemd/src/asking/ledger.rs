@@ -42,6 +42,8 @@ pub(crate) struct Member {
     pub(crate) asked: Option<Moment>,
     /// When its job was over.
     over: Option<Instant>,
+    /// It was thawed to be asked again.
+    is_thawed: bool,
     pub(crate) stage: Stage,
 }
 
@@ -77,6 +79,7 @@ impl Ledger {
             told: Arc::default(),
             asked: None,
             over: None,
+            is_thawed: false,
             stage: Stage::Queued,
         };
         let mut ledger = Self {
@@ -159,6 +162,11 @@ impl Ledger {
             member.stage = Stage::BusCall;
             member.asked.get_or_insert(now);
         }
+    }
+
+    /// Whether it may be thawed: it was not yet.
+    pub(crate) fn take_thaw(&mut self, at: usize) -> bool {
+        self.members.get_mut(at).is_some_and(|it| !std::mem::replace(&mut it.is_thawed, true))
     }
 
     /// It is to be asked once more.

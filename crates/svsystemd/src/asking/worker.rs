@@ -293,7 +293,7 @@ impl Work {
         let (frozen, mut ended): (Vec<_>, Vec<_>) =
             ended.into_iter().partition(|it| it.result == JobResult::Frozen);
         for it in frozen {
-            self.thaw(way, it, &mut ended);
+            self.thaw(it, &mut ended);
         }
         let is_few = self.units.len() <= FEW;
         // At the deadline the verdict stands without what it would have asked.
@@ -313,17 +313,15 @@ impl Work {
         }
     }
 
-    /// systemd 257 and later do nothing with a frozen unit; it is thawed and asked again.
-    fn thaw(&self, way: &Way, it: RunEnd, ended: &mut Vec<RunEnd>) {
-        let subject = Subject::from(&it.id);
-        let body = it.id.as_str();
-        let call =
-            self.bus.message(self.action, &subject, MANAGER_PATH, MANAGER, "ThawUnit", &body);
-        let thawed = call
-            .ok()
-            .and_then(|call| block_on(way.mouth.call(self.action, &subject, call), self.deadline));
-        match thawed {
-            Some(Ok(_)) => self.board.with(|ledger| ledger.ask_again(it.at)),
+    /// systemd 257 and later do nothing with a frozen unit; it is thawed and asked again, once: one that
+    /// is frozen anew, or with its slice, stays so.
+    fn thaw(&self, it: RunEnd, ended: &mut Vec<RunEnd>) {
+        let unit = self.bus.named(it.id.clone());
+        let may_thaw = self.board.with(|ledger| ledger.take_thaw(it.at));
+        let thawed =
+            may_thaw.then(|| block_on(unit.freezer(self.action, "ThawUnit"), self.deadline));
+        match thawed.flatten() {
+            Some(Ok(())) => self.board.with(|ledger| ledger.ask_again(it.at)),
             _ => ended.push(it),
         }
     }
@@ -440,6 +438,7 @@ impl Work {
             !state.closed
                 && !state.resync
                 && !state.ledger.has_over()
+                && !state.ledger.has_queued()
                 && state.looks != Looks::Again
         };
         while is_quiet(&state) {

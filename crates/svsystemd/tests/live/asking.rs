@@ -252,6 +252,34 @@ pub fn a_reload_has_the_result_of_its_job(manager: Manager) {
     assert_eq!(failed.status.states().0, "active");
 }
 
+/// systemd 257 and later do nothing with what is frozen.
+pub fn frozen_units_are_stopped_and_restarted_and_those_of_a_frozen_slice_end_the_wait(
+    manager: Manager,
+) {
+    let bus = manager.bus();
+    for action in [Action::Stop, Action::Restart] {
+        let many = Many::new(manager, "svt-ice", 3, SLEEP);
+        request(&bus, Action::Start, &many.names, deadline());
+        for name in &many.names {
+            bus.named(name.clone()).freeze().wait().unwrap();
+        }
+        for answer in request(&bus, action, &many.names, deadline()) {
+            let became = became(answer);
+            assert!(became.reached && became.changed, "{action:?}: {became:?}");
+        }
+    }
+    let slice = format!("svt_ice_{}.slice", std::process::id());
+    let it = Fixture::new(manager, &format!("Slice={slice}\n{SLEEP}"));
+    it.start();
+    manager.systemctl(&["freeze", &slice]);
+    let answers = request(&bus, Action::Stop, &[it.unit.name().clone()], deadline());
+    // Older managers thaw it.
+    let became = became(answers.into_iter().next().unwrap());
+    let is_frozen = became.cause == Some(svproto::Cause::Frozen);
+    assert!(became.reached != is_frozen, "{became:?}");
+    manager.systemctl(&["thaw", &slice]);
+}
+
 pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) {
     let service = "Type=exec\nExecStartPre=/bin/sleep 1000\nExecStart=/bin/sleep 1000\n";
     for (bus, prefix) in [(manager.bus(), "svt-own"), (by_the_bus(manager), "svt-bus")] {

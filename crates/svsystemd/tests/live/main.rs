@@ -101,6 +101,7 @@ say_both! {
         what_will_not_be_reached_is_told_at_once
         readiness_and_held_oneshots_are_pursued
         a_service_that_ignores_term_is_killed_when_asked_to
+        commands_of_a_stop_that_hang_are_killed_with_it
         units_and_service_directories_share_a_watch
         a_unit_that_appears_later_joins_the_watch
         hundreds_of_units_are_asked_in_one_go
@@ -113,6 +114,7 @@ say_both! {
 say_system! {
     states { frozen_is_paused_under_its_own_name }
     batch { a_frozen_unit_in_a_batch_is_as_it_is_alone }
+    asking { frozen_units_are_stopped_and_restarted_and_those_of_a_frozen_slice_end_the_wait }
     rights {
         an_ordinary_user_reads_and_is_denied_or_granted_the_rest
         the_managers_own_socket_does_the_same

@@ -143,6 +143,21 @@ pub fn a_service_that_ignores_term_is_killed_when_asked_to(manager: Manager) {
     assert_eq!(reached(&down).pid, None);
 }
 
+pub fn commands_of_a_stop_that_hang_are_killed_with_it(manager: Manager) {
+    for mode in ["control-group", "mixed", "process"] {
+        // Its process ends at once, and each of its commands hangs; the second once the first was killed.
+        let lines = "ExecStart=/bin/sleep 1000\nExecStop=@/stop\nExecStopPost=@/stop\n";
+        let lines = format!("{lines}TimeoutStopSec=infinity\nKillMode={mode}\n");
+        let it = Fixture::new(manager, &lines);
+        it.script("stop", "trap '' TERM\nkill -9 $MAINPID\nexec sleep 1000");
+        reached(&pursue(&it.unit, &Request::up()));
+        for request in [Request::restart(), Request::down()] {
+            let outcome = pursue(&it.unit, &request.kill_after(Duration::from_millis(50)));
+            assert!(outcome.is_reached(), "{mode}: {outcome:?}");
+        }
+    }
+}
+
 pub fn units_and_service_directories_share_a_watch(manager: Manager) {
     let it = Fixture::new(manager, SLEEP);
     let tree = tempfile::tempdir().unwrap();
