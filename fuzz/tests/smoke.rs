@@ -82,11 +82,10 @@ limits = { data = "512M", core = 0, cpu = "1m", files = { soft = 64, hard = "inf
 resources = { memory_max = "1G", pids = "infinity", cpu = "50%" }
 stdin = "null"
 stdout = "/var/log/x%"
-ready = { tcp = "[::1]:80" }
+ready = { tcp = "[::1]:80", timeout = "1m" }
 stop = { signal = "SIGINT", kill_after = "1s 500ms" }
 finish = ["/bin/true"]
-restart = "on-failure"
-restart_delay = "2s"
+restart = { when = "on-failure", delay = "2s", max = 5, within = "1m" }
 after = ["db"]
 log = { dir = "/var/log/web", max_size = "10M", filter = ["-*a*", "+b"], mode = "0700" }
 systemd.Service = { ProtectSystem = "strict", ExecStartPre = ["/bin/a", "-/bin/b"], OOMScoreAdjust = -5 }

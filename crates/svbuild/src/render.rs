@@ -144,8 +144,10 @@ impl Definitions {
             job.gaps_of_table();
             job.notes_of_others();
             let job_runs_once;
-            if service.is_job() && service.restart == Restart::Always {
-                job_runs_once = service.clone().restart(Restart::Never);
+            if service.is_job() && service.restart.when == Restart::Always {
+                let mut once = service.clone();
+                once.restart.when = Restart::Never;
+                job_runs_once = once;
                 job.service = &job_runs_once;
             }
             job.others = Some(&self.service);

@@ -60,6 +60,8 @@ pub(crate) enum Step {
     IfClean(Give, Vec<u8>),
     /// The same, whatever the arguments.
     Always(Give),
+    /// The same, if this was the last of so many runs within so many seconds.
+    Often { max: u32, seconds: u64, give: Give },
 }
 
 /// There while an end was asked for, of which `finish` has not heard yet.
@@ -67,6 +69,14 @@ pub(crate) const ASKED: &str = "supervise/asked";
 
 /// Of when this run began (s6).
 const STARTED: &str = "supervise/started";
+
+/// When the last runs ended, in seconds, a line for each (runit, embedded).
+const ENDS: &str = "supervise/ends";
+
+/// Every end, in the words of `s6-permafailon`.
+const EVERY_END: &str = "0-255,SIGHUP,SIGINT,SIGQUIT,SIGILL,SIGTRAP,SIGABRT,SIGBUS,SIGFPE,SIGKILL,SIGUSR1,SIGSEGV,\
+                         SIGUSR2,SIGPIPE,SIGALRM,SIGTERM,SIGSTKFLT,SIGXCPU,SIGXFSZ,SIGVTALRM,SIGPROF,SIGIO,SIGPWR,\
+                         SIGSYS";
 
 /// How a finish script knows that an end was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +283,7 @@ impl Script {
                     format!("case $1 in 0|{codes}) {};; esac", sh_give(*give)).into_bytes()
                 }
                 Step::Always(give) => sh_give(*give).into_bytes(),
+                Step::Often { max, seconds, give } => sh_often(*max, *seconds, *give).into_bytes(),
             };
             out.extend_from_slice(&line);
             out.push(b'\n');
@@ -346,6 +357,10 @@ impl Script {
                     join(&[b"ifelse { eltest $1 = 0 } { ", execline_give(*give).as_bytes(), b" }"])
                 }
                 Step::Always(give) => execline_give(*give).as_bytes().to_vec(),
+                // It ends with 125 itself.
+                Step::Often { max, seconds, .. } => {
+                    format!("s6-permafailon {seconds} {max} {EVERY_END}").into_bytes()
+                }
             };
             out.extend_from_slice(&text);
             out.push(b'\n');
@@ -403,6 +418,22 @@ fn sh_give(give: Give) -> String {
         // Opened for both ways, so that it does not wait where nobody reads any more.
         Give::Down => "printf d 1<>supervise/control".to_owned(),
     }
+}
+
+/// The clock may be set back; then what is noted lies ahead, and does not count.
+fn sh_often(max: u32, seconds: u64, give: Give) -> String {
+    if let Give::Status(status) = give {
+        return format!(
+            "s6-permafailon {seconds} {max} {EVERY_END} true\n[ $? != {status} ] || exit {status}"
+        );
+    }
+    let before = max - 1;
+    format!(
+        "set -- $(tail -n {before} {ENDS} 2>/dev/null) $(date +%s)\n\
+         if [ $# = {max} ] && [ $(($(date +%s) - $1)) -lt {seconds} ]; then rm -f {ENDS}; {}; exit 0; fi\n\
+         printf '%s\\n' \"$@\" >{ENDS}",
+        sh_give(give)
+    )
 }
 
 /// In a script that replaces, `$` is the variable `dollar`, and backslashes before it are doubled,

@@ -14,6 +14,8 @@ mod limits;
 mod log;
 mod order;
 mod parse;
+mod ready;
+mod restart;
 mod systemd;
 mod value;
 
@@ -27,11 +29,13 @@ pub(crate) use check::host_and_port;
 pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
-pub use life::{ReadyCheck, Restart, Stop};
+pub use life::Stop;
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
 pub use order::{External, Kind, Need, When};
 pub use parse::{Finding, Findings, Span};
+pub use ready::{Ready, ReadyCheck};
+pub use restart::{Restart, RestartPolicy};
 pub use systemd::{Directive, Systemd};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
 
@@ -126,19 +130,16 @@ pub struct Service {
     pub stderr: Option<Stream>,
     /// `ready`: how it is known that the service is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready: Option<ReadyCheck>,
+    pub ready: Option<Ready>,
     /// `stop`: how it is told to end.
     #[serde(skip_serializing_if = "is_default")]
     pub stop: Stop,
     /// `finish`: a program that runs after each end of the service.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finish: Vec<Word>,
-    /// `restart`: after which ends it is started again.
+    /// `restart`: after which ends it is started again, how soon, and how often.
     #[serde(skip_serializing_if = "is_default")]
-    pub restart: Restart,
-    /// `restart_delay`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub restart_delay: Option<Time>,
+    pub restart: RestartPolicy,
     /// `kind`: whether it runs on, or to its end once.
     #[serde(skip_serializing_if = "is_default")]
     pub kind: Kind,
@@ -227,13 +228,11 @@ impl Service {
         /// Sets where standard error goes.
         stderr: Stream => |it, stream| it.stderr = Some(stream);
         /// Sets how readiness is known.
-        ready: ReadyCheck => |it, ready| it.ready = Some(ready);
+        ready: impl Into<Ready> => |it, ready| it.ready = Some(ready.into());
         /// Sets how it is told to end.
         stop: Stop => |it, stop| it.stop = stop;
         /// Sets after which ends it is started again.
-        restart: Restart => |it, restart| it.restart = restart;
-        /// Sets the pause between an end and the next start.
-        restart_delay: Time => |it, time| it.restart_delay = Some(time);
+        restart: impl Into<RestartPolicy> => |it, restart| it.restart = restart.into();
         /// Adds an exit code that is as good as 0.
         success: u8 => |it, code| it.success.push(code);
         /// Adds a service that this one waits for, where it is started.

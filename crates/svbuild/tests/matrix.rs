@@ -14,8 +14,9 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
-        Resources, Restart, Size, Stop, Stream, Systemd, Time, Timestamp, table,
+        Bound, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log, Ready,
+        ReadyCheck, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time,
+        Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -40,6 +41,11 @@ fn limited(change: impl FnOnce(Limits) -> Limits) -> Service {
 
 /// For each key services that ask for it, each with one that is the same but for the key.
 fn asking() -> Vec<(&'static str, Service, Service)> {
+    [of_process(), of_life(), of_log()].concat()
+}
+
+/// Of the same kind: what a process is like.
+fn of_process() -> Vec<(&'static str, Service, Service)> {
     let size = Size(1 << 20);
     let resources = |it| base().resources(it);
     let io = |class, level: Option<u8>| {
@@ -93,22 +99,39 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
         ("stdin", base().stdin(Stream::Inherit), base()),
         ("stdout", base().stdout(Stream::Null), base()),
         ("stderr", base().stderr(Stream::Inherit), base()),
-        ("ready.fd", base().ready(ReadyCheck::Fd(3)), base()),
-        ("ready.tcp", base().ready(ReadyCheck::Tcp("h:1".into())), base()),
-        ("ready.http", base().ready(ReadyCheck::Http("http://h/".into())), base()),
-        ("ready.command", base().ready(ReadyCheck::Command(vec!["/bin/true".into()])), base()),
-        ("stop.signal", base().stop(Stop::new().signal("INT".parse().unwrap())), base()),
-        ("stop.kill_after", base().stop(Stop::new().kill_after("1s".parse().unwrap())), base()),
-        ("stop.group", base().stop(Stop::new().group(false)), base()),
-        ("stop.group", base().stop(Stop::new().group(true)), base()),
         ("systemd.Unit", text(Systemd::new().unit("After", "network.target")), base()),
         ("systemd.Service", text(Systemd::new().service("ProtectSystem", "strict")), base()),
         ("systemd.Service", text(Systemd::new().service("DynamicUser", "yes")), base()),
         ("systemd.Install", text(Systemd::new().install("WantedBy", "graphical.target")), base()),
+    ]
+}
+
+/// Of the same kind: when it is ready, how it ends, and what it waits for.
+fn of_life() -> Vec<(&'static str, Service, Service)> {
+    let time = |text: &str| text.parse::<Time>().unwrap();
+    let fd = || ReadyCheck::Fd(3);
+    let restarted = |it: RestartPolicy| base().restart(it);
+    let always = RestartPolicy::new(Restart::Always);
+    let failing = RestartPolicy::new(Restart::OnFailure);
+    vec![
+        ("ready.fd", base().ready(ReadyCheck::Fd(3)), base()),
+        ("ready.tcp", base().ready(ReadyCheck::Tcp("h:1".into())), base()),
+        ("ready.http", base().ready(ReadyCheck::Http("http://h/".into())), base()),
+        ("ready.command", base().ready(ReadyCheck::Command(vec!["/bin/true".into()])), base()),
+        ("ready.notify", base().ready(ReadyCheck::Notify), base()),
+        ("ready.timeout", base().ready(Ready::new(fd()).timeout(time("1m"))), base().ready(fd())),
+        ("stop.signal", base().stop(Stop::new().signal("INT".parse().unwrap())), base()),
+        ("stop.kill_after", base().stop(Stop::new().kill_after("1s".parse().unwrap())), base()),
+        ("stop.group", base().stop(Stop::new().group(false)), base()),
+        ("stop.group", base().stop(Stop::new().group(true)), base()),
         ("finish", base().finish(["/bin/true"]), base()),
         ("restart", base().restart(Restart::OnFailure), base()),
         ("restart", base().restart(Restart::Never), base()),
-        ("restart_delay", base().restart_delay("9s".parse().unwrap()), base()),
+        ("restart.delay", restarted(always.delay(time("9s"))), base()),
+        ("restart.max", restarted(always.at_most(3, time("1m"))), base()),
+        ("restart.max", restarted(failing.at_most(3, time("1m"))), restarted(failing)),
+        ("restart.within", restarted(always.at_most(3, time("1m"))), base()),
+        ("restart.max_delay", restarted(always.max_delay(time("1m"))), base()),
         ("kind", base().job(), base()),
         ("success", base().success(3), base()),
         ("remain", base().job().remain(), base().job()),
@@ -121,6 +144,12 @@ fn asking() -> Vec<(&'static str, Service, Service)> {
             base(),
         ),
         ("down", base().down(), base()),
+    ]
+}
+
+/// Of the same kind: its logger.
+fn of_log() -> Vec<(&'static str, Service, Service)> {
+    vec![
         ("log", logged(|_| ()), base()),
         ("log.dir", logged(|it| it.dir = Some("/l".into())), logged(|_| ())),
         ("log.max_size", logged(|it| it.max_size = Some(Size(5000))), logged(|_| ())),

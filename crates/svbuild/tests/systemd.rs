@@ -203,13 +203,14 @@ fn systemd_has_nothing_against_everything() {
     let ready = [
         None,
         Some(ReadyCheck::Fd(3)),
+        Some(ReadyCheck::Notify),
         Some(ReadyCheck::Tcp("[::1]:80".into())),
         Some(ReadyCheck::Http("http://[::1]:80/a?b=%20$c".into())),
         Some(ReadyCheck::Command(vec!["/bin/test".into(), "-e".into(), "/a b".into()])),
     ];
     for ready in ready {
         let mut service = everything();
-        service.ready = ready;
+        service.ready = ready.map(Into::into);
         service.root = service.ready.is_none().then(|| "/".into());
         if service.root.is_some() {
             service.dirs = Dirs::default();
@@ -230,7 +231,7 @@ fn systemd_has_nothing_against_everything() {
 #[test]
 fn the_whole_unit() {
     let mut service = everything();
-    service.ready = Some(ReadyCheck::Fd(3));
+    service.ready = Some(ReadyCheck::Fd(3).into());
     let definitions =
         Definitions::default().with("web", service).with("db", Service::new(["/bin/true"]));
     let plan = definitions.render_one("web", Target::Systemd, Options::default()).unwrap();
@@ -333,7 +334,7 @@ fn a_program_that_is_neither_a_path_nor_a_name_is_refused() {
 #[test]
 fn text_for_the_unit_is_in_it_once_or_refused_with_the_key() {
     let mut everything = everything();
-    everything.ready = Some(ReadyCheck::Tcp("h:1".into()));
+    everything.ready = Some(ReadyCheck::Tcp("h:1".into()).into());
     let other = || Service::new(["/bin/true"]);
     let of = |service| Definitions::default().with("web", service).with("db", other());
     let render = |service| of(service).render_one("web", Target::Systemd, Options::default());

@@ -228,8 +228,9 @@ pub(super) fn finish(
     language: Language,
 ) -> Result<Option<Vec<u8>>, Error> {
     let service = job.service;
-    let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
-    let bare = service.restart == Restart::Always && delay == 1;
+    let restart = &service.restart;
+    let delay = restart.seconds();
+    let bare = !restart.chooses() && delay == 1;
     if bare && service.finish.is_empty() {
         return Ok(None);
     }
@@ -241,14 +242,14 @@ pub(super) fn finish(
     } else if !service.finish.is_empty() {
         script.steps.push(Step::Try(words(&service.finish), Pass::Arguments));
     }
-    if service.restart != Restart::Always {
+    if restart.chooses() {
         // Such an end is none of its own, whatever its exit code.
         script.steps.push(Step::UnlessAsked(match give {
             Give::Down => Asked::ByNote,
             Give::Status(_) => Asked::ByByte(minutes_to_end(service)),
         }));
     }
-    match service.restart {
+    match restart.when {
         Restart::Always => (),
         Restart::OnFailure => {
             let is_theirs = job.target == Target::Embedded;
@@ -257,10 +258,13 @@ pub(super) fn finish(
         }
         Restart::Never => script.steps.push(Step::Always(give)),
     }
+    if let (Some(max), Some(within)) = (restart.max, restart.within) {
+        script.steps.push(Step::Often { max, seconds: within.0.as_secs(), give });
+    }
     // s6 adds its own second after that of the script, unless the service had become ready.
     let adds = matches!(give, Give::Status(_)) && service.ready.is_none();
     let delay = delay - u64::from(adds);
-    if delay > u64::from(!adds) && service.restart != Restart::Never {
+    if delay > u64::from(!adds) && restart.when != Restart::Never {
         script.steps.push(Step::Try(argv!["sleep", delay.to_string()], Pass::Nothing));
     }
     script.text(language).map(Some).map_err(job.unquotable("finish"))
@@ -276,7 +280,7 @@ fn minutes_to_end(service: &Service) -> u64 {
 /// asked for, where `finish` is to know that; and sends this signal instead. `runsv` waits for it, so that the
 /// process cannot have been reaped meanwhile: the pid is the service's.
 pub(super) fn stop_script(job: &Job<'_>, signal: Option<&str>) -> Option<String> {
-    let notes = job.service.restart != Restart::Always;
+    let notes = job.service.restart.chooses();
     if !notes && signal.is_none() {
         return None;
     }
@@ -296,8 +300,8 @@ pub(super) fn stop_script(job: &Job<'_>, signal: Option<&str>) -> Option<String>
 
 /// The program that asks whether the service is ready, where one is to ask.
 pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
-    match service.ready.as_ref()? {
-        ReadyCheck::Fd(_) => None,
+    match &service.ready.as_ref()?.check {
+        ReadyCheck::Fd(_) | ReadyCheck::Notify => None,
         ReadyCheck::Tcp(place) => {
             let (host, port) = crate::spec::host_and_port(place)?;
             Some(argv!["nc", "-z", "-w", "1", "--", host, port.to_string()])
@@ -321,7 +325,8 @@ pub(super) fn check(
     let Some(program) = probe(job.service) else { return Ok(()) };
     let mut script = Script::new(program);
     script.comments = job.comments().into_iter().take(1).collect();
-    if matches!(job.service.ready, Some(ReadyCheck::Command(_))) {
+    let check = job.service.ready.as_ref().map(|ready| &ready.check);
+    if matches!(check, Some(ReadyCheck::Command(_))) {
         script.steps = process;
     }
     let has_values = script.has_values();

@@ -14,11 +14,14 @@ use crate::{
     error::Error,
     plan::Unit,
     script::{Give, Language, Step, argv},
-    spec::{ReadyCheck, Restart, Service, Signal},
+    spec::{ReadyCheck, Service, Signal},
 };
 
 /// The descriptor that `s6-notifyoncheck` writes to.
 const CHECK_FD: u32 = 3;
+
+/// How many deaths `s6-supervise` remembers if it is not told.
+const DEATHS: u32 = 100;
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
@@ -27,7 +30,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let language = if variables.from_files { Language::Sh } else { job.options.language };
     let has_check = family::probe(service).is_some();
     let mut steps = Vec::new();
-    if service.restart != Restart::Always {
+    if service.restart.chooses() {
         steps.push(Step::NoteStart);
     }
     steps.extend(family::streams(service));
@@ -78,6 +81,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{CHECK_FD}\n"));
     }
     supervisor_files(job, &mut entries);
+    if let Some(max) = service.restart.max.filter(|max| *max > DEATHS) {
+        entries.file("max-death-tally", 0o644, format!("{max}\n"));
+    }
     Ok(entries.unit(job.name))
 }
 
@@ -91,7 +97,7 @@ fn variables_of(service: &Service, variables: &Variables) -> Vec<Step> {
 /// The files that the embedded supervisor reads as well.
 pub(super) fn supervisor_files(job: &Job<'_>, entries: &mut Entries) {
     let service = job.service;
-    if let Some(ReadyCheck::Fd(fd)) = service.ready {
+    if let Some(ReadyCheck::Fd(fd)) = service.ready.as_ref().map(|ready| &ready.check) {
         entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{fd}\n"));
     }
     if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {

@@ -1,6 +1,6 @@
 //! For systemd, 252 and later: a unit, and a file for a journal of its own if sizes are asked for.
 //!
-//! Nothing that any of 252 to 262 calls deprecated or ignores is written. `Type=exec`, never
+//! Nothing that any of 252 to 262 calls deprecated or ignores is written, but what a note says. `Type=exec`, never
 //! `simple`, whose start is "done" for a program that does not exist. The restart policy is that of
 //! the family: no limit on starts, a second between two of them, SIGTERM to the main process only.
 
@@ -93,6 +93,13 @@ pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> 
         job.gap("exec", Some(why), "an absolute path");
     }
     order::gaps(job);
+    if job.service.restart.max_delay.is_some() {
+        job.notes.push(format!(
+            "`restart.max_delay` of service `{}` is for systemd from 254 on; an earlier one says that it does \
+             not know RestartSteps=, and each pause is `restart.delay`",
+            job.name
+        ));
+    }
     let own_journal = journal(job);
     let mut units = BTreeMap::new();
     let text = unit(job, own_journal.is_some())?;
@@ -143,7 +150,11 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
         quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
     lines.line("Description", description);
     order::lines(&mut lines);
-    lines.line("StartLimitIntervalSec", 0);
+    let restart = &service.restart;
+    lines.line("StartLimitIntervalSec", restart.within.map_or(0, |time| time.0.as_secs()));
+    if let Some(max) = restart.max {
+        lines.line("StartLimitBurst", max);
+    }
     lines.own_text();
 
     lines.section("Service");
@@ -178,9 +189,20 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         }
         return lines.command("ExecStart", "exec", &exec, "");
     }
-    if let Some(ReadyCheck::Fd(fd)) = job.service.ready {
+    let ready = job.service.ready.as_ref();
+    if let Some(ready) = ready {
+        let time = ready.timeout.map(|time| format!("{}ms", time.0.as_millis()));
+        lines.line("TimeoutStartSec", time.as_deref().unwrap_or("infinity"));
+    }
+    let check = ready.map(|ready| &ready.check);
+    if matches!(check, Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)) {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
+    }
+    if matches!(check, Some(ReadyCheck::Notify)) {
+        return lines.command("ExecStart", "exec", &exec, "");
+    }
+    if let Some(ReadyCheck::Fd(fd)) = check {
         let wrap = format!("exec {fd}> >(read -r _ && exec systemd-notify --ready); exec \"$@\"");
         let argv = in_shell(job.service, ["/bin/bash", "-c", &wrap, "ready"], exec);
         return lines.command("ExecStart", "exec", &argv, "");
@@ -193,7 +215,6 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         let wait = "until \"$@\"; do kill -0 $MAINPID 2>/dev/null || [ -d /proc/$MAINPID ] || exit 0; \
                     sleep 1; done";
         let argv = in_shell(job.service, ["/bin/sh", "-c", wait, "ready"], probe);
-        lines.line("TimeoutStartSec", "infinity");
         lines.command("ExecStartPost", "ready", &argv, "")?;
     }
     Ok(())
@@ -252,7 +273,7 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         let argv = in_shell(service, ["/bin/sh", "-c", &pass, "finish"], finish);
         lines.command("ExecStopPost", "finish", &argv, "+")?;
     }
-    match service.restart {
+    match service.restart.when {
         Restart::Always => lines.line("Restart", "always"),
         Restart::OnFailure => {
             lines.line("Restart", "on-failure");
@@ -267,8 +288,12 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         let codes: Vec<_> = service.success.iter().map(u8::to_string).collect();
         lines.line("SuccessExitStatus", codes.join(" "));
     }
-    let delay = service.restart_delay.map_or(1, |time| time.0.as_secs());
+    let delay = service.restart.seconds();
     lines.line("RestartSec", delay);
+    if let Some(most) = service.restart.max_delay.map(|time| time.0.as_secs()) {
+        lines.line("RestartMaxDelaySec", most);
+        lines.line("RestartSteps", doublings(delay, most));
+    }
     lines.line("KillMode", if service.stop.group == Some(false) { "process" } else { "mixed" });
     if let Some(signal) = service.stop.signal.filter(|it| *it != Signal::TERM) {
         lines.line("KillSignal", format_args!("SIG{signal}"));
@@ -278,6 +303,11 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         None => lines.line("TimeoutStopSec", "infinity"),
     }
     Ok(())
+}
+
+/// How often a pause is doubled until it is the longest one.
+fn doublings(delay: u64, most: u64) -> u32 {
+    most.div_ceil(delay.max(1)).next_power_of_two().ilog2().max(1)
 }
 
 /// What the process is like.

@@ -55,7 +55,8 @@ fn rebase(service: &mut Service, base: &Path) {
         program_below(base, &mut service.exec);
         let cwd = service.cwd.take();
         service.cwd = Some(cwd.map_or_else(|| base.to_owned(), |cwd| below(base, &cwd)));
-        if let Some(ReadyCheck::Command(argv)) = &mut service.ready {
+        let check = service.ready.as_mut().map(|ready| &mut ready.check);
+        if let Some(ReadyCheck::Command(argv)) = check {
             program_below(base, argv);
         }
     }

@@ -1,11 +1,14 @@
 //! What a definition may say, beyond the form of each value. Everything that is wrong is told, not
 //! only the first.
 
+mod life;
 mod order;
 
-use std::{os::unix::ffi::OsStrExt, path::Path, time::Duration};
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
-use super::{Bound, Definitions, Id, IoClass, Log, ReadyCheck, Resources, Service, Stream, Word};
+pub(crate) use life::host_and_port;
+
+use super::{Bound, Definitions, Id, IoClass, Log, Resources, Service, Stream, Word};
 
 /// Something that a definition may not say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,29 +85,18 @@ impl Service {
         check.dirs(self);
         check.streams(self);
         check.ready(self.ready.as_ref());
-        check.that(
-            self.stop.kill_after.is_none_or(|time| whole_millis(time.0)),
-            "stop.kill_after",
-            || "must be 1ms or more, in whole milliseconds, and less than 49 days".into(),
-        );
+        check.stop(&self.stop);
         for (key, why) in self.systemd.wrong(self) {
             check.that(false, &key, || why);
         }
         check.kind(self);
         check.argv("finish", &self.finish);
-        let delay = self.restart_delay.map_or(Duration::from_secs(1), |time| time.0);
-        let whole = delay.subsec_nanos() == 0 && (1..=86_400).contains(&delay.as_secs());
-        check.that(whole, "restart_delay", || "must be whole seconds, from 1s to a day".into());
+        check.restart(self);
         if let Some(log) = &self.log {
             check.log(log);
         }
         check.found
     }
-}
-
-/// What `timeout-kill` of s6 holds: a 32-bit number of milliseconds.
-fn whole_millis(time: Duration) -> bool {
-    time.subsec_nanos() % 1_000_000 == 0 && (1..=u128::from(u32::MAX)).contains(&time.as_millis())
 }
 
 struct Check<'a> {
@@ -320,31 +312,6 @@ impl Check<'_> {
         }
     }
 
-    fn ready(&mut self, ready: Option<&ReadyCheck>) {
-        match ready {
-            None => (),
-            Some(ReadyCheck::Fd(fd)) => self.that((3..=255).contains(fd), "ready.fd", || {
-                "must be 3 to 255: 0 to 2 are the standard streams".into()
-            }),
-            Some(ReadyCheck::Tcp(place)) => {
-                self.that(host_and_port(place).is_some(), "ready.tcp", || {
-                    "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
-                });
-            }
-            Some(ReadyCheck::Http(url)) => {
-                let scheme = url.starts_with("http://") || url.starts_with("https://");
-                let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-                self.that(scheme && plain, "ready.http", || {
-                    "must be a URL that begins with http:// or https://, without blanks".into()
-                });
-            }
-            Some(ReadyCheck::Command(argv)) => {
-                self.that(!argv.is_empty(), "ready.command", || "must name a program".into());
-                self.argv("ready.command", argv);
-            }
-        }
-    }
-
     fn log(&mut self, log: &Log) {
         self.path("log.dir", log.dir.as_deref());
         // `current` and its companions would be mixed with the system's.
@@ -381,17 +348,4 @@ impl Check<'_> {
             "must let its owner read, write and search it".into()
         });
     }
-}
-
-/// `HOST:PORT`, with brackets around an IPv6 address.
-pub(crate) fn host_and_port(place: &str) -> Option<(&str, u16)> {
-    let (host, port) = place.rsplit_once(':')?;
-    let port: u16 = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
-    let host = match host.strip_prefix('[') {
-        Some(inner) => inner.strip_suffix(']').filter(|it| it.contains(':'))?,
-        None => Some(host).filter(|it| !it.contains(':'))?,
-    };
-    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
-    let good = !host.is_empty() && host.bytes().all(byte) && !host.starts_with('-') && port > 0;
-    good.then_some((host, port))
 }

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 79] = [
+pub const KEYS: [Key; 85] = [
     key(
         "exec",
         "array of strings",
@@ -239,6 +239,18 @@ pub const KEYS: [Key; 79] = [
         "it is ready when this answers with a status below 400 (asked with `curl`)",
     ),
     key("ready.command", "array of strings", "none", "it is ready when this program exits with 0"),
+    key(
+        "ready.notify",
+        "`true`",
+        "none",
+        "it is ready when it, or a process that it has started, sends `READY=1` as sd_notify(3) does. One of these five says when it is ready",
+    ),
+    key(
+        "ready.timeout",
+        "time",
+        "as long as it takes",
+        "how long it may take until it is ready. Then its start has failed: it is ended, and `restart` says what follows",
+    ),
     key("stop.signal", "name, as in `TERM`", "`TERM`", "what tells it to end"),
     key("stop.kill_after", "time", "never", "how long it may take before SIGKILL"),
     key(
@@ -255,15 +267,33 @@ pub const KEYS: [Key; 79] = [
     ),
     key(
         "restart",
-        "`always`, `on-failure`, `never`",
+        "`always`, `on-failure`, `never`, or `{ when, … }`",
         "`always`",
-        "after which ends it is started again. `on-failure`: not after an exit with 0. `never`: after none; the next start is asked for",
+        "after which ends it is started again. `on-failure`: not after an exit with 0. `never`: after none; the next start is asked for. In the table it is `when`, as in `{ when = \"on-failure\", delay = \"5s\" }`",
     ),
     key(
-        "restart_delay",
+        "restart.delay",
         "time in whole seconds, 1s or more",
         "`1s`",
         "pause between an end and the next start. One second is what the suites have of themselves",
+    ),
+    key(
+        "restart.max",
+        "1 to 1000",
+        "no bound",
+        "so many starts within `restart.within`; where another one would follow, it is given up, and stays down until it is asked for. Under s6 and systemd those count that were asked for, too",
+    ),
+    key(
+        "restart.within",
+        "time in whole seconds, 1s or more",
+        "none",
+        "in which time `restart.max` counts",
+    ),
+    key(
+        "restart.max_delay",
+        "time in whole seconds, 1s or more",
+        "`restart.delay`",
+        "the pause doubles from one start to the next, from `restart.delay` up to this. It begins anew when the service is asked for",
     ),
     key(
         "kind",
@@ -359,16 +389,23 @@ pub const KEYS: [Key; 79] = [
     key("limits", "table", "", ""),
     key("resources", "table", "", ""),
     key("ready", "table", "", ""),
+    key("restart.when", "table", "", ""),
     key("stop", "table", "", ""),
     key("systemd", "table", "", ""),
 ];
 
 /// Keys that were, and what is written in their place.
-pub(super) const GONE: [(&str, &str); 1] = [(
-    "limits.memory",
-    "write `resources = { memory_max = … }`, which bounds the memory of the service as a whole (systemd); \
+pub(super) const GONE: [(&str, &str); 2] = [
+    (
+        "limits.memory",
+        "write `resources = { memory_max = … }`, which bounds the memory of the service as a whole (systemd); \
      `limits.data`, `stack`, `locked_memory` and `address_space` bound each process",
-)];
+    ),
+    (
+        "restart_delay",
+        "write `restart = { delay = … }`, beside `when` for what `restart` alone said",
+    ),
+];
 
 /// `log` may be empty, which asks for a logger with what holds without its keys.
 const LOG: &str = "log";
@@ -399,8 +436,10 @@ pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
 
 /// Whether nothing but a table may stand there.
 pub(super) fn is_only_table(path: &str) -> bool {
-    let takes_array = KEYS.iter().any(|key| key.path == path && key.form.contains("array"));
-    path == LOG || children(path).is_some() && !takes_array
+    // What takes a word as well says itself what it takes.
+    let takes_other = |form: &str| form.contains("array") || form.contains("or `{ when");
+    let takes_other = KEYS.iter().any(|key| key.path == path && takes_other(key.form));
+    path == LOG || children(path).is_some() && !takes_other
 }
 
 /// The table of the documentation, in Markdown.

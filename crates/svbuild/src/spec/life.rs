@@ -1,23 +1,8 @@
-//! When a service is ready, how it ends, and whether it is started again.
+//! How a service ends.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Signal, Time, Word, setters};
-
-/// `ready = { … }`, with one of these.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReadyCheck {
-    /// `fd`: the service writes a line to this descriptor.
-    Fd(u32),
-    /// `tcp`: `HOST:PORT` takes a connection.
-    Tcp(String),
-    /// `http`: the URL answers with a status below 400.
-    Http(String),
-    /// `command`: the program exits with 0.
-    Command(Vec<Word>),
-}
+use super::{Signal, Time, setters};
 
 /// `stop = { … }`.
 #[non_exhaustive]
@@ -35,26 +20,6 @@ pub struct Stop {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<bool>,
 }
-
-/// `restart = "…"`.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Restart {
-    /// After every end.
-    #[default]
-    Always,
-    /// Not after an exit with 0.
-    OnFailure,
-    /// After none: every run is the last until the service is asked up again.
-    Never,
-}
-
-svproto::words!(Restart, "rule for restarts":
-    Always "always",
-    OnFailure "on-failure",
-    Never "never",
-);
 
 impl Stop {
     /// By SIGTERM, and never by SIGKILL.

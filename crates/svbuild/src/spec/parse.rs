@@ -222,8 +222,9 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
 fn jobs_for_ever(document: &DeTable<'_>, definitions: &Definitions) -> Vec<Invalid> {
     let services = document.get("service").and_then(|it| it.get_ref().as_table());
     let says_always = |name: &str| {
-        let restart = services?.get(name)?.get_ref().as_table()?.get("restart")?;
-        Some(restart.get_ref().as_str()? == "always")
+        let restart = services?.get(name)?.get_ref().as_table()?.get("restart")?.get_ref();
+        let when = restart.as_table().and_then(|table| table.get("when"));
+        Some(when.map_or(restart, toml::Spanned::get_ref).as_str()? == "always")
     };
     let jobs = definitions.service.iter().filter(|(_, service)| service.is_job());
     jobs.filter(|(name, _)| says_always(name) == Some(true))

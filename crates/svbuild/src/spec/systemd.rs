@@ -128,8 +128,9 @@ fn only_by_key(directive: &str) -> Option<&'static str> {
 /// The key of this service that writes a directive, if one does.
 fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
     let it = service;
-    let asks =
-        matches!(it.ready, Some(ReadyCheck::Tcp(_) | ReadyCheck::Http(_) | ReadyCheck::Command(_)));
+    let asks = it.ready.as_ref().is_some_and(|ready| {
+        matches!(ready.check, ReadyCheck::Tcp(_) | ReadyCheck::Http(_) | ReadyCheck::Command(_))
+    });
     let limits = it.limits.each();
     let limited = |key: &str| limits.iter().any(|(limit, _)| *limit == key);
     let external = &it.after_external.systemd;
@@ -149,15 +150,21 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         "RemainAfterExit" => (it.remain, "remain"),
         "SuccessExitStatus" => (!it.success.is_empty(), "success"),
         "Type" | "NotifyAccess" => (it.ready.is_some(), "ready"),
-        "ExecStartPost" | "TimeoutStartSec" => (asks, "ready"),
+        "ExecStartPost" => (asks, "ready"),
+        "TimeoutStartSec" => (it.ready.is_some(), "ready"),
         "ExecStopPost" => (!it.finish.is_empty(), "finish"),
-        "Restart" => (it.restart != Restart::default() || it.is_job(), "restart"),
-        "RestartForceExitStatus" => (it.restart == Restart::OnFailure, "restart"),
-        "RestartSec" => (it.restart_delay.is_some(), "restart_delay"),
+        "Restart" => (it.restart.when != Restart::default() || it.is_job(), "restart"),
+        "RestartForceExitStatus" => (it.restart.when == Restart::OnFailure, "restart"),
+        "RestartSec" => (it.restart.delay.is_some(), "restart.delay"),
+        "StartLimitBurst" => (it.restart.max.is_some(), "restart.max"),
+        "StartLimitIntervalSec" => (it.restart.within.is_some(), "restart.within"),
+        "RestartSteps" | "RestartMaxDelaySec" => {
+            (it.restart.max_delay.is_some(), "restart.max_delay")
+        }
         "KillMode" => (it.stop.group.is_some(), "stop.group"),
         "KillSignal" => (it.stop.signal.is_some(), "stop.signal"),
         "TimeoutStopSec" => (it.stop.kill_after.is_some(), "stop.kill_after"),
-        "TimeoutSec" => (it.stop.kill_after.is_some() || asks, "stop.kill_after"),
+        "TimeoutSec" => (it.stop.kill_after.is_some() || it.ready.is_some(), "stop.kill_after"),
         "RuntimeDirectory" | "RuntimeDirectoryMode" | "RuntimeDirectoryPreserve" => {
             (!it.dirs.runtime.names.is_empty(), "dirs.runtime")
         }

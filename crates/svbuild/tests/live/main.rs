@@ -53,6 +53,7 @@ macro_rules! with_finish {
             told::every_run_is_the_last_with_never
             told::what_ends_with_0_at_its_signal_is_started_again
             told::a_delay_lies_between_two_runs
+            told::it_is_given_up_after_so_many_starts
             told::a_service_with_down_waits_until_it_is_asked
             told::readiness_by_a_command_is_asked_for
             told::readiness_by_a_connection_is_asked_for
@@ -98,6 +99,13 @@ mod systemd {
     fn a_wait_for_readiness_ends_with_its_process() {
         if crate::here::is_here() {
             crate::units::a_wait_for_readiness_ends_with_its_process();
+        }
+    }
+
+    #[test]
+    fn readiness_is_told_in_its_time_and_starts_are_counted() {
+        if crate::here::is_here() {
+            crate::units::readiness_is_told_in_its_time_and_starts_are_counted();
         }
     }
 

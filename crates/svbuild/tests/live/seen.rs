@@ -12,7 +12,7 @@ use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
         Bound, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
-        Resources, Restart, Size, Stop, Stream, Systemd, Time, Timestamp,
+        Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -134,7 +134,12 @@ fn parts(tree: &Tree) -> Service {
         .stdin(Stream::File("/etc/passwd".into()))
         .stdout(Stream::File(tree.path("open/out")))
         .stderr(Stream::Null)
-        .restart_delay("3s".parse().unwrap())
+        .restart(
+            RestartPolicy::new(Restart::Always)
+                .delay("3s".parse().unwrap())
+                .max_delay("1m".parse().unwrap())
+                .at_most(50, "1m".parse().unwrap()),
+        )
         .systemd(
             Systemd::new()
                 .unit("Documentation", "man:true(1)")

@@ -12,7 +12,7 @@ use std::{
 
 use svbuild::{
     Definitions, Service,
-    spec::{ReadyCheck, Restart, Stop},
+    spec::{ReadyCheck, Restart, RestartPolicy, Stop},
 };
 
 use crate::programs::installed;
@@ -143,11 +143,32 @@ pub fn every_run_is_the_last_with_never(suite: Suite) {
 pub fn a_delay_lies_between_two_runs(suite: Suite) {
     let mut tree = Tree::new(suite);
     let service = sh(&tree, "date +%s.%N >>DIR/runs; exit 1");
-    tree.start(&one(service.restart_delay("2s".parse().unwrap())));
+    tree.start(&one(
+        service.restart(RestartPolicy::new(Restart::Always).delay("2s".parse().unwrap()))
+    ));
     let runs: Vec<f64> =
         tree.lines("open/runs", 2).iter().map(|line| line.parse().unwrap()).collect();
     // A machine may take longer; it must not be shorter.
     assert!(runs[1] - runs[0] >= 1.99, "{suite:?} {runs:?}");
+}
+
+/// Two starts within an hour, and no third.
+pub fn it_is_given_up_after_so_many_starts(suite: Suite) {
+    for restart in [Restart::Always, Restart::OnFailure] {
+        let mut tree = Tree::new(suite);
+        let policy = RestartPolicy::new(restart).at_most(2, "1h".parse().unwrap());
+        let finish = ["/bin/sh".into(), "-c".into(), "echo >>\"$0\"".into()];
+        let finish = finish.into_iter().chain([tree.path("open/finish").into_os_string()]);
+        let service = sh(&tree, "echo run >>DIR/runs; exit 1").restart(policy).finish(finish);
+        tree.start(&one(service));
+        tree.lines("open/finish", 2);
+        tree.until("down", || is_down(&tree).then_some(()));
+        assert_eq!(tree.lines("open/runs", 2).len(), 2, "{suite:?} {restart:?}");
+        assert_eq!(tree.lines("open/finish", 2).len(), 2, "{suite:?} {restart:?}");
+        // It is started again when it is asked for.
+        suite.ask(&tree.service("web"), "up");
+        tree.lines("open/runs", 3);
+    }
 }
 
 pub fn a_service_with_down_waits_until_it_is_asked(suite: Suite) {

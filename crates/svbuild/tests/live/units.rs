@@ -7,11 +7,14 @@ use std::{
     path::Path,
     process::Command,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use svbuild::{
     Definitions, Options, Plan, Service, Target,
-    spec::{EnvFile, External, Need, ReadyCheck, Restart, Stop, Systemd, When},
+    spec::{
+        EnvFile, External, Need, Ready, ReadyCheck, Restart, RestartPolicy, Stop, Systemd, When,
+    },
 };
 
 use crate::variables::{CASES, read};
@@ -48,6 +51,41 @@ pub fn a_wait_for_readiness_ends_with_its_process() {
         let service = Service::new(["/bin/sh", "-c", "exit 3"]).ready(never).restart(restart);
         assert_eq!(start("svbuild-ends", service), (false, state.to_owned()));
     }
+}
+
+/// `ready.notify` of a process that it has started, `ready.timeout` of one that never says it, and `restart.max`.
+pub fn readiness_is_told_in_its_time_and_starts_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let sh = |script: &str| {
+        let words = ["/bin/sh", "-c", script].map(OsString::from);
+        Service::new(words.into_iter().chain([dir.path().join("runs").into_os_string()]))
+    };
+    let notify = || Ready::new(ReadyCheck::Notify);
+    let often = RestartPolicy::new(Restart::Always).at_most(2, "1h".parse().unwrap());
+    let definitions = Definitions::default()
+        .with("svbuild-often", sh("echo >>\"$0\"; exit 1").restart(often))
+        .with("svbuild-tells", sh("systemd-notify --ready; exec sleep 1000").ready(notify()))
+        .with(
+            "svbuild-late",
+            sh("exec sleep 1000")
+                .ready(notify().timeout("300ms".parse().unwrap()))
+                .restart(Restart::Never),
+        );
+    install(&definitions.render(Target::Systemd, Options::new()).unwrap());
+    let _started = systemctl(&["start", "svbuild-often"]);
+    assert!(systemctl(&["start", "svbuild-tells"]));
+    assert_eq!(state("svbuild-tells"), "active running");
+    assert!(!systemctl(&["start", "svbuild-late"]), "it never says that it is ready");
+    assert_eq!(state("svbuild-late"), "failed failed");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while state("svbuild-often") != "failed failed" {
+        assert!(Instant::now() < deadline, "{}", state("svbuild-often"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // A `daemon-reload` of another test begins to count anew.
+    assert!(fs::read_to_string(dir.path().join("runs")).unwrap().lines().count() >= 2);
+    assert!(systemctl(&["stop", "svbuild-tells"]));
+    let _forgotten = systemctl(&["reset-failed", "svbuild-late", "svbuild-often"]);
 }
 
 /// Only with `stop.group = false`; and what is text for the unit is in force.

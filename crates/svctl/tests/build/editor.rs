@@ -59,6 +59,35 @@ fn array_of(item: &Value) -> Value {
     json!({ "type": "array", "items": item })
 }
 
+/// The same of arrays that have tables in them, or names of others.
+fn list(form: &str) -> Option<Value> {
+    Some(match form {
+        "path, `{ path, optional = true }`, or an array of those" => {
+            let one = json!({ "anyOf": [string(), {
+                "type": "object",
+                "properties": { "path": string(), "optional": { "type": "boolean" } },
+                "required": ["path"],
+                "additionalProperties": false,
+            }] });
+            json!({ "anyOf": [one, array_of(&one)] })
+        }
+        "array of names of units" => array_of(&string()),
+        "array of exit codes" => {
+            array_of(&json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }))
+        }
+        "array of names, or of `{ service, when }`" => {
+            let table = json!({
+                "type": "object",
+                "properties": { "service": string(), "when": { "enum": ["up", "ready", "done"] } },
+                "required": ["service"],
+                "additionalProperties": false,
+            });
+            array_of(&json!({ "anyOf": [string(), table] }))
+        }
+        _ => return None,
+    })
+}
+
 /// What the words of `Key::form` mean. A new form is added here.
 fn shape(form: &str) -> Option<Value> {
     let size = || {
@@ -87,6 +116,9 @@ fn shape(form: &str) -> Option<Value> {
     }
     if let Some(one) = form.strip_suffix(", `infinity`") {
         return Some(json!({ "anyOf": [shape(one)?, { "const": "infinity" }] }));
+    }
+    if let Some(shape) = list(form) {
+        return Some(shape);
     }
     Some(match form {
         "percent, as in `\"50%\"`" => {
@@ -117,29 +149,11 @@ fn shape(form: &str) -> Option<Value> {
         }),
         "string, one line" | "path" | "`HOST:PORT`" => string(),
         "URL, `http:` or `https:`" => json!({ "type": "string", "pattern": "^https?://" }),
-        "path, `{ path, optional = true }`, or an array of those" => {
-            let one = json!({ "anyOf": [string(), {
-                "type": "object",
-                "properties": { "path": string(), "optional": { "type": "boolean" } },
-                "required": ["path"],
-                "additionalProperties": false,
-            }] });
-            json!({ "anyOf": [one, array_of(&one)] })
-        }
-        "array of names of units" => array_of(&string()),
-        "array of exit codes" => {
-            array_of(&json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }))
-        }
-        "array of names, or of `{ service, when }`" => {
-            let table = json!({
-                "type": "object",
-                "properties": { "service": string(), "when": { "enum": ["up", "ready", "done"] } },
-                "required": ["service"],
-                "additionalProperties": false,
-            });
-            array_of(&json!({ "anyOf": [string(), table] }))
-        }
         "boolean" => json!({ "type": "boolean" }),
+        "`true`" => json!({ "const": true }),
+        "`always`, `on-failure`, `never`, or `{ when, … }`" => {
+            shape("`always`, `on-failure`, `never`")?
+        }
         "number" => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         "octal, as a string" => json!({ "type": "string", "pattern": "^0?[0-7]{1,4}$" }),
         "name, as in `TERM`" => {
@@ -211,8 +225,12 @@ fn schema_of(path: &str, node: &Node) -> Value {
         table["required"] = required.into();
     }
     if path == "ready" {
-        table["minProperties"] = 1.into();
-        table["maxProperties"] = 1.into();
+        let ways = node.below.keys().filter(|name| **name != "timeout");
+        table["oneOf"] = ways.map(|name| json!({ "required": [name] })).collect();
+    }
+    if path == "restart" {
+        // What the word alone says.
+        table["properties"]["when"] = shape("`always`, `on-failure`, `never`").unwrap();
     }
     match own {
         Some(own) => json!({ "anyOf": [own, table] }),
@@ -342,7 +360,7 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 65] = [
+const VALUES: [&str; 71] = [
     "{ names = [\"a\"], mode = \"0700\" }",
     "{ names = \"a\" }",
     "{ mode = \"0700\" }",
@@ -385,6 +403,12 @@ const VALUES: [&str; 65] = [
     "\"TERM\"",
     "\"sigInt\"",
     "\"always\"",
+    "{ when = \"never\" }",
+    "{ when = \"never\", delay = \"2s\" }",
+    "{ delay = \"2s\", max = 3, within = \"1m\", max_delay = \"1m\" }",
+    "{ tcp = \"a:1\", timeout = \"1s\" }",
+    "{ tcp = \"a:1\", notify = true }",
+    "{ timeout = \"1s\" }",
     "\"on-failure\"",
     "\"inherit\"",
     "\"stdout\"",

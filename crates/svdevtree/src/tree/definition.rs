@@ -16,7 +16,7 @@ use std::{
 use svbuild::{
     Definitions, Language, Options, Service, Target,
     plan::{PlanEntry, Unit},
-    spec::{ReadyCheck, Restart, Stream, Word},
+    spec::{ReadyCheck, RestartPolicy, Stream, Word},
 };
 use svproto::files::{FileKind, TABLE};
 
@@ -132,12 +132,12 @@ impl Definition {
         let service = &self.service;
         self.files.contains_key(Path::new("finish"))
             || !service.finish.is_empty()
-            || service.restart != Restart::default()
+            || service.restart != RestartPolicy::default()
     }
 
     /// How it is known that it is ready, where the definition says so.
-    pub(crate) const fn readiness(&self) -> Option<&ReadyCheck> {
-        self.service.ready.as_ref()
+    pub(crate) fn readiness(&self) -> Option<&ReadyCheck> {
+        self.service.ready.as_ref().map(|ready| &ready.check)
     }
 
     /// What is to be started before it.

@@ -344,9 +344,8 @@ fn a_test_runs_what_production_runs() {
         service = service.env("NOTES", notes.clone());
         if name == "db" {
             let seen = format!("test -s {}/db", notes.display());
-            service.ready = Some(svbuild::spec::ReadyCheck::Command(
-                ["/bin/sh", "-c", &seen].map(Into::into).into(),
-            ));
+            let asking = ["/bin/sh", "-c", &seen].map(Into::into).into();
+            service = service.ready(svbuild::spec::ReadyCheck::Command(asking));
         }
         (name, service)
     };

@@ -1,7 +1,7 @@
 //! When a service is ready, how it ends, and what follows.
 
 use crate::{
-    spec::{ReadyCheck, Restart, Signal},
+    spec::{ReadyCheck, Restart, Service, Signal},
     target::capability::{
         Capability,
         Support::{By, Not},
@@ -12,15 +12,23 @@ use crate::{
 const NO_FINISH: &str = "no suite of daemontools runs anything after an end; a target that does is runit, s6 or systemd";
 const NO_READY: &str =
     "wait for `up`; targets with readiness are s6, systemd, and runit for all but `fd`";
+const NO_NOTIFY: &str = "`ready.tcp`, `ready.http` or `ready.command`; or systemd";
+const NO_TIMEOUT: &str =
+    "`--timeout` of `svctl up --for ready`, which waits and ends nothing; or systemd";
+const ONE_DELAY: &str = "`restart.delay`, which is the same after each end; or systemd from 254";
 const NO_KILL: &str =
     "`svctl down --kill-after`, which asks the supervisor for SIGKILL; or s6 or systemd";
 const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
 const NO_GROUP: &str = "a program that ends what it has started; or systemd";
 
-pub(super) const ROWS: [Capability; 13] = [
+fn way(service: &Service) -> Option<&ReadyCheck> {
+    service.ready.as_ref().map(|ready| &ready.check)
+}
+
+pub(super) const ROWS: [Capability; 18] = [
     row(
         "ready.fd",
-        |it| matches!(it.ready, Some(ReadyCheck::Fd(_))),
+        |it| matches!(way(it), Some(ReadyCheck::Fd(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -32,7 +40,7 @@ pub(super) const ROWS: [Capability; 13] = [
     ),
     row(
         "ready.tcp",
-        |it| matches!(it.ready, Some(ReadyCheck::Tcp(_))),
+        |it| matches!(way(it), Some(ReadyCheck::Tcp(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -44,7 +52,7 @@ pub(super) const ROWS: [Capability; 13] = [
     ),
     row(
         "ready.http",
-        |it| matches!(it.ready, Some(ReadyCheck::Http(_))),
+        |it| matches!(way(it), Some(ReadyCheck::Http(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -56,7 +64,7 @@ pub(super) const ROWS: [Capability; 13] = [
     ),
     row(
         "ready.command",
-        |it| matches!(it.ready, Some(ReadyCheck::Command(_))),
+        |it| matches!(way(it), Some(ReadyCheck::Command(_))),
         [
             Not(NO_READY),
             Not(NO_READY),
@@ -64,6 +72,30 @@ pub(super) const ROWS: [Capability; 13] = [
             By("s6-notifyoncheck, data/check"),
             By("ExecStartPost="),
             By("check"),
+        ],
+    ),
+    row(
+        "ready.notify",
+        |it| matches!(way(it), Some(ReadyCheck::Notify)),
+        [
+            Not(NO_READY),
+            Not(NO_READY),
+            Not(NO_NOTIFY),
+            Not(NO_NOTIFY),
+            By("Type=notify"),
+            Not(NO_NOTIFY),
+        ],
+    ),
+    row(
+        "ready.timeout",
+        |it| it.ready.as_ref().is_some_and(|ready| ready.timeout.is_some()),
+        [
+            Not(NO_READY),
+            Not(NO_READY),
+            Not(NO_TIMEOUT),
+            Not(NO_TIMEOUT),
+            By("TimeoutStartSec="),
+            Not(NO_TIMEOUT),
         ],
     ),
     row(
@@ -131,7 +163,7 @@ pub(super) const ROWS: [Capability; 13] = [
     only(
         "restart",
         "`on-failure`",
-        |it| it.restart == Restart::OnFailure,
+        |it| it.restart.when == Restart::OnFailure,
         [
             Not(NO_FINISH),
             Not("a program that exits with 100 when it is done, which ends it for good"),
@@ -144,7 +176,7 @@ pub(super) const ROWS: [Capability; 13] = [
     only(
         "restart",
         "`never`",
-        |it| it.restart == Restart::Never,
+        |it| it.restart.when == Restart::Never,
         [
             Not("`down = true`, and starting it with `once`"),
             Not("`down = true`, and starting it with `once`"),
@@ -155,9 +187,9 @@ pub(super) const ROWS: [Capability; 13] = [
         ],
     ),
     only(
-        "restart_delay",
+        "restart.delay",
         "other than 1s",
-        |it| it.restart_delay.is_some_and(|it| it.0.as_secs() != 1),
+        |it| it.restart.seconds() != 1,
         [
             Not(NO_FINISH),
             Not(NO_FINISH),
@@ -165,6 +197,42 @@ pub(super) const ROWS: [Capability; 13] = [
             By("sleep in finish, timeout-finish"),
             By("RestartSec="),
             By("sleep in finish"),
+        ],
+    ),
+    row(
+        "restart.max",
+        |it| it.restart.max.is_some(),
+        [
+            Not(NO_FINISH),
+            Not(NO_FINISH),
+            By("finish, which asks for down"),
+            By("s6-permafailon in finish"),
+            By("StartLimitBurst="),
+            By("finish, which asks for down"),
+        ],
+    ),
+    row(
+        "restart.within",
+        |it| it.restart.within.is_some(),
+        [
+            Not(NO_FINISH),
+            Not(NO_FINISH),
+            By("finish, which asks for down"),
+            By("s6-permafailon in finish"),
+            By("StartLimitIntervalSec="),
+            By("finish, which asks for down"),
+        ],
+    ),
+    row(
+        "restart.max_delay",
+        |it| it.restart.max_delay.is_some(),
+        [
+            Not(ONE_DELAY),
+            Not(ONE_DELAY),
+            Not(ONE_DELAY),
+            Not(ONE_DELAY),
+            By("RestartMaxDelaySec=, RestartSteps=, from 254"),
+            Not(ONE_DELAY),
         ],
     ),
     row(

@@ -143,7 +143,10 @@ impl Plan {
                     (_, Some(_)) => When::Ready,
                     (_, None) => When::Up,
                 },
-                is_asked: !matches!(service.ready, None | Some(ReadyCheck::Fd(_))),
+                is_asked: !matches!(
+                    service.ready.as_ref().map(|ready| &ready.check),
+                    None | Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)
+                ),
                 ties,
                 is_left: service.down && !pulled.contains(name.as_str()),
                 is_down: service.down,

@@ -1,0 +1,99 @@
+//! Readiness, stops and restarts.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::spec::{Ready, ReadyCheck, Restart, RestartPolicy, Service, Stop, Time};
+
+/// The longest time that is counted in seconds.
+const DAY: u64 = 86_400;
+
+impl Check<'_> {
+    pub(super) fn ready(&mut self, ready: Option<&Ready>) {
+        let Some(Ready { check, timeout }) = ready else { return };
+        match check {
+            ReadyCheck::Notify => (),
+            ReadyCheck::Fd(fd) => self.that((3..=255).contains(fd), "ready.fd", || {
+                "must be 3 to 255: 0 to 2 are the standard streams".into()
+            }),
+            ReadyCheck::Tcp(place) => {
+                self.that(host_and_port(place).is_some(), "ready.tcp", || {
+                    "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
+                });
+            }
+            ReadyCheck::Http(url) => {
+                let scheme = url.starts_with("http://") || url.starts_with("https://");
+                let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+                self.that(scheme && plain, "ready.http", || {
+                    "must be a URL that begins with http:// or https://, without blanks".into()
+                });
+            }
+            ReadyCheck::Command(argv) => {
+                self.that(!argv.is_empty(), "ready.command", || "must name a program".into());
+                self.argv("ready.command", argv);
+            }
+        }
+        self.milliseconds("ready.timeout", *timeout);
+    }
+
+    pub(super) fn stop(&mut self, stop: &Stop) {
+        self.milliseconds("stop.kill_after", stop.kill_after);
+    }
+
+    /// What `timeout-kill` of s6 holds: a 32-bit number of milliseconds.
+    fn milliseconds(&mut self, key: &str, time: Option<Time>) {
+        let fits = |time: Duration| {
+            time.subsec_nanos() % 1_000_000 == 0
+                && (1..=u128::from(u32::MAX)).contains(&time.as_millis())
+        };
+        self.that(time.is_none_or(|time| fits(time.0)), key, || {
+            "must be 1ms or more, in whole milliseconds, and less than 49 days".into()
+        });
+    }
+
+    pub(super) fn restart(&mut self, service: &Service) {
+        let RestartPolicy { when, delay, max, within, max_delay } = service.restart;
+        for (key, time) in [("delay", delay), ("within", within), ("max_delay", max_delay)] {
+            let whole =
+                |Time(time): Time| time.subsec_nanos() == 0 && (1..=DAY).contains(&time.as_secs());
+            self.that(time.is_none_or(whole), &format!("restart.{key}"), || {
+                "must be whole seconds, from 1s to a day".into()
+            });
+        }
+        self.that(max.is_none_or(|max| (1..=1000).contains(&max)), "restart.max", || {
+            "must be 1 to 1000".into()
+        });
+        for (key, given, other) in
+            [("max", max.is_some(), "within"), ("within", within.is_some(), "max")]
+        {
+            let alone = given && max.is_some() != within.is_some();
+            self.that(!alone, &format!("restart.{key}"), || {
+                format!("needs `restart.{other}`: so many starts within such a time")
+            });
+        }
+        if when == Restart::Never {
+            for (key, given) in [("max", max.is_some()), ("max_delay", max_delay.is_some())] {
+                self.that(!given, &format!("restart.{key}"), || {
+                    "has no meaning with `never`, after which there is no other start".into()
+                });
+            }
+        }
+        let least = delay.map_or(Duration::from_secs(1), |delay| delay.0);
+        self.that(max_delay.is_none_or(|most| most.0 > least), "restart.max_delay", || {
+            "must be longer than `restart.delay`, which is 1s if it is not given".into()
+        });
+    }
+}
+
+/// `HOST:PORT`, with brackets around an IPv6 address.
+pub(crate) fn host_and_port(place: &str) -> Option<(&str, u16)> {
+    let (host, port) = place.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').filter(|it| it.contains(':'))?,
+        None => Some(host).filter(|it| !it.contains(':'))?,
+    };
+    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
+    let good = !host.is_empty() && host.bytes().all(byte) && !host.starts_with('-') && port > 0;
+    good.then_some((host, port))
+}
