@@ -97,9 +97,10 @@ pub use self::{
     },
     error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,
+    origin::NoKeeper,
     signal::{Signal, UnknownSignal},
     tree::{
-        Definition, DevTree, Engine, NoKeeper, TreeError, TreeErrorKind, TreeService, TreeStarted,
+        Definition, DevTree, Engine, TreeError, TreeErrorKind, TreeService, TreeStarted,
         TreeStopped,
     },
 };

@@ -44,7 +44,7 @@ use self::{
 pub use self::{
     definition::Definition,
     engine::Engine,
-    error::{NoKeeper, TreeError, TreeErrorKind},
+    error::{TreeError, TreeErrorKind},
 };
 
 /// A tree of services for development and tests.

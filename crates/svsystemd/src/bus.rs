@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Action, BusCall, Error, Unit, UnitName, UnitState,
+    Action, BusCall, Error, UnitName,
     error::Subject,
     memory::Memory,
     obstacle::Around,
@@ -16,7 +16,7 @@ use crate::{
         address::Address,
         call::{MANAGER, MANAGER_PATH, PROPERTIES},
         pump::{Deaf, Pump},
-        reply::{FileChange, Listed, value_of},
+        reply::{FileChange, value_of},
         slot::lock,
     },
 };
@@ -138,21 +138,6 @@ impl Bus {
         Self { patience, ..self.clone() }
     }
 
-    /// A unit of this manager. `web` is `web.service`. Nothing is asked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadName`].
-    pub fn unit(&self, name: &str) -> Result<Unit, Error> {
-        Ok(Unit::new(self.clone(), UnitName::new(name)?))
-    }
-
-    /// A unit whose name was checked before.
-    #[must_use]
-    pub fn named(&self, name: UnitName) -> Unit {
-        Unit::new(self.clone(), name)
-    }
-
     /// The version of the manager, as it says it: "252.38-1~deb12u1".
     pub fn version(&self) -> BusCall<'_, String> {
         self.ask(Action::Look, &Subject::Manager, async {
@@ -173,24 +158,6 @@ impl Bus {
 
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         lock(&self.inner.memory)
-    }
-
-    /// The states of the units that are loaded and whose name fits a pattern with shell wildcards,
-    /// sorted by name: one question, whatever their number. [`Bus::status_of`] asks for the rest.
-    pub fn states<'a>(&'a self, patterns: &'a [&'a str]) -> BusCall<'a, Vec<UnitState>> {
-        self.ask(Action::Look, &Subject::Manager, async move {
-            Ok(states_of(self.list_by_patterns(patterns).await?))
-        })
-    }
-
-    /// The states of these units, sorted by name, in one question. Also of those that do not exist
-    /// ([`UnitState::load`]); one that was asked for under an alias is there under its own name.
-    pub fn states_of<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<UnitState>> {
-        self.ask(
-            Action::Look,
-            &Subject::Manager,
-            async move { Ok(states_of(self.list(units).await?)) },
-        )
     }
 
     /// The units that are loaded and whose name fits a pattern with shell wildcards, sorted. Units
@@ -418,12 +385,6 @@ impl Bus {
     pub(crate) const fn is_interactive(&self) -> bool {
         self.interactive
     }
-}
-
-fn states_of(rows: Vec<Listed>) -> Vec<UnitState> {
-    let mut states: Vec<_> = rows.into_iter().filter_map(UnitState::of).collect();
-    states.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    states
 }
 
 impl fmt::Debug for Bus {

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::{Action, UnitName};
+use crate::{Action, BadName, UnitName};
 
 /// Why an operation failed.
 ///
@@ -11,13 +11,8 @@ use crate::{Action, UnitName};
 #[non_exhaustive]
 pub enum Error {
     /// No unit can have this name.
-    #[error("cannot use {} as the name of a unit: {why}", name.escape_debug())]
-    BadName {
-        /// What was given.
-        name: String,
-        /// The rule that it breaks.
-        why: &'static str,
-    },
+    #[error(transparent)]
+    BadName(#[from] BadName),
     /// No manager answers at this place.
     #[error("cannot reach {manager}")]
     NoManager {
@@ -159,9 +154,6 @@ pub enum Error {
     },
 }
 
-/// The rule that a template breaks where a unit is meant.
-const TEMPLATE: &str = "it is a template, and only its instances are units";
-
 /// What the other side said: the name of a D-Bus error, and its text. It shows as the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -241,7 +233,7 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::BadName { .. } => ErrorKind::BadName,
+            Self::BadName(_) => ErrorKind::BadName,
             Self::NoManager { .. } => ErrorKind::NoManager,
             Self::Lost { .. } => ErrorKind::Lost,
             Self::NoReply { .. } => ErrorKind::NoReply,
@@ -264,19 +256,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::BadName { name, why } if *why == TEMPLATE => {
-                let (before, after) = name.split_once('@').unwrap_or_default();
-                return Some(format!(
-                    "name an instance, as in {before}@NAME{after}; `{before}@*{after}` are those that \
-                     are loaded"
-                ));
-            }
-            Self::BadName { name, .. } => {
-                return match crate::names::escaped(name) {
-                    Some(escaped) => Some(format!("escaped it is `{escaped}`")),
-                    None => Some("other text can be made a name by escaping it".to_owned()),
-                };
-            }
+            Self::BadName(bad) => return Some(bad.hint()),
             Self::NoManager { .. } => {
                 "a manager answers where systemd is pid 1 and a bus is running"
             }
@@ -310,7 +290,7 @@ impl Error {
     /// What it is about: a unit, a file, the manager.
     pub(crate) fn subject(&self) -> String {
         match self {
-            Self::BadName { name, .. } => name.clone(),
+            Self::BadName(bad) => bad.name.clone(),
             // "cannot reach the manager of".
             Self::NoManager { .. } => "units".to_owned(),
             Self::NoSuchUnit { unit, .. }
@@ -332,7 +312,7 @@ impl Error {
 
     /// A template is no unit.
     pub(crate) fn template(unit: &UnitName) -> Self {
-        Self::BadName { name: unit.to_string(), why: TEMPLATE }
+        BadName::template(unit).into()
     }
 
     /// The same failure of a request to many, told of one of them.

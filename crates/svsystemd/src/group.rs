@@ -5,7 +5,8 @@ use std::{collections::HashSet, sync::Arc, task::Waker, time::Instant};
 use svclient::{Group, Intent, Name, Pending, Status, Subscription};
 
 use crate::{
-    Action, Bus, Error, UnitName, bus::AllUnits, error::Subject, router::Listening, supervised,
+    Action, BadName, Bus, Error, UnitName, bus::AllUnits, error::Subject, router::Listening,
+    supervised,
 };
 
 /// What wakes for each of these units.
@@ -105,7 +106,7 @@ impl Group for AllUnits {
                 return names.iter().map(failed).collect();
             }
         };
-        let answer = |(unit, name): (Result<UnitName, Error>, &&str)| match unit {
+        let answer = |(unit, name): (Result<UnitName, BadName>, &&str)| match unit {
             Ok(_) => match seen.next() {
                 Some(Ok(status)) => Ok(status),
                 Some(Err(error)) => Err(supervised::error(error, name)),
@@ -114,7 +115,7 @@ impl Group for AllUnits {
                     name,
                 )),
             },
-            Err(error) => Err(supervised::error(error, name)),
+            Err(bad) => Err(supervised::error(bad.into(), name)),
         };
         units.into_iter().zip(&names).map(answer).collect()
     }

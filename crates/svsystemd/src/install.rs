@@ -11,7 +11,8 @@ use std::{
 };
 
 use crate::{
-    Action, Bus, BusCall, Error, FileChange, LoadState, PropertyValue, UnitName, UnitStatus,
+    Action, BadName, Bus, BusCall, Error, FileChange, LoadState, PropertyValue, UnitName,
+    UnitStatus,
     error::Subject,
     file::{self, Dirs},
 };
@@ -172,7 +173,7 @@ impl Install {
         }
         for (name, text) in &self.drop_ins {
             // It becomes a part of a path.
-            let bad = |why| Error::BadName { name: name.clone(), why };
+            let bad = |why| Error::from(BadName::new(name, why));
             let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
             if name.is_empty() || name.starts_with('.') || !name.bytes().all(valid) {
                 return Err(bad(

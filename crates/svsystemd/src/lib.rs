@@ -44,6 +44,7 @@ mod file;
 mod group;
 mod install;
 mod job;
+mod last_run;
 mod links;
 mod listed;
 mod map;
@@ -62,8 +63,10 @@ mod transient;
 mod unified;
 mod unit;
 mod value;
+mod verbs;
 mod watch;
 mod wire;
+mod words;
 
 pub use action::Action;
 pub use asked::BusCall;
@@ -75,9 +78,9 @@ pub use install::{
 };
 pub use job::{Job, JobOutcome, JobResult};
 pub use listed::UnitState;
-pub use names::{UnitName, escape, escape_path, is_type, unescape};
+pub use names::{BadName, UnitName, escape, escape_path, is_type, unescape};
 pub use open::open;
-pub use status::{LoadState, ServiceResult, UnitStatus};
+pub use status::UnitStatus;
 #[doc(no_inline)]
 pub use svclient::unit_in;
 pub use transient::{RunEnd, Transient, TransientRun};
@@ -85,3 +88,4 @@ pub use unit::{KillWhom, Unit};
 pub use value::{Properties, PropertyValue};
 pub use watch::{UnitEvent, UnitNews, UnitWatch};
 pub use wire::reply::FileChange;
+pub use words::{LoadState, ServiceResult};

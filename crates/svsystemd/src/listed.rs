@@ -4,7 +4,8 @@
 use svproto::State;
 
 use crate::{
-    LoadState, Properties, PropertyValue, UnitName,
+    Action, Bus, BusCall, LoadState, Properties, PropertyValue, UnitName,
+    error::Subject,
     map::{self, JobKind, MainProcess},
     wire::reply::Listed,
 };
@@ -45,6 +46,32 @@ impl UnitState {
             job: row.job,
         })
     }
+}
+
+impl Bus {
+    /// The states of the units that are loaded and whose name fits a pattern with shell wildcards,
+    /// sorted by name: one question, whatever their number. [`Bus::status_of`] asks for the rest.
+    pub fn states<'a>(&'a self, patterns: &'a [&'a str]) -> BusCall<'a, Vec<UnitState>> {
+        self.ask(Action::Look, &Subject::Manager, async move {
+            Ok(states_of(self.list_by_patterns(patterns).await?))
+        })
+    }
+
+    /// The states of these units, sorted by name, in one question. Also of those that do not exist
+    /// ([`UnitState::load`]); one that was asked for under an alias is there under its own name.
+    pub fn states_of<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<UnitState>> {
+        self.ask(
+            Action::Look,
+            &Subject::Manager,
+            async move { Ok(states_of(self.list(units).await?)) },
+        )
+    }
+}
+
+fn states_of(rows: Vec<Listed>) -> Vec<UnitState> {
+    let mut states: Vec<_> = rows.into_iter().filter_map(UnitState::of).collect();
+    states.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    states
 }
 
 impl Listed {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use svproto::{Facts, LastExit, Phase, Pid, Readiness, Stage, UnixTime, Want};
 
-use crate::{LoadState, Properties, PropertyValue, ServiceResult, once};
+use crate::{LoadState, Properties, PropertyValue, ServiceResult, last_run};
 
 /// What only the processes themselves show: systemd does not notice SIGSTOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(crate) fn status(unit: &Properties, job: Option<JobKind>, main: MainProcess)
     }
     if matches!((phase, stage), (Phase::Down, Stage::NotReported))
         && active == "inactive"
-        && once::is_set(unit)
+        && last_run::is_set(unit)
     {
         stage = Stage::Exited;
     }
@@ -126,13 +126,13 @@ pub(crate) fn notifies(kind: &str) -> bool {
 fn want(unit: &Properties, job: Option<JobKind>) -> Want {
     match job {
         Some(JobKind::Down) => return Want::Down,
-        Some(JobKind::Up) if !once::is_set(unit) => return Want::Up,
+        Some(JobKind::Up) if !last_run::is_set(unit) => return Want::Up,
         _ => (),
     }
     let restarts = !matches!(unit.text("Restart"), "" | "no");
     match unit.text("ActiveState") {
-        "inactive" | "failed" | "maintenance" if once::is_set(unit) => Want::Down,
-        _ if once::is_set(unit) => Want::Once,
+        "inactive" | "failed" | "maintenance" if last_run::is_set(unit) => Want::Down,
+        _ if last_run::is_set(unit) => Want::Once,
         "active" | "reloading" | "refreshing" | "activating" => Want::Up,
         "deactivating" if restarts && job.is_none() => Want::Up,
         "inactive" | "failed" if unit.text("SubState").ends_with("-before-auto-restart") => {

@@ -8,11 +8,57 @@
 
 use std::fmt;
 
-use crate::Error;
-
 /// The name of a unit, of a valid form. It says nothing about whether there is such a unit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitName(String);
+
+/// Why a text is not the name of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("cannot use {} as the name of a unit: {why}", name.escape_debug())]
+#[non_exhaustive]
+pub struct BadName {
+    /// What was given.
+    pub name: String,
+    /// The rule that it breaks.
+    pub why: &'static str,
+}
+
+/// Why a template cannot be asked for anything.
+const TEMPLATE: &str = "it is a template, and only its instances are units";
+
+impl BadName {
+    pub(crate) fn new(name: &str, why: &'static str) -> Self {
+        Self { name: name.to_owned(), why }
+    }
+
+    /// For a template, where an instance is needed.
+    pub(crate) fn template(unit: &UnitName) -> Self {
+        Self::new(unit.as_str(), TEMPLATE)
+    }
+
+    /// One sentence of advice.
+    ///
+    /// ```
+    /// use svsystemd::UnitName;
+    ///
+    /// let bad = UnitName::new("my site").unwrap_err();
+    /// assert_eq!(bad.hint(), r"escaped it is `my\x20site.service`");
+    /// ```
+    #[must_use]
+    pub fn hint(&self) -> String {
+        if self.why == TEMPLATE {
+            let (before, after) = self.name.split_once('@').unwrap_or_default();
+            return format!(
+                "name an instance, as in {before}@NAME{after}; `{before}@*{after}` are those that \
+                 are loaded"
+            );
+        }
+        match escaped(&self.name) {
+            Some(escaped) => format!("escaped it is `{escaped}`"),
+            None => "other text can be made a name by escaping it".to_owned(),
+        }
+    }
+}
 
 /// What a name may end in.
 pub(crate) const TYPES: [&str; 11] = svclient::UNIT_TYPES;
@@ -48,10 +94,10 @@ impl UnitName {
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`] for what systemd would not take: no such character is ever escaped
-    /// silently, see [`UnitName::escape`].
-    pub fn new(text: &str) -> Result<Self, Error> {
-        let bad = |why| Error::BadName { name: text.to_owned(), why };
+    /// For what systemd would not take: no such character is ever escaped silently, see
+    /// [`UnitName::escape`].
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        let bad = |why| BadName::new(text, why);
         let ending = text.rsplit_once('.').map(|(_, ending)| ending);
         let name = if ending.is_some_and(|ending| TYPES.contains(&ending)) {
             text.to_owned()
@@ -83,8 +129,8 @@ impl UnitName {
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`] for an empty text, and for one that becomes too long.
-    pub fn escape(text: &str) -> Result<Self, Error> {
+    /// For an empty text, and for one that becomes too long.
+    pub fn escape(text: &str) -> Result<Self, BadName> {
         Self::new(&format!("{}.service", escape(text)))
     }
 
@@ -145,10 +191,10 @@ impl UnitName {
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`] if this is no template, and as for [`UnitName::escape`].
-    pub fn instantiate(&self, instance: &str) -> Result<Self, Error> {
+    /// If this is no template, and as for [`UnitName::escape`].
+    pub fn instantiate(&self, instance: &str) -> Result<Self, BadName> {
         if !self.is_template() {
-            return Err(Error::BadName { name: self.0.clone(), why: "it is no template" });
+            return Err(BadName::new(&self.0, "it is no template"));
         }
         Self::new(&format!("{}{}.{}", self.prefix(), escape(instance), self.kind()))
     }
@@ -192,9 +238,9 @@ impl AsRef<str> for UnitName {
 }
 
 impl std::str::FromStr for UnitName {
-    type Err = Error;
+    type Err = BadName;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, BadName> {
         Self::new(text)
     }
 }
@@ -245,7 +291,7 @@ pub fn escape_path(path: &str) -> Option<String> {
 
 /// What somebody may have meant by a text that is no name: it escaped, the instance as a whole. `None`
 /// where that is no name either.
-pub(crate) fn escaped(text: &str) -> Option<UnitName> {
+fn escaped(text: &str) -> Option<UnitName> {
     let (stem, kind) =
         text.rsplit_once('.').filter(|(_, kind)| is_type(kind)).unwrap_or((text, "service"));
     // What is well in a name stays as it is, an escape as well.

@@ -29,10 +29,11 @@ use crate::{
     Action, Bus, BusCall, Error, Properties, PropertyValue, UnitName, UnitStatus, bulk,
     direct::{self, Seen},
     error::Subject,
+    last_run,
     links::Links,
     map::MainProcess,
     memory::Run,
-    once, process,
+    process,
     unified::common_status,
     wire::{
         call::{MANAGER, SERVICE, UNIT},
@@ -261,7 +262,7 @@ impl Found<'_> {
         let Some(links) = &mut self.links else { return };
         properties.set("UnitFileState", links.state(unit).unwrap_or_default());
         if links.is_last(unit) {
-            once::note(properties);
+            last_run::note(properties);
         }
     }
 

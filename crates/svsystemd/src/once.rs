@@ -6,26 +6,13 @@
 use std::path::PathBuf;
 
 use crate::{
-    Action, Bus, Error, Properties, PropertyValue, Unit, UnitName,
+    Action, Bus, Error, Properties, Unit, UnitName,
     file::{self, Dirs},
+    last_run::{FILE, is_set},
 };
 
-/// Late in the order of drop-ins, so that it has the last word.
-const FILE: &str = "zz-once.conf";
 const TEXT: &str = "# Written by svsystemd: this run is the last. `start` removes it.\n\
                     [Service]\nRestart=no\n";
-
-/// Says of a unit that the drop-in is in force.
-pub(crate) fn note(unit: &mut Properties) {
-    let path = PropertyValue::Text(format!("/{FILE}"));
-    unit.0.insert("DropInPaths".to_owned(), PropertyValue::List(vec![path]));
-}
-
-/// Whether the drop-in is in force.
-pub(crate) fn is_set(unit: &Properties) -> bool {
-    let paths = unit.get("DropInPaths").map(PropertyValue::fields).unwrap_or_default();
-    paths.iter().filter_map(PropertyValue::text).any(|path| path.ends_with(&format!("/{FILE}")))
-}
 
 /// Puts it in force; what the unit was before.
 pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {

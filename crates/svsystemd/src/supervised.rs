@@ -358,7 +358,7 @@ fn parts(error: &Error) -> (String, svclient::ErrorKind, Option<String>) {
         | Error::Dependency { action, .. }
         | Error::Exists { action, .. }
         | Error::Manager { action, .. } => action.name(),
-        Error::BadName { .. } => "use",
+        Error::BadName(_) => "use",
         Error::NoManager { .. } => "reach the manager of",
         Error::Io { doing, .. } => doing,
     };

@@ -24,6 +24,7 @@
 //! This crate changes nothing on the disk, and knows nothing of services.
 
 mod caller;
+mod distrust;
 mod file_type;
 mod others;
 mod walk;
@@ -31,7 +32,8 @@ mod walk;
 use std::{io, path::PathBuf};
 
 pub use self::{
-    caller::{Caller, Distrust},
+    caller::Caller,
+    distrust::Distrust,
     file_type::file_type,
     others::is_outsider,
     walk::{Walked, walk, walk_from},

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, os::fd::AsFd, path::Path};
 
 use rustix::fs::Stat;
 
-use crate::{Caller, Distrust};
+use crate::Distrust;
 
 /// Nothing that is read here is larger where it means what it should.
 const LARGEST: u64 = 4 << 20;
@@ -158,7 +158,11 @@ fn entries(list: &[u8], gid: u32) -> Vec<Distrust> {
 /// Who else decides what is to be seen in a directory, because the file system is a program of
 /// theirs.
 #[cfg(target_os = "linux")]
-pub(crate) fn mounted(dir: impl AsFd, stat: &Stat, caller: Caller) -> Option<Distrust> {
+pub(crate) fn mounted(
+    dir: impl AsFd,
+    stat: &Stat,
+    trusts: impl Fn(u32) -> bool,
+) -> Option<Distrust> {
     // Positive in whatever type the machine has for it.
     const FUSE: rustix::fs::FsWord = 0x6573_5546;
     let is_fuse = |it: rustix::fs::StatFs| it.f_type == FUSE;
@@ -168,13 +172,13 @@ pub(crate) fn mounted(dir: impl AsFd, stat: &Stat, caller: Caller) -> Option<Dis
     let (major, minor) = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
     let mounts = read("/proc/self/mountinfo").unwrap_or_default();
     match mounter(&mounts, &format!("{major}:{minor}")) {
-        Some(uid) => (!caller.trusts(uid)).then_some(Distrust::Mounted(uid)),
+        Some(uid) => (!trusts(uid)).then_some(Distrust::Mounted(uid)),
         None => Some(Distrust::MountedBySomebody),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn mounted(_: impl AsFd, _: &Stat, _: Caller) -> Option<Distrust> {
+pub(crate) fn mounted(_: impl AsFd, _: &Stat, _: impl Fn(u32) -> bool) -> Option<Distrust> {
     None
 }
 

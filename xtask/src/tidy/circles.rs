@@ -1,9 +1,8 @@
 //! No circles inside a crate: of the parts of a module, none imports one that imports it, in however many steps.
 //!
 //! An arrow is a path of a `use`, or one in the code that begins with `crate`, `self` or `super`. It leads from the
-//! file that it stands in to the file that has what it names, also by way of another module that hands it on. Two
-//! things are no arrows: a module and its own parts may name each other, and what a crate's root hands on
-//! (`crate::Error`) is the vocabulary of the whole crate.
+//! file that it stands in to the file that has what it names, also by way of another module, or of the crate's root,
+//! that hands it on. A module and its own parts may name each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +101,7 @@ impl Crate {
             |len: &usize| path.get(..*len).is_some_and(|it| self.paths.contains_key(it));
         let len = (0..=path.len()).take_while(is_module).last().unwrap_or_default();
         let (module, rest) = path.split_at(len);
-        let Some((name, rest)) = rest.split_first().filter(|_| len > 0 && steps < 8) else {
+        let Some((name, rest)) = rest.split_first().filter(|_| steps < 8) else {
             return module.to_vec();
         };
         let module = module.to_vec();
@@ -246,15 +245,28 @@ mod tests {
     }
 
     #[test]
-    fn a_module_and_its_parts_and_the_vocabulary_of_the_crate_are_free() {
+    fn a_module_and_its_parts_and_what_tests_take_are_free() {
         check(
             &[
                 ("lib.rs", "mod a;\nmod b;\npub use a::A;\npub use b::B;\n"),
                 ("a.rs", "mod inner;\nuse self::inner::Inner;\nuse crate::b::B;\n"),
                 ("a/inner.rs", "use super::A;\nuse crate::b;\n"),
-                ("b.rs", "use crate::A;\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n"),
+                ("b.rs", "#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n"),
             ],
             &[],
+        );
+    }
+
+    #[test]
+    fn what_the_root_hands_on_is_followed_to_where_it_is() {
+        let circle = "it: these import each other: a -> b (B), b -> a (a::A)";
+        check(
+            &[
+                ("lib.rs", "mod a;\nmod b;\npub use b::B;\n"),
+                ("a.rs", "use crate::B;\n"),
+                ("b.rs", "use crate::a::A;\n"),
+            ],
+            &[circle],
         );
     }
 

@@ -9,6 +9,7 @@ use super::{
     log,
     wire::{Message, refusal},
 };
+use crate::NoKeeper;
 
 /// Why a tree could not be used.
 ///
@@ -129,43 +130,6 @@ pub enum TreeError {
     /// A service directory or the scan directory.
     #[error(transparent)]
     Client(#[from] svclient::Error),
-}
-
-/// Why a program cannot be executed once more as the keeper of a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoKeeper {
-    /// Its `main` has not called [`become_keeper_if_asked`](crate::become_keeper_if_asked), and its tests
-    /// have no [`testkit!`](crate::testkit!).
-    #[error("this program does not begin with `svdevtree::become_keeper_if_asked()`")]
-    NotCalled,
-    /// It is setuid or setgid, or has file capabilities.
-    #[error("this program runs with more rights than whoever started it")]
-    Elevated,
-    /// The code is in a library that the program has loaded, a plug-in for one.
-    #[error(
-        "svdevtree is in a library that this program has loaded, and not in the program itself"
-    )]
-    Library,
-    /// Processes cannot be listed, nor ended.
-    #[error("nothing is mounted on /proc, without which processes cannot be found and ended")]
-    NoProc,
-}
-
-impl NoKeeper {
-    const fn hint(self) -> &'static str {
-        match self {
-            Self::NotCalled => {
-                "make `svdevtree::become_keeper_if_asked();` the first line of its `main`; in tests, write \
-                 `svdevtree::testkit!();` once"
-            }
-            Self::Elevated => "trees are for programs without elevated rights",
-            Self::Library => {
-                "name a program that begins with that line, svctl for one, with DevTree::keeper"
-            }
-            Self::NoProc => "mount it: mount -t proc proc /proc",
-        }
-    }
 }
 
 /// [`TreeError`] without its details, to branch on.

@@ -20,6 +20,7 @@ use crate::{
     Action, Bus, Error, JobResult, Properties, UnitName, UnitStatus, direct,
     error::Subject,
     file::Dirs,
+    last_run,
     map::MainProcess,
     observe, once,
     process::Begun,
@@ -300,7 +301,7 @@ impl Work {
         let _late = block_on(self.complete(way, &mut ended), self.deadline);
         for mut it in ended {
             if self.action == Action::Once {
-                once::note(&mut it.known);
+                last_run::note(&mut it.known);
             }
             let since = Instant::now();
             if it.may_loop(self.action) {
