@@ -4,7 +4,7 @@ use std::{ffi::OsStr, sync::Arc};
 
 use svclient::{Supervised, unit_in};
 
-use crate::{Bus, supervised::error};
+use crate::{BadName, Bus, Error, supervised::error};
 
 /// A service by the name that a user typed, as [`svclient::open`] takes it; and `web.service` or
 /// `systemd:web`, which is a unit of the system's manager.
@@ -23,11 +23,17 @@ pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, svclient::Er
     }
 }
 
-impl From<crate::Error> for svclient::Error {
+impl From<Error> for svclient::Error {
     /// The same error in the words of `svclient`, about the same.
-    fn from(why: crate::Error) -> Self {
+    fn from(why: Error) -> Self {
         let name = why.subject();
         error(why, &name)
+    }
+}
+
+impl From<BadName> for svclient::Error {
+    fn from(bad: BadName) -> Self {
+        Error::from(bad).into()
     }
 }
 
