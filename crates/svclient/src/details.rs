@@ -12,7 +12,10 @@ use std::{
 
 use svproto::{Dialect, Pid, UnixTime, files};
 
-use crate::{Listening, Service, Unseen, liveness, node, processes};
+use crate::{
+    Listening, Service, Unseen, liveness, node,
+    processes::{self, Around},
+};
 
 /// All that is to be seen of a service beside its status. What this user may not see is in
 /// [`Details::unseen`], and never taken for absent.
@@ -137,7 +140,8 @@ impl Service {
             roles.extend(pid.map(|pid| (pid, role)));
         }
         let known: Vec<Pid> = [main, finish].into_iter().flatten().collect();
-        for pid in processes::left_in(self.handle(), supervisor, &known) {
+        let around = Around { supervisor, known: &known, is_up: main.is_some() };
+        for pid in self.machine().left_in(self.handle(), &around) {
             roles.entry(pid).or_insert(ProcessRole::LeftBehind);
         }
         let mut details = Details::of_processes(&roles, main);

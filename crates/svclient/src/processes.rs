@@ -6,8 +6,12 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
+mod left;
+
 use nix::sys::stat::FileStat;
 use svproto::{Pid, UnixTime};
+
+pub(crate) use left::{Around, Search, left_in, workers};
 
 use crate::{Dialect, handle::Handle, liveness};
 
@@ -63,43 +67,14 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
     table::process(pid.get()).is_some_and(|process| process.is_stopped)
 }
 
-/// Who runs in a service directory, was not started by its supervisor that is there now, and has lost
-/// whoever started it: what a run script that does not `exec` leaves behind when it ends.
-pub(crate) fn left_in(handle: &Handle, supervisor: Option<Pid>, known: &[Pid]) -> Vec<Pid> {
-    let Some(place) = handle.stat().ok().flatten() else { return Vec::new() };
-    let sessions = supervisor.and_then(|it| table::process(it.get())).map(|it| it.session);
-    let is_known = |pid: u32| {
-        supervisor.is_some_and(|it| it.get() == pid) || known.iter().any(|it| it.get() == pid)
-    };
-    let mut left = Vec::new();
-    let there = table::working_in(&place);
-    for &pid in &there {
-        let Some(process) = table::process(pid) else { continue };
-        if is_known(pid) || process.is_over || process.has_terminal {
-            continue;
-        }
-        // Those who started it are known, or are of its session and live elsewhere; or it has a
-        // session of its own whose first process lives.
-        let mut above = process.parent;
-        let mut is_theirs = false;
-        for _ in 0..DEEPEST {
-            if is_known(above) {
-                is_theirs = true;
-            }
-            let Some(next) = table::process(above).filter(|it| it.parent > 0 && !is_theirs) else {
-                break;
-            };
-            is_theirs = above != 1 && next.session == process.session && !there.contains(&above);
-            above = next.parent;
-        }
-        let is_orphan = process.session != pid
-            && (table::process(process.session).is_none_or(|it| it.is_over)
-                || Some(process.session) == sessions);
-        if !is_theirs && is_orphan {
-            left.extend(Pid::new(pid.into()));
-        }
-    }
-    left
+/// Names of scanners, as the system cuts them.
+pub(crate) const SCANNER_NAMES: [&str; 4] = ["runsvdir", "svscan", "s6-svscan", "svctl"];
+
+/// Processes with the name of a scanner.
+pub(crate) fn scanners() -> Vec<Pid> {
+    let is_one =
+        |pid: &u32| table::name(*pid).is_some_and(|name| SCANNER_NAMES.contains(&name.trim_end()));
+    table::all().into_iter().filter(is_one).filter_map(|pid| Pid::new(pid.into())).collect()
 }
 
 /// The first of these processes that was there before a moment and listens at a port, which one that has
@@ -182,9 +157,6 @@ fn program_of(words: &[Vec<u8>]) -> Option<(&[u8], &[Vec<u8>])> {
     }
 }
 
-/// No process of a service has more above it.
-const DEEPEST: usize = 64;
-
 #[cfg(target_os = "linux")]
 mod table {
     use std::{
@@ -198,7 +170,7 @@ mod table {
     use nix::{
         sys::stat::{FileStat, stat},
         time::{ClockId, clock_gettime},
-        unistd::{SysconfVar, sysconf},
+        unistd::{Pid, SysconfVar, getsid, sysconf},
     };
     use svproto::UnixTime;
 
@@ -325,13 +297,27 @@ mod table {
         texts.iter().flat_map(|text| text.lines().skip(1)).filter_map(of_line).collect()
     }
 
-    /// Processes whose working directory is this one, as far as this user may see it.
-    pub(super) fn working_in(place: &FileStat) -> Vec<u32> {
-        let is_there = |pid: &u32| {
-            stat(&*format!("/proc/{pid}/cwd"))
-                .is_ok_and(|it| (it.st_dev, it.st_ino) == (place.st_dev, place.st_ino))
-        };
-        all().into_iter().filter(is_there).collect()
+    /// The name of its program, as the system cuts it, and the end of a line.
+    pub(super) fn name(pid: u32) -> Option<String> {
+        fs::read_to_string(format!("/proc/{pid}/comm")).ok()
+    }
+
+    /// The first process of its session. Costs a tenth of reading that.
+    pub(super) fn session(pid: u32) -> Option<u32> {
+        let pid = i32::try_from(pid).ok()?;
+        u32::try_from(getsid(Some(Pid::from_raw(pid))).ok()?.as_raw()).ok()
+    }
+
+    /// What a process has started, or has got instead of whoever did; `None` where that is not told.
+    pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
+        let mut all = None;
+        for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+            // Another may have ended meanwhile.
+            let Ok(text) = fs::read_to_string(task.path().join("children")) else { continue };
+            let numbers = text.split_ascii_whitespace().filter_map(|it| it.parse::<u32>().ok());
+            all.get_or_insert_with(Vec::new).extend(numbers);
+        }
+        all
     }
 }
 
@@ -367,8 +353,16 @@ mod table {
         None
     }
 
-    pub(super) fn working_in(_place: &FileStat) -> Vec<u32> {
-        Vec::new()
+    pub(super) fn name(_pid: u32) -> Option<String> {
+        None
+    }
+
+    pub(super) fn session(_pid: u32) -> Option<u32> {
+        None
+    }
+
+    pub(super) fn children(_pid: u32) -> Option<Vec<u32>> {
+        None
     }
 
     pub(super) fn all() -> Vec<u32> {

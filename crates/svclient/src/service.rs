@@ -19,8 +19,8 @@ use svproto::{Dialect, Facts, Op, Phase, Record, UnixTime, Version, files, op::R
 pub(crate) use self::look::Known;
 pub use self::send::restart_ops;
 use crate::{
-    CheckAnswer, Error, Name, Normally, Status, aside, check, detect, handle::Handle, liveness,
-    node, processes,
+    CheckAnswer, Error, Machine, Name, Normally, Status, aside, check, detect, handle::Handle,
+    liveness, machine::Sharing, node, processes,
 };
 
 /// Handle on one service directory. Holds a path and no descriptor, unless it was made of one
@@ -38,6 +38,7 @@ pub struct Service {
     version: Option<Version>,
     /// A scanner is about to take it up.
     expected: bool,
+    sharing: Sharing,
 }
 
 impl Service {
@@ -135,8 +136,9 @@ impl Service {
     /// There, without a name, and of which nothing is known.
     fn unknown(handle: Handle) -> Self {
         let (script, dialect, version) = (None, None, None);
-        let (believed, expected) = (false, false);
-        Self { handle, script, name: OsString::new(), dialect, believed, version, expected }
+        let (believed, expected, name) = (false, false, OsString::new());
+        let sharing = Sharing::default();
+        Self { handle, script, name, dialect, believed, version, expected, sharing }
     }
 
     /// The same service under the name that a user typed.
@@ -199,6 +201,18 @@ impl Service {
     #[must_use]
     pub fn expected(self) -> Self {
         Self { expected: true, ..self }
+    }
+
+    /// The same service, one of many that are asked in one go: what they have in common is read once for
+    /// all of them.
+    #[must_use]
+    pub fn sharing(self, machine: &Machine) -> Self {
+        Self { sharing: Sharing(Some(machine.clone())), ..self }
+    }
+
+    /// What it shares with others, or its own.
+    pub(crate) fn machine(&self) -> Machine {
+        self.sharing.0.clone().unwrap_or_default()
     }
 
     /// Whether [`Service::expected`] said so.

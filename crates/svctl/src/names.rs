@@ -9,7 +9,7 @@ use std::{
 };
 
 use svcmgr::{
-    Dialect, Error, ErrorKind, ScanDir, Service, Supervised, Survey, is_path,
+    Dialect, Error, ErrorKind, Machine, ScanDir, Service, Supervised, Survey, is_path,
     systemd::{Bus, escape, escape_path, is_type, unit_in},
 };
 
@@ -62,7 +62,8 @@ pub(crate) fn find_shown(
     names: &[OsString],
     output: &mut Output,
 ) -> Result<Vec<Target>, NoTargets> {
-    find_with(&Finder { shows_both: true, ..Finder::new(global) }, names, output)
+    let machine = Some(Machine::new());
+    find_with(&Finder { shows_both: true, machine, ..Finder::new(global) }, names, output)
 }
 
 fn find_with(
@@ -254,6 +255,8 @@ struct Finder<'a> {
     scan_dirs: std::cell::OnceCell<Vec<ScanDir>>,
     /// A name in two of them is both.
     shows_both: bool,
+    /// What the services have in common, where much is asked of them.
+    machine: Option<Machine>,
     /// Nobody is connected to before a unit is named.
     bus: std::cell::OnceCell<Result<Bus, Exit>>,
 }
@@ -261,7 +264,7 @@ struct Finder<'a> {
 impl<'a> Finder<'a> {
     fn new(global: &'a Global) -> Self {
         let (scan_dirs, bus) = (std::cell::OnceCell::new(), std::cell::OnceCell::new());
-        Self { global, scan_dirs, shows_both: false, bus }
+        Self { global, scan_dirs, shows_both: false, machine: None, bus }
     }
 
     fn bus(&self, output: &mut Output) -> Result<&Bus, NoTargets> {
@@ -497,7 +500,14 @@ impl<'a> Finder<'a> {
             Some(whose) => of_suite(&path, whose, &name),
             None => Ok(service),
         };
-        Target { name, path: Some(path), found: service.map(found) }
+        Target { name, path: Some(path), found: service.map(|it| self.found(it)) }
+    }
+
+    fn found(&self, service: Service) -> Found {
+        Arc::new(match &self.machine {
+            Some(machine) => service.sharing(machine),
+            None => service,
+        })
     }
 
     fn open(&self, path: PathBuf, name: &OsStr) -> Target {
@@ -510,7 +520,7 @@ impl<'a> Finder<'a> {
             Some(whose) => of_suite(&path, whose, &name),
             None => Service::open(&path).map(|service| service.named(&name)),
         };
-        Target { name, path: Some(path), found: service.map(found) }
+        Target { name, path: Some(path), found: service.map(|it| self.found(it)) }
     }
 }
 
@@ -522,10 +532,6 @@ fn is_named(global: &Global) -> bool {
 /// Those that could be opened.
 pub(crate) fn usable(targets: &[Target]) -> Vec<Found> {
     targets.iter().filter_map(|target| target.found.as_ref().ok().cloned()).collect()
-}
-
-fn found(service: Service) -> Found {
-    Arc::new(service)
 }
 
 fn services(

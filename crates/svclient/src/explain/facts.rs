@@ -14,7 +14,9 @@ use super::{
     script,
     words::{self, Line},
 };
-use crate::{ErrorKind, Liveness, Oddities, ScanDir, Service, Status, liveness, node, processes};
+use crate::{
+    ErrorKind, Liveness, Machine, Oddities, ScanDir, Service, Status, liveness, node, processes,
+};
 
 /// A supervisor that lives notices the end of a process within this.
 const NOTICING: Duration = Duration::from_secs(2);
@@ -99,9 +101,10 @@ impl Facts {
                 (None, Finding::of_error(&error))
             }
         };
-        let odd = status.map(|seen| service.oddities(&seen)).unwrap_or_default();
+        let machine = service.machine();
+        let odd = status.map(|seen| service.oddities_on(&machine, &seen)).unwrap_or_default();
         let left_behind = match &status {
-            Some(seen) if odd.left_behind.is_some() => service.left_behind(seen),
+            Some(seen) if odd.left_behind.is_some() => service.left_behind_on(&machine, seen),
             _ => Vec::new(),
         };
         let dialect = service.dialect();
@@ -144,7 +147,7 @@ impl Facts {
         };
         facts.read_script();
         if facts.is_unsupervised() {
-            facts.look_for_scanner(service);
+            facts.look_for_scanner(service, &machine);
         }
         facts.look_at_process(service);
         facts.note_what_is_hidden();
@@ -239,7 +242,7 @@ impl Facts {
         }
     }
 
-    fn look_for_scanner(&mut self, service: &Service) {
+    fn look_for_scanner(&mut self, service: &Service, shared: &Machine) {
         let lock = node::stat(service.handle().at(files::LOCK)).ok().flatten();
         let holder = lock.as_ref().map(liveness::holder);
         if let Some(Liveness::Alive { supervisor }) = holder {
@@ -252,7 +255,7 @@ impl Facts {
         }
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
         if let (true, Some(above)) = (name.starts_with('.'), self.dir.parent()) {
-            if let Scanned::By(pid) = machine::scanner_of(&ScanDir::new(above)) {
+            if let Scanned::By(pid) = machine::scanner_of(&ScanDir::new(above), shared) {
                 self.hidden = Some((name.into_owned(), pid));
             }
         }
@@ -268,12 +271,9 @@ impl Facts {
         }
         let (mut dir, mut others, mut is_scanned) = (None, Vec::new(), false);
         for (at, candidate) in candidates.into_iter().enumerate() {
-            let names = candidate.names().unwrap_or_default();
-            let leads_here = names.iter().take(4096).any(|name| {
-                let found = node::stat(&candidate.dir().join(name)).ok().flatten();
-                found.as_ref().map(node::identity) == here
-            });
-            let scanned = machine::scanner_of(&candidate);
+            let names = || candidate.names().unwrap_or_default();
+            let leads_here = here.is_some_and(|it| shared.leads_to(candidate.dir(), names, it));
+            let scanned = machine::scanner_of(&candidate, shared);
             is_scanned |= !leads_here && matches!(scanned, Scanned::By(_));
             // A directory of directories that nobody scans is no scan directory by that, where others are.
             if at >= known && is_scanned && matches!(scanned, Scanned::ByNobody) {

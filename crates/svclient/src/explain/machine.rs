@@ -12,7 +12,7 @@ use nix::{errno::Errno, sys::statvfs::statvfs};
 use svproto::Pid;
 
 use super::file;
-use crate::{ScanDir, node};
+use crate::{Machine, ScanDir, node, processes::SCANNER_NAMES as SCANNERS};
 
 /// The accounts that a machine has.
 pub(super) struct Accounts {
@@ -163,20 +163,14 @@ pub(super) enum Scanned {
     NotSeen,
 }
 
-/// Names of scanners, as the system cuts them.
-const SCANNERS: [&str; 4] = ["runsvdir", "svscan", "s6-svscan", "svctl"];
-
 /// Who scans this directory: a scanner works in it.
-pub(super) fn scanner_of(dir: &ScanDir) -> Scanned {
+pub(super) fn scanner_of(dir: &ScanDir, shared: &Machine) -> Scanned {
     let Some(place) = node::stat(dir.dir()).ok().flatten() else { return Scanned::ByNobody };
     // s6-svscan has a FIFO, by which it is known to who may not see its process.
     let listens = || matches!(dir.scanner(), Ok(crate::Scanner::Listens));
-    let Ok(list) = fs::read_dir("/proc") else { return Scanned::NotSeen };
     let mut not_seen = !cfg!(target_os = "linux");
-    for entry in list.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|it| it.parse::<u32>().ok()) else {
-            continue;
-        };
+    for pid in shared.scanners().iter().map(|pid| pid.get()) {
+        // It may be another by now.
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         if !SCANNERS.contains(&name.trim_end()) {
             continue;

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, Service, Status, threads};
+use crate::{Error, Machine, Service, Status, threads};
 
 /// A scan directory that was listed and is open, so that its services are looked at from there. One
 /// look at each finds out both whose it is and how it stands, with fewer system calls and shorter
@@ -89,7 +89,8 @@ impl Survey {
         take: impl FnMut(T) + Send,
     ) {
         // One handle, which goes from entry to entry.
-        let handle = || Service::in_open(&self.opened, &self.dir);
+        let machine = Machine::new();
+        let handle = || Service::in_open(&self.opened, &self.dir).sharing(&machine);
         let look = |service: &mut Service, name: &OsString| {
             service.enter(name);
             match service.look_around() {

@@ -6,7 +6,9 @@ use svproto::{
 
 use super::Service;
 use crate::{
-    CrashLoop, Normally, Oddities, Status, Suite, liveness, node, odd::SIGKILL, processes,
+    CrashLoop, Machine, Normally, Oddities, Status, Suite, liveness, node,
+    odd::SIGKILL,
+    processes::{self, Around},
     signal_name,
 };
 
@@ -15,19 +17,23 @@ impl Service {
     /// that has a process what a look at `run` tells.
     #[must_use]
     pub fn oddities(&self, seen: &Status) -> Oddities {
+        self.oddities_on(&self.machine(), seen)
+    }
+
+    pub(crate) fn oddities_on(&self, machine: &Machine, seen: &Status) -> Oddities {
         let mut odd = seen.odd;
         odd.logger = self.logger_trouble(seen, &mut odd.logger_loop);
         let dialect = seen.dialect();
         let Reading::Record(status) = &seen.reading else {
             if seen.reading == Reading::Unsupervised {
                 odd.orphan = self.orphan();
-                odd.left_behind = first(&self.left_behind(seen));
+                odd.left_behind = first(&self.left_behind_on(machine, seen));
             }
             return odd;
         };
         odd.given_up = self.given_up(seen, status);
         odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, it)));
-        odd.left_behind = first(&self.left_behind(seen));
+        odd.left_behind = first(&self.left_behind_on(machine, seen));
         let is_definition_newer = status
             .since
             .filter(|_| status.phase == Phase::Up && status.pid.is_some())
@@ -39,6 +45,10 @@ impl Service {
     /// knows (Linux): what a run script that does not `exec` leaves behind when it ends.
     #[must_use]
     pub fn left_behind(&self, seen: &Status) -> Vec<Pid> {
+        self.left_behind_on(&self.machine(), seen)
+    }
+
+    pub(crate) fn left_behind_on(&self, machine: &Machine, seen: &Status) -> Vec<Pid> {
         let (supervisor, known) = match &seen.reading {
             Reading::Unsupervised => (None, self.orphan().into_iter().collect()),
             Reading::NotYet => return Vec::new(),
@@ -52,7 +62,9 @@ impl Service {
                 (supervisor, known)
             }
         };
-        processes::left_in(self.handle(), supervisor, &known)
+        let is_up = seen.facts().is_some_and(|it| it.phase == Phase::Up && it.pid.is_some());
+        let around = Around { supervisor, known: &known, is_up };
+        machine.left_in(self.handle(), &around)
     }
 
     /// What an earlier run has left behind, if that listens at a port: whoever asks there is answered by it,

@@ -75,6 +75,7 @@ mod probed {
         a_check_script_is_run_as_sv_runs_it
         a_script_that_hangs_ends_with_the_deadline_and_is_not_left_behind
         what_a_hanging_script_has_started_is_not_left_behind
+        what_is_left_behind_is_found_near_it_and_among_all_processes
         a_finish_script_is_a_process_to_the_older_rule
         ready_is_what_the_check_script_says
         a_closure_says_when_a_silent_service_is_ready);
@@ -82,7 +83,9 @@ mod probed {
         a_closure_says_when_a_silent_service_is_ready);
     of_suite!(crate::probes, encore Encore
         a_closure_says_when_a_silent_service_is_ready);
-    of_suite!(crate::probes, s6 S6 a_closure_says_when_a_silent_service_is_ready);
+    of_suite!(crate::probes, s6 S6
+        what_is_left_behind_is_found_near_it_and_among_all_processes
+        a_closure_says_when_a_silent_service_is_ready);
 }
 
 mod s6_only {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use svclient::{
-    Bulk, Cause, CheckRule, Goal, Op, Outcome, OutcomeKind, Request, State, Version, Versions,
-    pursue,
+    Bulk, Cause, CheckRule, Goal, Machine, Op, Outcome, OutcomeKind, Request, Service, State,
+    Version, Versions, pursue,
 };
 
 use crate::{
@@ -85,6 +85,37 @@ pub fn what_a_hanging_script_has_started_is_not_left_behind(suite: Suite) {
         assert!(Instant::now() < deadline, "it is left behind");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Of a service that is up few processes are asked; of the ninth of many, all of them are.
+pub fn what_is_left_behind_is_found_near_it_and_among_all_processes(suite: Suite) {
+    let supervised = Supervised::start(
+        suite,
+        "if [ ! -e left ]; then\nsleep 1000 </dev/null &\necho $! >left\nexit 1\nfi\nexec sleep 1000",
+    );
+    let mut watch = watch(&supervised);
+    let left = supervised.dir().join("left");
+    event(&mut watch, |event| {
+        status_of(event).is_some_and(|status| status.state() == State::Up) && left.exists()
+    });
+    let deadline = deadline();
+    let service = open(&supervised);
+    let of_shared = |service: &Service| service.oddities(&service.status().unwrap()).left_behind;
+    // Its first run, seen just before its end, has lost nobody, and has told nobody its number.
+    let its = loop {
+        let found = of_shared(&service);
+        let text = fs::read_to_string(&left).unwrap();
+        if let Some((1, pid)) = found.filter(|(_, pid)| text.trim() == pid.to_string()) {
+            break pid;
+        }
+        assert!(Instant::now() < deadline, "it is not found near the service: {found:?}");
+    };
+    let service = service.sharing(&Machine::new());
+    for turn in 0..10 {
+        assert_eq!(of_shared(&service), Some((1, its)), "turn {turn}");
+    }
+    let its = nix::unistd::Pid::from_raw(its.get().try_into().unwrap());
+    nix::sys::signal::kill(its, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 pub fn a_finish_script_is_a_process_to_the_older_rule(suite: Suite) {

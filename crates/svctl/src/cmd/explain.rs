@@ -61,7 +61,7 @@ impl Explained {
     fn of(target: Target, global: &Global, explain: &args::Explain) -> Self {
         let Target { name, path, found } = target;
         match found.and_then(|found| why(&found, explain).map(|why| (found, why))) {
-            Ok((found, why)) => {
+            Ok((found, mut why)) => {
                 let view = match &why.status {
                     Some(seen) => View::new(&*found, seen).asking(&*found).into_owned(),
                     None => match found.status() {
@@ -77,7 +77,8 @@ impl Explained {
                 };
                 let is_unit = found.suite() == Some(Suite::Systemd) && exit == Exit::Negative;
                 let log = || logs::last_of_unit(&found.name().to_string(), global.user, LINES);
-                let log = is_unit.then(log).unwrap_or_default();
+                let (log, unseen) = is_unit.then(log).unwrap_or_default();
+                why.unseen.extend(unseen);
                 let log = log.into_iter().map(|it| it.line).collect();
                 Self { view, why, log, user: global.user, exit, error: None }
             }

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, LogFrom, LogItem, UnixTime};
+use svcmgr::{Error, LogFrom, LogItem, UnixTime, Unseen};
 
 use self::{
     journal::{Journal, Place, Query},
@@ -57,23 +57,39 @@ pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Ex
 const JOURNAL_TAKES: Duration = Duration::from_secs(2);
 
 /// The last lines in the journal of a unit, what the manager wrote about it among them: as many as come in
-/// [`JOURNAL_TAKES`]. None where there is no journal, or no right to read it.
-pub(super) fn last_of_unit(name: &str, user: bool, count: usize) -> Vec<json::ShownLine> {
+/// [`JOURNAL_TAKES`]. And why there may be more than that.
+pub(super) fn last_of_unit(
+    name: &str,
+    user: bool,
+    count: usize,
+) -> (Vec<json::ShownLine>, Option<Unseen>) {
     let units = vec![name.to_owned()];
     let (from, lines) = (LogFrom::Last(count), Some(count));
-    let Ok(mut journal) = Journal::read(&Query { units, user, from, lines, until: None }) else {
-        return Vec::new();
-    };
-    let end = Instant::now() + JOURNAL_TAKES;
     let mut all = Vec::new();
+    let ended = Journal::read(&Query { units, user, from, lines, until: None })
+        .and_then(|journal| last_lines(journal, &mut all));
+    let needs = match ended {
+        Ok(Some((is_done, said))) => journal::lacks(is_done, &said),
+        Ok(None) => Some("more than 2 seconds of journalctl".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some("journalctl".to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    let what = if all.is_empty() { "its journal" } else { "all of its journal" };
+    (all, needs.map(|needs| Unseen::new(what, needs)))
+}
+
+/// All that comes in time, and how it ended, if it did.
+fn last_lines(
+    mut journal: Journal,
+    all: &mut Vec<json::ShownLine>,
+) -> io::Result<Option<(bool, String)>> {
+    let end = Instant::now() + JOURNAL_TAKES;
     while !journal.is_over() {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() || !journal.says_something(left).unwrap_or(false) {
-            break;
+        if left.is_zero() || !journal.says_something(left)? {
+            return Ok(None);
         }
-        if journal.hear().is_err() {
-            break;
-        }
+        journal.hear()?;
         while let Some(entry) = journal.next_now() {
             all.push(json::ShownLine {
                 log: None,
@@ -82,7 +98,7 @@ pub(super) fn last_of_unit(name: &str, user: bool, count: usize) -> Vec<json::Sh
             });
         }
     }
-    all
+    journal.end().map(Some)
 }
 
 /// So many lines are printed between two looks at everything else.

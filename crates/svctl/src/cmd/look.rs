@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use svcmgr::{LogDir, LogFrom, LogSearch, Logs, Service};
+use svcmgr::{LogDir, LogFrom, LogSearch, Logs, Machine, Service};
 
 use crate::{
     exit::Exit,
@@ -38,7 +38,8 @@ pub(crate) fn run(depth: Depth) -> Exit {
     if io::stdin().take(LARGEST).read_to_end(&mut text).is_err() {
         return Exit::System;
     }
-    let all = Arc::new(All { depth, state: Mutex::default(), changed: Condvar::new() });
+    let (machine, state) = (Machine::new(), Mutex::default());
+    let all = Arc::new(All { depth, machine, state, changed: Condvar::new() });
     for (look, path) in text.split(|byte| *byte == 0).filter_map(Look::read) {
         all.add(look, path);
     }
@@ -68,6 +69,7 @@ fn end_with_the_one_who_asks() {}
 
 struct All {
     depth: Depth,
+    machine: Machine,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -139,6 +141,7 @@ impl All {
             return;
         }
         let Ok(service) = Service::open(path) else { return };
+        let service = service.sharing(&self.machine);
         if let Ok(seen) = service.status() {
             let _asked = View::new(&service, &seen).asking(&service);
         }

@@ -81,7 +81,9 @@ fn of_unit(
         let group = status.properties().get("ControlGroup").and_then(|it| it.text());
         details.cgroup = group.filter(|it| !it.is_empty()).map(str::to_owned).or(details.cgroup);
     }
-    (details, logs::last_of_unit(&name, global.user, LINES))
+    let (lines, unseen) = logs::last_of_unit(&name, global.user, LINES);
+    details.unseen.extend(unseen);
+    (details, lines)
 }
 
 /// The last lines of all of its logs, in the order of their times.

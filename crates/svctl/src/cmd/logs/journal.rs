@@ -20,6 +20,8 @@ use nix::{
 use serde_json::{Map, Value};
 use svcmgr::{LogFrom, UnixTime};
 
+use crate::output::printable;
+
 /// Which entries.
 pub(super) struct Query {
     pub(super) units: Vec<String>,
@@ -199,6 +201,17 @@ impl Drop for Journal {
     }
 }
 
+/// What would show more of a journal than `journalctl` has shown, by what it says of itself.
+///
+/// Source: `journal_access_check_and_warn` in journal-util.c of systemd 252.
+pub(super) fn lacks(is_done: bool, said: &str) -> Option<String> {
+    if ["not seeing messages from", "insufficient permissions"].iter().any(|it| said.contains(it)) {
+        return Some("the right to read the journal: root, or group systemd-journal".to_owned());
+    }
+    let last = said.lines().last().unwrap_or("a journal");
+    (!is_done).then(|| printable(last))
+}
+
 fn arguments(query: &Query) -> Vec<String> {
     // Without `--all` what is longer than 4096 bytes is null.
     let mut all: Vec<String> =
@@ -277,6 +290,20 @@ mod tests {
     #[track_caller]
     fn read(line: &str) -> Vec<Entry> {
         entries(serde_json::from_str::<Value>(line).unwrap().as_object().unwrap())
+    }
+
+    #[test]
+    fn what_journalctl_may_not_show_is_told() {
+        let hint = "Hint: You are currently not seeing messages from other users and the system.\n      \
+                    Users in groups 'adm', 'systemd-journal' can see all messages.\n      \
+                    Pass -q to turn off this notice.";
+        let none = "No journal files were opened due to insufficient permissions.";
+        for (is_done, said) in [(true, hint), (false, hint), (false, none), (true, none)] {
+            assert!(lacks(is_done, said).unwrap().starts_with("the right to read the journal"));
+        }
+        assert_eq!(lacks(true, "No journal files were found."), None);
+        let failed = lacks(false, "first\nFailed to open: \u{1b}no").unwrap();
+        assert_eq!(failed, "Failed to open: \\u{1b}no");
     }
 
     #[test]

@@ -511,7 +511,8 @@ fn is_shown_whole(whose: Whose, name: &str, drop_in: &Path) {
     assert!(definition[1]["text"].as_str().unwrap().contains("OF_DROP_IN"), "{shown}");
     let text = whose.svctl(&["show", name]);
     let head = format!("{name}: up (pid {main})");
-    let last = if reads_journal { "it listens" } else { "" };
+    // Who may not read the journal is told so.
+    let last = if reads_journal { "it listens" } else { "the right to read the journal" };
     for part in [&*head, "  control group: ", "  processes:", "  listens:", "OF_DROP_IN=1", last] {
         assert!(text.out.contains(part), "{part}: {text:?}");
     }
