@@ -46,19 +46,19 @@ const CUT: char = '\u{2026}';
 /// take as long as two system calls a row.
 pub(crate) struct Cells<const N: usize> {
     text: Pieces,
-    places: [Place; N],
+    ends: [CellEnd; N],
     filled: usize,
 }
 
 /// Where a cell ends in the text, and where the next one begins.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct CellEnd {
     end: u32,
     /// Columns of a terminal.
     width: u32,
 }
 
-impl Place {
+impl CellEnd {
     fn width(self) -> usize {
         self.width.try_into().unwrap_or(usize::MAX)
     }
@@ -68,7 +68,7 @@ impl<const N: usize> Cells<N> {
     /// None yet. What is not filled is empty.
     pub(crate) fn new() -> Self {
         const COMMON: usize = 64;
-        Self { text: Pieces::with_capacity(COMMON), places: [Place::default(); N], filled: 0 }
+        Self { text: Pieces::with_capacity(COMMON), ends: [CellEnd::default(); N], filled: 0 }
     }
 
     /// The next cell.
@@ -96,15 +96,15 @@ impl<const N: usize> Cells<N> {
         let cell = self.text.as_bytes().get(self.start(self.filled)..).unwrap_or_default();
         let in_32_bits = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         let (end, width) = (in_32_bits(self.text.len()), in_32_bits(width(cell)));
-        if let Some(place) = self.places.get_mut(self.filled) {
-            *place = Place { end, width };
+        if let Some(this) = self.ends.get_mut(self.filled) {
+            *this = CellEnd { end, width };
             self.filled += 1;
         }
     }
 
     /// Where a cell begins in the text.
     fn start(&self, at: usize) -> usize {
-        let before = at.checked_sub(1).and_then(|before| self.places.get(before));
+        let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
         before.map_or(0, |before| before.end.try_into().unwrap_or(usize::MAX))
     }
 
@@ -155,8 +155,8 @@ pub(crate) fn layout<const N: usize>(
     }
     let mut widths = [0; N];
     for row in std::iter::once(&head).chain(rows) {
-        for (width, place) in widths.iter_mut().zip(&row.places) {
-            *width = (*width).max(place.width());
+        for (width, cell) in widths.iter_mut().zip(&row.ends) {
+            *width = (*width).max(cell.width());
         }
     }
     let natural = widths;
@@ -173,7 +173,7 @@ pub(crate) fn layout<const N: usize>(
     for row in std::iter::once(&head).chain(rows) {
         let from = text.len();
         line(&mut text, columns, row, &widths, &shown);
-        let mut is_cut = row.places.last().map_or(0, |last| last.width()) > room_of_last;
+        let mut is_cut = row.ends.last().map_or(0, |last| last.width()) > room_of_last;
         if let Some(room) = width {
             let line = text.as_bytes().get(from..).unwrap_or_default();
             if self::width(line) > room {
@@ -251,16 +251,16 @@ fn line<const N: usize>(
     shown: &[bool; N],
 ) {
     let from = text.len();
-    let cells = columns.iter().zip(row.places.iter().enumerate()).zip(widths).zip(shown);
-    for (((column, (at, place)), &width), _) in cells.filter(|(_, shown)| **shown) {
+    let cells = columns.iter().zip(row.ends.iter().enumerate()).zip(widths).zip(shown);
+    for (((column, (at, cell)), &width), _) in cells.filter(|(_, shown)| **shown) {
         if text.len() > from {
             text.push_times(b' ', GAP);
         }
-        let pad = width.saturating_sub(place.width());
+        let pad = width.saturating_sub(cell.width());
         if column.align == Align::Right {
             text.push_times(b' ', pad);
         }
-        if place.width() > width {
+        if cell.width() > width {
             text.push(cut(&String::from_utf8_lossy(row.get(at)), width).as_bytes());
         } else {
             text.push(row.get(at));

@@ -38,7 +38,7 @@ use self::{
     aside::Away,
     base::Fate,
     error::Lost,
-    owner::{Owner, Place},
+    owner::{Keep, Owner},
     wire::Message,
 };
 pub use self::{
@@ -214,7 +214,7 @@ impl DevTree {
         let parent = parent.as_ref();
         let parent =
             std::path::absolute(parent).map_err(|error| TreeError::io("find", parent, error))?;
-        let owner = Owner::start(Place::In(&parent), None, Instant::now() + OPENING)?;
+        let owner = Owner::start(Keep::In(&parent), None, Instant::now() + OPENING)?;
         Ok(Self::new(owner.base().to_owned(), Some(owner), Fate::Temporary))
     }
 
@@ -351,8 +351,8 @@ impl DevTree {
         // A keeper that was killed is let go of by that.
         let _trouble_is_over = self.check();
         if self.owner.is_none() {
-            let place = Place::Base(&self.base, self.fate);
-            self.owner = Some(Owner::start(place, self.program.as_deref(), deadline)?);
+            let keep = Keep::Base(&self.base, self.fate);
+            self.owner = Some(Owner::start(keep, self.program.as_deref(), deadline)?);
         }
         Ok(())
     }

@@ -23,11 +23,11 @@ const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] =
     &["svproto", "svclient", "svbuild", "svlint", "svdevtree", "svcmgr", "svctl"];
-/// Those of [`PORTABLE`] with all features: 32 bits and musl, characters without a sign, kqueue.
-const UNIX: &[&str] =
-    &["i686-unknown-linux-musl", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin"];
-/// Each has nothing that is not of one of those.
-const MORE: &[&str] = &["armv7-unknown-linux-musleabihf", "x86_64-apple-darwin"];
+/// Those of [`PORTABLE`] with all features: 32 bits and musl, kqueue.
+const UNIX: &[&str] = &["i686-unknown-linux-musl", "aarch64-apple-darwin"];
+/// Each has little that is not of one of those: characters without a sign, which no code here meets.
+const MORE: &[&str] =
+    &["aarch64-unknown-linux-gnu", "armv7-unknown-linux-musleabihf", "x86_64-apple-darwin"];
 
 const TABLE: [Row; 4] = [
     Row { targets: &["thumbv7m-none-eabi"], crates: &["svproto"], options: &[] },

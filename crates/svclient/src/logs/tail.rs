@@ -71,7 +71,7 @@ type Identity = (u64, u64);
 /// A file in the order of a log: rotated ones by their labels, then what is being rotated, then the
 /// one that grows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Generation {
     Rotated(Vec<u8>),
     /// s6-log's, for the moment of a rotation.
     Previous,
@@ -80,7 +80,7 @@ enum Place {
 
 #[derive(PartialEq, Eq)]
 struct Listed {
-    place: Place,
+    generation: Generation,
     path: PathBuf,
     identity: Identity,
 }
@@ -219,7 +219,7 @@ impl Tail {
     /// Whether a file that comes next was not there yet. Its number may be that of one that was.
     fn is_future(&self, file: &Listed) -> bool {
         self.present.as_ref().is_some_and(|present| {
-            let grows = file.place == Place::Current;
+            let grows = file.generation == Generation::Current;
             let is_last = present.last.is_some_and(|(last, _)| last == file.identity);
             present.following == 0 || !present.files.contains(&file.identity) || (grows && !is_last)
         })
@@ -315,11 +315,11 @@ impl Tail {
         let after = match here {
             Some(here) => here + 1,
             // Removed, and so was everything before it.
-            None => match file.place {
-                Place::Rotated(_) => {
-                    files.iter().take_while(|other| other.place <= file.place).count()
+            None => match file.generation {
+                Generation::Rotated(_) => {
+                    files.iter().take_while(|other| other.generation <= file.generation).count()
                 }
-                Place::Previous | Place::Current => 0,
+                Generation::Previous | Generation::Current => 0,
             },
         };
         let next = files.get(after..).unwrap_or_default();
@@ -403,7 +403,7 @@ impl Tail {
     }
 }
 
-impl Place {
+impl Generation {
     fn of(name: &[u8]) -> Option<Self> {
         match name {
             b"current" => Some(Self::Current),
@@ -430,9 +430,9 @@ const LABEL: usize = 25;
 impl Listed {
     /// When a rotated file was closed.
     fn ends(&self, scale: Scale) -> Option<UnixTime> {
-        match &self.place {
-            Place::Rotated(name) => stamp::label(name.get(..LABEL)?)?.unix(scale),
-            Place::Previous | Place::Current => None,
+        match &self.generation {
+            Generation::Rotated(name) => stamp::label(name.get(..LABEL)?)?.unix(scale),
+            Generation::Previous | Generation::Current => None,
         }
     }
 }
@@ -473,7 +473,7 @@ fn list_once(dir: &Path) -> Result<Once, Error> {
     for entry in fs::read_dir(dir).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let name = entry.file_name();
-        let Some(place) = Place::of(name.as_bytes()) else { continue };
+        let Some(generation) = Generation::of(name.as_bytes()) else { continue };
         // It may be gone by now.
         let Ok(data) = fs::symlink_metadata(entry.path()) else {
             is_whole = false;
@@ -481,22 +481,22 @@ fn list_once(dir: &Path) -> Result<Once, Error> {
         };
         if data.is_file() {
             let identity = (data.dev(), data.ino());
-            files.push(Listed { place, path: entry.path(), identity });
+            files.push(Listed { generation, path: entry.path(), identity });
         }
     }
-    files.sort_by(|a, b| a.place.cmp(&b.place));
+    files.sort_by(|a, b| a.generation.cmp(&b.generation));
     // multilog links a file to its new name before it removes the old one.
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.identity));
     // A packer writes all of a file before it removes the other.
     let mut plain = Vec::new();
-    files.retain(|file| match &file.place {
-        Place::Rotated(name) if !plain.is_empty() && name.starts_with(&plain) => false,
-        Place::Rotated(name) => {
+    files.retain(|file| match &file.generation {
+        Generation::Rotated(name) if !plain.is_empty() && name.starts_with(&plain) => false,
+        Generation::Rotated(name) => {
             plain.clone_from(name);
             true
         }
-        Place::Previous | Place::Current => true,
+        Generation::Previous | Generation::Current => true,
     });
     Ok(Once { files, is_whole })
 }
@@ -507,7 +507,7 @@ fn open(
     files: &[Listed],
     offset: Option<u64>,
 ) -> Result<Option<(Reading, Option<PathBuf>)>, Error> {
-    let Some(Listed { place, path, identity }) = files.first() else { return Ok(None) };
+    let Some(Listed { generation, path, identity }) = files.first() else { return Ok(None) };
     let Some(file) = node::open_file(&path.as_path().into())? else { return Ok(None) };
     let begin = || {
         let data = file.metadata()?;
@@ -523,7 +523,7 @@ fn open(
             Some(unpacked) => Source::Packed(Box::new(unpacked)),
             None => Source::Plain(BufReader::new(file)),
         };
-        let reading = Reading::new(source, (path.clone(), *identity, place.clone()), offset)?;
+        let reading = Reading::new(source, (path.clone(), *identity, generation.clone()), offset)?;
         Ok(Some((reading, (!is_text).then(|| path.clone()))))
     };
     begin().map_err(|source: io::Error| Error::os("read", path, "read", source))

@@ -23,7 +23,7 @@ use std::{
 use svcmgr::{Error, LogFrom, LogItem, UnixTime, Unseen};
 
 use self::{
-    journal::{Journal, Place, Query},
+    journal::{Journal, Query, Resume},
     merge::{Merge, Past, Record},
     print::Printer,
     sources::{Source, sources},
@@ -190,14 +190,14 @@ fn read(
     merge.stop_at_present()?;
     let mut twice = Twice::new(sources);
     let left_out = past(&mut merge, args, from, sources, &mut twice, &mut printer, output)?;
-    let place = finish_journal(&mut merge, begun, output)?;
+    let resume = finish_journal(&mut merge, begun, output)?;
     output.flush();
     let exit = tell_left_out(sources, &left_out, args, output);
     if !args.follow {
         return Ok(exit);
     }
     merge.go_on();
-    merge.journal = place.map(|place| Journal::follow(&query, &place)).transpose()?;
+    merge.journal = resume.map(|resume| Journal::follow(&query, &resume)).transpose()?;
     follow(&mut merge, args.until, &mut twice, &mut printer, output)?;
     Ok(exit)
 }
@@ -321,14 +321,14 @@ fn finish_journal(
     merge: &mut Merge<'_>,
     begun: UnixTime,
     output: &mut Output,
-) -> Result<Option<Place>, Failure> {
+) -> Result<Option<Resume>, Failure> {
     let Some(journal) = merge.journal.take() else { return Ok(None) };
     if output.is_closed() {
         return Ok(None);
     }
-    let place = match journal.cursor() {
-        Some(cursor) => Place::After(cursor.to_owned()),
-        None => Place::Since(begun),
+    let resume = match journal.cursor() {
+        Some(cursor) => Resume::After(cursor.to_owned()),
+        None => Resume::Since(begun),
     };
     match journal.end()? {
         (false, said) => Err(Failure::Refused(said)),
@@ -338,7 +338,7 @@ fn finish_journal(
             for line in said.lines() {
                 output.message(&format!("journalctl: {}", printable(line)));
             }
-            Ok(Some(place))
+            Ok(Some(resume))
         }
     }
 }

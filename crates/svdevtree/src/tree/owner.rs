@@ -27,7 +27,7 @@ const LATE: Duration = Duration::from_millis(100);
 
 /// What a keeper is to keep.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place<'a> {
+pub(super) enum Keep<'a> {
     /// This directory.
     Base(&'a Path, Fate),
     /// A fresh directory in this one, which goes when the owner does.
@@ -53,13 +53,13 @@ pub(super) struct Owner {
 impl Owner {
     /// Starts a keeper and waits until it has the tree.
     pub(super) fn start(
-        place: Place<'_>,
+        keep: Keep<'_>,
         program: Option<&Path>,
         deadline: Instant,
     ) -> Result<Self, TreeError> {
-        let (path, fate) = match place {
-            Place::Base(path, fate) => (path, fate),
-            Place::In(path) => (path, Fate::Temporary),
+        let (path, fate) = match keep {
+            Keep::Base(path, fate) => (path, fate),
+            Keep::In(path) => (path, Fate::Temporary),
         };
         let program = match program {
             Some(program) => {

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Identity, LONGEST, Place};
+use super::{Generation, Identity, LONGEST};
 use crate::logs::packed::{LINE, Unpacked};
 
 /// So far from the end.
@@ -61,7 +61,7 @@ pub(super) struct Reading {
     source: Source,
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
-    pub(super) place: Place,
+    pub(super) generation: Generation,
     /// Where the next byte is.
     position: u64,
     /// What was read of a line that is not complete.
@@ -84,7 +84,7 @@ impl Reading {
     /// From this byte of it on, or from its end.
     pub(super) fn new(
         mut source: Source,
-        (path, identity, place): (PathBuf, Identity, Place),
+        (path, identity, generation): (PathBuf, Identity, Generation),
         offset: Option<u64>,
     ) -> io::Result<Self> {
         let position = match (&mut source, offset) {
@@ -95,7 +95,7 @@ impl Reading {
                 io::copy(&mut file.take(rest), &mut io::sink())?
             }
         };
-        Ok(Self { source, path, identity, place, position, partial: Vec::new(), rest: None })
+        Ok(Self { source, path, identity, generation, position, partial: Vec::new(), rest: None })
     }
 
     /// Whether the bytes that are read are not those of the file.

@@ -423,17 +423,17 @@ fn of_many_files_that_were_there_each_is_read_once() {
 /// nowhere any more.
 #[test]
 fn no_file_is_missed_while_it_is_renamed() {
-    let file = |place: Place, number: u64| Listed {
-        place,
+    let file = |generation: Generation, number: u64| Listed {
+        generation,
         path: PathBuf::from(number.to_string()),
         identity: (1, number),
     };
-    let rotated = |second, number| file(Place::Rotated(Log::rotated(second).into()), number);
+    let rotated = |second, number| file(Generation::Rotated(Log::rotated(second).into()), number);
     let lists = [
-        (vec![rotated(1, 1), file(Place::Current, 3)], true),
-        (vec![rotated(1, 1), file(Place::Current, 3)], false),
-        (vec![rotated(1, 1), rotated(2, 2), file(Place::Current, 3)], true),
-        (vec![rotated(1, 1), rotated(2, 2), file(Place::Current, 3)], true),
+        (vec![rotated(1, 1), file(Generation::Current, 3)], true),
+        (vec![rotated(1, 1), file(Generation::Current, 3)], false),
+        (vec![rotated(1, 1), rotated(2, 2), file(Generation::Current, 3)], true),
+        (vec![rotated(1, 1), rotated(2, 2), file(Generation::Current, 3)], true),
     ];
     let mut lists = lists.into_iter().map(|(files, is_whole)| Ok(Once { files, is_whole }));
     let numbers: Vec<u64> =

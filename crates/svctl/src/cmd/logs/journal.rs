@@ -34,7 +34,7 @@ pub(super) struct Query {
 }
 
 /// Where an earlier reading ended.
-pub(super) enum Place {
+pub(super) enum Resume {
     /// After the entry with this cursor.
     After(String),
     /// There was none; after this moment.
@@ -89,9 +89,9 @@ impl Journal {
         Self::start(&arguments(query))
     }
 
-    /// Goes on with what comes from that place on, for ever.
-    pub(super) fn follow(query: &Query, place: &Place) -> io::Result<Self> {
-        Self::start(&follow_arguments(query, place))
+    /// Goes on with what comes from there on, for ever.
+    pub(super) fn follow(query: &Query, resume: &Resume) -> io::Result<Self> {
+        Self::start(&follow_arguments(query, resume))
     }
 
     fn start(arguments: &[String]) -> io::Result<Self> {
@@ -233,14 +233,14 @@ fn arguments(query: &Query) -> Vec<String> {
     all
 }
 
-fn follow_arguments(query: &Query, place: &Place) -> Vec<String> {
+fn follow_arguments(query: &Query, resume: &Resume) -> Vec<String> {
     let (units, user, from) = (query.units.clone(), query.user, LogFrom::Start);
     let whole = Query { units, user, from, lines: None, until: None };
     let mut all = arguments(&whole);
     all.extend(["--follow".to_owned(), "--lines=all".to_owned()]);
-    all.push(match place {
-        Place::After(cursor) => format!("--after-cursor={cursor}"),
-        Place::Since(at) => format!("--since={}", moment(*at)),
+    all.push(match resume {
+        Resume::After(cursor) => format!("--after-cursor={cursor}"),
+        Resume::Since(at) => format!("--since={}", moment(*at)),
     });
     all
 }
@@ -354,7 +354,7 @@ mod tests {
                 "--until=@0.000000"
             ]
         );
-        let said = follow_arguments(&query, &Place::After("s=1;i=2".into()));
+        let said = follow_arguments(&query, &Resume::After("s=1;i=2".into()));
         assert_eq!(said[7..], ["--follow", "--lines=all", "--after-cursor=s=1;i=2"]);
     }
 }
