@@ -8,6 +8,7 @@ use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, Version, proto::version:
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
+    dev::Dev,
     later::{Later, parse},
     lint::{Form, Lint},
     units::{Escape, NamedUnits, Units},
@@ -18,6 +19,7 @@ pub(crate) use self::{
 use crate::silent::{Depth, Silent};
 
 mod build;
+mod dev;
 mod later;
 mod lint;
 mod means;
@@ -448,17 +450,6 @@ pub(crate) struct Disable {
     pub(crate) timeout: Timeout,
 }
 
-/// Arguments of `dev`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Dev {
-    /// The definitions
-    #[arg(value_name = "FILE", default_value = "svcmgr.toml")]
-    pub(crate) file: PathBuf,
-    /// Where the tree is to be, instead of in the runtime directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
-}
-
 /// Arguments of `supervise`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Supervise {
@@ -482,10 +473,10 @@ pub(crate) struct Scan {
     /// The scan directory
     #[arg(id = "scan_dir", value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// A service with which all end once it has ended for good and nobody asked for it, with its exit code;
-    /// may be given several times
+    /// End all once this service has ended for good and nobody asked for it, with its exit code; may be given
+    /// several times
     #[arg(long, value_name = "NAME")]
-    pub(crate) critical: Vec<OsString>,
+    pub(crate) exit_with: Vec<OsString>,
     /// Keep what the supervisor writes in DIR, and not in the service directories, which may be read-only;
     /// DIR is then the scan directory of the other commands
     #[arg(long, value_name = "DIR")]

@@ -10,6 +10,8 @@
     reason = "tests"
 )]
 
+#[path = "dev/blog.rs"]
+mod blog;
 #[path = "dev/jobs.rs"]
 mod jobs;
 #[path = "live/schema.rs"]

@@ -266,7 +266,7 @@ impl Looks<'_> {
     }
 
     fn developed(&mut self, dev: &Dev) {
-        self.look(Look::File, &dev.file);
+        self.look(Look::File, &dev.file());
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let usual = runtime.into_iter().chain([std::env::temp_dir()]);
         let bases = dev.tree.as_ref().map_or_else(|| usual.collect(), |base| vec![base.clone()]);

@@ -175,7 +175,7 @@ fn a_critical_service_ends_all_with_its_exit_code() {
         scripts::write(&job.join(name), &format!("#!/bin/sh\n{text}\n"));
     }
     let scan = supervised.scan_dir().to_str().unwrap();
-    assert_eq!(run(["scan", "--critical", "job", scan]).code, 9);
+    assert_eq!(run(["scan", "--exit-with", "job", scan]).code, 9);
     // What somebody has asked to end has not ended by itself.
     let supervised = Supervised::prepare(Suite::Embedded, SLEEP);
     let mut told = Telling::of(&["supervise", "--critical"], &supervised.dir());

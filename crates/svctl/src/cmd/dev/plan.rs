@@ -28,7 +28,7 @@ use svcmgr::{
 
 use crate::{exit::Exit, text};
 
-/// A service that is not ready in so long a time holds back what waits for it.
+/// A service that is not ready in so long a time holds back what waits for it, unless its definition says in which.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Everything that is to be started, and how far it is.
@@ -53,6 +53,7 @@ struct Part {
     goal: When,
     /// It does not say when it is ready: somebody has to ask.
     is_asked: bool,
+    timeout: Duration,
     ties: Vec<Tie>,
     /// Nobody starts it by himself.
     is_left: bool,
@@ -135,18 +136,22 @@ impl Plan {
             };
             let strict = service.after.iter().chain(&service.needs).map(tie(false));
             let ties = strict.chain(service.wants.iter().map(tie(true))).collect();
+            let check = service.ready.as_ref().map(|ready| &ready.check);
             let part = Part {
                 is_job: service.kind == Kind::Job,
                 success: service.success.clone(),
-                goal: match (service.kind, &service.ready) {
+                goal: match (service.kind, check) {
                     (Kind::Job, _) => When::Done,
+                    // Nobody listens to that here, as is told.
+                    (_, None | Some(ReadyCheck::Notify)) => When::Up,
                     (_, Some(_)) => When::Ready,
-                    (_, None) => When::Up,
                 },
-                is_asked: !matches!(
-                    service.ready.as_ref().map(|ready| &ready.check),
-                    None | Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)
-                ),
+                is_asked: !matches!(check, None | Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)),
+                timeout: service
+                    .ready
+                    .as_ref()
+                    .and_then(|ready| ready.timeout)
+                    .map_or(TIMEOUT, |time| time.0),
                 ties,
                 is_left: service.down && !pulled.contains(name.as_str()),
                 is_down: service.down,
@@ -213,7 +218,7 @@ impl Plan {
     pub(super) fn due(&self) -> Option<Duration> {
         let due = |part: &Part| {
             let begun = part.begun.filter(|_| part.is_awaited() && !part.is_late)?;
-            Some(begun.saturating_add(TIMEOUT))
+            Some(begun.saturating_add(part.timeout))
         };
         self.parts.values().filter_map(due).min()
     }
@@ -225,7 +230,7 @@ impl Plan {
         }
         let mut steps = Vec::new();
         for (name, part) in &mut self.parts {
-            let is_overdue = part.begun.is_some_and(|it| now.saturating_sub(it) >= TIMEOUT);
+            let is_overdue = part.begun.is_some_and(|it| now.saturating_sub(it) >= part.timeout);
             if is_overdue && part.is_awaited() && !part.is_late {
                 part.is_late = true;
                 let name = name.clone();
@@ -377,7 +382,7 @@ impl Part {
 
     fn lateness(&self) -> String {
         let word = if self.goal == When::Ready { "ready" } else { "up" };
-        let span = text::span(TIMEOUT.as_secs_f64());
+        let span = text::span(self.timeout.as_secs_f64());
         let last = self.exit.map(|exit| format!("; it {} last", ended(exit))).unwrap_or_default();
         format!("is not {word} after {span}{last}")
     }

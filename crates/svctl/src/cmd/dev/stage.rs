@@ -18,7 +18,7 @@ use svcmgr::{
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
 
-use super::{log_writer, plan::Plan};
+use super::{choice, log_writer, plan::Plan};
 use crate::{
     args::Dev,
     cmd::build,
@@ -52,20 +52,25 @@ const RELEASING: Duration = Duration::from_secs(1);
 
 impl Stage {
     pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
-        let text = build::read(&args.file, output)?;
-        let dir = build::dir_of(&args.file);
+        let file = args.file();
+        let text = build::read(&file, output)?;
+        let dir = build::dir_of(&file);
         let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
         let mut definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
-            build::explain(&args.file, &text, &findings, output);
+            build::explain(&file, &text, &findings, output);
             Exit::Negative
         })?;
         if definitions.service.is_empty() {
-            output.message(&printable(&format!("{} has no service", args.file.display())));
+            output.message(&printable(&format!("{} has no service", file.display())));
             return Err(Exit::Negative);
+        }
+        let chosen = choice::choose(&mut definitions, args.named().1, &args.exit_with);
+        for gap in chosen.map_err(|unknown| unknown.tell(&file, output))? {
+            output.message(&printable(&gap));
         }
         let mut tree = match &args.tree {
             Some(base) => DevTree::at(base),
-            None => DevTree::named(&name_of(&args.file)),
+            None => DevTree::named(&name_of(&file)),
         }
         .map_err(|error| refused_place(&error, args, output))?
         .removed_at_end();
@@ -85,13 +90,14 @@ impl Stage {
         let services = tree.services_dir();
         tree.start(deadline).map_err(|error| refused(&error, output))?;
         plan.write(&services).map_err(|error| build::refused(&error, output))?;
-        Self::of(tree, &definitions, &logs, output)
+        Self::of(tree, &definitions, &logs, &args.exit_with, output)
     }
 
     fn of(
         tree: DevTree,
         definitions: &Definitions,
         logs: &Path,
+        exit_with: &[String],
         output: &mut Output,
     ) -> Result<Self, Exit> {
         let needs: BTreeMap<&str, Vec<&str>> = definitions
@@ -113,7 +119,7 @@ impl Stage {
             let dir = tree.services_dir().join(name);
             cast.push(Cast { name: name.clone(), dir, log, kill_after });
         }
-        let plan = Plan::new(definitions, &[]);
+        let plan = Plan::new(definitions, exit_with);
         Ok(Self { tree, order, plan, cast })
     }
 

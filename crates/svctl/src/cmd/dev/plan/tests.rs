@@ -122,7 +122,7 @@ fn what_is_not_ready_in_time_holds_back_and_may_come_yet() {
     let text = r#"
         [service.db]
         exec = ["/bin/db"]
-        ready.fd = 3
+        ready = { fd = 3, timeout = "5s" }
         [service.web]
         exec = ["/bin/web"]
         after = ["db"]
@@ -133,12 +133,12 @@ fn what_is_not_ready_in_time_holds_back_and_may_come_yet() {
     let mut plan = plan(text);
     assert_eq!(plan.steps(NOW), [start("db")]);
     let due = plan.due().unwrap();
-    assert_eq!(due, NOW + TIMEOUT);
+    assert_eq!(due, NOW + Duration::from_secs(5));
     let starting = up(7).with_state(State::Starting);
     plan.observe("db", &starting);
     assert_eq!(plan.steps(NOW), [start("log")]);
     plan.observe("log", &up(8));
-    let late = "is not ready after 1m 0s";
+    let late = "is not ready after 5.0s";
     let held = format!("held back: db {late}");
     assert_eq!(plan.steps(due), [tell("db", late), tell("web", &held)]);
     assert_eq!((plan.steps(due), plan.due()), (vec![], None));
