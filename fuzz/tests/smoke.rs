@@ -83,7 +83,8 @@ resources = { memory_max = "1G", pids = "infinity", cpu = "50%" }
 stdin = "null"
 stdout = "/var/log/x%"
 ready = { tcp = "[::1]:80", timeout = "1m" }
-stop = { signal = "SIGINT", kill_after = "1s 500ms" }
+stop = { signal = "SIGINT", kill_after = "1s 500ms", command = ["/bin/a b"] }
+reload = { check = ["/bin/c"], signal = "HUP" }
 finish = ["/bin/true"]
 restart = { when = "on-failure", delay = "2s", max = 5, within = "1m" }
 after = ["db"]

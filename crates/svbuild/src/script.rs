@@ -55,8 +55,8 @@ pub(crate) enum Step {
     UnlessAsked(Asked),
     /// Notes when this run began, for [`Asked::ByByte`].
     NoteStart,
-    /// If the first argument of the script is 0, or one of these (`sh` alone): ends with this status, or
-    /// asks the supervisor to leave the service down.
+    /// If the first argument of the script is 0, or one of these: ends with this status, or asks the
+    /// supervisor to leave the service down.
     IfClean(Give, Vec<u8>),
     /// The same, whatever the arguments.
     Always(Give),
@@ -353,8 +353,12 @@ impl Script {
                     join(&[b"foreground { ", &line(argv)?, execline_pass(*pass), b" }"])
                 }
                 Step::Chain(argv) => line(argv)?,
-                Step::IfClean(give, _) => {
-                    join(&[b"ifelse { eltest $1 = 0 } { ", execline_give(*give).as_bytes(), b" }"])
+                Step::IfClean(give, success) => {
+                    let mut test = "eltest $1 = 0".to_owned();
+                    for code in success {
+                        test.push_str(&format!(" -o $1 = {code}"));
+                    }
+                    format!("ifelse {{ {test} }} {{ {} }}", execline_give(*give)).into_bytes()
                 }
                 Step::Always(give) => execline_give(*give).as_bytes().to_vec(),
                 // It ends with 125 itself.

@@ -29,7 +29,7 @@ pub(crate) use check::host_and_port;
 pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
-pub use life::Stop;
+pub use life::{Reload, Stop};
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
 pub use order::{External, Kind, Need, When};
@@ -134,6 +134,9 @@ pub struct Service {
     /// `stop`: how it is told to end.
     #[serde(skip_serializing_if = "is_default")]
     pub stop: Stop,
+    /// `reload`: how it is told to read its configuration again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
     /// `finish`: a program that runs after each end of the service.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finish: Vec<Word>,
@@ -231,6 +234,8 @@ impl Service {
         ready: impl Into<Ready> => |it, ready| it.ready = Some(ready.into());
         /// Sets how it is told to end.
         stop: Stop => |it, stop| it.stop = stop;
+        /// Sets how it is told to read its configuration again.
+        reload: Reload => |it, reload| it.reload = Some(reload);
         /// Sets after which ends it is started again.
         restart: impl Into<RestartPolicy> => |it, restart| it.restart = restart.into();
         /// Adds an exit code that is as good as 0.

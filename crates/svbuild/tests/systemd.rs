@@ -23,7 +23,7 @@ use svbuild::{
     plan::Unit,
     spec::{
         Bound, Dir, Dirs, External, IoClass, IoPriority, Limit, Limits, Log, Need, ReadyCheck,
-        Resources, Restart, Size, Stop, Stream, Systemd, Time, When,
+        Reload, Resources, Restart, Size, Stop, Stream, Systemd, Time, When,
     },
 };
 
@@ -187,8 +187,10 @@ fn everything() -> Service {
         .stop(
             Stop::new()
                 .signal("INT".parse().unwrap())
-                .kill_after("1m 500ms".parse::<Time>().unwrap()),
+                .kill_after("1m 500ms".parse::<Time>().unwrap())
+                .command(["/bin/echo", "$A %n"]),
         )
+        .reload(Reload::new().check(["/bin/echo", "$A %n"]))
         .finish(["/bin/echo", "$EXIT_CODE", "%n"])
         .restart(Restart::OnFailure)
         .after("db")

@@ -44,11 +44,10 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
         entries.file("finish", PUBLIC, text);
     }
-    family::check(job, &mut entries, "check", process, Language::Sh)?;
     // The signal is that of `down-signal`.
-    if let Some(text) = family::stop_script(job, None) {
-        entries.file("control/t", PUBLIC, text);
-    }
+    family::stop_script(job, &mut entries, &process, None)?;
+    family::reload_script(job, &mut entries, &process)?;
+    family::check(job, &mut entries, "check", process, Language::Sh)?;
     s6::supervisor_files(job, &mut entries);
     Ok(entries.unit(job.name))
 }

@@ -12,7 +12,6 @@ use crate::{
     plan::{File, PlanEntry, Unit},
     script::{ASKED, Arg, Asked, Give, Language, Pass, Script, Step, argv},
     spec::{Bound, IoClass, Limits, ReadyCheck, Restart, Service, Stream, Word},
-    target::Target,
 };
 
 /// Everybody may read and run it.
@@ -252,9 +251,7 @@ pub(super) fn finish(
     match restart.when {
         Restart::Always => (),
         Restart::OnFailure => {
-            let is_theirs = job.target == Target::Embedded;
-            let success = if is_theirs { service.success.clone() } else { Vec::new() };
-            script.steps.push(Step::IfClean(give, success));
+            script.steps.push(Step::IfClean(give, service.success.clone()));
         }
         Restart::Never => script.steps.push(Step::Always(give)),
     }
@@ -277,25 +274,99 @@ fn minutes_to_end(service: &Service) -> u64 {
 }
 
 /// `control/t`, which `runsv` runs before it sends SIGTERM, or instead if it succeeds: notes that an end was
-/// asked for, where `finish` is to know that; and sends this signal instead. `runsv` waits for it, so that the
-/// process cannot have been reaped meanwhile: the pid is the service's.
-pub(super) fn stop_script(job: &Job<'_>, signal: Option<&str>) -> Option<String> {
+/// asked for, where `finish` is to know that; runs `stop.command`; and sends this signal instead.
+pub(super) fn stop_script(
+    job: &Job<'_>,
+    entries: &mut Entries,
+    process: &[Step],
+    signal: Option<&str>,
+) -> Result<(), Error> {
+    let stop = &job.service.stop;
     let notes = job.service.restart.chooses();
-    if !notes && signal.is_none() {
-        return None;
+    if !notes && signal.is_none() && stop.command.is_empty() {
+        return Ok(());
     }
-    let mut text = String::from("#!/bin/sh\n");
-    for comment in job.comments().into_iter().take(1) {
-        text.push_str(&crate::script::comment_line(&comment));
-    }
+    let mut hook = Hook::new(job);
     if notes {
-        text.push_str(&format!(": >{ASKED}\n"));
+        hook.line(&format!(": >{ASKED}"));
     }
-    text.push_str(&match signal {
-        Some(signal) => format!("read -r pid <supervise/pid && kill -s {signal} \"$pid\"\n"),
-        None => "exit 1\n".to_owned(),
-    });
-    Some(text)
+    hook.run("stop.command", &stop.command, process, "")?;
+    match signal {
+        Some(signal) => hook.signal(signal),
+        None => hook.line("exit 1"),
+    }
+    hook.write(entries, "control/t");
+    Ok(())
+}
+
+/// `control/h`, which is run in the place of SIGHUP, and always takes it.
+pub(super) fn reload_script(
+    job: &Job<'_>,
+    entries: &mut Entries,
+    process: &[Step],
+) -> Result<(), Error> {
+    let Some(reload) = &job.service.reload else { return Ok(()) };
+    let signal = reload.signals();
+    if signal == Some("HUP") && reload.check.is_empty() {
+        return Ok(());
+    }
+    let mut hook = Hook::new(job);
+    hook.run("reload.check", &reload.check, process, " || exit 0")?;
+    match signal {
+        Some(signal) => hook.signal(signal),
+        None => hook.run("reload.command", &reload.command, process, "")?,
+    }
+    // Else the signal would follow.
+    hook.line("exit 0");
+    hook.write(entries, "control/h");
+    Ok(())
+}
+
+/// A script that the supervisor runs in the place of a signal. It waits for it, so that the process cannot
+/// have been reaped meanwhile: the pid is the service's.
+struct Hook<'a, 'b> {
+    job: &'a Job<'b>,
+    text: Vec<u8>,
+    has_values: bool,
+}
+
+impl<'a, 'b> Hook<'a, 'b> {
+    fn new(job: &'a Job<'b>) -> Self {
+        let mut it = Self { job, text: b"#!/bin/sh\n".to_vec(), has_values: false };
+        for comment in job.comments().into_iter().take(1) {
+            it.text.extend_from_slice(crate::script::comment_line(&comment).as_bytes());
+        }
+        it
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.extend_from_slice(line.as_bytes());
+        self.text.push(b'\n');
+    }
+
+    fn signal(&mut self, signal: &str) {
+        self.line(&format!("read -r pid <supervise/pid && kill -s {signal} \"$pid\""));
+    }
+
+    /// A program as a process of the service, and what follows in the same line.
+    fn run(&mut self, key: &str, argv: &[Word], process: &[Step], then: &str) -> Result<(), Error> {
+        if argv.is_empty() {
+            return Ok(());
+        }
+        let mut script = Script::new(words(argv));
+        script.steps = process.to_vec();
+        self.has_values |= script.has_values();
+        let text = script.text(Language::Sh).map_err(self.job.unquotable(key))?;
+        let first = text.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        self.line("(");
+        self.text.extend_from_slice(text.get(first..).unwrap_or_default());
+        self.line(&format!("){then}"));
+        Ok(())
+    }
+
+    fn write(self, entries: &mut Entries, path: &str) {
+        entries.file(path, if self.has_values { PRIVATE } else { PUBLIC }, self.text);
+    }
 }
 
 /// The program that asks whether the service is ready, where one is to ask.

@@ -32,11 +32,12 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
         entries.file("finish", PUBLIC, text);
     }
-    family::check(job, &mut entries, "check", process(service, &variables, false), Language::Sh)?;
+    let other = process(service, &variables, false);
     let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
-    if let Some(text) = family::stop_script(job, signal.map(crate::spec::Signal::name)) {
-        entries.file("control/t", PUBLIC, text);
-    }
+    let signal = signal.map(crate::spec::Signal::name);
+    family::stop_script(job, &mut entries, &other, signal)?;
+    family::reload_script(job, &mut entries, &other)?;
+    family::check(job, &mut entries, "check", other, Language::Sh)?;
     Ok(entries.unit(job.name))
 }
 

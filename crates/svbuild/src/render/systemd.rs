@@ -159,6 +159,7 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
 
     lines.section("Service");
     start(&mut lines)?;
+    reload(&mut lines)?;
     stop(&mut lines)?;
     process(&mut lines)?;
     streams(&mut lines, own_journal)?;
@@ -259,9 +260,29 @@ fn in_shell(service: &Service, shell: [&str; 4], program: Vec<Arg>) -> Vec<Arg> 
     argv
 }
 
+/// How it is told to read its configuration again.
+fn reload(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
+    let service = lines.job.service;
+    let Some(reload) = &service.reload else { return Ok(()) };
+    if !reload.check.is_empty() {
+        lines.command("ExecReload", "reload.check", &family::words(&reload.check), "")?;
+    }
+    match reload.signals() {
+        Some(signal) => {
+            let kill = format!("kill -s {signal} \"$MAINPID\"");
+            let argv = in_shell(service, ["/bin/sh", "-c", &kill, "reload"], Vec::new());
+            lines.command("ExecReload", "reload.signal", &argv, "")
+        }
+        None => lines.command("ExecReload", "reload.command", &family::words(&reload.command), ""),
+    }
+}
+
 /// How it is ended, and what follows.
 fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     let service = lines.job.service;
+    if !service.stop.command.is_empty() {
+        lines.command("ExecStop", "stop.command", &family::words(&service.stop.command), "")?;
+    }
     if !service.finish.is_empty() {
         // As under runit: exit code or -1, then the signal's number or 0. As the manager's user.
         let pass = format!(

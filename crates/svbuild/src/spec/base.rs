@@ -59,6 +59,11 @@ fn rebase(service: &mut Service, base: &Path) {
         if let Some(ReadyCheck::Command(argv)) = check {
             program_below(base, argv);
         }
+        program_below(base, &mut service.stop.command);
+        if let Some(reload) = &mut service.reload {
+            program_below(base, &mut reload.command);
+            program_below(base, &mut reload.check);
+        }
     }
     program_below(base, &mut service.finish);
     let streams = [&mut service.stdin, &mut service.stdout, &mut service.stderr];

@@ -86,6 +86,7 @@ impl Service {
         check.streams(self);
         check.ready(self.ready.as_ref());
         check.stop(&self.stop);
+        check.reload(self.reload.as_ref());
         for (key, why) in self.systemd.wrong(self) {
             check.that(false, &key, || why);
         }

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 85] = [
+pub const KEYS: [Key; 90] = [
     key(
         "exec",
         "array of strings",
@@ -260,6 +260,30 @@ pub const KEYS: [Key; 85] = [
         "whether a stop ends all its processes, or the one that was started and leaves those that it has started itself (sessions of sshd)",
     ),
     key(
+        "stop.command",
+        "array of strings",
+        "none",
+        "a program that runs before the signal is sent, as the service does: its user, directory and variables. The signal waits for it",
+    ),
+    key(
+        "reload.signal",
+        "name, as in `TERM`",
+        "`HUP`",
+        "what tells it to read its configuration again; `reload = {}` is SIGHUP",
+    ),
+    key(
+        "reload.command",
+        "array of strings",
+        "none",
+        "a program that does that in the place of the signal, as the service does",
+    ),
+    key(
+        "reload.check",
+        "array of strings",
+        "none",
+        "a program that runs before, as in `[\"sshd\", \"-t\"]`. If it does not exit with 0, nothing is done",
+    ),
+    key(
         "finish",
         "array of strings",
         "none",
@@ -390,6 +414,7 @@ pub const KEYS: [Key; 85] = [
     key("resources", "table", "", ""),
     key("ready", "table", "", ""),
     key("restart.when", "table", "", ""),
+    key("reload", "table", "", ""),
     key("stop", "table", "", ""),
     key("systemd", "table", "", ""),
 ];

@@ -1,12 +1,12 @@
-//! How a service ends.
+//! How a service ends, and how it is told to read its configuration again.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Signal, Time, setters};
+use super::{Signal, Time, Word, setters};
 
 /// `stop = { … }`.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stop {
     /// `signal`; `TERM` if it is not given.
@@ -19,6 +19,57 @@ pub struct Stop {
     /// supervisor has it if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<bool>,
+    /// `command`: a program that runs before the signal is sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<Word>,
+}
+
+/// `reload = { … }`.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reload {
+    /// `signal`; `HUP` if there is no `command` either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
+    /// `command`: a program that does it, in the place of the signal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<Word>,
+    /// `check`: a program that runs before; where it does not exit with 0, nothing is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub check: Vec<Word>,
+}
+
+impl Reload {
+    /// By SIGHUP, unchecked.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets the signal.
+        signal: Signal => |it, signal| it.signal = Some(signal);
+    }
+
+    /// Sets the program that does it.
+    #[must_use]
+    pub fn command<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.command = argv.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the program that runs before.
+    #[must_use]
+    pub fn check<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.check = argv.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The signal, unless a program does it.
+    pub(crate) fn signals(&self) -> Option<&'static str> {
+        self.command.is_empty().then(|| self.signal.map_or("HUP", Signal::name))
+    }
 }
 
 impl Stop {
@@ -35,5 +86,12 @@ impl Stop {
         kill_after: Time => |it, time| it.kill_after = Some(time);
         /// Sets whether all its processes are ended.
         group: bool => |it, group| it.group = Some(group);
+    }
+
+    /// Sets the program that runs before the signal is sent.
+    #[must_use]
+    pub fn command<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.command = argv.into_iter().map(Into::into).collect();
+        self
     }
 }

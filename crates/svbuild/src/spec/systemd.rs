@@ -152,6 +152,8 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         "Type" | "NotifyAccess" => (it.ready.is_some(), "ready"),
         "ExecStartPost" => (asks, "ready"),
         "TimeoutStartSec" => (it.ready.is_some(), "ready"),
+        "ExecStop" => (!it.stop.command.is_empty(), "stop.command"),
+        "ExecReload" => (it.reload.is_some(), "reload"),
         "ExecStopPost" => (!it.finish.is_empty(), "finish"),
         "Restart" => (it.restart.when != Restart::default() || it.is_job(), "restart"),
         "RestartForceExitStatus" => (it.restart.when == Restart::OnFailure, "restart"),

@@ -68,7 +68,9 @@ of_suite!(daemontools DAEMONTOOLS
     seen::a_process_sees_what_its_definition_says
     seen::a_root_is_changed
     example::the_server_of_the_example_answers);
-with_finish!(runit RUNIT);
+with_finish!(runit RUNIT
+    told::a_command_runs_before_the_stop_signal
+    told::a_reload_is_checked_before_it_is_done);
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
     told::readiness_by_a_descriptor_is_told);

@@ -12,7 +12,7 @@ use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
         Bound, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
-        Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp,
+        Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -79,8 +79,10 @@ fn all(tree: &Tree) -> Service {
             Stop::new()
                 .signal("INT".parse().unwrap())
                 .kill_after("5s".parse().unwrap())
+                .command(["/bin/true"])
                 .group(false),
         )
+        .reload(Reload::new().check(["/bin/true"]).command(["/bin/true"]))
         .finish(["/bin/true"])
         .restart(Restart::OnFailure)
         .after("parts")
@@ -131,6 +133,7 @@ fn parts(tree: &Tree) -> Service {
                 .io_weight(50),
         )
         .io_priority(IoPriority::new(IoClass::Idle))
+        .reload(Reload::new().signal("USR1".parse().unwrap()))
         .stdin(Stream::File("/etc/passwd".into()))
         .stdout(Stream::File(tree.path("open/out")))
         .stderr(Stream::Null)

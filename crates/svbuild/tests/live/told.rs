@@ -12,7 +12,7 @@ use std::{
 
 use svbuild::{
     Definitions, Service,
-    spec::{ReadyCheck, Restart, RestartPolicy, Stop},
+    spec::{ReadyCheck, Reload, Restart, RestartPolicy, Stop},
 };
 
 use crate::programs::installed;
@@ -82,22 +82,25 @@ pub fn what_does_not_end_is_killed_in_time(suite: Suite) {
 
 pub fn an_exit_with_0_is_the_last_with_on_failure_and_no_other_end_is(suite: Suite) {
     let mut tree = Tree::new(suite);
-    // Fails, is killed by SIGTERM, then succeeds.
+    // Fails, is killed by SIGTERM, then succeeds, by a code of `success`.
     let script = "echo run >>DIR/runs; case $(wc -l <DIR/runs) in 1) exit 3;; \
-                  2) kill -TERM $$;; *) exit 0;; esac";
+                  2) kill -TERM $$;; 3) exit 7;; *) exit 0;; esac";
     let finish = ["/bin/sh", "-c", "echo \"$1 $2\" >>\"$0\""];
     let mut finish: Vec<String> = finish.map(str::to_owned).into();
     finish.push(tree.path("open/finish").to_str().unwrap().to_owned());
-    let service = sh(&tree, script).restart(Restart::OnFailure).finish(finish);
+    let service =
+        sh(&tree, script).restart(Restart::OnFailure).finish(finish).success(2).success(7);
     tree.start(&one(service));
     let ends = tree.lines("open/finish", 3);
     let killed = if suite == RUNIT { "-1 15" } else { "256 15" };
-    assert_eq!(ends, ["3 0", killed, "0 0"], "{suite:?}");
+    assert_eq!(ends, ["3 0", killed, "7 0"], "{suite:?}");
     tree.until("down", || is_down(&tree).then_some(()));
     assert_eq!(tree.lines("open/runs", 1).len(), 3);
-    // It is started again when it is asked for.
+    // It is started again when it is asked for, and an exit with 0 is the last as well.
     suite.ask(&tree.service("web"), "up");
-    tree.lines("open/runs", 4);
+    assert_eq!(tree.lines("open/finish", 4)[3], "0 0", "{suite:?}");
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert_eq!(tree.lines("open/runs", 4).len(), 4);
 }
 
 /// An end that was asked for is none of its own.
@@ -150,6 +153,49 @@ pub fn a_delay_lies_between_two_runs(suite: Suite) {
         tree.lines("open/runs", 2).iter().map(|line| line.parse().unwrap()).collect();
     // A machine may take longer; it must not be shorter.
     assert!(runs[1] - runs[0] >= 1.99, "{suite:?} {runs:?}");
+}
+
+/// As the service's user, before the signal, which comes all the same.
+pub fn a_command_runs_before_the_stop_signal(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let script =
+        "trap 'echo term >>DIR/said; exit 0' TERM; echo up >>DIR/up; while :; do sleep 0.05; done";
+    let says =
+        ["/bin/sh".into(), "-c".into(), "echo \"drain $(id -un) $A $PWD\" >>\"$0\"; exit 3".into()];
+    let says = says.into_iter().chain([tree.path("open/said").into_os_string()]);
+    let service = sh(&tree, script).user("daemon").env("A", "b c").stop(Stop::new().command(says));
+    tree.start(&one(service));
+    tree.lines("open/up", 1);
+    suite.ask(&tree.service("web"), "down");
+    let drain = format!("drain daemon b c {}", tree.path("open").display());
+    assert_eq!(tree.lines("open/said", 2), [&*drain, "term"], "{suite:?}");
+    tree.until("down", || is_down(&tree).then_some(()));
+}
+
+/// First the check, then the signal or the command; neither where the check refuses.
+pub fn a_reload_is_checked_before_it_is_done(suite: Suite) {
+    let signal = Reload::new().signal("USR1".parse().unwrap());
+    for (reload, done) in [(signal, "usr1"), (Reload::new(), "hup"), (Reload::new(), "command")] {
+        let mut tree = Tree::new(suite);
+        let script = "trap 'echo hup >>DIR/said' HUP; trap 'echo usr1 >>DIR/said' USR1; echo up >>DIR/up; \
+                      while :; do sleep 0.05; done";
+        let path = |name: &str| tree.path(name).into_os_string();
+        let test = "echo \"check $(id -un)\" >>\"$0\"; [ -e \"$1\" ]";
+        let words = ["/bin/sh", "-c", test].map(Into::into).into_iter();
+        let mut reload = reload.check(words.chain([path("open/said"), path("open/go")]));
+        if done == "command" {
+            let words = ["/bin/sh", "-c", "echo command >>\"$0\""].map(Into::into).into_iter();
+            reload = reload.command(words.chain([path("open/said")]));
+        }
+        tree.start(&one(sh(&tree, script).user("daemon").reload(reload)));
+        tree.lines("open/up", 1);
+        suite.ask(&tree.service("web"), "reload");
+        tree.lines("open/said", 1);
+        write_go(&tree);
+        suite.ask(&tree.service("web"), "reload");
+        let said = tree.lines("open/said", 3);
+        assert_eq!(said, ["check daemon", "check daemon", done], "{suite:?}");
+    }
 }
 
 /// Two starts within an hour, and no third.

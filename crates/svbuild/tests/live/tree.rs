@@ -53,6 +53,7 @@ impl Suite {
         let words = match (self.target, op) {
             (Target::Runit, "down") => vec!["-w0", "d"],
             (Target::Runit, "restart") => vec!["-w0", "t"],
+            (Target::Runit, "reload") => vec!["-w0", "h"],
             (Target::Runit, _) => vec!["-w0", "u"],
             (_, "down") => vec!["-d"],
             (_, "restart") => vec!["-r"],

@@ -13,7 +13,8 @@ use std::{
 use svbuild::{
     Definitions, Options, Plan, Service, Target,
     spec::{
-        EnvFile, External, Need, Ready, ReadyCheck, Restart, RestartPolicy, Stop, Systemd, When,
+        EnvFile, External, Need, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Stop, Systemd,
+        When,
     },
 };
 
@@ -53,18 +54,34 @@ pub fn a_wait_for_readiness_ends_with_its_process() {
     }
 }
 
-/// `ready.notify` of a process that it has started, `ready.timeout` of one that never says it, and `restart.max`.
+/// `reload`, `stop.command`; `ready.notify` of a process that it has started, `ready.timeout` of one that never says it, and `restart.max`.
 pub fn readiness_is_told_in_its_time_and_starts_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let sh = |script: &str| {
         let words = ["/bin/sh", "-c", script].map(OsString::from);
         Service::new(words.into_iter().chain([dir.path().join("runs").into_os_string()]))
     };
+    let (said, go) = (dir.path().join("said"), dir.path().join("go"));
+    let says = |word: &str| {
+        let words = ["/bin/sh", "-c", &format!("echo {word} >>\"$0\"")].map(OsString::from);
+        words.into_iter().chain([said.clone().into_os_string()])
+    };
+    let usr1 = format!("trap 'echo usr1 >>{}' USR1", said.display());
+    let tells = &*format!("{usr1}; systemd-notify --ready; while :; do sleep 0.05; done");
     let notify = || Ready::new(ReadyCheck::Notify);
     let often = RestartPolicy::new(Restart::Always).at_most(2, "1h".parse().unwrap());
     let definitions = Definitions::default()
         .with("svbuild-often", sh("echo >>\"$0\"; exit 1").restart(often))
-        .with("svbuild-tells", sh("systemd-notify --ready; exec sleep 1000").ready(notify()))
+        .with(
+            "svbuild-tells",
+            sh(tells).ready(notify()).stop(Stop::new().command(says("drain"))).reload(
+                Reload::new().signal("USR1".parse().unwrap()).check([
+                    "test".into(),
+                    "-e".into(),
+                    go.clone().into_os_string(),
+                ]),
+            ),
+        )
         .with(
             "svbuild-late",
             sh("exec sleep 1000")
@@ -75,6 +92,14 @@ pub fn readiness_is_told_in_its_time_and_starts_are_counted() {
     let _started = systemctl(&["start", "svbuild-often"]);
     assert!(systemctl(&["start", "svbuild-tells"]));
     assert_eq!(state("svbuild-tells"), "active running");
+    assert!(!systemctl(&["reload", "svbuild-tells"]), "the check refuses");
+    fs::write(&go, "").unwrap();
+    assert!(systemctl(&["reload", "svbuild-tells"]));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fs::read_to_string(&said).unwrap_or_default() != "usr1\n" {
+        assert!(Instant::now() < deadline, "{:?}", fs::read_to_string(&said));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(!systemctl(&["start", "svbuild-late"]), "it never says that it is ready");
     assert_eq!(state("svbuild-late"), "failed failed");
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -85,6 +110,7 @@ pub fn readiness_is_told_in_its_time_and_starts_are_counted() {
     // A `daemon-reload` of another test begins to count anew.
     assert!(fs::read_to_string(dir.path().join("runs")).unwrap().lines().count() >= 2);
     assert!(systemctl(&["stop", "svbuild-tells"]));
+    assert_eq!(fs::read_to_string(&said).unwrap(), "usr1\ndrain\n");
     let _forgotten = systemctl(&["reset-failed", "svbuild-late", "svbuild-often"]);
 }
 

@@ -385,7 +385,7 @@ mod tests {
     fn what_cannot_be_carried_out_is_refused_before_anything_is_written() {
         let place = tempfile::tempdir().unwrap();
         let good = || Definition::new("web", ["server"]);
-        let bad = [
+        let bad = vec![
             Definition::new("", ["server"]),
             Definition::new(".web", ["server"]),
             Definition::new("a/b", ["server"]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Check;
-use crate::spec::{Ready, ReadyCheck, Restart, RestartPolicy, Service, Stop, Time};
+use crate::spec::{Ready, ReadyCheck, Reload, Restart, RestartPolicy, Service, Stop, Time};
 
 /// The longest time that is counted in seconds.
 const DAY: u64 = 86_400;
@@ -38,6 +38,16 @@ impl Check<'_> {
 
     pub(super) fn stop(&mut self, stop: &Stop) {
         self.milliseconds("stop.kill_after", stop.kill_after);
+        self.argv("stop.command", &stop.command);
+    }
+
+    pub(super) fn reload(&mut self, reload: Option<&Reload>) {
+        let Some(Reload { signal, command, check }) = reload else { return };
+        self.that(signal.is_none() || command.is_empty(), "reload.signal", || {
+            "cannot be beside `reload.command`, which takes its place".into()
+        });
+        self.argv("reload.command", command);
+        self.argv("reload.check", check);
     }
 
     /// What `timeout-kill` of s6 holds: a 32-bit number of milliseconds.

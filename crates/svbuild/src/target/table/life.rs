@@ -1,7 +1,7 @@
 //! When a service is ready, how it ends, and what follows.
 
 use crate::{
-    spec::{ReadyCheck, Restart, Service, Signal},
+    spec::{ReadyCheck, Reload, Restart, Service, Signal},
     target::capability::{
         Capability,
         Support::{By, Not},
@@ -19,13 +19,20 @@ const ONE_DELAY: &str = "`restart.delay`, which is the same after each end; or s
 const NO_KILL: &str =
     "`svctl down --kill-after`, which asks the supervisor for SIGKILL; or s6 or systemd";
 const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
+const NO_HOOK: &str =
+    "a program that does it at its stop signal; or runit or systemd, which run something before";
+const NO_RELOAD: &str = "`reload = {}`, which is SIGHUP for every suite; or runit or systemd, which run something instead";
 const NO_GROUP: &str = "a program that ends what it has started; or systemd";
+
+fn reload(service: &Service, asks: fn(&Reload) -> bool) -> bool {
+    service.reload.as_ref().is_some_and(asks)
+}
 
 fn way(service: &Service) -> Option<&ReadyCheck> {
     service.ready.as_ref().map(|ready| &ready.check)
 }
 
-pub(super) const ROWS: [Capability; 18] = [
+pub(super) const ROWS: [Capability; 23] = [
     row(
         "ready.fd",
         |it| matches!(way(it), Some(ReadyCheck::Fd(_))),
@@ -146,6 +153,68 @@ pub(super) const ROWS: [Capability; 18] = [
             Not(NO_GROUP),
             By("systemd, for every service that does not say otherwise"),
             Not(NO_GROUP),
+        ],
+    ),
+    row(
+        "stop.command",
+        |it| !it.stop.command.is_empty(),
+        [
+            Not(NO_HOOK),
+            Not(NO_HOOK),
+            By("control/t"),
+            Not(NO_HOOK),
+            By("ExecStop="),
+            By("control/t"),
+        ],
+    ),
+    only(
+        "reload.signal",
+        "`HUP`",
+        |it| reload(it, |reload| reload.signals() == Some("HUP")),
+        [
+            By("daemontools, for every service"),
+            By("encore, for every service"),
+            By("runit, for every service"),
+            By("s6, for every service"),
+            By("ExecReload="),
+            By("the supervisor, for every service"),
+        ],
+    ),
+    only(
+        "reload.signal",
+        "other than `HUP`",
+        |it| reload(it, |reload| reload.signals().is_some_and(|it| it != "HUP")),
+        [
+            Not(NO_RELOAD),
+            Not(NO_RELOAD),
+            By("control/h"),
+            Not(NO_RELOAD),
+            By("ExecReload="),
+            By("control/h"),
+        ],
+    ),
+    row(
+        "reload.command",
+        |it| reload(it, |reload| !reload.command.is_empty()),
+        [
+            Not(NO_RELOAD),
+            Not(NO_RELOAD),
+            By("control/h"),
+            Not(NO_RELOAD),
+            By("ExecReload="),
+            By("control/h"),
+        ],
+    ),
+    row(
+        "reload.check",
+        |it| reload(it, |reload| !reload.check.is_empty()),
+        [
+            Not(NO_RELOAD),
+            Not(NO_RELOAD),
+            By("control/h"),
+            Not(NO_RELOAD),
+            By("ExecReload="),
+            By("control/h"),
         ],
     ),
     row(

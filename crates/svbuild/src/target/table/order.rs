@@ -43,12 +43,17 @@ pub(super) const ROWS: [Capability; 7] = [
             By("finish, which asks for down"),
         ],
     ),
-    ordered(
+    row(
         "success",
         |it| !it.success.is_empty(),
-        NO_SUCCESS,
-        "SuccessExitStatus=",
-        "whoever starts it; finish where `restart` is `on-failure`",
+        [
+            Not(NO_SUCCESS),
+            Not(NO_SUCCESS),
+            By("finish, where `restart` is `on-failure`"),
+            By("finish, where `restart` is `on-failure`"),
+            By("SuccessExitStatus="),
+            By("whoever starts it; finish where `restart` is `on-failure`"),
+        ],
     ),
     ordered(
         "remain",
