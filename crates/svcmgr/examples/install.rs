@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("writes {}", path.display());
             }
         }
-        // What the manager makes of it is looked at, and not what we meant.
+        // What is checked is the unit as the manager has read it, not the definition.
         for finding in plan.carry_out().wait()?.findings {
             println!("{name}: {finding}");
         }

@@ -23,7 +23,7 @@ fn main() -> Result<(), Error> {
             eprintln!("{}: {note}", service.name());
         }
     }
-    // Each is waited for; rotation is followed.
+    // Waits for each line, also across rotation.
     for line in logs.take(count) {
         let line = line?;
         let name = names.get(line.key.index()).map_or("", String::as_str);

@@ -1,4 +1,4 @@
-//! Starts services in the order of their needs, and prints the plan first.
+//! Starts services in the order of their needs, and prints that order first.
 //!
 //!     cargo run -p svcmgr --example order -- /etc/service web:db,cache db: cache:
 

@@ -1,4 +1,4 @@
-//! A supervisor of one's own, in the same calls as all others: here a part of this program.
+//! A supervisor of your own, in the same calls as all others: here a part of this program.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Supervised for Cache {
         Ok(Pending::delivered())
     }
     fn subscribe(&self, _waker: std::task::Waker) -> Result<Subscription, Error> {
-        // Nobody tells of a change, so it is looked at.
+        // Nothing reports changes, so a watch looks every 20 ms.
         Ok(Subscription::every(Duration::from_millis(20)))
     }
 }

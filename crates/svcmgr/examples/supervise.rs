@@ -1,5 +1,5 @@
-//! A supervisor of one's own, of a service directory: for containers and tests. Clients of runit
-//! drive it.
+//! A supervisor of your own for one service directory, as in containers and tests. Clients of
+//! runit can control it.
 //!
 //!     cargo run -p svcmgr --example supervise --features devtree -- ./web
 

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // First of all: the tree's keeper is this program, executed once more.
     become_keeper_if_asked();
     let soon = || Instant::now() + Duration::from_secs(20);
-    // `DevTree::named("blog")?` would be there the next time.
+    // `DevTree::named("blog")?` would be kept for the next time.
     let mut tree = DevTree::temporary()?;
     for name in ["db", "web"] {
         tree.add(Definition::new(name, ["sh", "-c", "echo hello; exec sleep 1000"]))?;

@@ -1,4 +1,4 @@
-//! Waits until every service of a scan directory is up, and asks for nothing.
+//! Waits until every service of a scan directory is up, and sends no request.
 //!
 //!     cargo run -p svcmgr --example wait -- /etc/service [SECONDS]
 

@@ -29,15 +29,16 @@ mod verbs;
 
 /// Control services under runit, s6, daemontools, daemontools-encore and systemd.
 ///
-/// A SERVICE is a name in the scan directory (web), its logger (web/log), a pattern over names
-/// ('web-*'), a path (./web, /etc/service/web), or a unit of systemd (web.service, systemd:web,
+/// A SERVICE is a name in the scan directory (web), the logger of a service (web/log), a pattern over
+/// names ('web-*'), a path (./web, /etc/service/web), or a unit of systemd (web.service, systemd:web,
 /// 'web-*.service').
 ///
-/// Exit codes: 0 done, 1 a negative answer, 99 the deadline passed, 100 usage, 102 not supervised,
-/// 111 the system refused. With several services: the highest.
+/// Exit codes: 0 done, 1 a negative answer, 99 deadline passed, 100 wrong usage, 102 not
+/// supervised, 111 the system refused. With several services, the highest.
 ///
-/// A WORD that is no command runs the program svctl-WORD from PATH, with what follows; its exit code
-/// is svctl's. Only absolute entries of PATH count, and as root only those where nobody else may write.
+/// A WORD that is none of these commands runs the program svctl-WORD from PATH with the arguments
+/// that follow, and svctl ends with its exit code. Relative entries of PATH are skipped, and for root
+/// those where somebody else may write.
 #[derive(Debug, Parser)]
 #[command(name = "svctl", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Args {
@@ -58,20 +59,20 @@ impl Args {
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
 pub(crate) struct Global {
-    /// The scan directory, or several, each with --dir; else those of $SVDIR, with colons, else those of
-    /// the usual places that are in use
+    /// The scan directory; may be given several times. Without it: those of $SVDIR, separated by
+    /// colons, else the usual ones that are in use, such as /etc/service
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Vec<PathBuf>,
-    /// The suite that supervises, instead of finding out; with its version, as in s6=2.15.1, where a
-    /// request depends on it. systemd: names are those of its units, and without a name all of its
-    /// services are meant
+    /// The suite of the services, instead of detecting it: daemontools, encore, runit, s6 or systemd. A
+    /// version may follow (s6=2.15.1), for requests that depend on it. With systemd every name is a
+    /// unit, and no name means all of its services
     #[arg(long, global = true, value_name = "SUITE", value_parser = parse_suite)]
     pub(crate) suite: Option<Whose>,
-    /// Units of the system's systemd: all of its services beside those of the scan directory, and
-    /// names that are in no scan directory
+    /// Use the systemd of the system as well: without a name, its services beside those of the scan
+    /// directory; a name that no scan directory has is a unit
     #[arg(long, global = true)]
     pub(crate) system: bool,
-    /// The same with this user's systemd
+    /// The same with the systemd of this user
     #[arg(long, global = true, conflicts_with = "system")]
     pub(crate) user: bool,
     /// Print JSON
@@ -80,10 +81,10 @@ pub(crate) struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: Color,
-    /// Print nothing but errors (and JSON, where that is asked for)
+    /// Print only errors, and JSON where that is asked for
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Say what was detected, and from what
+    /// Also print which scan directory and which suite were found
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// What does not answer, for a svctl that another one watches over: first an empty word, then the paths
@@ -107,75 +108,79 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show how services stand; all of the scan directory without a name
+    /// Show how services stand; without a name, all of the scan directory
     #[command(visible_alias = "list")]
     Status(Later<Status>),
-    /// Want services up, start those that are down, and wait until they are up
+    /// Start services that are down, want them up from now on, and wait until they are up
     Up(Later<Lasting>),
-    /// Want services down, stop those that are up, and wait until they are down
+    /// Stop services that are up, want them down from now on, and wait until they are down
     Down(Later<Lasting>),
-    /// Start services that are down for one run, and wait until it has begun
+    /// Start services that are down, for a single run, and wait until that has begun
     Once(Later<Act>),
-    /// End the process, start another, and wait until it is there; starts what is down
+    /// End the process of each service and wait until another one is there; start services that are
+    /// down
     Restart(Later<Act>),
-    /// Let services read their configuration again: SIGHUP, or what their suite knows for it; and wait
-    /// until units have done so
+    /// Have services read their configuration again, by SIGHUP or in the way of their suite; wait until
+    /// units have done so
     Reload(Later<Reload>),
     #[command(flatten)]
     Signal(Signal),
-    /// Send any request of the table of suites (svctl-dialects), in the suite's own letters
+    /// Send any request that the suite has a byte for; svctl-dialects(7) lists them
     Send(Later<SendAny>),
     /// Stop services and end their supervisors, and wait until they are gone
     Exit(Later<Exit>),
-    /// Wait until services are as named; asks for nothing
+    /// Wait until services are up, ready, down ... (see --for); nothing is sent to them
     Wait(Later<Wait>),
-    /// Print a line for every change; all of the scan directory without a name
+    /// Print a line for every change; without a name, of all services of the scan directory
     Watch {
-        /// Services
+        /// Names, patterns, paths or units; see svctl --help
         #[arg(value_name = "SERVICE")]
         services: Vec<OsString>,
     },
-    /// Say whether services are healthy, for scripts and containers; all without a name
+    /// Say whether services are healthy, for scripts and containers; without a name, all of the scan
+    /// directory
     Check(Later<Check>),
-    /// Say why services are not as they should be, with what was seen and what helps
+    /// Say why services are not as they should be: the reason, what was seen, and what to do
     Explain(Later<Explain>),
-    /// Say what is wrong in service directories, scan directories, sources of s6-rc, units and
-    /// definitions, before they are run; nothing is started
+    /// Find mistakes in service directories, scan directories, sources of s6-rc, units and definitions,
+    /// without starting anything
     Lint(Later<Lint>),
-    /// Show the whole picture of one service: processes, sockets, files, the last lines of its log
+    /// Show everything about one service: processes, sockets, files, the last lines of its log
     Show {
         /// The service
         #[arg(value_name = "SERVICE")]
         service: OsString,
     },
-    /// Link service directories into the scan directory, and wait until they are supervised; let units
-    /// be started by themselves
+    /// Link service directories into the scan directory, and wait until they are supervised; enable
+    /// units
     Enable(Later<Enable>),
-    /// Take services out of the scan directory, end them and their supervisors, and wait
+    /// Unlink services from the scan directory, end them and their supervisors, and wait until they are
+    /// gone; disable units
     Disable(Later<Disable>),
     /// Make units impossible to start (systemd)
     Mask(Later<NamedUnits>),
-    /// Take that back (systemd)
+    /// Undo mask (systemd)
     Unmask(Later<NamedUnits>),
-    /// Let the service manager read all unit files again (systemd)
+    /// Have the manager read all unit files again (systemd)
     DaemonReload,
-    /// Forget that units failed, and how often they were started (systemd)
+    /// Clear the failed state of units, and their count of starts (systemd)
     ResetFailed(Later<Units>),
-    /// Print texts as parts of names of units (systemd)
+    /// Escape texts for use in names of units (systemd)
     Escape(Later<Escape>),
-    /// Print the version of svctl, and with --json that of its JSON
+    /// Print the version of svctl; with --json, also that of its JSON
     Version,
-    /// Print what services have logged, in the order of its times
+    /// Print what services have logged, in the order of time
     Logs(Later<Logs>),
-    /// Make service directories, or units of systemd, from a file of definitions
+    /// Make service directories or units of systemd from a file of definitions
     Build(Later<Build>),
-    /// Run definitions under the embedded supervisor, with a view of what happens, until Ctrl-C
+    /// Run the services of a file of definitions under the embedded supervisor, and show what happens,
+    /// until Ctrl-C
     Dev(Later<Dev>),
     /// Supervise one service directory until told to end, as runsv does
     Supervise(Later<Supervise>),
-    /// Supervise a scan directory and follow what comes and goes there, as runsvdir does
+    /// Supervise the services of a scan directory, also those that come and go later, as runsvdir does
     Scan(Later<Scan>),
-    /// Explain a raw status record, given as a file or, with -, as bytes or hex on standard input
+    /// Explain a raw status record: a file, or with - bytes or hexadecimal digits on standard input
     Decode {
         /// The record
         #[arg(value_name = "FILE", default_value = "-")]
@@ -184,7 +189,7 @@ pub(crate) enum Command {
         #[arg(long, value_parser = parse_dialect)]
         dialect: Option<Dialect>,
     },
-    /// Print what completes the command line of a shell
+    /// Print the script that completes svctl's command line in a shell
     Completions {
         /// The shell
         #[arg(value_enum)]
@@ -225,16 +230,16 @@ pub(crate) enum Shell {
 /// What `status` shows.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
-    /// Services
+    /// Names, patterns, paths or units; see svctl --help
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Every service of the scan directories, which is what no name means as well
+    /// Every service of the scan directories; the same as no name
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
-    /// Only those in this state; may be given several times, or with commas
+    /// Only services in this state; may be given several times, or with commas
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub(crate) state: Vec<State>,
-    /// Only those that started or ended within this time, as in 10m
+    /// Only services that started or ended within this time, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) changed_within: Option<Duration>,
 }
@@ -242,13 +247,14 @@ pub(crate) struct Status {
 /// What `explain` looks at.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// Services
+    /// Names, patterns, paths or units; see svctl --help
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Look again for so long, until something is found: loops show their reason at some moments only
+    /// Keep looking for this long, until something is found; a crash loop shows its reason at some
+    /// moments only
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) over: Option<Duration>,
-    /// Run a service's own check script, too, and say what it says (runit)
+    /// Also run the service's own check script, and print what it says (runit)
     #[arg(long)]
     pub(crate) probe: bool,
 }
@@ -256,13 +262,13 @@ pub(crate) struct Explain {
 /// Services that something is asked of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Named {
-    /// Services
+    /// Names, patterns, paths or units; see svctl --help
     #[arg(required_unless_present = "all", value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Every service of the scan directory
+    /// Every service of the scan directories
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
-    /// Tell of each service once it is done, in whatever order; with --json, an object a line
+    /// Print the result of each service once it is done, in any order; with --json, one object per line
     #[arg(long)]
     pub(crate) stream: bool,
 }
@@ -277,7 +283,7 @@ pub(crate) struct Send {
 /// Arguments of `send`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendAny {
-    /// What to send: a word of the table, or several with commas, which the supervisor reads at once
+    /// A word of svctl-dialects(7), or several with commas, which are sent in one write
     #[arg(value_name = "REQUEST", value_parser = parse_ops)]
     pub(crate) ops: Ops,
     #[command(flatten)]
@@ -323,7 +329,7 @@ pub(crate) struct Reload {
 /// How long to wait.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Timeout {
-    /// How long to wait, as in 30s or 2m; else $SVWAIT, else 30s
+    /// How long to wait, as in 30s or 2m; without it $SVWAIT, else 30s
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -336,7 +342,7 @@ pub(crate) struct Waiting {
     /// Return once the request is delivered
     #[arg(long, conflicts_with_all = ["timeout", "kill_after"])]
     pub(crate) no_wait: bool,
-    /// Send SIGKILL to what has not obeyed after so long
+    /// Send SIGKILL to a process that has not ended after this time
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) kill_after: Option<Duration>,
 }
@@ -346,10 +352,11 @@ pub(crate) struct Waiting {
 pub(crate) struct Act {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// Wait until services are like this instead: up, ready, down, up-for=5s ...
+    /// Wait for another goal: up, ready, ready-or-up, down, finished, restarted, up-for=5s ... (see
+    /// svctl wait --help)
     #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, conflicts_with = "no_wait")]
     pub(crate) goal: Option<Goal>,
-    /// Services that are asked and waited for at a time; the next when one is done
+    /// At most so many services at a time; the next one follows when one is done
     #[arg(long, value_name = "NUMBER", value_parser = parse_positive, conflicts_with = "no_wait")]
     pub(crate) limit: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
@@ -361,8 +368,8 @@ pub(crate) struct Act {
 pub(crate) struct Lasting {
     #[command(flatten)]
     pub(crate) act: Act,
-    /// And when the supervisor starts the next time: removes the file `down` for up, makes it for down, once
-    /// the request was carried out. For service directories alone
+    /// Also for the next start of the supervisor: once the request is carried out, up removes the file
+    /// `down`, and down creates it. For service directories only
     #[arg(long, conflicts_with = "no_wait")]
     pub(crate) persist: bool,
 }
@@ -372,7 +379,7 @@ pub(crate) struct Lasting {
 pub(crate) struct Exit {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// Leave the service alone: its supervisor is to end when it does. Does not wait
+    /// Let the service run on; its supervisor ends when the service does. Does not wait
     #[arg(long, conflicts_with_all = ["timeout", "kill_after"])]
     pub(crate) when_ended: bool,
     #[command(flatten)]
@@ -384,10 +391,12 @@ pub(crate) struct Exit {
 pub(crate) struct Wait {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// Until services are: up, ready, ready-or-up, down, finished, restarted, gone, up-for=5s
+    /// What to wait for: up, ready, ready-or-up (ready, or up where a service cannot say it), down,
+    /// finished (the run is over), restarted (another process), gone (no supervisor), supervised,
+    /// as-wanted (up or down, as was asked for), up-for=5s (up for so long)
     #[arg(long = "for", value_name = "GOAL", value_parser = parse_goal, default_value = "up")]
     pub(crate) goal: Goal,
-    /// One of them is enough
+    /// Return once one of the services is so
     #[arg(long)]
     pub(crate) any: bool,
     #[command(flatten)]
@@ -397,22 +406,23 @@ pub(crate) struct Wait {
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// Services
+    /// Names, patterns, paths or units; see svctl --help
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Every service of the scan directories, which is what no name means as well
+    /// Every service of the scan directories; the same as no name
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
-    /// They must be ready, and not merely up
+    /// Services must be ready, and not only up
     #[arg(long)]
     pub(crate) ready: bool,
-    /// They must have been up for so long, as in 30s
+    /// Services must have been up for this long, as in 30s
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) up_for: Option<Duration>,
-    /// There must be so many of them
+    /// At least so many services must be healthy
     #[arg(long, value_name = "NUMBER", value_parser = parse_positive)]
     pub(crate) expect: Option<std::num::NonZeroUsize>,
-    /// They must not have ended more often since their supervisor started
+    /// Services must not have been restarted more often than this; fails where their supervisor does not
+    /// count it
     #[arg(long, value_name = "NUMBER", value_parser = parse_long_count)]
     pub(crate) max_restarts: Option<u64>,
 }
@@ -420,14 +430,14 @@ pub(crate) struct Check {
 /// Arguments of `enable`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Enable {
-    /// Service directories; a name that is none here is one of a suite's store: /etc/sv,
-    /// /etc/runit/sv, /etc/s6/sv; or units
+    /// Service directories, or units. A plain name that is no directory here is looked for where the other
+    /// entries of the scan directory lead, and in /etc/sv, /etc/runit/sv and /etc/s6/sv
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// With --json, an object a line, once each is done
+    /// With --json, print one object per line, each once its service is done
     #[arg(long)]
     pub(crate) stream: bool,
-    /// Its name in the scan directory, instead of that of its directory; for one service
+    /// The name in the scan directory, instead of that of the service directory; for one service only
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<OsString>,
     #[command(flatten)]
@@ -437,13 +447,13 @@ pub(crate) struct Enable {
 /// Arguments of `disable`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Disable {
-    /// Names in the scan directory, or the directories that were enabled
+    /// Names in the scan directory, the directories that were enabled, or units
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// With --json, an object a line, once each is done
+    /// With --json, print one object per line, each once its service is done
     #[arg(long)]
     pub(crate) stream: bool,
-    /// Send SIGKILL to what has not ended after so long
+    /// Send SIGKILL to a process that has not ended after this time
     #[arg(long, value_name = "TIME", value_parser = parse_duration, allow_hyphen_values = true)]
     pub(crate) kill_after: Option<Duration>,
     #[command(flatten)]
@@ -457,12 +467,12 @@ pub(crate) struct Supervise {
     // Not of the same name to the parser as the option for all commands.
     #[arg(id = "service_dir", value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// End with the exit code of the service once that has ended for good and nobody asked for it: nothing
-    /// starts it again, since its finish script has asked for d or x, or it was started for one run
+    /// End with the exit code of the service once it has ended for good by itself: it was started for
+    /// one run, or its finish script has asked its supervisor for d or x
     #[arg(long)]
     pub(crate) critical: bool,
-    /// Keep what the supervisor writes in a directory of that name in DIR, and not in the service directory,
-    /// which may be read-only; there is where the other commands find the service
+    /// Keep what the supervisor writes in DIR/NAME, and not in the service directory NAME, which may be
+    /// read-only. The other commands find the service in DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 }
@@ -477,8 +487,8 @@ pub(crate) struct Scan {
     /// several times
     #[arg(long, value_name = "NAME")]
     pub(crate) exit_with: Vec<OsString>,
-    /// Keep what the supervisor writes in DIR, and not in the service directories, which may be read-only;
-    /// DIR is then the scan directory of the other commands
+    /// Keep what the supervisors write in DIR, and not in the service directories, which may be
+    /// read-only. To the other commands, DIR is the scan directory
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 }
@@ -486,19 +496,19 @@ pub(crate) struct Scan {
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Logs {
-    /// Services, or log directories; all of the scan directory without a name
+    /// Services, or log directories; without a name, all of the scan directory
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Go on with what is written from now on
+    /// Also print what is logged from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only the last so many lines, of all services together
+    /// Only the last lines, so many of all services together
     #[arg(short = 'n', long, value_name = "NUMBER", value_parser = parse_count)]
     pub(crate) lines: Option<usize>,
-    /// Only from then on: 10m ago, or a moment as 2026-11-22T23:34:43Z
+    /// Only lines since then: 10m is ten minutes ago; or a moment, as in 2026-11-22T23:34:43Z
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub(crate) since: Option<UnixTime>,
-    /// Only up to then
+    /// Only lines up to then
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub(crate) until: Option<UnixTime>,
     /// Print times in UTC instead of local time

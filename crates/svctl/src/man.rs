@@ -1,6 +1,6 @@
 //! The manual pages, made of the parser: `docs/man` holds what this prints, and the test below that
-//! it still does. `UPDATE=1 cargo test -p svctl man` writes them anew. `svcmgr.toml(5)` is made of
-//! `docs/svcmgr.toml.md`, whose tables are svbuild's own.
+//! it still does. `UPDATE=1 cargo test -p svctl --bin svctl man` writes them anew. `svcmgr.toml(5)`
+//! is made of `docs/svcmgr.toml.md`, whose tables are svbuild's own.
 
 mod markdown;
 
@@ -25,13 +25,18 @@ const EXIT_STATUS: [(&str, &str); 6] = [
 ];
 
 const ENVIRONMENT: [(&str, &str); 3] = [
-    ("SVDIR", "The scan directory, where --dir does not name it."),
-    ("SVWAIT", "How long to wait, where --timeout does not say it."),
+    ("SVDIR", "The scan directories, separated by colons, unless --dir is given."),
+    ("SVWAIT", "How long to wait, unless --timeout is given."),
     ("NO_COLOR", "If it is set and not empty, no colour unless --color asks for it."),
 ];
 
 const FILES: [(&str, &str); 2] = [
-    ("/etc/service, /var/service, /service, /run/service", "The usual scan directories."),
+    (
+        "/etc/service, /var/service, /service, /run/service, /run/s6/services, /run/runit/service, \
+         /run/openrc/s6-scan",
+        "The usual scan directories; a user's own are `service` in $XDG_RUNTIME_DIR, in $XDG_CONFIG_HOME \
+         and in the home directory.",
+    ),
     (
         "supervise/ok, supervise/lock, supervise/control, supervise/status",
         "What a supervisor keeps in a service directory.",
@@ -140,9 +145,10 @@ fn dialects() -> String {
     page.text([roman("svctl-dialects - what each suite of supervisors can be asked for")]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([roman(
-        "A request is a byte, or two, in supervise/control. What a suite has no byte for is refused, and \
-         nothing similar is sent instead. Some letters need a version of their suite: svctl finds it out, \
-         or is told with --suite. svctl send takes every word.",
+        "A request is one byte, or two, written to supervise/control. These are the words of svctl send, and \
+         the bytes of each suite. A request that a suite has no byte for is refused, and nothing similar is \
+         sent instead. Some bytes exist only in some versions of a suite: svctl detects the version, or is \
+         told with --suite.",
     )]);
     for (column, dialect) in Dialect::ALL.into_iter().enumerate() {
         page.control("SH", [dialect.name().to_uppercase().as_str()]);
@@ -171,7 +177,7 @@ fn manual_pages_are_those_of_the_parser() {
     }
     for (name, text) in &pages {
         let kept = fs::read_to_string(dir.join(name)).unwrap_or_default();
-        assert!(kept == *text, "docs/man/{name}: UPDATE=1 cargo test -p svctl man");
+        assert!(kept == *text, "docs/man/{name}: UPDATE=1 cargo test -p svctl --bin svctl man");
     }
     let kept = fs::read_dir(dir).unwrap().count();
     assert_eq!(kept, pages.len(), "a page in docs/man has no command");

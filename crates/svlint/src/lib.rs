@@ -28,6 +28,10 @@
 //!
 //! Files may belong to somebody else: no FIFO or device is opened, no file is read without a bound, and
 //! inside an image every link is followed inside it.
+//!
+//! Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allow;

@@ -1,8 +1,9 @@
-//! Is the wait over, and can it still be? The part of waiting that needs no files and no clock.
+//! Is a wait over, or can its goal never be reached? The part of waiting that needs no files and no clock.
 //!
-//! Take a reading, make a [`Pursuit`] of it, send the request, then feed every later reading. What
-//! counts is the record, never the time that has passed: a supervisor may accept a request and be
-//! deaf for a second, or ignore it. What a reading comes to is a list of rules (`goal/rules.rs`).
+//! Take a reading, make a [`Pursuit`] of it, send the request, then feed every later reading. The
+//! record decides. That a request was delivered proves nothing: a supervisor may read it a second
+//! later, or ignore it. The rules are in `goal/rules.rs`. Where a record leaves it open what was
+//! read, a rule waits three seconds for another record.
 //!
 //! Spans are measured on the steady clock and stamps are compared with the wall clock ([`Now`]), so a
 //! wall clock that is stepped during a wait changes no verdict.
@@ -20,16 +21,17 @@ use crate::{Cause, Now, Op, Reading};
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Goal {
-    /// `run` has a process that is not on its way out. After [`Op::Once`] a run that is over
-    /// already counts as well.
+    /// `run` has a process that was not told to end. After [`Op::Once`] a run that is over already
+    /// counts as well.
     Up,
-    /// The service said that it is ready.
+    /// The service has said that it is ready.
     Ready,
-    /// The same of a service that says when it is ready, and [`Goal::Up`] of any other.
+    /// [`Goal::Ready`] for a service that says when it is ready, [`Goal::Up`] for any other.
     ReadyOrUp,
-    /// No process, and no wish to start one.
+    /// No process, and the service is not wanted up.
     Down,
-    /// The run that was going on is over, `finish` included; another may have begun.
+    /// The run that was going on, or that was asked for, is over, `finish` included. Another may have
+    /// begun.
     Finished,
     /// A process that started after the first reading.
     Restarted,
@@ -39,9 +41,9 @@ pub enum Goal {
     UpFor(Duration),
     /// As it is wanted: up if it is wanted up, down if it is wanted down.
     AsWanted,
-    /// Supervised, with a status; up or down.
+    /// There are a supervisor and a record; up or down.
     Known,
-    /// The same, also where nobody supervises it yet: a scanner may take it up.
+    /// The same; where there is no supervisor yet, the wait goes on until a scanner starts one.
     Supervised,
 }
 
@@ -160,7 +162,7 @@ fn span_of(text: &str) -> Option<Duration> {
 pub enum Verdict {
     /// Not yet. Ask again at the next reading, or at `look_again` if there is none before.
     Pending {
-        /// When the passing of time alone may decide, on the steady clock of [`Now`].
+        /// When time alone may decide, without another reading; on the steady clock of [`Now`].
         look_again: Option<Duration>,
     },
     /// Reached.
@@ -194,14 +196,15 @@ pub struct Pursuit {
 enum Read {
     /// Nothing shows it.
     Unknown,
-    /// SIGTERM was sent after the baseline: it has read one, and which is not known.
+    /// It has read a request, and it is not known which: SIGTERM was sent after the baseline.
     One,
-    /// The want turned to what was asked for after the baseline, or the supervisor said so.
+    /// It has read this request: after the baseline the want became what was asked for, or the
+    /// supervisor said so.
     This,
 }
 
 impl Pursuit {
-    /// A wait that starts from `baseline`, taken `now` and before `op` is sent; `None` to only look on.
+    /// A wait that starts from `baseline`, taken `now` and before `op` is sent; `None` where nothing is sent.
     ///
     /// ```
     /// use svproto::{Facts, Now, Op, Phase, Pid, Reading, Want};
@@ -229,8 +232,8 @@ impl Pursuit {
         }
     }
 
-    /// A wait for the next goal, from how the service stands now, without another request. For how long its
-    /// process has run is not forgotten.
+    /// A wait for the next goal, from how the service stands now, without another request. The age of its
+    /// process is kept.
     #[must_use]
     pub fn then(self, goal: Goal, baseline: Reading) -> Self {
         let (looked, run) = (self.looked, self.run);
@@ -245,17 +248,17 @@ impl Pursuit {
         self.read = Read::This;
     }
 
-    /// Whether the record shows that the supervisor has read the request: the want has turned to it,
-    /// or SIGTERM was sent since (runit). It does not where that was so before. Without a request, and
-    /// for one that changes no want, always true.
+    /// Whether the record shows that the supervisor has read the request: since the baseline, the want
+    /// has become what was asked for, or SIGTERM was sent (runit). Always true without a request, and
+    /// for one that changes no want.
     #[must_use]
     pub const fn is_acknowledged(&self) -> bool {
         !matches!(self.read, Read::Unknown) || matches!(self.wish, Wish::None)
     }
 
-    /// Notes that the request was read, whatever readings say: some supervisors answer when they
-    /// have. From now on a contrary want means that somebody asked for something else, or that
-    /// nothing more will come of it.
+    /// Notes that the request was read, whatever the readings say: some supervisors answer once they
+    /// have read it. From now on a contrary want means that somebody has asked for something else, or
+    /// that the supervisor has given up.
     pub const fn acknowledge(&mut self) {
         self.read = Read::This;
     }

@@ -21,7 +21,9 @@
 //! every program here is and reads, and for what a system has below it that belongs to root
 //! everywhere: `/home`, `/tmp`, `/var/lib`, `/run/user` and their like.
 //!
-//! This crate changes nothing on the disk, and knows nothing of services.
+//! This crate changes nothing on the disk, and knows nothing of services. Words are used as in the [glossary].
+//!
+//! [glossary]: https://docs.rs/svcmgr/latest/svcmgr/glossary
 
 mod caller;
 mod distrust;

@@ -12,7 +12,7 @@ pub(crate) struct Build {
     /// The definitions, in TOML; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// For whom: daemontools, encore, runit, s6, systemd, embedded
+    /// What to build for: daemontools, encore, runit, s6, systemd or embedded
     #[arg(
         long = "to",
         visible_alias = "for",
@@ -20,25 +20,26 @@ pub(crate) struct Build {
         required_unless_present = "check"
     )]
     pub(crate) target: Option<Target>,
-    /// Where the directories or units are made; made itself if missing
+    /// Where to make the directories or units; created if missing
     #[arg(long, value_name = "DIR", required_unless_present_any = ["dry_run", "check"])]
     pub(crate) out: Option<PathBuf>,
-    /// Only this service, or these
+    /// Only this service; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Vec<String>,
     /// Print what would be made, and write nothing
     #[arg(long, conflicts_with = "diff")]
     pub(crate) dry_run: bool,
-    /// Print how what is there differs, and write nothing; 1 if it does
+    /// Print how the files that are there differ, and write nothing; the exit code is 1 if they do
     #[arg(long)]
     pub(crate) diff: bool,
-    /// Say whether it can be built, for every target without --to, and write nothing; 1 if not
+    /// Say whether the file can be built, for --to or else for every target, and write nothing; the
+    /// exit code is 1 if not
     #[arg(long, conflicts_with_all = ["out", "dry_run", "diff", "owner"])]
     pub(crate) check: bool,
-    /// Leave out what the target cannot express, with a comment and a message
+    /// Leave out what the target cannot express, with a comment and a message, instead of refusing
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// Write as this user and group, by number, as in 1000:1000, and as nobody else
+    /// Write with the rights of this user and group only, given by number, as in 1000:1000
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     pub(crate) owner: Option<Owner>,
     /// The language of scripts for s6

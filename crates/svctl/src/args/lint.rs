@@ -7,18 +7,18 @@ use clap::ValueEnum;
 /// What `lint` looks at, and how it says what it found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Lint {
-    /// Service directories, scan directories, sources of s6-rc, directories of units, or single files; with
-    /// --image paths inside of it
+    /// Service directories, scan directories, sources of s6-rc, directories of units, or single files;
+    /// with --image, paths in the image
     #[arg(value_name = "PATH", required_unless_present = "image")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Look into this unpacked image, also for users, interpreters and programs; without a PATH at the
-    /// usual places in it. / is this machine
+    /// Look into this unpacked image, also for users, interpreters and programs; without a PATH, at its
+    /// usual places. / is this machine
     #[arg(long, value_name = "ROOT")]
     pub(crate) image: Option<PathBuf>,
-    /// Leave out what the rule of this code finds; may be given several times, or with commas
+    /// Leave out what the rule with this code finds; may be given several times, or with commas
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
-    /// Change what can be changed safely, each file at one moment, and tell the rest
+    /// Change what can be changed safely, each file in one step, and report the rest
     #[arg(long)]
     pub(crate) fix: bool,
     /// How findings are printed
@@ -29,10 +29,10 @@ pub(crate) struct Lint {
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// The lines that they are about, for people.
+    /// For people, with the lines that they are about.
     Text,
     /// SARIF 2.1.0, one document.
     Sarif,
-    /// Annotations of GitHub's workflows, one in a line.
+    /// Annotations of GitHub's workflows, one per line.
     Github,
 }

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 /// Units; none where all are meant.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Units {
-    /// Units; all that failed without a name
+    /// Units; without a name, all that have failed
     #[arg(value_name = "UNIT")]
     pub(crate) units: Vec<OsString>,
-    /// With --json, an object a line
+    /// With --json, print one object per line
     #[arg(long)]
     pub(crate) stream: bool,
 }
@@ -19,7 +19,7 @@ pub(crate) struct NamedUnits {
     /// Units
     #[arg(required = true, value_name = "UNIT")]
     pub(crate) units: Vec<OsString>,
-    /// With --json, an object a line
+    /// With --json, print one object per line
     #[arg(long)]
     pub(crate) stream: bool,
 }
@@ -27,19 +27,19 @@ pub(crate) struct NamedUnits {
 /// Arguments of `escape`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Escape {
-    /// Texts, or with --unescape parts of names
+    /// Texts; with --unescape, parts of names
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<String>,
-    /// They are paths: no `/` in front and at the end
+    /// The texts are paths: a `/` in front and at the end is left out
     #[arg(short, long)]
     pub(crate) path: bool,
-    /// Print whole names: instances of this template
+    /// Print whole names, as instances of this template
     #[arg(long, value_name = "UNIT", conflicts_with_all = ["suffix", "unescape"])]
     pub(crate) template: Option<String>,
-    /// Print whole names: with this ending, as in service or mount
+    /// Print whole names, with this ending, as in service or mount
     #[arg(long, value_name = "TYPE", conflicts_with = "unescape")]
     pub(crate) suffix: Option<String>,
-    /// The other way round
+    /// Turn parts of names into texts again
     #[arg(short, long)]
     pub(crate) unescape: bool,
 }

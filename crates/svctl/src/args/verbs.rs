@@ -18,16 +18,16 @@ const fn row(word: &'static str, op: Op, about: &'static str) -> Row {
 
 /// In the order of the help.
 const TABLE: [Row; 12] = [
-    row("pause", Op::Pause, "Stop the process where it stands: SIGSTOP"),
-    row("cont", Op::Cont, "Let a paused process go on: SIGCONT"),
+    row("pause", Op::Pause, "Pause the process: SIGSTOP"),
+    row("cont", Op::Cont, "Continue a paused process: SIGCONT"),
     row("hup", Op::Hup, "Send SIGHUP"),
     row("alarm", Op::Alarm, "Send SIGALRM"),
     row("interrupt", Op::Interrupt, "Send SIGINT"),
     row("quit", Op::Quit, "Send SIGQUIT"),
     row("usr1", Op::Usr1, "Send SIGUSR1"),
     row("usr2", Op::Usr2, "Send SIGUSR2"),
-    row("term", Op::Term, "Send SIGTERM; what is wanted up is started again"),
-    row("kill", Op::Kill, "Send SIGKILL; what is wanted up is started again"),
+    row("term", Op::Term, "Send SIGTERM; a service that is wanted up is started again"),
+    row("kill", Op::Kill, "Send SIGKILL; a service that is wanted up is started again"),
     row("abort", Op::Abort, "Send SIGABRT (s6)"),
     row("winch", Op::Winch, "Send SIGWINCH (s6, encore)"),
 ];

@@ -1,25 +1,26 @@
-//! What a record comes to in a wait: rules, each for what one suite or another writes. The first that has
-//! something to say decides.
+//! The rules by which a record decides a wait. They are asked in this order, and the first that has an
+//! answer decides.
 //!
-//! | rule                | says                                                                       |
-//! |---------------------|----------------------------------------------------------------------------|
-//! | `OnceDuringFinish`  | runit, s6: `once` during `finish` is no further run, and the end is no run |
-//! | `ContraryWant`      | the want is not what was asked for: not read yet, or somebody's last word  |
-//! | `PausedProcess`     | a process that is stopped does not count as up, and a request for one does not let it go on |
-//! | `LeavingProcess`    | a process that was told to end does not count as up                        |
-//! | `Reached`           | the goal, by the facts                                                     |
-//! | `GivenUp`           | down, and nothing will start it again                                      |
+//! | rule                | is about                                                                  |
+//! |---------------------|---------------------------------------------------------------------------|
+//! | `OnceDuringFinish`  | runit, s6: `once` that is asked for while `finish` runs starts no further run |
+//! | `ContraryWant`      | the want is not what was asked for: the request is not read yet, or somebody else has asked since |
+//! | `PausedProcess`     | a process that SIGSTOP has stopped is not up, and a request for a process does not continue it |
+//! | `LeavingProcess`    | a process that was told to end before the request is not up               |
+//! | `Reached`           | the facts are those of the goal                                           |
+//! | `GivenUp`           | the service is down, and its supervisor will not start it again           |
 //!
-//! A rule may wait for what can still come, [`LAST_WORD`] on the steady clock. Then its name stands in the
-//! [`Pursuit`], until it no longer applies.
+//! A rule may wait for another record, for [`LAST_WORD`] on the steady clock. Meanwhile the [`Pursuit`]
+//! holds the rule and the moment at which it began to wait.
 
 use core::time::Duration;
 
 use super::{Goal, Pursuit, Read, Verdict};
 use crate::{Cause, Facts, Now, Op, Phase, Pid, Readiness, Stage, State, UnixTime, Want};
 
-/// A want that turns against a request may be an older request that is read only now: a supervisor
-/// may be deaf for 1.8 s (daemontools, between two naps). After this it is somebody's last word.
+/// How long a rule waits for another record. A want that is contrary to a request may come from an older
+/// request that is read only now: daemontools may leave its FIFO unread for 1.8 s. A want that stays
+/// for longer than this is what somebody else has asked for.
 pub(super) const LAST_WORD: Duration = Duration::from_secs(3);
 
 const PENDING: Verdict = Verdict::Pending { look_again: None };
@@ -44,7 +45,7 @@ const RULES: [Rule; 6] = [
     Rule::GivenUp,
 ];
 
-/// A moment, and the rule that had waited until then, since when.
+/// Now, and the rule that waited when the last record was judged, with the moment at which it began.
 #[derive(Clone, Copy)]
 struct At {
     now: Now,
@@ -92,7 +93,7 @@ impl Pursuit {
         self.baseline.facts()
     }
 
-    /// Lets a rule wait: what it says until it has waited long enough, `None` from then on.
+    /// Lets a rule wait: its answer until it has waited long enough, and `None` from then on.
     fn wait(&mut self, rule: Rule, at: At) -> Option<Verdict> {
         let since = match at.waited {
             Some((of, since)) if of == rule => since,
@@ -104,14 +105,14 @@ impl Pursuit {
     }
 
     /// A run that was asked for while `finish` ran. runit and s6 then take it for "let this run be the
-    /// last", which it is already: the service goes down, and that is no run.
+    /// last", which that run is anyway: the service goes down without another one.
     fn once_during_finish(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let base = self.base()?;
         if self.wish != Wish::Once || base.phase != Phase::Finish || !is_down(facts) {
             return None;
         }
         if matches!(facts.want, Some(Want::Up)) {
-            // Between two runs, and the request not read yet: from here it is as anywhere.
+            // Between two runs, and the request is not read yet: from here on a wait like any other.
             self.baseline = crate::Reading::Record(*facts);
             return Some(PENDING);
         }
@@ -119,12 +120,12 @@ impl Pursuit {
         Some(self.wait(Rule::OnceDuringFinish, at).unwrap_or(never))
     }
 
-    /// What a want that is contrary to the request comes to.
+    /// What a want means that is contrary to the request.
     fn contrary_want(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let base = self.base().and_then(|base| base.want);
         let met_before = base.is_some() && self.wish.is_met_by(base);
         if self.wish == Wish::Up && is_started(facts) {
-            // It was started, and there is nothing more to start.
+            // Its `start` script has run, and there is nothing more to start.
             return None;
         }
         if self.wish.is_met_by(facts.want) {
@@ -136,7 +137,7 @@ impl Pursuit {
         }
         if self.read != Read::This {
             if !met_before && !self.has_run_since(facts) {
-                // It is simply the old want.
+                // Still the want from before the request.
                 return Some(PENDING);
             }
             if let Some(pending) = self.wait(Rule::ContraryWant, at) {
@@ -145,15 +146,15 @@ impl Pursuit {
         }
         Some(match self.wish {
             Wish::Down => Verdict::Never(Cause::WantedUpAgain),
-            // Wanted up once, and no longer.
+            // It was wanted up, and is not any more.
             Wish::Up if is_down(facts) => Verdict::Never(self.why_down(facts)),
             Wish::Up if self.goal == Goal::Up && goes_on(facts) => Verdict::Reached,
             Wish::Up | Wish::Once | Wish::None => PENDING,
         })
     }
 
-    /// A process that is stopped. A wait that asked for nothing may still see it go on; what was asked for does not
-    /// do that. Somebody else's `cont` may be under way.
+    /// A process that SIGSTOP has stopped. A request for a process does not continue it, so its wait ends here, after
+    /// some time for a `cont` that somebody else has sent. A wait without a request goes on.
     fn paused_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let needs_a_process =
             matches!(self.goal, Goal::Up | Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_));
@@ -164,10 +165,10 @@ impl Pursuit {
         Some(self.wait(Rule::PausedProcess, at).unwrap_or(Verdict::Never(Cause::Paused)))
     }
 
-    /// A process that was told to end before it was wanted up again: it will go, and another will come.
+    /// A process that was told to end before it was wanted up again: it will end, and another will start.
     ///
-    /// s6 writes the same record for a process that was told to end and for one whose run was to be
-    /// the last; the latter stays. If it is still there when the first would have gone, it counts.
+    /// s6 writes the same record for a process that was told to end and for one whose run is to be the
+    /// last. The second kind goes on, so a process that is still there after the wait counts as up.
     fn leaving_process(&mut self, facts: &Facts, at: At) -> Option<Verdict> {
         let base = self.base()?;
         let is_same = base.pid.is_some() && base.pid == facts.pid && base.since == facts.since;
@@ -184,7 +185,7 @@ impl Pursuit {
         }
     }
 
-    /// Whether the goal is reached, or time alone will reach it, or it is not told here.
+    /// Whether the goal is reached, will be reached by time alone, or cannot be told.
     fn reached(&self, facts: &Facts, at: At) -> Option<Verdict> {
         let is_another_stamp = || is_another(self.base().and_then(|base| base.since), facts.since);
         let is_reached = match self.goal {
@@ -231,7 +232,7 @@ impl Pursuit {
         Some(Verdict::Pending { look_again: Some(plus(now.steady, left)) })
     }
 
-    /// For goals that need a process: out of reach once the supervisor will not start one any more.
+    /// For goals that need a process: never, once the supervisor will not start one any more.
     fn given_up(&self, facts: &Facts) -> Option<Verdict> {
         let needs_a_process = matches!(
             self.goal,
@@ -248,16 +249,16 @@ impl Pursuit {
         if self.refused { Cause::Refused { exit } } else { Cause::GivenUp { exit } }
     }
 
-    /// Whether "down" says that nothing more will come. Where the want is not told, it may merely be
-    /// how the wait began: then only another record, or the supervisor's own word, says so.
+    /// Whether "down" means that no other run will follow. Where the record has no want, the service may
+    /// merely have been down from the beginning: then only a newer record, or the supervisor's word, shows it.
     fn is_an_end(&self, facts: &Facts) -> bool {
         facts.want.is_some()
             || matches!(facts.stage, Stage::Failed | Stage::Exited)
             || self.base().is_some_and(|base| base.since != facts.since)
     }
 
-    /// Whether "down and not wanted up" is an outcome and not merely where the wait began: somebody
-    /// who only looks on may still see it started.
+    /// Whether "down and not wanted up" is an outcome and not merely how the wait began: a wait without a
+    /// request may still see the service started.
     fn has_begun(&self, facts: &Facts) -> bool {
         match self.wish {
             Wish::Up | Wish::Down => true,
@@ -268,8 +269,8 @@ impl Pursuit {
         }
     }
 
-    /// Whether a service that was down had a run in between, which nobody saw: wanted up, started,
-    /// ended and given up within one look.
+    /// Whether a service that was down has had a run that no look saw: it was started, ended and was given
+    /// up between two looks.
     fn has_run_since(&self, facts: &Facts) -> bool {
         self.base().is_some_and(|base| is_down(base) && is_another(base.since, facts.since))
     }
@@ -281,7 +282,7 @@ impl Pursuit {
         self.wish == Wish::Once && is_down(facts) && is_another(since, facts.since)
     }
 
-    /// Whether no run was going on when one was asked for: it is the one that is to be over.
+    /// Whether no run was going on when one was asked for. Then [`Goal::Finished`] is about the new run.
     fn asks_for_a_run(&self) -> bool {
         matches!(self.wish, Wish::Up | Wish::Once) && self.base().is_some_and(is_down)
     }
@@ -299,7 +300,7 @@ impl Pursuit {
     }
 }
 
-/// What the record must say before it can have read the request.
+/// What the want must be once the supervisor has read the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// No request, or one that leaves no trace in the record.
@@ -343,15 +344,15 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// One that was there before anybody looked: its stamp is all there is.
+    /// One that was there at the first look: only its stamp tells its age.
     pub(super) fn found(facts: &Facts, now: Now) -> Option<Self> {
         let since = facts.since?;
         let age = since.elapsed(now.wall);
         Some(Self { pid: facts.pid, since: Some(since), age, at: now.steady })
     }
 
-    /// One that began after the last look: no longer ago than that, and not before this look where the
-    /// wall clock was stepped in between.
+    /// One that began after the last look, so it is not older than the time since then. Where the wall
+    /// clock was stepped in between, its age counts from this look.
     fn begun(facts: &Facts, before: Now, now: Now) -> Option<Self> {
         let passed = minus(now.steady, before.steady);
         let expected = before.wall.saturating_add(passed);
@@ -387,7 +388,7 @@ fn of_nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// Two clocks that are read one after the other, and one that is being slewed.
+/// By how much the clocks may differ without a step: they are read one after the other, and one may be slewed.
 const CLOCKS_AGREE: Duration = Duration::from_secs(1);
 
 /// Another stamp, also an earlier one: the wall clock may have been stepped back.
@@ -411,7 +412,7 @@ fn is_paused(facts: &Facts) -> bool {
     matches!(facts.state(), State::Paused)
 }
 
-/// It has done what it had to, and its supervisor takes it for up from then on (systemd).
+/// Its process has ended well, and its supervisor counts it as up from then on (systemd).
 fn is_held(facts: &Facts) -> bool {
     matches!((facts.phase, facts.stage, facts.want), (Phase::Down, Stage::Exited, Some(Want::Up)))
 }
