@@ -1,25 +1,25 @@
-//! Coming to a directory by its path so that nobody less privileged than the caller can have led
-//! there, and nobody can lead elsewhere afterwards.
+//! Opens a directory by its path, and refuses a path that somebody less privileged than the caller
+//! could have changed.
 //!
-//! [`walk`] goes from the root, one name after the other; each directory is open before the next
-//! name is looked at, and is asked who may change it. Links on the way are followed by their word,
-//! never by the system.
+//! [`walk`] goes from the root, one name after the other. Each directory is opened, and its owner,
+//! mode and access list are checked, before the next name is looked at. A symbolic link is read and
+//! followed here, never by the system.
 //!
-//! | of each                | is asked                                                                          |
+//! | each                   | must                                                                              |
 //! |------------------------|-----------------------------------------------------------------------------------|
-//! | directory              | it is root's or the caller's; nobody else may write there, be it by an access list (ACL), or it is sticky |
-//! | symbolic link          | it is root's or the caller's; in a directory that others share, it has one name     |
-//! | file system (FUSE)     | root or the caller has mounted it: whoever has may show any owner and any mode     |
+//! | directory              | belong to root or the caller; nobody else may write there, also not by an access list (ACL), unless it is sticky |
+//! | symbolic link          | belong to root or the caller; in a directory that others share, have only one name |
+//! | file system (FUSE)     | be mounted by root or the caller: its server can show any owner and any mode       |
 //!
-//! What [`walk`] has come to stays what it is, whoever moves what: the descriptor is the directory.
+//! The result is a descriptor, so it stays the same directory whatever is moved or renamed later.
 //!
 //! # Owners that this user namespace does not know
 //!
 //! In a user namespace every owner who has no number in it is shown as one and the same, mostly
 //! 65534. That may be the machine's root, or any user of it, and the system does not say which. So
-//! such an owner counts as anybody, but for the root directory, whose owner decides anyhow what
-//! every program here is and reads, and for what a system has below it that belongs to root
-//! everywhere: `/home`, `/tmp`, `/var/lib`, `/run/user` and their like.
+//! such an owner is not trusted. There are two exceptions. The owner of the root directory decides
+//! anyhow what every program here is and reads. And some directories belong to root on every system:
+//! `/home`, `/tmp`, `/var/lib`, `/run/user` and the like.
 //!
 //! This crate changes nothing on the disk, and knows nothing of services. Words are used as in the [glossary].
 //!
