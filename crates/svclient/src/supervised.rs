@@ -136,6 +136,16 @@ pub trait Supervised: Send + Sync {
         Ok(why)
     }
 
+    /// As [`Supervised::explain`], and no later than that, where what is asked may not answer in time: a
+    /// server that is gone, a manager that has much to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Supervised::explain`]; and if the deadline passed.
+    fn explain_before(&self, _deadline: Instant) -> Result<Explanation, Error> {
+        self.explain()
+    }
+
     /// The service directory, if it is one.
     fn directory(&self) -> Option<&Service> {
         None
@@ -312,6 +322,10 @@ impl Supervised for Service {
         Ok(Self::explain(self))
     }
 
+    fn explain_before(&self, deadline: Instant) -> Result<Explanation, Error> {
+        Self::explain_before(self, deadline)
+    }
+
     fn directory(&self) -> Option<&Service> {
         Some(self)
     }
@@ -363,6 +377,10 @@ macro_rules! forward {
 
             fn explain(&self) -> Result<Explanation, Error> {
                 (**self).explain()
+            }
+
+            fn explain_before(&self, deadline: Instant) -> Result<Explanation, Error> {
+                (**self).explain_before(deadline)
             }
 
             fn directory(&self) -> Option<&Service> {

@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Asker {
     /// How much time there is for all of them.
     time: Duration,
+    /// When the command was to be done, if it said: a manager that has much to do may answer late.
+    deadline: Option<Instant>,
     /// What nobody supervises is asked about, too: who scans is found among all processes.
     asks_unsupervised: bool,
     /// Units are those of the user.
@@ -35,7 +37,12 @@ impl Asker {
         const FEW: usize = 16;
         let is_few = services <= FEW;
         let time = Duration::from_millis(if is_few { 1000 } else { 100 });
-        Self { time, asks_unsupervised: is_few, user, begun: OnceLock::new() }
+        Self { time, deadline: None, asks_unsupervised: is_few, user, begun: OnceLock::new() }
+    }
+
+    /// The same, for a command with this deadline.
+    pub(crate) fn by(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 
     /// How a service stands, with the reason for that where there is one.
@@ -53,7 +60,13 @@ impl Asker {
 
     /// The same of what was found not to be well, however it stands.
     pub(crate) fn insist(&self, service: &dyn Supervised, view: &View<'_>) -> Option<Reason> {
-        let until = *self.begun.get_or_init(Instant::now) + self.time;
+        /// So long after the deadline of its command a manager is asked.
+        const LATE: Duration = Duration::from_millis(100);
+        let begun = *self.begun.get_or_init(Instant::now);
+        let mut until = begun + self.time;
+        if let (None, Some(deadline)) = (service.directory(), self.deadline) {
+            until = until.min(deadline.max(begun) + LATE);
+        }
         if Instant::now() >= until {
             return None;
         }
@@ -62,11 +75,7 @@ impl Asker {
         let least = if is_ill { Severity::Warning } else { Severity::Error };
         let is_enough = |it: &Finding| it.cause.severity() >= least || it.cause == Cause::Waiting;
         // What does not answer has been waited for long enough.
-        let why = match service.directory() {
-            Some(directory) => directory.explain_before(until),
-            None => service.explain(),
-        };
-        let findings = why.ok()?.findings;
+        let findings = service.explain_before(until).ok()?.findings;
         let finding = findings.into_iter().find(|it| says_more(it) && is_enough(it))?;
         let remedy = remedy(&finding, view, self.user);
         Some(Reason { finding, remedy })

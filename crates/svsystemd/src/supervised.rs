@@ -4,6 +4,7 @@ use std::{
     future::{poll_fn, ready},
     sync::Arc,
     task::{Poll, Waker},
+    time::Instant,
 };
 
 use svclient::{
@@ -270,7 +271,7 @@ impl Supervised for Unit {
     fn subscribe(&self, waker: Waker) -> Result<Subscription, svclient::Error> {
         let name = Self::name(self).as_str();
         let failure = |why| error(why, name);
-        let deadline = std::time::Instant::now().checked_add(crate::Bus::PATIENCE);
+        let deadline = Instant::now().checked_add(crate::Bus::PATIENCE);
         let ring = async {
             // Signals come under the unit's own name only.
             let id = self.bus().id_of(Self::name(self)).await?;
@@ -322,6 +323,14 @@ impl Supervised for Unit {
     fn explain(&self) -> Result<Explanation, svclient::Error> {
         let why = Self::explain(self).wait();
         why.map_err(|why| error(why, Self::name(self).as_str()))
+    }
+
+    fn explain_before(&self, deadline: Instant) -> Result<Explanation, svclient::Error> {
+        let (action, subject) = (Action::Look, Self::name(self).to_string());
+        let within = deadline.saturating_duration_since(Instant::now());
+        let late = || Err(Error::NoReply { action, subject: subject.clone(), within });
+        let why = block_on(Self::explain(self), Some(deadline)).unwrap_or_else(late);
+        why.map_err(|why| error(why, &subject))
     }
 
     fn group(&self) -> Option<Arc<dyn Group>> {

@@ -80,7 +80,13 @@ pub(crate) fn wait(global: &Global, wait: &Wait, output: &mut Output) -> Exit {
     guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, wait.named.stream, output);
     let bulk = Bulk::new(&found);
-    let asked = Asked { goal: wait.goal, word: None, at: UnixTime::now(), user: global.user };
+    let asked = Asked {
+        goal: wait.goal,
+        word: None,
+        at: UnixTime::now(),
+        deadline: Some(deadline),
+        user: global.user,
+    };
     let bulk = if wait.any { bulk.any() } else { bulk };
     let live = Live::of(wait.named.stream, targets.len(), asked);
     let mut live = live.map(|live| live.any(wait.any));
@@ -149,6 +155,7 @@ fn carry_out(
         goal: deed.request.goal(),
         word: Some(deed.word),
         at: UnixTime::now(),
+        deadline: Some(deadline),
         user: global.user,
     };
     let mut live = Live::of(named.stream, targets.len(), asked);
@@ -184,6 +191,7 @@ fn without_waiting(global: &Global, named: &Named, deed: Deed, output: &mut Outp
         goal: deed.request.goal(),
         word: Some(deed.word),
         at: UnixTime::now(),
+        deadline: None,
         user: global.user,
     };
     let send = |found: &Found| {

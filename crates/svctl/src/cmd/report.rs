@@ -3,7 +3,7 @@
 mod live;
 mod say;
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Instant};
 
 use svcmgr::{
     Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, ScanDir, Scanner, Service, Status,
@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     pub(crate) word: Option<&'static str>,
     /// When.
     pub(crate) at: UnixTime,
+    /// Until when it was waited for, if it was.
+    pub(crate) deadline: Option<Instant>,
     /// Units are those of the user.
     pub(crate) user: bool,
 }
@@ -105,7 +107,7 @@ pub(crate) fn report_any(
 
 fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Asked) -> Vec<Told> {
     let mut results = results.into_iter();
-    let asker = Asker::of(targets.len(), asked.user);
+    let asker = Asker::of(targets.len(), asked.user).by(asked.deadline);
     let mut all = Vec::new();
     for target in targets {
         let is_gone = asked.is_met_by_nothing() && is_nowhere(&target);
@@ -159,7 +161,9 @@ impl Told {
         let name = service.name();
         let view = match error.kind() {
             // To look at it once more would take as long.
-            ErrorKind::Unanswered => View::failed(&name.to_string(), None, error),
+            ErrorKind::Unanswered | ErrorKind::NoAnswer => {
+                View::failed(&name.to_string(), None, error)
+            }
             _ => View::failed_for(service, error),
         };
         let hint = match error.kind() {
@@ -277,7 +281,7 @@ fn tell(service: &dyn Supervised, done: &Done, asked: Asked) -> Told {
 
 /// What came of what was waited for.
 fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
-    let Asked { goal, word, at, user } = asked;
+    let Asked { goal, word, at, user, .. } = asked;
     let mut became = Became::of(outcome);
     let seen = outcome.status().filter(|_| outcome.kind() != OutcomeKind::NotAsked);
     let Some(seen) = seen else {
@@ -288,6 +292,13 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
         return match outcome.status() {
             Some(seen) => {
                 let view = View::new(service, seen).into_owned();
+                let (words, exit) = (words.to_owned(), Exit::Deadline);
+                Told { view, became, words, exit, error: None, hint: None }
+            }
+            // Its manager has not come to it, and would not sooner now.
+            None if service.directory().is_none() => {
+                let name = service.name().to_string();
+                let view = View { suite: service.suite(), ..View::named(&name) }.into_owned();
                 let (words, exit) = (words.to_owned(), Exit::Deadline);
                 Told { view, became, words, exit, error: None, hint: None }
             }
@@ -423,6 +434,68 @@ fn unwaited(service: &dyn Supervised, became: Became, words: &str, exit: Exit) -
         Err(error) => {
             let path = service.directory().map(Service::dir);
             Told::failed(View::failed(&service.name().to_string_lossy(), path, &error), error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{task::Waker, time::Duration};
+
+    use svcmgr::{Bulk, Intent, Name, Pending, Request, Subscription, Suite, Support};
+
+    use super::*;
+
+    /// A unit whose manager has not come to it.
+    #[derive(Clone)]
+    struct Late;
+
+    impl Supervised for Late {
+        fn name(&self) -> Name<'_> {
+            Name::new("web.service")
+        }
+
+        fn suite(&self) -> Option<Suite> {
+            Some(Suite::Systemd)
+        }
+
+        fn support(&self, _intent: &Intent) -> Support {
+            Support::Yes
+        }
+
+        fn status(&self) -> Result<Status, Error> {
+            panic!("it is asked after the deadline")
+        }
+
+        fn request(&self, _intent: &Intent) -> Result<Pending, Error> {
+            panic!("it is asked after the deadline")
+        }
+
+        fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+            panic!("it is asked after the deadline")
+        }
+
+        fn explain(&self) -> Result<svcmgr::Explanation, Error> {
+            panic!("it is asked after the deadline, and for how long it takes")
+        }
+
+        fn explain_before(&self, deadline: Instant) -> Result<svcmgr::Explanation, Error> {
+            assert!(deadline <= Instant::now() + Duration::from_millis(100));
+            Ok(svcmgr::Explanation::default())
+        }
+    }
+
+    #[test]
+    fn a_unit_that_had_no_turn_is_not_asked_after_the_deadline() {
+        let deadline = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        for (request, word) in [(Request::up(), Some("up")), (Request::wait(Goal::Up), None)] {
+            let outcome = Bulk::new(&[Late]).pursue(&request, deadline).unwrap().remove(0).unwrap();
+            let (at, deadline) = (UnixTime::now(), Some(deadline));
+            let asked = Asked { goal: request.goal(), word, at, deadline, user: false };
+            let asker = Asker::of(1, false).by(asked.deadline);
+            let told = tell(&Late, &Done::Waited(outcome), asked).reasoned(&Late, &asker);
+            assert_eq!((told.exit, told.became.outcome), (Exit::Deadline, Ended::Deadline));
+            assert_eq!(told.view.suite, Some(Suite::Systemd));
         }
     }
 }

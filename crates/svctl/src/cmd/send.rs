@@ -116,8 +116,13 @@ fn guarded(
     if let Some(guard) = &guard {
         guard.found(known.iter().map(|found| found.name().to_string()));
     }
-    let asked =
-        Asked { goal: Goal::Known, word: ask.word(), at: UnixTime::now(), user: global.user };
+    let asked = Asked {
+        goal: Goal::Known,
+        word: ask.word(),
+        at: UnixTime::now(),
+        deadline: ask.deadline(),
+        user: global.user,
+    };
     let mut told = match reload_units(&known, ask) {
         Ok(told) => told.into_iter(),
         Err(error) => {

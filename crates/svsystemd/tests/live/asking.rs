@@ -292,6 +292,9 @@ pub fn the_deadline_is_kept_and_what_was_not_asked_stays_down(manager: Manager) 
         let not_asked =
             answers.iter().filter(|it| matches!(it, RequestAnswer::NotAsked { .. })).count();
         assert_eq!(asked + not_asked, 600, "{prefix}");
+        // Nor does anything else keep a caller waiting for a manager that has much to do.
+        let why = bus.named(many.names[0].clone()).explain_before(begun).unwrap_err();
+        assert_eq!(why.kind(), svclient::ErrorKind::NoAnswer, "{why}");
         eprintln!("{prefix}: {asked} of 600 asked, over after {took:?}");
     }
 }

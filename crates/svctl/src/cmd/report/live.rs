@@ -22,7 +22,7 @@ pub(crate) struct Live {
 impl Live {
     /// `None` unless it is asked for. `many` is how many services there are.
     pub(crate) fn of(stream: bool, many: usize, asked: Asked) -> Option<Self> {
-        let asker = Asker::of(many, asked.user);
+        let asker = Asker::of(many, asked.user).by(asked.deadline);
         stream.then(|| Self { asked, asker, told: BTreeSet::new(), exits: Vec::new(), any: false })
     }
 
