@@ -6,6 +6,7 @@
 
 mod base;
 mod check;
+mod control;
 mod dirs;
 mod env_file;
 mod keys;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use base::Base;
 pub use check::Invalid;
 pub(crate) use check::host_and_port;
+pub use control::Control;
 pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
 pub use keys::{KEYS, Key, table};
@@ -164,6 +166,9 @@ pub struct Service {
     /// `after_external`: what it waits for outside of the file.
     #[serde(skip_serializing_if = "is_default")]
     pub after_external: External,
+    /// `control`: who may ask its supervisor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// `down`: not started until asked.
     #[serde(skip_serializing_if = "is_default")]
     pub down: bool,
@@ -248,6 +253,8 @@ impl Service {
         wants: impl Into<Need> => |it, need| it.wants.push(need.into());
         /// Sets what it waits for outside of the file.
         after_external: External => |it, external| it.after_external = external;
+        /// Sets who may ask its supervisor.
+        control: Control => |it, control| it.control = Some(control);
         /// Sets its logger.
         log: Log => |it, log| it.log = Some(log);
         /// Sets text for the unit file alone.

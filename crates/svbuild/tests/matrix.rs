@@ -14,9 +14,9 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log, Ready,
-        ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time,
-        Timestamp, table,
+        Bound, Control, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log,
+        Ready, ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd,
+        Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -148,6 +148,12 @@ fn of_life() -> Vec<(&'static str, Service, Service)> {
             base().after_external(External::new().systemd("x.target")),
             base(),
         ),
+        (
+            "control.group",
+            base().control(Control::new().group("adm").mode(0o770)),
+            base().control(Control::new().mode(0o770)),
+        ),
+        ("control.mode", base().control(Control::new().mode(0o755)), base()),
         ("down", base().down(), base()),
     ]
 }

@@ -28,7 +28,8 @@ pub(super) fn directory_of(
 ) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
     let variables = env::variables(service, Carrier::Directory);
-    let mut steps = family::streams(service);
+    let mut steps = family::control(service, &family::FIFOS);
+    steps.extend(family::streams(service));
     if !variables.files.is_empty() {
         steps.push(Step::Remember);
     }

@@ -23,7 +23,8 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let mut process: Vec<Step> = family::cwd(service).into_iter().collect();
     process.extend(identity.home());
     process.extend(variables.exports.iter().cloned());
-    let mut steps = family::streams(service);
+    let mut steps = family::control(service, &family::FIFOS);
+    steps.extend(family::streams(service));
     steps.extend(process.iter().cloned());
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));

@@ -94,6 +94,28 @@ fn dirs(service: &Service) -> Vec<Step> {
     steps
 }
 
+/// The FIFOs of a supervisor: the one that takes what is asked, and the one that tells that it is there.
+pub(super) const FIFOS: [&str; 2] = [svproto::files::CONTROL, "supervise/ok"];
+
+/// Who may ask the supervisor: its directory and its FIFOs, which it has made before. What it writes there
+/// itself everybody may read who gets into the directory.
+pub(super) fn control(service: &Service, fifos: &[&str]) -> Vec<Step> {
+    let words = || fifos.iter().map(|path| Arg::from(*path));
+    let Some(control) = &service.control else { return Vec::new() };
+    let mut steps = Vec::new();
+    if let Some(group) = &control.group {
+        let mut given = argv!["chgrp", "--", group.to_string(), "supervise"];
+        given.extend(words());
+        steps.push(Step::Do(given));
+    }
+    let mut changed = argv!["chmod", format!("{:04o}", control.of_fifos()), "--"];
+    changed.extend(words());
+    steps.push(Step::Do(changed));
+    let mode = format!("{:04o}", control.of_directory());
+    steps.push(Step::Do(argv!["chmod", mode, "--", "supervise"]));
+    steps
+}
+
 /// The standard streams, and the umask, in an order in which files are made with the supervisor's.
 pub(super) fn streams(service: &Service) -> Vec<Step> {
     let path = |path: &Path| path.as_os_str().as_bytes().to_vec();

@@ -22,7 +22,8 @@ use crate::{
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
     let variables = env::variables(service, Carrier::DirectoryLast);
-    let mut steps = family::streams(service);
+    let mut steps = family::control(service, &family::FIFOS);
+    steps.extend(family::streams(service));
     steps.extend(process(service, &variables, true));
 
     let mut entries = Entries::default();

@@ -33,6 +33,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if service.restart.chooses() {
         steps.push(Step::NoteStart);
     }
+    steps.extend(family::control(service, &[svproto::files::CONTROL]));
     steps.extend(family::streams(service));
     if !variables.files.is_empty() {
         steps.push(Step::Remember);

@@ -93,6 +93,7 @@ impl Service {
         check.kind(self);
         check.argv("finish", &self.finish);
         check.restart(self);
+        check.control(self.control.as_ref());
         if let Some(log) = &self.log {
             check.log(log);
         }

@@ -25,7 +25,7 @@ const fn key(
 }
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 90] = [
+pub const KEYS: [Key; 93] = [
     key(
         "exec",
         "array of strings",
@@ -361,6 +361,18 @@ pub const KEYS: [Key; 90] = [
         "none",
         "units that are not of this file and are started before it, by their whole names. A target, as `network-online.target`, is started for it",
     ),
+    key(
+        "control.group",
+        "name, or number",
+        "the supervisor's",
+        "who may ask the supervisor of the service, beside its own user: the members of this group, as `control.mode` says. It is set at each start of the service",
+    ),
+    key(
+        "control.mode",
+        "octal, as a string",
+        "`0770`",
+        "for the owner, the group and all others: 7 may ask, 5 may look, 0 neither",
+    ),
     key("down", "boolean", "false", "not started until asked"),
     key(
         "log.dir",
@@ -414,6 +426,7 @@ pub const KEYS: [Key; 90] = [
     key("resources", "table", "", ""),
     key("ready", "table", "", ""),
     key("restart.when", "table", "", ""),
+    key("control", "table", "", ""),
     key("reload", "table", "", ""),
     key("stop", "table", "", ""),
     key("systemd", "table", "", ""),

@@ -193,6 +193,7 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
         ("expected struct Resources", "expected a table"),
         ("expected struct Stop", "expected a table"),
         ("expected struct Reload", "expected a table"),
+        ("expected struct Control", "expected a table"),
         ("expected struct Dirs", "expected a table"),
         ("expected struct Systemd", "expected a table"),
         ("expected struct Log", "expected a table"),

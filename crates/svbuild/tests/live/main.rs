@@ -53,6 +53,7 @@ macro_rules! with_finish {
             told::every_run_is_the_last_with_never
             told::what_ends_with_0_at_its_signal_is_started_again
             told::a_delay_lies_between_two_runs
+            told::a_group_may_ask_for_it
             told::it_is_given_up_after_so_many_starts
             told::a_service_with_down_waits_until_it_is_asked
             told::readiness_by_a_command_is_asked_for

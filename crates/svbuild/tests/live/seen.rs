@@ -11,8 +11,9 @@ use std::{
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
-        Bound, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log, ReadyCheck,
-        Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp,
+        Bound, Control, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log,
+        ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time,
+        Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -82,6 +83,7 @@ fn all(tree: &Tree) -> Service {
                 .command(["/bin/true"])
                 .group(false),
         )
+        .control(Control::new().group("adm").mode(0o750))
         .reload(Reload::new().check(["/bin/true"]).command(["/bin/true"]))
         .finish(["/bin/true"])
         .restart(Restart::OnFailure)

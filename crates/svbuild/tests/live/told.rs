@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use svbuild::{
     Definitions, Service,
-    spec::{ReadyCheck, Reload, Restart, RestartPolicy, Stop},
+    spec::{Control, ReadyCheck, Reload, Restart, RestartPolicy, Stop},
 };
 
 use crate::programs::installed;
@@ -196,6 +197,31 @@ pub fn a_reload_is_checked_before_it_is_done(suite: Suite) {
         let said = tree.lines("open/said", 3);
         assert_eq!(said, ["check daemon", "check daemon", done], "{suite:?}");
     }
+}
+
+/// A member of the group asks, another user does not.
+pub fn a_group_may_ask_for_it(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let service = sh(&tree, UP).user("daemon").control(Control::new().group("games"));
+    tree.start(&one(service));
+    tree.lines("open/up", 1);
+    tree.until("up", || said(&tree).starts_with(['r', 'u']).then_some(()));
+    let down = |group: &str| {
+        let words: &[&str] = if suite == RUNIT { &["sv", "-w0", "d"] } else { &["s6-svc", "-d"] };
+        let mut command = Command::new("chroot");
+        command.arg(format!("--userspec=1:{group}")).args(["--groups=", "/"]).args(words);
+        command.arg(tree.service("web")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().unwrap().code()
+    };
+    let other = down("1");
+    // `sv` that does not wait tells of nothing.
+    assert!(suite == RUNIT || other != Some(0), "{suite:?}: another group was heard");
+    let supervise = tree.service("web").join("supervise");
+    let mode = |name: &str| supervise.join(name).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!([mode(""), mode("control")], [0o750, 0o620], "{suite:?}");
+    assert_eq!(supervise.join("control").metadata().unwrap().gid(), 60, "{suite:?}");
+    down("60");
+    tree.until("down", || is_down(&tree).then_some(()));
 }
 
 /// Two starts within an hour, and no third.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Check;
-use crate::spec::{Ready, ReadyCheck, Reload, Restart, RestartPolicy, Service, Stop, Time};
+use crate::spec::{
+    Control, Id, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Service, Stop, Time,
+};
 
 /// The longest time that is counted in seconds.
 const DAY: u64 = 86_400;
@@ -58,6 +60,24 @@ impl Check<'_> {
         };
         self.that(time.is_none_or(|time| fits(time.0)), key, || {
             "must be 1ms or more, in whole milliseconds, and less than 49 days".into()
+        });
+    }
+
+    pub(super) fn control(&mut self, control: Option<&Control>) {
+        let Some(Control { group, mode }) = control else { return };
+        self.that(group.is_some() || mode.is_some(), "control", || {
+            "must say who may ask: `group`, as in `control = { group = \"ops\" }`, or `mode`".into()
+        });
+        if let Some(Id::Name(name)) = group {
+            let parsed = name.parse::<Id>();
+            self.that(parsed.is_ok(), "control.group", || {
+                parsed.err().map(|why| why.to_string()).unwrap_or_default()
+            });
+        }
+        let digit = |it: u16| matches!(it & 7, 0 | 5 | 7);
+        let fits = |mode: u16| mode & !0o077 == 0o700 && digit(mode >> 3) && digit(mode);
+        self.that(mode.is_none_or(|mode| fits(mode.0)), "control.mode", || {
+            "must be 7 for the owner, and for the group and all others 7 (may ask), 5 (may look) or 0".into()
         });
     }
 

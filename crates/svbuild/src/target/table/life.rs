@@ -22,6 +22,7 @@ const NO_SIGNAL: &str = "a program that takes TERM; or runit, s6 or systemd";
 const NO_HOOK: &str =
     "a program that does it at its stop signal; or runit or systemd, which run something before";
 const NO_RELOAD: &str = "`reload = {}`, which is SIGHUP for every suite; or runit or systemd, which run something instead";
+const NO_CONTROL: &str = "a rule of polkit for the action org.freedesktop.systemd1.manage-units, which is no part of a unit";
 const NO_GROUP: &str = "a program that ends what it has started; or systemd";
 
 fn reload(service: &Service, asks: fn(&Reload) -> bool) -> bool {
@@ -32,7 +33,7 @@ fn way(service: &Service) -> Option<&ReadyCheck> {
     service.ready.as_ref().map(|ready| &ready.check)
 }
 
-pub(super) const ROWS: [Capability; 23] = [
+pub(super) const ROWS: [Capability; 25] = [
     row(
         "ready.fd",
         |it| matches!(way(it), Some(ReadyCheck::Fd(_))),
@@ -303,6 +304,16 @@ pub(super) const ROWS: [Capability; 23] = [
             By("RestartMaxDelaySec=, RestartSteps=, from 254"),
             Not(ONE_DELAY),
         ],
+    ),
+    row(
+        "control.group",
+        |it| it.control.as_ref().is_some_and(|control| control.group.is_some()),
+        [By("chgrp"), By("chgrp"), By("chgrp"), By("chgrp"), Not(NO_CONTROL), By("chgrp")],
+    ),
+    row(
+        "control.mode",
+        |it| it.control.as_ref().is_some_and(|control| control.mode.is_some()),
+        [By("chmod"), By("chmod"), By("chmod"), By("chmod"), Not(NO_CONTROL), By("chmod")],
     ),
     row(
         "down",
