@@ -89,7 +89,7 @@ impl Bus {
 
     /// Connects to the socket of the manager itself, without a bus: `/run/systemd/private`, or
     /// `$XDG_RUNTIME_DIR/systemd/private` for a user's. Only its owner may. It is there before
-    /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`]), and re-executing the
+    /// dbus-daemon and without one; units cannot be kept ([`Unit::keep`](crate::Unit::keep)), and re-executing the
     /// manager ends the connection.
     pub fn private(socket: impl Into<std::path::PathBuf>) -> BusCall<'static, Self> {
         Self::at(Address::Private(socket.into()))

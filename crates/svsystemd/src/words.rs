@@ -12,7 +12,7 @@ pub enum LoadState {
     NotFound,
     /// It is masked.
     Masked,
-    /// It cannot be used: `bad-setting` or `error`. [`UnitStatus::load_error`] says why.
+    /// It cannot be used: `bad-setting` or `error`. [`UnitStatus::load_error`](crate::UnitStatus::load_error) says why.
     Broken,
     /// A state that this version does not know.
     Other(String),
