@@ -10,7 +10,7 @@ pub(crate) use self::{
     build::{Build, Owner, Script},
     dev::Dev,
     later::{Later, parse},
-    lint::{Form, Lint},
+    lint::{Form, Lint, Other},
     units::{Escape, NamedUnits, Units},
     value::parse_duration,
     verbs::Signal,

@@ -19,7 +19,7 @@ use svcmgr::{
 pub(crate) use buildable::{Buildable, ForTarget, Refused};
 pub(crate) use built::{Built, Changed, Found, Verb};
 pub(crate) use explained::Explained;
-pub(crate) use linted::Linted;
+pub(crate) use linted::{Linted, Said};
 pub(crate) use shown::{Shown, ShownLine};
 
 use crate::{

@@ -17,6 +17,8 @@ mod logs;
 mod places;
 #[path = "live/schema.rs"]
 mod schema;
+#[path = "../../svclient/tests/live/scripts.rs"]
+mod scripts;
 #[path = "live/svctl.rs"]
 mod svctl;
 

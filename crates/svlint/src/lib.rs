@@ -79,6 +79,8 @@ pub struct Report {
     pub unseen: Vec<Unseen>,
     /// How many directories of services, sources and files were looked at.
     pub looked_at: usize,
+    /// The texts that were read: scripts, units, configurations.
+    pub files: Vec<PathBuf>,
 }
 
 impl Linter {

@@ -64,7 +64,8 @@ impl<'a> Visit<'a> {
         findings.dedup_by(|a, b| a.rule == b.rule && a.place == b.place && a.message == b.message);
         let shown = |it: &Unseen| Unseen { path: self.shown(&it.path), why: it.why.clone() };
         let unseen = self.unseen.iter().map(shown).collect();
-        Report { findings, allowed: allowed.len(), unseen, looked_at: self.looked_at }
+        let files = self.read.iter().map(|it| self.shown(it)).collect();
+        Report { findings, allowed: allowed.len(), unseen, looked_at: self.looked_at, files }
     }
 
     /// A path as the caller knows it.

@@ -21,6 +21,16 @@ pub(crate) struct Lint {
     /// Change what can be changed safely, each file in one step, and report the rest
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Run this as well over the scripts or units that were looked at, and print what it says; may be given
+    /// several times, or with commas
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PROGRAM",
+        value_delimiter = ',',
+        conflicts_with = "image"
+    )]
+    pub(crate) with: Vec<Other>,
     /// How findings are printed
     #[arg(long, value_enum, default_value = "text", value_name = "FORM", conflicts_with = "json")]
     pub(crate) format: Form,
@@ -35,4 +45,22 @@ pub(crate) enum Form {
     Sarif,
     /// Annotations of GitHub's workflows, one per line.
     Github,
+}
+
+/// Programs of others that look at the same files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Other {
+    /// For scripts of shells.
+    Shellcheck,
+    /// For units: its `verify`.
+    SystemdAnalyze,
+}
+
+impl Other {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Shellcheck => "shellcheck",
+            Self::SystemdAnalyze => "systemd-analyze",
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `svctl lint`: what is wrong in directories and files, before they are run.
 
 mod forms;
+mod others;
 mod source;
 
 use std::{
@@ -14,7 +15,7 @@ use svcmgr::{
 };
 
 use crate::{
-    args::{Form, Global, Lint},
+    args::{Form, Global, Lint, Other},
     exit::Exit,
     json::Linted,
     output::{Output, in_full, printable},
@@ -55,17 +56,41 @@ pub(crate) fn run(global: &Global, lint: &Lint, output: &mut Output) -> Exit {
             before = std::mem::replace(&mut report, look(global, lint, &paths)).findings;
         }
     }
-    if output.json {
-        output.json(&Linted::all(&report, &before, &fixed));
-    } else {
-        match lint.format {
-            Form::Text => text(lint, &report, output),
-            Form::Sarif => output.json(&forms::Sarif::of(&report)),
-            Form::Github => report.findings.iter().for_each(|it| output.line(&forms::github(it))),
+    let with: BTreeSet<Other> = lint.with.iter().copied().collect();
+    let mut said = Vec::new();
+    for other in &with {
+        match others::ask(*other, global.user, &report.files) {
+            Ok(more) => said.extend(more),
+            Err(error) => {
+                failed = true;
+                let name = other.name();
+                output.message(&format!("cannot run {name}: {}", printable(&error.to_string())));
+            }
         }
     }
+    if output.json {
+        output.json(&Linted::all(&report, &before, &fixed, &said));
+    } else {
+        match lint.format {
+            Form::Text => {
+                for it in &said {
+                    output.line(&forms::line(it));
+                }
+                text(lint, &report, output);
+            }
+            Form::Sarif => output.json(&forms::Sarif::of(&report, &with, &said)),
+            Form::Github => {
+                report.findings.iter().for_each(|it| output.line(&forms::github(it)));
+                for it in &said {
+                    output.line(&forms::github_said(it));
+                }
+            }
+        }
+    }
+    let is_told = said.iter().any(|it| it.severity > Severity::Note);
+    let told = if is_told { Exit::Negative } else { Exit::Done };
     let silent = if silent.is_empty() { Exit::Done } else { Exit::Deadline };
-    exit(&report, failed).max(silent)
+    exit(&report, failed).max(told).max(silent)
 }
 
 /// The paths that are looked at, and what at or below the others does not answer.

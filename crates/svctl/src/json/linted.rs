@@ -8,10 +8,25 @@ use svcmgr::{
 
 use super::explained::severity;
 
+/// What another program says of a file.
+pub(crate) struct Said {
+    pub(crate) by: &'static str,
+    /// Empty where it names no file.
+    pub(crate) path: std::path::PathBuf,
+    pub(crate) line: Option<u32>,
+    pub(crate) column: Option<u32>,
+    pub(crate) severity: Severity,
+    /// How it calls what it has found.
+    pub(crate) code: Option<String>,
+    pub(crate) text: String,
+}
+
 /// A finding, or what could not be looked at: that has no code, and an error.
 #[derive(Debug, Serialize)]
 pub(crate) struct Linted<'a> {
-    code: Option<&'static str>,
+    /// The program that says it, where that is not this one.
+    by: Option<&'static str>,
+    code: Option<&'a str>,
     severity: &'static str,
     /// The kind of the table of causes that it comes to.
     cause: Option<&'static str>,
@@ -38,7 +53,12 @@ pub(crate) struct Linted<'a> {
 impl<'a> Linted<'a> {
     /// All of it: what `--fix` has mended of the findings of `before`, what is found, and what could
     /// not be looked at; in the order of paths and lines.
-    pub(crate) fn all(report: &'a Report, before: &'a [Finding], fixes: &'a [Fixed]) -> Vec<Self> {
+    pub(crate) fn all(
+        report: &'a Report,
+        before: &'a [Finding],
+        fixes: &'a [Fixed],
+        said: &'a [Said],
+    ) -> Vec<Self> {
         let fix_of = |it: &Finding| {
             let is_it =
                 |fix: &&Fixed| fix.path == it.place.path && fix.codes.contains(&it.rule.code);
@@ -51,13 +71,37 @@ impl<'a> Linted<'a> {
             Self { error: error.map(|it| crate::output::in_full(it)), ..Self::of(it) }
         });
         let unseen = report.unseen.iter().map(Self::unseen);
-        let mut all: Vec<_> = mended.chain(found).chain(unseen).collect();
+        let mut all: Vec<_> =
+            mended.chain(found).chain(unseen).chain(said.iter().map(Self::said)).collect();
         all.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
         all
     }
 
+    fn said(said: &'a Said) -> Self {
+        Self {
+            by: Some(said.by),
+            code: said.code.as_deref(),
+            severity: severity(said.severity),
+            cause: None,
+            heuristic: None,
+            path: said.path.display().to_string(),
+            line: said.line,
+            column: said.column,
+            end_column: None,
+            bytes: None,
+            message: &said.text,
+            why: None,
+            fix: None,
+            fixable: false,
+            fixed: false,
+            page: None,
+            error: None,
+        }
+    }
+
     fn unseen(unseen: &'a Unseen) -> Self {
         Self {
+            by: None,
             code: None,
             severity: severity(Severity::Error),
             cause: None,
@@ -80,6 +124,7 @@ impl<'a> Linted<'a> {
     fn of(finding: &'a Finding) -> Self {
         let part = finding.place.part.as_ref();
         Self {
+            by: None,
             code: Some(finding.rule.code),
             severity: severity(finding.severity),
             cause: finding.rule.cause.map(|it| it.kind()),

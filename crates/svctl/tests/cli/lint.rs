@@ -4,7 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use serde_json::Value;
 
-use crate::svctl::{Run, run};
+use crate::{
+    scripts,
+    svctl::{Run, command, run},
+};
 
 /// A scan directory with a service that is well, and one that has the line ends of DOS.
 fn tree() -> tempfile::TempDir {
@@ -132,4 +135,59 @@ fn nothing_that_is_read_moves_a_cursor_or_forges_a_line() {
         assert!(!said.out.contains('\u{1b}') && !said.out.contains('\u{7}'), "{:?}", said.out);
         assert!(!said.out.lines().any(|it| it.starts_with("::error::")), "{}", said.out);
     }
+}
+
+/// Programs that say what shellcheck and systemd-analyze say, in their form, of the last file that they are
+/// given; to which of the files they were given, beside them.
+fn others() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let note = "printf '%s\\n' \"$@\" >\"$0.given\"; for last; do :; done\n";
+    let comment = r#"{"comments":[{"file":"'"$last"'","line":2,"endLine":2,"column":6,"endColumn":9,"level":"warning","code":2086,"message":"Double quote","fix":null}]}"#;
+    scripts::write(
+        &dir.path().join("shellcheck"),
+        &format!("#!/bin/sh\n{note}printf '%s\\n' '{comment}'\nexit 1\n"),
+    );
+    scripts::write(
+        &dir.path().join("systemd-analyze"),
+        &format!("#!/bin/sh\n{note}echo \"$last:3: Unknown key 'X', ignoring.\" >&2\n"),
+    );
+    dir
+}
+
+#[test]
+fn what_other_programs_say_is_told_as_theirs_in_every_form() {
+    let (tree, others) = (tempfile::tempdir().unwrap(), others());
+    service(tree.path(), "db", "#!/bin/sh\nexec server\n");
+    service(tree.path(), "perl", "#!/usr/bin/perl\nexec 'server';\n");
+    let unit = tree.path().join("web.service");
+    fs::write(&unit, "[Service]\nExecStart=/bin/true\n").unwrap();
+    let lint = |words: &[&str], path: &Path| {
+        let mut command = command(["lint"]);
+        command.args(words).arg(tree.path().join("db")).arg(tree.path().join("perl")).arg(&unit);
+        Run::of(command.env("PATH", path).output().unwrap())
+    };
+    let with = ["--with", "shellcheck,systemd-analyze"];
+    let (alone, said) = (lint(&[], others.path()), lint(&with, others.path()));
+    assert!(!fs::read_to_string(others.path().join("shellcheck.given")).unwrap().contains("perl"));
+    assert_eq!((alone.code, said.code), (0, 1), "{}{}", alone.out, said.out);
+    let (run, unit) = (tree.path().join("db/run"), unit.display());
+    for line in [
+        format!("shellcheck: {}:2:6: warning: SC2086: Double quote\n", run.display()),
+        format!("systemd-analyze: {unit}:3: warning: Unknown key 'X', ignoring.\n"),
+    ] {
+        assert!(said.out.contains(&line), "{line}: {}", said.out);
+    }
+    let json = lint(&[&with[..], &["--json"]].concat(), others.path());
+    crate::schema::check(&json.json());
+    assert_eq!(json.json()[0]["by"], "shellcheck");
+    let github = lint(&[&with[..], &["--format", "github"]].concat(), others.path());
+    assert!(github.out.contains(",line=2,col=6,title=shellcheck SC2086::Double quote"));
+    let sarif = lint(&[&with[..], &["--format", "sarif"]].concat(), others.path());
+    let sarif: Value = serde_json::from_str(&sarif.out).unwrap();
+    assert_eq!(sarif["runs"][2]["tool"]["driver"]["name"], "systemd-analyze");
+    assert_eq!(sarif["runs"][1]["results"][0]["ruleId"], "SC2086");
+    // One that is not there is no silence.
+    let absent = lint(&["--with", "shellcheck"], tree.path());
+    assert_eq!(absent.code, 111);
+    assert!(absent.err.contains("cannot run shellcheck: No such file"), "{}", absent.err);
 }

@@ -1,6 +1,6 @@
 //! Findings for other programs: SARIF 2.1.0, and the annotations of GitHub's workflows.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Map, Value, json};
 use svcmgr::{
@@ -8,7 +8,7 @@ use svcmgr::{
     lint::{Edit, Finding, Fix, Part, Report, Rule, rules},
 };
 
-use crate::name::in_url;
+use crate::{args::Other, json::Said, name::in_url, output::printable};
 
 /// A document of SARIF.
 #[derive(serde::Serialize)]
@@ -16,7 +16,7 @@ use crate::name::in_url;
 pub(super) struct Sarif(Value);
 
 impl Sarif {
-    pub(super) fn of(report: &Report) -> Self {
+    pub(super) fn of(report: &Report, with: &BTreeSet<Other>, said: &[Said]) -> Self {
         let all: Vec<&Rule> = rules().collect();
         let results: Vec<_> = report.findings.iter().map(|it| result(it, &all)).collect();
         let unseen: Vec<_> = report
@@ -24,22 +24,31 @@ impl Sarif {
             .iter()
             .map(|it| json!({ "level": "error", "message": { "text": it.to_string() } }))
             .collect();
+        let mut runs = vec![json!({
+            "tool": { "driver": {
+                "name": "svctl lint",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": all.iter().map(|it| described(it)).collect::<Vec<_>>(),
+            } },
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.unseen.is_empty(),
+                "toolExecutionNotifications": unseen,
+            }],
+            "results": results,
+        })];
+        // A run of each, since what it says is its own.
+        runs.extend(with.iter().map(|other| {
+            let its = said.iter().filter(|it| it.by == other.name());
+            json!({
+                "tool": { "driver": { "name": other.name() } },
+                "results": its.map(result_of).collect::<Vec<_>>(),
+            })
+        }));
         Self(json!({
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{
-                "tool": { "driver": {
-                    "name": "svctl lint",
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "rules": all.iter().map(|it| described(it)).collect::<Vec<_>>(),
-                } },
-                "columnKind": "unicodeCodePoints",
-                "invocations": [{
-                    "executionSuccessful": report.unseen.is_empty(),
-                    "toolExecutionNotifications": unseen,
-                }],
-                "results": results,
-            }],
+            "runs": runs,
         }))
     }
 }
@@ -84,6 +93,42 @@ fn result(finding: &Finding, all: &[&Rule]) -> Value {
         is("fixes", json!([{ "artifactChanges": [change] }]));
     }
     result.into()
+}
+
+fn result_of(said: &Said) -> Value {
+    let mut result = Map::new();
+    let mut is = |name: &str, value: Value| result.insert(name.to_owned(), value);
+    if let Some(code) = &said.code {
+        is("ruleId", code.as_str().into());
+    }
+    is("level", level(said.severity).into());
+    is("message", json!({ "text": said.text }));
+    if !said.path.as_os_str().is_empty() {
+        let mut location = Map::new();
+        location.insert("artifactLocation".to_owned(), json!({ "uri": uri(&said.path) }));
+        if let Some(line) = said.line {
+            location.insert("region".to_owned(), json!({ "startLine": line }));
+        }
+        is("locations", json!([{ "physicalLocation": location }]));
+    }
+    result.into()
+}
+
+/// `shellcheck: web/run:3:6: note: SC2086: Double quote to prevent globbing`.
+pub(super) fn line(said: &Said) -> String {
+    let mut line = format!("{}: ", said.by);
+    if !said.path.as_os_str().is_empty() {
+        line.push_str(&said.path.display().to_string());
+        for number in [said.line, said.column].into_iter().flatten() {
+            line.push_str(&format!(":{number}"));
+        }
+        line.push_str(": ");
+    }
+    line.push_str(level(said.severity));
+    if let Some(code) = &said.code {
+        line.push_str(&format!(": {code}"));
+    }
+    printable(&format!("{line}: {}", said.text))
 }
 
 fn region(part: &Part) -> Value {
@@ -135,6 +180,29 @@ pub(super) fn github(finding: &Finding) -> String {
     }
     let message = format!("{}. {}", finding.message, finding.help);
     line.push_str(&format!(",title={}::{}", finding.rule.code, data(&message)));
+    line
+}
+
+/// The same of what another program says.
+pub(super) fn github_said(said: &Said) -> String {
+    let level = match said.severity {
+        Severity::Note => "notice",
+        Severity::Warning => "warning",
+        _ => "error",
+    };
+    let mut line = format!("::{level} ");
+    if !said.path.as_os_str().is_empty() {
+        line.push_str(&format!("file={},", property(&said.path.display().to_string())));
+    }
+    for (name, number) in [("line", said.line), ("col", said.column)] {
+        line.push_str(&number.map(|it| format!("{name}={it},")).unwrap_or_default());
+    }
+    let code = said.code.as_deref().map(|it| format!(" {it}")).unwrap_or_default();
+    line.push_str(&format!(
+        "title={}::{}",
+        property(&format!("{}{code}", said.by)),
+        data(&said.text)
+    ));
     line
 }
 
