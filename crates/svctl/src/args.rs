@@ -475,6 +475,9 @@ pub(crate) struct Supervise {
     /// read-only. The other commands find the service in DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Once it is told to end: when to kill what still runs. Without, never; as pid 1 after 8s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) kill_after: Option<Duration>,
 }
 
 /// Arguments of `scan`.
@@ -491,6 +494,9 @@ pub(crate) struct Scan {
     /// read-only. To the other commands, DIR is the scan directory
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Once it is told to end: when to kill what still runs. Without, never; as pid 1 after 8s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) kill_after: Option<Duration>,
 }
 
 /// Arguments of `logs`.

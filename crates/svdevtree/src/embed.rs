@@ -93,9 +93,12 @@ pub struct Supervisor {
 struct Stopping {
     /// When to kill what still runs, on the steady clock.
     kill_at: Option<Duration>,
+    /// Services were killed; now it is the turn of their loggers too.
+    again: bool,
 }
 
-/// After this, what was killed and still runs is killed again: a `finish`, for one.
+/// After this, what was killed and still runs is killed again, a `finish` for one, and so are loggers, which have
+/// had the time to write what was left for them.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Some systems count a timeout in milliseconds of 31 bits. To wake once a day more harms nobody.
@@ -206,7 +209,10 @@ impl Supervisor {
     pub fn stop(&mut self) {
         let now = self.context.clock.now().steady;
         let kill_at = self.context.options.kill_after.map(|after| now.saturating_add(after));
-        self.stopping.get_or_insert(Stopping { kill_at });
+        if self.stopping.is_none() {
+            self.context.killed = false;
+        }
+        self.stopping.get_or_insert(Stopping { kill_at, again: false });
         self.scans.clear();
         for service in self.services.values_mut() {
             service.ask(ServicePart::Main, Op::StopExit, &mut self.context);
@@ -214,10 +220,11 @@ impl Supervisor {
         self.clear_away();
     }
 
-    /// Stops all services with SIGKILL, also their loggers and `finish` scripts.
+    /// Stops all services with SIGKILL, also their `finish` scripts, and a second later their loggers.
     pub fn kill(&mut self) {
         self.stop();
-        self.stopping = Some(Stopping { kill_at: Some(self.context.clock.now().steady) });
+        let now = self.context.clock.now().steady;
+        self.stopping = Some(Stopping { kill_at: Some(now), again: false });
     }
 
     /// The services that are supervised, with their directories.
@@ -364,11 +371,12 @@ impl Supervisor {
         if self.signals.as_ref().and_then(Signals::due).is_some_and(|due| due <= now) {
             self.reap_orphans();
         }
-        if let Some(Stopping { kill_at: Some(at) }) = self.stopping {
+        if let Some(Stopping { kill_at: Some(at), again }) = self.stopping {
             if at <= now {
-                self.stopping = Some(Stopping { kill_at: Some(now.saturating_add(KILL_AGAIN)) });
+                let kill_at = Some(now.saturating_add(KILL_AGAIN));
+                self.stopping = Some(Stopping { kill_at, again: true });
                 for service in self.services.values_mut() {
-                    service.kill(&mut self.context);
+                    service.kill(again, &mut self.context);
                 }
             }
         }
@@ -497,7 +505,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         for service in self.services.values_mut() {
-            service.kill(&mut self.context);
+            service.kill(true, &mut self.context);
         }
         self.context.deliver();
         for process in self.services.values().flat_map(ServiceDir::processes) {

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, ChildStdout, Stdio},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -183,6 +184,51 @@ fn a_critical_service_ends_all_with_its_exit_code() {
     let dir = supervised.dir();
     assert_eq!(run(["down".as_ref(), dir.as_os_str()]).code, 0);
     assert_eq!(run(["up".as_ref(), dir.as_os_str()]).code, 0);
+    assert_eq!(told.end(Signal::SIGTERM), Some(0));
+}
+
+/// `dev.md` 18: it ends within a bound, and says that it was by force; what was written before is in the log.
+#[test]
+fn what_does_not_end_is_killed_in_time_and_its_logger_reads_the_rest() {
+    let deaf =
+        "trap '' TERM; n=0; while :; do n=$((n + 1)); echo $n; echo $n >wrote; sleep 0.01; done";
+    let supervised = Supervised::prepare(Suite::Embedded, deaf);
+    fs::create_dir(supervised.dir().join("log")).unwrap();
+    supervised.script("log/run", "exec cat >>../out");
+    let dir = supervised.dir();
+    let number = |name: &str| {
+        let text = fs::read_to_string(dir.join(name)).unwrap_or_default();
+        text.lines().last().and_then(|line| line.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let ends = |words: &[&str], dir: &Path, signals: &[Signal]| {
+        let [out, wrote] = ["out", "wrote"].map(|name| supervised.dir().join(name));
+        fs::write(&out, "").unwrap();
+        fs::write(&wrote, "").unwrap();
+        let mut told = Telling::of(words, dir);
+        let limit = Instant::now() + Duration::from_secs(60);
+        while number("out") < 3 {
+            assert!(Instant::now() < limit, "it writes nothing");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (last, first) = signals.split_last().unwrap();
+        for signal in first {
+            kill(Pid::from_raw(told.child.id().try_into().unwrap()), *signal).unwrap();
+            told.until("stopping");
+        }
+        let code = told.end(*last);
+        assert!(number("out") >= number("wrote"), "{} of {}", number("out"), number("wrote"));
+        code
+    };
+    let soon: &[&str] = &["supervise", "--kill-after", "100ms"];
+    assert_eq!(ends(soon, &dir, &[Signal::SIGTERM]), Some(137));
+    let scan = &["scan", "--kill-after", "1h"];
+    let twice = [Signal::SIGTERM, Signal::SIGTERM];
+    assert_eq!(ends(scan, supervised.scan_dir(), &twice), Some(137));
+    // What ends by itself was not killed, whatever the time.
+    supervised.script("run", "exec sleep 1000");
+    let mut told = Telling::of(soon, &dir);
+    told.until("started");
+    told.until("started");
     assert_eq!(told.end(Signal::SIGTERM), Some(0));
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Context {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) limit: Limit,
+    /// Something did not end in time since all are to end, and was killed.
+    pub(crate) killed: bool,
     /// Not told yet: first the files say so.
     untold: Vec<ServiceEvent>,
     /// Not between a death and the start that follows in the same turn: to free them takes longer.

@@ -2,8 +2,7 @@
 //!
 //! | signal           | `supervise`                          | `scan`                           |
 //! |------------------|--------------------------------------|----------------------------------|
-//! | TERM             | stop, then exit                      | stop all, then exit              |
-//! | INT              | the same; a second one: SIGKILL      | the same                         |
+//! | TERM, INT        | stop, then exit; a second one: SIGKILL | stop all, then exit; the same  |
 //! | HUP              | as TERM; as pid 1: sent on to `run`  | as TERM, with another exit code  |
 //! | ALRM             | as pid 1: sent on to `run`           | look at the scan directory       |
 //! | QUIT, USR1, USR2 | as pid 1: sent on to `run`           | as pid 1: sent on to every `run` |
@@ -43,6 +42,8 @@ pub enum ProcessEnd {
     Asked,
     /// By SIGHUP.
     HungUp,
+    /// The same, and something had to be killed.
+    Killed,
     /// Because a critical service ended for good, and how that ended ([`ServiceOptions::critical`]).
     Critical {
         /// The end of its last run.
@@ -57,12 +58,14 @@ impl ProcessEnd {
         match self {
             Self::Asked => "asked",
             Self::HungUp => "hung-up",
+            Self::Killed => "killed",
             Self::Critical { .. } => "critical",
         }
     }
 
-    /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`; that of a critical service, as a
-    /// shell has it: 128 and the number of the signal where one ended it.
+    /// The exit code: 0, or 111 after SIGHUP, which are those of `runsvdir`; 137 if something had to be killed,
+    /// which is what a container engine gives; that of a critical service, as a shell has it: 128 and the number of
+    /// the signal where one ended it.
     ///
     /// ```
     /// use svdevtree::{Exit, ProcessEnd};
@@ -75,6 +78,7 @@ impl ProcessEnd {
         match self {
             Self::Asked => 0,
             Self::HungUp => 111,
+            Self::Killed => 128 + 9,
             Self::Critical { exit: Exit::Code(code) } => code,
             Self::Critical { exit: Exit::Signal { number, .. } } => number.saturating_add(128),
         }
@@ -120,10 +124,20 @@ pub fn scan(dir: &Path, options: Options) -> Result<ProcessEnd, Error> {
 
 fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
     options.stdin = Stdin::Inherited;
+    if is_first() {
+        options.kill_after.get_or_insert(FIRST_KILLS_AFTER);
+    }
     let mut supervisor = Supervisor::new(options)?;
     supervisor.context.limit.raise();
     supervisor.signals = Some(Signals::listen(role)?);
     Ok(supervisor)
+}
+
+/// Container engines kill after ten seconds; a second of the rest is for loggers.
+const FIRST_KILLS_AFTER: Duration = Duration::from_secs(8);
+
+fn is_first() -> bool {
+    Pid::this() == Pid::from_raw(1)
 }
 
 /// Orphans of one turn.
@@ -144,14 +158,15 @@ pub(super) struct Signals {
     /// As pid 1, whatever has no parent any more is a child.
     first: bool,
     ended: ProcessEnd,
-    interrupted: bool,
+    /// To end; once more hurries.
+    told: bool,
     /// When to look for orphans again, on the steady clock.
     again: Option<Duration>,
 }
 
 impl Signals {
     fn listen(role: Role) -> Result<Self, Error> {
-        let first = Pid::this() == Pid::from_raw(1);
+        let first = is_first();
         let mut signals = vec![Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
         if first || role == Role::Scanner {
             signals.push(Signal::SIGALRM);
@@ -164,14 +179,7 @@ impl Signals {
         let (reader, writer) = UnixStream::pair().map_err(fail)?;
         let delivery = SignalDelivery::with_pipe(reader, writer, SignalOnly, numbers);
         let delivery = delivery.map_err(fail)?;
-        Ok(Self {
-            delivery,
-            role,
-            first,
-            ended: ProcessEnd::Asked,
-            interrupted: false,
-            again: None,
-        })
+        Ok(Self { delivery, role, first, ended: ProcessEnd::Asked, told: false, again: None })
     }
 }
 
@@ -192,7 +200,8 @@ impl Supervisor {
     fn ended(&self) -> ProcessEnd {
         let critical = self.critical.map(|exit| ProcessEnd::Critical { exit });
         let asked = || self.signals.as_ref().map_or(ProcessEnd::Asked, |signals| signals.ended);
-        critical.unwrap_or_else(asked)
+        let killed = || self.context.killed.then_some(ProcessEnd::Killed);
+        critical.or_else(killed).unwrap_or_else(asked)
     }
 
     pub(super) fn heed_signals(&mut self) {
@@ -207,10 +216,9 @@ impl Supervisor {
         let Some(signals) = &mut self.signals else { return };
         let (one, first) = (signals.role == Role::One, signals.first);
         match signal {
-            Signal::SIGTERM => self.stop(),
-            Signal::SIGINT if signals.interrupted => self.kill(),
-            Signal::SIGINT => {
-                signals.interrupted = true;
+            Signal::SIGTERM | Signal::SIGINT if signals.told => self.kill(),
+            Signal::SIGTERM | Signal::SIGINT => {
+                signals.told = true;
                 self.stop();
             }
             Signal::SIGHUP if one && first => self.ask_all(Op::Hup),

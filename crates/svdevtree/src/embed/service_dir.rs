@@ -138,11 +138,14 @@ impl ServiceDir {
         }
     }
 
-    /// SIGKILL for all of it.
-    pub(crate) fn kill(&mut self, context: &mut Context) {
-        let log = self.log.as_ref().and_then(|runner| runner.process.as_ref());
+    /// SIGKILL for all of it, or for all but its logger.
+    pub(crate) fn kill(&mut self, logger_too: bool, context: &mut Context) {
+        let log = self.log.as_ref().filter(|_| logger_too);
+        let log = log.and_then(|runner| runner.process.as_ref());
         let all = [self.main.process.as_ref(), log, self.script.as_ref()];
-        let errors: Vec<_> = all.into_iter().flatten().filter_map(|it| it.kill().err()).collect();
+        let all: Vec<_> = all.into_iter().flatten().collect();
+        context.killed |= !all.is_empty();
+        let errors: Vec<_> = all.into_iter().filter_map(|it| it.kill().err()).collect();
         for error in errors {
             self.trouble(ServicePart::Main, Error::system("kill a process", error), context);
         }
@@ -407,6 +410,7 @@ impl ServiceDir {
         if let Err(error) = killed {
             self.trouble(part, Error::system("kill a process", error), context);
         }
+        context.killed = true;
         self.tell(part, EventKind::Overdue { pid }, context);
     }
 
