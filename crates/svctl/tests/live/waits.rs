@@ -89,6 +89,11 @@ pub fn what_is_done_is_told_while_others_are_waited_for(suite: Suite) {
     assert_eq!(waiting.end().code, 111);
     let text = act(&supervised, &["up", "--stream"]);
     assert!(text.code == 0 && text.out.contains("/web: up"), "{text:?}");
+    // Where one is enough, nobody is complained about once it is there.
+    let line = ["wait", "--for", "up", "--any", "--stream"].map(OsStr::new);
+    let any = crate::svctl::run(line.into_iter().chain(paths.iter().map(|it| it.as_os_str())));
+    let is_one = any.out.lines().count() == 1 && any.out.contains("/web: ");
+    assert!(any.code == 0 && is_one && any.err.is_empty(), "{any:?}");
 }
 
 /// Links go, lead elsewhere and get other names while somebody waits for what they led to.
