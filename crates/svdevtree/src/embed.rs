@@ -375,7 +375,8 @@ impl Supervisor {
             if at <= now {
                 let kill_at = Some(now.saturating_add(KILL_AGAIN));
                 self.stopping = Some(Stopping { kill_at, again: true });
-                for service in self.services.values_mut() {
+                // What was asked to be up after all goes on.
+                for service in self.services.values_mut().filter(|it| it.wants_exit()) {
                     service.kill(again, &mut self.context);
                 }
             }

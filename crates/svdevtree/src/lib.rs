@@ -46,6 +46,7 @@
 //!   one that survived, and the last record is true.
 //! * A script that cannot be executed counts as an exit with 111, but no process shows.
 //! * `log/` that is held by another supervisor is refused, not waited for.
+//! * A process that is told to end by a second SIGTERM kills what still runs; runsv has heard it already.
 //!
 //! # What it does beyond
 //!

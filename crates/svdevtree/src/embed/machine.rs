@@ -241,6 +241,11 @@ impl Machine {
         self.starts.saturating_sub(1)
     }
 
+    /// Whether its supervisor is to end with it. An `up`, `down` or `once` that comes later takes that back.
+    pub(crate) fn wants_exit(&self) -> bool {
+        self.want == Want::Exit
+    }
+
     /// How the last run ended, and when.
     pub(crate) const fn last_exit(&self) -> Option<(Exit, UnixTime)> {
         self.last_exit

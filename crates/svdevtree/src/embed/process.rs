@@ -215,8 +215,9 @@ impl Supervisor {
     fn heed(&mut self, signal: Signal) {
         let Some(signals) = &mut self.signals else { return };
         let (one, first) = (signals.role == Role::One, signals.first);
+        let is_ending = || self.services.values().any(ServiceDir::wants_exit);
         match signal {
-            Signal::SIGTERM | Signal::SIGINT if signals.told => self.kill(),
+            Signal::SIGTERM | Signal::SIGINT if signals.told && is_ending() => self.kill(),
             Signal::SIGTERM | Signal::SIGINT => {
                 signals.told = true;
                 self.stop();

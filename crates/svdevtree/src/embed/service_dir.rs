@@ -125,6 +125,11 @@ impl ServiceDir {
         self.main.machine.ended_for_good().filter(|_| self.options.critical)
     }
 
+    /// Whether it is to end, and nobody has taken that back.
+    pub(crate) fn wants_exit(&self) -> bool {
+        self.main.machine.wants_exit()
+    }
+
     pub(crate) fn dir(&self) -> &Arc<Path> {
         &self.dir
     }

@@ -56,6 +56,27 @@ fn kill_during_finish_runs_it_twice_under_runsv_only() {
 }
 
 #[test]
+fn a_second_signal_to_end_hurries_the_embedded_one_only() {
+    let prepare =
+        |tree: &Tree| tree.service("web", "trap '' TERM; echo run >> trace; exec sleep 1000");
+    both(prepare, |who, _, dir, supervisor| {
+        dir.until_run(None);
+        until("run", || (lines(dir) == 1).then_some(()));
+        supervisor.signal(Signal::SIGTERM);
+        until("the first", || dir.stat().contains("want exit").then_some(()));
+        supervisor.signal(Signal::SIGTERM);
+        if who == Who::Runsv {
+            // What comes after it shows that it was heard, and that it changed nothing.
+            dir.send("p");
+            until("a pause", || dir.stat().contains("paused").then_some(()));
+            dir.send("k");
+        }
+        let code = if who == Who::Runsv { 0 } else { 137 };
+        assert_eq!(supervisor.wait().code(), Some(code), "{who:?}");
+    });
+}
+
+#[test]
 fn a_control_script_is_told_the_process_by_runsv_since_2_3_and_by_the_embedded_one() {
     let prepare = |tree: &Tree| {
         let dir = tree.service("web", "exec sleep 1000");
