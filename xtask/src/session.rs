@@ -21,6 +21,7 @@ mod tally;
 use std::{
     env, fs,
     io::{self, IsTerminal},
+    num::NonZeroUsize,
     process::Command,
     sync::Arc,
     thread,
@@ -70,12 +71,9 @@ pub(crate) struct Session {
     unsteady: Vec<Failed>,
 }
 
-/// Tests at a time for each processor. What computes takes the place of several:
-/// `.config/nextest.toml`.
-const TESTS_FOR_EACH: usize = 3;
-
-/// What says how many tests run at a time.
-const THREADS: [&str; 2] = ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"];
+/// What says how many tests run at a time, and how many for each processor. What computes takes the place of several:
+/// `.config/nextest.toml`. Without nextest, and in the roots beside the systemd machine, nothing knows what computes.
+const THREADS: [(&str, usize); 2] = [("NEXTEST_TEST_THREADS", 4), ("RUST_TEST_THREADS", 3)];
 
 /// Makes the command for tests: for all of them, or for those that failed.
 pub(crate) trait Tests: Fn(Option<&[Failed]>) -> Result<Command, Failure> {}
@@ -236,7 +234,7 @@ impl Session {
         let names: Vec<_> = first.failed.iter().map(ToString::to_string).collect();
         self.say(&format!("once more, one at a time: {}", names.join(", ")));
         let mut again = tests(Some(&first.failed))?;
-        again.envs(THREADS.map(|name| (name, "1")));
+        again.envs(THREADS.map(|(name, _)| (name, "1")));
         let second = self.count(&mut again)?;
         let (tally, unsteady) = first.and_then(&second);
         self.unsteady.extend(unsteady);
@@ -257,11 +255,11 @@ impl Session {
         }
         command.env("SV_SKIPS_FILE", self.skips_file.path());
         // Most tests wait for supervisors and for what they start, rather than compute.
-        let threads = thread::available_parallelism().map_or(2, |it| it.get() * TESTS_FOR_EACH);
-        for name in THREADS {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for (name, for_each) in THREADS {
             let is_said = command.get_envs().any(|(it, _)| it == name);
             if !is_said && env::var_os(name).is_none() {
-                command.env(name, threads.to_string());
+                command.env(name, (processors * for_each).to_string());
             }
         }
         // It writes into a pipe and would not know.
