@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{finding::Place, source::Source};
+use crate::{finding::Location, source::Source};
 
 /// What a comment begins with, behind `#`.
 const WORD: &str = "svlint: allow";
@@ -19,14 +19,14 @@ pub(crate) struct Comment {
 }
 
 impl Comment {
-    pub(crate) fn allows(&self, code: &str, place: &Place) -> bool {
-        let is_here = match (self.line, &place.part) {
+    pub(crate) fn allows(&self, code: &str, location: &Location) -> bool {
+        let is_here = match (self.line, &location.part) {
             (None, _) => true,
             // Its own line, or the one below it.
             (Some(line), Some(part)) => part.line == line || part.line == line + 1,
             (Some(_), None) => false,
         };
-        is_here && place.path == self.path && self.codes.iter().any(|it| it == code)
+        is_here && location.path == self.path && self.codes.iter().any(|it| it == code)
     }
 }
 
@@ -93,9 +93,9 @@ impl File {
         (Self { dir: dir.to_owned(), lines }, at)
     }
 
-    pub(crate) fn allows(&self, code: &str, place: &Place) -> bool {
+    pub(crate) fn allows(&self, code: &str, location: &Location) -> bool {
         self.lines.iter().any(|(allowed, path)| {
-            allowed == code && place.path.starts_with(path.as_ref().unwrap_or(&self.dir))
+            allowed == code && location.path.starts_with(path.as_ref().unwrap_or(&self.dir))
         })
     }
 }

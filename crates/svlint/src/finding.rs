@@ -9,7 +9,7 @@ use crate::Rule;
 /// Where something was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Place {
+pub struct Location {
     /// The file or directory.
     pub path: PathBuf,
     /// The part of it, where it is a part.
@@ -46,7 +46,7 @@ pub struct Finding {
     /// What is wrong, in one sentence.
     pub message: String,
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What to do, in words.
     pub help: String,
     /// What `--fix` would do, where that is safe.
@@ -54,10 +54,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(rule: &'static Rule, place: Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: &'static Rule, location: Location, message: impl Into<String>) -> Self {
         let help = rule.fix.to_owned();
         let severity = rule.severity;
-        Self { rule, severity, message: message.into(), place, help, fix: None }
+        Self { rule, severity, message: message.into(), location, help, fix: None }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
@@ -76,8 +76,8 @@ impl Finding {
 /// `run:1: lines end with a carriage return (line-ends)`
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.place.path.display())?;
-        if let Some(part) = &self.place.part {
+        write!(f, "{}", self.location.path.display())?;
+        if let Some(part) = &self.location.part {
             write!(f, ":{}", part.line)?;
         }
         write!(f, ": {} ({})", self.message, self.rule)

@@ -44,7 +44,7 @@ pub struct Fixed {
 pub fn apply(findings: &[Finding]) -> Vec<Fixed> {
     let mut files: BTreeMap<&Path, Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|it| it.fix.is_some()) {
-        files.entry(&finding.place.path).or_default().push(finding);
+        files.entry(&finding.location.path).or_default().push(finding);
     }
     files.into_iter().map(|(path, findings)| one(path, &findings)).collect()
 }

@@ -170,14 +170,14 @@ impl Visit<'_> {
 
     fn usual(&mut self, dir: &Path) {
         for place in USUAL {
-            let place = dir.join(place);
-            if !self.world.entry(&place).is_ok_and(|it| it.is_dir()) {
+            let entry = dir.join(place);
+            if !self.world.entry(&entry).is_ok_and(|it| it.is_dir()) {
                 continue;
             }
             if place.ends_with("cont-init.d") || place.ends_with("cont-finish.d") {
-                check::rc::scripts(self, &place);
-            } else if !self.world.names(&place).is_ok_and(|it| it.is_empty()) {
-                self.directory(&place);
+                check::rc::scripts(self, &entry);
+            } else if !self.world.names(&entry).is_ok_and(|it| it.is_empty()) {
+                self.directory(&entry);
             }
         }
     }

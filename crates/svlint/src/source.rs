@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use crate::finding::{Edit, Fix, Part, Place, Seen};
+use crate::finding::{Edit, Fix, Location, Part, Seen};
 
 /// A file's text. Each byte of the file is one byte of it, so that places are places of the file.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Source {
     }
 
     /// A range of bytes, as far as its first line has it.
-    pub(crate) fn at(&self, bytes: Range<usize>) -> Place {
+    pub(crate) fn at(&self, bytes: Range<usize>) -> Location {
         let start =
             self.text.get(..bytes.start).map_or(0, |it| it.rfind('\n').map_or(0, |at| at + 1));
         let rest = self.text.get(start..).unwrap_or_default();
@@ -58,7 +58,7 @@ impl Source {
             text: self.is_shown.then(|| line.to_owned()),
             in_text: from..to,
         };
-        Place { path: self.path.clone(), part: Some(part) }
+        Location { path: self.path.clone(), part: Some(part) }
     }
 
     /// A change of its bytes.
@@ -66,12 +66,12 @@ impl Source {
         Fix::Bytes { edits, seen: Seen(self.bytes.as_slice().into()) }
     }
 
-    pub(crate) fn first(&self) -> Place {
+    pub(crate) fn first(&self) -> Location {
         self.at(0..self.first_line().len())
     }
 
-    pub(crate) fn whole(&self) -> Place {
-        Place { path: self.path.clone(), part: None }
+    pub(crate) fn whole(&self) -> Location {
+        Location { path: self.path.clone(), part: None }
     }
 
     /// What a message may say of it.

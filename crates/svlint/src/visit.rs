@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Finding, Linter, Place, Report, Rule, Unseen,
+    Finding, Linter, Location, Report, Rule, Unseen,
     allow::{self, Comment, File},
     rule::{self, others},
     source::Source,
@@ -46,22 +46,24 @@ impl<'a> Visit<'a> {
 
     pub(crate) fn report(self) -> Report {
         let is_allowed = |finding: &Finding| {
-            let (code, place) = (finding.rule.code, &finding.place);
+            let (code, location) = (finding.rule.code, &finding.location);
             self.linter.allowed.contains(code)
-                || self.comments.iter().any(|it| it.allows(code, place))
-                || self.files.iter().any(|it| it.allows(code, place))
+                || self.comments.iter().any(|it| it.allows(code, location))
+                || self.files.iter().any(|it| it.allows(code, location))
         };
         let (allowed, mut findings): (Vec<_>, Vec<_>) =
             self.findings.iter().cloned().partition(is_allowed);
         for finding in &mut findings {
-            finding.place.path = self.shown(&finding.place.path);
+            finding.location.path = self.shown(&finding.location.path);
         }
-        let line = |it: &Finding| it.place.part.as_ref().map_or(0, |part| part.line);
+        let line = |it: &Finding| it.location.part.as_ref().map_or(0, |part| part.line);
         findings.sort_by(|a, b| {
-            let key = |it: &Finding| (it.place.path.clone(), line(it), it.rule.code);
+            let key = |it: &Finding| (it.location.path.clone(), line(it), it.rule.code);
             key(a).cmp(&key(b))
         });
-        findings.dedup_by(|a, b| a.rule == b.rule && a.place == b.place && a.message == b.message);
+        findings.dedup_by(|a, b| {
+            a.rule == b.rule && a.location == b.location && a.message == b.message
+        });
         let shown = |it: &Unseen| Unseen { path: self.shown(&it.path), why: it.why.clone() };
         let unseen = self.unseen.iter().map(shown).collect();
         let files = self.read.iter().map(|it| self.shown(it)).collect();
@@ -96,7 +98,7 @@ impl<'a> Visit<'a> {
 
     /// A finding at a path as a whole.
     pub(crate) fn at(rule: &'static Rule, path: &Path, message: impl Into<String>) -> Finding {
-        Finding::new(rule, Place { path: path.to_owned(), part: None }, message)
+        Finding::new(rule, Location { path: path.to_owned(), part: None }, message)
     }
 
     pub(crate) fn cannot_see(&mut self, path: &Path, why: impl Into<String>) {

@@ -78,7 +78,7 @@ impl Entry {
 }
 
 /// The last directory on the way, and the name in it.
-struct Place {
+struct Found {
     dir: OwnedFd,
     name: OsString,
     stat: Stat,
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// Comes to a path name by name.
-    fn find(&self, path: &Path, follow: bool) -> Result<Place, Errno> {
+    fn find(&self, path: &Path, follow: bool) -> Result<Found, Errno> {
         let from_root = self.is_image() || path.is_absolute();
         let first = if from_root { self.root()? } else { open_dir(CWD, OsStr::new("."))? };
         let mut way = vec![first];
@@ -194,7 +194,7 @@ impl World {
             let Some(name) = names.pop() else {
                 let stat = rustix::fs::statat(here, ".", AtFlags::empty())?;
                 let dir = open_dir(here, OsStr::new("."))?;
-                return Ok(Place { dir, name: ".".into(), stat, links });
+                return Ok(Found { dir, name: ".".into(), stat, links });
             };
             if name == ".." {
                 if way.len() > 1 {
@@ -223,7 +223,7 @@ impl World {
                 }
                 _ if is_last => {
                     let dir = open_dir(here, OsStr::new("."))?;
-                    return Ok(Place { dir, name, stat, links });
+                    return Ok(Found { dir, name, stat, links });
                 }
                 FileType::Directory => way.push(open_dir(here, &name)?),
                 _ => return Err(Errno::NOTDIR),
@@ -232,7 +232,7 @@ impl World {
     }
 }
 
-impl Place {
+impl Found {
     #[allow(
         clippy::useless_conversion,
         clippy::cast_sign_loss,

@@ -61,7 +61,7 @@ impl<'a> Linted<'a> {
     ) -> Vec<Self> {
         let fix_of = |it: &Finding| {
             let is_it =
-                |fix: &&Fixed| fix.path == it.place.path && fix.codes.contains(&it.rule.code);
+                |fix: &&Fixed| fix.path == it.location.path && fix.codes.contains(&it.rule.code);
             it.fix.as_ref().and_then(|_| fixes.iter().find(is_it))
         };
         let is_mended = |it: &&Finding| fix_of(it).is_some_and(|fix| fix.error.is_none());
@@ -122,14 +122,14 @@ impl<'a> Linted<'a> {
     }
 
     fn of(finding: &'a Finding) -> Self {
-        let part = finding.place.part.as_ref();
+        let part = finding.location.part.as_ref();
         Self {
             by: None,
             code: Some(finding.rule.code),
             severity: severity(finding.severity),
             cause: finding.rule.cause.map(|it| it.kind()),
             heuristic: Some(finding.rule.is_heuristic),
-            path: finding.place.path.display().to_string(),
+            path: finding.location.path.display().to_string(),
             line: part.map(|it| it.line),
             column: part.map(|it| it.column),
             end_column: part.map(|it| it.end_column),

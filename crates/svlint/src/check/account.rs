@@ -47,7 +47,7 @@ fn chpst(visit: &mut Visit<'_>, source: &Source, value: &str, word: &Word) {
 }
 
 fn named(visit: &mut Visit<'_>, source: &Source, program: &str, account: &str, word: &Word) {
-    let place = || source.at(word.at.clone());
+    let location = || source.at(word.at.clone());
     if let Some((user, group)) = account.split_once(':') {
         let is_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
         let is_s6 = program.starts_with("s6-");
@@ -56,7 +56,7 @@ fn named(visit: &mut Visit<'_>, source: &Source, program: &str, account: &str, w
         }
         let takes = if is_s6 { "one name, or two numbers" } else { "the name of one account" };
         let message = format!("{program} takes {takes}, not {}", source.quoted(account));
-        visit.tell(Finding::new(&scripts::ACCOUNT_FORM, place(), message));
+        visit.tell(Finding::new(&scripts::ACCOUNT_FORM, location(), message));
         return;
     }
     exists(visit, source, account, word, true);

@@ -14,12 +14,12 @@ pub(crate) fn check(visit: &mut Visit<'_>, path: &Path) {
     let base = whole.parent().map_or(Base::Unknown, Base::Implied);
     let Err(findings) = svbuild::Definitions::from_toml_in(&source.text, base) else { return };
     for found in findings.0 {
-        let place = match &found.span {
+        let location = match &found.span {
             Some(span) => source.at(span.bytes.clone()),
             None => source.whole(),
         };
         let message = if source.is_shown { found.message } else { "it is not right".to_owned() };
-        let finding = Finding::new(&others::DEFINITION, place, message);
+        let finding = Finding::new(&others::DEFINITION, location, message);
         visit.tell(match found.help {
             Some(help) if source.is_shown => finding.help(help),
             _ => finding,

@@ -77,8 +77,8 @@ fn variables(visit: &mut Visit<'_>, source: &Source, words: &[Word]) {
                 continue;
             }
             let message = format!("nothing imports ${}, so it stays as it is", source.quoted(name));
-            let place = source.at(word.at.clone());
-            visit.tell(Finding::new(&scripts::EXECLINE_VARIABLE, place, message));
+            let location = source.at(word.at.clone());
+            visit.tell(Finding::new(&scripts::EXECLINE_VARIABLE, location, message));
         }
     }
 }

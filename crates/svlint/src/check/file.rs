@@ -168,9 +168,9 @@ fn no_interpreter_line(visit: &mut Visit<'_>, file: &Executed<'_>, source: &Sour
         let end = (from + line.len() + 1).min(source.bytes.len());
         let edits =
             vec![Edit { bytes: 0..0, with: first }, Edit { bytes: from..end, with: Vec::new() }];
-        let place = source.at(from..from + line.len());
+        let location = source.at(from..from + line.len());
         let message = format!("#! has to be the first two bytes of {}", file.name);
-        let finding = Finding::new(&files::INTERPRETER_LATE, place, message);
+        let finding = Finding::new(&files::INTERPRETER_LATE, location, message);
         visit.tell(finding.severity(file.severity).fix(source.change(edits)));
         return;
     }

@@ -54,13 +54,13 @@ fn svlogd(
             continue;
         }
         let Some(dir) = word.plain().filter(|it| !it.is_empty()) else { continue };
-        let place = source.at(word.at.clone());
+        let location = source.at(word.at.clone());
         let is_rule = dir.len() > 1
             && dir.starts_with(['s', 'n', 'N', 't'])
             && dir.bytes().skip(1).all(|it| it.is_ascii_digit());
         if is_rule {
             let message = format!("{dir} is a directory to svlogd; rules stand in its config");
-            visit.tell(Finding::new(&loggers::SVLOGD_ARGUMENTS, place, message));
+            visit.tell(Finding::new(&loggers::SVLOGD_ARGUMENTS, location, message));
             continue;
         }
         let path = match at {
@@ -74,7 +74,7 @@ fn svlogd(
             .any(|it| matches!(it.name(), Some("mkdir" | "install" | "test" | "[" | "ln")));
         if visit.world.is_missing(&path) && !is_made {
             let message = format!("the directory {} is missing", source.quoted(dir));
-            visit.tell(Finding::new(&loggers::SVLOGD_DIRECTORY, place, message));
+            visit.tell(Finding::new(&loggers::SVLOGD_DIRECTORY, location, message));
         }
         let config = path.join("config");
         if visit.world.is_there(&config) {
@@ -113,7 +113,7 @@ pub(crate) fn config(visit: &mut Visit<'_>, path: &Path) {
     visit.look();
     for (from, line) in source.lines() {
         let Some(first) = line.chars().next() else { continue };
-        let place = source.at(from..from + line.len());
+        let location = source.at(from..from + line.len());
         let value = line.get(first.len_utf8()..).unwrap_or_default();
         let is_number = |suffixes: &[char]| {
             let digits = value.strip_suffix(suffixes).unwrap_or(value);
@@ -129,13 +129,13 @@ pub(crate) fn config(visit: &mut Visit<'_>, path: &Path) {
                     "svlogd knows no line that begins with `{}`",
                     source.quoted(&first.to_string())
                 );
-                visit.tell(Finding::new(&loggers::SVLOGD_LINE, place, message));
+                visit.tell(Finding::new(&loggers::SVLOGD_LINE, location, message));
                 continue;
             }
         };
         if !is_right {
             let message = format!("{first} takes a number, not `{}`", source.quoted(value));
-            visit.tell(Finding::new(&loggers::SVLOGD_NUMBER, place, message));
+            visit.tell(Finding::new(&loggers::SVLOGD_NUMBER, location, message));
         }
     }
 }

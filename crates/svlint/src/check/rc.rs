@@ -26,7 +26,7 @@ enum Kind {
 struct Named {
     name: String,
     /// The text and the place in it; none for an empty file in a directory.
-    place: crate::Place,
+    location: crate::Location,
 }
 
 struct SourceDir {
@@ -192,8 +192,8 @@ fn list(visit: &mut Visit<'_>, dir: &Path, name: &str, names: &[String]) -> Vec<
         let inner = dir.join(&as_directory);
         for name in visit.names(&inner).into_iter().filter(|it| !it.starts_with('.')) {
             let path = inner.join(&name);
-            let place = crate::Place { path, part: None };
-            found.push(Named { name, place });
+            let location = crate::Location { path, part: None };
+            found.push(Named { name, location });
         }
     }
     found
@@ -212,8 +212,8 @@ fn lines(visit: &mut Visit<'_>, path: &Path) -> Vec<Named> {
             continue;
         }
         let start = from + line.find(name).unwrap_or_default();
-        let place = source.at(start..start + name.len());
-        found.push(Named { name: name.to_owned(), place });
+        let location = source.at(start..start + name.len());
+        found.push(Named { name: name.to_owned(), location });
     }
     found
 }
@@ -242,7 +242,7 @@ fn unknown(visit: &mut Visit<'_>, all: &BTreeMap<String, SourceDir>, is_overlay:
                 continue;
             }
             let message = format!("there is no source {}", named.name);
-            visit.tell(Finding::new(&rc::UNKNOWN, named.place.clone(), message));
+            visit.tell(Finding::new(&rc::UNKNOWN, named.location.clone(), message));
         }
     }
 }
@@ -272,7 +272,7 @@ fn circles(visit: &mut Visit<'_>, all: &BTreeMap<String, SourceDir>) {
                     told.extend(&way);
                     way.reverse();
                     let message = format!("a circle: {}", way.join(" needs "));
-                    visit.tell(Finding::new(&rc::CYCLE, named.place.clone(), message));
+                    visit.tell(Finding::new(&rc::CYCLE, named.location.clone(), message));
                     next.clear();
                     break;
                 }
@@ -296,13 +296,13 @@ fn pipelines(visit: &mut Visit<'_>, all: &BTreeMap<String, SourceDir>) {
                 };
                 let Some(other) = all.get(&named.name) else {
                     let message = format!("{file} names {}, which is no source", named.name);
-                    visit.tell(Finding::new(&rc::PIPELINE, named.place.clone(), message));
+                    visit.tell(Finding::new(&rc::PIPELINE, named.location.clone(), message));
                     continue;
                 };
                 let back = if its { &other.produces } else { &other.consumes };
                 if !back.iter().any(|it| it.name == *name) {
                     let message = format!("{}/{other_file} does not name {name}", named.name);
-                    visit.tell(Finding::new(&rc::PIPELINE, named.place.clone(), message));
+                    visit.tell(Finding::new(&rc::PIPELINE, named.location.clone(), message));
                 }
             }
         }

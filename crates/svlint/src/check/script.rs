@@ -150,7 +150,7 @@ fn program(
     }
 }
 
-fn place(source: &Source, command: &Command) -> crate::Place {
+fn location(source: &Source, command: &Command) -> crate::Location {
     source.at(command.at.clone())
 }
 
@@ -171,7 +171,7 @@ fn backgrounds(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
         && !command.words.is_empty()
     {
         let message = "run ends while this goes on in the background";
-        visit.tell(Finding::new(&scripts::BACKGROUNDS, place(source, command), message));
+        visit.tell(Finding::new(&scripts::BACKGROUNDS, location(source, command), message));
     }
 }
 
@@ -191,7 +191,7 @@ fn elsewhere(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
         _ => return,
     };
     let message = format!("{who} starts the process, and the supervisor does not have it");
-    visit.tell(Finding::new(&scripts::STARTS_ELSEWHERE, place(source, command), message));
+    visit.tell(Finding::new(&scripts::STARTS_ELSEWHERE, location(source, command), message));
 }
 
 fn is_exec_of_program(command: &Command) -> bool {
@@ -213,7 +213,7 @@ fn after_exec(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
     }
     let line = source.at(exec.at.clone()).part.map_or(0, |it| it.line);
     let message = format!("never reached: exec in line {line} has replaced the shell");
-    visit.tell(Finding::new(&scripts::AFTER_EXEC, place(source, next), message));
+    visit.tell(Finding::new(&scripts::AFTER_EXEC, location(source, next), message));
 }
 
 fn pipes(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
@@ -222,7 +222,7 @@ fn pipes(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
     };
     if let Some(command) = commands.iter().find(is_it) {
         let message = "exec in a pipeline replaces a process of the pipeline, not the shell";
-        visit.tell(Finding::new(&scripts::EXEC_IN_PIPE, place(source, command), message));
+        visit.tell(Finding::new(&scripts::EXEC_IN_PIPE, location(source, command), message));
     }
 }
 
@@ -249,7 +249,7 @@ fn loops(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
         (is_endless, is_all, has_work, programs.next(), programs.next())
     {
         let message = "a loop starts this again, and the supervisor never sees it end";
-        visit.tell(Finding::new(&scripts::RESTARTS_ITSELF, place(source, program), message));
+        visit.tell(Finding::new(&scripts::RESTARTS_ITSELF, location(source, program), message));
     }
 }
 
@@ -268,7 +268,7 @@ fn ignored_term(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
     let rest = commands.get(at + 1..).unwrap_or_default();
     if is_empty && rest.iter().any(|it| is_exec_of_program(it) && it.is_reached()) {
         let message = "TERM is ignored here, and stays so for the program that is started by exec";
-        visit.tell(Finding::new(&scripts::IGNORES_TERM, place(source, trap), message));
+        visit.tell(Finding::new(&scripts::IGNORES_TERM, location(source, trap), message));
     }
 }
 
@@ -294,7 +294,7 @@ fn no_exec(visit: &mut Visit<'_>, source: &Source, commands: &[Command], role: R
     }
     let message =
         format!("the shell waits for {}, and is what the supervisor signals", source.quoted(name));
-    visit.tell(Finding::new(&scripts::NO_EXEC, place(source, last), message));
+    visit.tell(Finding::new(&scripts::NO_EXEC, location(source, last), message));
 }
 
 /// What [`elsewhere`] tells.
@@ -328,7 +328,7 @@ fn standard_error(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) 
         return;
     }
     let message = "its logger reads standard output, and nothing leads standard error there";
-    visit.tell(Finding::new(&scripts::STDERR_NOT_LOGGED, place(source, exec), message));
+    visit.tell(Finding::new(&scripts::STDERR_NOT_LOGGED, location(source, exec), message));
 }
 
 fn finish(visit: &mut Visit<'_>, service: &Service<'_>, source: &Source, commands: &[Command]) {
@@ -341,7 +341,7 @@ fn finish(visit: &mut Visit<'_>, service: &Service<'_>, source: &Source, command
     if let Some(exit) = exit.filter(|it| it.words.get(1).is_some_and(|it| it.text == "125")) {
         let message =
             "finish exits with 125 whatever has happened, so s6 never starts the service again";
-        visit.tell(Finding::new(&scripts::FINISH_REFUSES, place(source, exit), message));
+        visit.tell(Finding::new(&scripts::FINISH_REFUSES, location(source, exit), message));
     }
     let limit = visit.world.read(&service.dir.join("timeout-finish")).ok();
     let limit = limit.and_then(|it| String::from_utf8(it.0).ok());
@@ -355,7 +355,7 @@ fn finish(visit: &mut Visit<'_>, service: &Service<'_>, source: &Source, command
         if is_too_long {
             let message =
                 format!("s6 kills finish after {limit} ms, and this alone takes {time} s");
-            visit.tell(Finding::new(&scripts::FINISH_TOO_LONG, place(source, command), message));
+            visit.tell(Finding::new(&scripts::FINISH_TOO_LONG, location(source, command), message));
             return;
         }
     }

@@ -61,7 +61,7 @@ fn variables(
     if dir.is_empty() {
         return;
     }
-    let place = source.at(word.at.clone());
+    let location = source.at(word.at.clone());
     let path = if dir.starts_with('/') {
         if !visit.world.is_image() {
             // Of another machine, perhaps.
@@ -79,7 +79,7 @@ fn variables(
                         source.quoted(dir),
                         source.quoted(&to.display().to_string()),
                     );
-                    visit.tell(Finding::new(&scripts::CD_BEFORE_ENVDIR, place, message));
+                    visit.tell(Finding::new(&scripts::CD_BEFORE_ENVDIR, location, message));
                 }
                 return;
             }
@@ -89,13 +89,13 @@ fn variables(
     let Ok(entry) = visit.world.entry(&path) else {
         if visit.world.is_missing(&path) {
             let message = format!("{program} reads {}, which does not exist", source.quoted(dir));
-            visit.tell(Finding::new(&scripts::ENVDIR_MISSING, place, message));
+            visit.tell(Finding::new(&scripts::ENVDIR_MISSING, location, message));
         }
         return;
     };
     if !entry.is_dir() {
         let message = format!("{program} reads {}, which is {}", source.quoted(dir), entry.what());
-        visit.tell(Finding::new(&scripts::ENVDIR_MISSING, place, message));
+        visit.tell(Finding::new(&scripts::ENVDIR_MISSING, location, message));
         return;
     }
     for name in visit.names(&path) {

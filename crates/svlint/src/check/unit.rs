@@ -4,7 +4,7 @@ use std::{ops::Range, path::Path};
 
 use svproto::cause::Severity;
 
-use crate::{Finding, Place, rule::units, source::Source, visit::Visit};
+use crate::{Finding, Location, rule::units, source::Source, visit::Visit};
 
 mod keys;
 mod value;
@@ -62,7 +62,7 @@ fn parse(visit: &mut Visit<'_>, source: &Source) -> Vec<Assignment> {
     for (from, raw) in source.lines() {
         let line = raw.trim();
         let start = from + raw.find(line).unwrap_or_default();
-        let place = source.at(start..start + line.len());
+        let location = source.at(start..start + line.len());
         // Comments between joined lines are passed over.
         if line.starts_with(['#', ';']) {
             continue;
@@ -81,7 +81,7 @@ fn parse(visit: &mut Visit<'_>, source: &Source) -> Vec<Assignment> {
         }
         if let Some(name) = line.strip_prefix('[') {
             let Some(name) = name.strip_suffix(']') else {
-                visit.tell(Finding::new(&units::LINE, place, "a section ends with ]"));
+                visit.tell(Finding::new(&units::LINE, location, "a section ends with ]"));
                 is_known = false;
                 continue;
             };
@@ -89,7 +89,7 @@ fn parse(visit: &mut Visit<'_>, source: &Source) -> Vec<Assignment> {
             is_known = keys::is_section(name);
             if !is_known && !name.starts_with("X-") {
                 let message = format!("systemd has no section [{}]", source.quoted(name));
-                let finding = Finding::new(&units::SECTION, place, message);
+                let finding = Finding::new(&units::SECTION, location, message);
                 visit.tell(match keys::near_section(name) {
                     Some(near) => finding.help(format!("Did you mean [{near}]?")),
                     None => finding,
@@ -100,12 +100,12 @@ fn parse(visit: &mut Visit<'_>, source: &Source) -> Vec<Assignment> {
         goes_on = line.ends_with('\\');
         let Some((key, value)) = line.split_once('=') else {
             let message = "this is no assignment: there is no = in it";
-            visit.tell(Finding::new(&units::LINE, place, message));
+            visit.tell(Finding::new(&units::LINE, location, message));
             continue;
         };
         if section.is_empty() {
             let message = "an assignment before the first section";
-            visit.tell(Finding::new(&units::LINE, place, message));
+            visit.tell(Finding::new(&units::LINE, location, message));
             continue;
         }
         if !is_known {
@@ -133,12 +133,12 @@ fn key(visit: &mut Visit<'_>, unit: &Unit<'_>, it: &Assignment) -> bool {
     if it.key.starts_with("X-") || it.key.is_empty() {
         return false;
     }
-    let (source, place) = (unit.source, unit.source.at(it.key_at.clone()));
+    let (source, location) = (unit.source, unit.source.at(it.key_at.clone()));
     let others = keys::sections_of(&it.key);
     if let Some(section) = others.first() {
         let message = format!("{}= belongs in [{section}], not in [{}]", it.key, it.section);
         let help = format!("Move it to [{section}].");
-        visit.tell(Finding::new(&units::WRONG_SECTION, place, message).help(help));
+        visit.tell(Finding::new(&units::WRONG_SECTION, location, message).help(help));
         return false;
     }
     let shown = source.quoted(&it.key);
@@ -148,7 +148,7 @@ fn key(visit: &mut Visit<'_>, unit: &Unit<'_>, it: &Assignment) -> bool {
         let distance = strsim::damerau_levenshtein(key, &it.key);
         distance <= 2 || key.eq_ignore_ascii_case(&it.key)
     });
-    let finding = Finding::new(&units::KEY, place, message);
+    let finding = Finding::new(&units::KEY, location, message);
     visit.tell(match near {
         Some(near) => finding.help(format!("Did you mean {near}=?")),
         // One of a later version, perhaps.
@@ -181,14 +181,14 @@ fn service(visit: &mut Visit<'_>, unit: &Unit<'_>) {
     let is_oneshot = kind == "oneshot";
     if let (Some(second), false) = (starts.get(1), is_oneshot) {
         let message = "only Type=oneshot may have more than one ExecStart=";
-        let place = source.at(second.key_at.start..second.value_at.end);
-        visit.tell(Finding::new(&units::SEVERAL, place, message));
+        let location = source.at(second.key_at.start..second.value_at.end);
+        visit.tell(Finding::new(&units::SEVERAL, location, message));
     }
     if let (true, Some(restart)) = (is_oneshot, unit.all("Service", "Restart").last()) {
         if matches!(restart.value.as_str(), "always" | "on-success") {
             let message = format!("Type=oneshot does not take Restart={}", restart.value);
-            let place = source.at(restart.key_at.start..restart.value_at.end);
-            visit.tell(Finding::new(&units::ONESHOT_RESTART, place, message));
+            let location = source.at(restart.key_at.start..restart.value_at.end);
+            visit.tell(Finding::new(&units::ONESHOT_RESTART, location, message));
         }
     }
     if unit.is_drop_in || !starts.is_empty() {
@@ -200,6 +200,6 @@ fn service(visit: &mut Visit<'_>, unit: &Unit<'_>) {
     if has_stop || has_success_action {
         return;
     }
-    let place = Place { path: source.path.clone(), part: None };
-    visit.tell(Finding::new(&units::NO_EXEC, place, "[Service] has no ExecStart="));
+    let location = Location { path: source.path.clone(), part: None };
+    visit.tell(Finding::new(&units::NO_EXEC, location, "[Service] has no ExecStart="));
 }

@@ -67,13 +67,13 @@ fn nothing_outside_of_an_image_is_read() {
         .findings
         .iter()
         .filter(|it| it.rule.code == "link-broken")
-        .map(|it| it.place.path.file_name().unwrap().to_str().unwrap())
+        .map(|it| it.location.path.file_name().unwrap().to_str().unwrap())
         .collect();
     assert_eq!(broken, ["absolute", "middle", "up"], "{:?}", report.findings);
     assert!(!has(&report, "no-interpreter-line"));
     // Its interpreter is this machine's, and not in the image.
     let missing = report.findings.iter().find(|it| it.rule.code == "no-interpreter").unwrap();
-    assert!(missing.place.path.starts_with(root.join("etc/sv/db")), "{missing}");
+    assert!(missing.location.path.starts_with(root.join("etc/sv/db")), "{missing}");
 }
 
 #[test]

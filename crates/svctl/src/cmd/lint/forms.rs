@@ -73,10 +73,10 @@ fn described(rule: &Rule) -> Value {
 }
 
 fn result(finding: &Finding, all: &[&Rule]) -> Value {
-    let artifact = json!({ "uri": uri(&finding.place.path) });
+    let artifact = json!({ "uri": uri(&finding.location.path) });
     let mut location = Map::new();
     location.insert("artifactLocation".to_owned(), artifact.clone());
-    if let Some(part) = &finding.place.part {
+    if let Some(part) = &finding.location.part {
         location.insert("region".to_owned(), region(part));
     }
     let mut result = Map::new();
@@ -171,8 +171,8 @@ pub(super) fn github(finding: &Finding) -> String {
         _ => "error",
     };
     let mut line =
-        format!("::{level} file={}", property(&finding.place.path.display().to_string()));
-    if let Some(part) = &finding.place.part {
+        format!("::{level} file={}", property(&finding.location.path.display().to_string()));
+    if let Some(part) = &finding.location.part {
         line.push_str(&format!(
             ",line={},col={},endColumn={}",
             part.line, part.column, part.end_column

@@ -22,8 +22,8 @@ pub(super) fn annotated(finding: &Finding, color: bool) -> String {
     };
     let title = level.primary_title(printable(&finding.message)).id(finding.rule.code);
     let mut group = Group::with_title(title);
-    let path = printable(&finding.place.path.display().to_string());
-    let part = finding.place.part.as_ref();
+    let path = printable(&finding.location.path.display().to_string());
+    let part = finding.location.part.as_ref();
     let shown = part.and_then(|it| Some((it, it.text.as_ref()?)));
     if let Some((part, text)) = shown.filter(|(_, text)| text.len() <= LONGEST) {
         let (text, span) = harmless(text, &part.in_text);

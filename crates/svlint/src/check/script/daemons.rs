@@ -38,7 +38,7 @@ pub(super) fn check(
     program: &Word,
     words: &[Word],
 ) {
-    let place = || source.at(program.at.clone());
+    let location = || source.at(program.at.clone());
     if let Some(word) = words.iter().find(|it| it.is_plain && ASKED.contains(&it.text.as_str())) {
         let next = words.iter().skip_while(|it| it.at != word.at).nth(1);
         if !next.is_some_and(|it| matches!(it.text.as_str(), "no" | "false" | "0" | "off")) {
@@ -73,6 +73,6 @@ pub(super) fn check(
     }
     let letter = letters.chars().next().unwrap_or('f');
     let message = format!("{name} goes to the background by itself");
-    let finding = Finding::new(&scripts::DAEMONIZES, place(), message);
+    let finding = Finding::new(&scripts::DAEMONIZES, location(), message);
     visit.tell(finding.help(format!("Add -{letter}, which keeps it in the foreground.")));
 }

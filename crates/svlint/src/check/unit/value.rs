@@ -116,9 +116,9 @@ fn split(text: &str) -> Option<Vec<Word>> {
 }
 
 fn command(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
-    let place = || source.at(it.value_at.clone());
+    let location = || source.at(it.value_at.clone());
     let Some(words) = split(&it.value) else {
-        visit.tell(Finding::new(&units::QUOTE, place(), "a quote in this command does not end"));
+        visit.tell(Finding::new(&units::QUOTE, location(), "a quote in this command does not end"));
         return;
     };
     let mut letters = it.value.split('%').skip(1);
@@ -140,7 +140,7 @@ fn command(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
     let path = program.text.trim_start_matches(['-', '@', ':', '+', '!', '|']);
     if path.contains('/') && !path.starts_with('/') && !path.starts_with(['%', '$']) {
         let message = format!("{} is no absolute path", source.quoted(path));
-        visit.tell(Finding::new(&units::RELATIVE, place(), message));
+        visit.tell(Finding::new(&units::RELATIVE, location(), message));
         return;
     }
     let base = path.rsplit('/').next().unwrap_or_default();
@@ -151,7 +151,7 @@ fn command(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
     if let Some(word) = found {
         let message =
             format!("{} is an argument of {}: there is no shell", word.text, source.quoted(base));
-        visit.tell(Finding::new(&units::SHELL, place(), message));
+        visit.tell(Finding::new(&units::SHELL, location(), message));
     }
 }
 
