@@ -85,6 +85,16 @@ fn a_process_that_stays_is_killed_when_its_time_is_over_and_not_before() {
 }
 
 #[test]
+fn what_vanishes_before_it_can_be_killed_has_stopped() {
+    let mut transient = role(up(5, 0), &[("down", 210, Turn::Is(down(210)))]);
+    transient.gone_at = Some("kill");
+    let mut play = Play::new(vec![transient]);
+    let results = play.run(&Request::down().kill_after(Duration::from_millis(200)), 1000);
+    assert_eq!(play.asked(), [(0, 0, "down")]);
+    assert_eq!(reached(&results[0]), (0, 210));
+}
+
+#[test]
 fn the_process_that_follows_is_not_killed_for_the_one_before() {
     let obedient = role(up(5, 0), &[("restart", 10, Turn::Is(up(6, 10)))]);
     let mut play = Play::new(vec![obedient]);

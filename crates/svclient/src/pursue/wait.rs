@@ -471,11 +471,15 @@ impl Wait {
                         waiting.kill_at = again.and_then(|after| now.checked_add(after));
                     }
                     Ok(_) => (),
-                    // What there was has ended meanwhile, and what follows may hang.
+                    // What there was has ended meanwhile, and what follows may hang. A unit of which nothing is left
+                    // is forgotten a moment before that is told.
                     Err(error)
                         if error.kind() == crate::ErrorKind::Busy
                             || (waiting.directory.is_none()
-                                && error.kind() == crate::ErrorKind::Other) =>
+                                && matches!(
+                                    error.kind(),
+                                    crate::ErrorKind::Other | crate::ErrorKind::NotFound
+                                )) =>
                     {
                         waiting.kill_at = Some(now + ASK_AGAIN);
                     }

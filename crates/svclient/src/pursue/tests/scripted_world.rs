@@ -49,6 +49,8 @@ pub(super) struct Role {
     pub(super) turns: Vec<(u64, Turn)>,
     /// What a request brings about, after so many milliseconds.
     pub(super) answers: Vec<(&'static str, u64, Turn)>,
+    /// At this request there is nothing of this name any more.
+    pub(super) gone_at: Option<&'static str>,
     /// So many requests find the FIFO full.
     pub(super) full: usize,
     pub(super) watchable: bool,
@@ -78,6 +80,9 @@ impl Scripted {
         let mut script = self.script();
         let clock = script.clock;
         let role = &mut script.services[self.at];
+        if role.gone_at == Some(word) {
+            return Err(Error::other(&self.name, "signal", ErrorKind::NotFound, "it has vanished"));
+        }
         if role.full > 0 {
             role.full -= 1;
             return Err(Error::NotTakingRequests {
@@ -270,6 +275,7 @@ pub(super) fn role(now: Status, answers: &[(&'static str, u64, Turn)]) -> Role {
         now: Ok(now),
         turns: vec![],
         answers: answers.to_vec(),
+        gone_at: None,
         full: 0,
         watchable: true,
         tells: false,
