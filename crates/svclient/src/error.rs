@@ -1,5 +1,7 @@
 //! What could not be done: the operation, the exact file, why, and what to do about it.
 
+mod kind;
+
 use std::{
     ffi::OsString,
     fmt, io,
@@ -10,6 +12,7 @@ use std::{
 use svproto::{DecodeError, Unsupported, files, op::Refusal};
 use svtrust::Distrust;
 
+pub use self::kind::ErrorKind;
 use crate::Intent;
 
 /// Why an operation on a service failed.
@@ -23,6 +26,16 @@ pub enum Error {
     NotFound {
         /// The path as given.
         path: PathBuf,
+    },
+    /// No scan directory has an entry of that name.
+    #[error("cannot find {} in {}", Path::new(name).display(), shown(dirs))]
+    NoSuchName {
+        /// The name as given.
+        name: OsString,
+        /// The scan directories.
+        dirs: Vec<PathBuf>,
+        /// What one of them has that is spelled much like it.
+        near: Option<OsString>,
     },
     /// A link, and nothing is where it leads.
     #[error("cannot use {}: it leads to {}, and nothing is there", link.display(), leads_to.display())]
@@ -226,75 +239,6 @@ pub enum Error {
     },
 }
 
-/// [`Error`] without its details, to branch on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// There is nothing at the path.
-    NotFound,
-    /// The directory is no service directory.
-    NotAService,
-    /// A file is of another type than the protocol knows.
-    WrongType,
-    /// It cannot be told which supervisor owns the directory.
-    UnknownDialect,
-    /// The record is none.
-    Malformed,
-    /// No supervisor is running there.
-    NotSupervised,
-    /// The dialect has no such request.
-    Unsupported,
-    /// The supervisor, or the scanner, is not taking requests now; a later try may succeed.
-    Busy,
-    /// There was no answer in time.
-    NoAnswer,
-    /// The way to the supervisor was lost, and what became of the request is not known.
-    Lost,
-    /// No scanner would look at such a name.
-    BadName,
-    /// A name is in two scan directories.
-    Ambiguous,
-    /// Something else has that name in the scan directory.
-    NameTaken,
-    /// The scan directory has it under another name.
-    EnabledAs,
-    /// A directory does not answer at all.
-    Unanswered,
-    /// An entry of a scan directory is no link.
-    NotALink,
-    /// Somebody else may change a scan directory.
-    Untrusted,
-    /// A right is missing.
-    Denied,
-    /// The operating system refused for another reason.
-    Io,
-    /// The supervisor refused for another reason.
-    Other,
-}
-
-svproto::words!(ErrorKind, "kind of error":
-    NotFound "not-found",
-    NotAService "not-a-service",
-    WrongType "wrong-type",
-    UnknownDialect "unknown-dialect",
-    Malformed "malformed",
-    NotSupervised "not-supervised",
-    Unsupported "unsupported",
-    Busy "busy",
-    NoAnswer "no-answer",
-    Lost "lost",
-    BadName "bad-name",
-    Ambiguous "ambiguous",
-    NameTaken "name-taken",
-    EnabledAs "enabled-as",
-    Unanswered "unanswered",
-    NotALink "not-a-link",
-    Untrusted "untrusted",
-    Denied "denied",
-    Io "io",
-    Other "other",
-);
-
 impl Error {
     /// The same for a caller that asked for this, which is several requests.
     pub(crate) fn of(self, intent: Intent) -> Self {
@@ -354,9 +298,10 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NoScanDir { .. } | Self::Dangling { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::NotFound { .. }
+            | Self::NoSuchName { .. }
+            | Self::NoScanDir { .. }
+            | Self::Dangling { .. } => ErrorKind::NotFound,
             Self::NoUnits { .. } => ErrorKind::Unsupported,
             Self::NotAService { .. } => ErrorKind::NotAService,
             Self::WrongType { .. } => ErrorKind::WrongType,
@@ -392,6 +337,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } => Some("check the name and the scan directory".into()),
+            Self::NoSuchName { near: Some(near), .. } => {
+                Some(format!("did you mean {}?", Path::new(near).display()))
+            }
+            Self::NoSuchName { near: None, .. } => Some("check the name and the directory".into()),
             Self::NotAService { .. } => {
                 Some("a service directory holds an executable file named run".into())
             }
@@ -531,6 +480,12 @@ impl Error {
             None => Self::Denied { doing, needed, on: path.clone(), path, source },
         }
     }
+}
+
+/// Paths, one after the other.
+fn shown(paths: &[PathBuf]) -> String {
+    let all: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    all.join(", ")
 }
 
 /// The limit on watching, if it was met. Where no file is written, ENOSPC means nothing else.

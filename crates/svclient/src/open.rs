@@ -41,7 +41,12 @@ pub fn open(name: impl AsRef<OsStr>) -> Result<Arc<dyn Supervised>, Error> {
     } else if is_path(name) {
         Path::new(name).to_owned()
     } else {
-        ScanDir::entry_of(&ScanDir::find_all(), name)?
+        let all = ScanDir::find_all();
+        let opened = Service::open(ScanDir::entry_of(&all, name)?);
+        return match opened {
+            Err(Error::NotFound { .. }) => Err(ScanDir::no_such_name(&all, name)),
+            opened => Ok(Arc::new(opened?.named(name))),
+        };
     };
     Ok(Arc::new(Service::open(path)?.named(name)))
 }

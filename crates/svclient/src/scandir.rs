@@ -1,6 +1,7 @@
 //! Scan directories: the services that a scanner would see, and putting services in and out of its
 //! sight.
 
+mod near;
 mod scanner;
 mod survey;
 mod usual;
@@ -81,6 +82,23 @@ impl ScanDir {
             Some(second) => Err(Error::Ambiguous { name: name.to_owned(), first: entry, second }),
             None => Ok(entry),
         }
+    }
+
+    /// The error for a name that none of these has, with the name that is most like it.
+    ///
+    /// ```
+    /// # let tree = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir(tree.path().join("database")).unwrap();
+    /// # let scan_dir = tree.path();
+    /// use svclient::ScanDir;
+    ///
+    /// let error = ScanDir::no_such_name(&[ScanDir::new(scan_dir)], "databse".as_ref());
+    /// assert_eq!(error.hint().as_deref(), Some("did you mean database?"));
+    /// ```
+    #[must_use]
+    pub fn no_such_name(all: &[Self], name: &OsStr) -> Error {
+        let dirs = all.iter().map(|scan| scan.dir.clone()).collect();
+        Error::NoSuchName { name: name.to_owned(), dirs, near: near::nearest(all, name) }
     }
 
     /// The directory.

@@ -3,12 +3,13 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, Version, proto::version::NoVersion};
+use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, proto::version::NoVersion};
 
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
     dev::Dev,
+    global::{Color, Global, Whose},
     later::{Later, parse},
     lint::{Form, Lint, Other},
     units::{Escape, NamedUnits, Units},
@@ -16,10 +17,12 @@ pub(crate) use self::{
     verbs::Signal,
 };
 
-use crate::silent::{Depth, Silent};
+use crate::silent::Depth;
 
 mod build;
 mod dev;
+mod global;
+mod groups;
 mod later;
 mod lint;
 mod means;
@@ -51,111 +54,92 @@ pub(crate) struct Args {
 impl Args {
     /// The parser of everything.
     pub(crate) fn parser() -> clap::Command {
-        means::without_what_means_nothing(<Self as clap::CommandFactory>::command())
+        let parser = <Self as clap::CommandFactory>::command();
+        groups::grouped(means::without_what_means_nothing(parser))
     }
-}
-
-/// Options of every command that has a use for them.
-#[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "options, each on its own")]
-pub(crate) struct Global {
-    /// The scan directory; may be given several times. Without it: those of $SVDIR, separated by
-    /// colons, else the usual ones that are in use, such as /etc/service
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) dir: Vec<PathBuf>,
-    /// The suite of the services, instead of detecting it: daemontools, encore, runit, s6 or systemd. A
-    /// version may follow (s6=2.15.1), for requests that depend on it. With systemd every name is a
-    /// unit, and no name means all of its services
-    #[arg(long, global = true, value_name = "SUITE", value_parser = parse_suite)]
-    pub(crate) suite: Option<Whose>,
-    /// Use the systemd of the system as well: without a name, its services beside those of the scan
-    /// directory; a name that no scan directory has is a unit
-    #[arg(long, global = true)]
-    pub(crate) system: bool,
-    /// The same with the systemd of this user
-    #[arg(long, global = true, conflicts_with = "system")]
-    pub(crate) user: bool,
-    /// Print JSON
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
-    pub(crate) color: Color,
-    /// Print only errors, and JSON where that is asked for
-    #[arg(short, long, global = true)]
-    pub(crate) quiet: bool,
-    /// Also print which scan directory and which suite were found
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
-    /// What does not answer, for a svctl that another one watches over: first an empty word, then the paths
-    #[arg(long = "__apart", hide = true, value_name = "PATH", allow_hyphen_values = true)]
-    pub(crate) apart: Option<Vec<OsString>>,
-    /// What does not answer; found before the command begins
-    #[arg(skip)]
-    pub(crate) silent: Silent,
-}
-
-/// When to use colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show how services stand; without a name, all of the scan directory
+    /// Show how services stand
+    ///
+    /// Without a name, all of the scan directory are shown.
     #[command(visible_alias = "list")]
     Status(Later<Status>),
-    /// Start services that are down, want them up from now on, and wait until they are up
+    /// Start services and keep them up
+    ///
+    /// Waits until they are up. From now on they are wanted up: their supervisor starts them
+    /// again when they end. `svctl start` is the same.
+    #[command(visible_alias = "start")]
     Up(Later<Lasting>),
-    /// Stop services that are up, want them down from now on, and wait until they are down
+    /// Stop services and keep them down
+    ///
+    /// Waits until they are down. From now on they are wanted down: their supervisor does not start
+    /// them again. `svctl stop` is the same.
+    #[command(visible_alias = "stop")]
     Down(Later<Lasting>),
-    /// Start services that are down, for a single run, and wait until that has begun
+    /// Start services that are down for a single run
+    ///
+    /// Waits until that run has begun. When it ends, the supervisor does not start another.
     Once(Later<Act>),
-    /// End the process of each service and wait until another one is there; start services that are
-    /// down
+    /// End the process of each service, wait for the next one
+    ///
+    /// Services that are down are started.
     Restart(Later<Act>),
-    /// Have services read their configuration again, by SIGHUP or in the way of their suite; wait until
-    /// units have done so
+    /// Have services read their configuration again
+    ///
+    /// By SIGHUP, or in the way of their suite. Waits until units of systemd have done so.
     Reload(Later<Reload>),
     #[command(flatten)]
     Signal(Signal),
-    /// Send any request that the suite has a byte for; svctl-dialects(7) lists them
+    /// Send any request that the suite has a byte for
+    ///
+    /// svctl-dialects(7) lists them.
     Send(Later<SendAny>),
-    /// Stop services and end their supervisors, and wait until they are gone
+    /// Stop services and their supervisors; wait until they are gone
     Exit(Later<Exit>),
-    /// Wait until services are up, ready, down ... (see --for); nothing is sent to them
+    /// Wait until services are up, ready, down ...; send nothing
+    ///
+    /// What is waited for is said by --for.
     Wait(Later<Wait>),
-    /// Print a line for every change; without a name, of all services of the scan directory
+    /// Print a line for every change
+    ///
+    /// Without a name, of all services of the scan directory.
     Watch {
         /// Names, patterns, paths or units; see svctl --help
         #[arg(value_name = "SERVICE")]
         services: Vec<OsString>,
     },
-    /// Say whether services are healthy, for scripts and containers; without a name, all of the scan
-    /// directory
+    /// Say whether services are healthy, for scripts and containers
+    ///
+    /// Without a name, all of the scan directory are looked at.
     Check(Later<Check>),
-    /// Say why services are not as they should be: the reason, what was seen, and what to do
+    /// Say why services are not as they should be, and what to do
+    ///
+    /// Each reason is said with what was seen of it, and with what to do.
     Explain(Later<Explain>),
-    /// Find mistakes in service directories, scan directories, sources of s6-rc, units and definitions,
-    /// without starting anything
+    /// Find mistakes in directories, units and definitions
+    ///
+    /// In service directories, scan directories, sources of s6-rc, unit files, definitions. Nothing is
+    /// started.
     Lint(Later<Lint>),
-    /// Show everything about one service: processes, sockets, files, the last lines of its log
+    /// Show everything about one service
+    ///
+    /// Its processes, sockets and files, and the last lines of its log.
     Show {
         /// The service
         #[arg(value_name = "SERVICE")]
         service: OsString,
     },
-    /// Link service directories into the scan directory, and wait until they are supervised; enable
-    /// units
+    /// Have services started with the system, from now on
+    ///
+    /// Service directories are linked into the scan directory; waits until they are supervised. Units of
+    /// systemd are enabled.
     Enable(Later<Enable>),
-    /// Unlink services from the scan directory, end them and their supervisors, and wait until they are
-    /// gone; disable units
+    /// Undo enable; end services and their supervisors
+    ///
+    /// Services are unlinked from the scan directory, and they and their supervisors are ended; waits
+    /// until they are gone. Units of systemd are disabled.
     Disable(Later<Disable>),
     /// Make units impossible to start (systemd)
     Mask(Later<NamedUnits>),
@@ -167,20 +151,31 @@ pub(crate) enum Command {
     ResetFailed(Later<Units>),
     /// Escape texts for use in names of units (systemd)
     Escape(Later<Escape>),
-    /// Print the version of svctl; with --json, also that of its JSON
+    /// Print the version
+    ///
+    /// With --json, also that of svctl's JSON.
     Version,
-    /// Print what services have logged, in the order of time
+    /// Print what services have logged, by time
     Logs(Later<Logs>),
-    /// Make service directories or units of systemd from a file of definitions
+    /// Make service directories or units from definitions
+    ///
+    /// Of the file of definitions, service directories for a suite or units of systemd are made.
     Build(Later<Build>),
-    /// Run the services of a file of definitions under the embedded supervisor, and show what happens,
-    /// until Ctrl-C
+    /// Run the services of definitions until Ctrl-C
+    ///
+    /// They run under the embedded supervisor, and what happens is shown. Nothing is installed.
     Dev(Later<Dev>),
-    /// Supervise one service directory until told to end, as runsv does
+    /// Supervise one service directory, as runsv does
+    ///
+    /// Until it is told to end.
     Supervise(Later<Supervise>),
-    /// Supervise the services of a scan directory, also those that come and go later, as runsvdir does
+    /// Supervise a scan directory, as runsvdir does
+    ///
+    /// Also the services that come and go later. Can be process 1 of a container.
     Scan(Later<Scan>),
-    /// Explain a raw status record: a file, or with - bytes or hexadecimal digits on standard input
+    /// Explain the bytes of a status record
+    ///
+    /// Of a file, or with - bytes or hexadecimal digits on standard input.
     Decode {
         /// The record
         #[arg(value_name = "FILE", default_value = "-")]
@@ -189,7 +184,7 @@ pub(crate) enum Command {
         #[arg(long, value_parser = parse_dialect)]
         dialect: Option<Dialect>,
     },
-    /// Print the script that completes svctl's command line in a shell
+    /// Print a shell's completion script
     Completions {
         /// The shell
         #[arg(value_enum)]
@@ -293,26 +288,6 @@ pub(crate) struct SendAny {
 /// Requests in one write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ops(pub(crate) Vec<Op>);
-
-/// A suite, and the version of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Whose {
-    /// `None` for systemd.
-    pub(crate) dialect: Option<Dialect>,
-    pub(crate) version: Option<Version>,
-}
-
-impl Global {
-    /// Whether units of systemd are meant and nothing else.
-    pub(crate) fn only_units(&self) -> bool {
-        self.suite.is_some_and(|whose| whose.dialect.is_none())
-    }
-
-    /// Whether a name that is in no scan directory is that of a unit.
-    pub(crate) fn units_too(&self) -> bool {
-        self.system || self.user || self.only_units()
-    }
-}
 
 /// Arguments of `reload`.
 #[derive(Debug, clap::Args)]

@@ -409,13 +409,16 @@ impl<'a> Finder<'a> {
         let shown = || name.to_string_lossy().into_owned();
         match ScanDir::entry_of(all, name) {
             Ok(path) if all.len() > 1 && path.symlink_metadata().is_err() => {
-                let dirs = all.iter().map(|scan| scan.dir().display().to_string());
-                let dirs: Vec<_> = dirs.collect();
-                let why = format!("it is in none of {}", dirs.join(", "));
-                let error = Error::other(name.display(), "find", ErrorKind::NotFound, why);
+                let error = ScanDir::no_such_name(all, name);
                 targets.push(Target { name: shown(), path: None, found: Err(error) });
             }
-            Ok(path) => targets.push(self.open(path, name)),
+            Ok(path) => {
+                let mut target = self.open(path, name);
+                if matches!(&target.found, Err(Error::NotFound { .. })) {
+                    target.found = Err(ScanDir::no_such_name(all, name));
+                }
+                targets.push(target);
+            }
             Err(Error::Ambiguous { .. }) if self.shows_both => {
                 let all = all.iter().map(|scan| scan.dir().join(name));
                 let all = all.filter(|path| path.symlink_metadata().is_ok());

@@ -54,11 +54,11 @@ pub(super) static TABLE: [Rule; 12] = [
         words: &SVLINT,
         ..FREE
     },
-    // 27 are zbus's, 7 svclient's; and glob.
+    // 27 are zbus's, 8 svclient's; and glob.
     Rule {
         name: "svsystemd",
         arrows: &["svclient", "svproto"],
-        ceiling: Some(36),
+        ceiling: Some(37),
         words: &SVSYSTEMD,
         ..FREE
     },

@@ -32,6 +32,11 @@ const TABLE: [Row; 12] = [
     row("winch", Op::Winch, "Send SIGWINCH (s6, encore)"),
 ];
 
+/// Their words, in the order of the help.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.word)
+}
+
 /// One of these commands.
 #[derive(Debug)]
 pub(crate) struct Signal {

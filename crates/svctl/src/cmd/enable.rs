@@ -79,7 +79,11 @@ fn from_store(
     }
     let mut places = stores.iter().map(|store| store.as_ref().join(typed));
     let there = places.find(|dir| silent.has(dir) || dir.is_dir());
-    let dir = there.ok_or_else(|| Error::NotFound { path: typed.to_owned() })?;
+    let none = || {
+        let places: Vec<_> = stores.iter().map(|store| ScanDir::new(store.as_ref())).collect();
+        ScanDir::no_such_name(&places, typed.as_os_str())
+    };
+    let dir = there.ok_or_else(none)?;
     silent.refuse(&dir).map(|()| dir)
 }
 
@@ -367,7 +371,7 @@ mod tests {
         assert_eq!(found("of-a-store").unwrap(), tree.path().join("sv/of-a-store"));
         assert_eq!(found("./of-a-store").unwrap(), Path::new("./of-a-store"));
         assert_eq!(found("/srv/of-a-store").unwrap(), Path::new("/srv/of-a-store"));
-        assert!(matches!(found("nowhere-to-be-found"), Err(Error::NotFound { .. })));
+        assert!(matches!(found("nowhere-to-be-found"), Err(Error::NoSuchName { .. })));
         // What is here was meant by whoever stands here.
         assert_eq!(found("src").unwrap(), Path::new("src"));
     }

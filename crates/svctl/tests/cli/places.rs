@@ -83,7 +83,7 @@ fn several_scan_directories_are_looked_at_together() {
     assert!(said.err.contains("the scan directories are "), "{said:?}");
     let said = places.run(&["status", "absent"]);
     assert_eq!(said.code, 111, "{said:?}");
-    let both = format!("it is in none of {}, {}", one.display(), two.display());
+    let both = format!("in {}, {}", one.display(), two.display());
     assert!(said.out.contains(&both) || said.err.contains(&both), "{said:?}");
 }
 
