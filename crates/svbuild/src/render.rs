@@ -208,11 +208,19 @@ impl<'a> Job<'a> {
 
     /// What is for another target alone.
     fn notes_of_others(&mut self) {
-        if !self.service.after_external.systemd.is_empty() && self.target != Target::Systemd {
-            self.notes.push(format!(
-                "`after_external.systemd` of service `{}` is for systemd alone",
-                self.name
-            ));
+        let service = self.service;
+        let mut alone = |key: &str, whose: &str| {
+            self.notes.push(format!("`{key}` of service `{}` is for {whose} alone", self.name));
+        };
+        if !service.after_external.systemd.is_empty() && self.target != Target::Systemd {
+            alone("after_external.systemd", "systemd");
+        }
+        if self.target != Target::Embedded {
+            let keys = [
+                ("tty", service.tty),
+                ("restart_on_change", !service.restart_on_change.is_empty()),
+            ];
+            keys.iter().filter(|it| it.1).for_each(|it| alone(it.0, "`svctl dev`"));
         }
     }
 

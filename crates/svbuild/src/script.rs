@@ -60,8 +60,8 @@ pub(crate) enum Step {
     IfClean(Give, Vec<u8>),
     /// The same, whatever the arguments.
     Always(Give),
-    /// The same, if this was the last of so many runs within so many seconds.
-    Often { max: u32, seconds: u64, give: Give },
+    /// The same, if this was the last of so many runs within so many seconds; this program is run before.
+    Often { max: u32, seconds: u64, give: Give, on_failure: Vec<Arg> },
 }
 
 /// There while an end was asked for, of which `finish` has not heard yet.
@@ -209,6 +209,7 @@ impl Script {
         self.program.iter().any(has)
             || self.steps.iter().any(|step| match step {
                 Step::Try(argv, _) | Step::Do(argv) | Step::Chain(argv) => argv.iter().any(has),
+                Step::Often { on_failure, .. } => on_failure.iter().any(has),
                 _ => false,
             })
     }
@@ -275,15 +276,17 @@ impl Script {
                 }
                 Step::NoteStart => format!(": >{STARTED}").into_bytes(),
                 Step::IfClean(give, success) if success.is_empty() => {
-                    join(&[b"if [ \"$1\" = 0 ]; then ", sh_give(*give).as_bytes(), b"; fi"])
+                    format!("if [ \"$1\" = 0 ]; then {}; fi", sh_end(*give)).into_bytes()
                 }
                 Step::IfClean(give, success) => {
                     let codes: Vec<_> = success.iter().map(u8::to_string).collect();
                     let codes = codes.join("|");
-                    format!("case $1 in 0|{codes}) {};; esac", sh_give(*give)).into_bytes()
+                    format!("case $1 in 0|{codes}) {};; esac", sh_end(*give)).into_bytes()
                 }
                 Step::Always(give) => sh_give(*give).into_bytes(),
-                Step::Often { max, seconds, give } => sh_often(*max, *seconds, *give).into_bytes(),
+                Step::Often { max, seconds, give, on_failure } => {
+                    sh_often(*max, *seconds, *give, &sh_words(on_failure)?)
+                }
             };
             out.extend_from_slice(&line);
             out.push(b'\n');
@@ -300,7 +303,11 @@ impl Script {
     fn execline(&self) -> Result<Vec<u8>, Unquotable> {
         // Only a script that uses its arguments has them replaced, and only in such a script is a
         // `$` anything but itself.
-        let uses = |step: &Step| matches!(step, Step::Try(_, Pass::Arguments) | Step::IfClean(..));
+        let uses = |step: &Step| match step {
+            Step::Try(_, Pass::Arguments) | Step::IfClean(..) => true,
+            Step::Often { on_failure, .. } => !on_failure.is_empty(),
+            _ => false,
+        };
         let replaces = self.pass == Pass::Arguments || self.steps.iter().any(uses);
         let options = if replaces { "-S0" } else { "-P" };
         let mut out = format!("#!{EXECLINEB} {options}\n").into_bytes();
@@ -362,9 +369,19 @@ impl Script {
                 }
                 Step::Always(give) => execline_give(*give).as_bytes().to_vec(),
                 // It ends with 125 itself.
-                Step::Often { max, seconds, .. } => {
+                Step::Often { max, seconds, on_failure, .. } if on_failure.is_empty() => {
                     format!("s6-permafailon {seconds} {max} {EVERY_END}").into_bytes()
                 }
+                // Its status is a variable of the block alone: there, no word of a definition is.
+                Step::Often { max, seconds, give, on_failure } => join(&[
+                    format!(
+                        "ifelse {{ foreground {{ s6-permafailon {seconds} {max} {EVERY_END} true }} \
+                         importas -i gone ? eltest ${{gone}} = 125 }} {{ foreground {{ "
+                    )
+                    .as_bytes(),
+                    &line(on_failure)?,
+                    format!(" $@ }} {} }}", execline_give(*give)).as_bytes(),
+                ]),
             };
             out.extend_from_slice(&text);
             out.push(b'\n');
@@ -424,20 +441,35 @@ fn sh_give(give: Give) -> String {
     }
 }
 
-/// The clock may be set back; then what is noted lies ahead, and does not count.
-fn sh_often(max: u32, seconds: u64, give: Give) -> String {
+/// The same, and ends the script.
+fn sh_end(give: Give) -> String {
+    match give {
+        Give::Status(_) => sh_give(give),
+        Give::Down => format!("{}; exit 0", sh_give(give)),
+    }
+}
+
+/// The clock may be set back; then what is noted lies ahead, and does not count. What is computed is so in a
+/// process of its own: the arguments stay those of the script.
+fn sh_often(max: u32, seconds: u64, give: Give, on_failure: &[u8]) -> Vec<u8> {
+    let run = match on_failure {
+        [] => Vec::new(),
+        words => join(&[words, b" \"$@\"; "]),
+    };
     if let Give::Status(status) = give {
-        return format!(
-            "s6-permafailon {seconds} {max} {EVERY_END} true\n[ $? != {status} ] || exit {status}"
-        );
+        let count = format!("s6-permafailon {seconds} {max} {EVERY_END} true\n");
+        let test = format!("if [ $? = {status} ]; then ");
+        return join(&[count.as_bytes(), test.as_bytes(), &run, sh_end(give).as_bytes(), b"; fi"]);
     }
     let before = max - 1;
-    format!(
-        "set -- $(tail -n {before} {ENDS} 2>/dev/null) $(date +%s)\n\
-         if [ $# = {max} ] && [ $(($(date +%s) - $1)) -lt {seconds} ]; then rm -f {ENDS}; {}; exit 0; fi\n\
-         printf '%s\\n' \"$@\" >{ENDS}",
-        sh_give(give)
-    )
+    let test = format!(
+        "if (\n\
+         set -- $(tail -n {before} {ENDS} 2>/dev/null) $(date +%s)\n\
+         [ $# = {max} ] && [ $(($(date +%s) - $1)) -lt {seconds} ] && rm -f {ENDS} && exit 0\n\
+         printf '%s\\n' \"$@\" >{ENDS}; exit 1\n\
+         ); then "
+    );
+    join(&[test.as_bytes(), sh_give(give).as_bytes(), b"; ", &run, b"exit 0; fi"])
 }
 
 /// In a script that replaces, `$` is the variable `dollar`, and backslashes before it are doubled,

@@ -9,6 +9,7 @@ mod check;
 mod control;
 mod dirs;
 mod env_file;
+mod health;
 mod keys;
 mod life;
 mod limits;
@@ -30,8 +31,9 @@ pub(crate) use check::host_and_port;
 pub use control::Control;
 pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
+pub use health::{Health, HealthCheck, Then};
 pub use keys::{KEYS, Key, table};
-pub use life::{Reload, Stop};
+pub use life::{Critical, Reload, Stop};
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
 pub use log::{Log, Timestamp};
 pub use order::{External, Kind, Need, When};
@@ -70,6 +72,7 @@ use setters;
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Service {
     /// `exec`: the program and its arguments; never a shell line.
     pub exec: Vec<Word>,
@@ -145,6 +148,18 @@ pub struct Service {
     /// `restart`: after which ends it is started again, how soon, and how often.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: RestartPolicy,
+    /// `on_failure`: a program that runs when the service is given up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_failure: Vec<Word>,
+    /// `critical`: whether an end for good is the end of everything beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical: Option<Critical>,
+    /// `health`: how it is asked again and again whether it is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// `watchdog`: how long it may say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<Time>,
     /// `kind`: whether it runs on, or to its end once.
     #[serde(skip_serializing_if = "is_default")]
     pub kind: Kind,
@@ -175,6 +190,12 @@ pub struct Service {
     /// `log`: a logger for what it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
+    /// `tty`: its standard streams are a terminal (`svctl dev`).
+    #[serde(skip_serializing_if = "is_default")]
+    pub tty: bool,
+    /// `restart_on_change`: files whose change restarts it, with `*`, `?`, `[…]` and `**` (`svctl dev`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restart_on_change: Vec<PathBuf>,
     /// `systemd`: text for the unit file alone.
     #[serde(skip_serializing_if = "is_default")]
     pub systemd: Systemd,
@@ -243,6 +264,14 @@ impl Service {
         reload: Reload => |it, reload| it.reload = Some(reload);
         /// Sets after which ends it is started again.
         restart: impl Into<RestartPolicy> => |it, restart| it.restart = restart.into();
+        /// Makes an end for good the end of everything beside it.
+        critical: Critical => |it, critical| it.critical = Some(critical);
+        /// Sets how it is asked whether it is well.
+        health: Health => |it, health| it.health = Some(health);
+        /// Sets how long it may say nothing.
+        watchdog: Time => |it, time| it.watchdog = Some(time);
+        /// Adds files whose change restarts it under `svctl dev`.
+        restart_on_change: impl Into<PathBuf> => |it, files| it.restart_on_change.push(files.into());
         /// Adds an exit code that is as good as 0.
         success: u8 => |it, code| it.success.push(code);
         /// Adds a service that this one waits for, where it is started.
@@ -272,6 +301,20 @@ impl Service {
     #[must_use]
     pub fn finish<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
         self.finish = argv.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the program that runs when the service is given up.
+    #[must_use]
+    pub fn on_failure<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.on_failure = argv.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Gives it a terminal under `svctl dev`.
+    #[must_use]
+    pub fn tty(mut self) -> Self {
+        self.tty = true;
         self
     }
 

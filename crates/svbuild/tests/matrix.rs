@@ -14,9 +14,9 @@ use svbuild::{
     Definitions, Error, Lossy, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        Bound, Control, Dirs, EnvFile, External, IoClass, IoPriority, KEYS, Limit, Limits, Log,
-        Ready, ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd,
-        Time, Timestamp, table,
+        Bound, Control, Critical, Dirs, EnvFile, External, Health, HealthCheck, IoClass,
+        IoPriority, KEYS, Limit, Limits, Log, Ready, ReadyCheck, Reload, Resources, Restart,
+        RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -113,6 +113,8 @@ fn of_life() -> Vec<(&'static str, Service, Service)> {
     let restarted = |it: RestartPolicy| base().restart(it);
     let always = RestartPolicy::new(Restart::Always);
     let failing = RestartPolicy::new(Restart::OnFailure);
+    let never = RestartPolicy::new(Restart::Never);
+    let tcp = || Health::new(HealthCheck::Tcp("h:1".into()));
     vec![
         ("ready.fd", base().ready(ReadyCheck::Fd(3)), base()),
         ("ready.tcp", base().ready(ReadyCheck::Tcp("h:1".into())), base()),
@@ -137,6 +139,31 @@ fn of_life() -> Vec<(&'static str, Service, Service)> {
         ("restart.max", restarted(failing.at_most(3, time("1m"))), restarted(failing)),
         ("restart.within", restarted(always.at_most(3, time("1m"))), base()),
         ("restart.max_delay", restarted(always.max_delay(time("1m"))), base()),
+        ("on_failure", restarted(never).on_failure(["/bin/true"]), restarted(never)),
+        (
+            "on_failure",
+            restarted(failing.at_most(3, time("1m"))).on_failure(["/bin/true"]),
+            restarted(failing.at_most(3, time("1m"))),
+        ),
+        ("critical", base().critical(Critical::AnyEnd), base()),
+        ("health.tcp", base().health(tcp()), base()),
+        ("health.http", base().health(Health::new(HealthCheck::Http("http://h/".into()))), base()),
+        (
+            "health.command",
+            base().health(Health::new(HealthCheck::Command(vec!["/bin/true".into()]))),
+            base(),
+        ),
+        ("health.every", base().health(tcp().every(time("5s"))), base().health(tcp())),
+        ("health.timeout", base().health(tcp().timeout(time("5s"))), base().health(tcp())),
+        ("health.failures", base().health(tcp().failures(9)), base().health(tcp())),
+        ("health.then", base().health(tcp()), base()),
+        (
+            "watchdog",
+            base().ready(ReadyCheck::Notify).watchdog(time("5s")),
+            base().ready(ReadyCheck::Notify),
+        ),
+        ("tty", base().tty(), base()),
+        ("restart_on_change", base().restart_on_change("/src/*.py"), base()),
         ("kind", base().job(), base()),
         ("success", restarted(failing).success(3), restarted(failing)),
         ("remain", base().job().remain(), base().job()),

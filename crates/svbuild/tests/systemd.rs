@@ -268,7 +268,7 @@ fn who_waits_for_whom_is_said_to_the_manager() {
         Ok::<_, String>(String::from_utf8(text(&plan)).unwrap())
     };
     let base = || Service::new(["/bin/true"]);
-    for (service, lines) in [
+    for (service, lines) in vec![
         (base().after("plain"), "After=plain.service\nStart"),
         (base().after("job"), "After=job.service\nRequires=job.service\nStart"),
         (base().needs("db"), "After=db.service\nRequires=db.service\nStart"),

@@ -162,6 +162,8 @@ fn table() -> Table {
     table.closed(build::plan::ChangeKind::ALL);
     table.closed(build::spec::IoClass::ALL);
     table.closed(build::spec::Restart::ALL);
+    table.closed(build::spec::Critical::ALL);
+    table.closed(build::spec::Then::ALL);
     table.closed(build::spec::Kind::ALL);
     table.closed(build::spec::When::ALL);
     table.closed(build::spec::Timestamp::ALL);
@@ -173,7 +175,7 @@ fn table() -> Table {
     table.shown::<build::Error>();
     table.shown::<build::quote::Unquotable>();
     table.without("svbuild", "a part of a plan, which is shown as a whole", &["PlanEntry", "Unit"]);
-    table.without("svbuild", "a table of TOML", &["ReadyCheck"]);
+    table.without("svbuild", "a table of TOML", &["HealthCheck", "ReadyCheck"]);
     table.without("svbuild", "a number, or infinity", &["Bound"]);
     table.without("svbuild", "holds a directory, or none", &["Base"]);
     table.without("svbuild", "a cell of the table of capabilities", &["Support"]);

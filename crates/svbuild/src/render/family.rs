@@ -270,15 +270,21 @@ pub(super) fn finish(
             Give::Status(_) => Asked::ByByte(minutes_to_end(service)),
         }));
     }
+    let on_failure = words(&service.on_failure);
     match restart.when {
         Restart::Always => (),
         Restart::OnFailure => {
             script.steps.push(Step::IfClean(give, service.success.clone()));
         }
-        Restart::Never => script.steps.push(Step::Always(give)),
+        Restart::Never if on_failure.is_empty() => script.steps.push(Step::Always(give)),
+        Restart::Never => {
+            script.steps.push(Step::IfClean(give, service.success.clone()));
+            script.steps.push(Step::Try(on_failure.clone(), Pass::Arguments));
+            script.steps.push(Step::Always(give));
+        }
     }
     if let (Some(max), Some(within)) = (restart.max, restart.within) {
-        script.steps.push(Step::Often { max, seconds: within.0.as_secs(), give });
+        script.steps.push(Step::Often { max, seconds: within.0.as_secs(), give, on_failure });
     }
     // s6 adds its own second after that of the script, unless the service had become ready.
     let adds = matches!(give, Give::Status(_)) && service.ready.is_none();

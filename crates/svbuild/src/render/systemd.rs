@@ -4,6 +4,7 @@
 //! `simple`, whose start is "done" for a program that does not exist. The restart policy is that of
 //! the family: no limit on starts, a second between two of them, SIGTERM to the main process only.
 
+mod failure;
 mod order;
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
@@ -74,15 +75,31 @@ impl Lines<'_, '_> {
         argv: &[Arg],
         prefix: &str,
     ) -> Result<(), Error> {
-        let mut words = Vec::with_capacity(argv.len());
-        for (at, arg) in argv.iter().enumerate() {
-            let Arg::Word(word) = arg else { continue };
-            let word = if at == 0 { quote::program(word) } else { quote::argument(word) };
-            words.push(word.map_err(self.job.unquotable(key))?);
-        }
-        self.line(directive, format_args!("{prefix}{}", words.join(" ")));
+        let command = command(self.job, key, argv)?;
+        self.line(directive, format_args!("{prefix}{command}"));
         Ok(())
     }
+}
+
+/// A command line, quoted.
+fn command(job: &Job<'_>, key: &str, argv: &[Arg]) -> Result<String, Error> {
+    let mut words = Vec::with_capacity(argv.len());
+    for (at, arg) in argv.iter().enumerate() {
+        let Arg::Word(word) = arg else { continue };
+        let word = if at == 0 { quote::program(word) } else { quote::argument(word) };
+        words.push(word.map_err(job.unquotable(key))?);
+    }
+    Ok(words.join(" "))
+}
+
+/// For `sh`: runs its arguments with two more, which are those of `finish` under runit: exit code or -1, then
+/// the signal's number or 0. The manager has them in these variables.
+fn with_ends(code: &str, status: &str) -> String {
+    format!(
+        "case ${code} in exited) set -- \"$@\" \"${status}\" 0;; killed|dumped) \
+         case ${status} in {NUMBERS} esac; set -- \"$@\" -1 \"$s\";; \
+         *) set -- \"$@\" -1 0;; esac; exec \"$@\""
+    )
 }
 
 pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
@@ -102,6 +119,9 @@ pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> 
     }
     let own_journal = journal(job);
     let mut units = BTreeMap::new();
+    if let Some(text) = failure::unit(job)? {
+        units.insert(failure::name(job.name), Unit::File(File::new(0o644, text)));
+    }
     let text = unit(job, own_journal.is_some())?;
     units.insert(format!("{}.service", job.name), Unit::File(File::new(0o644, text)));
     if let Some(text) = own_journal {
@@ -150,6 +170,9 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
         quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
     lines.line("Description", description);
     order::lines(&mut lines);
+    if !service.on_failure.is_empty() {
+        lines.line("OnFailure", failure::name(job.name));
+    }
     let restart = &service.restart;
     lines.line("StartLimitIntervalSec", restart.within.map_or(0, |time| time.0.as_secs()));
     if let Some(max) = restart.max {
@@ -199,6 +222,9 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     if matches!(check, Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)) {
         lines.line("Type", "notify");
         lines.line("NotifyAccess", "all");
+    }
+    if let Some(time) = job.service.watchdog {
+        lines.line("WatchdogSec", format_args!("{}ms", time.0.as_millis()));
     }
     if matches!(check, Some(ReadyCheck::Notify)) {
         return lines.command("ExecStart", "exec", &exec, "");
@@ -284,12 +310,8 @@ fn stop(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         lines.command("ExecStop", "stop.command", &family::words(&service.stop.command), "")?;
     }
     if !service.finish.is_empty() {
-        // As under runit: exit code or -1, then the signal's number or 0. As the manager's user.
-        let pass = format!(
-            "case $EXIT_CODE in exited) set -- \"$@\" \"$EXIT_STATUS\" 0;; killed|dumped) \
-             case $EXIT_STATUS in {NUMBERS} esac; set -- \"$@\" -1 \"$s\";; \
-             *) set -- \"$@\" -1 0;; esac; exec \"$@\""
-        );
+        // As the manager's user.
+        let pass = with_ends("EXIT_CODE", "EXIT_STATUS");
         let finish = family::words(&service.finish);
         let argv = in_shell(service, ["/bin/sh", "-c", &pass, "finish"], finish);
         lines.command("ExecStopPost", "finish", &argv, "+")?;

@@ -6,7 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Definitions, EnvFile, ReadyCheck, Service, Stream, Word};
+use super::{Definitions, EnvFile, HealthCheck, ReadyCheck, Service, Stream, Word};
 
 /// Where a file of definitions lies, for its relative paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,9 @@ fn rebase(service: &mut Service, base: &Path) {
         if let Some(ReadyCheck::Command(argv)) = check {
             program_below(base, argv);
         }
+        if let Some(HealthCheck::Command(argv)) = service.health.as_mut().map(|it| &mut it.check) {
+            program_below(base, argv);
+        }
         program_below(base, &mut service.stop.command);
         if let Some(reload) = &mut service.reload {
             program_below(base, &mut reload.command);
@@ -66,6 +69,12 @@ fn rebase(service: &mut Service, base: &Path) {
         }
     }
     program_below(base, &mut service.finish);
+    program_below(base, &mut service.on_failure);
+    for files in &mut service.restart_on_change {
+        if !files.is_absolute() {
+            *files = below(&literal(base), files);
+        }
+    }
     let streams = [&mut service.stdin, &mut service.stdout, &mut service.stderr];
     for stream in streams.into_iter().flatten() {
         if let Stream::File(path) = stream {
@@ -85,6 +94,18 @@ fn rebase(service: &mut Service, base: &Path) {
         }
         program_below(base, &mut log.processor);
     }
+}
+
+/// The pattern that is this path alone.
+fn literal(path: &Path) -> PathBuf {
+    let mut pattern = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'*' | b'?' | b'[' => pattern.extend([b'[', byte, b']']),
+            _ => pattern.push(byte),
+        }
+    }
+    OsString::from_vec(pattern).into()
 }
 
 /// The first word is the program. With a `/` in it, it is a path; any other is looked up.

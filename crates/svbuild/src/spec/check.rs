@@ -91,6 +91,9 @@ impl Service {
             check.that(false, &key, || why);
         }
         check.kind(self);
+        check.failure(self);
+        check.health(self);
+        check.restart_on_change(&self.restart_on_change);
         check.argv("finish", &self.finish);
         check.restart(self);
         check.control(self.control.as_ref());

@@ -1,6 +1,8 @@
 //! How a service ends, and how it is told to read its configuration again.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 use super::{Signal, Time, Word, setters};
 
@@ -93,5 +95,60 @@ impl Stop {
     pub fn command<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
         self.command = argv.into_iter().map(Into::into).collect();
         self
+    }
+}
+
+/// `critical = …`: an end for good that is the end of everything that runs beside the service.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Critical {
+    /// `true`: any end for good.
+    AnyEnd,
+    /// `"failure"`: one without success.
+    Failure,
+}
+
+svproto::words!(Critical, "kind of critical service":
+    AnyEnd "true",
+    Failure "failure",
+);
+
+impl Serialize for Critical {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AnyEnd => serializer.serialize_bool(true),
+            Self::Failure => serializer.serialize_str(self.name()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Critical {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct One;
+
+        impl Visitor<'_> for One {
+            type Value = Critical;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true`, or \"failure\"")
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, is: bool) -> Result<Critical, E> {
+                if is {
+                    Ok(Critical::AnyEnd)
+                } else {
+                    Err(E::custom("`critical` is `true` or \"failure\", or it is left out"))
+                }
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Critical, E> {
+                match word {
+                    "failure" => Ok(Critical::Failure),
+                    _ => Err(E::unknown_variant(word, &["failure"])),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(One)
     }
 }

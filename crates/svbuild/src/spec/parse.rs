@@ -196,6 +196,7 @@ fn told(text: &str, error: &toml::de::Error) -> Findings {
         ("expected struct Control", "expected a table"),
         ("expected struct Dirs", "expected a table"),
         ("expected struct Systemd", "expected a table"),
+        ("expected struct Health", "expected a table"),
         ("expected struct Log", "expected a table"),
         ("expected struct External", "expected a table"),
         ("expected a map", "expected a table"),

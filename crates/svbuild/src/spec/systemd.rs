@@ -154,6 +154,8 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         "TimeoutStartSec" => (it.ready.is_some(), "ready"),
         "ExecStop" => (!it.stop.command.is_empty(), "stop.command"),
         "ExecReload" => (it.reload.is_some(), "reload"),
+        "OnFailure" => (!it.on_failure.is_empty(), "on_failure"),
+        "WatchdogSec" => (it.watchdog.is_some(), "watchdog"),
         "ExecStopPost" => (!it.finish.is_empty(), "finish"),
         "Restart" => (it.restart.when != Restart::default() || it.is_job(), "restart"),
         "RestartForceExitStatus" => (it.restart.when == Restart::OnFailure, "restart"),

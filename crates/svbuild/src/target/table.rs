@@ -1,6 +1,7 @@
 //! What each target makes of each key, and what it cannot express: one table, which refuses, writes
 //! comments, and makes the documentation.
 
+mod failure;
 mod life;
 mod limits;
 mod log;
@@ -13,6 +14,7 @@ use super::capability::Capability;
 const ALL: usize = process::ROWS.len()
     + limits::ROWS.len()
     + life::ROWS.len()
+    + failure::ROWS.len()
     + order::ROWS.len()
     + log::ROWS.len()
     + own::ROWS.len();
@@ -25,6 +27,7 @@ pub static CAPABILITIES: [Capability; ALL] = {
     filled = fill(&mut all, filled, &process::ROWS);
     filled = fill(&mut all, filled, &limits::ROWS);
     filled = fill(&mut all, filled, &life::ROWS);
+    filled = fill(&mut all, filled, &failure::ROWS);
     filled = fill(&mut all, filled, &order::ROWS);
     filled = fill(&mut all, filled, &log::ROWS);
     fill(&mut all, filled, &own::ROWS);

@@ -55,6 +55,7 @@ macro_rules! with_finish {
             told::a_delay_lies_between_two_runs
             told::a_group_may_ask_for_it
             told::it_is_given_up_after_so_many_starts
+            told::what_is_given_up_is_told_to_a_program
             told::a_service_with_down_waits_until_it_is_asked
             told::readiness_by_a_command_is_asked_for
             told::readiness_by_a_connection_is_asked_for
@@ -109,6 +110,13 @@ mod systemd {
     fn readiness_is_told_in_its_time_and_starts_are_counted() {
         if crate::here::is_here() {
             crate::units::readiness_is_told_in_its_time_and_starts_are_counted();
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_is_told_to_a_program_and_silence_is_an_end() {
+        if crate::here::is_here() {
+            crate::units::what_is_given_up_is_told_to_a_program_and_silence_is_an_end();
         }
     }
 

@@ -11,9 +11,9 @@ use std::{
 use svbuild::{
     Definitions, Lossy, Options, Service, Target,
     spec::{
-        Bound, Control, Dir, Dirs, EnvFile, IoClass, IoPriority, KEYS, Limit, Limits, Log,
-        ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size, Stop, Stream, Systemd, Time,
-        Timestamp,
+        Bound, Control, Critical, Dir, Dirs, EnvFile, Health, HealthCheck, IoClass, IoPriority,
+        KEYS, Limit, Limits, Log, ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size,
+        Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -194,6 +194,21 @@ fn definitions(tree: &Tree) -> Definitions {
         .with("all", all(tree))
         .with("parts", parts(tree))
         .with("named", named(tree))
+}
+
+/// With what a process does not see of itself.
+fn watched(dir: PathBuf) -> Service {
+    let time = |text: &str| text.parse::<Time>().unwrap();
+    let asked = Health::new(HealthCheck::Tcp("h:1".into())).every(time("9s")).timeout(time("1s"));
+    Service::new(["/bin/true"])
+        .ready(ReadyCheck::Notify)
+        .watchdog(time("9s"))
+        .health(asked.failures(9))
+        .critical(Critical::Failure)
+        .restart(Restart::Never)
+        .on_failure(["/bin/true"])
+        .restart_on_change(dir)
+        .tty()
 }
 
 /// What the process of a service wrote down, without what differs from run to run.
@@ -454,16 +469,23 @@ pub fn every_process_sees_under_systemd_what_it_sees_under_runit() {
     systemctl(&["stop"].into_iter().chain(stop).collect::<Vec<_>>());
 }
 
+/// One of those that say how it is asked whether a service is ready or well; and what is so without being said.
+fn is_a_way(key: &str) -> bool {
+    key.starts_with("ready")
+        || ["health.tcp", "health.http", "health.command", "health.then"].contains(&key)
+}
+
 #[test]
 fn every_key_is_used_above() {
     let tree = Tree::new(RUNIT);
     let mut definitions = definitions(&tree).with("rooted", rooted(&tree));
     definitions.service.get_mut("named").unwrap().down = true;
+    definitions.service.insert("watched".into(), watched(tree.path("open")));
     // What these do is shown by the manager.
     let place = Path::new("/nowhere");
     definitions.service.extend(crate::units::jobs_and_needs(place, place).service);
     let text = definitions.to_toml().unwrap();
-    for key in KEYS.iter().filter(|key| key.form != "table" && !key.path.starts_with("ready")) {
+    for key in KEYS.iter().filter(|key| key.form != "table" && !is_a_way(key.path)) {
         let last = key.path.rsplit('.').next().unwrap();
         assert!(
             text.contains(&format!("{last} = ")) || text.contains(&format!(".{last}]")),
@@ -477,7 +499,7 @@ fn every_key_is_used_above() {
             .filter(|row| row.key == key)
             .any(|row| definitions.service.values().any(|service| row.is_asked(service)))
     };
-    for row in CAPABILITIES.iter().filter(|row| !row.key.starts_with("ready")) {
+    for row in CAPABILITIES.iter().filter(|row| !is_a_way(row.key)) {
         assert!(asked(row.key), "{}", row.key);
     }
 }

@@ -1,6 +1,7 @@
 //! What becomes of a service: readiness, stopping, finishing, restarting.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -241,6 +242,53 @@ pub fn it_is_given_up_after_so_many_starts(suite: Suite) {
         suite.ask(&tree.service("web"), "up");
         tree.lines("open/runs", 3);
     }
+}
+
+/// With the code of its last end, whichever rule gives it up; and not after an end that was asked for, nor
+/// after one with success.
+pub fn what_is_given_up_is_told_to_a_program(suite: Suite) {
+    let often = RestartPolicy::new(Restart::Always).at_most(2, "1h".parse().unwrap());
+    let failing = RestartPolicy::new(Restart::OnFailure).at_most(2, "1h".parse().unwrap());
+    for (restart, code, told) in [
+        (often, 0, true),
+        (failing, 3, true),
+        (failing, 0, false),
+        (RestartPolicy::new(Restart::Never), 7, true),
+        (RestartPolicy::new(Restart::Never), 5, false),
+    ] {
+        let mut tree = Tree::new(suite);
+        let page = tree.path("open/page").into_os_string();
+        let words = ["/bin/sh", "-c", "echo \"$1\" \"$2\" \"$3\" >>\"$0\""].map(OsString::from);
+        let page = words.into_iter().chain([page, "a $gone ${dollar} $1 \\$@".into()]);
+        let script = format!("echo run >>DIR/runs; exit {code}");
+        let service = sh(&tree, &script).restart(restart).success(5).on_failure(page);
+        tree.start(&one(service));
+        tree.until("down", || is_down(&tree).then_some(()));
+        let at_least = if restart.max.is_some() && told { 2 } else { 1 };
+        assert_eq!(
+            tree.lines("open/runs", at_least).len(),
+            at_least,
+            "{suite:?} {restart:?} {code}"
+        );
+        if told {
+            let line = format!("a $gone ${{dollar}} $1 \\$@ {code} 0");
+            assert_eq!(tree.lines("open/page", 1), [line], "{suite:?} {restart:?}");
+        } else {
+            assert!(!tree.path("open/page").exists(), "{suite:?} {restart:?} {code}");
+        }
+    }
+    let mut tree = Tree::new(suite);
+    let script = "trap 'exit 9' TERM; echo up >>DIR/up; while :; do sleep 0.05; done";
+    let page = tree.path("open/page").into_os_string();
+    let page = [OsString::from("touch"), page];
+    let done = ["touch".into(), tree.path("open/finished").into_os_string()];
+    let service = sh(&tree, script).restart(Restart::Never).on_failure(page).finish(done);
+    tree.start(&one(service));
+    tree.lines("open/up", 1);
+    suite.ask(&tree.service("web"), "down");
+    tree.until("finished", || tree.path("open/finished").exists().then_some(()));
+    tree.until("down", || is_down(&tree).then_some(()));
+    assert!(!tree.path("open/page").exists(), "{suite:?}: its end was asked for");
 }
 
 pub fn a_service_with_down_waits_until_it_is_asked(suite: Suite) {

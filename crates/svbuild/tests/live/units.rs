@@ -234,3 +234,48 @@ pub fn jobs_and_needs_are_kept() {
     assert!(systemctl(&["stop", "svbuild-db", "svbuild-kept"]));
     let _forgotten = systemctl(&["reset-failed", "svbuild-job", "svbuild-fails"]);
 }
+
+/// `on_failure`, with the end that gave it up; and `watchdog`.
+pub fn what_is_given_up_is_told_to_a_program_and_silence_is_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (page, beats) = (dir.path().join("page"), dir.path().join("beats"));
+    let notes = |name: &str| {
+        let words = ["/bin/sh", "-c", "echo \"$1\" \"$2\" \"$3\" >>\"$0\""].map(OsString::from);
+        words.into_iter().chain([page.clone().into(), format!("{name} $x %n").into()])
+    };
+    let sh = |script: &str| Service::new(["/bin/sh", "-c", script]);
+    let often = RestartPolicy::new(Restart::OnFailure).at_most(2, "1h".parse().unwrap());
+    // Its parent speaks for it, and it hears of nothing but the time that it has.
+    let silent = format!(
+        "echo \"$WATCHDOG_USEC\" >>{}; systemd-notify --ready; exec sleep 1000",
+        beats.display()
+    );
+    let definitions = Definitions::default()
+        .with("svbuild-gone", sh("exit 3").restart(often).on_failure(notes("gone")))
+        .with("svbuild-well", sh("exit 0").restart(often).on_failure(notes("well")))
+        .with(
+            "svbuild-silent",
+            sh(&silent)
+                .ready(ReadyCheck::Notify)
+                .watchdog("700ms".parse().unwrap())
+                .restart(Restart::Never)
+                .on_failure(notes("silent")),
+        );
+    install(&definitions.render(Target::Systemd, Options::new()).unwrap());
+    for (name, at_last, told) in [
+        ("svbuild-well", "inactive dead", ""),
+        ("svbuild-gone", "failed failed", "gone $x %n 3 0\n"),
+        ("svbuild-silent", "failed failed", "silent $x %n -1 6\n"),
+    ] {
+        let _started = systemctl(&["start", name]);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let said = || fs::read_to_string(&page).unwrap_or_default();
+        while state(name) != at_last || said() != told {
+            assert!(Instant::now() < deadline, "{name}: {}, {}", state(name), said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _none = fs::remove_file(&page);
+    }
+    assert_eq!(fs::read_to_string(&beats).unwrap(), "700000\n");
+    let _forgotten = systemctl(&["reset-failed", "svbuild-gone", "svbuild-silent"]);
+}

@@ -149,6 +149,8 @@ fn shape(form: &str) -> Option<Value> {
         }),
         "string, one line" | "path" | "`HOST:PORT`" => string(),
         "URL, `http:` or `https:`" => json!({ "type": "string", "pattern": "^https?://" }),
+        "array of paths with `*`, `?`, `[…]`, `**`" => array_of(&string()),
+        "`true`, or `failure`" => json!({ "enum": [true, "failure"] }),
         "boolean" => json!({ "type": "boolean" }),
         "`true`" => json!({ "const": true }),
         "`always`, `on-failure`, `never`, or `{ when, … }`" => {
@@ -224,8 +226,9 @@ fn schema_of(path: &str, node: &Node) -> Value {
     if !required.is_empty() {
         table["required"] = required.into();
     }
-    if path == "ready" {
-        let ways = node.below.keys().filter(|name| **name != "timeout");
+    if matches!(path, "ready" | "health") {
+        let ways = ["fd", "tcp", "http", "command", "notify"];
+        let ways = node.below.keys().filter(|name| ways.contains(name));
         table["oneOf"] = ways.map(|name| json!({ "required": [name] })).collect();
     }
     if path == "restart" {
@@ -320,6 +323,8 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
         "group" => &["user = \"www\"\n", "user = 1\n"][..],
         "groups" => &["user = \"www\"\ngroup = \"www\"\n", "user = 1\ngroup = 2\n"],
         "log.group" => &["log.user = \"www\"\n"],
+        "on_failure" => &["restart = \"never\"\n"],
+        "watchdog" => &["ready = { notify = true }\n"],
         _ => &[""],
     };
     let paths =
@@ -360,7 +365,11 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 71] = [
+const VALUES: [&str; 75] = [
+    "{ tcp = \"a:1\", every = \"5s\", timeout = \"1s\", failures = 2, then = \"restart\" }",
+    "{ http = \"http://a/\", then = \"reboot\" }",
+    "\"failure\"",
+    "[\"/src/**/*.py\"]",
     "{ names = [\"a\"], mode = \"0700\" }",
     "{ names = \"a\" }",
     "{ mode = \"0700\" }",

@@ -1,10 +1,11 @@
 //! Readiness, stops and restarts.
 
-use std::time::Duration;
+use std::{os::unix::ffi::OsStrExt as _, path::PathBuf, time::Duration};
 
 use super::Check;
 use crate::spec::{
-    Control, Id, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Service, Stop, Time,
+    Control, Health, HealthCheck, Id, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Service,
+    Stop, Time, Word,
 };
 
 /// The longest time that is counted in seconds.
@@ -18,24 +19,98 @@ impl Check<'_> {
             ReadyCheck::Fd(fd) => self.that((3..=255).contains(fd), "ready.fd", || {
                 "must be 3 to 255: 0 to 2 are the standard streams".into()
             }),
-            ReadyCheck::Tcp(place) => {
-                self.that(host_and_port(place).is_some(), "ready.tcp", || {
-                    "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
-                });
-            }
-            ReadyCheck::Http(url) => {
-                let scheme = url.starts_with("http://") || url.starts_with("https://");
-                let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-                self.that(scheme && plain, "ready.http", || {
-                    "must be a URL that begins with http:// or https://, without blanks".into()
-                });
-            }
-            ReadyCheck::Command(argv) => {
-                self.that(!argv.is_empty(), "ready.command", || "must name a program".into());
-                self.argv("ready.command", argv);
-            }
+            ReadyCheck::Tcp(place) => self.place("ready.tcp", place),
+            ReadyCheck::Http(url) => self.url("ready.http", url),
+            ReadyCheck::Command(argv) => self.program("ready.command", argv),
         }
         self.milliseconds("ready.timeout", *timeout);
+    }
+
+    fn place(&mut self, key: &str, place: &str) {
+        self.that(host_and_port(place).is_some(), key, || {
+            "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
+        });
+    }
+
+    fn url(&mut self, key: &str, url: &str) {
+        let scheme = url.starts_with("http://") || url.starts_with("https://");
+        let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+        self.that(scheme && plain, key, || {
+            "must be a URL that begins with http:// or https://, without blanks".into()
+        });
+    }
+
+    fn program(&mut self, key: &str, argv: &[Word]) {
+        self.that(!argv.is_empty(), key, || "must name a program".into());
+        self.argv(key, argv);
+    }
+
+    pub(super) fn health(&mut self, service: &Service) {
+        let notifies = matches!(&service.ready, Some(Ready { check: ReadyCheck::Notify, .. }));
+        self.that(service.watchdog.is_none() || notifies, "watchdog", || {
+            "needs `ready = { notify = true }`: what it says goes the same way".into()
+        });
+        self.milliseconds("watchdog", service.watchdog);
+        let Some(Health { check, every, timeout, failures, then: _ }) = &service.health else {
+            return;
+        };
+        match check {
+            HealthCheck::Tcp(place) => self.place("health.tcp", place),
+            HealthCheck::Http(url) => self.url("health.http", url),
+            HealthCheck::Command(argv) => self.program("health.command", argv),
+        }
+        self.milliseconds("health.every", *every);
+        self.milliseconds("health.timeout", *timeout);
+        self.that(failures.is_none_or(|it| (1..=1000).contains(&it)), "health.failures", || {
+            "must be 1 to 1000".into()
+        });
+        self.that(!service.is_job(), "health", || {
+            "has no meaning for a job, which is done when it has ended".into()
+        });
+    }
+
+    pub(super) fn failure(&mut self, service: &Service) {
+        self.argv("on_failure", &service.on_failure);
+        let restart = &service.restart;
+        let gives_up = match restart.when {
+            Restart::Never => true,
+            // A job without the key is never started again.
+            Restart::Always if service.is_job() => true,
+            _ => restart.max.is_some(),
+        };
+        self.that(service.on_failure.is_empty() || gives_up, "on_failure", || {
+            "would never run: the service is started again without end. It needs `restart.max` and \
+             `restart.within`, or `restart = \"never\"`"
+                .into()
+        });
+    }
+
+    pub(super) fn restart_on_change(&mut self, patterns: &[PathBuf]) {
+        // Once for all of them, which have one place.
+        let relative = patterns.iter().find(|pattern| !pattern.is_absolute());
+        self.path("restart_on_change", relative.or(patterns.first()).map(PathBuf::as_path));
+        for pattern in patterns {
+            let parts: Vec<_> = pattern.as_os_str().as_bytes().split(|it| *it == b'/').collect();
+            let many = |part: &&[u8]| *part == b"**" || !part.windows(2).any(|it| it == b"**");
+            let closed = |part: &&[u8]| {
+                let mut rest = *part;
+                while let Some(at) = rest.iter().position(|byte| *byte == b'[') {
+                    // A bracket right after the first one stands for itself.
+                    let from = rest.get(at + 2..).unwrap_or_default();
+                    let Some(end) = from.iter().position(|byte| *byte == b']') else {
+                        return false;
+                    };
+                    rest = from.get(end + 1..).unwrap_or_default();
+                }
+                true
+            };
+            self.that(parts.iter().all(many), "restart_on_change", || {
+                "has `**` beside other characters; it stands alone between two `/`".into()
+            });
+            self.that(parts.iter().all(closed), "restart_on_change", || {
+                "has a `[` without a `]`; a `[` itself is written `[[]`".into()
+            });
+        }
     }
 
     pub(super) fn stop(&mut self, stop: &Stop) {

@@ -1,0 +1,71 @@
+//! What is done about a service that fails, or is not well.
+
+use crate::{
+    spec::{Health, HealthCheck, Service},
+    target::capability::{
+        Capability,
+        Support::{self, By, Not},
+        row,
+    },
+};
+
+const NO_FINISH: &str = "no suite of daemontools runs anything after an end; a target that does is runit, s6 or systemd";
+const NO_WHOLE: &str = "`svctl scan --exit-with NAME`, which ends with it";
+const NO_WHOLE_MACHINE: &str = "SuccessAction= and FailureAction= in `[service.NAME.systemd.Unit]`: the whole would be the machine";
+const NO_HEALTH: &str =
+    "`svctl check --ready` from a timer or a cron job, and `svctl restart` where it fails";
+const NO_WATCHDOG: &str = "systemd, which reads what the program says";
+
+const fn health(key: &'static str, asks: fn(&Service) -> bool) -> Capability {
+    row(key, asks, [Not(NO_HEALTH); 6])
+}
+
+const fn of(service: &Service) -> Option<&Health> {
+    service.health.as_ref()
+}
+
+const WHOLE: [Support; 6] = [
+    Not(NO_WHOLE),
+    Not(NO_WHOLE),
+    Not(NO_WHOLE),
+    Not(NO_WHOLE),
+    Not(NO_WHOLE_MACHINE),
+    Not(NO_WHOLE),
+];
+
+pub(super) const ROWS: [Capability; 10] = [
+    row(
+        "on_failure",
+        |it| !it.on_failure.is_empty(),
+        [
+            Not(NO_FINISH),
+            Not(NO_FINISH),
+            By("finish"),
+            By("finish"),
+            By("OnFailure=, a unit of its own"),
+            By("finish"),
+        ],
+    ),
+    row("critical", |it| it.critical.is_some(), WHOLE),
+    health("health.tcp", |it| of(it).is_some_and(|it| matches!(it.check, HealthCheck::Tcp(_)))),
+    health("health.http", |it| of(it).is_some_and(|it| matches!(it.check, HealthCheck::Http(_)))),
+    health("health.command", |it| {
+        of(it).is_some_and(|it| matches!(it.check, HealthCheck::Command(_)))
+    }),
+    health("health.every", |it| of(it).is_some_and(|it| it.every.is_some())),
+    health("health.timeout", |it| of(it).is_some_and(|it| it.timeout.is_some())),
+    health("health.failures", |it| of(it).is_some_and(|it| it.failures.is_some())),
+    health("health.then", |it| it.health.is_some()),
+    row(
+        "watchdog",
+        |it| it.watchdog.is_some(),
+        [
+            Not(NO_WATCHDOG),
+            Not(NO_WATCHDOG),
+            Not(NO_WATCHDOG),
+            Not(NO_WATCHDOG),
+            By("WatchdogSec="),
+            Not(NO_WATCHDOG),
+        ],
+    ),
+];
