@@ -41,7 +41,7 @@ impl fmt::Display for Gap {
 }
 
 /// Why a definition was not rendered, or a plan not written.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The definition says what none may.
@@ -136,6 +136,8 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+svproto::readable!(Error, Error::hint);
 
 /// [`Error`] without its details, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,7 +15,7 @@ pub mod sh;
 pub mod systemd;
 
 /// A word that a reader cannot be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unquotable {
     /// No argument, variable or path has one.
@@ -46,3 +46,5 @@ pub enum Unquotable {
     #[error("it is longer than 4094 bytes")]
     TooLong,
 }
+
+svproto::readable!(Unquotable);

@@ -77,9 +77,11 @@ impl From<Dialect> for Target {
 }
 
 /// A name that is no target's. `Display` names those that are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a target; known are {}", Target::ALL.map(Target::name).join(", "))]
 pub struct UnknownTarget;
+
+svproto::readable!(UnknownTarget);
 
 /// ```
 /// use svbuild::Target;

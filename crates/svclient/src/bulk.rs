@@ -240,7 +240,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
 
 impl Request {
     /// Asks one service and waits until it has reached the goal, or cannot, or `deadline` has
-    /// passed.
+    /// passed. A service of your own that is not `Clone` is given in an [`Arc`](std::sync::Arc).
     ///
     /// ```
     /// use std::time::{Duration, Instant};

@@ -18,7 +18,7 @@ use crate::Intent;
 /// Why an operation on a service failed.
 ///
 /// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is nothing at the path.
@@ -238,6 +238,8 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+svproto::readable!(Error, Error::hint);
 
 impl Error {
     /// The same for a caller that asked for this, which is several requests.

@@ -199,6 +199,27 @@ pub enum LogItem {
     Lost,
 }
 
+/// As a person reads it. Bytes that are not UTF-8 are replaced, and nothing is escaped: a line may have what a
+/// terminal obeys.
+///
+/// ```
+/// use svclient::LogItem;
+///
+/// assert_eq!(LogItem::Line(b"listening".to_vec()).to_string(), "listening");
+/// assert_eq!(LogItem::Cut { left_out: 7 }.to_string(), "at least 7 bytes were left out");
+/// ```
+impl fmt::Display for LogItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(text) => f.write_str(&String::from_utf8_lossy(text)),
+            Self::Cut { left_out } => write!(f, "at least {left_out} bytes were left out"),
+            Self::NotText(path) => write!(f, "{} is no text", path.display()),
+            Self::Damaged(path) => write!(f, "{} is damaged; lines may be missing", path.display()),
+            Self::Lost => f.write_str("files were removed; lines may be missing"),
+        }
+    }
+}
+
 /// Logs that are read together: what there is already in the order of its times, and then what
 /// comes.
 ///

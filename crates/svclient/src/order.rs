@@ -18,7 +18,7 @@ pub struct Order {
 }
 
 /// Why there is no order.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderError {
     /// Services that wait for each other.
@@ -44,6 +44,8 @@ pub enum OrderError {
         name: String,
     },
 }
+
+svproto::readable!(OrderError);
 
 /// What to do when a service does not reach its goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

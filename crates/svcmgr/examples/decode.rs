@@ -15,10 +15,8 @@ fn main() -> Result<(), DecodeError> {
     if let Some(pid) = status.pid {
         println!("{} (pid {pid})", status.state());
     }
-    println!(
-        "lamp: {}",
-        if matches!(status.state(), State::Up | State::Ready) { "green" } else { "red" }
-    );
+    let is_up = matches!(status.state(), State::Up | State::Ready);
+    println!("lamp: {}", if is_up { "green" } else { "red" });
     // Damaged bytes are an error, never a panic and never a guess.
     match read(Dialect::S6, &bytes) {
         Ok(_) => println!("taken"),

@@ -9,11 +9,10 @@ use svcmgr::build::{Definitions, Options, Service, Target};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1);
-    let target: Target = match args.next() {
-        Some(word) => word.to_string_lossy().parse()?,
-        None => return Err("usage: definitions TARGET DIR".into()),
+    let (Some(target), Some(dir)) = (args.next(), args.next().map(PathBuf::from)) else {
+        return Err("usage: definitions TARGET DIR".into());
     };
-    let dir = PathBuf::from(args.next().ok_or("usage: definitions TARGET DIR")?);
+    let target: Target = target.to_string_lossy().parse()?;
     // Words stay words: no shell reads them again.
     let web = Service::new(["sh", "-c", "echo \"$GREETING\"; exec sleep 1000"])
         .env("GREETING", "it's 5 o'clock\nsomewhere")

@@ -4,7 +4,7 @@
 //!
 //! Ends after LINES lines, if that is given.
 
-use svcmgr::{Error, LogFrom, LogItem, Logs, ScanDir};
+use svcmgr::{Error, LogFrom, Logs, ScanDir};
 
 fn main() -> Result<(), Error> {
     let mut args = std::env::args_os().skip(1);
@@ -27,12 +27,8 @@ fn main() -> Result<(), Error> {
     for line in logs.take(count) {
         let line = line?;
         let name = names.get(line.key.index()).map_or("", String::as_str);
-        match line.item {
-            LogItem::Line(text) => println!("{name}: {}", String::from_utf8_lossy(&text)),
-            LogItem::NotText(path) => println!("{name}: {} is no text", path.display()),
-            LogItem::Lost => println!("{name}: lines were removed unread"),
-            _ => (),
-        }
+        // The text; also what is no line, such as that some were removed unread.
+        println!("{name}: {}", line.item);
     }
     Ok(())
 }

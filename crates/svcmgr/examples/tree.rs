@@ -10,7 +10,6 @@ use std::{
 use svcmgr::{
     Request,
     devtree::{Definition, DevTree, become_keeper_if_asked},
-    pursue,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,11 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // A scan directory like any other: `svctl --dir` and `sv` work on it, too.
     let services = tree.scan_dir().services()?;
-    for outcome in pursue(&services, &Request::up(), soon())? {
-        outcome?;
-    }
-    for service in services {
-        println!("{}: {}", service.name(), service.status()?.state());
+    for (service, outcome) in Request::up().pursue_all(&services, soon())? {
+        println!("{}: {}", service.name(), outcome?);
     }
     let stopped = tree.stop(soon())?;
     println!("stopped, {} killed", stopped.killed);

@@ -6,7 +6,7 @@
 //! | look at a service                        | [`Service::open`], [`Service::status`]         |
 //! | list what a scanner sees                 | [`ScanDir`]                                    |
 //! | ask for something, without waiting       | [`Service::send`]                              |
-//! | ask, and wait until it is so             | [`pursue`]                                     |
+//! | ask, and wait until it is so             | [`Request::pursue`]; of several, [`Request::pursue_all`] |
 //! | the same for many, a few at a time       | [`Bulk`]                                       |
 //! | start by need, stop in reverse           | [`Order`]                                      |
 //! | follow any number of services            | [`WatchSet`]                                   |
@@ -21,17 +21,25 @@
 //! | real services in a `#[test]`             | `testkit` (feature `devtree`)                  |
 //!
 //! ```no_run
-//! use svcmgr::{ScanDir, WatchSet};
+//! use std::time::{Duration, Instant};
+//! use svcmgr::{Error, Request, ScanDir, WatchSet};
 //!
-//! let mut watch = WatchSet::new()?;
-//! for service in ScanDir::new("/etc/service").services()? {
-//!     watch.add(service)?;
+//! fn main() -> Result<(), Error> {
+//!     let scan = ScanDir::new("/etc/service");
+//!     for service in scan.services()? {
+//!         println!("{} is {}", service.name(), service.status()?.state());
+//!     }
+//!     // Waits for another process, or says why there will be none.
+//!     let web = scan.service("web")?;
+//!     println!("{}", Request::restart().pursue(&web, Instant::now() + Duration::from_secs(30))?);
+//!     // Every change, also of services that come later.
+//!     let mut watch = WatchSet::new()?;
+//!     watch.follow(scan)?;
+//!     for event in watch {
+//!         println!("{}", event?);
+//!     }
+//!     Ok(())
 //! }
-//! for event in watch {
-//!     let event = event?;
-//!     println!("{} {} {:?}", event.seq, event.news.name(), event.status);
-//! }
-//! # Ok::<(), svcmgr::Error>(())
 //! ```
 //!
 //! # Names

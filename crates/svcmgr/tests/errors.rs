@@ -140,3 +140,30 @@ fn a_line_is_one_line_without_a_full_stop_and_leaves_the_reason_to_the_source() 
         assert!(!why.is_some_and(|why| line.contains(&why)), "{line}: said twice");
     }
 }
+
+/// `fn main() -> Result<(), Error>` prints `Debug`: no field of a struct is shown.
+#[test]
+fn main_prints_what_a_person_reads() {
+    let check = |error: &dyn Error, expected: &str| assert_eq!(format!("{error:?}"), expected);
+    let dir = path();
+    check(
+        &svcmgr::Error::NotSupervised { intent: Intent::Up, dir, is_late_logger: false },
+        "cannot send `up` to /s/web: no supervisor is running there\n  \
+         hint: start a supervisor there, or link the directory into a scan directory whose scanner \
+         runs",
+    );
+    check(
+        &svcmgr::Error::Io { doing: "open", path: "/s/\u{1b}[2J".into(), source: denied() },
+        "cannot open /s/\\u{1b}[2J: permission denied",
+    );
+    let io = || build::Error::Io { doing: "open", path: path(), source: denied() };
+    check(&io(), "cannot open /s/web: permission denied");
+    check(
+        &testkit::KitError::Io { doing: "open", path: path(), source: denied() },
+        "cannot open /s/web: permission denied",
+    );
+    let pid = DecodeError::Pid { dialect: Dialect::Runit, pid: 0 };
+    let text = format!("{:?}", svcmgr::Error::Malformed { path: path(), source: pid });
+    assert!(text.starts_with(&format!("cannot read /s/web: {pid}\n  hint: ")), "{text}");
+    assert!(!text.contains('{'), "{text}");
+}

@@ -29,6 +29,7 @@ mod means;
 mod units;
 mod value;
 mod verbs;
+mod word;
 
 /// Control services under runit, s6, daemontools, daemontools-encore and systemd.
 ///

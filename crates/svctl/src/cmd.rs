@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use crate::{
     args::{Args, Command},
-    exit::Exit,
+    exit::{Exit, codes},
     json,
     output::Output,
     silent::Silent,
@@ -100,7 +100,14 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
             decode::run(file, dialect.or(global.suite.and_then(|whose| whose.dialect)), &mut output)
         }
     };
-    output.finish(exit).into()
+    let exit = output.finish(exit);
+    let word = args.command.word();
+    debug_assert!(
+        codes::of(word).is_none_or(|codes| codes.has(exit as u8)),
+        "the manual page of {word} does not have the exit code {}",
+        exit as u8
+    );
+    exit.into()
 }
 
 /// Whoever reads the JSON of another svctl asks this first.

@@ -1,5 +1,7 @@
 //! Exit codes, all of them. Where the s6 tools have a number for it, it is theirs.
 
+pub(crate) mod codes;
+
 use std::process::ExitCode;
 
 use svcmgr::{Error, ErrorKind, devtree};

@@ -13,16 +13,7 @@ use clap_mangen::{
 };
 use svcmgr::{Dialect, proto::op::TABLE};
 
-use crate::args::Args;
-
-const EXIT_STATUS: [(&str, &str); 6] = [
-    ("0", "Done; also for the status of services that are down."),
-    ("1", "A negative answer: the goal will not be reached, a check failed, no such request."),
-    ("99", "The deadline passed, or the supervisor takes no requests."),
-    ("100", "The command line or $SVWAIT made no sense; nothing was sent."),
-    ("102", "No supervisor is running there."),
-    ("111", "The system refused: no such path, no permission."),
-];
+use crate::{args::Args, exit::codes};
 
 const ENVIRONMENT: [(&str, &str); 3] = [
     ("SVDIR", "The scan directories, separated by colons, unless --dir is given."),
@@ -101,7 +92,10 @@ fn page(command: &Command, name: &str) -> String {
     let mut text = Vec::new();
     man.render(&mut text).unwrap();
     let mut more = Roff::new();
-    section(&mut more, "EXIT STATUS", &EXIT_STATUS);
+    let codes = name.strip_prefix("svctl-").map_or(&codes::ALL[..], |command| {
+        codes::of(command).unwrap_or_else(|| panic!("no exit codes of {command}")).meanings
+    });
+    section(&mut more, "EXIT STATUS", codes);
     section(&mut more, "ENVIRONMENT", &ENVIRONMENT);
     if name == "svctl" {
         section(&mut more, "FILES", &FILES);

@@ -5,7 +5,7 @@ use std::{io, path::Path, path::PathBuf};
 /// Why something could not be supervised.
 ///
 /// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another supervisor holds the lock, of this program or of another.
@@ -88,6 +88,8 @@ pub enum Error {
     #[error("cannot ask a service that is gone")]
     Gone,
 }
+
+svproto::readable!(Error, Error::hint);
 
 /// What Linux grants a user of inotify, all containers of a host together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Why a program cannot be executed once more as the keeper of a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoKeeper {
     /// Its `main` has not called [`become_keeper_if_asked`](crate::become_keeper_if_asked), and its tests
@@ -29,6 +29,8 @@ pub enum NoKeeper {
     #[error("nothing is mounted on /proc, without which processes cannot be found and ended")]
     NoProc,
 }
+
+svproto::readable!(NoKeeper, |it| Some(it.hint()));
 
 impl NoKeeper {
     pub(crate) const fn hint(self) -> &'static str {

@@ -63,9 +63,11 @@ impl fmt::Display for Signal {
 }
 
 /// Not the name or the number of a signal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no signal")]
 pub struct UnknownSignal(String);
+
+svproto::readable!(UnknownSignal);
 
 #[cfg(test)]
 mod tests {

@@ -109,8 +109,10 @@ impl fmt::Display for Dialect {
 }
 
 /// A word that names no dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UnknownDialect;
+
+crate::readable!(UnknownDialect);
 
 impl fmt::Display for UnknownDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

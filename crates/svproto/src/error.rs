@@ -7,7 +7,7 @@ use crate::Dialect;
 /// Bytes that are no status record of the dialect, or one that nobody can have written.
 ///
 /// `Display` says what; [`DecodeError::hint`] says what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The record has a length this dialect never writes.
@@ -32,6 +32,8 @@ pub enum DecodeError {
         label: crate::Tai64n,
     },
 }
+
+crate::readable!(DecodeError, |it| Some(it.hint()));
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,6 +24,8 @@ impl Pid {
     ///
     /// assert_eq!(Pid::new(4711).map(Pid::get), Some(4711));
     /// assert_eq!((Pid::new(0), Pid::new(u64::MAX)), (None, None));
+    /// // A `u32`, as of `std::process::Child::id`.
+    /// assert!(Pid::new(std::process::id().into()).is_some());
     /// ```
     #[must_use]
     pub const fn new(raw: u64) -> Option<Self> {

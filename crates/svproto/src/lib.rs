@@ -57,6 +57,8 @@ pub mod goal;
 pub mod now;
 pub mod op;
 pub mod record;
+#[doc(hidden)]
+pub mod report;
 pub mod runit;
 pub mod s6;
 pub mod scan;

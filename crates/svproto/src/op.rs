@@ -163,7 +163,7 @@ pub const SINCE: [SinceVersion; 10] = [
 ];
 
 /// Why an operation is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Unsupported {
     /// The dialect that was to be asked.
     pub dialect: Dialect,
@@ -172,6 +172,8 @@ pub struct Unsupported {
     /// Why.
     pub reason: Refusal,
 }
+
+crate::readable!(Unsupported);
 
 /// What stands between an operation and a dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

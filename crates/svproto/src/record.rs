@@ -243,8 +243,10 @@ impl Record {
 }
 
 /// A number of bytes that is the length of no status record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownLength(pub usize);
+
+crate::readable!(UnknownLength);
 
 impl fmt::Display for UnknownLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,8 +48,10 @@ impl fmt::Display for VersionText {
 }
 
 /// A text that does not start with a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NoVersion;
+
+crate::readable!(NoVersion);
 
 impl fmt::Display for NoVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

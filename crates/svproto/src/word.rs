@@ -39,10 +39,12 @@ macro_rules! words {
 use core::fmt;
 
 /// A word that is none of those that a value has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnknownWord {
     kind: &'static str,
 }
+
+crate::readable!(UnknownWord);
 
 impl UnknownWord {
     /// Not the word for such a thing: `"state"`.

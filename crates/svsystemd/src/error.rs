@@ -7,7 +7,7 @@ use crate::{Action, BadName, UnitName};
 /// Why an operation failed.
 ///
 /// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`Error::hint`] what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No unit can have this name.
@@ -154,8 +154,10 @@ pub enum Error {
     },
 }
 
+svproto::readable!(Error, Error::hint);
+
 /// What the other side said: the name of a D-Bus error, and its text. It shows as the text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[non_exhaustive]
 pub struct BusError {
@@ -164,6 +166,8 @@ pub struct BusError {
     /// The sentence for people.
     pub text: String,
 }
+
+svproto::readable!(BusError);
 
 impl BusError {
     pub(crate) fn of(text: &(impl ToString + ?Sized)) -> Self {

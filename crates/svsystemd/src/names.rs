@@ -13,7 +13,7 @@ use std::fmt;
 pub struct UnitName(String);
 
 /// Why a text is not the name of a unit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("cannot use {} as the name of a unit: {why}", name.escape_debug())]
 #[non_exhaustive]
 pub struct BadName {
@@ -22,6 +22,8 @@ pub struct BadName {
     /// The rule that it breaks.
     pub why: &'static str,
 }
+
+svproto::readable!(BadName, |it| Some(it.hint()));
 
 /// Why a template cannot be asked for anything.
 const TEMPLATE: &str = "it is a template, and only its instances are units";

@@ -11,7 +11,7 @@ pub(crate) use life::host_and_port;
 use super::{Bound, Definitions, Id, IoClass, Log, Resources, Service, Stream, Word};
 
 /// Something that a definition may not say.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use service `{}`: {}{why}", service.escape_debug(), key_of(key))]
 #[non_exhaustive]
 pub struct Invalid {
@@ -22,6 +22,8 @@ pub struct Invalid {
     /// What is wrong, and what would be right.
     pub why: String,
 }
+
+svproto::readable!(Invalid);
 
 fn key_of(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("`{}` ", key.escape_debug()) }

@@ -84,8 +84,10 @@ impl fmt::Display for Finding {
 }
 
 /// Everything that is wrong in a file; at least one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
+
+svproto::readable!(Findings);
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,9 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::Visitor, s
 
 /// A text that does not stand for the value that it is read as. `Display` says what is wrong, and
 /// what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadValue(pub(crate) String);
+
+svproto::readable!(BadValue);
 
 /// Bytes without NUL: an argument, or the value of a variable. In TOML a string, hence UTF-8; by
 /// way of the builder any bytes.

@@ -1,4 +1,15 @@
 //! From what was heard to what is told: each hint is turned into looks, and each look into news.
+//!
+//! | hint | leads to |
+//! |------|----------|
+//! | `status` moved or modified | a look |
+//! | `lock` closed after writing: the supervisor ended, even by SIGKILL | a look |
+//! | `down`, `notification-fd` came or went | a look |
+//! | `supervise` or `event` came or went, the directory moved or vanished | a look; watches set up again if the names lead elsewhere now |
+//! | an entry beside a link that is watched came or went | the same |
+//! | a listener in `event/` was closed after writing | its letters are read, a look |
+//! | queue overflow | a look at everything; events are `resync` |
+//! | `control`, `stat`, `pid`, `*.new`, `death_tally`; whatever else a service writes in its own directory | nothing |
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,7 +2,7 @@
 
 use clap::{Command as Parser, Error, error::ErrorKind};
 
-use super::{Args, Command, Global};
+use super::{Args, Global};
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
 const NOT: [(&str, &[&str]); 8] = [
@@ -30,27 +30,13 @@ pub(super) fn without_what_means_nothing(mut parser: Parser) -> Parser {
 
 /// Refuses what means nothing to the command that was typed.
 pub(super) fn check(args: Args) -> Result<Args, Error> {
-    let Some(name) = name(&args.command) else { return Ok(args) };
+    let name = args.command.word();
     let not = NOT.iter().find(|(command, _)| *command == name).map_or(&[][..], |(_, not)| not);
     let Some(option) = not.iter().find(|option| is_given(&args.global, option)) else {
         return Ok(args);
     };
     let why = format!("`svctl {name}` takes no --{option}: it would mean nothing to it\n");
     Err(Error::raw(ErrorKind::UnknownArgument, why))
-}
-
-const fn name(command: &Command) -> Option<&'static str> {
-    Some(match command {
-        Command::Build(_) => "build",
-        Command::Completions { .. } => "completions",
-        Command::Decode { .. } => "decode",
-        Command::Dev(_) => "dev",
-        Command::Escape(_) => "escape",
-        Command::Lint(_) => "lint",
-        Command::Scan { .. } => "scan",
-        Command::Supervise { .. } => "supervise",
-        _ => return None,
-    })
 }
 
 fn is_given(global: &Global, option: &str) -> bool {

@@ -44,6 +44,13 @@ pub(crate) struct Signal {
     pub(crate) send: Send,
 }
 
+impl Signal {
+    /// The command.
+    pub(super) fn word(&self) -> &'static str {
+        TABLE.iter().find(|row| row.op == self.op).map_or("send", |row| row.word)
+    }
+}
+
 impl FromArgMatches for Signal {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let found = matches.subcommand().and_then(|(word, matches)| {

@@ -8,7 +8,7 @@ use crate::{Engine, TreeError};
 ///
 /// `Display` begins with one line; below it are the last lines of the service's log, if it is about
 /// a service that has one.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum KitError {
     /// It ended before it was ready.
@@ -65,6 +65,8 @@ pub enum KitError {
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
+
+svproto::readable!(KitError, KitError::hint);
 
 /// [`KitError`] without its details, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use crate::NoKeeper;
 /// Why a tree could not be used.
 ///
 /// `Display` is one line, "cannot WHAT WHERE"; `source` holds why; [`TreeError::hint`] what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TreeError {
     /// Another program has the tree.
@@ -131,6 +131,8 @@ pub enum TreeError {
     #[error(transparent)]
     Client(#[from] svclient::Error),
 }
+
+svproto::readable!(TreeError, TreeError::hint);
 
 /// [`TreeError`] without its details, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,6 +10,19 @@
 //!
 //! No child left is therefore no process left, and that is what ending waits for.
 //!
+//! Who notices the end of another, and what follows:
+//!
+//! | who ends | who notices, by what | what happens |
+//! |----------|----------------------|--------------|
+//! | the owner, in whatever way | the keeper: end of file on the socket, of which only the owner has the other end | the guard kills all its descendants until it has no child; a tree that is not to stay is removed; the guard ends last |
+//! | the engine | the guard: SIGCHLD | it tells; all descendants are killed; the owner is told, `TreeError::EngineEnded` |
+//! | the guard | the keeper: end of file | all descendants are killed, which are the keeper's children now; the owner is told |
+//! | the keeper, alone or with the owner | the guard: end of file | it kills all its descendants, takes the lock, and removes a tree that is not to stay |
+//! | keeper and guard | the engine: `PR_SET_PDEATHSIG`; the owner: end of file | the engine ends its services; the owner takes the lock, ends what carries the tree's mark, and removes a tree that is not to stay |
+//! | all four | the services of the embedded engine: `PR_SET_PDEATHSIG`; of the rest nobody | the next program that starts the tree ends what is in its control group, or carries its mark (`SVDEVTREE` in the environment), or is refused: `Survivors`, `Supervised`; the next temporary tree at the same place removes this one |
+//!
+//! Processes are signalled by pidfd, after `/proc` has confirmed that the pidfd is the process that was listed.
+//!
 //! It writes below its tree and nowhere else, and hears nobody but the process that started it.
 
 mod children;
