@@ -100,6 +100,6 @@ mod tests {
         check("web", "cannot open web: no such file\n  hint: look for it");
         check("db", "cannot open db: no such file");
         check("\u{1b}[2J\u{9b}", "cannot open \\u{1b}[2J\\u{9b}: no such file");
-        assert_eq!(format!("{:?}", Inner), "no such file");
+        assert_eq!(format!("{Inner:?}"), "no such file");
     }
 }
