@@ -9,6 +9,7 @@ use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
     build::{Build, Owner, Script},
     dev::Dev,
+    embedded::{Scan, Supervise},
     global::{Color, Global, Whose},
     later::{Later, parse},
     lint::{Form, Lint, Other},
@@ -21,6 +22,7 @@ use crate::silent::Depth;
 
 mod build;
 mod dev;
+mod embedded;
 mod global;
 mod groups;
 mod later;
@@ -170,9 +172,10 @@ pub(crate) enum Command {
     ///
     /// Until it is told to end.
     Supervise(Later<Supervise>),
-    /// Supervise a scan directory, as runsvdir does
+    /// Supervise a scan directory, as runsvdir does, or a file
     ///
-    /// Also the services that come and go later. Can be process 1 of a container.
+    /// Of a directory, also the services that come and go later. Of a file of definitions, its services in the order
+    /// of their needs. Can be process 1 of a container.
     Scan(Later<Scan>),
     /// Explain the bytes of a status record
     ///
@@ -434,45 +437,6 @@ pub(crate) struct Disable {
     pub(crate) kill_after: Option<Duration>,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
-}
-
-/// Arguments of `supervise`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Supervise {
-    /// The service directory
-    // Not of the same name to the parser as the option for all commands.
-    #[arg(id = "service_dir", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// End with the exit code of the service once it has ended for good by itself: it was started for
-    /// one run, or its finish script has asked its supervisor for d or x
-    #[arg(long)]
-    pub(crate) critical: bool,
-    /// Keep what the supervisor writes in DIR/NAME, and not in the service directory NAME, which may be
-    /// read-only. The other commands find the service in DIR
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
-    /// Once it is told to end: when to kill what still runs. Without, never; as pid 1 after 8s
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) kill_after: Option<Duration>,
-}
-
-/// Arguments of `scan`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Scan {
-    /// The scan directory
-    #[arg(id = "scan_dir", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// End all once this service has ended for good and nobody asked for it, with its exit code; may be given
-    /// several times
-    #[arg(long, value_name = "NAME")]
-    pub(crate) exit_with: Vec<OsString>,
-    /// Keep what the supervisors write in DIR, and not in the service directories, which may be
-    /// read-only. To the other commands, DIR is the scan directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
-    /// Once it is told to end: when to kill what still runs. Without, never; as pid 1 after 8s
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) kill_after: Option<Duration>,
 }
 
 /// Arguments of `logs`.

@@ -7,6 +7,7 @@ mod complete;
 mod consent;
 pub(crate) mod deadline;
 mod decode;
+mod definitions;
 mod dev;
 mod enable;
 mod explain;

@@ -61,6 +61,18 @@ impl Teller {
         }
     }
 
+    /// The same, for a person who wants to hear more.
+    pub(crate) fn remark(&mut self, text: &str) {
+        if self.verbose && !self.json {
+            self.message(text);
+        }
+    }
+
+    /// Something that is no event, for a person.
+    pub(crate) fn message(&mut self, text: &str) {
+        self.say(&format!("svctl: {}", printable(text)));
+    }
+
     fn say(&mut self, text: &str) {
         let skipped = |lines| format!("svctl: ... {} lines skipped", text::count(lines));
         self.messages.say(io::stderr, text, skipped);

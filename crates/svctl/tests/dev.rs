@@ -1,4 +1,4 @@
-//! `svctl dev`: definitions under the embedded supervisor, without and with a terminal.
+//! `svctl dev` and `svctl scan FILE`: definitions under the embedded supervisor, without and with a terminal.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -14,6 +14,8 @@
 mod blog;
 #[path = "dev/jobs.rs"]
 mod jobs;
+#[path = "dev/scans.rs"]
+mod scans;
 #[path = "live/schema.rs"]
 mod schema;
 #[path = "../../svclient/tests/live/skips.rs"]

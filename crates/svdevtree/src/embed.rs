@@ -13,6 +13,7 @@
 //! | `scan.rs`    | following a scan directory                                 |
 //! | `handle.rs`  | asking a supervisor from another thread                    |
 //! | `process.rs` | being a process of one's own: signals, pid 1               |
+//! | `stop.rs`    | the end of all services, in order and in time              |
 //! | `event.rs` `options.rs` | what is told, what can be asked for             |
 //! | `context.rs` | what all service directories share                          |
 //! | `clock.rs` `fd.rs` | two clocks; pipes                                    |
@@ -34,12 +35,13 @@ mod runner;
 mod scan;
 mod service_dir;
 mod spawn;
+mod stop;
 
 pub use self::{
     event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart},
     handle::Handle,
     options::{LONGEST_DELAY, Options, ProcessGroup, ServiceOptions, Stdin},
-    process::{ProcessEnd, scan, supervise},
+    process::{ProcessEnd, scan, supervise, supervise_with},
     publish::EMBEDDED,
 };
 
@@ -63,6 +65,7 @@ use self::{
     process::Signals,
     scan::{Scan, Step},
     service_dir::{ServiceDir, Source},
+    stop::Stopping,
 };
 use crate::Error;
 
@@ -87,19 +90,6 @@ pub struct Supervisor {
     /// It was told that no more service fits.
     told_full: bool,
 }
-
-/// What is left of stopping.
-#[derive(Clone, Copy, Debug)]
-struct Stopping {
-    /// When to kill what still runs, on the steady clock.
-    kill_at: Option<Duration>,
-    /// Services were killed; now it is the turn of their loggers too.
-    again: bool,
-}
-
-/// After this, what was killed and still runs is killed again, a `finish` for one, and so are loggers, which have
-/// had the time to write what was left for them.
-const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Some systems count a timeout in milliseconds of 31 bits. To wake once a day more harms nobody.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -203,28 +193,6 @@ impl Supervisor {
     /// [`Error::Gone`].
     pub fn remove(&mut self, service: ServiceId) -> Result<(), Error> {
         self.ask(service, ServicePart::Main, Op::StopExit)
-    }
-
-    /// Stops all services; [`run`](Self::run) returns once every one has ended.
-    pub fn stop(&mut self) {
-        let now = self.context.clock.now().steady;
-        let kill_at = self.context.options.kill_after.map(|after| now.saturating_add(after));
-        if self.stopping.is_none() {
-            self.context.killed = false;
-        }
-        self.stopping.get_or_insert(Stopping { kill_at, again: false });
-        self.scans.clear();
-        for service in self.services.values_mut() {
-            service.ask(ServicePart::Main, Op::StopExit, &mut self.context);
-        }
-        self.clear_away();
-    }
-
-    /// Stops all services with SIGKILL, also their `finish` scripts, and a second later their loggers.
-    pub fn kill(&mut self) {
-        self.stop();
-        let now = self.context.clock.now().steady;
-        self.stopping = Some(Stopping { kill_at: Some(now), again: false });
     }
 
     /// The services that are supervised, with their directories.
@@ -343,12 +311,12 @@ impl Supervisor {
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
         let services = self.services.values().filter_map(ServiceDir::due);
         let scans = self.scans.iter().filter_map(Scan::due);
-        let kill = self.stopping.and_then(|stopping| stopping.kill_at);
+        let stop = self.stopping.and_then(|stopping| stopping.due());
         let orphans = self.signals.iter().filter_map(Signals::due);
         let now = self.context.clock.now();
         let first = services
             .chain(scans)
-            .chain(kill)
+            .chain(stop)
             .chain(orphans)
             .min()
             .map(|at| clock::in_time(at, &now));
@@ -371,16 +339,7 @@ impl Supervisor {
         if self.signals.as_ref().and_then(Signals::due).is_some_and(|due| due <= now) {
             self.reap_orphans();
         }
-        if let Some(Stopping { kill_at: Some(at), again }) = self.stopping {
-            if at <= now {
-                let kill_at = Some(now.saturating_add(KILL_AGAIN));
-                self.stopping = Some(Stopping { kill_at, again: true });
-                // What was asked to be up after all goes on.
-                for service in self.services.values_mut().filter(|it| it.wants_exit()) {
-                    service.kill(again, &mut self.context);
-                }
-            }
-        }
+        self.go_on_stopping(now);
     }
 
     /// Forgets what is over, and does what has waited for the records.
@@ -410,6 +369,7 @@ impl Supervisor {
                 self.carry_out(at, step);
             }
         }
+        self.tell_the_next();
         self.context.deliver();
     }
 

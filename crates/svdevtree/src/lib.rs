@@ -5,7 +5,7 @@
 //! | services in a `#[test]`, that are gone when it ends          | [`mod@testkit`]        |
 //! | services of a program that are gone when it ends, under this supervisor or an installed one | [`DevTree`] |
 //! | supervising service directories within a program            | [`Supervisor`]     |
-//! | a process that supervises                                   | [`supervise`], [`scan`] |
+//! | a process that supervises                                   | [`supervise`], [`scan`], [`supervise_with`] |
 //!
 //! # The supervisor
 //!
@@ -95,6 +95,7 @@ pub use self::{
     embed::{
         EMBEDDED, EventKind, Exit, Handle, LONGEST_DELAY, Options, ProcessEnd, ProcessGroup,
         ServiceEvent, ServiceId, ServiceOptions, ServicePart, Stdin, Supervisor, scan, supervise,
+        supervise_with,
     },
     error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,

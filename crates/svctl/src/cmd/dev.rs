@@ -3,16 +3,12 @@
 //!
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
-//! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
-//! | `choice.rs` | some services, and what they need                      |
 //! | `stage.rs`  | the tree: definitions written, engine started           |
 //! | `starter.rs`   | starting and stopping by need, beside the view          |
 //! | `log_writer.rs` | what services write: kept, bounded, and handed on        |
 //! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
 
-mod choice;
 mod log_writer;
-mod plan;
 mod stage;
 mod starter;
 mod view;
@@ -32,11 +28,11 @@ use svcmgr::{Error, News, WatchSet};
 
 use self::{
     log_writer::LogWriter,
-    plan::Step,
     stage::Stage,
     starter::{Said, Starter},
     view::View,
 };
+use super::definitions::plan::{self, Step};
 use crate::{args, exit::Exit, output::Output};
 
 pub(crate) fn run(args: &args::Dev, mut output: Output) -> ExitCode {

@@ -138,7 +138,7 @@ impl<'a> Asked<'a> {
                 Some(Self { what, depth: Depth::Status, patience: KEY, reads: true })
             }
             Command::Dev(args) => once(What::Developed(args)),
-            Command::Scan(args) => once(What::Scanned(&args.dir)),
+            Command::Scan(args) => once(What::Scanned(&args.place)),
             Command::Supervise(args) => once(What::Supervised(&args.dir)),
             Command::Up(args) | Command::Down(args) => {
                 let act = &args.act;

@@ -1,8 +1,12 @@
 //! `svctl supervise`: one service directory under the embedded supervisor, until told to end.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use svcmgr::devtree::{self, Options, ProcessEnd, ServiceOptions};
+use svcmgr::devtree::{self, Options, ProcessEnd, ProcessGroup, ServiceOptions};
 
 use crate::{
     args::{Global, Supervise},
@@ -12,29 +16,34 @@ use crate::{
 };
 
 pub(crate) fn run(global: &Global, args: &Supervise, output: Output) -> ExitCode {
-    let service = ServiceOptions::new();
+    // Ctrl-C of a terminal reaches svctl alone, which ends it.
+    let service = ServiceOptions::new().group(ProcessGroup::Own);
     let service = if args.critical { service.critical() } else { service };
-    let options = options(global, args.state_dir.as_ref(), args.kill_after);
+    let teller = Arc::new(Mutex::new(Teller::new(global)));
+    let options = options(&teller, args.kill_after);
+    let options = match &args.state_dir {
+        Some(dir) => options.state_dir(dir),
+        None => options,
+    };
     let ended = devtree::supervise(&args.dir, options, service);
     self::ended(ended, output)
 }
 
 /// Tells what the command line asks to be told.
-pub(super) fn options(
-    global: &Global,
-    state_dir: Option<&PathBuf>,
-    kill_after: Option<Duration>,
-) -> Options {
-    let mut teller = Teller::new(global);
-    let options = Options::new().observer(move |event| teller.tell(event));
-    let options = match kill_after {
-        Some(after) => options.kill_after(after),
-        None => options,
-    };
-    match state_dir {
-        Some(dir) => options.state_dir(dir),
-        None => options,
-    }
+pub(super) fn options(teller: &Arc<Mutex<Teller>>, kill_after: Option<Duration>) -> Options {
+    let teller = Arc::clone(teller);
+    self::kill_after(kill_after).observer(move |event| lock(&teller).tell(event))
+}
+
+/// How long stopping may take.
+pub(super) fn kill_after(after: Option<Duration>) -> Options {
+    after.map_or_else(Options::new, |after| Options::new().kill_after(after))
+}
+
+/// Whoever tells.
+pub(super) fn lock(teller: &Mutex<Teller>) -> MutexGuard<'_, Teller> {
+    // Nothing that is done under the lock can panic half way.
+    teller.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What its end means.

@@ -8,7 +8,7 @@
 
 use std::{
     io::{self, Write},
-    os::fd::AsFd,
+    os::fd::{AsFd, AsRawFd as _},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -160,7 +160,14 @@ fn write(shared: &Shared, stream: &impl AsFd) {
     }
 }
 
-fn write_all(stream: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+/// Who writes to standard output has it until all of that is written: what comes from several threads is not
+/// mixed within a line.
+static STDOUT: Mutex<()> = Mutex::new(());
+
+/// Writes all of it, however long that takes.
+pub(crate) fn write_all(stream: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    let is_stdout = stream.as_fd().as_raw_fd() == io::stdout().as_raw_fd();
+    let _whole = is_stdout.then(|| STDOUT.lock().unwrap_or_else(PoisonError::into_inner));
     while !bytes.is_empty() {
         match nix::unistd::write(stream, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

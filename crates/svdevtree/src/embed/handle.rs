@@ -107,7 +107,8 @@ impl Handle {
         }
     }
 
-    fn wake(&self) {
+    /// Has [`Supervisor::turn`](super::Supervisor::turn) return, for a loop that has something else to do.
+    pub fn wake(&self) {
         let _full = (&*self.waker).write(&[0]);
     }
 }

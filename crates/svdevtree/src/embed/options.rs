@@ -58,6 +58,8 @@ pub struct ServiceOptions {
     longest_delay: Option<Duration>,
     group: Option<ProcessGroup>,
     pub(crate) critical: bool,
+    pub(crate) begins_down: bool,
+    pub(crate) stop_rank: u32,
     pub(crate) output: Option<Arc<OwnedFd>>,
 }
 
@@ -105,6 +107,20 @@ impl ServiceOptions {
     /// end that was asked for is none.
     pub const fn critical(mut self) -> Self {
         self.critical = true;
+        self
+    }
+
+    /// It is not started when it is taken on, but once somebody asks, as with a file `down`.
+    pub const fn begin_down(mut self) -> Self {
+        self.begins_down = true;
+        self
+    }
+
+    /// When its turn is once all are to end: services of a higher rank are told first, those of the next one when
+    /// these have ended. Where stopping has a limit ([`Options::kill_after`]), each rank has its share of that, so
+    /// that everything is told before anything is killed. 0 if nothing is said.
+    pub const fn stop_rank(mut self, rank: u32) -> Self {
+        self.stop_rank = rank;
         self
     }
 

@@ -122,6 +122,30 @@ pub fn scan(dir: &Path, options: Options) -> Result<ProcessEnd, Error> {
     Ok(supervisor.ended())
 }
 
+/// Supervises what `before_waiting` takes on ([`Supervisor::add`]), until it is asked to end. For a process that does
+/// nothing else, and whose services depend on each other.
+///
+/// `before_waiting` is called before each wait and says how long that may take at most; `None` for ever. What has
+/// happened since its last call, the observer of the options was told; another thread ends a wait by
+/// [`Handle::wake`](super::Handle::wake).
+///
+/// # Errors
+///
+/// As [`Supervisor::run`].
+pub fn supervise_with(
+    options: Options,
+    mut before_waiting: impl FnMut(&mut Supervisor) -> Option<Duration>,
+) -> Result<ProcessEnd, Error> {
+    let mut supervisor = process(options, Role::Scanner)?;
+    loop {
+        let longest = before_waiting(&mut supervisor);
+        if supervisor.is_stopping() && supervisor.services.is_empty() {
+            return Ok(supervisor.ended());
+        }
+        supervisor.turn(longest)?;
+    }
+}
+
 fn process(mut options: Options, role: Role) -> Result<Supervisor, Error> {
     options.stdin = Stdin::Inherited;
     if is_first() {

@@ -80,7 +80,8 @@ impl ServiceDir {
         let log = main.claim_log()?;
         let settings = options.settle(&main);
         let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
-        let machine = Machine::new(ServicePart::Main, settings.policy, want(&main), now);
+        let first = if options.begins_down { Want::Down } else { want(&main) };
+        let machine = Machine::new(ServicePart::Main, settings.policy, first, now);
         main.open_control()?;
         main.publish(&machine, &mut Replaced::default())?;
         let mut main = Runner::new(machine, main);
@@ -123,6 +124,11 @@ impl ServiceDir {
     /// How a critical service ended for good, which nobody asked for.
     pub(crate) fn critical_end(&self) -> Option<Exit> {
         self.main.machine.ended_for_good().filter(|_| self.options.critical)
+    }
+
+    /// When its turn is once all are to end: the highest first.
+    pub(crate) const fn stop_rank(&self) -> u32 {
+        self.options.stop_rank
     }
 
     /// Whether it is to end, and nobody has taken that back.

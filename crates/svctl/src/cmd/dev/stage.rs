@@ -2,7 +2,6 @@
 //! yet.
 
 use std::{
-    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,15 +12,18 @@ use svcmgr::{
     LogDir, Order, Scale,
     build::{
         Definitions, Lossy, Options, Target,
-        spec::{Base, Dirs, Stream},
+        spec::{Dirs, Stream},
     },
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
 
-use super::{choice, log_writer, plan::Plan};
+use super::log_writer;
 use crate::{
     args::Dev,
-    cmd::build,
+    cmd::{
+        build,
+        definitions::{self, plan::Plan},
+    },
     exit::Exit,
     output::{Output, printable},
 };
@@ -53,21 +55,9 @@ const RELEASING: Duration = Duration::from_secs(1);
 impl Stage {
     pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
         let file = args.file();
-        let text = build::read(&file, output)?;
-        let dir = build::dir_of(&file);
-        let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
-        let mut definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
-            build::explain(&file, &text, &findings, output);
-            Exit::Negative
-        })?;
-        if definitions.service.is_empty() {
-            output.message(&printable(&format!("{} has no service", file.display())));
-            return Err(Exit::Negative);
-        }
-        let chosen = choice::choose(&mut definitions, args.named().1, &args.exit_with);
-        for gap in chosen.map_err(|unknown| unknown.tell(&file, output))? {
-            output.message(&printable(&gap));
-        }
+        let mut definitions = definitions::load(&file, output)?;
+        let names = args.named().1;
+        definitions::choose(&mut definitions, &file, names, &args.exit_with, output)?;
         let mut tree = match &args.tree {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&file)),
@@ -100,14 +90,7 @@ impl Stage {
         exit_with: &[String],
         output: &mut Output,
     ) -> Result<Self, Exit> {
-        let needs: BTreeMap<&str, Vec<&str>> = definitions
-            .service
-            .iter()
-            .map(|(name, service)| (name.as_str(), service.order().collect()))
-            .collect();
-        let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
-        // The definitions were checked: every name is known and there is no cycle.
-        let order = Order::new(needs).map_err(|error| told(&error.to_string(), output))?;
+        let order = definitions::order(definitions, output)?;
         let mut cast = Vec::new();
         for (name, service) in &definitions.service {
             let log = LogDir::new(logs.join(name), Scale::Fixed);

@@ -12,11 +12,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{
     log_writer::What,
-    plan::{self, Plan},
     stage::{Cast, Stage},
 };
 use crate::{
-    cmd::screen::{Size, cut, height, padded},
+    cmd::{
+        definitions::plan::{self, Plan},
+        screen::{Size, cut, height, padded},
+    },
     json,
     output::{Output, printable},
     reason::Asker,

@@ -14,13 +14,13 @@ use crate::{
 
 /// A name that is no service of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unknown {
+pub(crate) struct Unknown {
     name: String,
     known: Vec<String>,
 }
 
 impl Unknown {
-    pub(super) fn tell(&self, file: &Path, output: &mut Output) -> Exit {
+    pub(crate) fn tell(&self, file: &Path, output: &mut Output) -> Exit {
         let (name, file) = (&self.name, file.display());
         output.message(&printable(&format!("there is no service {name} in {file}")));
         let known = self.known.join(", ");
@@ -31,7 +31,7 @@ impl Unknown {
 
 /// Leaves those that were named, and what they need and want, or all without a name. Others are not waited for.
 /// What there is to be said.
-pub(super) fn choose(
+pub(crate) fn choose(
     definitions: &mut Definitions,
     names: &[OsString],
     exit_with: &[String],

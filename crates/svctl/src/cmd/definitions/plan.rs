@@ -33,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Everything that is to be started, and how far it is.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     parts: BTreeMap<String, Part>,
     /// With these all ends.
     exit_with: Vec<String>,
@@ -94,7 +94,7 @@ struct Tie {
 
 /// What is to be done, or told.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Start it; if its directory has a `down`, ask for it.
     Start { name: String, ask: bool },
     /// Ask whether it is ready until it is, or will not be.
@@ -119,7 +119,7 @@ enum Progress {
 
 impl Plan {
     /// Of definitions that were checked: every name is known, and nothing waits in a circle.
-    pub(super) fn new(definitions: &Definitions, exit_with: &[String]) -> Self {
+    pub(crate) fn new(definitions: &Definitions, exit_with: &[String]) -> Self {
         let services = &definitions.service;
         let pulled: BTreeSet<&str> = services
             .values()
@@ -173,7 +173,7 @@ impl Plan {
     }
 
     /// It was looked at.
-    pub(super) fn observe(&mut self, name: &str, seen: &Status) {
+    pub(crate) fn observe(&mut self, name: &str, seen: &Status) {
         let Some(part) = self.parts.get_mut(name) else { return };
         let is_running = seen.pid().is_some();
         let exit = seen
@@ -200,7 +200,7 @@ impl Plan {
     }
 
     /// Its check passed, or nobody asks any more: it is asked again once there is news of it.
-    pub(super) fn probed(&mut self, name: &str, passed: bool) {
+    pub(crate) fn probed(&mut self, name: &str, passed: bool) {
         if let Some(part) = self.parts.get_mut(name) {
             part.ready |= passed && part.pid.is_some();
             part.probe = if passed { Probe::Idle } else { Probe::InVain };
@@ -208,14 +208,14 @@ impl Plan {
     }
 
     /// It could not be started.
-    pub(super) fn refused(&mut self, name: &str, why: &str) {
+    pub(crate) fn refused(&mut self, name: &str, why: &str) {
         if let Some(part) = self.parts.get_mut(name) {
             part.refused = Some(why.to_owned());
         }
     }
 
     /// When the passing of time alone leads to a step.
-    pub(super) fn due(&self) -> Option<Duration> {
+    pub(crate) fn due(&self) -> Option<Duration> {
         let due = |part: &Part| {
             let begun = part.begun.filter(|_| part.is_awaited() && !part.is_late)?;
             Some(begun.saturating_add(part.timeout))
@@ -224,7 +224,7 @@ impl Plan {
     }
 
     /// What is to be done now.
-    pub(super) fn steps(&mut self, now: Duration) -> Vec<Step> {
+    pub(crate) fn steps(&mut self, now: Duration) -> Vec<Step> {
         if let Some((name, exit)) = self.ended.clone() {
             return vec![Step::End { name, exit }];
         }
@@ -325,7 +325,7 @@ impl Plan {
     }
 
     /// What is not as it should be at the end, and what that makes of the whole.
-    pub(super) fn verdict(&self) -> (Exit, Vec<String>) {
+    pub(crate) fn verdict(&self) -> (Exit, Vec<String>) {
         let mut worst = Exit::Done;
         let mut told = Vec::new();
         for (name, part) in &self.parts {
@@ -345,7 +345,7 @@ impl Plan {
     }
 
     /// Whether this end is one that was to come: a job's, which is told by its own code.
-    pub(super) fn is_job(&self, name: &str) -> bool {
+    pub(crate) fn is_job(&self, name: &str) -> bool {
         self.parts.get(name).is_some_and(|part| part.is_job)
     }
 }
@@ -389,7 +389,7 @@ impl Part {
 }
 
 /// `exited with 3`, `was killed by SIGKILL`.
-pub(super) fn ended(exit: LastExit) -> String {
+pub(crate) fn ended(exit: LastExit) -> String {
     match exit {
         LastExit::Exited { code } => format!("exited with {code}"),
         LastExit::Signaled { signal, .. } => signal_name(signal).map_or_else(
@@ -401,7 +401,7 @@ pub(super) fn ended(exit: LastExit) -> String {
 }
 
 /// As a shell has it: 128 and the number of the signal where one ended it.
-pub(super) const fn code(exit: LastExit) -> u8 {
+pub(crate) const fn code(exit: LastExit) -> u8 {
     match exit {
         LastExit::Exited { code } => code,
         LastExit::Signaled { signal, .. } => signal.saturating_add(128),

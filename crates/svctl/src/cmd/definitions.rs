@@ -1,0 +1,80 @@
+//! A file of definitions that is to be run: read, chosen from, and in which order its services start and stop.
+//!
+//! | file        | for                                                     |
+//! |-------------|---------------------------------------------------------|
+//! | `choice.rs` | some services, and what they need                       |
+//! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
+
+pub(crate) mod choice;
+pub(crate) mod plan;
+
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
+
+use svcmgr::{
+    Order,
+    build::{Definitions, spec::Base},
+};
+
+use super::build;
+use crate::{
+    exit::Exit,
+    output::{Output, printable},
+};
+
+/// Reads a file. What is not as it should be is told.
+///
+/// # Errors
+///
+/// With what to end.
+pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit> {
+    let text = build::read(file, output)?;
+    let dir = build::dir_of(file);
+    let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
+    let definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
+        build::explain(file, &text, &findings, output);
+        Exit::Negative
+    })?;
+    if definitions.service.is_empty() {
+        output.message(&printable(&format!("{} has no service", file.display())));
+        return Err(Exit::Negative);
+    }
+    Ok(definitions)
+}
+
+/// Leaves what is named and what that needs, or all without a name; what there is to be said of that is told.
+///
+/// # Errors
+///
+/// With what to end.
+pub(crate) fn choose(
+    definitions: &mut Definitions,
+    file: &Path,
+    names: &[OsString],
+    exit_with: &[String],
+    output: &mut Output,
+) -> Result<(), Exit> {
+    let chosen = choice::choose(definitions, names, exit_with);
+    for told in chosen.map_err(|unknown| unknown.tell(file, output))? {
+        output.message(&printable(&told));
+    }
+    Ok(())
+}
+
+/// The services by what they wait for: those of a level wait for earlier levels alone.
+///
+/// # Errors
+///
+/// With what to end.
+pub(crate) fn order(definitions: &Definitions, output: &mut Output) -> Result<Order, Exit> {
+    let needs: BTreeMap<&str, Vec<&str>> = definitions
+        .service
+        .iter()
+        .map(|(name, service)| (name.as_str(), service.order().collect()))
+        .collect();
+    let needs = needs.iter().map(|(name, after)| (*name, after.iter().copied()));
+    // The definitions were checked: every name is known and there is no cycle.
+    Order::new(needs).map_err(|error| {
+        output.message(&printable(&error.to_string()));
+        Exit::System
+    })
+}
