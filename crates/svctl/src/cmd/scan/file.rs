@@ -123,7 +123,9 @@ fn play(
         return supervise::ended(Ok(ended), output);
     }
     let (verdict, told) = plan.verdict();
-    told.iter().for_each(|what| output.message(&printable(what)));
+    for what in told {
+        output.message(&printable(&what));
+    }
     output.finish(worst.max(verdict)).into()
 }
 

@@ -36,7 +36,9 @@ pub(super) struct Driver {
     /// Something happened to the service in this directory.
     events: Receiver<Arc<Path>>,
     /// Whether a check has passed.
-    probes: (Sender<(String, bool)>, Receiver<(String, bool)>),
+    probed: Receiver<Probed>,
+    /// For whoever asks.
+    prober: Sender<Probed>,
     lines: Lines,
     teller: Arc<Mutex<Teller>>,
     begun: Instant,
@@ -53,6 +55,9 @@ pub(super) struct Cast {
     id: Option<ServiceId>,
     service: Option<Service>,
 }
+
+/// A service, and whether its check has passed.
+type Probed = (String, bool);
 
 /// So long a check is asked before it is seen whether all end.
 const PROBING: Duration = Duration::from_secs(60);
@@ -71,11 +76,13 @@ impl Driver {
         lines: Lines,
         teller: Arc<Mutex<Teller>>,
     ) -> Self {
+        let (prober, probed) = mpsc::channel();
         Self {
             plan,
             cast,
             events,
-            probes: mpsc::channel(),
+            probed,
+            prober,
             lines,
             teller,
             begun: Instant::now(),
@@ -117,7 +124,7 @@ impl Driver {
                 self.plan.observe(name, &status);
             }
         }
-        for (name, passed) in self.probes.1.try_iter() {
+        for (name, passed) in self.probed.try_iter() {
             self.plan.probed(&name, passed);
         }
     }
@@ -132,7 +139,7 @@ impl Driver {
                     self.refuse(&name, &in_full(&error), Exit::from(&error));
                 }
             }
-            Step::Probe { name } => self.probe(name, supervisor),
+            Step::Probe { name } => self.probe(&name, supervisor),
             Step::Tell { name, what } => self.say(&format!("{name}: {what}")),
             Step::Ready => {
                 let span = text::span(self.begun.elapsed().as_secs_f64());
@@ -174,9 +181,9 @@ impl Driver {
     }
 
     /// Asks whether it is ready until it is, or will not be, on a thread of its own: its check may take its time.
-    fn probe(&mut self, name: String, supervisor: &Supervisor) {
-        let Some(dir) = self.cast.get(&name).map(|cast| cast.dir.clone()) else { return };
-        let (tell, handle, its) = (self.probes.0.clone(), supervisor.handle(), name.clone());
+    fn probe(&self, name: &str, supervisor: &Supervisor) {
+        let Some(dir) = self.cast.get(name).map(|cast| cast.dir.clone()) else { return };
+        let (tell, handle, its) = (self.prober.clone(), supervisor.handle(), name.to_owned());
         let ask = move || {
             let mut kind = OutcomeKind::Deadline;
             while kind == OutcomeKind::Deadline {
