@@ -110,7 +110,14 @@ impl<T: Send + 'static> Aside<T> {
     /// Waits for what it says next, or leaves it: not before the deadline, and not while it
     /// computes or waits for a processor.
     pub(crate) fn hear(&self, deadline: Instant) -> Heard<T> {
-        let mut until = deadline.checked_add(GRACE);
+        self.hear_unless(deadline, || false)
+    }
+
+    /// As [`Self::hear`]; and leaves it at the deadline itself, if nothing it could still say is worth
+    /// waiting for then.
+    pub(crate) fn hear_unless(&self, deadline: Instant, is_in_vain: impl Fn() -> bool) -> Heard<T> {
+        let last = deadline.checked_add(GRACE);
+        let mut until = if Instant::now() < deadline { Some(deadline) } else { last };
         loop {
             let heard = match until {
                 Some(until) => {
@@ -123,10 +130,16 @@ impl<T: Send + 'static> Aside<T> {
                 Err(RecvTimeoutError::Disconnected) => return Heard::End,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            let now = Instant::now();
+            let is_early = last.is_none_or(|last| now < last);
+            if is_early && !is_in_vain() {
+                until = last;
+                continue;
+            }
             if self.leave() {
                 return Heard::Left;
             }
-            until = Instant::now().checked_add(AGAIN);
+            until = now.checked_add(AGAIN);
         }
     }
 

@@ -4,6 +4,7 @@
 //! request causes cannot be missed, and one that was under way is not taken for it.
 
 mod aside;
+mod baseline;
 mod late;
 mod look;
 mod outcome;
@@ -49,10 +50,13 @@ pub(crate) struct Terms<'a> {
 /// Whose turn it is, and who was asked: what is known of a call that hangs.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    /// One more than its place; 0 for nobody's.
+    /// One more than its place; 0 for nobody's, and [`A_GROUPS`].
     of: AtomicUsize,
     asked: Box<[AtomicBool]>,
 }
+
+/// The turn of those for whom somebody answers in one go: what has not come by the deadline comes for none.
+const A_GROUPS: usize = usize::MAX;
 
 impl Turns {
     pub(crate) fn of(count: usize) -> Self {
@@ -62,6 +66,10 @@ impl Turns {
 
     fn is(&self, at: usize) {
         self.of.store(at + 1, Ordering::Release);
+    }
+
+    fn is_a_groups(&self) -> bool {
+        self.of.load(Ordering::Acquire) == A_GROUPS
     }
 
     fn is_nobodys(&self) {
@@ -136,13 +144,16 @@ pub(crate) async fn pursue_within<B: Supervised>(
             next.retain(|(at, _)| !under_way.contains_key(at));
         }
         let mut begun = Vec::with_capacity(next.len());
+        turns.of.store(A_GROUPS, Ordering::Release);
+        let mut known = baseline::ask_about_all(world, &next, request);
+        turns.is_nobodys();
         for (at, service) in next {
             // To look at many takes time, too. A service that was not looked at by then is not asked.
             if world.now() >= last {
                 break;
             }
             turns.is(at);
-            let wait = Wait::begin(world, service, request, prober);
+            let wait = Wait::begin(world, service, request, prober, known.remove(&at));
             keys.extend(wait.key().map(|key| (key, at)));
             under_way.insert(at, (service, wait));
             begun.push(at);

@@ -7,6 +7,7 @@
 mod task;
 
 use std::{
+    collections::BTreeMap,
     io,
     task::{Context, Poll, Waker, ready},
     time::Instant,
@@ -60,6 +61,10 @@ struct Waiting<D> {
 impl<D: Driver, B: Supervised + Clone + 'static> World<B> for Waiting<D> {
     fn add(&mut self, service: &B) -> Result<Added, Error> {
         World::add(&mut self.watch, service)
+    }
+
+    fn add_together(&mut self, services: &[(usize, &B)]) -> BTreeMap<usize, Result<Added, Error>> {
+        World::add_together(&mut self.watch, services)
     }
 
     fn listen(&mut self, key: WatchKey) -> bool {

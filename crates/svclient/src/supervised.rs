@@ -174,6 +174,12 @@ pub trait Group: Send + Sync {
         None
     }
 
+    /// As [`Supervised::obstacle`] of each, with how it was seen. `None`, as here, where each is to be
+    /// asked alone.
+    fn obstacles(&self, _seen: &[(Name<'_>, Status)]) -> Option<Vec<Option<(Cause, String)>>> {
+        None
+    }
+
     /// As [`Supervised::request`] of each. `None`, as here, where each is to be asked alone.
     ///
     /// It returns once all requests are on their way, and need not have sent the last: a manager may

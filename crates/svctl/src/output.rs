@@ -31,6 +31,8 @@ pub(crate) struct Output {
     out: io::BufWriter<Stdout>,
     /// Standard error, once it is written aside and is not what standard output is.
     messages: Option<Aside>,
+    /// Messages about many services, which go out together.
+    held: Option<String>,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
@@ -93,6 +95,7 @@ impl Output {
         Self {
             out: io::BufWriter::with_capacity(AT_ONCE, Stdout::Direct(io::stdout())),
             messages: None,
+            held: None,
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
@@ -128,13 +131,38 @@ impl Output {
         } else if matches!(self.out.get_ref(), Stdout::Aside { is_both: true, .. }) {
             let result = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
             self.note(result);
+        } else if let Some(held) = &mut self.held {
+            held.push_str(line);
+            held.push('\n');
+            if held.len() > AT_ONCE {
+                self.release();
+            }
         } else {
             complain(line);
         }
     }
 
+    /// Lines and messages about many services, in their order and in as few writes as that takes: one
+    /// for each takes longer than to find them out, where a reader is woken by each.
+    pub(crate) fn together(&mut self, say: impl FnOnce(&mut Self)) {
+        self.held = Some(String::new());
+        say(self);
+        self.release();
+        self.held = None;
+    }
+
+    /// Writes the messages that were held.
+    fn release(&mut self) {
+        if let Some(held) = self.held.as_mut().filter(|held| !held.is_empty()) {
+            // Nobody is left to tell that standard error is closed.
+            let _closed = io::stderr().write_all(held.as_bytes());
+            held.clear();
+        }
+    }
+
     /// Prints a line of data.
     pub(crate) fn line(&mut self, line: &str) {
+        self.release();
         let result = writeln!(self.out, "{line}");
         self.note(result);
     }

@@ -24,8 +24,9 @@ pub(crate) struct Asker {
     time: Duration,
     /// When the command was to be done, if it said: a manager that has much to do may answer late.
     deadline: Option<Instant>,
-    /// What nobody supervises is asked about, too: who scans is found among all processes.
-    asks_unsupervised: bool,
+    /// Then what nobody supervises is asked about, too, for which who scans is found among all processes; and
+    /// a manager is asked a moment after the deadline.
+    is_few: bool,
     /// Units are those of the user.
     user: bool,
     begun: OnceLock<Instant>,
@@ -37,7 +38,7 @@ impl Asker {
         const FEW: usize = 16;
         let is_few = services <= FEW;
         let time = Duration::from_millis(if is_few { 1000 } else { 100 });
-        Self { time, deadline: None, asks_unsupervised: is_few, user, begun: OnceLock::new() }
+        Self { time, deadline: None, is_few, user, begun: OnceLock::new() }
     }
 
     /// The same, for a command with this deadline.
@@ -54,18 +55,19 @@ impl Asker {
     /// The reason of a service that was looked at, where it says more than its state.
     fn ask(&self, service: &dyn Supervised, view: &View<'_>) -> Option<Reason> {
         let seen = view.status.as_ref()?;
-        let may_ask = self.asks_unsupervised || seen.state() != State::Unsupervised;
+        let may_ask = self.is_few || seen.state() != State::Unsupervised;
         (may_ask && is_in_trouble(seen)).then(|| self.insist(service, view))?
     }
 
     /// The same of what was found not to be well, however it stands.
     pub(crate) fn insist(&self, service: &dyn Supervised, view: &View<'_>) -> Option<Reason> {
-        /// So long after the deadline of its command a manager is asked.
+        /// So long after the deadline of its command a manager is asked about few units.
         const LATE: Duration = Duration::from_millis(100);
         let begun = *self.begun.get_or_init(Instant::now);
         let mut until = begun + self.time;
         if let (None, Some(deadline)) = (service.directory(), self.deadline) {
-            until = until.min(deadline.max(begun) + LATE);
+            let late = if self.is_few { LATE } else { Duration::ZERO };
+            until = until.min(deadline.max(begun) + late);
         }
         if Instant::now() >= until {
             return None;

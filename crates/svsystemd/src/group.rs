@@ -5,7 +5,11 @@ use std::{collections::HashSet, sync::Arc, task::Waker, time::Instant};
 use svclient::{Group, Intent, Name, Pending, Status, Subscription};
 
 use crate::{
-    Action, BadName, Bus, Error, UnitName, bus::AllUnits, error::Subject, router::Listening,
+    Action, BadName, Bus, Error, UnitName,
+    bus::AllUnits,
+    error::Subject,
+    obstacles::{self, Obstacle},
+    router::Listening,
     supervised,
 };
 
@@ -118,5 +122,22 @@ impl Group for AllUnits {
             Err(bad) => Err(supervised::error(bad.into(), name)),
         };
         units.into_iter().zip(&names).map(answer).collect()
+    }
+
+    fn obstacles(&self, seen: &[(Name<'_>, Status)]) -> Option<Vec<Obstacle>> {
+        let bus = self.bus()?;
+        let known: Vec<Obstacle> =
+            seen.iter().map(|(_, seen)| supervised::obstacle_seen(seen)).collect();
+        let open = || known.iter().zip(seen).filter(|(known, _)| known.is_none());
+        let units: Result<Vec<_>, _> =
+            open().map(|(_, (name, _))| UnitName::new(text(*name))).collect();
+        // The names are those of units, so they are valid; alone each would say what is wrong.
+        let units = units.ok()?;
+        let asked = obstacles::of_all(&bus, &units);
+        // Where nobody answers, nothing is known to be in the way.
+        let asked = bus.ask(Action::Look, &Subject::Manager, asked).wait().unwrap_or_default();
+        let mut asked = asked.into_iter();
+        let one = |known: Obstacle| known.or_else(|| asked.next().flatten());
+        Some(known.into_iter().map(one).collect())
     }
 }

@@ -52,6 +52,7 @@ mod memory;
 mod names;
 mod observe;
 mod obstacle;
+mod obstacles;
 mod once;
 mod open;
 mod process;

@@ -22,6 +22,14 @@ pub(crate) const NEEDED: [&str; 6] = [
     "AssertTimestampMonotonic",
 ];
 
+/// So many of them are the rows: what there is to test. The others are what came of it.
+pub(crate) const ROWS: usize = 2;
+
+/// Whether there is anything to test.
+pub(crate) fn has_rows(unit: &Properties) -> bool {
+    ALL.iter().any(|(name, ..)| unit.get(name).is_some_and(|rows| !rows.fields().is_empty()))
+}
+
 /// What was tested together: its rows, the result of the last test, and when that was.
 const ALL: [(&str, &str, &str, Cause); 2] = [
     ("Conditions", "ConditionResult", "ConditionTimestampMonotonic", Cause::Condition),

@@ -17,6 +17,7 @@ use crate::{
     Action, Error, ErrorKind, KillWhom, Properties, PropertyValue, RequestAnswer, Unit,
     UnitRequests, asking,
     obstacle::{self, Around},
+    obstacles,
     unified::{common_status, crash_loop},
     wire::{call, reply, slot::block_on},
 };
@@ -198,14 +199,6 @@ impl Unit {
     }
 
     /// How things are around its manager, as far as the conditions of this unit ask for it.
-    fn around(&self, unit: &Properties) -> Around {
-        let around = self
-            .bus()
-            .ask(Action::Look, &Self::name(self).into(), async { Ok(self.around_now(unit).await) });
-        around.wait().unwrap_or_else(|_| self.bus().around())
-    }
-
-    /// The same.
     pub(crate) async fn around_now(&self, unit: &Properties) -> Around {
         let around = self.bus().around();
         if !obstacle::needs_manager(unit) {
@@ -311,13 +304,14 @@ impl Supervised for Unit {
         seen.with_odd(odd.with_cause(cause.or(odd.cause)))
     }
 
-    /// One round trip to the manager, or two; none where the status says it.
+    /// One round trip to the manager, or two or three where it has conditions; none where the status says it.
     fn obstacle(&self, seen: &Status) -> Option<(Cause, String)> {
-        if let Some(cause @ (Cause::Masked | Cause::BadDefinition)) = seen.odd().cause {
-            return Some((cause, String::new()));
+        if let Some(obstacle) = obstacle_seen(seen) {
+            return Some(obstacle);
         }
-        let unit = self.ask_for(&obstacle::NEEDED.map(|name| (call::UNIT, name))).ok()?;
-        obstacle::of(&unit, &self.around(&unit))
+        let (bus, units) = (self.bus(), std::slice::from_ref(Self::name(self)));
+        let asked = obstacles::of_all(bus, units);
+        bus.ask(Action::Look, &Self::name(self).into(), asked).wait().ok()?.pop()?
     }
 
     fn explain(&self) -> Result<Explanation, svclient::Error> {
@@ -336,6 +330,13 @@ impl Supervised for Unit {
     fn group(&self) -> Option<Arc<dyn Group>> {
         Some(self.bus().group())
     }
+}
+
+/// What keeps a unit down, where its status says it.
+pub(crate) fn obstacle_seen(seen: &Status) -> Option<(Cause, String)> {
+    let cause = seen.odd().cause;
+    let cause = cause.filter(|it| matches!(it, Cause::Masked | Cause::BadDefinition))?;
+    Some((cause, String::new()))
 }
 
 /// The same error in the words of `svclient`.

@@ -67,7 +67,7 @@ pub(crate) fn pursue_aside<B: Supervised + Clone + 'static>(
     };
     let mut open: Vec<bool> = services.iter().map(|_| true).collect();
     loop {
-        match aside.hear(deadline) {
+        match aside.hear_unless(deadline, || turns.is_a_groups()) {
             Heard::Said(Said::Done(at, result)) => {
                 open.get_mut(at).map(|open| *open = false).unwrap_or_default();
                 tell(at, result);

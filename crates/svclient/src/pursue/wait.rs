@@ -13,9 +13,10 @@ use svproto::{
 
 use super::{
     Outcome, Request,
+    baseline::{Baseline, Together},
     look::{has_process, no_readiness, process, runs, whom, wish},
     probe::{Probe, Prober},
-    world::{Added, World},
+    world::World,
 };
 use crate::{
     Error, Intent, Pending, Service, Settled, Status, Supervised, UnixTime, WatchKey, pending::End,
@@ -101,39 +102,39 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const HEARING: Duration = Duration::from_secs(1);
 
 impl Wait {
-    /// Arms the watch and takes the baseline.
+    /// Arms the watch and takes the baseline, as far as that was not done together with others.
     pub(super) fn begin<B: Supervised>(
         world: &mut impl World<B>,
         service: &B,
         request: &Request,
         prober: &Prober<'_>,
+        known: Option<Together>,
     ) -> Self {
-        let (key, directory, baseline) = match world.add(service) {
-            Ok(Added { key, baseline, directory }) => (Some(key), directory, baseline),
-            Err(Error::Denied { .. }) => {
-                let directory = service.directory().map(|it| it.clone().held());
-                let seen = whom(directory.as_ref(), service).status();
-                (None, directory, seen)
-            }
-            Err(error) => (None, None, Err(error)),
-        };
-        let last = match baseline {
-            Ok(last) => last,
-            Err(error) => {
-                return Self { key, state: State::Done(Box::new(Err(error))), woken: None };
-            }
-        };
-        Self::looked(world, service, (key, directory, last), request, prober)
+        let found = Baseline::of(world, service, known);
+        Self::looked(world, service, found, request, prober)
     }
 
     /// The same, once it was looked at.
     fn looked<B: Supervised>(
         world: &mut impl World<B>,
         service: &B,
-        (key, directory, last): (Option<WatchKey>, Option<Service>, Status),
+        mut found: Baseline,
         request: &Request,
         prober: &Prober<'_>,
     ) -> Self {
+        let obstacle = found.obstacle(request, service);
+        let Baseline { key, directory, seen, .. } = found;
+        let last = match seen {
+            Ok(last) => last,
+            Err(error) => {
+                return Self { key, state: State::Done(Box::new(Err(error))), woken: None };
+            }
+        };
+        if let Some(why) = obstacle {
+            let never = Outcome::of(Some(End::Never(why.0)), last, Duration::ZERO);
+            let never = never.because(Some(why));
+            return Self { key, state: State::Done(Box::new(Ok(never))), woken: None };
+        }
         let (mut goal, mut then) = request.goals();
         let probe = Probe::wanted(request, prober, directory.as_ref(), &last);
         if probe.is_some() {
@@ -155,18 +156,6 @@ impl Wait {
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
             let never = never.changed_from(Some(&last));
             return Self { key, state: State::Done(Box::new(Ok(never))), woken: None };
-        }
-        let is_down = matches!(last.state(), svproto::State::Down | svproto::State::Failed);
-        let may_be_kept = !asks
-            && is_down
-            && matches!(goal, Goal::Up | Goal::Ready | Goal::ReadyOrUp | Goal::UpFor(_));
-        if let Some(why) = may_be_kept.then(|| service.obstacle(&last)).flatten() {
-            let never = Outcome::of(Some(End::Never(why.0)), last, Duration::ZERO);
-            return Self {
-                key,
-                state: State::Done(Box::new(Ok(never.because(Some(why))))),
-                woken: None,
-            };
         }
         let needs_a_process = !matches!(goal, Goal::Down | Goal::Finished | Goal::Gone);
         let hears = needs_a_process && key.is_some_and(|key| world.listen(key));
@@ -443,9 +432,9 @@ impl Wait {
         let State::Waiting(waiting) = &mut self.state else { return };
         if waiting.absent && is_due(waiting.ask_again) {
             let directory = waiting.directory.take().map(Service::detected_again);
-            let seen = (self.key, directory, waiting.last);
+            let found = Baseline::now(self.key, directory, waiting.last);
             let from = Some(waiting.asked);
-            *self = Self::looked(world, service, seen, request, prober);
+            *self = Self::looked(world, service, found, request, prober);
             if let State::Waiting(waiting) = &mut self.state {
                 waiting.from = from;
             }

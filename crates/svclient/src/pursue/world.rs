@@ -1,6 +1,7 @@
 //! What a wait needs of the world: the time, and news. A script plays it in the tests.
 
 use std::{
+    collections::BTreeMap,
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -13,6 +14,11 @@ use crate::{Error, News, Service, Status, Supervised, WatchEvent, WatchKey, Watc
 pub(crate) trait World<B> {
     /// Arms a watch and takes the baseline.
     fn add(&mut self, service: &B) -> Result<Added, Error>;
+
+    /// The same for all for whom somebody answers in one go; the others are left out.
+    fn add_together(&mut self, _services: &[(usize, &B)]) -> BTreeMap<usize, Result<Added, Error>> {
+        BTreeMap::new()
+    }
 
     /// Whether there is a `finish` that may refuse another start (125), and that will be heard.
     /// Only s6 tells, and only its listeners.
@@ -85,6 +91,12 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
     fn add(&mut self, service: &B) -> Result<Added, Error> {
         let (key, baseline) = self.add_and_look(service.clone())?;
         Ok(Added { key, baseline, directory: self.directory(key).cloned() })
+    }
+
+    fn add_together(&mut self, services: &[(usize, &B)]) -> BTreeMap<usize, Result<Added, Error>> {
+        let added = self.add_and_look_together(services).into_iter();
+        let of = |(key, baseline)| Added { key, baseline, directory: None };
+        added.map(|(at, it)| (at, it.map(of))).collect()
     }
 
     fn listen(&mut self, key: WatchKey) -> bool {

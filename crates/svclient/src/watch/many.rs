@@ -52,6 +52,36 @@ impl WatchSet {
         results
     }
 
+    /// As [`WatchSet::add_and_look`] of all for whom somebody answers in one go; the others are left out.
+    pub(crate) fn add_and_look_together<B: Supervised + Clone + 'static>(
+        &mut self,
+        services: &[(usize, &B)],
+    ) -> BTreeMap<usize, Result<(WatchKey, Result<Status, Error>), Error>> {
+        let grouped = services.iter().filter(|(_, service)| service.group().is_some());
+        let (places, keyed): (Vec<usize>, Vec<(WatchKey, B)>) =
+            grouped.map(|(at, service)| (*at, (self.next_key(), (*service).clone()))).unzip();
+        let mut subscriptions = self.subscribe_together(&keyed);
+        let mut added = BTreeMap::new();
+        for (at, (key, service)) in places.into_iter().zip(keyed) {
+            if let Some(subscription) = subscriptions.remove(&key) {
+                added.insert(at, subscription.and_then(|how| self.insert(key, service, how)));
+            }
+        }
+        // All are subscribed to by now: what changes from here on is heard.
+        let mut seen = self.ask_together(added.values().flatten().copied());
+        let mut look = |key| {
+            match seen.remove(&key) {
+                Some(result) => self.saw(key, result, &BTreeSet::new(), false),
+                None => self.look(key, &BTreeSet::new(), false),
+            }
+            #[expect(clippy::expect_used, reason = "the sentence in it")]
+            let snapshot =
+                self.queue.pop_back().expect("the first look at a service makes an event");
+            (key, snapshot.status)
+        };
+        added.into_iter().map(|(at, key)| (at, key.map(&mut look))).collect()
+    }
+
     fn subscribe_together<B: Supervised>(
         &self,
         services: &[(WatchKey, B)],

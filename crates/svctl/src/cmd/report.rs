@@ -132,9 +132,11 @@ fn print(all: &[Told], user: bool, output: &mut Output) {
         let array: Vec<_> = all.iter().map(Told::json).collect();
         output.json(&array);
     } else {
-        for told in all {
-            told.print(told.error.as_ref(), user, output);
-        }
+        output.together(|output| {
+            for told in all {
+                told.print(told.error.as_ref(), user, output);
+            }
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Units beside service directories, under the systemd of a throw-away machine.
 
 pub mod cases;
+mod many;
 mod outcomes;
 pub mod reasons;
 
