@@ -68,6 +68,13 @@ impl Turns {
         self.of.store(at + 1, Ordering::Release);
     }
 
+    fn of_a_group<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.of.store(A_GROUPS, Ordering::Release);
+        let done = act();
+        self.is_nobodys();
+        done
+    }
+
     fn is_a_groups(&self) -> bool {
         self.of.load(Ordering::Acquire) == A_GROUPS
     }
@@ -116,11 +123,11 @@ pub(crate) async fn pursue_within<B: Supervised>(
     tell: &mut impl FnMut(usize, Result<Outcome, Error>),
 ) -> Result<(), Error> {
     let Terms { request, prober, limit, enough, deadline, turns } = *terms;
-    let mut reached = false;
+    let mut any = false;
     let mut tell = |at: usize, result: Result<Outcome, Error>| {
-        reached |= result.as_ref().is_ok_and(Outcome::is_reached);
+        any |= result.as_ref().is_ok_and(Outcome::is_reached);
         tell(at, result);
-        reached
+        any
     };
     let mut queue: VecDeque<(usize, &B)> = services.iter().enumerate().collect();
     let mut under_way: BTreeMap<usize, (&B, Wait)> = BTreeMap::new();
@@ -134,19 +141,16 @@ pub(crate) async fn pursue_within<B: Supervised>(
         let told = request.intent().filter(|_| request.is_done_when_told());
         if let Some(intent) = told.filter(|_| request.kills_after().is_none()) {
             let mut told = ask_together(next.iter().copied(), intent, Some(deadline));
-            for (at, service) in &next {
-                if let Some(asked) = told.remove(at) {
-                    let wait = Wait::told(world, *service, asked);
-                    keys.extend(wait.waker().map(|key| (key, *at)));
-                    under_way.insert(*at, (*service, wait));
-                }
-            }
-            next.retain(|(at, _)| !under_way.contains_key(at));
+            next.retain(|(at, service)| {
+                let Some(asked) = told.remove(at) else { return true };
+                let wait = Wait::told(world, *service, asked);
+                keys.extend(wait.waker().map(|key| (key, *at)));
+                under_way.insert(*at, (*service, wait));
+                false
+            });
         }
         let mut begun = Vec::with_capacity(next.len());
-        turns.of.store(A_GROUPS, Ordering::Release);
-        let mut known = baseline::ask_about_all(world, &next, request);
-        turns.is_nobodys();
+        let mut known = turns.of_a_group(|| baseline::ask_about_all(world, &next, request));
         for (at, service) in next {
             // To look at many takes time, too. A service that was not looked at by then is not asked.
             if world.now() >= last {
@@ -159,10 +163,8 @@ pub(crate) async fn pursue_within<B: Supervised>(
             begun.push(at);
         }
         // Those who are asked in one go are asked first; each of the others then.
-        let waiting = begun.iter().filter_map(|at| {
-            let (service, wait) = under_way.get(at)?;
-            (!wait.is_done()).then_some((*at, *service))
-        });
+        let waiting = begun.iter().filter_map(|at| Some((*at, under_way.get(at)?)));
+        let waiting = waiting.filter(|(_, (_, wait))| !wait.is_done()).map(|(at, it)| (at, it.0));
         let mut answers = match request.intent().filter(|_| world.now() < last) {
             Some(intent) => ask_together(waiting, intent, Some(deadline)),
             None => BTreeMap::new(),
@@ -180,13 +182,14 @@ pub(crate) async fn pursue_within<B: Supervised>(
             }
         }
         turns.is_nobodys();
-        let reached = take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
-        if enough == Enough::One && reached {
+        if take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell)
+            && enough == Enough::One
+        {
             break;
         }
         // A supervisor that tells of the deadline does so a moment after it.
-        let tells = under_way.values().any(|(_, wait)| wait.tells());
-        let deadline = if tells { deadline + LAST_WORD } else { deadline };
+        let late = under_way.values().any(|(_, wait)| wait.tells()).then_some(LAST_WORD);
+        let deadline = deadline + late.unwrap_or_default();
         let Some(until) = next_look(&under_way, deadline) else {
             if queue.is_empty() || world.now() >= deadline {
                 break;
@@ -194,8 +197,8 @@ pub(crate) async fn pursue_within<B: Supervised>(
             continue;
         };
         let heard = poll_fn(|cx| world.poll_next_before(cx, until)).await?;
-        let key = heard.as_ref().map(Heard::key);
-        let place = key.and_then(|key| keys.get(&key)).and_then(|at| under_way.get_mut(at));
+        let at = heard.as_ref().and_then(|heard| keys.get(&heard.key()));
+        let place = at.and_then(|at| under_way.get_mut(at));
         if let (Some(heard), Some((service, wait))) = (heard, place) {
             take(world, heard, *service, wait, request);
         }
@@ -212,8 +215,9 @@ pub(crate) async fn pursue_within<B: Supervised>(
             }
         }
         turns.is_nobodys();
-        let reached = take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell);
-        if enough == Enough::One && reached {
+        if take_done(world, &mut under_way, &mut keys, queue.len(), &mut tell)
+            && enough == Enough::One
+        {
             break;
         }
     }

@@ -9,6 +9,9 @@ use crate::{
     supervised::{Together, together},
 };
 
+/// A member, and what the first look at it told.
+type Looked = (WatchKey, Result<Status, Error>);
+
 impl WatchSet {
     /// Adds services, as [`WatchSet::add`] does each; one result for each, in their order. Services
     /// with the same [`Supervised::group`] are subscribed to and then looked at together: 200 units
@@ -56,7 +59,7 @@ impl WatchSet {
     pub(crate) fn add_and_look_together<B: Supervised + Clone + 'static>(
         &mut self,
         services: &[(usize, &B)],
-    ) -> BTreeMap<usize, Result<(WatchKey, Result<Status, Error>), Error>> {
+    ) -> BTreeMap<usize, Result<Looked, Error>> {
         let grouped = services.iter().filter(|(_, service)| service.group().is_some());
         let (places, keyed): (Vec<usize>, Vec<(WatchKey, B)>) =
             grouped.map(|(at, service)| (*at, (self.next_key(), (*service).clone()))).unzip();
@@ -131,12 +134,16 @@ mod tests {
     use std::{
         sync::{Arc, Mutex, PoisonError},
         task::Waker,
+        time::{Duration, Instant},
     };
 
-    use svproto::{Dialect, Reading, Record};
+    use svproto::{Cause, Dialect, Reading, Record, goal::Goal};
 
     use super::*;
-    use crate::{Group, Intent, Liveness, News, Pending, Suite, Support};
+    use crate::{
+        Group, Intent, Liveness, News, Outcome, OutcomeKind, Pending, Request, Suite, Support,
+        pursue,
+    };
 
     /// What was asked of a manager, and who is to be woken.
     #[derive(Default)]
@@ -206,8 +213,16 @@ mod tests {
             };
             Some(members.into_iter().map(one).collect())
         }
+
+        fn obstacles(&self, seen: &[(Name<'_>, Status)]) -> Option<Vec<Option<(Cause, String)>>> {
+            let names: Vec<_> = seen.iter().map(|(name, _)| *name).collect();
+            self.note(format!("obstacles {}", joined(&names)));
+            let one = |name: &Name<'_>| (*name == "kept").then(|| (Cause::Masked, String::new()));
+            Some(names.iter().map(one).collect())
+        }
     }
 
+    #[derive(Clone)]
     struct Managed(&'static str, Option<Arc<Manager>>);
 
     impl Supervised for Managed {
@@ -282,6 +297,21 @@ mod tests {
         one.ring("b");
         assert_eq!(snapshots(&mut watch), []);
         assert_eq!(one.asked(), ["status b"]);
+    }
+
+    #[test]
+    fn a_wait_for_many_asks_three_questions_of_whoever_answers_for_them() {
+        let manager = Arc::new(Manager::default());
+        let all =
+            ["a", "kept", "missing", "deaf"].map(|it| Managed(it, Some(Arc::clone(&manager))));
+        let deadline = Instant::now() + Duration::from_millis(1);
+        let results = pursue(&all, &Request::wait(Goal::Up), deadline).unwrap();
+        let asked =
+            ["subscribe a kept missing deaf", "statuses a kept missing", "obstacles a kept"];
+        assert_eq!(manager.asked(), asked);
+        let kinds: Vec<_> = results.iter().map(|it| it.as_ref().ok().map(Outcome::kind)).collect();
+        assert_eq!(kinds, [Some(OutcomeKind::Deadline), Some(OutcomeKind::Never), None, None]);
+        assert_eq!(results[1].as_ref().unwrap().why(), Some(Cause::Masked));
     }
 
     #[test]

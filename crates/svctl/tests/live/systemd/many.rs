@@ -14,6 +14,8 @@ use std::{
 use crate::{supervised::PATIENCE, svctl};
 
 const DIR: &str = "/run/systemd/system";
+/// As in `--timeout 1s`.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Unit files and what runs of them, gone with the value.
 struct Many(Vec<String>);
@@ -171,7 +173,9 @@ fn many_units_come_up_and_go_down_and_stand_as_systemctl_says() {
             down.ours.push(timed(|| ours(&many.ask(&["-q", "down"]))));
             assert_eq!(many.count("inactive"), count);
         }
-        rows.into_iter().for_each(|row| row.print(count));
+        for row in rows {
+            row.print(count);
+        }
     }
 }
 
@@ -179,7 +183,6 @@ fn many_units_come_up_and_go_down_and_stand_as_systemctl_says() {
 #[test]
 fn a_deadline_is_kept_when_many_units_are_slow() {
     let Some(_machine) = super::machine_alone() else { return };
-    const TIMEOUT: Duration = Duration::from_secs(1);
     for count in numbers("SV_UNITS", "20") {
         let late = |many: &Many, words: &[&str]| {
             let words = [words, &["--timeout", "1s"]].concat();
