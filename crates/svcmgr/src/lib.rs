@@ -15,6 +15,7 @@
 //! | test a program without any supervisor    | [`scripted`]                                   |
 //! | read and write the bytes, nothing else   | [`proto`]                                      |
 //! | make service directories and units       | `build` (feature `build`)                      |
+//! | take over units, Procfiles and the like  | `convert` (feature `convert`)                  |
 //! | say what is wrong before it is run       | `lint` (feature `lint`)                        |
 //! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |
 //! | trees of services for development        | `devtree` (feature `devtree`)                  |
@@ -61,6 +62,7 @@
 //! | feature    | adds                                                                             |
 //! |------------|----------------------------------------------------------------------------------|
 //! | `build`    | `build`: one definition for every supervisor, and systemd                        |
+//! | `convert`  | `convert`: definitions of what describes services elsewhere, with a report of every line; and `build` |
 //! | `lint`     | `lint`: what is wrong in directories, units and definitions, before they are run |
 //! | `systemd`  | `systemd`: units, by way of D-Bus, and [`open`] knows their names; needs Rust 1.89 |
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
@@ -95,6 +97,12 @@ pub use svsystemd::open;
 #[cfg_attr(docsrs, doc(cfg(feature = "lint")))]
 #[doc(inline)]
 pub use svlint as lint;
+
+/// What describes services elsewhere, as definitions, with a report of every line.
+#[cfg(feature = "convert")]
+#[cfg_attr(docsrs, doc(cfg(feature = "convert")))]
+#[doc(inline)]
+pub use svconvert as convert;
 
 /// Definitions: one for every supervisor, applied safely.
 #[cfg(feature = "build")]

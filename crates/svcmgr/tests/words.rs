@@ -20,7 +20,7 @@ use svcmgr::{
     Cause, Certainty, CheckAnswer, CheckRule, Dialect, Distrust, EnabledLink, ErrorKind, Goal,
     Intent, LastExit, Liveness, LogNote, News, Normally, OnFailure, Op, OutcomeKind, Phase,
     ProcessRole, Readiness, Reading, S6Event, Scale, ScanOp, Scanner, Severity, Stage, State,
-    Suite, Support, Want, build, devtree,
+    Suite, Support, Want, build, convert, devtree,
     proto::{self, embedded::Script, encore::EncoreStage, files::FileKind, track::Change},
     systemd, testkit,
 };
@@ -179,6 +179,11 @@ fn table() -> Table {
     table.without("svbuild", "a number, or infinity", &["Bound"]);
     table.without("svbuild", "holds a directory, or none", &["Base"]);
     table.without("svbuild", "a cell of the table of capabilities", &["Support"]);
+    // svconvert
+    table.closed(convert::Verdict::ALL);
+    table.closed(convert::Format::ALL);
+    table.without("svconvert", "an error", &["Error"]);
+    table.without("svconvert", "what a path leads to, which is branched on", &["FileKind"]);
     // svlint
     table.without("svlint", "a chapter of the list of rules, which has a title", &["Area"]);
     table.without("svlint", "a change of a file", &["Fix"]);

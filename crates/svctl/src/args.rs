@@ -7,7 +7,8 @@ use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, proto::version::NoVersio
 
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
-    build::{Build, Owner, Script},
+    build::{Build, Made, Owner, Script},
+    convert::Convert,
     dev::Dev,
     embedded::{Scan, Supervise},
     global::{Color, Global, Whose},
@@ -21,6 +22,7 @@ pub(crate) use self::{
 use crate::silent::Depth;
 
 mod build;
+mod convert;
 mod dev;
 mod embedded;
 mod global;
@@ -164,6 +166,11 @@ pub(crate) enum Command {
     ///
     /// Of the file of definitions, service directories for a suite or units of systemd are made.
     Build(Later<Build>),
+    /// Make definitions of what other formats say
+    ///
+    /// Units of systemd, Procfiles and the like become a file of definitions, on standard output; what became
+    /// of each line of them is told on standard error.
+    Convert(Later<Convert>),
     /// Run the services of definitions until Ctrl-C
     ///
     /// They run under the embedded supervisor, and what happens is shown. Nothing is installed.

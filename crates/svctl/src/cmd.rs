@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod complete;
 mod consent;
+mod convert;
 pub(crate) mod deadline;
 mod decode;
 mod definitions;
@@ -92,6 +93,7 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Complete { words } => complete::complete(&global.silent, words),
         Command::Watch { services } => watch::run(global, services, &mut output),
         Command::Build(args) => build::run(&global.silent, args, &mut output),
+        Command::Convert(args) => convert::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),
         Command::Look { depth } => return look::run(*depth).into(),
         Command::Dev(args) => return dev::run(args, output),

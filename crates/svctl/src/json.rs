@@ -3,6 +3,7 @@
 
 mod buildable;
 mod built;
+mod converted;
 mod explained;
 mod linted;
 mod shown;
@@ -18,6 +19,7 @@ use svcmgr::{
 
 pub(crate) use buildable::{Buildable, ForTarget, Refused};
 pub(crate) use built::{Built, Changed, Found, Verb};
+pub(crate) use converted::Converted;
 pub(crate) use explained::Explained;
 pub(crate) use linted::{Linted, Said};
 pub(crate) use shown::{Shown, ShownLine};

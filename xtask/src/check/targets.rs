@@ -22,7 +22,7 @@ const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
 const PORTABLE: &[&str] =
-    &["svproto", "svclient", "svbuild", "svlint", "svdevtree", "svcmgr", "svctl"];
+    &["svproto", "svclient", "svbuild", "svconvert", "svlint", "svdevtree", "svcmgr", "svctl"];
 /// Those of [`PORTABLE`] with all features: 32 bits and musl, kqueue.
 const UNIX: &[&str] = &["i686-unknown-linux-musl", "aarch64-apple-darwin"];
 /// Each has little that is not of one of those: characters without a sign, which no code here meets.

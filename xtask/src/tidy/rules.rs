@@ -24,7 +24,7 @@ pub(super) fn of(name: &str) -> Option<&'static Rule> {
 const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
 
 /// A member that is not here is a finding: a crate without rules is a decision to take.
-pub(super) static TABLE: [Rule; 12] = [
+pub(super) static TABLE: [Rule; 13] = [
     Rule {
         name: "svproto",
         only_optional: Some(&["serde"]),
@@ -54,6 +54,14 @@ pub(super) static TABLE: [Rule; 12] = [
         words: &SVLINT,
         ..FREE
     },
+    // Two are of the parser of YAML.
+    Rule {
+        name: "svconvert",
+        arrows: &["svbuild", "svproto"],
+        ceiling: Some(26),
+        words: &SVCONVERT,
+        ..FREE
+    },
     // 27 are zbus's, 8 svclient's; and glob.
     Rule {
         name: "svsystemd",
@@ -71,7 +79,15 @@ pub(super) static TABLE: [Rule; 12] = [
     },
     Rule {
         name: "svcmgr",
-        arrows: &["svproto", "svclient", "svbuild", "svlint", "svsystemd", "svdevtree"],
+        arrows: &[
+            "svproto",
+            "svclient",
+            "svbuild",
+            "svconvert",
+            "svlint",
+            "svsystemd",
+            "svdevtree",
+        ],
         words: &SVCMGR,
         ..FREE
     },
@@ -187,6 +203,19 @@ const SVLINT: [Word; 9] = [
     ("OpenOptions", BY_SVBUILD),
     ("fs::rename(", BY_SVBUILD),
     ("fs::remove", BY_SVBUILD),
+];
+
+const SVCONVERT: [Word; 10] = [
+    ("svclient", "svconvert reads files; it asks no supervisor"),
+    ("Command::new", "svconvert starts nothing; it is data in and data out"),
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("fs::write", "svconvert writes nothing; its definitions are written by svbuild"),
+    ("File::create", "svconvert writes nothing; its definitions are written by svbuild"),
+    ("fs::rename(", "svconvert writes nothing; its definitions are written by svbuild"),
+    ("fs::remove", "svconvert writes nothing; its definitions are written by svbuild"),
+    ("std::env", "what is converted does not depend on who converts it"),
+    ("unsafe", "it reads text; nothing in it needs a raw pointer"),
 ];
 
 const SVSYSTEMD: [Word; 6] = [

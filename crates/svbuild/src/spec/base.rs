@@ -41,6 +41,22 @@ impl Base<'_> {
 }
 
 impl Definitions {
+    /// The same with every relative path below this one, which is the working directory where none is said:
+    /// what a file that says `base` is read as.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use svbuild::{Definitions, Service};
+    ///
+    /// let app = Definitions::default().with("web", Service::new(["./server"])).based_on(Path::new("/srv/app"));
+    /// assert_eq!(app.service["web"].exec, ["/srv/app/server".into()]);
+    /// ```
+    #[must_use]
+    pub fn based_on(mut self, base: &Path) -> Self {
+        self.rebase(base);
+        self
+    }
+
     /// Makes every relative path absolute, and `base` the working directory where none is said.
     pub(super) fn rebase(&mut self, base: &Path) {
         for service in self.service.values_mut() {

@@ -47,6 +47,22 @@ pub(crate) struct Build {
     pub(crate) script: Script,
 }
 
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub(crate) owner: Option<Owner>,
+    /// Compare, and write nothing.
+    pub(crate) diff: bool,
+    /// Say what was done.
+    pub(crate) is_told: bool,
+}
+
+impl Build {
+    pub(crate) fn made(&self) -> Made {
+        Made { owner: self.owner, diff: self.diff, is_told: true }
+    }
+}
+
 /// A user and a group, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {

@@ -5,9 +5,10 @@ use clap::{Command as Parser, Error, error::ErrorKind};
 use super::{Args, Global};
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
-const NOT: [(&str, &[&str]); 8] = [
+const NOT: [(&str, &[&str]); 9] = [
     ("build", &["dir", "suite", "system", "user"]),
     ("completions", &["dir", "suite", "system", "user", "json"]),
+    ("convert", &["dir", "suite", "system", "user"]),
     ("decode", &["dir", "system", "user"]),
     ("dev", &["dir", "suite", "system", "user"]),
     ("escape", &["dir", "suite", "system", "user", "json"]),

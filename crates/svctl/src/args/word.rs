@@ -31,6 +31,7 @@ impl Command {
             Self::Version => "version",
             Self::Logs(_) => "logs",
             Self::Build(_) => "build",
+            Self::Convert(_) => "convert",
             Self::Dev(_) => "dev",
             Self::Supervise(_) => "supervise",
             Self::Scan(_) => "scan",

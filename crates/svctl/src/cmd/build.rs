@@ -19,7 +19,7 @@ use svcmgr::build::{
 };
 
 use crate::{
-    args::{Build, Owner, Script},
+    args::{Build, Made, Owner, Script},
     exit::Exit,
     json::{self, Changed, Found, Verb},
     output::{Output, printable},
@@ -79,7 +79,7 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     }
     let out = args.out.as_deref();
     match out {
-        Some(out) if !args.dry_run => carry_out(args, target, &plan, out, output),
+        Some(out) if !args.dry_run => carry_out(&args.made(), target, &plan, out, output),
         _ => {
             if output.json {
                 output.json(&json::Built::dry(target.name(), &plan));
@@ -98,8 +98,8 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
 }
 
 /// Compares or writes, with the rights of whoever the place belongs to.
-fn carry_out(
-    args: &Build,
+pub(super) fn carry_out(
+    args: &Made,
     target: Target,
     plan: &Plan,
     out: &Path,
@@ -125,12 +125,14 @@ fn carry_out(
     }
     all.changes.sort_by(|a, b| a.path.cmp(&b.path));
     let differs = !all.changes.is_empty();
-    tell(args, target, plan, &all, output);
+    if args.is_told {
+        tell(args, target, plan, &all, output);
+    }
     Ok(if args.diff && differs { Exit::Negative } else { Exit::Done })
 }
 
 fn here(
-    args: &Build,
+    args: &Made,
     plan: &Plan,
     out: &Path,
     output: &mut Output,
@@ -273,7 +275,7 @@ fn told(error: &Error) -> Vec<String> {
 }
 
 /// What was done, or would be. A word of it may come from a process of another user.
-fn tell(args: &Build, target: Target, plan: &Plan, found: &Found, output: &mut Output) {
+fn tell(args: &Made, target: Target, plan: &Plan, found: &Found, output: &mut Output) {
     if output.json {
         output.json(&json::Built::new(target.name(), plan, found));
     } else if args.diff {

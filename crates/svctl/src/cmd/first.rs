@@ -29,7 +29,7 @@ use svcmgr::{ScanDir, is_path, systemd::unit_in};
 use self::doubt::Doubt;
 use super::{complete, deadline, enable};
 use crate::{
-    args::{Args, Build, Command, Dev, Global, Lint, Timeout},
+    args::{Args, Build, Command, Convert, Dev, Global, Lint, Timeout},
     silent::{Depth, Look, Silent},
 };
 
@@ -50,6 +50,7 @@ pub(crate) fn silent(args: &Args) -> Result<Silent, ExitCode> {
         What::Services(names) => looks.services(&args.global, names),
         What::Enabled(names) => looks.enabled(&args.global, names),
         What::Built(build) => looks.built(build),
+        What::Converted(convert) => looks.converted(convert),
         What::Linted(lint) => looks.linted(lint),
         What::Developed(dev) => looks.developed(dev),
         What::Scanned(dir) => looks.scan_dirs(&[dir.to_owned()], &[], true, true),
@@ -94,6 +95,7 @@ enum What<'a> {
     Services(&'a [OsString]),
     Enabled(&'a [OsString]),
     Built(&'a Build),
+    Converted(&'a Convert),
     Linted(&'a Lint),
     Developed(&'a Dev),
     Scanned(&'a Path),
@@ -166,6 +168,7 @@ impl<'a> Asked<'a> {
                 reads: false,
             }),
             Command::Build(args) => once(What::Built(args)),
+            Command::Convert(args) => once(What::Converted(args)),
             _ => None,
         }
     }
@@ -292,6 +295,15 @@ impl Looks<'_> {
                     self.service(store.join(name));
                 }
             }
+        }
+    }
+
+    fn converted(&mut self, convert: &Convert) {
+        for path in &convert.inputs {
+            self.look(Look::Tree, path);
+        }
+        if let Some(out) = &convert.out {
+            self.look(Look::Built, out);
         }
     }
 

@@ -26,7 +26,7 @@ const PATH: (&str, &str) = ("111", "The system refused: no such path, no permiss
 const WRITING: (&str, &str) = ("111", "The output could not be written.");
 const NO_MANAGER: (&str, &str) = ("102", "The manager of a unit is not running.");
 
-const TABLE: [Codes; 16] = [
+const TABLE: [Codes; 17] = [
     Codes {
         commands: &["up", "down", "once", "restart", "reload", "exit", "wait"],
         meanings: &[
@@ -168,6 +168,16 @@ const TABLE: [Codes; 16] = [
             ("1", "The definitions are wrong, the target cannot express them, or --diff differs."),
             ("99", "A directory does not answer."),
             LINE,
+            PATH,
+        ],
+    },
+    Codes {
+        commands: &["convert"],
+        meanings: &[
+            ("0", "Every service is converted; with --strict, without a loss."),
+            ("1", "A line is refused, or with --strict worse than equivalent."),
+            ("99", "A directory does not answer."),
+            ("100", "The command line made no sense, or nobody knows the format of a file."),
             PATH,
         ],
     },

@@ -35,7 +35,7 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 43] = [
+const COMMANDS: [(&str, &[&str], Prints); 44] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
@@ -67,6 +67,7 @@ const COMMANDS: [(&str, &[&str], Prints); 43] = [
     ("disable", &["absent"], One),
     ("logs", &["-f", "./.more/log"], Lines),
     ("build", &[".more/app.toml", "--to", "runit", "--dry-run"], One),
+    ("convert", &[".more/app.service"], One),
     ("supervise", &[".more/scan/db"], Lines),
     ("scan", &[".more/scan"], Lines),
     ("dev", &[".more/app.toml", "--tree", ".more/tree"], Lines),
@@ -127,6 +128,7 @@ fn every_command_prints_what_the_schema_says() {
     fs::create_dir_all(more.join("log")).unwrap();
     fs::write(more.join("log/current"), "a line\n").unwrap();
     fs::write(more.join("app.toml"), "[service.app]\nexec = [\"sleep\", \"1000\"]\n").unwrap();
+    fs::write(more.join("app.service"), "[Service]\nExecStart=/bin/app\n").unwrap();
     fs::copy(supervised.dir().join("run"), more.join("scan/db/run")).unwrap();
 
     let deadline = Instant::now() + PATIENCE;
