@@ -11,7 +11,7 @@ pub(crate) struct Converted<'a> {
     base: Option<String>,
     target: Option<&'static str>,
     counts: Counts,
-    services: Vec<Service<'a>>,
+    services: Vec<Found<'a>>,
     lines: Vec<ConvertedLine<'a>>,
 }
 
@@ -25,7 +25,7 @@ struct Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct Service<'a> {
+struct Found<'a> {
     service: &'a str,
     source: &'a str,
     converted: bool,
@@ -66,8 +66,8 @@ impl<'a> Converted<'a> {
     }
 }
 
-fn service(outcome: &Outcome) -> Service<'_> {
-    Service { service: &outcome.service, source: &outcome.source, converted: outcome.is_converted }
+fn service(outcome: &Outcome) -> Found<'_> {
+    Found { service: &outcome.service, source: &outcome.source, converted: outcome.is_converted }
 }
 
 fn line(line: &Line) -> ConvertedLine<'_> {
