@@ -12,6 +12,8 @@ pub(crate) type At = usize;
 /// A service in the making.
 pub(crate) struct Draft {
     pub(crate) name: String,
+    /// What its lines are about: its name, or that of the program of which several services are made.
+    pub(crate) about: String,
     pub(crate) service: Service,
     /// The file or directory that describes it.
     pub(crate) source: String,
@@ -119,6 +121,14 @@ impl Book {
         lines.filter(|(_, it)| of_service(it) && of_key(it)).map(|(at, _)| at).collect()
     }
 
+    /// Whether a line about this was refused.
+    pub(crate) fn refuses(&self, about: &str) -> bool {
+        let refused = |line: &Line| {
+            line.verdict == Verdict::Refused && line.service.as_deref() == Some(about)
+        };
+        self.lines.iter().any(refused)
+    }
+
     /// The report, and what is left of the services.
     pub(crate) fn close(mut self) -> (Report, Vec<Draft>) {
         for (line, judged) in self.lines.iter_mut().zip(&self.judged) {
@@ -129,6 +139,7 @@ impl Book {
         }
         let services = self.drafts.iter().map(|draft| Outcome {
             service: draft.name.clone(),
+            about: draft.about.clone(),
             source: draft.source.clone(),
             is_converted: !draft.is_refused,
         });

@@ -6,11 +6,12 @@ use svbuild::{Definitions, Error as BuildError, Lossy, Options, Plan, Target, sp
 
 use crate::{
     book::{At, Book},
+    compose,
     files::{FileKind, Files},
     format::Format,
     procfile,
     report::{Report, Verdict},
-    systemd, toml,
+    supervisord, systemd, toml,
 };
 
 /// Why nothing could be read at all.
@@ -91,6 +92,8 @@ pub fn convert(
         match format {
             Format::Systemd => systemd::read(&mut book, files, &paths),
             Format::Procfile => procfile::read(&mut book, files, &paths),
+            Format::Supervisord => supervisord::read(&mut book, files, &paths),
+            Format::ProcessCompose => compose::read(&mut book, files, &paths),
         }
     }
     Ok(settle(book))
@@ -115,6 +118,12 @@ const SOMEWHERE: &str = "/somewhere";
 /// Takes out what no definition can be, until the rest is right.
 fn settle(mut book: Book) -> Conversion {
     names(&mut book);
+    for at in 0..book.drafts.len() {
+        let refuses = book.drafts.get(at).is_some_and(|draft| book.refuses(&draft.about));
+        if let Some(draft) = book.drafts.get_mut(at) {
+            draft.is_refused |= refuses;
+        }
+    }
     let base = book.base.clone();
     loop {
         let services = book.drafts.iter().filter(|it| !it.is_refused);
@@ -173,7 +182,8 @@ fn without(book: &mut Book, invalid: &Invalid) -> bool {
     else {
         return false;
     };
-    let mut lines = book.writers(&invalid.service, &invalid.key);
+    let about = book.drafts.get(place).map(|draft| draft.about.clone()).unwrap_or_default();
+    let mut lines = book.writers(&about, &invalid.key);
     let Some(draft) = book.drafts.get_mut(place) else { return false };
     if lines.is_empty() {
         lines.push(draft.head);

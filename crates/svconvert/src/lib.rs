@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod compose;
 mod conversion;
 mod env_file;
 mod files;
@@ -35,8 +36,10 @@ mod format;
 mod procfile;
 mod report;
 mod shell;
+mod supervisord;
 mod systemd;
 mod toml;
+mod yaml;
 
 pub use conversion::{Conversion, Error, convert};
 pub use files::{Disk, FileKind, Files, Memory};

@@ -132,8 +132,15 @@ fn service(
         // As foreman, which ends all when one has ended.
         service.critical = Some(Critical::AnyEnd);
     }
-    let name = name.trim_start_matches('-').to_owned();
-    book.service(Draft { name, service, source: source.to_owned(), head: at, is_refused: false });
+    let (about, name) = (name, name.trim_start_matches('-').to_owned());
+    book.service(Draft {
+        about: about.to_owned(),
+        name,
+        service,
+        source: source.to_owned(),
+        head: at,
+        is_refused: false,
+    });
 }
 
 /// With variables that nothing else wins over.

@@ -83,7 +83,7 @@ pub struct Line {
     pub is_heading: bool,
     /// What became of it.
     pub verdict: Verdict,
-    /// The service that it is about, by its name in the definitions.
+    /// The service that it is about, as [`Outcome::about`] has it.
     pub service: Option<String>,
     /// The key of the definition that says it now, as in [`svbuild::spec::KEYS`].
     pub key: Option<String>,
@@ -152,6 +152,9 @@ pub struct Counts {
 pub struct Outcome {
     /// Its name in the definitions.
     pub service: String,
+    /// What lines of the report call it, in [`Line::service`]: its name, or that of the program of which several
+    /// services are made.
+    pub about: String,
     /// The file or directory that describes it.
     pub source: String,
     /// Whether it is in the definitions. If not, a line of it was refused.
@@ -193,7 +196,9 @@ impl Report {
 
     /// Says of the lines that wrote a key, or of the first of the service, what became of them.
     pub(crate) fn blame(&mut self, service: &str, key: &str, verdict: Verdict, why: &str) {
-        let of_service = |line: &Line| line.service.as_deref() == Some(service);
+        let about =
+            self.services.iter().find(|it| it.service == service).map(|it| it.about.clone());
+        let of_service = |line: &Line| line.service == about;
         let wrote = |line: &Line| {
             of_service(line) && line.key.as_deref().is_some_and(|own| is_part(own, key))
         };

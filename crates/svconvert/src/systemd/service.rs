@@ -73,6 +73,7 @@ impl<'a> Reader<'a> {
         self.life();
         self.rest();
         self.book.service(Draft {
+            about: self.name.clone(),
             name: self.name,
             service: self.service,
             source: self.unit.source.clone(),

@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
+mod compose;
 mod procfile;
+mod supervisord;
 mod systemd;
 
 use svconvert::{Conversion, Format, Line, Memory, Verdict, convert};
