@@ -7,6 +7,7 @@ mod daemontools;
 mod embedded;
 mod encore;
 mod env;
+mod expand;
 mod family;
 mod identity;
 mod log;
@@ -140,21 +141,37 @@ impl Definitions {
         }
         let mut plan = Plan::default();
         for (name, service) in services {
-            let mut job = Job::new(name, service, target, options);
-            job.gaps_of_table();
-            job.notes_of_others();
-            let job_runs_once;
+            let carried_out = expand::carried_out(service);
+            let mut service = carried_out.map_err(|(key, source)| {
+                let service = name.clone();
+                Error::Unquotable { service, key, target, source }
+            })?;
             if service.is_job() && service.restart.when == Restart::Always {
-                let mut once = service.clone();
-                once.restart.when = Restart::Never;
-                job_runs_once = once;
-                job.service = &job_runs_once;
+                service.restart.when = Restart::Never;
             }
-            job.others = Some(&self.service);
-            let units = job.render()?;
-            plan.units.extend(units);
-            plan.gaps.append(&mut job.gaps);
-            plan.notes.append(&mut job.notes);
+            // A unit can be of all instances; each directory is of one.
+            let instances = match service.instances {
+                Some(count) if target != Target::Systemd => {
+                    (1..=count).map(|number| service.instance(number)).collect()
+                }
+                _ => vec![service.clone()],
+            };
+            let units = match target {
+                Target::Systemd => vec![name.clone()],
+                _ => service.names(name).collect(),
+            };
+            for (at, (service, unit)) in instances.iter().zip(units).enumerate() {
+                let mut job = Job::new(name, service, target, options);
+                job.gaps_of_table();
+                job.notes_of_others();
+                (job.unit, job.others) = (unit, Some(self));
+                plan.units.extend(job.render()?);
+                // What is said of one is said of all.
+                if at == 0 {
+                    plan.gaps.append(&mut job.gaps);
+                    plan.notes.append(&mut job.notes);
+                }
+            }
         }
         let refused = |gap: &Gap| options.lossy == Lossy::Refused || gap.rights;
         if plan.gaps.iter().any(refused) {
@@ -173,13 +190,16 @@ struct Job<'a> {
     options: Options,
     gaps: Vec<Gap>,
     notes: Vec<String>,
+    /// The name of what is made: another for each instance.
+    unit: String,
     /// Every service of the file.
-    others: Option<&'a BTreeMap<String, Service>>,
+    others: Option<&'a Definitions>,
 }
 
 impl<'a> Job<'a> {
     fn new(name: &'a str, service: &'a Service, target: Target, options: Options) -> Self {
-        Self { name, service, target, options, gaps: Vec::new(), notes: Vec::new(), others: None }
+        let (gaps, notes, unit) = (Vec::new(), Vec::new(), name.to_owned());
+        Self { name, service, target, options, gaps, notes, unit, others: None }
     }
 
     fn render(&mut self) -> Result<BTreeMap<String, Unit>, Error> {

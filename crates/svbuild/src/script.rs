@@ -49,6 +49,8 @@ pub(crate) enum Step {
     GidList(Vec<String>),
     /// Runs a program and waits, whatever comes of it.
     Try(Vec<Arg>, Pass),
+    /// The same with steps of its own before it, which are of no concern to what follows.
+    Block(Vec<Step>, Vec<Arg>),
     /// A program that ends by running the rest.
     Chain(Vec<Arg>),
     /// Ends here if the end was asked for.
@@ -188,11 +190,14 @@ impl Script {
 
     /// Whether there are values of variables in it, so that not everybody may read it.
     pub(crate) fn has_values(&self) -> bool {
-        let value = |step: &Step| match step {
-            Step::Export(..) => true,
-            Step::Chain(words) => words.first() == Some(&Arg::from("env")),
-            _ => false,
-        };
+        fn value(step: &Step) -> bool {
+            match step {
+                Step::Export(..) => true,
+                Step::Block(steps, _) => steps.iter().any(value),
+                Step::Chain(words) => words.first() == Some(&Arg::from("env")),
+                _ => false,
+            }
+        }
         self.steps.iter().any(value)
     }
 
@@ -220,9 +225,20 @@ impl Script {
         }
     }
 
+    /// What becomes this program after these steps, without a first line.
+    pub(crate) fn block(steps: &[Step], program: &[Arg]) -> Self {
+        Self { steps: steps.to_vec(), ..Self::new(program.to_vec()) }
+    }
+
     fn sh(&self) -> Result<Vec<u8>, Unquotable> {
         let mut out = b"#!/bin/sh\n".to_vec();
         self.comment_lines(&mut out);
+        out.extend(self.sh_lines()?);
+        Ok(out)
+    }
+
+    fn sh_lines(&self) -> Result<Vec<u8>, Unquotable> {
+        let mut out = Vec::new();
         let mut exec: Vec<u8> = Vec::new();
         for step in &self.steps {
             let line = match step {
@@ -248,6 +264,11 @@ impl Script {
                 }
                 Step::Unset(names) => format!("unset {}", names.join(" ")).into_bytes(),
                 Step::Do(argv) => join(&[&sh_words(argv)?, b" || exit 111"]),
+                Step::Block(steps, program) => join(&[
+                    b"(\n",
+                    &Self::block(steps, program).sh_lines()?,
+                    b") || exit 111",
+                ]),
                 Step::Feed(argv, file) => {
                     join(&[&sh_words(argv)?, b" <", &sh_path(file)?, b" >/dev/null || exit 111"])
                 }
@@ -312,11 +333,17 @@ impl Script {
         let options = if replaces { "-S0" } else { "-P" };
         let mut out = format!("#!{EXECLINEB} {options}\n").into_bytes();
         self.comment_lines(&mut out);
-        let line = |argv: &[Arg]| execline_words(argv, replaces);
-        let own = |argv: Vec<Arg>| line(&argv);
         if replaces && self.has_dollar() {
             out.extend_from_slice(b"define -- dollar \"$\"\n");
         }
+        out.extend(self.execline_lines(replaces)?);
+        Ok(out)
+    }
+
+    fn execline_lines(&self, replaces: bool) -> Result<Vec<u8>, Unquotable> {
+        let mut out = Vec::new();
+        let line = |argv: &[Arg]| execline_words(argv, replaces);
+        let own = |argv: Vec<Arg>| line(&argv);
         for step in &self.steps {
             let text = match step {
                 Step::Read(fd, path) => own(argv!["redirfd", "-r", fd.to_string(), &path[..]])?,
@@ -348,6 +375,11 @@ impl Script {
                     lines.join("\n").into_bytes()
                 }
                 Step::Do(argv) => join(&[b"if { ", &line(argv)?, b" }"]),
+                Step::Block(steps, program) => join(&[
+                    b"if {\n",
+                    &Self::block(steps, program).execline_lines(replaces)?,
+                    b"}",
+                ]),
                 Step::Feed(argv, file) => join(&[
                     b"if { redirfd -r 0 ",
                     &own(argv![&file[..]])?,

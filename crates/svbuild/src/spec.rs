@@ -9,7 +9,9 @@ mod check;
 mod control;
 mod dirs;
 mod env_file;
+mod expand;
 mod health;
+mod instances;
 mod keys;
 mod life;
 mod limits;
@@ -31,7 +33,9 @@ pub(crate) use check::host_and_port;
 pub use control::Control;
 pub use dirs::{Dir, Dirs};
 pub use env_file::EnvFile;
+pub(crate) use expand::Part;
 pub use health::{Health, HealthCheck, Then};
+pub(crate) use instances::INSTANCE;
 pub use keys::{KEYS, Key, table};
 pub use life::{Critical, Reload, Stop};
 pub use limits::{Bound, IoClass, IoPriority, Limit, Limits, Percent, Resources};
@@ -76,6 +80,16 @@ use setters;
 pub struct Service {
     /// `exec`: the program and its arguments; never a shell line.
     pub exec: Vec<Word>,
+    /// `expand`: whether `${NAME}` is replaced in `exec`, `env` and `cwd` at each start; as above the services
+    /// of the file if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<bool>,
+    /// `pre`: programs that run before each start, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pre: Vec<Vec<Word>>,
+    /// `instances`: how many of it there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u16>,
     /// `description`: one line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -224,6 +238,10 @@ impl Service {
     setters! {
         /// Sets the line for people.
         description: impl Into<String> => |it, text| it.description = Some(text.into());
+        /// Sets whether `${NAME}` is replaced in `exec`, `env` and `cwd`.
+        expand: bool => |it, expand| it.expand = Some(expand);
+        /// Sets how many of it there are.
+        instances: u16 => |it, count| it.instances = Some(count);
         /// Sets the working directory.
         cwd: impl Into<PathBuf> => |it, path| it.cwd = Some(path.into());
         /// Sets the directory of variables.
@@ -294,6 +312,13 @@ impl Service {
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<Word>) -> Self {
         self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a program that runs before each start.
+    #[must_use]
+    pub fn pre<W: Into<Word>>(mut self, argv: impl IntoIterator<Item = W>) -> Self {
+        self.pre.push(argv.into_iter().map(Into::into).collect());
         self
     }
 

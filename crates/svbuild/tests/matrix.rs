@@ -56,6 +56,9 @@ fn of_process() -> Vec<(&'static str, Service, Service)> {
     let known = || base().user(1).group(2);
     vec![
         ("exec", Service::new(["/bin/false"]), base()),
+        ("expand", Service::new(["a", "${A:-b}"]).expand(true), Service::new(["a", "${A:-b}"])),
+        ("pre", base().pre(["/bin/true"]), base()),
+        ("instances", base().instances(2), base()),
         ("description", base().description("d"), base()),
         ("cwd", base().cwd("/tmp"), base()),
         ("env", base().env("A", "b"), base()),
@@ -309,7 +312,9 @@ fn what_is_left_out_is_a_comment_too() {
         for target in Target::ALL {
             let Some(plan) = try_render(&with, target) else { continue };
             for gap in &plan.gaps {
-                let file = match &plan.units.get("web").or(plan.units.get("web.service")).unwrap() {
+                let names = ["web", "web.service", "web@1", "web@.service"];
+                let unit = names.iter().find_map(|name| plan.units.get(*name));
+                let file = match &unit.unwrap() {
                     Unit::File(file) => file.clone(),
                     Unit::Directory(entries) => match &entries[Path::new("run")] {
                         svbuild::plan::PlanEntry::File(file) => file.clone(),

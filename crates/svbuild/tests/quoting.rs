@@ -255,6 +255,58 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 8, ..config() })]
+
+    /// What is a reference is replaced by all of its value, whatever that is, and nothing else is replaced.
+    #[test]
+    fn references_are_replaced_and_nothing_else_is(
+        argv in words(),
+        value in word(),
+        otherwise in word(),
+    ) {
+        let tree = memory::tempdir();
+        let escaped = |word: &[u8]| {
+            let mut text = Vec::new();
+            for (at, byte) in word.iter().enumerate() {
+                // All that `$${` stands for is `${`.
+                if word[at..].starts_with(b"${") {
+                    text.push(b'$');
+                }
+                text.push(*byte);
+            }
+            text
+        };
+        let otherwise: Vec<u8> =
+            otherwise.iter().copied().filter(|byte| !b"{}".contains(byte)).collect();
+        let tell = "printf '%s\\0' \"$@\" \"$PWD\" --environment--; exec env -0";
+        let mut exec: Vec<Vec<u8>> = vec![b"/bin/sh".into(), b"-c".into(), tell.into(), b"${SH:-sh}".into()];
+        exec.extend(argv.iter().map(|word| escaped(word)));
+        exec.push([&b"<${VALUE}${EMPTY}${NONE:-"[..], &otherwise[..], b"}>"].concat());
+        let exec = exec.iter().map(|word| OsStr::from_bytes(word));
+        let mut service = Service::new(exec).expand(true).cwd(tree.path()).env("EMPTY", "");
+        service = service.env("VALUE", OsStr::from_bytes(&escaped(&value)));
+        service = service.env("TWICE", "${VALUE}${VALUE}");
+        let definitions = Definitions::default().with("web", service);
+        for (target, language, program) in TARGETS {
+            if !installed(program) {
+                continue;
+            }
+            let plan = definitions.render(target, Options::new().language(language)).unwrap();
+            let scripts = tree.path().join(format!("{target}-{language:?}"));
+            put(&plan, &scripts);
+            let (mut arrived, environment) = seen(&scripts);
+            let _place = arrived.pop();
+            let last = arrived.pop().unwrap();
+            prop_assert_eq!(&arrived, &argv, "{} {:?}", target, language);
+            let expected = [&b"<"[..], &value, &otherwise, b">"].concat();
+            prop_assert_eq!(last, expected, "{} {:?}", target, language);
+            let twice = [&b"TWICE="[..], &value, &value].concat();
+            prop_assert!(environment.contains(&twice), "{} {:?}", target, environment);
+        }
+    }
+}
+
 /// Puts a plan somewhere without the care of the real writer, whose tests are elsewhere.
 fn put(plan: &Plan, scripts: &Path) {
     let Unit::Directory(entries) = &plan.units["web"] else { unreachable!() };

@@ -30,25 +30,31 @@ pub(super) fn directory_of(
     let variables = env::variables(service, Carrier::Directory);
     let mut steps = family::control(service, &family::FIFOS);
     steps.extend(family::streams(service));
+    let change = Identity::of(service).setuidgid();
+    let mut first: Vec<Step> = Vec::new();
     if !variables.files.is_empty() {
-        steps.push(Step::Remember);
+        first.push(Step::Remember);
     }
-    steps.extend(family::cwd(service));
-    steps.extend(Identity::of(service).home());
-    steps.extend(variables.exports.iter().cloned());
+    first.extend(family::cwd(service));
+    first.extend(Identity::of(service).home());
+    first.extend(variables.exports.iter().cloned());
+    let mut process = first.clone();
+    process.extend(variables.directory(service, &["envdir"]));
+    process.extend(identity(service, &variables, None, change.clone()));
+    steps.extend(family::pre(service, &process));
+    steps.extend(first);
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
     steps.extend(variables.directory(service, &["envdir"]));
     steps.extend(session);
     steps.extend(family::hard(&service.limits));
-    let change = Identity::of(service).setuidgid();
     gaps_of_root(job, &variables);
     steps.extend(identity(service, &variables, family::softlimit(service, "softlimit"), change));
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
     log::multilog(job, &mut entries)?;
     family::run(job, &mut entries, steps, &variables, Language::Sh)?;
-    Ok(entries.unit(job.name))
+    Ok(entries.unit(&job.unit))
 }
 
 /// Variables that programs listen to cannot be set below another root, where there are no programs of

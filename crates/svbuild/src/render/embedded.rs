@@ -23,19 +23,21 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let mut process: Vec<Step> = family::cwd(service).into_iter().collect();
     process.extend(identity.home());
     process.extend(variables.exports.iter().cloned());
+    let change = identity.user.map(|_| identity.chroot(Path::new("/")));
+    let change: Vec<Step> = change.into_iter().collect();
+    let mut other = process.clone();
+    other.extend(daemontools::identity(service, &variables, None, change.clone()));
     let mut steps = family::control(service, &family::FIFOS);
     steps.extend(family::streams(service));
-    steps.extend(process.iter().cloned());
+    steps.extend(family::pre(service, &other));
+    steps.extend(process);
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
     let soft = family::soft(&service.limits);
     let (to_hard, limits) = family::by_prlimit(soft.into_iter().map(|(_, name, it)| (name, it)));
     steps.extend(to_hard);
     steps.extend(family::hard(&service.limits));
-    let change = identity.user.map(|_| identity.chroot(Path::new("/")));
-    let change: Vec<Step> = change.into_iter().collect();
     daemontools::gaps_of_root(job, &variables);
-    process.extend(daemontools::identity(service, &variables, None, change.clone()));
     steps.extend(daemontools::identity(service, &variables, limits, change));
 
     let mut entries = Entries::default();
@@ -46,9 +48,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         entries.file("finish", PUBLIC, text);
     }
     // The signal is that of `down-signal`.
-    family::stop_script(job, &mut entries, &process, None)?;
-    family::reload_script(job, &mut entries, &process)?;
-    family::check(job, &mut entries, "check", process, Language::Sh)?;
+    family::stop_script(job, &mut entries, &other, None)?;
+    family::reload_script(job, &mut entries, &other)?;
+    family::check(job, &mut entries, "check", other, Language::Sh)?;
     s6::supervisor_files(job, &mut entries);
-    Ok(entries.unit(job.name))
+    Ok(entries.unit(&job.unit))
 }

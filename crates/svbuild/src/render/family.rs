@@ -138,6 +138,11 @@ pub(super) fn streams(service: &Service) -> Vec<Step> {
     steps
 }
 
+/// What runs before each start, each as a process of the service (`process`).
+pub(super) fn pre(service: &Service, process: &[Step]) -> Vec<Step> {
+    service.pre.iter().map(|argv| Step::Block(process.to_vec(), words(argv))).collect()
+}
+
 /// The change of the working directory, unless there is another root.
 pub(super) fn cwd(service: &Service) -> Option<Step> {
     let path = service.cwd.as_deref().filter(|_| service.root.is_none())?;

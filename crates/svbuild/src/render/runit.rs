@@ -24,6 +24,8 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let variables = env::variables(service, Carrier::DirectoryLast);
     let mut steps = family::control(service, &family::FIFOS);
     steps.extend(family::streams(service));
+    let other = process(service, &variables, false);
+    steps.extend(family::pre(service, &other));
     steps.extend(process(service, &variables, true));
 
     let mut entries = Entries::default();
@@ -33,13 +35,12 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
         entries.file("finish", PUBLIC, text);
     }
-    let other = process(service, &variables, false);
     let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
     let signal = signal.map(crate::spec::Signal::name);
     family::stop_script(job, &mut entries, &other, signal)?;
     family::reload_script(job, &mut entries, &other)?;
     family::check(job, &mut entries, "check", other, Language::Sh)?;
-    Ok(entries.unit(job.name))
+    Ok(entries.unit(&job.unit))
 }
 
 /// What makes a process the service's: also one that asks whether it is ready, which has none of the

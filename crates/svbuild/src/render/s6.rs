@@ -29,12 +29,22 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     // Files of variables have a reader in `sh` alone.
     let language = if variables.from_files { Language::Sh } else { job.options.language };
     let has_check = family::probe(service).is_some();
+    let change = Identity::of(service).s6();
+    // What asks whether it is ready or runs before it, as a process of the service.
+    let mut asking = Vec::new();
+    if !variables.files.is_empty() {
+        asking.push(Step::Remember);
+    }
+    asking.extend(variables_of(service, &variables));
+    asking.extend(family::cwd(service));
+    asking.extend(daemontools::identity(service, &variables, None, change.clone()));
     let mut steps = Vec::new();
     if service.restart.chooses() {
         steps.push(Step::NoteStart);
     }
     steps.extend(family::control(service, &[svproto::files::CONTROL]));
     steps.extend(family::streams(service));
+    steps.extend(family::pre(service, &asking));
     if !variables.files.is_empty() {
         steps.push(Step::Remember);
     }
@@ -54,19 +64,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(family::nice(service));
     steps.extend(family::ionice(service));
     steps.extend(family::hard(&service.limits));
-    let change = Identity::of(service).s6();
     let limits = family::softlimit(service, "s6-softlimit");
     daemontools::gaps_of_root(job, &variables);
-    steps.extend(daemontools::identity(service, &variables, limits, change.clone()));
-
-    // What asks whether it is ready, as a process of the service.
-    let mut asking = Vec::new();
-    if !variables.files.is_empty() {
-        asking.push(Step::Remember);
-    }
-    asking.extend(variables_of(service, &variables));
-    asking.extend(family::cwd(service));
-    asking.extend(daemontools::identity(service, &variables, None, change));
+    steps.extend(daemontools::identity(service, &variables, limits, change));
 
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
@@ -85,7 +85,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     if let Some(max) = service.restart.max.filter(|max| *max > DEATHS) {
         entries.file("max-death-tally", 0o644, format!("{max}\n"));
     }
-    Ok(entries.unit(job.name))
+    Ok(entries.unit(&job.unit))
 }
 
 fn variables_of(service: &Service, variables: &Variables) -> Vec<Step> {

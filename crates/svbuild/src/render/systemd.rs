@@ -5,6 +5,7 @@
 //! the family: no limit on starts, a second between two of them, SIGTERM to the main process only.
 
 mod failure;
+mod instances;
 mod order;
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
@@ -16,7 +17,10 @@ use crate::{
     plan::{File, Unit},
     quote::systemd as quote,
     script::{Arg, comment_line, is_listened_to},
-    spec::{Bound, Directive, Id, IoClass, ReadyCheck, Resources, Restart, Signal, Size, Stream},
+    spec::{
+        Bound, Directive, INSTANCE, Id, IoClass, ReadyCheck, Resources, Restart, Signal, Size,
+        Stream,
+    },
 };
 
 /// Names of signals to numbers for finish programs; `sh` knows none of its own. Linux, but for
@@ -120,10 +124,14 @@ pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> 
     let own_journal = journal(job);
     let mut units = BTreeMap::new();
     if let Some(text) = failure::unit(job)? {
-        units.insert(failure::name(job.name), Unit::File(File::new(0o644, text)));
+        units.insert(failure::name(job, ""), Unit::File(File::new(0o644, text)));
+    }
+    if let Some(text) = instances::target(job) {
+        units.insert(format!("{}.target", job.name), Unit::File(File::new(0o644, text)));
     }
     let text = unit(job, own_journal.is_some())?;
-    units.insert(format!("{}.service", job.name), Unit::File(File::new(0o644, text)));
+    let at = instances::at(job, "");
+    units.insert(format!("{}{at}.service", job.name), Unit::File(File::new(0o644, text)));
     if let Some(text) = own_journal {
         let name = format!("journald@{}.conf", job.name);
         job.notes.push(format!(
@@ -168,10 +176,13 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
     let description = service.description.as_deref().unwrap_or(job.name);
     let description =
         quote::plain(description.as_bytes()).map_err(job.unquotable("description"))?;
-    lines.line("Description", description);
+    lines.line("Description", instances::named(job, description));
     order::lines(&mut lines);
     if !service.on_failure.is_empty() {
-        lines.line("OnFailure", failure::name(job.name));
+        lines.line("OnFailure", failure::name(job, "%i"));
+    }
+    if service.instances.is_some() {
+        lines.line("PartOf", format_args!("{}.target", job.name));
     }
     let restart = &service.restart;
     lines.line("StartLimitIntervalSec", restart.within.map_or(0, |time| time.0.as_secs()));
@@ -188,9 +199,10 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
     streams(&mut lines, own_journal)?;
     lines.own_text();
 
-    if !service.down || !service.systemd.install.is_empty() {
+    let wanted = !service.down && service.instances.is_none();
+    if wanted || !service.systemd.install.is_empty() {
         lines.section("Install");
-        if !service.down {
+        if wanted {
             lines.line("WantedBy", "multi-user.target");
         }
         lines.own_text();
@@ -206,6 +218,9 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
     let program = job.service.exec.first().map(|word| quote::program(word.as_bytes()));
     program.transpose().map_err(job.unquotable("exec"))?;
     search_path(lines);
+    for argv in &job.service.pre {
+        lines.command("ExecStartPre", "pre", &family::words(argv), "")?;
+    }
     if job.service.is_job() {
         lines.line("Type", "oneshot");
         if job.service.remain {
@@ -235,6 +250,10 @@ fn start(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         return lines.command("ExecStart", "exec", &argv, "");
     }
     lines.line("Type", "exec");
+    if ready.is_none() && !job.service.pre.is_empty() {
+        // As long as they take, as elsewhere.
+        lines.line("TimeoutStartSec", "infinity");
+    }
     lines.command("ExecStart", "exec", &exec, "")?;
     if let Some(probe) = family::probe(job.service) {
         // It ends with the main process, whose own end then decides. `kill` is refused where that is
@@ -395,6 +414,9 @@ fn process(lines: &mut Lines<'_, '_>) -> Result<(), Error> {
         let text = quote::assignment(name, value.as_bytes()).map_err(job.unquotable(&key))?;
         lines.line("Environment", text);
     }
+    if service.instances.is_some() {
+        lines.line("Environment", format_args!("{INSTANCE}=%i"));
+    }
     for file in &service.env_file {
         let prefix = if file.optional { "-" } else { "" };
         lines.path("EnvironmentFile", "env_file", prefix, &file.path)?;
@@ -485,7 +507,8 @@ fn streams(lines: &mut Lines<'_, '_>, own_journal: bool) -> Result<(), Error> {
         None | Some(Stream::Stdout) => lines.line("StandardError", "inherit"),
     }
     if service.log.is_some() {
-        lines.line("SyslogIdentifier", lines.job.name);
+        let at = instances::at(lines.job, "%i");
+        lines.line("SyslogIdentifier", format_args!("{}{at}", lines.job.name));
     }
     if own_journal {
         lines.line("LogNamespace", lines.job.name);

@@ -67,10 +67,20 @@ impl Definitions {
 
 fn rebase(service: &mut Service, base: &Path) {
     // Below another root, the base means nothing.
+    let expands = service.expand == Some(true);
+    let refers = |bytes: &[u8]| expands && bytes.starts_with(b"${");
     if service.root.is_none() {
-        program_below(base, &mut service.exec);
+        if !service.exec.first().is_some_and(|word| refers(word.as_bytes())) {
+            program_below(base, &mut service.exec);
+        }
+        service.pre.iter_mut().for_each(|argv| program_below(base, argv));
         let cwd = service.cwd.take();
-        service.cwd = Some(cwd.map_or_else(|| base.to_owned(), |cwd| below(base, &cwd)));
+        service.cwd = Some(match cwd {
+            None => base.to_owned(),
+            // Where it leads is known at each start.
+            Some(cwd) if refers(cwd.as_os_str().as_bytes()) => cwd,
+            Some(cwd) => below(base, &cwd),
+        });
         let check = service.ready.as_mut().map(|ready| &mut ready.check);
         if let Some(ReadyCheck::Command(argv)) = check {
             program_below(base, argv);

@@ -1,6 +1,7 @@
 //! What a definition may say, beyond the form of each value. Everything that is wrong is told, not
 //! only the first.
 
+mod expand;
 mod life;
 mod order;
 
@@ -33,6 +34,8 @@ fn key_of(key: &str) -> String {
 const ABSOLUTE: &str = "an absolute path; or write `base = \".\"` above the services, and paths are relative to the \
                         directory of the file";
 
+const NUL: &str = "has a NUL, which no argument can";
+
 /// The longest name: below what scanners, loggers and unit files allow with what they add to it.
 const LONGEST_NAME: usize = 200;
 
@@ -54,7 +57,12 @@ impl Service {
         let mut check = Check { service: name, found: Vec::new() };
         check.name(name);
         check.unit_name(name);
-        check.exec(&self.exec);
+        check.exec(self);
+        check.expand(self);
+        for argv in &self.pre {
+            check.program("pre", argv);
+        }
+        check.instances(self);
         if let Some(text) = &self.description {
             let clean = !text.chars().any(char::is_control) && text.trim() == text;
             check.that(clean && !text.is_empty() && !text.ends_with('\\'), "description", || {
@@ -62,7 +70,9 @@ impl Service {
                     .into()
             });
         }
-        check.path("cwd", self.cwd.as_deref());
+        if !self.expands_path(self.cwd.as_deref()) {
+            check.path("cwd", self.cwd.as_deref());
+        }
         check.path("env_dir", self.env_dir.as_deref());
         check.path("root", self.root.as_deref());
         check.env_files(self);
@@ -137,15 +147,21 @@ impl Check<'_> {
         });
     }
 
-    fn exec(&mut self, argv: &[Word]) {
+    fn exec(&mut self, service: &Service) {
+        let argv = &service.exec;
         self.that(!argv.is_empty(), "exec", || "must name a program".into());
-        self.argv("exec", argv);
+        match argv.split_first() {
+            // Which program it is, is known at each start.
+            Some((first, rest)) if service.expands_path(Some(Path::new(first.as_os_str()))) => {
+                let nul = |word: &Word| word.as_bytes().contains(&0);
+                self.that(!nul(first) && !rest.iter().any(nul), "exec", || NUL.into());
+            }
+            _ => self.argv("exec", argv),
+        }
     }
 
     fn argv(&mut self, key: &str, argv: &[Word]) {
-        self.that(argv.iter().all(|word| !word.as_bytes().contains(&0)), key, || {
-            "has a NUL, which no argument can".into()
-        });
+        self.that(argv.iter().all(|word| !word.as_bytes().contains(&0)), key, || NUL.into());
         if let Some(program) = argv.first().map(Word::as_bytes) {
             // Prefixes such as `-` mean something to readers; a name without `/` is looked up.
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.+".contains(byte);

@@ -10,6 +10,7 @@ use super::{Base, Definitions, Invalid, Service, keys};
 #[derive(serde::Deserialize)]
 struct File {
     base: Option<PathBuf>,
+    expand: Option<bool>,
     #[serde(default)]
     service: BTreeMap<String, Service>,
 }
@@ -147,6 +148,9 @@ impl Definitions {
         }
         let file: File = toml::from_str(text).map_err(|error| told(text, &error))?;
         let mut definitions = Self { service: file.service };
+        for service in definitions.service.values_mut() {
+            service.expand = service.expand.or(file.expand);
+        }
         match base.of(file.base.as_deref()) {
             Ok(None) => (),
             Ok(Some(base)) => definitions.rebase(&base),
@@ -246,8 +250,8 @@ fn unknown_keys(text: &str, document: &DeTable<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, services) in document {
         if key.get_ref() != "service" {
-            if key.get_ref() != "base" {
-                let known = ["base", "service"];
+            let known = ["base", "expand", "service"];
+            if !known.contains(&&**key.get_ref()) {
                 findings.push(unknown(text, &key.span(), key.get_ref(), "a file", &known));
             }
             continue;

@@ -55,6 +55,9 @@ macro_rules! with_finish {
             told::a_delay_lies_between_two_runs
             told::a_group_may_ask_for_it
             told::it_is_given_up_after_so_many_starts
+            told::references_are_replaced_at_each_start
+            told::programs_run_before_each_start
+            told::there_are_several_of_a_service
             told::what_is_given_up_is_told_to_a_program
             told::a_service_with_down_waits_until_it_is_asked
             told::readiness_by_a_command_is_asked_for
@@ -69,6 +72,9 @@ macro_rules! with_finish {
 of_suite!(daemontools DAEMONTOOLS
     seen::a_process_sees_what_its_definition_says
     seen::a_root_is_changed
+    told::references_are_replaced_at_each_start
+    told::programs_run_before_each_start
+    told::there_are_several_of_a_service
     example::the_server_of_the_example_answers);
 with_finish!(runit RUNIT
     told::a_command_runs_before_the_stop_signal
@@ -117,6 +123,20 @@ mod systemd {
     fn what_is_given_up_is_told_to_a_program_and_silence_is_an_end() {
         if crate::here::is_here() {
             crate::units::what_is_given_up_is_told_to_a_program_and_silence_is_an_end();
+        }
+    }
+
+    #[test]
+    fn there_are_several_of_a_service_and_programs_run_before_it() {
+        if crate::here::is_here() {
+            crate::units::there_are_several_of_a_service_and_programs_run_before_it();
+        }
+    }
+
+    #[test]
+    fn a_value_is_split_as_the_manager_splits_it() {
+        if crate::here::is_here() {
+            crate::units::a_value_is_split_as_the_manager_splits_it();
         }
     }
 

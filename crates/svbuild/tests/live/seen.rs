@@ -201,6 +201,9 @@ fn watched(dir: PathBuf) -> Service {
     let time = |text: &str| text.parse::<Time>().unwrap();
     let asked = Health::new(HealthCheck::Tcp("h:1".into())).every(time("9s")).timeout(time("1s"));
     Service::new(["/bin/true"])
+        .instances(2)
+        .expand(true)
+        .pre(["/bin/true"])
         .ready(ReadyCheck::Notify)
         .watchdog(time("9s"))
         .health(asked.failures(9))

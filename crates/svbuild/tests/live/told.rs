@@ -14,7 +14,7 @@ use std::{
 
 use svbuild::{
     Definitions, Service,
-    spec::{Control, ReadyCheck, Reload, Restart, RestartPolicy, Stop},
+    spec::{Control, EnvFile, Log, ReadyCheck, Reload, Restart, RestartPolicy, Stop},
 };
 
 use crate::programs::installed;
@@ -242,6 +242,89 @@ pub fn it_is_given_up_after_so_many_starts(suite: Suite) {
         suite.ask(&tree.service("web"), "up");
         tree.lines("open/runs", 3);
     }
+}
+
+/// At each start, from files, from the definition and from the supervisor; what is set nowhere is an error.
+pub fn references_are_replaced_at_each_start(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let file = tree.path("variables");
+    fs::write(&file, "PORT=1\nOPTS=a 'b c'  \"d'e\" f\\ g\nSUB=open\n").unwrap();
+    let script = "echo \"$PWD\" \"$URL\" \"$#\" \"$*\" >>DIR/said; exec sleep 1000";
+    let script = script.replace("DIR", tree.path("open").to_str().unwrap());
+    let sub = format!("{}/${{SUB}}", tree.path("").display());
+    let base = || {
+        Service::new(["/bin/sh", "-c", &script, "${ZERO:-it}", "x${PORT}", "${OPTS}", "$${PORT}"])
+            .expand(true)
+            .cwd(&sub)
+            .env_file(EnvFile::new(&file))
+            .env("PORT", "2")
+            .env("URL", "http://h:${PORT}/${PATH_OF:-a b}")
+    };
+    let mut lacks = base().pre(["touch", tree.path("open/before").to_str().unwrap()]);
+    lacks.exec.push("${NOWHERE}".into());
+    lacks.exec[2] = format!("touch {}", tree.path("open/never").display()).into();
+    let finished = tree.path("open/finished").into_os_string();
+    lacks = lacks.finish(["touch".into(), finished]);
+    tree.start(&one(base()).with("lacks", lacks));
+    let place = tree.path("open");
+    let line = format!("{} http://h:1/a b 7 x1 a b c d'e f g ${{PORT}}", place.display());
+    assert_eq!(tree.lines("open/said", 1), [&*line], "{suite:?}");
+    tree.until("before", || place.join("before").exists().then_some(()));
+    if suite.target != svbuild::Target::Daemontools {
+        tree.until("finished", || place.join("finished").exists().then_some(()));
+    }
+    assert!(!place.join("never").exists(), "{suite:?}");
+    fs::write(&file, "PORT=7\nOPTS=\nSUB=.\n").unwrap();
+    if suite.target != svbuild::Target::Daemontools {
+        suite.ask(&tree.service("web"), "restart");
+        let again = tree.lines("open/said", 2).remove(1);
+        assert!(again.ends_with("http://h:7/a b 2 x7 ${PORT}"), "{suite:?}: {again}");
+    }
+}
+
+/// As the service, one after the other; where one fails, the service is not started.
+pub fn programs_run_before_each_start(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let go = tree.path("open/go");
+    let first =
+        format!("echo first $(id -u) \"$A\" \"$PWD\" \"$0\" >>DIR/said; [ -e {} ]", go.display());
+    let first = first.replace("DIR", tree.path("open").to_str().unwrap());
+    let second = format!("echo second >>{}/said", tree.path("open").display());
+    let script = "echo up \"$A\" \"$#\" >>DIR/said; exec sleep 1000";
+    let service = sh(&tree, script)
+        .user("daemon")
+        .env("A", "b c")
+        .pre(["/bin/sh", "-c", &first, "a $PWD ${dollar} 'b'"])
+        .pre(["/bin/sh", "-c", &second]);
+    tree.start(&one(service));
+    let open = tree.path("open");
+    let line = format!("first 1 b c {} a $PWD ${{dollar}} 'b'", open.display());
+    // It is tried again by the supervisor.
+    assert_eq!(tree.lines("open/said", 2)[..2], [&*line, &*line], "{suite:?}");
+    fs::write(&go, "").unwrap();
+    let said = tree.until("up", || {
+        let said = tree.lines("open/said", 4);
+        said.iter().any(|line| line.starts_with("up")).then_some(said)
+    });
+    assert_eq!(said[said.len() - 3..], [&*line, "second", "up b c 0"], "{suite:?}");
+    assert!(!said[..said.len() - 2].contains(&"second".to_owned()), "{suite:?}: {said:?}");
+}
+
+/// Each with its number, and a logger of its own.
+pub fn there_are_several_of_a_service(suite: Suite) {
+    let mut tree = Tree::new(suite);
+    let script = "echo \"$INSTANCE\" >>DIR/numbers; echo line; exec sleep 1000";
+    let log = Log::new().dir(tree.path("logs/web"));
+    let service = sh(&tree, script).instances(3).log(log);
+    tree.start(&one(service));
+    let mut numbers = tree.lines("open/numbers", 3);
+    numbers.sort_unstable();
+    assert_eq!(numbers, ["1", "2", "3"], "{suite:?}");
+    for number in 1..=3 {
+        tree.lines(&format!("logs/web/{number}/current"), 1);
+        assert!(tree.service(&format!("web@{number}")).join("run").exists());
+    }
+    assert!(!tree.service("web").exists());
 }
 
 /// With the code of its last end, whichever rule gives it up; and not after an end that was asked for, nor

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
     sync::{Mutex, PoisonError},
@@ -12,6 +13,7 @@ use std::{
 
 use svbuild::{
     Definitions, Options, Plan, Service, Target,
+    plan::Unit,
     spec::{
         EnvFile, External, Need, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Stop, Systemd,
         When,
@@ -278,4 +280,124 @@ pub fn what_is_given_up_is_told_to_a_program_and_silence_is_an_end() {
     }
     assert_eq!(fs::read_to_string(&beats).unwrap(), "700000\n");
     let _forgotten = systemctl(&["reset-failed", "svbuild-gone", "svbuild-silent"]);
+}
+
+/// `instances` and `pre`, by a template and its target.
+pub fn there_are_several_of_a_service_and_programs_run_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let said = dir.path().join("said");
+    let note = |text: &str| {
+        let words = ["/bin/sh", "-c", &format!("echo {text} >>\"$0\"")].map(OsString::from);
+        words.into_iter().chain([said.clone().into_os_string()])
+    };
+    let many = Service::new(["/bin/sleep", "1000"])
+        .instances(2)
+        .user("daemon")
+        .pre(note("first $INSTANCE $(id -u)"))
+        .pre(note("second $INSTANCE"));
+    let broken = Service::new(note("started")).pre(["/bin/false"]).restart(Restart::Never);
+    let definitions = Definitions::default()
+        .with("svbuild-many", many)
+        .with("svbuild-broken", broken)
+        .with("svbuild-needs", Service::new(["/bin/sleep", "1000"]).needs("svbuild-many"));
+    let plan = definitions.render(Target::Systemd, Options::new()).unwrap();
+    install(&plan);
+    let names = ["svbuild-many@1", "svbuild-many@2"];
+    for target in ["svbuild-many.target", "svbuild-needs"] {
+        let _none = fs::remove_file(&said);
+        assert!(systemctl(&["start", target]));
+        assert_eq!(names.map(state), ["active running"; 2], "{target}");
+        let text = fs::read_to_string(&said).unwrap();
+        for number in [1, 2] {
+            let first = text.find(&format!("first {number} 1\n")).unwrap();
+            let second = text.find(&format!("second {number}\n")).unwrap();
+            assert!(first < second, "{text}");
+        }
+        assert!(systemctl(&["stop", target, "svbuild-many.target"]));
+        if target == "svbuild-many.target" {
+            assert_eq!(names.map(state), ["inactive dead"; 2], "all of them end with it");
+        }
+        assert!(systemctl(&["stop", "svbuild-many@1", "svbuild-many@2"]));
+    }
+    assert!(!systemctl(&["start", "svbuild-broken"]));
+    assert!(!fs::read_to_string(&said).unwrap().contains("started"));
+    let _forgotten = systemctl(&["reset-failed", "svbuild-broken"]);
+}
+
+/// Values that are one or many words, by systemd's own `$NAME` and by `expand` for `${NAME}` alone.
+pub fn a_value_is_split_as_the_manager_splits_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let values = [
+        "",
+        " ",
+        "a",
+        " a  b\t c\n",
+        "'a b' c",
+        "a'b c'd",
+        "\"x\\\"y\" z",
+        "a\\ b",
+        "''",
+        "a '' b",
+        "\"\"",
+        "'open it",
+        "\"open 'it",
+        "end\\",
+        "a\\nb \\x41 \\\\",
+        "\"it's\" 'a\"b'",
+        "* ? [a] ~",
+        "$HOME ${V2} `id`",
+        "-n",
+        "a;b|c&d",
+        "\\'a\\'",
+        "'a\\' b",
+        "a\\\tb",
+        "ä ö",
+        "#x",
+        "a\rb",
+        "a\\\nb",
+    ];
+    let exec = |out: &str| {
+        let script = format!("printf '%s\\0' \"$@\" >{}", dir.path().join(out).display());
+        let words: Vec<OsString> = vec!["/bin/sh".into(), "-c".into(), script.into(), "it".into()];
+        words
+    };
+    let with_values = |mut service: Service| {
+        for (at, value) in values.iter().enumerate() {
+            service = service.env(format!("V{at}"), value.replace("${", "$${"));
+        }
+        service.job()
+    };
+    let mut ours = exec("ours");
+    for at in 0..values.len() {
+        ours.extend([format!("${{V{at}}}").into(), "--".into()]);
+    }
+    let ours = with_values(Service::new(ours)).expand(true);
+    let theirs = with_values(Service::new(exec("theirs"))).expand(true);
+    let definitions =
+        Definitions::default().with("svbuild-ours", ours).with("svbuild-theirs", theirs);
+    let mut plan = definitions.render(Target::Systemd, Options::new()).unwrap();
+    let Some(Unit::File(file)) = plan.units.get_mut("svbuild-theirs.service") else { panic!() };
+    let text = String::from_utf8(file.bytes.clone()).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let exec = lines.iter_mut().find(|line| line.starts_with("ExecStart=")).unwrap();
+    for at in 0..values.len() {
+        exec.push_str(&format!(" $V{at} --"));
+    }
+    file.bytes = (lines.join("\n") + "\n").into_bytes();
+    install(&plan);
+    let read = |name: &str| {
+        assert!(systemctl(&["start", &format!("svbuild-{name}")]), "{name}");
+        let text = fs::read_to_string(dir.path().join(name)).unwrap();
+        let words: Vec<_> = text.split_terminator('\0').map(str::to_owned).collect();
+        let mut groups: Vec<Vec<String>> =
+            words.split(|word| word == "--").map(<[String]>::to_vec).collect();
+        assert_eq!(groups.pop(), Some(Vec::new()));
+        groups
+    };
+    let (ours, theirs) = (read("ours"), read("theirs"));
+    assert_eq!(ours.len(), values.len());
+    for ((value, ours), theirs) in values.iter().zip(ours).zip(theirs) {
+        assert_eq!(ours, theirs, "{value:?}");
+    }
 }

@@ -150,6 +150,7 @@ fn shape(form: &str) -> Option<Value> {
         "string, one line" | "path" | "`HOST:PORT`" => string(),
         "URL, `http:` or `https:`" => json!({ "type": "string", "pattern": "^https?://" }),
         "array of paths with `*`, `?`, `[…]`, `**`" => array_of(&string()),
+        "array of arrays of strings" => array_of(&array_of(&string())),
         "`true`, or `failure`" => json!({ "enum": [true, "failure"] }),
         "boolean" => json!({ "type": "boolean" }),
         "`true`" => json!({ "const": true }),
@@ -252,6 +253,10 @@ fn schema() -> Value {
                 "description": "What relative paths are relative to; relative to the directory of the file.",
                 "type": "string",
             },
+            "expand": {
+                "description": "Whether ${NAME} is replaced in exec, env and cwd of the services below.",
+                "type": "boolean",
+            },
             "service": {
                 "description": "A table for each service.",
                 "type": "object",
@@ -349,6 +354,8 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
         "[service]\n",
         "base = 1\n",
         "base = \".\"\n",
+        "expand = true\n",
+        "expand = \"yes\"\n",
         "bases = \"/\"\n",
         "[service.web]\n",
         "[service.\"-x\"]\nexec = [\"a\"]\n",

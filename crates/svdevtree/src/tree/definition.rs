@@ -206,6 +206,9 @@ impl Definition {
         engine: Engine,
         log: &Path,
     ) -> Result<BTreeMap<PathBuf, (Vec<u8>, u32)>, TreeError> {
+        if self.service.instances.is_some() {
+            return Err(self.bad("it has `instances`, each of which is a definition of its own"));
+        }
         let mut service = self.service.clone();
         service.log = None;
         for needs in [&mut service.after, &mut service.needs, &mut service.wants] {

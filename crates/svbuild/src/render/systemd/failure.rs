@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{command, with_ends};
+use super::{command, instances, with_ends};
 use crate::{
     error::Error,
     quote::systemd as quote,
@@ -10,9 +10,10 @@ use crate::{
     script::{argv, comment_line},
 };
 
-/// Its name, which no service can have: that has no colon.
-pub(super) fn name(service: &str) -> String {
-    format!("{service}:on-failure.service")
+/// Its name, which no service can have: that has no colon. One for each instance (`which`), as the manager
+/// tells of the end only if there is one.
+pub(super) fn name(job: &Job<'_>, which: &str) -> String {
+    format!("{}:on-failure{}.service", job.name, instances::at(job, which))
 }
 
 /// Its text, if it is needed. From 251 on, the manager tells it of the end that has started it.

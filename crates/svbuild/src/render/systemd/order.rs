@@ -12,15 +12,19 @@ use crate::{
 pub(super) fn lines(lines: &mut Lines<'_, '_>) {
     let job = lines.job;
     let service = job.service;
-    let unit = |name: &str| format!("{name}.service");
+    let units = |name: &str| {
+        let names = job.others.map_or_else(|| vec![name.to_owned()], |all| all.names_of(name));
+        names.into_iter().map(|name| format!("{name}.service")).collect::<Vec<_>>()
+    };
     let (mut after, mut requires, mut wants) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    after.extend(service.order().map(unit));
-    requires.extend(service.needs.iter().map(|need| unit(&need.service)));
+    after.extend(service.order().flat_map(units));
+    requires.extend(service.needs.iter().flat_map(|need| units(&need.service)));
     // Otherwise it would start after a job that failed, too.
-    let is_job = |name: &str| job.others.and_then(|all| all.get(name)).is_some_and(Service::is_job);
+    let is_job =
+        |name: &str| job.others.and_then(|all| all.service.get(name)).is_some_and(Service::is_job);
     let jobs = service.after.iter().filter(|need| is_job(&need.service));
-    requires.extend(jobs.map(|need| unit(&need.service)));
-    wants.extend(service.wants.iter().map(|need| unit(&need.service)));
+    requires.extend(jobs.flat_map(|need| units(&need.service)));
+    wants.extend(service.wants.iter().flat_map(|need| units(&need.service)));
     for name in &service.after_external.systemd {
         after.insert(name.clone());
         // Such a target is there for those that want it, and reached for nobody else.
@@ -41,7 +45,7 @@ pub(super) fn gaps(job: &mut Job<'_>) {
     let mut found = Vec::new();
     for (key, needs) in job.service.lists() {
         for need in needs.iter().filter(|need| need.when == Some(When::Up)) {
-            let last = others.get(&need.service).map_or(When::Up, Service::last);
+            let last = others.service.get(&need.service).map_or(When::Up, Service::last);
             if last != When::Up {
                 let why = format!(
                     "`when = \"up\"` for `{}`: it waits until that is {last}",

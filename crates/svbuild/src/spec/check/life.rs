@@ -40,7 +40,7 @@ impl Check<'_> {
         });
     }
 
-    fn program(&mut self, key: &str, argv: &[Word]) {
+    pub(super) fn program(&mut self, key: &str, argv: &[Word]) {
         self.that(!argv.is_empty(), key, || "must name a program".into());
         self.argv(key, argv);
     }

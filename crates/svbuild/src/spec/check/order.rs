@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Definitions, Invalid, Service};
-use crate::spec::{Kind, When};
+use crate::spec::{INSTANCE, Kind, When};
 
 /// Types of units, which the name of one ends in.
 const UNITS: [&str; 11] = [
@@ -90,6 +90,15 @@ const fn never(service: &Service, when: Option<When>) -> Option<&'static str> {
 }
 
 impl Check<'_> {
+    pub(super) fn instances(&mut self, service: &Service) {
+        let Some(count) = service.instances else { return };
+        self.that((1..=999).contains(&count), "instances", || "must be 1 to 999".into());
+        let own = service.env.contains_key(INSTANCE);
+        self.that(!own, &format!("env.{INSTANCE}"), || {
+            "is the number of the instance; leave it out, or leave out `instances`".into()
+        });
+    }
+
     /// What a job is not, and what only a job is.
     pub(super) fn kind(&mut self, service: &Service) {
         if service.is_job() {

@@ -3,12 +3,30 @@
 use super::{Key, key};
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 106] = [
+pub const KEYS: [Key; 109] = [
     key(
         "exec",
         "array of strings",
         "required",
         "the program and its arguments. Never a shell line: nothing is expanded. A path has a `/`; a name without one is looked up in the `PATH` that the service gets (under systemd, if `env` sets none, in the directories of the system)",
+    ),
+    key(
+        "expand",
+        "boolean",
+        "`expand` above the services, else false",
+        "`${NAME}` and `${NAME:-text}` are replaced in `exec`, `env` and `cwd` at each start, by variables of `env_file`, of `env`, or of the supervisor. A word that is a reference alone becomes as many as its value has. `$${` is `${`",
+    ),
+    key(
+        "pre",
+        "array of arrays of strings",
+        "none",
+        "programs that run before each start, one after the other, as the service does: its user, directory and variables. If one does not exit with 0, the start has failed, and `restart` says what follows",
+    ),
+    key(
+        "instances",
+        "1 to 999",
+        "one, without a number",
+        "so many of it, each a service of its own: `NAME@1`, `NAME@2` and so on. `INSTANCE` is its number in the environment",
     ),
     key("description", "string, one line", "none", "a line for people"),
     key(

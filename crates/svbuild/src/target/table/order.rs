@@ -1,4 +1,4 @@
-//! Jobs, and whom a service waits for.
+//! Jobs, how many of a service there are, and whom it waits for.
 
 use crate::{
     spec::Service,
@@ -30,7 +30,19 @@ const fn ordered(
 
 const STARTER: &str = "whoever starts it";
 
-pub(super) const ROWS: [Capability; 7] = [
+pub(super) const ROWS: [Capability; 8] = [
+    row(
+        "instances",
+        |it| it.instances.is_some(),
+        [
+            By("a directory for each"),
+            By("a directory for each"),
+            By("a directory for each"),
+            By("a directory for each"),
+            By("a template, and a target that wants each"),
+            By("a directory for each"),
+        ],
+    ),
     row(
         "kind",
         Service::is_job,

@@ -4,18 +4,26 @@ use crate::{
     spec::{Id, IoClass, Service, Stream},
     target::capability::{
         Capability,
-        Support::{By, Not},
+        Support::{self, By, Not},
         only, row,
     },
 };
 
 const NAMES: &str = "numbers; names are looked up below `root`";
 
-pub(super) const ROWS: [Capability; 25] = [
+const BY_SH: Support = By("sh, before the program");
+
+pub(super) const ROWS: [Capability; 27] = [
     row(
         "exec",
         |_| true,
         [By("exec"), By("exec"), By("exec"), By("execline"), By("ExecStart="), By("exec")],
+    ),
+    row("expand", |it| it.expand == Some(true), [BY_SH; 6]),
+    row(
+        "pre",
+        |it| !it.pre.is_empty(),
+        [By("run"), By("run"), By("run"), By("run"), By("ExecStartPre="), By("run")],
     ),
     row(
         "description",
