@@ -121,6 +121,13 @@ impl Book {
         lines.filter(|(_, it)| of_service(it) && of_key(it)).map(|(at, _)| at).collect()
     }
 
+    /// The line of a file that begins at this byte, or before it with blanks.
+    pub(crate) fn find(&self, file: &str, start: usize) -> Option<At> {
+        self.lines
+            .iter()
+            .position(|line| line.place.file == file && line.place.bytes.start >= start)
+    }
+
     /// Whether a line about this was refused.
     pub(crate) fn refuses(&self, about: &str) -> bool {
         let refused = |line: &Line| {

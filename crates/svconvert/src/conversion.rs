@@ -6,7 +6,7 @@ use svbuild::{Definitions, Error as BuildError, Lossy, Options, Plan, Target, sp
 
 use crate::{
     book::{At, Book},
-    compose,
+    compose, dirs,
     files::{FileKind, Files},
     format::Format,
     procfile,
@@ -94,6 +94,7 @@ pub fn convert(
             Format::Procfile => procfile::read(&mut book, files, &paths),
             Format::Supervisord => supervisord::read(&mut book, files, &paths),
             Format::ProcessCompose => compose::read(&mut book, files, &paths),
+            Format::ServiceDir => dirs::read(&mut book, files, &paths),
         }
     }
     Ok(settle(book))

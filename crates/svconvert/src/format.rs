@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::{
+    dirs,
     files::{self, FileKind, Files},
     systemd,
 };
@@ -19,6 +20,8 @@ pub enum Format {
     Supervisord,
     /// The configuration of process-compose.
     ProcessCompose,
+    /// Service directories of runit, s6, daemontools or daemontools-encore, or a scan directory of them.
+    ServiceDir,
 }
 
 svproto::words!(Format, "format of services":
@@ -26,6 +29,7 @@ svproto::words!(Format, "format of services":
     Procfile "procfile",
     Supervisord "supervisord",
     ProcessCompose "process-compose",
+    ServiceDir "service-dir",
 );
 
 impl Format {
@@ -34,7 +38,10 @@ impl Format {
         let name = path.file_name()?.to_str()?;
         let ending = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
         match (files.kind(path), ending) {
-            (Some(FileKind::Directory), _) => None,
+            (Some(FileKind::Directory), _) => {
+                let is_one = dirs::is_service(files, path) || dirs::is_scan(files, path);
+                is_one.then_some(Self::ServiceDir)
+            }
             (_, "service") => Some(Self::Systemd),
             _ if systemd::other_kind(path).is_some() => Some(Self::Systemd),
             (_, "Procfile") => Some(Self::Procfile),

@@ -30,6 +30,7 @@
 mod book;
 mod compose;
 mod conversion;
+mod dirs;
 mod env_file;
 mod files;
 mod format;

@@ -168,7 +168,7 @@ pub(crate) enum Command {
     Build(Later<Build>),
     /// Make definitions of what other formats say
     ///
-    /// Units of systemd, Procfiles and the like become a file of definitions, on standard output; what became
+    /// Units of systemd, Procfiles, service directories and the like become a file of definitions, on standard output; what became
     /// of each line of them is told on standard error.
     Convert(Later<Convert>),
     /// Run the services of definitions until Ctrl-C

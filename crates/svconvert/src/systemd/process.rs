@@ -144,7 +144,8 @@ impl Reader<'_> {
         if let Some((at, text)) = self.last("Service", &format!("{word}DirectoryMode")) {
             match u16::from_str_radix(&text, 8) {
                 Ok(mode) => {
-                    dir = dir.mode(mode);
+                    // That is what a definition says without a word.
+                    dir = if mode == 0o755 { dir } else { dir.mode(mode) };
                     self.book.exact(at, Some(key));
                 }
                 Err(_) => self.unreadable(at),

@@ -8,7 +8,9 @@
 )]
 
 mod compose;
+mod dirs;
 mod procfile;
+mod round_trip;
 mod supervisord;
 mod systemd;
 
