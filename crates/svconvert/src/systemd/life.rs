@@ -150,6 +150,7 @@ impl Reader<'_> {
                     );
                 }
                 "always" => (Restart::Always, None),
+                "on-failure" if self.counts_signals() => (Restart::OnFailure, None),
                 "on-failure" => (
                     Restart::OnFailure,
                     Some((
@@ -194,6 +195,23 @@ impl Reader<'_> {
         }
         let delay = self.delay(when);
         self.attempts(when, delay);
+    }
+
+    /// Whether ends by the signals that systemd takes for a success are failures all the same, as they are here.
+    fn counts_signals(&mut self) -> bool {
+        let list = self.list("Service", "RestartForceExitStatus");
+        let words = list.iter().flat_map(|(_, text)| text.split_whitespace());
+        let words: std::collections::BTreeSet<&str> = words.collect();
+        let all = ["SIGHUP", "SIGINT", "SIGPIPE", "SIGTERM"].into_iter().collect();
+        let is_so = words == all;
+        for (at, text) in &list {
+            if is_so {
+                self.book.exact(*at, Some("restart.when"));
+            } else {
+                self.keep("Service", "RestartForceExitStatus", *at, text);
+            }
+        }
+        is_so
     }
 
     /// The pause before another start, in seconds.

@@ -1,13 +1,16 @@
 //! A definition that is rendered for a target and read back is the same, for what the target says without a
 //! loss and our reader takes apart.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
 use svbuild::{
     Definitions, Options, Service, Target,
     plan::{PlanEntry, Unit},
-    spec::{Bound, Dir, Dirs, Id, IoClass, IoPriority, Limit, Limits, Size, Stop, Stream},
+    spec::{
+        Bound, Dir, Dirs, Id, IoClass, IoPriority, Limit, Limits, ReadyCheck, Reload, Restart,
+        Size, Stop, Stream, Time,
+    },
 };
 use svconvert::{Memory, convert};
 
@@ -68,8 +71,8 @@ fn service() -> impl Strategy<Value = Service> {
     )
 }
 
-fn files(definitions: &Definitions, target: Target) -> Option<Memory> {
-    let plan = definitions.render(target, Options::new()).ok()?;
+fn files(definitions: &Definitions, target: Target) -> Memory {
+    let plan = definitions.render(target, Options::new()).unwrap();
     let mut files = Memory::new();
     for (name, unit) in plan.units {
         match unit {
@@ -84,12 +87,12 @@ fn files(definitions: &Definitions, target: Target) -> Option<Memory> {
             }
         }
     }
-    Some(files)
+    files
 }
 
 fn same(service: &Service, target: Target, input: &str) -> Result<(), TestCaseError> {
     let definitions = Definitions::default().with("web", service.clone());
-    let Some(files) = files(&definitions, target) else { return Ok(()) };
+    let files = files(&definitions, target);
     let it = convert(&files, &[input.into()], None).unwrap();
     prop_assert_eq!(
         it.definitions.service.get("web"),
@@ -127,8 +130,17 @@ proptest! {
     }
 
     #[test]
-    fn a_unit_is_read_back(service in service()) {
+    fn a_unit_is_read_back(service in service(), kill in proptest::option::of(1..100_u64), more in any::<(bool, bool)>()) {
         let mut service = service;
+        service.stop.kill_after = kill.map(|seconds| Time(Duration::from_secs(seconds)));
+        service.stop.group = more.0.then_some(false);
+        service.restart.when = if more.1 { Restart::OnFailure } else { Restart::Always };
+        service.restart.delay = kill.filter(|seconds| *seconds > 1).map(|seconds| Time(Duration::from_secs(seconds)));
+        if more.0 {
+            service.restart = service.restart.at_most(3, Time(Duration::from_secs(3600)));
+            service.ready = Some(ReadyCheck::Notify.into());
+            service.reload = Some(Reload::new().check(["/bin/x", "-t"]));
+        }
         // What systemd has in another way: a session for every service, a hard limit beside the soft one.
         service.session = false;
         service.limits.files = service.limits.files.map(|it| Limit::new(it.soft, Bound::Infinity));
