@@ -14,7 +14,7 @@ use std::{
 
 use self::connect::connected;
 use crate::{
-    Action, Error, Properties, UnitName,
+    Action, Error, Properties, PropertyValue, UnitName,
     error::Subject,
     wire::{
         address::Address,
@@ -419,7 +419,7 @@ impl JobWait {
         if let Some(listener) = state.listeners.get_mut(&self.listening.number) {
             for heard in listener.queue.drain(..) {
                 if let Heard::Changed(_, properties) = heard {
-                    told.merge(&properties);
+                    hear(&mut told, &properties);
                 }
             }
         }
@@ -427,9 +427,43 @@ impl JobWait {
     }
 }
 
+/// Adds what was signalled. The manager drops a unit that has done its work, and signals one that is as
+/// new when it reads its files again: that says nothing of the run.
+fn hear(told: &mut Properties, properties: &Properties) {
+    const STAMP: &str = "StateChangeTimestamp";
+    let is_new = properties.get(STAMP).and_then(PropertyValue::unsigned) == Some(0);
+    if !(is_new && told.number(STAMP) > 0) {
+        told.merge(properties);
+    }
+}
+
 impl Drop for JobWait {
     fn drop(&mut self) {
         let job = self.shared.lock().jobs.remove(&self.number);
         drop(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(state_changed: u64, result: &str) -> Properties {
+        let stamp = ("StateChangeTimestamp", PropertyValue::Unsigned(state_changed));
+        [stamp, ("Result", PropertyValue::Text(result.to_owned()))].into_iter().collect()
+    }
+
+    #[test]
+    fn a_unit_that_is_loaded_anew_says_nothing_of_its_run() {
+        let mut told = Properties::default();
+        // It is loaded for the request, runs, and is dropped; then the manager reads its files again.
+        for (stamp, result) in [(0, "success"), (7, "success"), (8, "exec-condition")] {
+            hear(&mut told, &signal(stamp, result));
+        }
+        hear(&mut told, &signal(0, "success"));
+        assert_eq!(
+            (told.number("StateChangeTimestamp"), told.text("Result")),
+            (8, "exec-condition")
+        );
     }
 }

@@ -17,7 +17,7 @@ use nix::{
 };
 
 use self::{
-    reasons::About,
+    reasons::{About, Used},
     trace::{Counts, Trace},
 };
 use super::{
@@ -41,6 +41,7 @@ const SERVICES: usize = 120;
 struct Calls {
     text: String,
     unexplained: Vec<String>,
+    reasons: Used,
 }
 
 /// Everything, as a table.
@@ -48,6 +49,7 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
     let mut calls = Calls {
         text: "| operation | call | on | how often | why |\n|---|---|---|---:|---|\n".to_owned(),
         unexplained: Vec::new(),
+        reasons: Used::default(),
     };
     for suite in ["runit", "s6", "daemontools"] {
         let of = |services| svctl_status(programs, suite, services, 1);
@@ -87,6 +89,10 @@ pub(super) fn all(programs: &Programs) -> Result<Section, Failure> {
     let start = Trace::whole(Command::new(&programs.svctl).arg("--version"))?;
     let start = start.counts().into_iter().map(|(call, count)| (call, float(count))).collect();
     calls.rows(About::Process, "`svctl --version`, start to end", &start);
+    // Which of them there are is the machine's matter, too: what is missing here has no rows.
+    for idle in calls.reasons.idle() {
+        eprintln!("no call has this reason: {idle}");
+    }
     if calls.unexplained.is_empty() {
         return Ok(Section { name: "calls", text: calls.text });
     }
@@ -114,7 +120,7 @@ fn more(many: &Counts, few: &Counts, (larger, smaller): (usize, usize)) -> Each 
 impl Calls {
     fn rows(&mut self, about: About, operation: &str, each: &Each) {
         for ((name, on), often) in each {
-            let why = reasons::why(about, name, on).unwrap_or_else(|| {
+            let why = self.reasons.why(about, name, on).unwrap_or_else(|| {
                 self.unexplained.push(format!("{operation}: {name} {on}"));
                 "**no reason is known**"
             });
@@ -196,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_call_without_a_reason_is_found() {
-        let mut calls = Calls { text: String::new(), unexplained: Vec::new() };
+        let (text, unexplained, reasons) = (String::new(), Vec::new(), Used::default());
+        let mut calls = Calls { text, unexplained, reasons };
         let call = |name: &str, on: &str| ((name.to_owned(), on.to_owned()), 1.0);
         calls.rows(
             About::Directories,
@@ -205,5 +212,8 @@ mod tests {
         );
         assert_eq!(calls.unexplained, ["op: ptrace "]);
         assert!(calls.text.contains("| `openat` | `supervise/ok` | 1 |"), "{}", calls.text);
+        let idle = calls.reasons.idle();
+        assert!(!idle.contains(&"openat supervise/ok".to_owned()), "{idle:?}");
+        assert!(idle.contains(&"openat supervise/status".to_owned()), "{idle:?}");
     }
 }

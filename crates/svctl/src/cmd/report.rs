@@ -6,8 +6,8 @@ mod say;
 use std::{io, path::Path, time::Instant};
 
 use svcmgr::{
-    Cause, Error, ErrorKind, Goal, Outcome, OutcomeKind, ScanDir, Scanner, Service, Status,
-    Supervised, UnixTime,
+    Cause, Error, ErrorKind, Finding, Goal, Outcome, OutcomeKind, ScanDir, Scanner, Service,
+    Status, Supervised, UnixTime,
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     output::Output,
     reason::{Asker, whose},
     text,
-    view::View,
+    view::{Reason, View},
 };
 
 pub(crate) use live::Live;
@@ -197,8 +197,25 @@ impl Told {
         if is_done || is_unanswered {
             return self;
         }
-        let reason = asker.insist(service, &self.view).map(Box::new);
-        Self { view: View { reason, ..self.view }, ..self }
+        let reason = self.reason_told().or_else(|| asker.insist(service, &self.view));
+        Self { view: View { reason: reason.map(Box::new), ..self.view }, ..self }
+    }
+
+    /// The reason where its supervisor has told all that there is to it: which assertion of a unit has
+    /// failed. Nothing lies deeper, so nothing is asked.
+    fn reason_told(&self) -> Option<Reason> {
+        let is_all = self.became.why == Some(Cause::Assertion.kind());
+        let about = self.words_of_cause(Cause::Assertion).filter(|_| is_all)?;
+        Some(Reason { finding: Finding::told(Cause::Assertion, about), remedy: None })
+    }
+
+    /// What a cause is about, of the sentence that was told.
+    fn words_of_cause(&self, cause: Cause) -> Option<String> {
+        const MARK: &str = "\0";
+        let sentence = cause.about(MARK).to_string();
+        let (before, after) = sentence.split_once(MARK)?;
+        let about = self.became.says.as_deref()?.strip_prefix(before)?.strip_suffix(after)?;
+        Some(about.to_owned())
     }
 
     /// Nobody supervises what is not there.

@@ -220,43 +220,64 @@ fn where_somebody_else_is_the_file_system_root_builds_nothing() {
     );
 }
 
-/// What is mounted over a name cannot be exchanged: that is said, and what was there stays.
+/// What is mounted over a name cannot be exchanged (`EBUSY`), and nothing goes from one mount to another
+/// (`EXDEV`): that is said, by root and by the owner's writer, and what was there stays.
 #[test]
 fn where_something_is_mounted_a_build_says_so() {
     if !arena::is_root() {
         return;
     }
+    for owner in [0, THIEF] {
+        for part in ["run", "env", ".svbuild"] {
+            a_mount_over(part, owner);
+        }
+    }
+}
+
+fn a_mount_over(part: &str, owner: u32) {
     let tree = arena::tree();
-    let out = dir(&tree.path().join("sv"), 0);
+    let out = dir(&tree.path().join("sv"), owner);
     let toml = tree.path().join("svcmgr.toml");
     let build = |word: &str| {
-        let text = format!("[service.web]\nexec = [\"/bin/echo\", \"{word}\"]\n");
+        let text =
+            format!("[service.web]\nexec = [\"/bin/echo\", \"{word}\"]\nenv.WORD = \"{word}\"\n");
         let definition = file(&toml, &text, 0o600);
         let mut command = Command::new(program());
         command.arg("build").arg(&definition).args(["--for", "runit", "--out"]).arg(&out);
+        if owner != 0 {
+            command.args(["--owner", &format!("{owner}:{owner}")]);
+        }
         let told = command.stdin(Stdio::null()).output().unwrap();
         (told.status.code(), String::from_utf8(told.stderr).unwrap())
     };
+    let built = || {
+        let read = |name: &str| fs::read_to_string(out.join("web").join(name)).unwrap();
+        (read("run"), read("env/WORD"))
+    };
     assert_eq!(build("one"), (Some(0), String::new()));
-    let other = dir(&tree.path().join("other"), 0);
-    file(&other.join("run"), "#!/bin/sh\n", 0o755);
-    let run = out.join("web/run");
+    let before = built();
+    let other = file(&tree.path().join("other"), "#!/bin/sh\n", 0o755);
+    let place = out.join("web").join(part);
+    // A file is another's, and the rest of the directory is what it was, on a mount of its own.
+    let from = if part == "run" { &other } else { &place };
     let (none, private) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
     // Where only a thread of its own sees it.
     let there = || {
         unshare(CloneFlags::CLONE_NEWNS)
             .and_then(|()| mount(none, "/", none, private, none))
-            .and_then(|()| mount(Some(&other.join("run")), &run, none, MsFlags::MS_BIND, none))
+            .and_then(|()| mount(Some(from), &place, none, MsFlags::MS_BIND, none))
             .map(|()| build("two"))
     };
     match thread::scope(|scope| scope.spawn(there).join().unwrap()) {
         Ok((code, err)) => {
-            assert_eq!(code, Some(111), "{err}");
-            assert!(err.contains("hint: something is mounted there (a bind mount)"), "{err}");
-            assert!(fs::read_to_string(&run).unwrap().contains("one"));
+            assert_eq!(code, Some(111), "{part} {owner}: {err}");
+            let hint = "hint: something is mounted there (a bind mount)";
+            assert!(err.contains(hint), "{part} {owner}: {err}");
+            assert_eq!(built(), before, "{part} {owner}");
         }
         Err(errno) => arena::leave_out(&format!("svctl: nothing can be mounted: {errno}")),
     }
-    assert_eq!(build("two").0, Some(0));
-    assert!(fs::read_to_string(&run).unwrap().contains("two"));
+    assert_eq!(build("two").0, Some(0), "{part} {owner}");
+    let (run, word) = built();
+    assert!(run.contains("two") && word.contains("two"), "{part} {owner}: {run} {word}");
 }

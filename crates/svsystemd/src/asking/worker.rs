@@ -30,7 +30,7 @@ use crate::{
         call::{MANAGER, MANAGER_PATH, UNIT},
         pump::{Pump, sorted},
         reply::{self, Listed},
-        slot::{Slot, all, block_on, lock},
+        slot::{Slot, all, block_on, both, lock},
     },
 };
 
@@ -107,11 +107,19 @@ impl Work {
             None => bus.router(),
         };
         let observer: Arc<dyn Observer> = Arc::clone(&self.board) as _;
-        let attached = router.attach(&observer).await?;
-        // The manager itself is asked over the connection that hears.
+        // The manager itself is asked over the connection that hears; on a bus, while that is made: who
+        // is asked for after both is heard of.
         let by_bus = router.has_bus();
-        let mouth = if by_bus { bus.pump().await? } else { router.pump().await? };
-        let (rows, about) = bus.list_and(&mouth, &self.units, &[Dirs::QUESTION]).await?;
+        let list = |mouth: Arc<Pump>| async move {
+            bus.list_and(&mouth, &self.units, &[Dirs::QUESTION]).await.map(|said| (mouth, said))
+        };
+        let (attached, (mouth, (rows, about))) = if by_bus {
+            let (attached, said) = both(router.attach(&observer), list(bus.pump().await?)).await;
+            (attached?, said?)
+        } else {
+            let attached = router.attach(&observer).await?;
+            (attached, list(router.pump().await?).await?)
+        };
         let ids: Vec<UnitName> = self.board.with(|ledger| {
             ledger.listed(rows);
             ledger.members().map(|(_, it)| it.id.clone()).collect()

@@ -2,7 +2,7 @@
 //! parked thread.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -109,6 +109,35 @@ pub(crate) async fn all<T>(slots: Vec<Slot<T>>) -> Vec<Option<T>> {
     values
 }
 
+/// Two questions at the same time.
+pub(crate) async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|cx| {
+        if first.is_none() {
+            first = ready(one.as_mut().poll(cx));
+        }
+        if second.is_none() {
+            second = ready(other.as_mut().poll(cx));
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            (not_yet, nor_yet) => {
+                (first, second) = (not_yet, nor_yet);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +155,22 @@ mod tests {
         let (fill, slot) = slot::<u8>();
         drop(fill);
         assert_eq!(block_on(slot, None), Some(None));
+    }
+
+    #[test]
+    fn both_wait_at_the_same_time_whichever_is_first() {
+        for order in [[0, 1], [1, 0]] {
+            let (fills, slots): (Vec<_>, Vec<_>) = (0..2).map(|_| slot()).unzip();
+            let filler = thread::spawn(move || {
+                let mut fills: Vec<_> = fills.into_iter().map(Some).collect();
+                for at in order {
+                    fills[at].take().unwrap().fill(at);
+                }
+            });
+            let [one, other] = <[Slot<usize>; 2]>::try_from(slots).ok().unwrap();
+            assert_eq!(block_on(both(one, other), None), Some((Some(0), Some(1))));
+            filler.join().unwrap();
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why each system call is made.
 
+use std::collections::BTreeSet;
+
 use super::trace::CONTROL_GROUP;
 
 /// The call, what it is about (empty: nothing; `*`: anything else), why.
@@ -30,6 +32,16 @@ const SERVICE: &[Reason] = &[
         "supervise/embedded",
         "what the embedded supervisor tells beside runit's record; under runsv it is not there",
     ),
+    (
+        "newfstatat",
+        "supervise/embedded",
+        "is there what the embedded supervisor tells beside runit's record?",
+    ),
+    ("newfstatat", "/proc/locks", "which process is the supervisor, of a service that is not well"),
+    ("openat", "/proc/locks", "which process is the supervisor, of a service that is not well"),
+    ("read", "/proc/locks", "which process is the supervisor, of a service that is not well"),
+    ("openat", "/proc/self/stat", "what is that process? Of a service that is not well"),
+    ("read", "/proc/self/stat", "what is that process? Of a service that is not well"),
     ("openat", "supervise/control", "the request; opened for it alone"),
     ("openat", "notification-fd", "does the service tell when it is ready?"),
     ("openat", "supervise/notification-fd", "does the service tell when it is ready?"),
@@ -68,10 +80,13 @@ const BUS: &[Reason] = &[
     ("sendmsg", "a socket", "the question"),
     ("recvmsg", "a socket", "the answer: its beginning, its rest, and that there is no more"),
     ("epoll_pwait", "eventpoll", "the connection's thread waits for either end"),
+    ("epoll_wait", "eventpoll", "the same, where a C library calls it so"),
     ("epoll_ctl", "eventpoll", "what it waits for"),
     ("epoll_ctl", "*", "what it waits for"),
     ("write", "a pipe", "wakes the connection's thread, which has to send"),
     ("read", "a pipe", "takes that"),
+    ("write", "eventfd", "wakes the connection's thread, which has to send"),
+    ("read", "eventfd", "takes that"),
 ];
 
 /// Of a process and its threads.
@@ -121,6 +136,7 @@ const PROCESS: &[Reason] = &[
     ("rt_sigprocmask", "", "a thread that is made or ended hears no signals meanwhile"),
     ("exit", "", "the end of a thread"),
     ("exit_group", "", "the end"),
+    ("fcntl", "supervise/status", "Rust, in what is built for tests: is it open?"),
     ("close", "*", "descriptors are not left behind"),
 ];
 
@@ -132,17 +148,32 @@ pub(super) enum About {
     Process,
 }
 
-/// Why this call is made, if that is known.
-pub(super) fn why(about: About, name: &str, on: &str) -> Option<&'static str> {
-    let lists: &[&[Reason]] = match about {
-        About::Directories => &[SERVICE, SCAN, WATCH, PROCESS],
-        About::Bus => &[BUS, PROCESS],
-        About::Process => &[PROCESS],
-    };
-    let all = || lists.iter().copied().flatten();
-    if on == CONTROL_GROUP {
-        return Some("Rust: how many processors does the control group leave?");
+/// Rows of [`why`] that were looked up so far.
+#[derive(Debug, Default)]
+pub(super) struct Used(BTreeSet<(&'static str, &'static str)>);
+
+impl Used {
+    /// Why this call is made, if that is known.
+    pub(super) fn why(&mut self, about: About, name: &str, on: &str) -> Option<&'static str> {
+        let lists: &[&[Reason]] = match about {
+            About::Directories => &[SERVICE, SCAN, WATCH, PROCESS],
+            About::Bus => &[BUS, PROCESS],
+            About::Process => &[PROCESS],
+        };
+        let all = || lists.iter().copied().flatten();
+        if on == CONTROL_GROUP {
+            return Some("Rust: how many processors does the control group leave?");
+        }
+        let exact = all().find(|it| it.0 == name && it.1 == on);
+        let row = exact.or_else(|| all().find(|it| it.0 == name && it.1 == "*"))?;
+        self.0.insert((row.0, row.1));
+        Some(row.2)
     }
-    let exact = all().find(|it| it.0 == name && it.1 == on);
-    exact.or_else(|| all().find(|it| it.0 == name && it.1 == "*")).map(|it| it.2)
+
+    /// Reasons for which there is no call any more.
+    pub(super) fn idle(&self) -> Vec<String> {
+        let all = [SERVICE, SCAN, WATCH, BUS, PROCESS].into_iter().flatten();
+        let idle = all.filter(|it| !self.0.contains(&(it.0, it.1)));
+        idle.map(|(name, on, _)| format!("{name} {on}")).collect()
+    }
 }
