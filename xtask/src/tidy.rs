@@ -9,6 +9,7 @@ mod headers;
 mod lengths;
 mod manifests;
 mod map;
+mod readmes;
 mod rules;
 mod source;
 mod words;
@@ -65,6 +66,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
     }
     findings.extend(doctests::check(doctests));
     findings.extend(map::check(&headers)?);
+    findings.extend(readmes::check(&workspace)?);
     Ok(findings)
 }
 

@@ -15,7 +15,7 @@
 //! # Ok::<(), svsystemd::Error>(())
 //! ```
 //!
-//! Everything that is asked is an [`BusCall`]: `.await` it in any executor, or `.wait()` for it on a
+//! Everything that is asked is a [`BusCall`]: `.await` it in any executor, or `.wait()` for it on a
 //! thread, also on one of an executor. [`Unit`] is an [`svclient::Supervised`], so units go together
 //! with service directories in [`svclient::WatchSet`] and [`svclient::Bulk`].
 //!
