@@ -1,9 +1,18 @@
-//! `cargo xtask dist`: `svctl` as it is given out, one static file.
+//! `cargo xtask dist`: `svctl` as it is given out: one static file, alone and in packages.
+
+mod contents;
+mod debian;
+mod notices;
+mod sums;
+mod tarball;
 
 use std::{
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use cargo_metadata::MetadataCommand;
 
 use crate::{
     command::{self, cargo},
@@ -16,18 +25,149 @@ use crate::{
 /// The largest that it may be, in bytes.
 pub(crate) const LARGEST: u64 = 6_000_000;
 
+/// What is asked of the task.
+#[derive(clap::Args)]
+pub(crate) struct Dist {
+    /// For this platform; may be given several times [default: this one, linked statically]
+    #[arg(long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    /// The program alone, without packages
+    #[arg(long)]
+    bare: bool,
+    /// Pack this program, which was built before, instead of building one
+    #[arg(long, value_name = "FILE", conflicts_with = "bare")]
+    program: Option<PathBuf>,
+}
+
+/// What is the same for every package of a release.
+pub(crate) struct Release {
+    pub(crate) version: String,
+    /// Empty while nobody has said it, as the next.
+    pub(crate) repository: String,
+    pub(crate) maintainer: String,
+    pub(crate) is_without_maintainer: bool,
+    /// The time of the last commit, or `SOURCE_DATE_EPOCH`, in seconds of Unix: that of every file.
+    epoch: u64,
+}
+
 /// The task.
-pub(crate) fn run() -> Result<(), Failure> {
-    let built = build()?;
-    println!("{}: {} bytes", built.display(), size(&built)?);
+pub(crate) fn run(args: &Dist) -> Result<(), Failure> {
+    let targets = match &*args.targets {
+        [] => vec![target_here()?],
+        targets => targets.to_vec(),
+    };
+    let mut made = Vec::new();
+    for target in &targets {
+        let built = if let Some(program) = &args.program {
+            program.clone()
+        } else {
+            let built = build_for(target)?;
+            println!("{}: {} bytes", built.display(), size(&built)?);
+            built
+        };
+        if !args.bare {
+            made.extend(packages(&built, target)?);
+        }
+    }
+    if made.is_empty() {
+        return Ok(());
+    }
+    made.push(sums::write(&made)?);
+    for path in &made {
+        println!("{}", path.display());
+    }
     Ok(())
 }
 
-/// Builds it, and says where it is.
+/// The packages of a program that was built for `target`, in `packages` of the target directory.
+pub(crate) fn packages(program: &Path, target: &str) -> Result<Vec<PathBuf>, Failure> {
+    let release = Release::load()?;
+    let dir = Workspace::load()?.target.join("packages");
+    fs::create_dir_all(&dir)
+        .map_err(|why| Failure::cannot(format!("make {}", dir.display()), why))?;
+    let top = format!("svctl-{}-{target}", release.version);
+    let archive = dir.join(format!("{top}.tar.gz"));
+    tarball::write(&archive, &top, program, target, release.epoch)?;
+    let mut made = vec![archive];
+    match debian::architecture(target).filter(|_| target.contains(MUSL)) {
+        Some(architecture) if command::on_path("dpkg-deb") => {
+            made.push(debian::write(&dir, &release, program, target, architecture)?);
+        }
+        Some(_) => println!("no Debian package: dpkg-deb is not here"),
+        None => (),
+    }
+    Ok(made)
+}
+
+impl Release {
+    /// Of this checkout.
+    pub(crate) fn load() -> Result<Self, Failure> {
+        let metadata = MetadataCommand::new().current_dir(command::root()).no_deps().exec();
+        let metadata = metadata
+            .map_err(|why| Failure::cannot("read the workspace with `cargo metadata`", why))?;
+        let svctl = metadata.packages.iter().find(|it| it.name.as_str() == "svctl");
+        let version = svctl.map(|it| it.version.to_string()).unwrap_or_default();
+        let said = |key: &str| {
+            let found = metadata.workspace_metadata.get("release").and_then(|it| it.get(key));
+            found.and_then(|it| it.as_str()).unwrap_or_default().to_owned()
+        };
+        let maintainer = said("maintainer");
+        let is_without_maintainer = maintainer.is_empty();
+        // A package without one cannot be built.
+        let nobody = "The svcmgr contributors <svcmgr@invalid>".to_owned();
+        let maintainer = if is_without_maintainer { nobody } else { maintainer };
+        let (repository, epoch) = (said("repository"), epoch()?);
+        Ok(Self { version, repository, maintainer, is_without_maintainer, epoch })
+    }
+}
+
+/// The time that all files of a package have.
+fn epoch() -> Result<u64, Failure> {
+    let said = env::var("SOURCE_DATE_EPOCH").ok();
+    let text = if let Some(text) = said {
+        text
+    } else {
+        let mut git = Command::new("git");
+        git.args(["log", "-1", "--format=%ct"]).current_dir(command::root());
+        command::capture(&mut git).map(|it| it.text).unwrap_or_default()
+    };
+    text.trim().parse().map_err(|_| {
+        Failure::Because(
+            "no time for the files of a package: this is no checkout of git\n  \
+             hint: say it in SOURCE_DATE_EPOCH, in seconds since 1970"
+                .to_owned(),
+        )
+    })
+}
+
+/// Builds it for this host, and says where it is.
 pub(crate) fn build() -> Result<PathBuf, Failure> {
-    let target = target(&host()?);
-    toolchain::target(&target).map_err(Failure::Because)?;
-    let (mut build, built) = how(&target)?;
+    build_for(&target_here()?)
+}
+
+/// The same in another directory, in which nothing was built before.
+pub(crate) fn build_in(dir: &Path) -> Result<PathBuf, Failure> {
+    let target = target_here()?;
+    let (mut build, _) = how(&target)?;
+    if !command::stream(build.arg("--target-dir").arg(dir), |_| ())?.success() {
+        return Err(Failure::Told);
+    }
+    Ok(dir.join(target).join("dist/svctl"))
+}
+
+/// The platform that is built for here.
+pub(crate) fn target_here() -> Result<String, Failure> {
+    Ok(target(&host()?))
+}
+
+/// The SHA-256 of a file.
+pub(crate) fn sum(file: &Path) -> Result<String, Failure> {
+    sums::of(file)
+}
+
+fn build_for(target: &str) -> Result<PathBuf, Failure> {
+    toolchain::target(target).map_err(Failure::Because)?;
+    let (mut build, built) = how(target)?;
     if !command::stream(&mut build, |_| ())?.success() {
         return Err(Failure::Told);
     }
@@ -60,6 +200,11 @@ fn how(target: &str) -> Result<(Command, PathBuf), Failure> {
     let mut build = cargo(["build", "--profile", "dist", "-p", "svctl", "--target", target]);
     if target.ends_with(MUSL) {
         build.args(["--config", &flags(target, &command::root().join("xtask/src/dist.ld"))]);
+    }
+    let processor = |target: &str| target.split('-').next().map(str::to_owned);
+    if processor(target) != processor(&host()?) {
+        // That of this system links for this processor alone; Rust brings another one, and musl, along.
+        build.args(["--config", &format!("target.{target}.linker=\"rust-lld\"")]);
     }
     Ok((build, workspace.target.join(target).join("dist/svctl")))
 }

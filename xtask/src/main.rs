@@ -8,6 +8,7 @@ mod dist;
 mod failure;
 mod integration;
 mod overlay;
+mod release;
 mod report;
 mod roots;
 mod session;
@@ -101,8 +102,10 @@ enum Task {
     /// Pid 1 of that machine, before it is systemd
     #[command(hide = true)]
     SystemdRoot(systemd::RootArgs),
-    /// Build `svctl` as it is given out: one static file
-    Dist,
+    /// Build `svctl` as it is given out: one static file, an archive and a Debian package of it
+    Dist(dist::Dist),
+    /// Try everything that a release is made of, and say what a person has to decide
+    Release(release::Args),
     /// Measure, beside the floor and the suites' own tools; writes docs/performance.md
     Bench {
         /// A few rounds of every row; writes nothing
@@ -138,7 +141,8 @@ fn main() -> ExitCode {
         Task::Roots(args) => roots::run(&args),
         Task::InsideRoot(args) => roots::go_inside(&args),
         Task::SystemdRoot(args) => systemd::build_root(&args),
-        Task::Dist => dist::run(),
+        Task::Dist(args) => dist::run(&args),
+        Task::Release(args) => release::run(&args),
         Task::Bench { quick, smoke, syscalls } => {
             let extent = match (quick, smoke) {
                 (true, _) => Extent::Quick,
