@@ -204,10 +204,7 @@ impl Details {
 
     fn of_processes(roles: &BTreeMap<Pid, ProcessRole>, main: Option<Pid>) -> Self {
         let mut all = Self::default();
-        let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (pid, parent) in processes::with_parents() {
-            children.entry(parent).or_default().push(pid);
-        }
+        let started = processes::Started::default();
         let mut listed = BTreeSet::new();
         let rank = |role: ProcessRole| match role {
             ProcessRole::Supervisor => 0,
@@ -227,8 +224,7 @@ impl Details {
                 let role = roles.get(&pid).copied().unwrap_or(ProcessRole::Other);
                 let Some(found) = process(pid, parent, role) else { continue };
                 all.processes.push(found);
-                let below = children.get(&number).into_iter().flatten().rev();
-                next.extend(below.map(|child| (*child, Some(pid))));
+                next.extend(started.by(number).into_iter().rev().map(|it| (it, Some(pid))));
             }
         }
         // They may be in another network than this process.

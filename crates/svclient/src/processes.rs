@@ -4,7 +4,9 @@
 //! A number in a record is one of the supervisor's pid namespace. It means something here only where
 //! that is the reader's, so it is asked before a process is called gone.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{
+    cell::OnceCell, collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf,
+};
 
 mod left;
 
@@ -51,10 +53,31 @@ pub(crate) fn usage(pid: Pid) -> Option<Usage> {
     table::usage(pid.get())
 }
 
-/// All processes that this user may see, each with whoever started it.
-pub(crate) fn with_parents() -> Vec<(u32, u32)> {
-    let all = table::all().into_iter();
-    all.filter_map(|pid| Some((pid, table::process(pid)?.parent))).collect()
+/// What processes have started. Each is asked for its own; where the system does not tell that, all
+/// processes are read, once.
+#[derive(Default)]
+pub(crate) struct Started(OnceCell<HashMap<u32, Vec<u32>>>);
+
+impl Started {
+    /// By this process, or left to it, in the order of their numbers.
+    pub(crate) fn by(&self, pid: u32) -> Vec<u32> {
+        let mut children = table::children(pid).unwrap_or_else(|| self.among_all(pid));
+        children.sort_unstable();
+        children
+    }
+
+    fn among_all(&self, pid: u32) -> Vec<u32> {
+        let all = self.0.get_or_init(|| {
+            let mut all: HashMap<u32, Vec<u32>> = HashMap::new();
+            for pid in table::all() {
+                if let Some(process) = table::process(pid) {
+                    all.entry(process.parent).or_default().push(pid);
+                }
+            }
+            all
+        });
+        all.get(&pid).cloned().unwrap_or_default()
+    }
 }
 
 /// When a process was started.

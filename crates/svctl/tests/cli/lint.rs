@@ -145,7 +145,9 @@ fn others() -> tempfile::TempDir {
     let comment = r#"{"comments":[{"file":"'"$last"'","line":2,"endLine":2,"column":6,"endColumn":9,"level":"warning","code":2086,"message":"Double quote","fix":null}]}"#;
     scripts::write(
         &dir.path().join("shellcheck"),
-        &format!("#!/bin/sh\n{note}printf '%s\\n' '{comment}'\nexit 1\n"),
+        &format!(
+            "#!/bin/sh\n{note}while read -r line; do echo \"$line\"; done <\"$last\" >>\"$0.given\"\nprintf '%s\\n' '{comment}'\nexit 1\n"
+        ),
     );
     scripts::write(
         &dir.path().join("systemd-analyze"),
@@ -168,7 +170,10 @@ fn what_other_programs_say_is_told_as_theirs_in_every_form() {
     };
     let with = ["--with", "shellcheck,systemd-analyze"];
     let (alone, said) = (lint(&[], others.path()), lint(&with, others.path()));
-    assert!(!fs::read_to_string(others.path().join("shellcheck.given")).unwrap().contains("perl"));
+    // What was opened, not what may be at its path by now.
+    let given = fs::read_to_string(others.path().join("shellcheck.given")).unwrap();
+    assert!(given.contains("exec server\n") && !given.contains("perl"), "{given}");
+    assert!(!given.contains(tree.path().to_str().unwrap()), "{given}");
     assert_eq!((alone.code, said.code), (0, 1), "{}{}", alone.out, said.out);
     let (run, unit) = (tree.path().join("db/run"), unit.display());
     for line in [
@@ -185,7 +190,10 @@ fn what_other_programs_say_is_told_as_theirs_in_every_form() {
     let sarif = lint(&[&with[..], &["--format", "sarif"]].concat(), others.path());
     let sarif: Value = serde_json::from_str(&sarif.out).unwrap();
     assert_eq!(sarif["runs"][2]["tool"]["driver"]["name"], "systemd-analyze");
-    assert_eq!(sarif["runs"][1]["results"][0]["ruleId"], "SC2086");
+    let result = &sarif["runs"][1]["results"][0];
+    assert_eq!(result["ruleId"], "SC2086");
+    let region = &result["locations"][0]["physicalLocation"]["region"];
+    assert_eq!((&region["startLine"], &region["startColumn"]), (&2.into(), &6.into()));
     // One that is not there is no silence.
     let absent = lint(&["--with", "shellcheck"], tree.path());
     assert_eq!(absent.code, 111);

@@ -85,12 +85,18 @@ const COMMANDS: [(&str, &[&str], Prints); 44] = [
 /// The commands that the help names, and their other names.
 fn named_by_help() -> Vec<String> {
     let help = Run::of(command(["--help"]).output().unwrap()).out;
-    let (_, rest) = help.split_once("Commands:\n").unwrap();
-    let (list, _) = rest.split_once("\n\n").unwrap();
-    let own = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let own = own.filter_map(|line| line.split_whitespace().next());
-    let other = list.split("[alias: ").skip(1).filter_map(|rest| rest.split(']').next());
-    own.chain(other).map(str::to_owned).collect()
+    let (_, rest) = help.split_once("COMMAND>\n\n").unwrap();
+    let (groups, _) = rest.split_once("\nOptions:\n").unwrap();
+    let mut all = Vec::new();
+    for line in groups.lines().filter_map(|line| line.strip_prefix("  ")) {
+        match line.split_once("  ") {
+            Some((name, _)) => all.push(name),
+            // A row of those that need no word of explanation.
+            None => all.extend(line.split_whitespace()),
+        }
+        all.extend(line.split("(also: ").skip(1).filter_map(|rest| rest.split(')').next()));
+    }
+    all.into_iter().map(str::to_owned).collect()
 }
 
 /// Ended when dropped, with what it has started.

@@ -107,7 +107,9 @@ fn result_of(said: &Said) -> Value {
         let mut location = Map::new();
         location.insert("artifactLocation".to_owned(), json!({ "uri": uri(&said.path) }));
         if let Some(line) = said.line {
-            location.insert("region".to_owned(), json!({ "startLine": line }));
+            let mut region = Map::from_iter([("startLine".to_owned(), line.into())]);
+            region.extend(said.column.map(|it| ("startColumn".to_owned(), it.into())));
+            location.insert("region".to_owned(), region.into());
         }
         is("locations", json!([{ "physicalLocation": location }]));
     }
