@@ -35,7 +35,7 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 44] = [
+const COMMANDS: [(&str, &[&str], Prints); 46] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
@@ -80,6 +80,8 @@ const COMMANDS: [(&str, &[&str], Prints); 44] = [
     ("completions", &["bash"], Nothing),
     ("help", &["status"], Nothing),
     ("list", &[], One),
+    ("stop", &["web", "--no-wait"], One),
+    ("start", &["web", "absent"], One),
 ];
 
 /// The commands that the help names, and their other names.
