@@ -50,7 +50,7 @@ impl Places {
     }
 }
 
-/// `family.md` 30: `--dir` again and again, `SVDIR` with colons.
+/// `family.md` 30 and 37: `--all`, `--dir` again and again, `SVDIR` with colons.
 #[test]
 fn several_scan_directories_are_looked_at_together() {
     let places = Places::new();

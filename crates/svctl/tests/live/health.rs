@@ -129,7 +129,7 @@ pub fn a_logger_that_does_not_run_is_not_well(suite: Suite) {
     assert!(check.code == 1 && check.err.contains("its logger "), "{check:?}");
 }
 
-/// `family.md` 1, 3 and 38: runit's `check` script says whether it is ready, to all who ask.
+/// `family.md` 1 to 3 and 38: runit's `check` script says whether it is ready, to all who ask.
 pub fn a_check_script_is_asked_by_all_who_ask_for_readiness(suite: Suite) {
     if suite != Suite::Runit {
         return skips::no_test("runit alone has a check script");

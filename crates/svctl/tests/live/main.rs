@@ -103,6 +103,7 @@ mod asked {
         a_signal_to_what_is_down_is_no_success
         a_restart_starts_what_its_finish_lets_end
         every_request_of_the_table_can_be_sent
+        who_asks_is_told_whether_something_changed
         a_down_may_last
     }
 }

@@ -177,6 +177,33 @@ pub fn every_request_of_the_table_can_be_sent(suite: Suite) {
     assert!(unknown.code == 100 && unknown.err.contains("stay-down"), "{unknown:?}");
 }
 
+/// `family.md` 11 and 12: whoever asks is told whether that has changed anything, be it the want alone.
+pub fn who_asks_is_told_whether_something_changed(suite: Suite) {
+    let told = |supervised: &Supervised, word: &str| {
+        let run = act(supervised, &[word, "--json"]);
+        let row = run.json()[0].take();
+        (run.code, row["outcome"].as_str().unwrap().to_owned(), row["changed"].as_bool())
+    };
+    let of = |outcome: &str, changed| (0, outcome.to_owned(), Some(changed));
+    let supervised = Supervised::start(suite, "exec sleep 1000");
+    until_state(&supervised, "up");
+    for (word, expected) in [
+        ("up", of("already", false)),
+        ("restart", of("reached", true)),
+        ("down", of("reached", true)),
+        ("down", of("already", false)),
+        ("up", of("reached", true)),
+    ] {
+        assert_eq!(told(&supervised, word), expected, "{word}");
+    }
+    // Between two starts there is no process to end, and it was to come again.
+    let again = Supervised::start(suite, "exit 3");
+    until(&again, |row| row["state"] == "backoff" || suite.is_daemontools());
+    assert_eq!(told(&again, "down"), of("reached", true));
+    assert_eq!(told(&again, "down"), of("already", false));
+    assert_eq!(until_state(&again, "down")["want"], "down");
+}
+
 /// A lasting down and up: the file `down`, made and removed once it is so.
 pub fn a_down_may_last(suite: Suite) {
     let supervised = Supervised::start(suite, "exec sleep 1000");

@@ -236,6 +236,7 @@ pub fn a_unit_that_vanishes_by_its_stop_is_down(manager: Manager) {
     assert!(became.reached && became.changed, "{became:?}");
 }
 
+/// `systemd.md` 4.
 pub fn a_reload_has_the_result_of_its_job(manager: Manager) {
     let bus = manager.bus();
     let it = Fixture::new(manager, "ExecStart=/bin/sleep 1000\nExecReload=/bin/sh -c 'exit 9'\n");

@@ -99,8 +99,8 @@ impl Drop for Units {
 
 pub const SLEEP: &str = "[Service]\nType=exec\nExecStart=/bin/sleep 1000";
 
-/// Without a name, a healthy machine is one: units that others only mention are no rows, and what is down
-/// on purpose is well.
+/// `systemd.md` 11 and 12. Without a name, a healthy machine is one: units that others only mention are no
+/// rows, and what is down on purpose is well.
 pub fn a_healthy_manager_is_healthy(whose: Whose) {
     let mentions = format!("[Unit]\nAfter=svc-mentioned.service\n{SLEEP}");
     let held = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true";
@@ -138,7 +138,7 @@ fn check(whose: Whose, (args, exit, says): Case) {
     assert!(format!("{}{}", run.out, run.err).contains(says), "{args:?} {says:?}: {run:?}");
 }
 
-/// One-shots, what ends at once, and what is started again and again.
+/// `systemd.md` 1, 3 and 15: one-shots, what ends at once, and what is started again and again.
 pub fn what_ends_is_told_from_what_fails(whose: Whose) {
     let restart = |kind: &str, restart: &str| {
         format!(
@@ -208,7 +208,8 @@ const ELSE_THAN_FILES: [&str; 6] = [
     "AssertPathExistsGlob=/nonexistent/*",
 ];
 
-/// Conditions, assertions, masks and files that cannot be used: for who asks, and for who waits.
+/// `systemd.md` 7, 8 and 10: conditions, assertions, masks and files that cannot be used, for who asks and
+/// for who waits.
 pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     let exists = "PathExists=/nonexistent/file";
     let else_than_files = ELSE_THAN_FILES.map(|condition| format!("[Unit]\n{condition}\n{SLEEP}"));
@@ -293,7 +294,7 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     check(whose, (&["status", "svc-masked.service"], 111, "there is no such unit"));
 }
 
-/// Units that vanish by their stop, and processes that do not obey.
+/// `systemd.md` 6: units that vanish by their stop; and processes that do not obey.
 pub fn what_is_gone_is_down(whose: Whose) {
     let transient = |name: &str, words: &[&str]| {
         let unit = format!("--unit={name}");
@@ -434,7 +435,7 @@ pub fn what_is_no_service_stands_in_words_of_its_own(whose: Whose) {
     }
 }
 
-/// By name, and with `--user` those of a user.
+/// `systemd.md` 13: by name, and with `--user` those of a user.
 pub fn what_is_enabled_is_disabled(whose: Whose) {
     let install = format!("{SLEEP}\n[Install]\nWantedBy=default.target");
     let _units = Units::new(whose, &[("svc-install.service", &install)]);
@@ -455,7 +456,7 @@ pub fn what_is_enabled_is_disabled(whose: Whose) {
     check(whose, (&["disable", "svc-install.service"], 0, "svc-install.service: disabled (/"));
 }
 
-/// Names that somebody types.
+/// `systemd.md` 14: names that somebody types.
 pub fn what_is_no_name_gets_a_hint(whose: Whose) {
     let _units = Units::new(whose, &[("svc-tpl@.service", SLEEP)]);
     let cases: &[Case] = &[

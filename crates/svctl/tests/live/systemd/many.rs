@@ -1,4 +1,4 @@
-//! Many units at once: they come up and go down as they do by systemctl, and a deadline holds.
+//! `systemd.md` 16. Many units at once: they come up and go down as they do by systemctl, and a deadline holds.
 //!
 //! `SV_UNITS=100,600,2000` says how many (20 else), `SV_RUNS` how often (once else). The times of
 //! systemctl and svctl, in turn, and how long after a deadline svctl ended are printed, and nothing

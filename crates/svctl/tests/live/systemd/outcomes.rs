@@ -11,7 +11,8 @@ use std::{
 
 use crate::svctl;
 
-/// One way for a request to end.
+/// One way for a request to end; of `systemd.md` 1 (one-shot), 2 (dependency), 3 (failed), 5 (job-timeout), 6
+/// (transient), 7 (condition), 8 (assert), 10 (masked) and 20 (timeout).
 struct Case {
     name: &'static str,
     unit: &'static str,

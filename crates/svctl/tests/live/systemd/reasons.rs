@@ -381,7 +381,7 @@ fn ask(whose: Whose, cases: &[&(String, &Case)]) {
     }
 }
 
-/// A file that has changed since it was loaded, until somebody has it loaded.
+/// `systemd.md` 9: a file that has changed since it was loaded, until somebody has it loaded.
 fn newer(whose: Whose, files: &[(&str, &str)], deadline: Instant) {
     // The first of these is paused.
     let (name, lines) = files.iter().rfind(|(_, lines)| *lines == SLEEP).unwrap();
@@ -423,6 +423,7 @@ fn people_are_told(whose: Whose, cases: &[(String, &Case)], deadline: Instant) {
     until("start-timeout", &["status"], &|status| {
         status.out.matches("the start timed out").count() == 1
     });
+    // `daemons.md` 15.
     until("waiting", &["status"], &|status| {
         status.out.contains("waits for sve-slow.service") && status.out.contains("  starting  ")
     });
