@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod command;
+mod conversion;
 mod demo;
 mod dist;
 mod failure;
@@ -120,6 +121,8 @@ enum Task {
     },
     /// Show `svctl` at work on one service under each installed supervisor
     Demo,
+    /// Count what `svctl convert` makes of the units of Debian, into docs/conversion.md
+    Conversion,
 }
 
 fn main() -> ExitCode {
@@ -152,6 +155,7 @@ fn main() -> ExitCode {
             bench::run(extent, if syscalls { Subject::Calls } else { Subject::Time })
         }
         Task::Demo => demo::run(),
+        Task::Conversion => conversion::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -113,7 +113,8 @@ fn service(
         service = service.env(name, value.as_str());
     }
     let why = format!(
-        "PORT is {port} as foreman and honcho count it; their PS and HONCHO_PROCESS_NAME are not set"
+        "PORT is {port} as foreman and honcho count it; their PS and HONCHO_PROCESS_NAME are not set; a \
+         stop tells the main process, and foreman all that it has started"
     );
     book.equivalent(at, Some("env.PORT"), &why);
     if env.is_file() {

@@ -25,6 +25,8 @@ pub(super) struct Variables {
 #[derive(Debug)]
 pub(super) struct Argv {
     pub(super) words: Vec<String>,
+    /// Variables are still in them, as `expand` has them.
+    pub(super) expands: bool,
     pub(super) verdict: Verdict,
     pub(super) why: Option<String>,
 }
@@ -79,7 +81,12 @@ impl Variables {
 /// The words of a command.
 ///
 /// The error says why there are none.
-pub(super) fn argv(command: &Command, unit: &UnitName, env: &Variables) -> Result<Argv, String> {
+pub(super) fn argv(
+    command: &Command,
+    unit: &UnitName,
+    env: &Variables,
+    may_expand: bool,
+) -> Result<Argv, String> {
     let mut expanded = Vec::new();
     for word in &command.words {
         expanded.push(specifier::expand(word, unit)?);
@@ -96,7 +103,7 @@ pub(super) fn argv(command: &Command, unit: &UnitName, env: &Variables) -> Resul
     if names.is_empty() {
         let args = parts.iter().map(|parts| parts.iter().map(Part::text).collect());
         let words = std::iter::once(program.clone()).chain(args).collect();
-        return Ok(Argv { words, verdict: Verdict::Exact, why: None });
+        return Ok(Argv { words, expands: false, verdict: Verdict::Exact, why: None });
     }
     if names.contains("MAINPID") {
         return Err("`$MAINPID` is known to systemd alone".to_owned());
@@ -119,9 +126,39 @@ pub(super) fn argv(command: &Command, unit: &UnitName, env: &Variables) -> Resul
             }
         }
         let why = "the variables of the unit are put in".to_owned();
-        return Ok(Argv { words, verdict: Verdict::Equivalent, why: Some(why) });
+        return Ok(Argv { words, expands: false, verdict: Verdict::Equivalent, why: Some(why) });
+    }
+    if may_expand && parts.iter().all(|parts| is_expandable(parts)) {
+        return Ok(by_expand(program, &parts));
     }
     Ok(by_shell(program, &parts, env))
+}
+
+/// Whether `expand` says the same. To it a reference alone is as many words as its value has.
+fn is_expandable(parts: &[Part]) -> bool {
+    !matches!(parts, [Part::Value(_)])
+}
+
+fn by_expand(program: &str, parts: &[Vec<Part>]) -> Argv {
+    let mut words = vec![escaped(program)];
+    for parts in parts {
+        // No variable can have such a name, so systemd puts nothing there.
+        if matches!(parts.as_slice(), [Part::Words(name)] if !words::is_name(name)) {
+            continue;
+        }
+        let text = parts.iter().map(|part| match part {
+            Part::Text(text) => escaped(text),
+            Part::Value(name) | Part::Words(name) => format!("${{{name}:-}}"),
+        });
+        words.push(text.collect());
+    }
+    let why = "the variables are put in at each start, by `expand`".to_owned();
+    Argv { words, expands: true, verdict: Verdict::Equivalent, why: Some(why) }
+}
+
+/// A text in which `expand` replaces nothing.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace("${", "$${")
 }
 
 fn by_shell(program: &str, parts: &[Vec<Part>], env: &Variables) -> Argv {
@@ -152,14 +189,14 @@ fn by_shell(program: &str, parts: &[Vec<Part>], env: &Variables) -> Argv {
     let words = ["/bin/sh", "-fc", &line].map(str::to_owned).to_vec();
     if quoted.is_empty() {
         let why = "a shell puts the variables in at each start".to_owned();
-        return Argv { words, verdict: Verdict::Equivalent, why: Some(why) };
+        return Argv { words, expands: false, verdict: Verdict::Equivalent, why: Some(why) };
     }
     let why = format!(
         "a shell puts the variables in at each start; it does not take off quotes and backslashes in the value \
          of {}",
         quoted.join(", ")
     );
-    Argv { words, verdict: Verdict::Approximated, why: Some(why) }
+    Argv { words, expands: false, verdict: Verdict::Approximated, why: Some(why) }
 }
 
 impl Part {
@@ -184,7 +221,7 @@ mod tests {
 
     fn run(line: &str, env: &Variables) -> Argv {
         let command = words::commands(line).unwrap().remove(0);
-        argv(&command, &UnitName::new("x.service"), env).unwrap()
+        argv(&command, &UnitName::new("x.service"), env, false).unwrap()
     }
 
     #[test]
@@ -197,6 +234,19 @@ mod tests {
         assert_eq!(found.words, expected);
         assert_eq!(found.verdict, Verdict::Equivalent);
         assert_eq!(run(":/bin/x $A", &env).words, ["/bin/x", "$A"]);
+    }
+
+    #[test]
+    fn expand_says_what_systemd_does() {
+        let env = Variables { has_files: true, ..Variables::default() };
+        let run = |line: &str| {
+            let command = words::commands(line).unwrap().remove(0);
+            argv(&command, &UnitName::new("x.service"), &env, true).unwrap()
+        };
+        let found = run("/bin/x $A -p=${C} $1 '$${D}'");
+        assert_eq!(found.words, ["/bin/x", "${A:-}", "-p=${C:-}", "$${D}"]);
+        assert!(found.expands);
+        assert!(!run("/bin/x ${A}").expands, "one word, whatever is in it");
     }
 
     #[test]

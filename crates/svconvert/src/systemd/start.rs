@@ -32,7 +32,9 @@ impl Reader<'_> {
         let first = *first;
         let word = kind.as_ref().map_or("simple", |(_, text)| text);
         let is_job = word == "oneshot";
-        let mut commands = self.commands(&lines);
+        // Several programs are lines of a shell, which puts the variables in by itself.
+        let may_expand = lines.len() == 1 && self.service.root.is_none();
+        let mut commands = self.prepared(&lines, may_expand);
         if commands.is_empty() {
             if !self.is_refused {
                 self.refuse(first, "it names no program");
@@ -46,15 +48,34 @@ impl Reader<'_> {
         if word == "forking" {
             self.in_foreground(&mut commands, kind.as_ref().map(|(at, _)| *at));
         }
-        let before = self.before();
-        self.service.exec =
-            self.joined(before, commands, is_job).into_iter().map(Into::into).collect();
+        self.before();
+        self.expand(&commands);
+        self.service.exec = self.joined(commands, is_job).into_iter().map(Into::into).collect();
         self.kind(kind, is_job);
         self.readiness();
     }
 
     /// The commands of some lines, each with its words. What has none is refused.
     fn commands(&mut self, lines: &[(At, String)]) -> Vec<Prepared> {
+        self.prepared(lines, false)
+    }
+
+    /// What `expand` replaces in `exec`, it replaces in `env` and `cwd` as well.
+    fn expand(&mut self, commands: &[Prepared]) {
+        if !commands.iter().any(|it| it.argv.expands) {
+            return;
+        }
+        self.service.expand = Some(true);
+        for value in self.service.env.values_mut() {
+            let text = value.as_os_str().to_string_lossy();
+            *value = command::escaped(&text).into();
+        }
+        if let Some(cwd) = &mut self.service.cwd {
+            *cwd = command::escaped(&cwd.to_string_lossy()).into();
+        }
+    }
+
+    fn prepared(&mut self, lines: &[(At, String)], may_expand: bool) -> Vec<Prepared> {
         let mut all = Vec::new();
         for (at, text) in lines {
             let Some(commands) = words::commands(text) else {
@@ -79,7 +100,7 @@ impl Reader<'_> {
                         "the program gets its own name as its first word (`@`)",
                     );
                 }
-                match command::argv(&command, &self.unit.name, &self.variables) {
+                match command::argv(&command, &self.unit.name, &self.variables, may_expand) {
                     Ok(argv) => all.push(Prepared { at: *at, command, argv }),
                     Err(why) => self.refuse(*at, &why),
                 }
@@ -144,10 +165,9 @@ impl Reader<'_> {
         }
     }
 
-    /// What runs before, as lines for a shell.
-    fn before(&mut self) -> Vec<String> {
+    /// What runs before.
+    fn before(&mut self) {
         let lines = self.raw_list("Service", "ExecStartPre");
-        let mut script = Vec::new();
         for (at, text) in lines {
             let Some(commands) = words::commands(&text) else {
                 self.unreadable(at);
@@ -160,29 +180,23 @@ impl Reader<'_> {
                 self.keep("Service", "ExecStartPre", at, &text);
                 continue;
             }
-            for prepared in self.commands(&[(at, text)]) {
-                let mut line = line_of(&prepared.argv);
-                if prepared.command.has('-') {
-                    line.push_str(" || :");
-                }
-                script.push(line);
-                let Argv { verdict, why, .. } = &prepared.argv;
-                self.book.judge(at, *verdict, Some("exec"), why.as_deref());
-                self.book.equivalent(at, Some("exec"), "a shell runs it before the program");
+            for Prepared { command, argv, .. } in self.commands(&[(at, text.clone())]) {
+                self.book.judge(at, argv.verdict, Some("pre"), argv.why.as_deref());
+                let words = if command.has('-') {
+                    self.book.equivalent(at, Some("pre"), "a shell takes any end for a success");
+                    shell::by_shell(&format!("{} || :", line_of(&argv)))
+                } else {
+                    argv.words
+                };
+                self.service.pre.push(words.into_iter().map(Into::into).collect());
             }
         }
-        script
     }
 
     /// The words of a definition for all that runs, one after the other.
-    fn joined(
-        &mut self,
-        before: Vec<String>,
-        commands: Vec<Prepared>,
-        is_job: bool,
-    ) -> Vec<String> {
+    fn joined(&mut self, commands: Vec<Prepared>, is_job: bool) -> Vec<String> {
         let last = commands.len().saturating_sub(1);
-        let mut script = before;
+        let mut script: Vec<String> = Vec::new();
         for (number, Prepared { at, command, argv }) in commands.into_iter().enumerate() {
             self.book.judge(at, argv.verdict, Some("exec"), argv.why.as_deref());
             let ignores = command.has('-');

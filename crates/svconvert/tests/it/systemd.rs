@@ -200,15 +200,21 @@ fn variables_of_a_command_line_are_put_in_or_left_to_a_shell() {
         .file(PATH, "[Service]\nEnvironmentFile=/etc/default/x\nExecStart=/bin/x -f $OPTS\n")
         .file("/etc/default/x", "OPTS=-n -v\n");
     let it = convert(&files, &[PATH.into()], None).unwrap();
-    assert!(
-        it.text.contains(r#"exec = ["/bin/sh", "-fc", "exec /bin/x -f $OPTS"]"#),
-        "{}",
-        it.text
-    );
+    assert!(it.text.contains(r#"exec = ["/bin/x", "-f", "${OPTS:-}"]"#), "{}", it.text);
+    assert!(it.text.contains("expand = true"), "{}", it.text);
     verdict(&it, "ExecStart", Verdict::Equivalent);
-    let files = files.file("/etc/default/x", "OPTS=\"-n 'a b'\"\n");
-    let it = convert(&files, &[PATH.into()], None).unwrap();
-    verdict(&it, "ExecStart", Verdict::Approximated);
+    // To `expand` a reference alone is as many words as the value has, and to systemd it is one.
+    let one = |value: &str| {
+        let files = Memory::new()
+            .file(PATH, "[Service]\nEnvironmentFile=/etc/default/x\nExecStart=/bin/x ${A} $OPTS\n")
+            .file("/etc/default/x", value);
+        convert(&files, &[PATH.into()], None).unwrap()
+    };
+    let it = one("OPTS=-n -v\n");
+    let expected = r#"exec = ["/bin/sh", "-fc", "exec /bin/x \"${A}\" $OPTS"]"#;
+    assert!(it.text.contains(expected), "{}", it.text);
+    verdict(&it, "ExecStart", Verdict::Equivalent);
+    verdict(&one("OPTS=\"-n 'a b'\"\n"), "ExecStart", Verdict::Approximated);
 }
 
 #[test]
@@ -220,7 +226,8 @@ fn commands_around_the_program_have_their_keys() {
          ExecStartPost=/bin/sleep 1\nKillMode=process\nNotifyAccess=main\n",
     );
     for expected in [
-        r#"exec = ["/bin/sh", "-efc", "/bin/mkdir -p /run/x || :\n/bin/x -t\nexec /bin/x -D"]"#,
+        r#"exec = ["/bin/x", "-D"]"#,
+        r#"pre = [["/bin/sh", "-c", "/bin/mkdir -p /run/x || :"], ["/bin/x", "-t"]]"#,
         r#"reload = { check = ["/bin/x", "-t"] }"#,
         r#"ready = { notify = true, timeout = "1m 30s" }"#,
         r#"stop = { command = ["/bin/x", "quit"], group = false, kill_after = "1m 30s" }"#,
