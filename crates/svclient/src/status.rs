@@ -1,6 +1,6 @@
 //! What one look at a service shows, of whatever kind it is.
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use svproto::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Reading, State, UnixTime, Want};
 
@@ -27,6 +27,9 @@ pub struct Status {
     /// A word that the facts do not give.
     pub(crate) state: Option<State>,
     pub(crate) restarts: Option<u64>,
+    pub(crate) is_end_asked: Option<bool>,
+    /// It rests for so many milliseconds.
+    pub(crate) rests: Option<NonZeroU32>,
     pub(crate) odd: Oddities,
 }
 
@@ -104,9 +107,20 @@ impl Status {
             logger: None,
             logger_loop: None,
         };
-        let (state, restarts) = (None, None);
+        let (state, restarts, is_end_asked, rests) = (None, None, None, None);
         let (normally, suite, notifies) = (None, None, None);
-        Self { reading, liveness, normally, suite, notifies, state, restarts, odd }
+        Self {
+            reading,
+            liveness,
+            normally,
+            suite,
+            notifies,
+            state,
+            restarts,
+            is_end_asked,
+            rests,
+            odd,
+        }
     }
 
     /// The same, with what the supervisor does with it when it starts.
@@ -257,6 +271,21 @@ impl Status {
     #[must_use]
     pub const fn restarts(&self) -> Option<u64> {
         self.restarts
+    }
+
+    /// When its supervisor starts it again, while it rests after an end that nobody asked for; `None` where that is
+    /// not told: only the embedded supervisor does.
+    #[must_use]
+    pub fn starts_again(&self) -> Option<UnixTime> {
+        let rest = Duration::from_millis(self.rests?.get().into());
+        Some(self.since()?.saturating_add(rest))
+    }
+
+    /// Whether somebody asked for the end of its last run, by a request to its supervisor; `None` where that is not
+    /// told: only the embedded supervisor does.
+    #[must_use]
+    pub const fn was_end_asked(&self) -> Option<bool> {
+        self.is_end_asked
     }
 
     /// What its supervisor does with it when it starts; `None` where that is not known.

@@ -73,6 +73,13 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
     if let Some(exit) = view.exit().filter(|_| !has_process) {
         say(ended(exit));
     }
+    if let Some(at) = view.status.as_ref().and_then(svcmgr::Status::starts_again) {
+        let now = svcmgr::UnixTime::now();
+        let left = now.elapsed(at);
+        if !left.is_zero() {
+            say(format!("again in {}", span(left.as_secs_f64())));
+        }
+    }
     notes.extend(log_note(view));
     notes
 }

@@ -12,6 +12,8 @@
 
 #[path = "dev/blog.rs"]
 mod blog;
+#[path = "dev/ends.rs"]
+mod ends;
 #[path = "dev/jobs.rs"]
 mod jobs;
 #[path = "dev/scans.rs"]

@@ -4,6 +4,7 @@
 //! |--------------|------------------------------------------------------------|
 //! | `machine.rs` | what becomes of one process: a table, without files and clock |
 //! | `service_dir.rs` | one service directory: service, logger, the pipe between them |
+//! | `restarts.rs` | after which ends another run follows                      |
 //! | `runner.rs`  | service or logger: machine, files, process, timers         |
 //! | `publish.rs` | runit's files in `supervise`                               |
 //! | `mirror.rs`  | a service directory that is supervised in another place    |
@@ -31,6 +32,7 @@ mod process;
 mod publish;
 mod reap;
 mod replace;
+mod restarts;
 mod runner;
 mod scan;
 mod service_dir;

@@ -14,6 +14,8 @@
 //! | `cannot-start SCRIPT ERRNO`       | if so     | `run` or `finish` has no process, and why          |
 //! | `crashes N`                       | in a loop | deaths in a row that nobody asked for, each after less than 10 s |
 //! | `backoff N MILLISECONDS @LABEL`   | while it rests | the same; the rest, and when it is over       |
+//! | `end asked`                       | if so     | somebody asked for the end of the last run         |
+//! | `gave-up N MILLISECONDS`          | if so     | it is not started any more: so many starts in that time |
 //! | `entry NAME`                      | if it fits | the name under which it was taken on: [`EntryName`] |
 //!
 //! Labels are on [`Scale::Fixed`]. A file whose first label is not that of the record is another
@@ -23,7 +25,7 @@
 
 use core::fmt;
 
-use crate::{Facts, LastExit, Phase, Readiness, Scale, Tai64n, UnixTime, stamp};
+use crate::{Facts, LastExit, Phase, Readiness, Scale, Stage, Tai64n, UnixTime, stamp};
 
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,10 @@ pub struct Embedded {
     pub crashes: u64,
     /// While it rests between two of them, where rests grow.
     pub backoff: Option<Backoff>,
+    /// Somebody asked for the end of the last run; so that it was none of its own.
+    pub is_end_asked: bool,
+    /// It is not started any more, because it was too often.
+    pub gave_up: Option<GaveUp>,
 }
 
 /// What a service that says when it is ready has said.
@@ -95,6 +101,24 @@ pub struct Backoff {
     pub until: Tai64n,
 }
 
+/// A limit on starts that was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct GaveUp {
+    /// So many starts.
+    pub starts: u64,
+    /// Within so many milliseconds.
+    pub millis: u64,
+}
+
+impl GaveUp {
+    /// After so many starts within so many milliseconds.
+    #[must_use]
+    pub const fn new(starts: u64, millis: u64) -> Self {
+        Self { starts, millis }
+    }
+}
+
 impl Backoff {
     /// After so many deaths in a row, a rest of so many milliseconds that ends then.
     #[must_use]
@@ -111,7 +135,18 @@ impl Embedded {
     #[must_use]
     pub const fn new(record: Tai64n) -> Self {
         let (readiness, exit, cannot_start, backoff) = (None, None, None, None);
-        Self { record, restarts: 0, readiness, exit, cannot_start, crashes: 0, backoff }
+        let (is_end_asked, gave_up) = (false, None);
+        Self {
+            record,
+            restarts: 0,
+            readiness,
+            exit,
+            cannot_start,
+            crashes: 0,
+            backoff,
+            is_end_asked,
+            gave_up,
+        }
     }
 
     /// Reads the file; `None` for what is none.
@@ -137,6 +172,8 @@ impl Embedded {
                 b"cannot-start" => all.cannot_start = Some(cannot_start(facts)?),
                 b"crashes" => all.crashes = number(facts)?,
                 b"backoff" => all.backoff = Some(backoff(facts)?),
+                b"end" => all.is_end_asked = facts == b"asked",
+                b"gave-up" => all.gave_up = Some(gave_up(facts)?),
                 _ => (),
             }
         }
@@ -177,7 +214,9 @@ impl Embedded {
             (None, Phase::Down, _) => LastExit::NotStarted,
             (None, ..) => facts.last_exit,
         };
-        Facts { readiness, last_exit, ..facts }
+        let is_failed = self.gave_up.is_some() && facts.phase == Phase::Down;
+        let stage = if is_failed { Stage::Failed } else { facts.stage };
+        Facts { stage, readiness, last_exit, ..facts }
     }
 
     /// When the last run ended; `None` before the first end, and if that is no moment.
@@ -211,6 +250,12 @@ impl fmt::Display for Embedded {
         }
         if let Some(Backoff { crashes, millis, until }) = self.backoff {
             writeln!(f, "backoff {crashes} {millis} {until}")?;
+        }
+        if self.is_end_asked {
+            writeln!(f, "end asked")?;
+        }
+        if let Some(GaveUp { starts, millis }) = self.gave_up {
+            writeln!(f, "gave-up {starts} {millis}")?;
         }
         Ok(())
     }
@@ -305,6 +350,12 @@ fn backoff(facts: &[u8]) -> Option<Backoff> {
     })
 }
 
+/// `5 60000`.
+fn gave_up(facts: &[u8]) -> Option<GaveUp> {
+    let (starts, millis) = cut(facts, b' ')?;
+    Some(GaveUp { starts: number(starts)?, millis: number(millis)? })
+}
+
 /// What is before the first such byte, and what is after it.
 fn cut(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == at)?;
@@ -345,6 +396,8 @@ mod tests {
                 millis: u64::MAX,
                 until: label(1_795_390_999),
             }),
+            is_end_asked: true,
+            gave_up: Some(GaveUp::new(u64::MAX, u64::MAX)),
         }
     }
 
@@ -413,6 +466,8 @@ mod tests {
             "crashes many\n",
             "backoff 3 1000\n",
             "backoff 3 1000 soon\n",
+            "gave-up 5\n",
+            "gave-up 5 soon\n",
         ] {
             let text = format!("{first}{line}");
             assert_eq!(Embedded::from_bytes(text.as_bytes()), None, "{text}");
@@ -439,6 +494,7 @@ mod tests {
         // Without a process nothing is ready, and what never ran has not ended.
         let down = Facts { phase: Phase::Down, pid: None, ..facts };
         assert_eq!(full().add_to(down).readiness, down.readiness);
+        assert_eq!(full().add_to(down).state(), crate::State::Failed);
         let never = Embedded { exit: None, ..full() };
         assert_eq!(never.add_to(down).last_exit, LastExit::NotStarted);
     }

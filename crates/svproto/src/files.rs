@@ -22,6 +22,8 @@ pub const STAT: &str = "supervise/stat";
 pub const PID: &str = "supervise/pid";
 /// What the embedded supervisor of `svdevtree` tells beside runit's record ([`crate::embedded`]).
 pub const EMBEDDED: &str = "supervise/embedded";
+/// When the embedded supervisor of `svdevtree` starts a service again; made by the administrator.
+pub const RESTART: &str = "restart";
 /// s6's last deaths.
 pub const DEATH_TALLY: &str = "supervise/death_tally";
 /// s6's event directory.

@@ -1,4 +1,4 @@
-//! For the embedded supervisor: a directory as runit's, whose `run` needs `sh` and what is asked of
+//! For the embedded supervisor: a directory as runit's, with a file that says when to start again, whose `run` needs `sh` and what is asked of
 //! `nice`, `ionice`, `prlimit` and `chroot`. A logger is runit's; else no suite has to be installed.
 
 use std::{collections::BTreeMap, path::Path};
@@ -13,7 +13,8 @@ use super::{
 use crate::{
     error::Error,
     plan::Unit,
-    script::{Give, Language, Step},
+    script::{Language, Step},
+    spec::{Restart, Service},
 };
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
@@ -44,13 +45,46 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     // First, because `run` says in comments what was left out.
     log::svlogd(job, &mut entries)?;
     family::run(job, &mut entries, steps, &variables, Language::Sh)?;
-    if let Some(text) = family::finish(job, Give::Down, Language::Sh)? {
+    if let Some(text) = family::own_finish(job)? {
         entries.file("finish", PUBLIC, text);
     }
+    family::failure_script(job, &mut entries)?;
+    if service.stop.group == Some(true) {
+        entries.file("process-group", 0o644, "swept\n");
+    }
+    if let Some(critical) = service.critical {
+        entries.file("critical", 0o644, format!("{critical}\n"));
+    }
+    if let Some(text) = restart(service) {
+        entries.file(svproto::files::RESTART, 0o644, text);
+    }
     // The signal is that of `down-signal`.
-    family::stop_script(job, &mut entries, &other, None)?;
+    family::stop_script(job, &mut entries, &other, None, false)?;
     family::reload_script(job, &mut entries, &other)?;
     family::check(job, &mut entries, "check", other, Language::Sh)?;
     s6::supervisor_files(job, &mut entries);
     Ok(entries.unit(&job.unit))
+}
+
+/// What the supervisor reads of it; `None` for what it does anyway.
+fn restart(service: &Service) -> Option<String> {
+    let policy = &service.restart;
+    let mut text = String::new();
+    if policy.when != Restart::Always {
+        text.push_str(&format!("when {}\n", policy.when));
+    }
+    if policy.when != Restart::Always && !service.success.is_empty() {
+        let codes: Vec<_> = service.success.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("success {}\n", codes.join(" ")));
+    }
+    if let Some(delay) = policy.delay {
+        text.push_str(&format!("delay {}\n", delay.0.as_millis()));
+    }
+    if let Some(longest) = policy.max_delay {
+        text.push_str(&format!("longest-delay {}\n", longest.0.as_millis()));
+    }
+    if let (Some(max), Some(within)) = (policy.max, policy.within) {
+        text.push_str(&format!("limit {max} {}\n", within.0.as_millis()));
+    }
+    (!text.is_empty()).then_some(text)
 }

@@ -300,6 +300,17 @@ pub(super) fn finish(
     script.text(language).map(Some).map_err(job.unquotable("finish"))
 }
 
+/// `finish` of the service alone, for a supervisor that decides itself what follows.
+pub(super) fn own_finish(job: &Job<'_>) -> Result<Option<Vec<u8>>, Error> {
+    if job.service.finish.is_empty() {
+        return Ok(None);
+    }
+    let mut script = Script::new(words(&job.service.finish));
+    script.comments = job.comments().into_iter().take(1).collect();
+    script.pass = Pass::Arguments;
+    script.text(Language::Sh).map(Some).map_err(job.unquotable("finish"))
+}
+
 /// How long a service may take to end when it was asked to, in minutes: at least two.
 fn minutes_to_end(service: &Service) -> u64 {
     let most = service.stop.kill_after.map_or(0, |time| time.0.as_secs());
@@ -307,15 +318,15 @@ fn minutes_to_end(service: &Service) -> u64 {
 }
 
 /// `control/t`, which `runsv` runs before it sends SIGTERM, or instead if it succeeds: notes that an end was
-/// asked for, where `finish` is to know that; runs `stop.command`; and sends this signal instead.
+/// asked for, where `finish` is to know that (`notes`); runs `stop.command`; and sends this signal instead.
 pub(super) fn stop_script(
     job: &Job<'_>,
     entries: &mut Entries,
     process: &[Step],
     signal: Option<&str>,
+    notes: bool,
 ) -> Result<(), Error> {
     let stop = &job.service.stop;
-    let notes = job.service.restart.chooses();
     if !notes && signal.is_none() && stop.command.is_empty() {
         return Ok(());
     }
@@ -329,6 +340,19 @@ pub(super) fn stop_script(
         None => hook.line("exit 1"),
     }
     hook.write(entries, "control/t");
+    Ok(())
+}
+
+/// `control/f`, which the embedded supervisor runs once a failure was the last end, with the arguments of `finish`.
+pub(super) fn failure_script(job: &Job<'_>, entries: &mut Entries) -> Result<(), Error> {
+    if job.service.on_failure.is_empty() {
+        return Ok(());
+    }
+    let mut script = Script::new(words(&job.service.on_failure));
+    script.comments = job.comments().into_iter().take(1).collect();
+    script.pass = Pass::Arguments;
+    let text = script.text(Language::Sh).map_err(job.unquotable("on_failure"))?;
+    entries.file("control/f", PUBLIC, text);
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     }
     let signal = service.stop.signal.filter(|it| *it != crate::spec::Signal::TERM);
     let signal = signal.map(crate::spec::Signal::name);
-    family::stop_script(job, &mut entries, &other, signal)?;
+    family::stop_script(job, &mut entries, &other, signal, service.restart.chooses())?;
     family::reload_script(job, &mut entries, &other)?;
     family::check(job, &mut entries, "check", other, Language::Sh)?;
     Ok(entries.unit(&job.unit))

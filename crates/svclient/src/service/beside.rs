@@ -1,7 +1,9 @@
 //! What the files beside a record add to it: whether the service says when it is ready, how often it ended, and
 //! what the last supervisor has left behind.
 
-use svproto::{Dialect, Facts, LastExit, Phase, Reading, embedded::Embedded, files};
+use std::num::NonZeroU32;
+
+use svproto::{Cause, Dialect, Facts, LastExit, Phase, Reading, embedded::Embedded, files};
 
 use super::{Service, record::READS_OF_A_MOVING_RECORD};
 use crate::{CrashLoop, Liveness, Normally, Oddities, Status, Suite, node};
@@ -50,6 +52,12 @@ impl Service {
                     seen.restarts = Some(embedded.restarts);
                     seen.odd.crash_loop = CrashLoop::of_embedded(&embedded, &facts);
                     seen.odd.cannot_start = embedded.cannot_start;
+                    seen.odd.cause = embedded.gave_up.map(|_| Cause::StartLimit);
+                    let rests = embedded.backoff.filter(|_| facts.phase == Phase::Down);
+                    let millis = rests.and_then(|it| u32::try_from(it.millis).ok());
+                    seen.rests = millis.and_then(NonZeroU32::new);
+                    let has_ended = embedded.exit.is_some() && !is_up;
+                    seen.is_end_asked = has_ended.then_some(embedded.is_end_asked);
                 }
             }
             _ => (),

@@ -98,7 +98,8 @@ impl Service {
             LastExit::Signaled { signal, .. } => signal != SIGKILL && !self.stops_by(signal),
             _ => false,
         };
-        (is_down && may && failed && self.has_finish()).then_some(facts.last_exit)
+        let refuses = self.has_finish() || node::exists(&self.handle().at(files::RESTART));
+        (is_down && may && failed && refuses && seen.odd.cause.is_none()).then_some(facts.last_exit)
     }
 
     /// The process of a supervisor that is gone, if it still runs.

@@ -3,9 +3,11 @@
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
 //! | `choice.rs` | some services, and what they need                       |
+//! | `obstacles.rs` | what keeps one from coming up, known before it starts  |
 //! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
 
 pub(crate) mod choice;
+pub(crate) mod obstacles;
 pub(crate) mod plan;
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path};

@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use svcmgr::devtree::{self, ProcessGroup, ServiceOptions};
+use svcmgr::devtree::{self, ServiceOptions};
 
 use super::supervise::{ended, options};
 use crate::{
@@ -45,8 +45,7 @@ fn directory(global: &Global, args: &Scan, output: Output) -> ExitCode {
     };
     let options = options.configure(move |entry: &Path| {
         let is_critical = exit_with.iter().any(|name| entry.file_name() == Some(name));
-        // Ctrl-C of a terminal reaches svctl alone, which ends them in order.
-        let service = ServiceOptions::new().group(ProcessGroup::Own);
+        let service = ServiceOptions::new();
         if is_critical { service.critical() } else { service }
     });
     ended(devtree::scan(&args.place, options), output)

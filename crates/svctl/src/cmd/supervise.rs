@@ -16,8 +16,7 @@ use crate::{
 };
 
 pub(crate) fn run(global: &Global, args: &Supervise, output: Output) -> ExitCode {
-    // Ctrl-C of a terminal reaches svctl alone, which ends it.
-    let service = ServiceOptions::new().group(ProcessGroup::Own);
+    let service = ServiceOptions::new();
     let service = if args.critical { service.critical() } else { service };
     let teller = Arc::new(Mutex::new(Teller::new(global)));
     let options = options(&teller, args.kill_after);
@@ -35,9 +34,13 @@ pub(super) fn options(teller: &Arc<Mutex<Teller>>, kill_after: Option<Duration>)
     self::kill_after(kill_after).observer(move |event| lock(&teller).tell(event))
 }
 
-/// How long stopping may take.
+/// How long stopping may take. Ctrl-C of a terminal reaches svctl alone, which ends services in order.
 pub(super) fn kill_after(after: Option<Duration>) -> Options {
-    after.map_or_else(Options::new, |after| Options::new().kill_after(after))
+    let options = Options::new().group(ProcessGroup::Own);
+    match after {
+        Some(after) => options.kill_after(after),
+        None => options,
+    }
 }
 
 /// Whoever tells.

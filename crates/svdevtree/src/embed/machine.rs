@@ -14,10 +14,13 @@
 //! | run    | the process died   | finish if there is one, else down                           |
 //! | finish | any letter         | only the want and the paused flag                           |
 //! | finish | the script ended   | down                                                        |
+//! | down   | it was the last run, or one too many | wanted down; `control/f` after a failure     |
 //! | down   | wanted up          | a rest if it lived less than a second, else what was asked, then start |
 //! | down   | want exit          | the end                                                     |
 //!
 //! Source: `runsv` of runit 2.1.2 as Debian ships it, observed; `crates/svdevtree/tests/live` compares.
+
+mod judge;
 
 use std::time::Duration;
 
@@ -25,7 +28,10 @@ use nix::sys::signal::Signal;
 pub(crate) use svproto::Now;
 use svproto::{Op, Phase, Pid, UnixTime};
 
-use super::event::{Exit, ServicePart};
+use super::{
+    event::{Exit, ServicePart},
+    restarts::{Limit, RestartRule, Starts},
+};
 
 /// What `runsv` waits after a process that lived for less than this.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -52,16 +58,20 @@ pub(crate) struct Policy {
     pub(crate) stop: Signal,
     /// From the stop signal of `d` and `x` to SIGKILL.
     pub(crate) kill_after: Option<Duration>,
-    /// The longest delay of a crash loop; `None` for the constant second of `runsv`.
-    pub(crate) longest_delay: Option<Duration>,
+    /// After which ends another run follows, how soon and how often.
+    pub(crate) restart: RestartRule,
     /// It says when it is ready.
     pub(crate) notifies: bool,
 }
 
 impl Policy {
     /// What `runsv` does.
-    pub(crate) const RUNIT: Self =
-        Self { stop: Signal::SIGTERM, kill_after: None, longest_delay: None, notifies: false };
+    pub(crate) const RUNIT: Self = Self {
+        stop: Signal::SIGTERM,
+        kill_after: None,
+        restart: RestartRule::ALWAYS,
+        notifies: false,
+    };
 }
 
 /// What happened.
@@ -129,7 +139,7 @@ enum After {
     Run,
     /// `control/t` on behalf of this signal.
     Stop(Signal),
-    /// `control/d` or `control/x`: nothing is left to do.
+    /// `control/d`, `control/x` or `control/f`: nothing is left to do.
     Stopped,
     Signal(Signal),
     Pause,
@@ -166,6 +176,10 @@ pub(crate) struct Machine {
     /// Deaths in a row that nobody asked for.
     crashes: u32,
     delay: Option<Duration>,
+    /// Those that count against the limit of the policy.
+    counted: Starts,
+    /// It is not started any more because it was too often.
+    gave_up: Option<Limit>,
     retired: bool,
     over: bool,
 }
@@ -192,6 +206,8 @@ impl Machine {
             told: false,
             crashes: 0,
             delay: None,
+            counted: Starts::NONE,
+            gave_up: None,
             retired: false,
             over: false,
         }
@@ -257,6 +273,16 @@ impl Machine {
         self.last_exit.map(|(exit, _)| exit).filter(|_| is_over && !self.told)
     }
 
+    /// Whether somebody asked for the end of the last run; while it runs, for the one to come.
+    pub(crate) const fn was_told(&self) -> bool {
+        self.told
+    }
+
+    /// The limit that it has met, so that it is not started any more.
+    pub(crate) const fn gave_up(&self) -> Option<Limit> {
+        self.gave_up
+    }
+
     /// Deaths in a row that nobody asked for, and the delay that they led to.
     pub(crate) const fn delay(&self) -> (u32, Option<Duration>) {
         (self.crashes, self.delay)
@@ -300,6 +326,7 @@ impl Machine {
                     self.starts = self.starts.saturating_add(1);
                     (self.since, self.begun) = (now.wall, now.steady);
                     (self.told, self.once, self.paused) = (false, false, false);
+                    self.counted.note(now.steady, self.policy.restart.limit);
                 }
                 self.ended(Exit::Code(CANNOT_START), finish, now, &mut todo);
             }
@@ -356,6 +383,8 @@ impl Machine {
         match op {
             Op::Up | Op::Once => {
                 self.want = if op == Op::Up { Want::Up } else { Want::Down };
+                // Whoever asks starts the count anew.
+                (self.counted, self.gave_up) = (Starts::NONE, None);
                 self.once = op == Op::Once && self.pid.is_none() && self.phase == Phase::Down;
                 todo.push(Action::Publish);
                 self.start_if_wanted(now, todo);
@@ -367,7 +396,7 @@ impl Machine {
                 if !self.retired {
                     self.want = if op == Op::Down { Want::Down } else { Want::Exit };
                 }
-                self.once = false;
+                (self.once, self.gave_up) = (false, None);
                 todo.push(Action::Publish);
                 if self.is_running() {
                     self.script_or('t', After::Stop(self.policy.stop), now, todo);
@@ -455,6 +484,7 @@ impl Machine {
             self.phase = Phase::Up;
             self.starts = self.starts.saturating_add(1);
             (self.since, self.begun, self.told, self.once) = (now.wall, now.steady, false, false);
+            self.counted.note(now.steady, self.policy.restart.limit);
         }
         if self.phase == Phase::Up {
             self.delay = None;
@@ -479,30 +509,18 @@ impl Machine {
         self.phase = Phase::Down;
         self.since = now.wall;
         todo.push(Action::Publish);
+        let is_own = !self.told && self.want == Want::Up;
         self.weigh(now);
         if self.want == Want::Exit {
             return self.end(todo);
+        }
+        if is_own && self.want == Want::Down && self.has_failed() {
+            self.script_or('f', After::Stopped, now, todo);
         }
         if self.is_resting() {
             // Never at once: as `runsv`, it hears first what was asked of the process that is no more.
             todo.push(Action::Set(Timer::Rest, self.rest_until.saturating_sub(now.steady)));
         }
-    }
-
-    /// How long to rest after this life.
-    fn weigh(&mut self, now: Now) {
-        let lived = now.steady.saturating_sub(self.begun);
-        let mut rest = if lived < SECOND { SECOND } else { Duration::ZERO };
-        let crashed = !self.told && self.want == Want::Up && lived < CALM;
-        self.crashes = if crashed { self.crashes.saturating_add(1) } else { 0 };
-        if let Some(longest) = self.policy.longest_delay {
-            if crashed {
-                let doubled = 2_u32.saturating_pow(self.crashes - 1);
-                rest = rest.max(SECOND.saturating_mul(doubled).min(longest));
-                self.delay = Some(rest);
-            }
-        }
-        self.rest(rest, now);
     }
 
     fn rest(&mut self, rest: Duration, now: Now) {

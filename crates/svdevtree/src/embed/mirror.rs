@@ -23,7 +23,7 @@ use nix::{
 };
 use svproto::files::{self, FileKind};
 
-use super::options::LONGEST_DELAY;
+use super::options::{LONGEST_DELAY, RESTART};
 use crate::{
     Error,
     trusted::{self, Make, is},
@@ -175,7 +175,7 @@ fn is_value(name: &OsStr) -> bool {
             && file.made_with.is_none()
             && file.path.as_bytes() == name.as_bytes()
     };
-    name == LONGEST_DELAY || files::TABLE.iter().any(|file| is_it(&file))
+    name == LONGEST_DELAY || name == RESTART || files::TABLE.iter().any(|file| is_it(&file))
 }
 
 fn distrusted(dir: &Path, error: svtrust::Error) -> Error {

@@ -9,14 +9,25 @@ use std::{
 
 use nix::sys::signal::Signal as NixSignal;
 
-use super::{event::ServiceEvent, machine::Policy, publish::LockedDir};
+use super::{event::ServiceEvent, machine::Policy, publish::LockedDir, restarts::RestartRule};
 use crate::Signal;
 
 /// The longest delay of a crash loop, in milliseconds. Its presence makes delays grow.
 pub const LONGEST_DELAY: &str = "longest-delay";
+/// After which ends a service is started again, how soon and how often: [`svproto::files::RESTART`].
+pub(super) const RESTART: &str = svproto::files::RESTART;
 const DOWN_SIGNAL: &str = "down-signal";
 const TIMEOUT_KILL: &str = "timeout-kill";
 const KILL_GROUP: &str = "flag-timeout-killpg";
+const GROUP: &str = "process-group";
+const CRITICAL: &str = "critical";
+
+/// With which end of a service all end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Critical {
+    AnyEnd,
+    Failure,
+}
 
 /// The process group of `run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,10 +55,18 @@ svproto::words!(ProcessGroup, "process group":
 /// | `notification_fd` | `notification-fd`     | number of the descriptor; a line end means ready  |
 /// | `stop_signal`     | `down-signal`         | name or number; for `d` and `x`, not for `t`      |
 /// | `kill_after`      | `timeout-kill`        | milliseconds from that signal to SIGKILL; 0: never |
-/// | `group`           | `flag-timeout-killpg` | its presence is [`ProcessGroup::Own`]                    |
+/// | `group`           | `process-group`       | a word of [`ProcessGroup`]; else the presence of `flag-timeout-killpg` is [`ProcessGroup::Own`] |
+/// | `critical`        | `critical`            | `failure`: not after an end with success; anything else: after any end |
 /// | `longest_delay`   | `longest-delay`       | milliseconds; delays of a crash loop double up to it |
 ///
-/// All but the last have the names and forms of s6. An option wins over a file. The files are read
+/// | -                 | `restart`             | when to start again, how soon, how often: a word and its values on each line |
+///
+/// `restart` has the lines `when always`, `when on-failure` or `when never`; `success 2 7`, exit codes that are no failure;
+/// `delay 2000`, the rest before each start in milliseconds; `longest-delay 30000`, up to which rests of a crash loop double;
+/// `limit 5 60000`, so many starts in so many milliseconds, after which it is given up. An end that somebody asked
+/// for is followed by what was asked.
+///
+/// `notification-fd`, `down-signal`, `timeout-kill` and `flag-timeout-killpg` have the names and forms of s6. An option wins over a file. The files are read
 /// at each start of `run`; what is no such value counts as no file.
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -132,7 +151,7 @@ impl ServiceOptions {
     }
 
     /// What counts for the next run of a service, logger or not.
-    pub(crate) fn settle(&self, dir: &LockedDir) -> Settings {
+    pub(crate) fn settle(&self, dir: &LockedDir, default: ProcessGroup) -> Settings {
         let number = |name| dir.read(name).and_then(|text| number(&text));
         let fd = self.notification_fd.or_else(|| number(svproto::files::NOTIFICATION_FD));
         let millis = |name| number(name).map(|millis| Duration::from_millis(millis.into()));
@@ -141,20 +160,27 @@ impl ServiceOptions {
             text.strip_suffix('\n').unwrap_or(&text).parse().ok()
         });
         let kill_after = self.kill_after.or_else(|| millis(TIMEOUT_KILL));
-        let group = self.group.unwrap_or(if dir.has(KILL_GROUP) {
-            ProcessGroup::Own
-        } else {
-            ProcessGroup::Shared
+        let word = || dir.read(GROUP)?.trim_end().parse().ok();
+        let flag = || dir.has(KILL_GROUP).then_some(ProcessGroup::Own);
+        let group = self.group.or_else(word).or_else(flag).unwrap_or(default);
+        let critical = dir.read(CRITICAL).map(|text| match text.trim_end() {
+            "failure" => Critical::Failure,
+            _ => Critical::AnyEnd,
         });
+        let critical = self.critical.then_some(Critical::AnyEnd).or(critical);
         // 0 would take standard input away.
         let notify = fd.filter(|&fd| fd > 0).and_then(|fd| i32::try_from(fd).ok());
+        let restart =
+            dir.read(RESTART).as_deref().map_or(RestartRule::ALWAYS, RestartRule::from_text);
+        let longest_delay = self.longest_delay.or_else(|| millis(LONGEST_DELAY));
+        let longest_delay = longest_delay.or(restart.longest_delay);
         let policy = Policy {
             stop: stop.map_or(NixSignal::SIGTERM, |signal| signal.0),
             kill_after: kill_after.filter(|after| !after.is_zero()),
-            longest_delay: self.longest_delay.or_else(|| millis(LONGEST_DELAY)),
+            restart: restart.with_longest_delay(longest_delay),
             notifies: notify.is_some(),
         };
-        Settings { policy, notify, group }
+        Settings { policy, notify, group, critical }
     }
 }
 
@@ -164,6 +190,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) notify: Option<i32>,
     pub(crate) group: ProcessGroup,
+    pub(crate) critical: Option<Critical>,
 }
 
 /// A number as s6 reads it: digits and at most a line end behind them.
@@ -188,6 +215,7 @@ pub struct Options {
     pub(crate) kill_after: Option<Duration>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) stdin: Stdin,
+    pub(crate) group: ProcessGroup,
     pub(crate) tied: bool,
 }
 
@@ -261,6 +289,12 @@ impl Options {
     /// thread.
     pub(crate) const fn tied(mut self) -> Self {
         self.tied = true;
+        self
+    }
+
+    /// The process group of services that do not say otherwise.
+    pub const fn group(mut self, group: ProcessGroup) -> Self {
+        self.group = group;
         self
     }
 

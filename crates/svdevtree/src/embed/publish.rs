@@ -25,7 +25,7 @@ use nix::{
 };
 use svproto::{
     Phase, Pid, Scale, Tai64n, UnixTime,
-    embedded::{Backoff, CannotStart, Embedded, EntryName, Notice},
+    embedded::{Backoff, CannotStart, Embedded, EntryName, GaveUp, Notice},
     files,
     runit::{RunitFields, RunitRecord},
 };
@@ -225,7 +225,7 @@ impl LockedDir {
     /// A small file's text; `None` without one, and for what is no regular file.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         let file = self.open_file(name, OFlag::O_NOFOLLOW)?;
-        let mut text = [0; 64];
+        let mut text = [0; 1024];
         let read = nix::unistd::read(&file, &mut text).ok()?;
         String::from_utf8(text.get(..read)?.to_vec()).ok()
     }
@@ -307,6 +307,12 @@ fn embedded(machine: &Machine, cannot_start: Option<CannotStart>) -> Embedded {
     told.readiness = machine.notifies().then(notice);
     told.exit = machine.last_exit().map(|(exit, at)| (exit.last_exit(), label(at)));
     told.cannot_start = cannot_start;
+    told.is_end_asked =
+        machine.was_told() && machine.last_exit().is_some() && machine.phase() != Phase::Up;
+    told.gave_up = machine.gave_up().map(|limit| {
+        let millis = u64::try_from(limit.within.as_millis()).unwrap_or(u64::MAX);
+        GaveUp::new(limit.starts.into(), millis)
+    });
     let (crashes, delay) = machine.delay();
     told.crashes = crashes.into();
     if let Some(delay) = delay {

@@ -27,9 +27,9 @@ pub(crate) struct Runner {
 const REWRITE: Duration = Duration::from_secs(1);
 
 impl Runner {
-    pub(crate) const fn new(machine: Machine, dir: LockedDir) -> Self {
+    pub(crate) const fn new(machine: &Machine, dir: LockedDir) -> Self {
         let (process, rest, kill, rewrite) = (None, None, None, None);
-        Self { machine, dir, process, rest, kill, rewrite }
+        Self { machine: *machine, dir, process, rest, kill, rewrite }
     }
 
     pub(crate) const fn timer(&mut self, timer: Timer) -> &mut Option<Duration> {

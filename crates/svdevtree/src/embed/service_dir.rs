@@ -23,7 +23,7 @@ use super::{
     event::{EventKind, Exit, ServiceId, ServicePart},
     fd,
     machine::{Action, Event as Input, Machine, Now, Policy, Timer, Want},
-    options::{ProcessGroup, ServiceOptions, Settings},
+    options::{Critical, ProcessGroup, ServiceOptions, Settings},
     publish::LockedDir,
     reap::Process,
     replace::Replaced,
@@ -78,13 +78,13 @@ impl ServiceDir {
         let mut main = LockedDir::claim(&real)?;
         main.taken_on_as(dir.file_name().unwrap_or_default());
         let log = main.claim_log()?;
-        let settings = options.settle(&main);
+        let settings = options.settle(&main, context.options.group);
         let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
         let first = if options.begins_down { Want::Down } else { want(&main) };
         let machine = Machine::new(ServicePart::Main, settings.policy, first, now);
         main.open_control()?;
         main.publish(&machine, &mut Replaced::default())?;
-        let mut main = Runner::new(machine, main);
+        let mut main = Runner::new(&machine, main);
         let mut log = log.map(|dir| Self::log_runner(dir, now)).transpose()?;
         main.dir.open_ok()?;
         if let Some(log) = &mut log {
@@ -102,7 +102,7 @@ impl ServiceDir {
         dir.open_control()?;
         dir.without_pid_file();
         dir.publish(&machine, &mut Replaced::default())?;
-        Ok(Runner::new(machine, dir))
+        Ok(Runner::new(&machine, dir))
     }
 
     /// Starts what is wanted up: the logger first.
@@ -123,7 +123,12 @@ impl ServiceDir {
 
     /// How a critical service ended for good, which nobody asked for.
     pub(crate) fn critical_end(&self) -> Option<Exit> {
-        self.main.machine.ended_for_good().filter(|_| self.options.critical)
+        let is_critical = |exit: &Exit| match self.settings.critical {
+            Some(Critical::AnyEnd) => true,
+            Some(Critical::Failure) => !self.settings.policy.restart.is_success(*exit),
+            None => self.options.critical,
+        };
+        self.main.machine.ended_for_good().filter(is_critical)
     }
 
     /// When its turn is once all are to end: the highest first.
@@ -427,7 +432,7 @@ impl ServiceDir {
 
     fn run(&mut self, part: ServicePart, context: &mut Context) -> Told {
         if part == ServicePart::Main {
-            self.settings = self.options.settle(&self.main.dir);
+            self.settings = self.options.settle(&self.main.dir, context.options.group);
             self.main.machine.set_policy(self.settings.policy);
         }
         let notify = match (part, self.settings.notify) {
@@ -544,8 +549,11 @@ impl ServiceDir {
             return Some(false);
         }
         let group = self.settings.group;
-        let pid = self.main.machine.pid().map_or_else(String::new, |pid| pid.get().to_string());
-        match self.launch(ServicePart::Main, &name, &[pid], None, group, context) {
+        let pid = || self.main.machine.pid().map_or_else(String::new, |pid| pid.get().to_string());
+        // One that hears of a failure hears how it ended, as `finish` does.
+        let end = self.main.machine.last_exit().filter(|_| letter == 'f');
+        let arguments = end.map_or_else(|| vec![pid()], |(exit, _)| exit.finish_arguments().into());
+        match self.launch(ServicePart::Main, &name, &arguments, None, group, context) {
             Ok(process) => {
                 self.script = Some(process);
                 None

@@ -30,7 +30,7 @@ const WHOLE: [Support; 6] = [
     Not(NO_WHOLE),
     Not(NO_WHOLE),
     Not(NO_WHOLE_MACHINE),
-    Not(NO_WHOLE),
+    By("critical"),
 ];
 
 pub(super) const ROWS: [Capability; 10] = [
@@ -43,7 +43,7 @@ pub(super) const ROWS: [Capability; 10] = [
             By("finish"),
             By("finish"),
             By("OnFailure=, a unit of its own"),
-            By("finish"),
+            By("control/f"),
         ],
     ),
     row("critical", |it| it.critical.is_some(), WHOLE),

@@ -153,7 +153,7 @@ pub(super) const ROWS: [Capability; 25] = [
             Not(NO_GROUP),
             Not(NO_GROUP),
             By("systemd, for every service that does not say otherwise"),
-            Not(NO_GROUP),
+            By("process-group"),
         ],
     ),
     row(
@@ -240,7 +240,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("finish, which asks for down"),
             By("finish, which exits with 125"),
             By("Restart=, RestartForceExitStatus="),
-            By("finish, which asks for down"),
+            By("restart"),
         ],
     ),
     only(
@@ -253,7 +253,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("finish, which asks for down"),
             By("finish, which exits with 125"),
             By("Restart="),
-            By("finish, which asks for down"),
+            By("restart"),
         ],
     ),
     only(
@@ -266,7 +266,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("sleep in finish"),
             By("sleep in finish, timeout-finish"),
             By("RestartSec="),
-            By("sleep in finish"),
+            By("restart"),
         ],
     ),
     row(
@@ -278,7 +278,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("finish, which asks for down"),
             By("s6-permafailon in finish"),
             By("StartLimitBurst="),
-            By("finish, which asks for down"),
+            By("restart"),
         ],
     ),
     row(
@@ -290,7 +290,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("finish, which asks for down"),
             By("s6-permafailon in finish"),
             By("StartLimitIntervalSec="),
-            By("finish, which asks for down"),
+            By("restart"),
         ],
     ),
     row(
@@ -302,7 +302,7 @@ pub(super) const ROWS: [Capability; 25] = [
             Not(ONE_DELAY),
             Not(ONE_DELAY),
             By("RestartMaxDelaySec=, RestartSteps=, from 254"),
-            Not(ONE_DELAY),
+            By("restart"),
         ],
     ),
     row(

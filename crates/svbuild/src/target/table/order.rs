@@ -46,14 +46,7 @@ pub(super) const ROWS: [Capability; 8] = [
     row(
         "kind",
         Service::is_job,
-        [
-            Not(ONCE),
-            Not(ONCE),
-            Not(NO_JOB),
-            Not(NO_JOB),
-            By("Type=oneshot"),
-            By("finish, which asks for down"),
-        ],
+        [Not(ONCE), Not(ONCE), Not(NO_JOB), Not(NO_JOB), By("Type=oneshot"), By("restart")],
     ),
     row(
         "success",
@@ -64,7 +57,7 @@ pub(super) const ROWS: [Capability; 8] = [
             By("finish, where `restart` is `on-failure`"),
             By("finish, where `restart` is `on-failure`"),
             By("SuccessExitStatus="),
-            By("whoever starts it; finish where `restart` is `on-failure`"),
+            By("whoever starts it; restart, where `restart` is `on-failure`"),
         ],
     ),
     ordered(

@@ -21,7 +21,7 @@ use svcmgr::{
     LastExit, Pid, State, Status, Want,
     build::{
         Definitions,
-        spec::{Kind, ReadyCheck, When},
+        spec::{Critical, Kind, ReadyCheck, When},
     },
     signal_name,
 };
@@ -35,8 +35,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Plan {
     parts: BTreeMap<String, Part>,
-    /// With these all ends.
-    exit_with: Vec<String>,
     /// How one of them ended.
     ended: Option<(String, LastExit)>,
     is_settled: bool,
@@ -55,6 +53,8 @@ struct Part {
     is_asked: bool,
     timeout: Duration,
     ties: Vec<Tie>,
+    /// With which of its ends all end.
+    critical: Option<Critical>,
     /// Nobody starts it by himself.
     is_left: bool,
     /// `down` stands in its definition.
@@ -69,6 +69,8 @@ struct Part {
     /// How it ended last.
     exit: Option<LastExit>,
     is_late: bool,
+    /// Its supervisor does not start it any more: that was too often.
+    gave_up: bool,
     refused: Option<String>,
     /// Why it is held back, as it was told.
     held: Option<String>,
@@ -153,6 +155,11 @@ impl Plan {
                     .and_then(|ready| ready.timeout)
                     .map_or(TIMEOUT, |time| time.0),
                 ties,
+                critical: if exit_with.contains(name) {
+                    Some(Critical::AnyEnd)
+                } else {
+                    service.critical
+                },
                 is_left: service.down && !pulled.contains(name.as_str()),
                 is_down: service.down,
                 begun: None,
@@ -163,13 +170,14 @@ impl Plan {
                 over: None,
                 exit: None,
                 is_late: false,
+                gave_up: false,
                 refused: None,
                 held: None,
             };
             (name.clone(), part)
         };
         let parts = services.iter().map(part).collect();
-        Self { parts, exit_with: exit_with.to_vec(), ended: None, is_settled: false }
+        Self { parts, ended: None, is_settled: false }
     }
 
     /// It was looked at.
@@ -189,11 +197,14 @@ impl Plan {
         }
         part.pid = seen.pid();
         let rests = matches!(seen.state(), State::Down | State::Exited | State::Failed);
-        let is_over = rests && !is_running && seen.want() != Some(Want::Up);
+        // An end that somebody asked for, elsewhere, is none for good: its supervisor knows.
+        let is_asked = seen.was_end_asked() == Some(true);
+        let is_over = rests && !is_running && !is_asked && seen.want() != Some(Want::Up);
+        part.gave_up = seen.state() == State::Failed;
         let was_over = part.over.is_some();
         part.over = exit.filter(|_| is_over);
         if let Some(exit) = part.over.filter(|_| !was_over && self.ended.is_none())
-            && self.exit_with.iter().any(|it| it == name)
+            && part.is_critical_after(exit)
         {
             self.ended = Some((name.to_owned(), exit));
         }
@@ -241,7 +252,7 @@ impl Plan {
         for name in names {
             let may = self.may_start(&name);
             let Some(part) = self.parts.get_mut(&name) else { continue };
-            if part.begun.is_none() && !part.is_left {
+            if part.begun.is_none() && !part.is_left && part.refused.is_none() {
                 match may {
                     Progress::Reached => {
                         part.begun = Some(now);
@@ -318,6 +329,9 @@ impl Plan {
             return Progress::Reached;
         }
         match part.over {
+            Some(exit) if part.gave_up => {
+                Progress::Never(format!("{name} was given up: it {}", ended(exit)))
+            }
             Some(exit) => Progress::Never(format!("{name} {}", ended(exit))),
             None if part.is_late => Progress::Never(format!("{name} {}", part.lateness())),
             None => Progress::Pending,
@@ -333,6 +347,8 @@ impl Plan {
                 (Exit::Negative, format!("was held back: {why}"))
             } else if let Some(exit) = part.over.filter(|_| part.is_job && !part.is_done()) {
                 (Exit::Negative, ended(exit))
+            } else if let Some(exit) = part.over.filter(|_| part.gave_up) {
+                (Exit::Negative, format!("was given up: it {}", ended(exit)))
             } else if part.is_late && part.is_awaited() {
                 (Exit::Deadline, "was not ready".into())
             } else {
@@ -366,9 +382,22 @@ impl Part {
     }
 
     fn is_done(&self) -> bool {
-        match self.over {
-            Some(LastExit::Exited { code }) => code == 0 || self.success.contains(&code),
+        self.over.is_some_and(|exit| self.is_success(exit))
+    }
+
+    fn is_success(&self, exit: LastExit) -> bool {
+        match exit {
+            LastExit::Exited { code } => code == 0 || self.success.contains(&code),
             _ => false,
+        }
+    }
+
+    /// Whether all end with such an end for good.
+    fn is_critical_after(&self, exit: LastExit) -> bool {
+        match self.critical {
+            Some(Critical::Failure) => !self.is_success(exit),
+            Some(_) => true,
+            None => false,
         }
     }
 

@@ -12,7 +12,7 @@ use svcmgr::{
     LogDir, Order, Scale,
     build::{
         Definitions, Lossy, Options, Target,
-        spec::{Dirs, Stream},
+        spec::{Dirs, Restart, Stream, Time},
     },
     devtree::{DevTree, TreeError, TreeErrorKind},
 };
@@ -49,6 +49,8 @@ pub(super) struct Cast {
 /// For a service that does not say how long it may take to end.
 const KILL_AFTER: Duration = Duration::from_secs(10);
 const STARTING: Duration = Duration::from_secs(30);
+/// Up to this the rests of a crash loop grow.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// For the keeper of a killed program to end what it had.
 const RELEASING: Duration = Duration::from_secs(1);
 
@@ -72,7 +74,7 @@ impl Stage {
             .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
         as_oneself(&mut definitions, output);
         let options = Options::new().lossy(Lossy::Commented);
-        let plan = definitions.render(Target::Embedded, options);
+        let plan = for_supervisor(&definitions).render(Target::Embedded, options);
         let plan = plan.map_err(|error| build::refused(&error, output))?;
         for gap in &plan.gaps {
             output.message(&printable(&format!("not here: {gap}")));
@@ -102,13 +104,32 @@ impl Stage {
             let dir = tree.services_dir().join(name);
             cast.push(Cast { name: name.clone(), dir, log, kill_after });
         }
-        let plan = Plan::new(definitions, exit_with);
+        let mut plan = Plan::new(definitions, exit_with);
+        for (name, why) in definitions::obstacles::find(definitions) {
+            output.message(&printable(&format!("{name}: {why}")));
+            plan.refused(&name, &why);
+        }
         Ok(Self { tree, order, plan, cast })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Cast> {
         self.cast.iter().find(|cast| cast.name == name)
     }
+}
+
+/// What the supervisor is to do of it. With whom all end is decided here, in order; a crash loop becomes slower, and
+/// what a run has left behind in its group does not stay, unless the file says otherwise.
+fn for_supervisor(definitions: &Definitions) -> Definitions {
+    let mut definitions = definitions.clone();
+    for service in definitions.service.values_mut() {
+        service.critical = None;
+        service.stop.group.get_or_insert(true);
+        let least = service.restart.delay.map_or(Duration::ZERO, |delay| delay.0);
+        if service.restart.when != Restart::Never && least < LONGEST_DELAY {
+            service.restart.max_delay.get_or_insert(Time(LONGEST_DELAY));
+        }
+    }
+    definitions
 }
 
 /// Takes the tree. Of a program that was killed just now the keeper has it a moment longer.

@@ -10,7 +10,7 @@ use std::{
 use nix::unistd::Uid;
 use svcmgr::{
     build::{Definitions, Lossy, Options, Target, spec::Dirs},
-    devtree::{self, ProcessGroup, ServiceOptions, ServicePart},
+    devtree::{self, ServiceOptions, ServicePart},
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -63,13 +63,18 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
     let mut cast = BTreeMap::new();
     for (rank, level) in (0..).zip(order.levels()) {
         for name in level {
-            // What others need ends after them. Ctrl-C of a terminal reaches svctl alone, which ends them in order.
-            let options = ServiceOptions::new().stop_rank(rank).group(ProcessGroup::Own);
+            // What others need ends after them.
+            let options = ServiceOptions::new().stop_rank(rank);
             let options = if exit_with.contains(name) { options.critical() } else { options };
             cast.insert(name.clone(), Cast::new(place.dir().join(name), options));
         }
     }
-    Ok((place, Prepared { plan: Plan::new(&definitions, &[]), cast }))
+    let mut plan = Plan::new(&definitions, &[]);
+    for (name, why) in definitions::obstacles::find(&definitions) {
+        output.message(&printable(&format!("{name}: {why}")));
+        plan.refused(&name, &why);
+    }
+    Ok((place, Prepared { plan, cast }))
 }
 
 /// Runs them until all have ended.

@@ -145,10 +145,12 @@ impl Driver {
                 let span = text::span(self.begun.elapsed().as_secs_f64());
                 lock(&self.teller).remark(&format!("all services are up, after {span}"));
             }
-            Step::Finished | Step::End { .. } => {
+            Step::Finished => {
                 self.is_finished = true;
                 supervisor.stop();
             }
+            // The supervisor has seen that as well, and knows its code.
+            Step::End { .. } => supervisor.stop(),
         }
     }
 

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod restarts;
+
 const PID: u64 = 7;
 
 fn at(millis: u64) -> Now {
@@ -276,7 +278,10 @@ fn a_service_may_have_a_stop_signal_and_a_time_to_obey_it() {
 
 #[test]
 fn delays_of_a_crash_loop_double_and_end_with_a_calm_life_or_a_request() {
-    let policy = Policy { longest_delay: Some(Duration::from_secs(5)), ..Policy::RUNIT };
+    let policy = Policy {
+        restart: RestartRule::ALWAYS.with_longest_delay(Some(Duration::from_secs(5))),
+        ..Policy::RUNIT
+    };
     let mut machine = after(ServicePart::Main, policy, &up());
     let mut now = 2000;
     for (crashes, delay) in [(1, 1), (2, 2), (3, 4), (4, 5), (5, 5)] {
@@ -453,7 +458,7 @@ fn policies() -> [Policy; 2] {
     let more = Policy {
         stop: Signal::SIGINT,
         kill_after: Some(SECOND),
-        longest_delay: Some(Duration::from_secs(4)),
+        restart: RestartRule::ALWAYS.with_longest_delay(Some(Duration::from_secs(4))),
         notifies: true,
     };
     [Policy::RUNIT, more]
