@@ -269,7 +269,7 @@ fn text(places: &[(String, Place)]) -> String {
         let _ = writeln!(page, "| {name} | {} | {}.{} % |", counts.row(), tenths / 10, tenths % 10);
     }
     for (name, place) in places {
-        let _ = writeln!(page, "\n## Not converted: {name}\n\n| unit | line | \n|---|---|");
+        let _ = writeln!(page, "\n## Not converted: {name}\n\n| unit | line |\n|---|---|");
         for (unit, why) in &place.refused {
             let _ = writeln!(page, "| `{unit}` | {} |", why.replace('|', "\\|"));
         }
