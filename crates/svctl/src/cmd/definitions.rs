@@ -32,13 +32,20 @@ pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit
     let text = build::read(file, output)?;
     let dir = build::dir_of(file);
     let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
-    let definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
+    let mut definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
         build::explain(file, &text, &findings, output);
         Exit::Negative
     })?;
     if definitions.service.is_empty() {
         output.message(&printable(&format!("{} has no service", file.display())));
         return Err(Exit::Negative);
+    }
+    for (name, service) in &mut definitions.service {
+        if service.instances.is_some() {
+            let text = format!("not here: `instances` of service `{name}`: the first of them runs");
+            output.message(&text);
+            *service = service.instance(1);
+        }
     }
     Ok(definitions)
 }

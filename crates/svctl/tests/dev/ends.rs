@@ -192,3 +192,15 @@ fn a_crash_loop_says_how_it_ended_and_becomes_slower() {
     running.signal(Signal::SIGINT);
     assert_eq!(running.end().0, Some(1));
 }
+
+/// Of several the first one runs, and that is told.
+#[test]
+fn of_instances_the_first_one_runs() {
+    let definitions =
+        "[service.web]\nexec = ['sh', '-c', 'echo web $INSTANCE; exec sleep 1000']\ninstances = 2";
+    each(definitions, |_, running, _| {
+        running.until_all(&["not here: `instances` of service `web`", "web | web 1"]);
+        running.signal(Signal::SIGTERM);
+        assert_eq!(running.end().0, Some(0));
+    });
+}
