@@ -152,7 +152,7 @@ fn every_command_prints_what_the_schema_says() {
             One => {
                 let said = Run::of(line.output().unwrap());
                 let value = said.json();
-                let is_object = matches!(name, "decode" | "build" | "show" | "version");
+                let is_object = matches!(name, "decode" | "build" | "convert" | "show" | "version");
                 assert_eq!(value.is_object(), is_object, "{name}: {said:?}");
             }
             Lines => {

@@ -27,6 +27,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         "happening",
         "built",
         "buildable",
+        "converted",
         "skipped",
         "version",
     ]
@@ -44,6 +45,7 @@ pub fn check(value: &Value) {
             _ if has("part") => "happening",
             _ if has("units") => "built",
             _ if has("checked") => "buildable",
+            _ if has("counts") => "converted",
             _ if has("skipped") => "skipped",
             _ if has("event") => "line",
             _ if knows("schema") => "version",
