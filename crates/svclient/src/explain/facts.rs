@@ -210,8 +210,11 @@ impl Facts {
     fn read_script(&mut self) {
         let Some((program, argument)) = self.run.interpreter() else { return };
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = if name == "env" { argument } else { name };
-        if !matches!(name.as_str(), "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "busybox") {
+        let argument = argument.rsplit('/').next().unwrap_or_default();
+        let name = if name == "env" { argument } else { &*name };
+        // invoke-run is what reads the scripts of Debian's packages for runit: a shell, with their variables.
+        let shells = ["sh", "bash", "dash", "ash", "ksh", "mksh", "busybox", "invoke-run"];
+        if !shells.contains(&name) {
             return;
         }
         let Some(text) = self.run.bytes.as_deref().and_then(|it| std::str::from_utf8(it).ok())

@@ -119,6 +119,12 @@ const CASES: &[Case] = &[
     case("program-missing", "/nonexistent/server", |it| {
         run_of(it, "#!/bin/sh\nexec nice -n 5 /nonexistent/server\n");
     }),
+    // As Debian's packages for runit begin their scripts.
+    case("program-missing", "/nonexistent/server", |it| {
+        raw(it, "invoke-run", b"#!/bin/sh\n. \"$1\"\n", 0o755);
+        let line = format!("#!/usr/bin/env {}/invoke-run\n", it.dir().display());
+        run_of(it, &(line + "exec 2>&1\nexec /nonexistent/server -F $DAEMON_ARGS\n"));
+    }),
     case("file-not-executable", "./server is not executable", |it| {
         raw(it, "server", b"#!/bin/sh\nexec sleep 9\n", 0o644);
         run_of(it, "#!/bin/sh\nexec ./server\n");
