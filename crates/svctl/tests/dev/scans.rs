@@ -192,7 +192,7 @@ fn as_pid_1_with_a_root_that_is_read_only() {
     fs::write(&file, text.replace("PROGRAM", program().to_str().unwrap())).unwrap();
     let script = "mount -t tmpfs tmpfs /run && mount -o remount,bind,ro / && exec \"$@\"";
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"]);
+    command.args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
     command.args(["sh", "-c", script, "sh"]).arg(program()).arg("scan").arg(&file);
     command.env_remove("SVDIR").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
     let running = Running::start_as(command);
