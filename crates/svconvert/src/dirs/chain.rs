@@ -27,6 +27,9 @@ pub(super) fn read(words: &[String], chain: &mut Chain) -> Option<()> {
     loop {
         let (program, args) = rest.split_first()?;
         let name = program.rsplit('/').next()?;
+        // These are of a shell or of execline, and no program with a path is one of them.
+        let own = ["cd", "umask", "export", "exec", "fdmove", "redirfd"];
+        let name = if program.contains('/') && own.contains(&name) { "" } else { name };
         let mut args = Args { rest: args };
         match name {
             "chpst" => chpst(&mut args, chain)?,

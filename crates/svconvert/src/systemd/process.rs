@@ -144,6 +144,12 @@ impl Reader<'_> {
         if let Some((at, text)) = self.last("Service", &format!("{word}DirectoryMode")) {
             match u16::from_str_radix(&text, 8) {
                 Ok(mode) => {
+                    // As redis has it: the group of files in it is that of the directory.
+                    if mode > 0o777 {
+                        let why = "the directory has no set-group-ID bit, nor a sticky one";
+                        self.book.approximated(at, Some(key), why);
+                    }
+                    let mode = mode & 0o777;
                     // That is what a definition says without a word.
                     dir = if mode == 0o755 { dir } else { dir.mode(mode) };
                     self.book.exact(at, Some(key));

@@ -54,6 +54,7 @@ fn the_programs_of_each_suite_are_known() {
         ("exec ionice -c3 /bin/x", "io_priority = { class = \"idle\" }"),
         ("install -d -o me /run/x\nexec chpst -u me /bin/x", "dirs = { runtime = [\"x\"] }"),
         ("/bin/x -f", "exec = [\"/bin/x\", \"-f\"]"),
+        ("exec /opt/cd", "exec = [\"/opt/cd\"]"),
     ] {
         let it = run(&format!("#!/bin/sh\n{script}\n"), &[]);
         assert!(it.text.contains(expected), "{script}: {}", it.text);

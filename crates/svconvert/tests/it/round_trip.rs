@@ -28,7 +28,8 @@ fn name() -> impl Strategy<Value = String> {
 
 /// A service of what every reader takes apart.
 fn service() -> impl Strategy<Value = Service> {
-    let program = path();
+    // No name of a program that becomes another one.
+    let program = path().prop_map(|path| path.join("program"));
     let process = (
         proptest::option::of(path()),
         proptest::collection::btree_map("[A-Z]{2,4}_X", word(), 0..3),

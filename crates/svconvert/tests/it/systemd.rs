@@ -218,6 +218,15 @@ fn variables_of_a_command_line_are_put_in_or_left_to_a_shell() {
 }
 
 #[test]
+fn a_mode_that_a_definition_has_not_is_approximated() {
+    let unit = "[Service]\nExecStart=/bin/a\nRuntimeDirectory=a\nRuntimeDirectoryMode=2750\n";
+    let it = one(PATH, unit);
+    let expected = r#"dirs = { runtime = { mode = "0750", names = ["a"] } }"#;
+    assert!(it.text.contains(expected), "{}", it.text);
+    verdict(&it, "RuntimeDirectoryMode", Verdict::Approximated);
+}
+
+#[test]
 fn commands_around_the_program_have_their_keys() {
     let it = one(
         PATH,
