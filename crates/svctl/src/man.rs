@@ -2,6 +2,7 @@
 //! it still does. `UPDATE=1 cargo test -p svctl --bin svctl man` writes them anew. `svcmgr.toml(5)`
 //! is made of `docs/svcmgr.toml.md`, whose tables are svbuild's own.
 
+mod examples;
 mod markdown;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -32,20 +33,6 @@ const FILES: [(&str, &str); 2] = [
         "supervise/ok, supervise/lock, supervise/control, supervise/status",
         "What a supervisor keeps in a service directory.",
     ),
-];
-
-const EXAMPLES: [(&str, &str); 5] = [
-    ("svctl status --state backoff,failed", "What does not stay up?"),
-    (
-        "svctl restart web --for ready --kill-after 10s",
-        "Restart it, by force if need be, and wait until the new process is ready.",
-    ),
-    (
-        "svctl wait --for up-for=5s web db && deploy",
-        "Go on when both have stayed up for five seconds.",
-    ),
-    ("svctl check --ready --json", "A health check for a container."),
-    ("svctl logs -f web db", "Follow two logs, merged by time."),
 ];
 
 fn pages() -> BTreeMap<String, String> {
@@ -99,8 +86,12 @@ fn page(command: &Command, name: &str) -> String {
     section(&mut more, "ENVIRONMENT", &ENVIRONMENT);
     if name == "svctl" {
         section(&mut more, "FILES", &FILES);
-        section(&mut more, "EXAMPLES", &EXAMPLES);
+        section(&mut more, "EXAMPLES", &examples::OF_ALL);
         see_also(&mut more, &[("svctl-dialects", "(7)"), ("svcmgr.toml", "(5)")]);
+    }
+    let examples = name.strip_prefix("svctl-").map(examples::of).unwrap_or_default();
+    if !examples.is_empty() {
+        section(&mut more, "EXAMPLES", examples);
     }
     tidied(&String::from_utf8(text).unwrap()) + &more.to_roff()
 }

@@ -56,7 +56,7 @@ pub(crate) fn parse() -> Result<Args, Error> {
 }
 
 impl Args {
-    pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut matches = Self::parser().try_get_matches_from(words)?;
         let args = Self::from_arg_matches_mut(&mut matches);
         // Thousands of names in memory of their own each: it goes with the process.
