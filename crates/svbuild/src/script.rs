@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Read(u8, Vec<u8>),
     /// A descriptor is opened for appending, the file made if missing.
     Append(u8, Vec<u8>),
+    /// A descriptor is opened for writing, the file made if missing and emptied. Only in scripts for `sh`.
+    Write(u8, Vec<u8>),
     /// The first descriptor becomes a copy of the second.
     Copy(u8, u8),
     /// The umask.
@@ -246,6 +248,7 @@ impl Script {
                 Step::Append(fd, path) => {
                     join(&[format!("exec {fd}>>").as_bytes(), &sh_path(path)?])
                 }
+                Step::Write(fd, path) => join(&[format!("exec {fd}>").as_bytes(), &sh_path(path)?]),
                 Step::Copy(to, from) => format!("exec {to}>&{from}").into_bytes(),
                 Step::Umask(bits) => format!("umask {bits:03o}").into_bytes(),
                 Step::Remember => b"set -- \"$PWD\"".to_vec(),
@@ -355,7 +358,7 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::ToHard(_) | Step::EnvFiles(_) => continue,
+                Step::ToHard(_) | Step::EnvFiles(_) | Step::Write(..) => continue,
                 Step::UnlessAsked(asked) => join(&[
                     b"ifelse { ",
                     &own(argv!["sh", "-c", asked.command()])?,

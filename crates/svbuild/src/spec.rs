@@ -20,6 +20,7 @@ mod order;
 mod parse;
 mod ready;
 mod restart;
+mod socket;
 mod systemd;
 mod value;
 
@@ -44,6 +45,7 @@ pub use order::{External, Kind, Need, When};
 pub use parse::{Finding, Findings, Span};
 pub use ready::{Ready, ReadyCheck};
 pub use restart::{Restart, RestartPolicy};
+pub use socket::Socket;
 pub use systemd::{Directive, Systemd};
 pub use value::{BadValue, Id, Mode, Signal, Size, Stream, Time, Word};
 
@@ -165,6 +167,9 @@ pub struct Service {
     /// `on_failure`: a program that runs when the service is given up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on_failure: Vec<Word>,
+    /// `sockets`: open before it is started, and given to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sockets: Vec<Socket>,
     /// `critical`: whether an end for good is the end of everything beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical: Option<Critical>,
@@ -282,6 +287,8 @@ impl Service {
         reload: Reload => |it, reload| it.reload = Some(reload);
         /// Sets after which ends it is started again.
         restart: impl Into<RestartPolicy> => |it, restart| it.restart = restart.into();
+        /// Adds a socket that is open before it is started.
+        socket: Socket => |it, socket| it.sockets.push(socket);
         /// Makes an end for good the end of everything beside it.
         critical: Critical => |it, critical| it.critical = Some(critical);
         /// Sets how it is asked whether it is well.

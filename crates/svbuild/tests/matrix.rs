@@ -16,7 +16,7 @@ use svbuild::{
     spec::{
         Bound, Control, Critical, Dirs, EnvFile, External, Health, HealthCheck, IoClass,
         IoPriority, KEYS, Limit, Limits, Log, Ready, ReadyCheck, Reload, Resources, Restart,
-        RestartPolicy, Size, Stop, Stream, Systemd, Time, Timestamp, table,
+        RestartPolicy, Size, Socket, Stop, Stream, Systemd, Time, Timestamp, table,
     },
     target::{CAPABILITIES, Support, capabilities},
 };
@@ -148,6 +148,7 @@ fn of_life() -> Vec<(&'static str, Service, Service)> {
             restarted(failing.at_most(3, time("1m"))).on_failure(["/bin/true"]),
             restarted(failing.at_most(3, time("1m"))),
         ),
+        ("sockets", base().socket(Socket::new("http", "127.0.0.1:80")), base()),
         ("critical", base().critical(Critical::AnyEnd), base()),
         ("health.tcp", base().health(tcp()), base()),
         ("health.http", base().health(Health::new(HealthCheck::Http("http://h/".into()))), base()),

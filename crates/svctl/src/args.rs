@@ -14,6 +14,7 @@ pub(crate) use self::{
     global::{Color, Global, Whose},
     later::{Later, parse},
     lint::{Form, Lint, Other},
+    notify::{Notify, NotifyBridge},
     units::{Escape, NamedUnits, Units},
     value::parse_duration,
     verbs::Signal,
@@ -30,6 +31,7 @@ mod groups;
 mod later;
 mod lint;
 mod means;
+mod notify;
 mod units;
 mod value;
 mod verbs;
@@ -213,6 +215,12 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         depth: Depth,
     },
+    /// Run a program that tells systemd when it is ready under a supervisor that does not hear it
+    #[command(name = "notify-bridge", hide = true)]
+    NotifyBridge(NotifyBridge),
+    /// Reads what a program says to systemd
+    #[command(name = "__notify", hide = true, disable_help_flag = true)]
+    Notify(Notify),
     /// What completes the last of these words
     #[command(name = "__complete", hide = true, disable_help_flag = true)]
     Complete {

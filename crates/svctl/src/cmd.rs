@@ -17,6 +17,7 @@ mod guard;
 mod lint;
 mod logs;
 mod look;
+mod notify;
 mod persist;
 mod progress;
 mod report;
@@ -95,6 +96,8 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Build(args) => build::run(&global.silent, args, &mut output),
         Command::Convert(args) => convert::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),
+        Command::NotifyBridge(args) => notify::bridge(args, &mut output),
+        Command::Notify(args) => notify::reader(args),
         Command::Look { depth } => return look::run(*depth).into(),
         Command::Dev(args) => return dev::run(args, output),
         Command::Supervise(args) => return supervise::run(global, args, output),

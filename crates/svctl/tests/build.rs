@@ -123,7 +123,7 @@ fn a_wrong_file_is_shown_with_the_line_and_what_was_meant() {
 
 #[test]
 fn every_kind_of_mistake_has_its_place() {
-    for (text, place, what) in [
+    have_their_places(&[
         ("[service.web]\nexec = \"/bin/true\"", ":2:8", "expected an array"),
         ("[service.web]\nexec = []", ":2:8", "must name a program"),
         ("[service.web]\nexec = [\"/a\"]\nnice = 50", ":3:8", "-20 to 19"),
@@ -180,7 +180,22 @@ fn every_kind_of_mistake_has_its_place() {
             ":3:9",
             "never says that it is ready",
         ),
-        ("[service.a]\nexec = [\"/a\"]\nafter = [{ service = \"b\", wen = \"up\" }]", ":3:", "wen"),
+        (
+            "[service.a]\nexec = [\"/a\"]\nafter = [{ service = \"b\", wen = \"up\" }]",
+            ":3:26",
+            "did you mean `when`?",
+        ),
+        ("[[service.a.env_file]]\npth = \"/x\"\n[service.a]\nexec = [\"/a\"]", ":2:1", "`path`?"),
+        (
+            "[service.a]\nexec = [\"/a\"]\nsockets = [{ name = \"h\", lisen = \"/x\" }]",
+            ":3:26",
+            "did you mean `listen`?",
+        ),
+        (
+            "[service.a]\nexec = [\"/a\"]\nsockets = [{ name = \"h\", listen = \"localhost:80\" }]",
+            ":3:11",
+            "127.0.0.1:8080",
+        ),
         ("[service.a]\nexec = [\"/a\"]\nwants = [\"a\"]", ":3:9", "a after a"),
         (
             "[service.a]\nexec = [\"/a\"]\nafter_external.systemd = [\"net\"]",
@@ -188,6 +203,18 @@ fn every_kind_of_mistake_has_its_place() {
             "network-online.target",
         ),
         ("[service.a]\nexec = [\"/a\"]\nafter_external.runit = [\"net\"]", ":3:16", "unknown key"),
+        ("[service.\"../x\"]\nexec = [\"/a\"]", ":1:10", "its name"),
+        ("[service.web]\nexec = [\"/a\"]\nready = { fd = 3, tcp = \"a:1\" }", ":3:9", ""),
+        ("[service.web]\nexec = [\"/a\"]\nenv = { \"A\\nB\" = \"x\" }", ":3:18", "must be named"),
+        ("[service.web]\nexec = [\"a\\u0000b\"]", ":2:8", "NUL"),
+        ("[service.web\n", ":1:13", ""),
+        ("[servce.web]\n", ":1:2", "did you mean `service`?"),
+    ]);
+}
+
+#[test]
+fn so_has_one_beyond_a_single_process() {
+    have_their_places(&[
         ("expand = 1\n[service.a]\nexec = [\"/a\"]", ":1:10", ""),
         ("expnd = true\n[service.a]\nexec = [\"/a\"]", ":1:1", "did you mean `expand`?"),
         ("expand = true\n[service.a]\nexec = [\"/a\", \"${A\"]", ":3:8", "write `$${`"),
@@ -236,13 +263,13 @@ fn every_kind_of_mistake_has_its_place() {
             ":3:21",
             "without a `]`",
         ),
-        ("[service.\"../x\"]\nexec = [\"/a\"]", ":1:10", "its name"),
-        ("[service.web]\nexec = [\"/a\"]\nready = { fd = 3, tcp = \"a:1\" }", ":3:9", ""),
-        ("[service.web]\nexec = [\"/a\"]\nenv = { \"A\\nB\" = \"x\" }", ":3:18", "must be named"),
-        ("[service.web]\nexec = [\"a\\u0000b\"]", ":2:8", "NUL"),
-        ("[service.web\n", ":1:13", ""),
-        ("[servce.web]\n", ":1:2", "did you mean `service`?"),
-    ] {
+    ]);
+}
+
+/// Each text with its place, and words of what is said of it.
+#[track_caller]
+fn have_their_places(mistakes: &[(&str, &str, &str)]) {
+    for &(text, place, what) in mistakes {
         let file = Place::new(text);
         let told = file.build("runit", &[]);
         assert_eq!(told.code, 1, "{text}\n{}", told.err);

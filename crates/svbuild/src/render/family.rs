@@ -426,6 +426,29 @@ impl<'a, 'b> Hook<'a, 'b> {
     }
 }
 
+/// The descriptor by which somebody else than the service tells that it is ready.
+pub(super) const READY_FD: u8 = 3;
+
+/// For a service that speaks `sd_notify(3)`, where the supervisor does not: what hears it and tells the
+/// supervisor, right before the program. It is looked up as any program: in the
+/// `PATH` of the supervisor under runit, else in that of the service.
+pub(super) fn bridge(job: &mut Job<'_>) -> Option<Step> {
+    let ready = job.service.ready.as_ref()?;
+    if ready.check != ReadyCheck::Notify {
+        return None;
+    }
+    if job.service.root.is_some() {
+        let why = "with `root`, below which there is no `svctl`";
+        job.gap(
+            "ready.notify",
+            Some(why),
+            "`ready.tcp`, `ready.http` or `ready.command`; or systemd",
+        );
+        return None;
+    }
+    Some(Step::Chain(argv!["svctl", "notify-bridge", READY_FD.to_string(), "--"]))
+}
+
 /// The program that asks whether the service is ready, where one is to ask.
 pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
     match &service.ready.as_ref()?.check {

@@ -15,9 +15,12 @@ use super::{
 use crate::{
     error::Error,
     plan::Unit,
-    script::{Arg, Give, Language, Step, argv},
+    script::{Arg, Give, Language, Script, Step, argv},
     spec::{Bound, Service},
 };
+
+/// Where the pid of the process stands that has said that it is ready.
+const NOTIFIED: &str = "supervise/notified";
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
     let service = job.service;
@@ -26,7 +29,13 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(family::streams(service));
     let other = process(service, &variables, false);
     steps.extend(family::pre(service, &other));
+    let bridge = family::bridge(job);
+    if bridge.is_some() {
+        steps.push(Step::Write(family::READY_FD, NOTIFIED.into()));
+    }
     steps.extend(process(service, &variables, true));
+    let is_told = bridge.is_some();
+    steps.extend(bridge);
 
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
@@ -40,6 +49,15 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     family::stop_script(job, &mut entries, &other, signal, service.restart.chooses())?;
     family::reload_script(job, &mut entries, &other)?;
     family::check(job, &mut entries, "check", other, Language::Sh)?;
+    if is_told {
+        let asks = format!(
+            "read -r told <{NOTIFIED} && read -r pid <supervise/pid && [ \"$told\" = \"$pid\" ]"
+        );
+        let mut script = Script::new(argv!["sh", "-c", asks]);
+        script.comments = job.comments().into_iter().take(1).collect();
+        let text = script.text(Language::Sh).map_err(job.unquotable("ready.notify"))?;
+        entries.file("check", PUBLIC, text);
+    }
     Ok(entries.unit(&job.unit))
 }
 

@@ -17,9 +17,6 @@ use crate::{
     spec::{ReadyCheck, Service, Signal},
 };
 
-/// The descriptor that `s6-notifyoncheck` writes to.
-const CHECK_FD: u32 = 3;
-
 /// How many deaths `s6-supervise` remembers if it is not told.
 const DEATHS: u32 = 100;
 
@@ -67,6 +64,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let limits = family::softlimit(service, "s6-softlimit");
     daemontools::gaps_of_root(job, &variables);
     steps.extend(daemontools::identity(service, &variables, limits, change));
+    let bridge = family::bridge(job);
+    let is_told = has_check || bridge.is_some();
+    steps.extend(bridge);
 
     let mut entries = Entries::default();
     // First, because `run` says in comments what was left out.
@@ -78,8 +78,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
         entries.file("timeout-finish", 0o644, "0\n");
     }
     family::check(job, &mut entries, "data/check", asking, language)?;
-    if has_check {
-        entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{CHECK_FD}\n"));
+    if is_told {
+        let fd = family::READY_FD;
+        entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{fd}\n"));
     }
     supervisor_files(job, &mut entries);
     if let Some(max) = service.restart.max.filter(|max| *max > DEATHS) {

@@ -7,6 +7,7 @@
 mod failure;
 mod instances;
 mod order;
+mod sockets;
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
@@ -126,6 +127,7 @@ pub(super) fn units(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> 
     if let Some(text) = failure::unit(job)? {
         units.insert(failure::name(job, ""), Unit::File(File::new(0o644, text)));
     }
+    units.extend(sockets::units(job)?);
     if let Some(text) = instances::target(job) {
         units.insert(format!("{}.target", job.name), Unit::File(File::new(0o644, text)));
     }
@@ -192,6 +194,7 @@ fn unit(job: &Job<'_>, own_journal: bool) -> Result<String, Error> {
     lines.own_text();
 
     lines.section("Service");
+    sockets::lines(&mut lines);
     start(&mut lines)?;
     reload(&mut lines)?;
     stop(&mut lines)?;

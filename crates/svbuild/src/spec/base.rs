@@ -96,6 +96,12 @@ fn rebase(service: &mut Service, base: &Path) {
     }
     program_below(base, &mut service.finish);
     program_below(base, &mut service.on_failure);
+    for place in service.sockets.iter_mut().map(|it| &mut it.listen) {
+        if place.contains('/') {
+            let path = below(base, Path::new(place));
+            *place = path.to_string_lossy().into_owned();
+        }
+    }
     for files in &mut service.restart_on_change {
         if !files.is_absolute() {
             *files = below(&literal(base), files);

@@ -63,6 +63,7 @@ impl Service {
             check.program("pre", argv);
         }
         check.instances(self);
+        check.sockets(self);
         if let Some(text) = &self.description {
             let clean = !text.chars().any(char::is_control) && text.trim() == text;
             check.that(clean && !text.is_empty() && !text.ends_with('\\'), "description", || {

@@ -44,10 +44,18 @@ pub(super) const GONE: [(&str, &str); 2] = [
 /// `log` may be empty, which asks for a logger with what holds without its keys.
 const LOG: &str = "log";
 
-/// The keys that may stand in this table: `""` is the service, `limits` its limits. `None` if any
+/// The keys that may stand in this table: `""` is the service, `limits` its limits, `after[]` one of an array. `None` if any
 /// name may (`env`), or if it is no table.
 pub(super) fn children(table: &str) -> Option<Vec<&'static str>> {
     match table.split_once('.') {
+        _ if table.ends_with("[]") => {
+            return Some(match table {
+                "env_file[]" => vec!["path", "optional"],
+                "sockets[]" => vec!["name", "listen"],
+                "after[]" | "needs[]" | "wants[]" => vec!["service", "when"],
+                _ => return None,
+            });
+        }
         Some(("dirs", key)) if !key.contains('.') => return Some(vec!["names", "mode"]),
         Some(("limits", key)) if !key.contains('.') => return Some(vec!["soft", "hard"]),
         _ => (),

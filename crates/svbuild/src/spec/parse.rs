@@ -283,7 +283,8 @@ fn unknown_in(text: &str, table: &DeTable<'_>, path: &str, findings: &mut Vec<Fi
                 );
                 continue;
             }
-            let of = if path.is_empty() { "a service".into() } else { format!("`{path}`") };
+            let table = path.strip_suffix("[]").unwrap_or(path);
+            let of = if path.is_empty() { "a service".into() } else { format!("`{table}`") };
             findings.push(unknown(text, &key.span(), name, &of, &known));
             continue;
         }
@@ -292,6 +293,11 @@ fn unknown_in(text: &str, table: &DeTable<'_>, path: &str, findings: &mut Vec<Fi
             DeValue::Table(inner) => unknown_in(text, inner, &path, findings),
             DeValue::Array(_) if keys::is_only_table(&path) => {
                 findings.push(no_table(text, value.span()));
+            }
+            DeValue::Array(items) => {
+                for item in items.iter().filter_map(|item| item.get_ref().as_table()) {
+                    unknown_in(text, item, &format!("{path}[]"), findings);
+                }
             }
             _ => (),
         }

@@ -156,6 +156,7 @@ fn written_by(service: &Service, directive: &str) -> Option<&'static str> {
         "TimeoutStartSec" => (true, "ready"),
         "ExecStop" => (!it.stop.command.is_empty(), "stop.command"),
         "ExecReload" => (it.reload.is_some(), "reload"),
+        "Sockets" => (!it.sockets.is_empty(), "sockets"),
         "OnFailure" => (!it.on_failure.is_empty(), "on_failure"),
         "WatchdogSec" => (it.watchdog.is_some(), "watchdog"),
         "ExecStopPost" => (!it.finish.is_empty(), "finish"),

@@ -141,6 +141,13 @@ mod systemd {
     }
 
     #[test]
+    fn sockets_are_open_before_their_service_is_started() {
+        if crate::here::is_here() {
+            crate::units::sockets_are_open_before_their_service_is_started();
+        }
+    }
+
+    #[test]
     fn jobs_and_needs_are_kept() {
         if crate::here::is_here() {
             crate::units::jobs_and_needs_are_kept();

@@ -13,7 +13,7 @@ use svbuild::{
     spec::{
         Bound, Control, Critical, Dir, Dirs, EnvFile, Health, HealthCheck, IoClass, IoPriority,
         KEYS, Limit, Limits, Log, ReadyCheck, Reload, Resources, Restart, RestartPolicy, Size,
-        Stop, Stream, Systemd, Time, Timestamp,
+        Socket, Stop, Stream, Systemd, Time, Timestamp,
     },
     target::CAPABILITIES,
 };
@@ -487,6 +487,8 @@ fn every_key_is_used_above() {
     // What these do is shown by the manager.
     let place = Path::new("/nowhere");
     definitions.service.extend(crate::units::jobs_and_needs(place, place).service);
+    let open = Service::new(["/bin/true"]).socket(Socket::new("http", "/run/it"));
+    definitions.service.insert("open".into(), open);
     let text = definitions.to_toml().unwrap();
     for key in KEYS.iter().filter(|key| key.form != "table" && !is_a_way(key.path)) {
         let last = key.path.rsplit('.').next().unwrap();

@@ -15,8 +15,8 @@ use svbuild::{
     Definitions, Options, Plan, Service, Target,
     plan::Unit,
     spec::{
-        EnvFile, External, Need, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Stop, Systemd,
-        When,
+        EnvFile, External, Need, Ready, ReadyCheck, Reload, Restart, RestartPolicy, Socket, Stop,
+        Systemd, When,
     },
 };
 
@@ -399,5 +399,37 @@ pub fn a_value_is_split_as_the_manager_splits_it() {
     assert_eq!(ours.len(), values.len());
     for ((value, ours), theirs) in values.iter().zip(ours).zip(theirs) {
         assert_eq!(ours, theirs, "{value:?}");
+    }
+}
+
+/// One of them starts it, and it gets both, each with its name.
+pub fn sockets_are_open_before_their_service_is_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = dir.path().join("said");
+    let place = |name: &str| dir.path().join(format!("{name} %n")).to_str().unwrap().to_owned();
+    let script =
+        "echo \"$LISTEN_FDS $LISTEN_FDNAMES\" $((LISTEN_PID - $$)) >\"$0\"; exec sleep 1000";
+    let words = ["/bin/sh", "-c", script].map(OsString::from);
+    let service = Service::new(words.into_iter().chain([said.clone().into_os_string()]))
+        .socket(Socket::new("http", place("http")))
+        .socket(Socket::new("admin", place("admin")));
+    let definitions = Definitions::default().with("svbuild-open", service);
+    install(&definitions.render(Target::Systemd, Options::new()).unwrap());
+    let names = ["svbuild-open:http.socket", "svbuild-open:admin.socket"];
+    for by_hand in [false, true] {
+        let _none = fs::remove_file(&said);
+        if by_hand {
+            assert!(systemctl(&["start", "svbuild-open"]));
+        } else {
+            assert!(systemctl(&["start", names[0], names[1]]));
+            let _asked = std::os::unix::net::UnixStream::connect(place("admin")).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let told = || fs::read_to_string(&said).unwrap_or_default();
+        while !["2 http:admin 0\n", "2 admin:http 0\n"].contains(&&*told()) {
+            assert!(Instant::now() < deadline, "{}", told());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(systemctl(&["stop", names[0], names[1], "svbuild-open"]));
     }
 }

@@ -37,6 +37,8 @@ impl Command {
             Self::Scan(_) => "scan",
             Self::Decode { .. } => "decode",
             Self::Completions { .. } => "completions",
+            Self::NotifyBridge(_) => "notify-bridge",
+            Self::Notify(_) => "__notify",
             Self::Write { .. } | Self::Look { .. } | Self::Complete { .. } => "",
         }
     }

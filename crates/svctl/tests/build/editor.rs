@@ -72,6 +72,12 @@ fn list(form: &str) -> Option<Value> {
             json!({ "anyOf": [one, array_of(&one)] })
         }
         "array of names of units" => array_of(&string()),
+        "array of `{ name, listen }`" => array_of(&json!({
+            "type": "object",
+            "properties": { "name": string(), "listen": string() },
+            "required": ["name", "listen"],
+            "additionalProperties": false,
+        })),
         "array of exit codes" => {
             array_of(&json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }))
         }
@@ -372,7 +378,9 @@ fn an_editor_and_the_parser_say_the_same_of_a_file() {
 }
 
 /// Right somewhere, wrong elsewhere.
-const VALUES: [&str; 75] = [
+const VALUES: [&str; 77] = [
+    "[{ name = \"http\", listen = \"127.0.0.1:80\" }]",
+    "[{ name = \"http\" }]",
     "{ tcp = \"a:1\", every = \"5s\", timeout = \"1s\", failures = 2, then = \"restart\" }",
     "{ http = \"http://a/\", then = \"reboot\" }",
     "\"failure\"",

@@ -24,6 +24,7 @@ mod health;
 mod here;
 mod logging;
 mod native;
+mod notify;
 mod own;
 mod reasons;
 mod requests;

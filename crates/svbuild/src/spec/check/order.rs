@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Definitions, Invalid, Service};
-use crate::spec::{INSTANCE, Kind, When};
+use crate::spec::{INSTANCE, Kind, Socket, When};
 
 /// Types of units, which the name of one ends in.
 const UNITS: [&str; 11] = [
@@ -90,6 +90,30 @@ const fn never(service: &Service, when: Option<When>) -> Option<&'static str> {
 }
 
 impl Check<'_> {
+    pub(super) fn sockets(&mut self, service: &Service) {
+        for (at, Socket { name, listen }) in service.sockets.iter().enumerate() {
+            let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+            let first = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            self.that(first && name.bytes().all(byte) && name.len() < 100, "sockets", || {
+                "must have a `name` of letters, digits, `_`, `-` and `.`".into()
+            });
+            let again = service.sockets.iter().take(at).any(|it| it.name == *name);
+            self.that(!again, "sockets", || format!("has two of the name `{name}`"));
+            let path = listen.starts_with('/') && !listen.ends_with('/') && listen.len() < 108;
+            let address = listen.parse::<std::net::SocketAddr>().is_ok_and(|it| it.port() > 0);
+            self.that(path || address, "sockets", || {
+                "must `listen` at an address and a port, as in \"127.0.0.1:8080\" or \"[::]:80\", or at the \
+                 absolute path of a socket of at most 107 bytes"
+                    .into()
+            });
+            self.that(!listen.contains('\0'), "sockets", || "has a NUL, which no path can".into());
+        }
+        let both = !service.sockets.is_empty() && service.instances.is_some();
+        self.that(!both, "sockets", || {
+            "cannot be beside `instances`, which would share them".into()
+        });
+    }
+
     pub(super) fn instances(&mut self, service: &Service) {
         let Some(count) = service.instances else { return };
         self.that((1..=999).contains(&count), "instances", || "must be 1 to 999".into());

@@ -3,7 +3,7 @@
 use super::{Key, key};
 
 /// All of them, in the order of the documentation.
-pub const KEYS: [Key; 109] = [
+pub const KEYS: [Key; 110] = [
     key(
         "exec",
         "array of strings",
@@ -349,6 +349,12 @@ pub const KEYS: [Key; 109] = [
     key("health.timeout", "time", "`2s`", "how long an answer may take"),
     key("health.failures", "1 to 1000", "3", "so many failures in a row, and it is not well"),
     key("health.then", "`restart`", "`restart`", "what is done when it is not well"),
+    key(
+        "sockets",
+        "array of `{ name, listen }`",
+        "none",
+        "stream sockets that are open before it is started, and that it gets as sd_listen_fds(3) has it, each with its name. `listen` is `ADDRESS:PORT`, or the path of a socket",
+    ),
     key(
         "watchdog",
         "time",

@@ -88,8 +88,8 @@ pub(super) const ROWS: [Capability; 25] = [
         [
             Not(NO_READY),
             Not(NO_READY),
-            Not(NO_NOTIFY),
-            Not(NO_NOTIFY),
+            By("check, svctl notify-bridge"),
+            By("notification-fd, svctl notify-bridge"),
             By("Type=notify"),
             Not(NO_NOTIFY),
         ],

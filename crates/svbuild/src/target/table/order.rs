@@ -30,7 +30,21 @@ const fn ordered(
 
 const STARTER: &str = "whoever starts it";
 
-pub(super) const ROWS: [Capability; 8] = [
+const NO_SOCKET: &str = "a program that opens its sockets itself; or systemd";
+
+pub(super) const ROWS: [Capability; 9] = [
+    row(
+        "sockets",
+        |it| !it.sockets.is_empty(),
+        [
+            Not(NO_SOCKET),
+            Not(NO_SOCKET),
+            Not(NO_SOCKET),
+            Not(NO_SOCKET),
+            By("a .socket for each, Sockets="),
+            Not(NO_SOCKET),
+        ],
+    ),
     row(
         "instances",
         |it| it.instances.is_some(),
