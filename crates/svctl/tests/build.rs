@@ -182,7 +182,7 @@ fn every_kind_of_mistake_has_its_place() {
         ),
         (
             "[service.a]\nexec = [\"/a\"]\nafter = [{ service = \"b\", wen = \"up\" }]",
-            ":3:26",
+            ":3:27",
             "did you mean `when`?",
         ),
         ("[[service.a.env_file]]\npth = \"/x\"\n[service.a]\nexec = [\"/a\"]", ":2:1", "`path`?"),
