@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `name` and `listen`")]
 pub struct Socket {
     /// `name`: by which the program finds it in `LISTEN_FDNAMES`.
     pub name: String,

@@ -61,9 +61,7 @@ pub(super) fn read(book: &mut Book, file: &str, text: &str) -> Vec<Section> {
         if content.is_empty() {
             continue;
         }
-        if let Some(it) = &mut open
-            && indent > it.indent
-        {
+        if let Some(it) = open.as_mut().filter(|it| indent > it.indent) {
             it.value.push('\n');
             it.value.push_str(content);
             it.end = at;

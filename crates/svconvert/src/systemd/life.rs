@@ -74,18 +74,18 @@ impl Reader<'_> {
 
     fn stop_commands(&mut self) {
         let lines = self.raw_list("Service", "ExecStop");
-        if let [(at, text)] = lines.as_slice()
-            && let Some([command]) = words::commands(text).as_deref()
-            && let Some(signal) = signal_to_main(command)
-        {
+        let sent = match lines.as_slice() {
+            [(at, text)] => match words::commands(text).as_deref() {
+                Some([command]) => signal_to_main(command).map(|signal| (*at, signal)),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some((at, signal)) = sent {
             if signal != Signal::TERM {
                 self.service.stop.signal = Some(signal);
             }
-            self.book.equivalent(
-                *at,
-                Some("stop.signal"),
-                "the supervisor sends the signal itself",
-            );
+            self.book.equivalent(at, Some("stop.signal"), "the supervisor sends the signal itself");
         } else if !lines.is_empty() {
             let knows_main = lines.iter().any(|(_, text)| text.contains("MAINPID"));
             if knows_main || self.service.kind == Kind::Job {

@@ -53,9 +53,7 @@ pub(super) fn load(book: &mut Book, files: &dyn Files, path: &Path) -> Option<Un
     let name = UnitName::new(path.file_name()?.to_str()?);
     let dir = path.parent().unwrap_or(Path::new(""));
     let mut file = path.to_owned();
-    if files.kind(path).is_none()
-        && let Some(template) = name.template()
-    {
+    if let Some(template) = name.template().filter(|_| files.kind(path).is_none()) {
         file = dir.join(template);
     }
     let whole = |book: &mut Book, why: &str| {

@@ -6,7 +6,7 @@ use svbuild::spec::{External, Need};
 
 use super::service::Reader;
 use crate::{
-    book::{At, Book},
+    book::{At, Book, Draft},
     report::Verdict,
 };
 
@@ -166,9 +166,8 @@ impl Reader<'_> {
 pub(super) fn done(book: &mut Book) {
     for (name, before) in std::mem::take(&mut book.later) {
         let draft = book.drafts.iter_mut().find(|draft| draft.name == name);
-        if let Some(draft) = draft
-            && !draft.service.order().any(|it| it == before)
-        {
+        let lacks = |draft: &&mut Draft| !draft.service.order().any(|it| it == before);
+        if let Some(draft) = draft.filter(lacks) {
             draft.service.after.push(Need::new(before));
         }
     }

@@ -53,9 +53,7 @@ impl Reader<'_> {
             self.service.groups.extend(text.split_whitespace().filter_map(id));
             self.book.exact(*at, Some("groups"));
         }
-        if let Some((at, _)) = groups.first()
-            && self.service.group.is_none()
-        {
+        if let Some((at, _)) = groups.first().filter(|_| self.service.group.is_none()) {
             // The user's own group, which is named like the user as a rule, and not known here.
             self.refuse(
                 *at,

@@ -148,7 +148,7 @@ pub(super) enum About {
     Process,
 }
 
-/// Rows of [`why`] that were looked up so far.
+/// Rows of [`Used::why`] that were looked up so far.
 #[derive(Debug, Default)]
 pub(super) struct Used(BTreeSet<(&'static str, &'static str)>);
 

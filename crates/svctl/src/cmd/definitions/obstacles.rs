@@ -97,8 +97,9 @@ mod tests {
         let no = obstacle("exec = ['nosuchprog']");
         assert_eq!(no.as_deref(), Some("there is no nosuchprog on the PATH"));
         assert_eq!(obstacle("exec = ['/no/such']").as_deref(), Some("there is no /no/such"));
-        let no = obstacle("exec = ['./passwd']\ncwd = '/etc'");
-        assert_eq!(no.as_deref(), Some("/etc/./passwd cannot be executed"));
+        // What is relative is so to the base, which is `/` here.
+        let no = obstacle("exec = ['./etc/passwd']\ncwd = '/tmp'");
+        assert_eq!(no.as_deref(), Some("/etc/passwd cannot be executed"));
         assert!(obstacle("exec = ['sh']\nenv = { PATH = '/nowhere' }").is_some());
         // What decides is not known yet.
         assert_eq!(obstacle("exec = ['nosuchprog']\nenv_file = ['/env']"), None);

@@ -13,9 +13,8 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::OFlag,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    unistd::{pipe2, read},
+    unistd::read,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -74,7 +73,8 @@ impl Lines {
 
     /// Where a service of this name is to write.
     pub(super) fn open(&self, name: &str) -> io::Result<OwnedFd> {
-        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        let (pipe, writer) = io::pipe()?;
+        let (pipe, writer) = (OwnedFd::from(pipe), OwnedFd::from(writer));
         let source = Source { name: name.to_owned(), pipe, begun: Vec::new() };
         self.sources.send(source).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         (&self.waker).write_all(&[0])?;
@@ -175,7 +175,8 @@ mod tests {
     use super::*;
 
     fn told(form: Form, written: &[u8]) -> String {
-        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (pipe, writer) = io::pipe().unwrap();
+        let (pipe, writer) = (OwnedFd::from(pipe), OwnedFd::from(writer));
         let mut source = Source { name: "web".into(), pipe, begun: Vec::new() };
         write_all(&writer, written).unwrap();
         drop(writer);
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_written_in_parts() {
-        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (pipe, writer) = io::pipe().unwrap();
+        let (pipe, writer) = (OwnedFd::from(pipe), OwnedFd::from(writer));
         let mut source = Source { name: "web".into(), pipe, begun: vec![b'x'; LONGEST] };
         write_all(&writer, b"yz\n").unwrap();
         let mut text = Vec::new();
