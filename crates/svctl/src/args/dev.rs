@@ -9,8 +9,8 @@ use std::{
 /// Arguments of `dev`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Dev {
-    /// Only these, and what they need and want; all without a name. A first word with a slash or of the form
-    /// NAME.toml is the file
+    /// Only these, and what they need and want; all without a name. A first word with a slash, or of the form
+    /// NAME.toml, is the file, and so is a Procfile or what else `svctl convert` reads by its ending
     #[arg(value_name = "SERVICE")]
     words: Vec<OsString>,
     /// The definitions; else svcmgr.toml in the working directory or the nearest one above
@@ -28,7 +28,13 @@ impl Dev {
     /// The file that was named, and the services of it.
     pub(crate) fn named(&self) -> (Option<&Path>, &[OsString]) {
         let is_file = |word: &OsStr| {
-            word.as_bytes().contains(&b'/') || Path::new(word).extension() == Some("toml".as_ref())
+            let ending = Path::new(word).extension().unwrap_or_default();
+            let is_procfile = word == "Procfile"
+                || ending == "Procfile"
+                || word.as_bytes().starts_with(b"Procfile.");
+            word.as_bytes().contains(&b'/')
+                || is_procfile
+                || ["toml", "yaml", "yml", "conf", "ini"].iter().any(|it| ending == *it)
         };
         match (&self.file, self.words.split_first()) {
             (None, Some((first, rest))) if is_file(first) => (Some(Path::new(first)), rest),
@@ -74,6 +80,8 @@ mod tests {
         assert_eq!(named(""), (None, String::new()));
         assert_eq!(named("web db"), (None, "web db".to_owned()));
         assert_eq!(named("app.toml web"), some("app.toml", "web"));
+        assert_eq!(named("Procfile web"), some("Procfile", "web"));
+        assert_eq!(named("compose.yaml"), some("compose.yaml", ""));
         assert_eq!(named("../app web"), some("../app", "web"));
         assert_eq!(named("-f app web a.toml"), some("app", "web a.toml"));
     }

@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::Path};
 use svcmgr::{
     Order,
     build::{Definitions, spec::Base},
+    convert::{Disk, Format, Line, Verdict, convert},
 };
 
 use super::build;
@@ -29,7 +30,12 @@ use crate::{
 ///
 /// With what to end.
 pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit> {
-    let text = build::read(file, output)?;
+    let text = match Format::of(&Disk::new(), file) {
+        Some(format) if file.extension() != Some("toml".as_ref()) => {
+            converted(file, format, output)?
+        }
+        _ => build::read(file, output)?,
+    };
     let dir = build::dir_of(file);
     let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);
     let mut definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
@@ -48,6 +54,19 @@ pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit
         }
     }
     Ok(definitions)
+}
+
+/// The definitions that a file of another format becomes. What they do not do as it says is told.
+fn converted(file: &Path, format: Format, output: &mut Output) -> Result<String, Exit> {
+    let conversion = convert(&Disk::new(), &[file.to_owned()], Some(format)).map_err(|error| {
+        output.failure(&error, error.hint());
+        Exit::Usage
+    })?;
+    let is_told = |it: &&Line| it.verdict > Verdict::Equivalent;
+    for line in conversion.report.lines.iter().filter(is_told) {
+        output.message(&printable(&line.to_string()));
+    }
+    Ok(conversion.text)
 }
 
 /// Leaves what is named and what that needs, or all without a name; what there is to be said of that is told.

@@ -67,6 +67,45 @@ fn what_is_started_too_often_is_given_up_and_says_so() {
     });
 }
 
+/// `dev.md` 11: a Procfile is run as it is. All end with the process that ends, as under foreman.
+#[test]
+fn a_procfile_is_run_without_definitions() {
+    let stage = Stage::new("");
+    let text = "web: echo port $PORT; exec sleep 1000\ntests: sleep 1; exit 3\n";
+    fs::write(stage.path("Procfile"), text).unwrap();
+    let mut dev = command(["dev".as_ref(), stage.path("Procfile").as_os_str()]);
+    dev.arg("--tree").arg(stage.path("tree"));
+    let (code, lines) = Running::start_as(dev).end();
+    assert_eq!(code, Some(3), "{lines:#?}");
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(has("port 5000") && has("tests exited with 3; all end with it"), "{lines:#?}");
+    nobody_is_left(&stage.path("tree"));
+}
+
+/// A service that failed and is not started again is not up, and the end says so.
+#[test]
+fn what_failed_for_good_is_no_service_that_is_up() {
+    let definitions = r#"
+        [service.db]
+        exec = ["sh", "-c", "exit 4"]
+        restart = "never"
+        [service.web]
+        exec = ["sh", "-c", "read x <CWD/gate; echo >&3; exec sleep 1000"]
+        ready = { fd = 3 }"#;
+    let stage = Stage::new(definitions);
+    let running = Running::start(&stage, &[]);
+    running.until("db  * down, normally up, exited with 4");
+    fs::write(stage.path("gate"), "go\n").unwrap();
+    running.until("web * ready");
+    running.signal(Signal::SIGTERM);
+    let (code, lines) = running.end();
+    assert_eq!(code, Some(1), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("all services are up")), "{lines:#?}");
+    let told = |line: &String| line.contains("db ended by itself once; it exited with 4");
+    assert!(lines.iter().any(told), "{lines:#?}");
+    nobody_is_left(&stage.path("tree"));
+}
+
 /// Any end for good, or one without success; an end that somebody asks for is none.
 #[test]
 fn all_end_with_a_critical_service_and_with_its_code() {

@@ -374,11 +374,16 @@ impl Part {
 
     fn is_as_far_as(&self, when: When) -> bool {
         match when {
-            When::Up => self.ran,
+            When::Up => self.ran && !self.has_failed(),
             When::Ready => self.ready,
             When::Done => self.is_done(),
             _ => false,
         }
+    }
+
+    /// Whether it ran and will not come back by itself: a service that is not to be started again.
+    fn has_failed(&self) -> bool {
+        !self.is_job && self.over.is_some_and(|exit| !self.is_success(exit))
     }
 
     fn is_done(&self) -> bool {

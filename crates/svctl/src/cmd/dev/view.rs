@@ -7,7 +7,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use svcmgr::{LastExit, News, Pid, Service, State, Status, Want, WatchEvent};
+use svcmgr::{LastExit, News, Pid, Service, State, Status, UnixTime, Want, WatchEvent};
 use unicode_width::UnicodeWidthStr;
 
 use super::{
@@ -39,6 +39,8 @@ pub(super) struct View {
     seen: BTreeMap<String, Seen>,
     /// Changes that were not shown.
     skipped: u64,
+    /// What ended before was started by another.
+    begun: UnixTime,
 }
 
 /// What was seen of a service.
@@ -50,6 +52,8 @@ struct Seen {
     ending: bool,
     /// How often it ended without being asked, and how the last time.
     crashes: u64,
+    /// When the last run that was seen to be over had ended.
+    over: Option<UnixTime>,
     exit: Option<LastExit>,
     /// How often it was asked why, and what was told last.
     asked: u8,
@@ -69,7 +73,8 @@ impl View {
         let live = !output.json && !output.quiet && std::io::stdout().is_terminal();
         let (table, changed) = (live.then(Vec::new), true);
         let (size, seen) = (Size::now(std::io::stdout()), BTreeMap::new());
-        Self { names, width, table, size, changed, painted: Instant::now(), seen, skipped: 0 }
+        let (painted, begun) = (Instant::now(), UnixTime::now());
+        Self { names, width, table, size, changed, painted, seen, skipped: 0, begun }
     }
 
     pub(super) fn begins(&self, stage: &Stage, output: &mut Output) {
@@ -149,6 +154,7 @@ impl View {
             starts: 0,
             ending: false,
             crashes: 0,
+            over: None,
             exit: None,
             asked: 0,
             why: None,
@@ -158,9 +164,19 @@ impl View {
         if pid.is_some() && pid != seen.pid {
             seen.starts += 1;
         }
-        if seen.pid.is_some() && pid != seen.pid && !seen.ending && want == Some(Want::Up) {
+        // A run that was over between two looks has left when and how it ended, and whether that was asked for.
+        let is_over = matches!(view.state(), Some(State::Backoff | State::Failed | State::Down));
+        let status = view.status.as_ref().filter(|it| is_over && it.exit().is_some());
+        let over = status.and_then(Status::since);
+        let was_over = over.is_some_and(|over| over >= self.begun) && over != seen.over;
+        let is_asked = status.and_then(Status::was_end_asked).unwrap_or(seen.ending);
+        // What is not to be started again may well be done.
+        let is_done = want != Some(Want::Up) && seen.exit == Some(LastExit::Exited { code: 0 });
+        let is_next = seen.pid.is_some() && pid.is_some() && pid != seen.pid && !seen.ending;
+        if is_next || (was_over && !is_asked && !is_done) {
             seen.crashes += 1;
         }
+        seen.over = over.or(seen.over);
         seen.ending = view.state() == Some(State::Stopping) || want == Some(Want::Down);
         seen.pid = pid;
         let starts = seen.starts;
@@ -185,7 +201,8 @@ impl View {
             return;
         }
         // What comes before the first start is no news to the user who starts it.
-        let awaited = starts == 0 && pid.is_none() && view.error.is_none() && why.is_none();
+        let awaited =
+            starts == 0 && pid.is_none() && !was_over && view.error.is_none() && why.is_none();
         if output.quiet || event.news == News::Removed || awaited {
             return;
         }

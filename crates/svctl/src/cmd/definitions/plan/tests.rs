@@ -68,6 +68,24 @@ fn a_service_waits_until_the_job_is_done_and_not_only_until_it_runs() {
     }
 }
 
+/// A service that is not started again is not up because it ran once.
+#[test]
+fn what_has_failed_for_good_is_not_up() {
+    const TEXT: &str = "[service.db]\nexec = ['/bin/db']\nrestart = 'never'\n[service.web]\n\
+                        exec = ['/bin/web']\nafter = ['db']\n";
+    let mut failed = plan(TEXT);
+    failed.steps(NOW);
+    failed.observe("db", &over(code(4)));
+    assert_eq!(failed.steps(NOW), [tell("web", "held back: db exited with 4")]);
+    // One that has done its work is as good as up.
+    let mut done = plan(TEXT);
+    done.steps(NOW);
+    done.observe("db", &over(code(0)));
+    assert_eq!(done.steps(NOW), [start("web")]);
+    done.observe("web", &up(8));
+    assert_eq!(done.steps(NOW), [Step::Ready]);
+}
+
 /// It may be over before anybody looks.
 #[test]
 fn a_job_that_nobody_saw_running_has_run() {
