@@ -9,6 +9,5 @@ fn main() -> Result<(), Error> {
     let dir = std::env::args_os().nth(1).unwrap_or_else(|| "web".into());
     let options = Options::new().observer(|event| println!("{}", event.kind));
     // Returns when it is told to end: by SIGTERM, or by a client.
-    supervise(dir.as_ref(), options, ServiceOptions::new())?;
-    Ok(())
+    supervise(dir.as_ref(), options, ServiceOptions::new()).map(drop)
 }

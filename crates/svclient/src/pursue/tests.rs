@@ -299,7 +299,7 @@ fn bulk_calls_answer_in_order_with_any_number_of_threads() {
 /// systemd replies when it has taken a job on, so what is seen then is the answer, also if the want
 /// in between was seen by nobody.
 #[test]
-fn what_a_backend_says_after_it_has_acknowledged_is_the_answer() {
+fn what_a_service_of_another_kind_says_after_it_has_acknowledged_is_the_answer() {
     let failed = seen(status(Phase::Down, 0, Want::Down, 7).with_stage(Stage::Failed));
     let answering = |answer| {
         let answers = [("up", 0, Turn::Is(answer)), ("up", 9, Turn::Is(up(3, 9)))];

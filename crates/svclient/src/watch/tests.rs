@@ -77,7 +77,7 @@ fn next(watch: &mut WatchSet) -> WatchEvent {
 }
 
 #[test]
-fn a_backend_that_rings_is_told_of_beside_a_service_directory() {
+fn a_service_of_another_kind_that_rings_is_told_of_beside_a_service_directory() {
     let tree = tempfile::tempdir().unwrap();
     std::fs::create_dir(tree.path().join("supervise")).unwrap();
     let mut watch = WatchSet::new().unwrap();
@@ -106,7 +106,7 @@ fn a_backend_that_rings_is_told_of_beside_a_service_directory() {
 }
 
 #[test]
-fn a_backend_that_tells_nothing_is_looked_at() {
+fn a_service_of_another_kind_that_tells_nothing_is_looked_at() {
     let own = Own { every: Some(Duration::from_millis(1)), ..Own::default() };
     let mut watch = WatchSet::new().unwrap();
     let key = watch.add(own.clone()).unwrap();
@@ -120,7 +120,7 @@ fn a_backend_that_tells_nothing_is_looked_at() {
 }
 
 #[test]
-fn a_backend_that_is_never_to_be_looked_at_is_not() {
+fn a_service_of_another_kind_that_is_never_to_be_looked_at_is_not() {
     let own = Own { every: Some(Duration::MAX), ..Own::default() };
     let mut watch = WatchSet::new().unwrap();
     watch.add(own).unwrap();
