@@ -10,7 +10,7 @@ use std::{
 
 use svcmgr::{
     build::{Definitions, Options, Service, Target, plan::Unit},
-    systemd::{Bus, Install, Lifetime, Removal, UnitName},
+    systemd::{Bus, Install, Lifetime, Removal, UnitName, UnitPlanStep},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = UnitName::new(&file)?;
         let install = Install::new(name.clone(), text.bytes).lifetime(Lifetime::Runtime);
         let plan = bus.plan_install(&install).wait()?;
-        println!("{name}: {} steps", plan.steps().len());
+        for step in plan.steps() {
+            if let UnitPlanStep::Write { path, .. } = step {
+                println!("writes {}", path.display());
+            }
+        }
         // What is checked is the unit as the manager has read it, not the definition.
         for finding in plan.carry_out().wait()?.findings {
             println!("{name}: {finding}");
