@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: reads the command line and starts the task; each task is a file of its name.
 
 mod bench;
+mod book;
 mod check;
 mod command;
 mod conversion;
@@ -9,6 +10,7 @@ mod dist;
 mod failure;
 mod integration;
 mod overlay;
+mod pages;
 mod release;
 mod report;
 mod roots;
@@ -123,6 +125,8 @@ enum Task {
     Demo,
     /// Count what `svctl convert` makes of the units of Debian, into docs/conversion.md
     Conversion,
+    /// Make a book of the pages, in target/book, and follow every link of it
+    Book,
 }
 
 fn main() -> ExitCode {
@@ -156,6 +160,7 @@ fn main() -> ExitCode {
         }
         Task::Demo => demo::run(),
         Task::Conversion => conversion::run(),
+        Task::Book => book::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

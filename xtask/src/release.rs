@@ -4,17 +4,14 @@
 
 mod packages;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use crate::{
     command::{self, cargo},
     dist::{self, Release},
     failure::Failure,
     roots::{self, Root},
-    workspace::Workspace,
+    toolchain,
 };
 
 /// What is asked of the task.
@@ -106,23 +103,8 @@ fn decisions(release: &Release) -> Vec<String> {
     open
 }
 
-/// A program that one of these parts needs, built for this alone: it is no part of this workspace.
-fn tool(name: &str) -> Result<PathBuf, Failure> {
-    let place = Workspace::load()?.target.join("tools");
-    let program = place.join("bin").join(name);
-    if !program.exists() {
-        println!("{name} is built for this, once; that takes some minutes");
-        let mut install = cargo(["install", name, "--locked", "--root"]);
-        install.arg(&place);
-        if !command::stream(&mut install, |_| ())?.success() {
-            return Err(Failure::Because(format!("{name} could not be built")));
-        }
-    }
-    Ok(program)
-}
-
 fn deny() -> Result<String, Failure> {
-    let mut deny = Command::new(tool("cargo-deny")?);
+    let mut deny = Command::new(toolchain::tool("cargo-deny")?);
     // What is known of vulnerabilities is fetched by whoever releases: `cargo deny check advisories`.
     deny.args(["--all-features", "check", "licenses", "bans", "sources"])
         .current_dir(command::root());
@@ -134,7 +116,7 @@ fn semver() -> Result<String, Failure> {
     if !asked.ok {
         return Ok("skipped: there is no earlier release to compare with".to_owned());
     }
-    let mut check = Command::new(tool("cargo-semver-checks")?);
+    let mut check = Command::new(toolchain::tool("cargo-semver-checks")?);
     check.args(["semver-checks", "--workspace"]).current_dir(command::root());
     ended(&mut check, "no crate breaks what its version promises")
 }

@@ -7,6 +7,7 @@ mod doctests;
 mod files;
 mod headers;
 mod lengths;
+mod links;
 mod manifests;
 mod map;
 mod readmes;
@@ -67,6 +68,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
     findings.extend(doctests::check(doctests));
     findings.extend(map::check(&headers)?);
     findings.extend(readmes::check(&workspace)?);
+    findings.extend(links::check()?);
     Ok(findings)
 }
 

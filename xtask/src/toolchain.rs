@@ -1,8 +1,15 @@
 //! Parts of the toolchain that a check needs: there already, or fetched with rustup.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::command::{self, Done};
+use crate::{
+    command::{self, Done, cargo},
+    failure::Failure,
+    workspace::Workspace,
+};
 
 /// Makes sure that the standard library for `target` is there; else says why it is not.
 pub(crate) fn target(target: &str) -> Result<(), String> {
@@ -25,7 +32,7 @@ pub(crate) fn has_source() -> bool {
 
 /// Makes sure that `cargo SUBCOMMAND`, which comes with `component`, is there.
 pub(crate) fn component(subcommand: &str, component: &str) -> Result<(), String> {
-    if command::capture(&mut command::cargo([subcommand, "--version"])).is_ok_and(|it| it.ok) {
+    if command::capture(&mut cargo([subcommand, "--version"])).is_ok_and(|it| it.ok) {
         return Ok(());
     }
     rustup(&["component", "add", component])
@@ -66,6 +73,21 @@ fn reason(text: &str) -> &str {
     let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
     let last = lines.clone().next_back().unwrap_or("it says nothing");
     lines.find(|it| it.starts_with("error")).unwrap_or(last)
+}
+
+/// A program that a task needs, built for it alone: it is no part of this workspace, and no other task needs it.
+pub(crate) fn tool(name: &str) -> Result<PathBuf, Failure> {
+    let place = Workspace::load()?.target.join("tools");
+    let program = place.join("bin").join(name);
+    if !program.exists() {
+        println!("{name} is built for this, once; that takes some minutes");
+        let mut install = cargo(["install", name, "--locked", "--root"]);
+        install.arg(&place);
+        if !command::stream(&mut install, |_| ())?.success() {
+            return Err(Failure::Because(format!("{name} could not be built")));
+        }
+    }
+    Ok(program)
 }
 
 #[cfg(test)]
