@@ -81,13 +81,35 @@ fn gather(to: &Path) -> Result<(), Failure> {
                 places.insert(dir.join(name));
             }
         }
-        write(&to.join(dir).join("index.html"), list + "</ul>\n")?;
+        if !chapters.iter().any(|it| it.place == dir.join("README.md")) {
+            write(&to.join(dir).join("index.html"), list + "</ul>\n")?;
+        }
     }
     for place in places.iter().filter(|it| root.join(it).is_file()) {
-        let bytes = fs::read(root.join(place)).map_err(|why| cannot("read", place, why))?;
+        let mut bytes = fs::read(root.join(place)).map_err(|why| cannot("read", place, why))?;
+        if let Some(page) = pages.iter().find(|it| it.place == *place) {
+            bytes = renamed(page, &String::from_utf8_lossy(&bytes)).into_bytes();
+        }
         write(&to.join(place), &bytes)?;
     }
     Ok(())
+}
+
+/// The text of a page, with links to what mdBook calls otherwise: a `README.md` is the index of its directory, and
+/// the contents are beside every page.
+fn renamed(page: &Page, text: &str) -> String {
+    let mut text = text.to_owned();
+    for link in &page.links {
+        let Some(target) = link.target(&page.place) else { continue };
+        let name = target.place.file_name().unwrap_or_default();
+        let to = match name.to_str() {
+            Some("README.md") => link.to.replacen("README.md", "index.md", 1),
+            Some("SUMMARY.md") => link.to.replacen("docs/SUMMARY.md", "index.html", 1),
+            _ => continue,
+        };
+        text = text.replace(&format!("]({})", link.to), &format!("]({to})"));
+    }
+    text
 }
 
 /// The contents as mdBook reads them: its links begin at the root of all pages.

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job of `svctl`, shown on one service under each installed suite.
 
+mod picture;
 mod supervised;
 mod watching;
 
@@ -27,7 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The task.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(is_picture: bool) -> Result<(), Failure> {
+    if is_picture {
+        return picture::run();
+    }
     let suites = installed()?;
     let svctl = Svctl::build()?;
     let tree = tempfile::Builder::new().prefix("svctl-demo-").tempdir();
@@ -36,7 +40,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     // go.
     let mut services = Vec::new();
     for suite in suites {
-        services.push(Supervised::start(suite, &tree.path().join(suite.name()).join("web"))?);
+        let dir = tree.path().join(suite.name()).join("web");
+        services.push(Supervised::start(suite, &dir, supervised::RUN)?);
     }
     let dirs: Vec<&Path> = services.iter().map(|it| it.dir.as_path()).collect();
     for dir in &dirs {

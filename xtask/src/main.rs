@@ -122,7 +122,11 @@ enum Task {
         syscalls: bool,
     },
     /// Show `svctl` at work on one service under each installed supervisor
-    Demo,
+    Demo {
+        /// Make the picture of README instead, docs/svctl.svg
+        #[arg(long)]
+        picture: bool,
+    },
     /// Count what `svctl convert` makes of the units of Debian, into docs/conversion.md
     Conversion,
     /// Make a book of the pages, in target/book, and follow every link of it
@@ -158,7 +162,7 @@ fn main() -> ExitCode {
             };
             bench::run(extent, if syscalls { Subject::Calls } else { Subject::Time })
         }
-        Task::Demo => demo::run(),
+        Task::Demo { picture } => demo::run(picture),
         Task::Conversion => conversion::run(),
         Task::Book => book::run(),
     };

@@ -10,8 +10,8 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::{command, failure::Failure};
 
-/// What is no page of ours: what tools leave behind, and other people's formats kept as test data.
-const NOT_OURS: [&str; 4] = ["target", "corpus", "artifacts", "testdata"];
+/// What tools leave behind.
+const NOT_OURS: [&str; 3] = ["target", "corpus", "artifacts"];
 
 /// The contents of the book.
 pub(crate) const SUMMARY: &str = "docs/SUMMARY.md";

@@ -14,7 +14,8 @@ use std::{
 use super::{PATIENCE, PAUSE};
 use crate::{command, failure::Failure, suite::Suite};
 
-const RUN: &str = "#!/bin/sh\nexec sleep 1000\n";
+/// Does nothing, for long.
+pub(super) const RUN: &str = "#!/bin/sh\nexec sleep 1000\n";
 
 /// What has been started.
 pub(super) struct Supervised {
@@ -25,11 +26,11 @@ pub(super) struct Supervised {
 }
 
 impl Supervised {
-    /// Writes the service directory and starts the suite's supervisor on it.
-    pub(super) fn start(suite: Suite, dir: &Path) -> Result<Self, Failure> {
+    /// Writes the service directory, with this script, and starts the suite's supervisor on it.
+    pub(super) fn start(suite: Suite, dir: &Path, script: &str) -> Result<Self, Failure> {
         let run = dir.join("run");
         fs::create_dir_all(dir)
-            .and_then(|()| fs::write(&run, RUN))
+            .and_then(|()| fs::write(&run, script))
             .and_then(|()| fs::set_permissions(&run, fs::Permissions::from_mode(0o755)))
             .map_err(|why| Failure::cannot(format!("write {}", run.display()), why))?;
         let mut supervisor = Command::new(suite.supervisor());
@@ -99,7 +100,7 @@ mod tests {
     fn a_supervisor_and_its_service_end_with_the_value() {
         for suite in Suite::PACKAGED.into_iter().filter(|it| command::on_path(it.supervisor())) {
             let tree = tempfile::tempdir().unwrap();
-            let started = Supervised::start(suite, &tree.path().join("web")).unwrap();
+            let started = Supervised::start(suite, &tree.path().join("web"), RUN).unwrap();
             let supervisor = format!("/proc/{}", started.supervisor.id());
             let children = format!("{supervisor}/task/{}/children", started.supervisor.id());
             let deadline = Instant::now() + PATIENCE;
