@@ -1,7 +1,9 @@
 //! `cargo xtask dist`: `svctl` as it is given out: one static file, alone and in packages.
 
+mod bom;
 mod contents;
 mod debian;
+mod linked;
 mod notices;
 mod sums;
 mod tarball;
@@ -88,7 +90,10 @@ pub(crate) fn packages(program: &Path, target: &str) -> Result<Vec<PathBuf>, Fai
     let top = format!("svctl-{}-{target}", release.version);
     let archive = dir.join(format!("{top}.tar.gz"));
     tarball::write(&archive, &top, program, target, release.epoch)?;
-    let mut made = vec![archive];
+    let bill = dir.join(format!("{top}.cdx.json"));
+    fs::write(&bill, bom::of_dependencies(&release, target)?)
+        .map_err(|why| Failure::cannot(format!("write {}", bill.display()), why))?;
+    let mut made = vec![archive, bill];
     match debian::architecture(target).filter(|_| target.contains(MUSL)) {
         Some(architecture) if command::on_path("dpkg-deb") => {
             made.push(debian::write(&dir, &release, program, target, architecture)?);

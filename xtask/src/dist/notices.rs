@@ -1,41 +1,17 @@
 //! The licences of what is linked into the program: whoever gives it out gives these along.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
-
-use crate::{command, failure::Failure};
+use super::linked;
+use crate::failure::Failure;
 
 /// The file.
 pub(super) const NAME: &str = "LICENSES-OF-DEPENDENCIES";
 
 /// The text: each licence once, under the crates that are under it.
 pub(super) fn of_dependencies(target: &str) -> Result<String, Failure> {
-    let metadata = MetadataCommand::new()
-        .current_dir(command::root())
-        .other_options(["--filter-platform".to_owned(), target.to_owned()])
-        .exec()
-        .map_err(|why| Failure::cannot("ask `cargo metadata` what svctl is made of", why))?;
-    let graph = metadata.resolve.as_ref().map(|it| &it.nodes[..]).unwrap_or_default();
-    let mut linked: BTreeSet<&PackageId> = BTreeSet::new();
-    let svctl = metadata.packages.iter().find(|it| it.name.as_str() == "svctl");
-    let mut waiting: VecDeque<&PackageId> = svctl.iter().map(|it| &it.id).collect();
-    while let Some(id) = waiting.pop_front() {
-        let Some(node) = graph.iter().find(|node| node.id == *id).filter(|_| linked.insert(id))
-        else {
-            continue;
-        };
-        let is_linked = |kind: DependencyKind| kind == DependencyKind::Normal;
-        let below = node.deps.iter().filter(|it| it.dep_kinds.iter().any(|it| is_linked(it.kind)));
-        waiting.extend(below.map(|it| &it.pkg));
-    }
     let mut licences: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let foreign = metadata.packages.iter().filter(|it| it.source.is_some());
-    for package in foreign.filter(|it| linked.contains(&it.id)) {
+    for package in linked::packages(target)? {
         let texts = match package.manifest_path.parent() {
             Some(dir) => texts(dir.as_std_path())?,
             None => Vec::new(),
