@@ -250,6 +250,11 @@ impl Conversion {
             let why = format!("{target} has nothing for `{}`; {}", gap.key, gap.instead);
             self.report.blame(&gap.service, &gap.key, verdict, &why);
         }
+        let asks = |it: &(&String, &svbuild::Service)| target == Target::Embedded && it.1.session;
+        for (name, _) in self.definitions.service.iter().filter(asks) {
+            let why = "the embedded supervisor makes a process group, and no session";
+            self.report.blame(name, "session", Verdict::Equivalent, why);
+        }
         rendered
     }
 }

@@ -10,13 +10,14 @@ mod logger;
 mod script;
 
 use std::{
-    path::{Path, PathBuf},
+    ffi::OsStr,
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 
 use svbuild::{
     Service,
-    spec::{Need, Ready, ReadyCheck, Signal, Stream, Time, Word},
+    spec::{Id, Need, Ready, ReadyCheck, Signal, Stream, Time, Word},
 };
 
 use self::script::{Script, Step};
@@ -24,6 +25,7 @@ use crate::{
     book::{At, Book, Draft},
     files::{self, FileKind, Files},
     report::Place,
+    signal,
 };
 
 /// Reads service directories, and every one of scan directories.
@@ -64,6 +66,19 @@ fn name_of(dir: &Path) -> Option<String> {
     )
 }
 
+/// Names in a service directory that suites give a meaning to: a word of a command that is one of them is none.
+const OF_SUPERVISORS: [&str; 9] =
+    ["run", "finish", "check", "env", "log", "down", "supervise", "control", "data"];
+
+/// Whether it is known what redirections are relative to.
+fn has_plain_streams(script: &Script) -> bool {
+    let service = &script.chain.service;
+    let is_relative =
+        |it: &Option<Stream>| matches!(it, Some(Stream::File(path)) if path.is_relative());
+    let streams = [&service.stdin, &service.stdout, &service.stderr];
+    service.cwd.is_none() || !streams.into_iter().any(is_relative)
+}
+
 /// One file, read and put into the book.
 struct File {
     shown: String,
@@ -76,6 +91,8 @@ struct Reader<'a> {
     dir: &'a Path,
     names: &'a [String],
     name: String,
+    /// The directory from the root on.
+    home: PathBuf,
     service: Service,
     /// The suite is s6.
     is_s6: bool,
@@ -84,7 +101,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(book: &'a mut Book, files: &'a dyn Files, dir: &'a Path, names: &'a [String]) -> Self {
         let name = name_of(dir).unwrap_or_default();
-        Self { book, files, dir, names, name, service: Service::default(), is_s6: false }
+        let (home, service) = (files.absolute(dir), Service::default());
+        Self { book, files, dir, names, name, home, service, is_s6: false }
     }
 
     fn run(mut self) {
@@ -108,7 +126,7 @@ impl<'a> Reader<'a> {
         } else {
             script::sh(&run.text)
         };
-        match read.filter(|it| self.has_env(it)) {
+        match read.filter(|it| self.has_env(it) && has_plain_streams(it)) {
             Some(script) => self.understood(&run, script),
             None => self.opaque(&run),
         }
@@ -208,9 +226,14 @@ impl<'a> Reader<'a> {
             );
         }
         if chain.is_alone {
-            let why = "HOME, USER and LOGNAME are the user's as well";
+            let why = match self.service.user {
+                Some(Id::Number(_)) => "HOME, USER and LOGNAME are not set",
+                _ => "HOME, USER and LOGNAME are the user's as well",
+            };
             self.book.equivalent(last, Some("user"), why);
         }
+        self.no_session(last);
+        self.paths(last);
         for why in chain.lost {
             self.book.approximated(last, None, &why);
         }
@@ -241,6 +264,57 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// s6 gives each service one, and not all targets do.
+    fn no_session(&mut self, at: At) {
+        if self.is_s6 && !self.service.session {
+            let why = "it has no session of its own, as s6 gives each; under s6 and systemd it has";
+            self.book.equivalent(at, None, why);
+        }
+    }
+
+    /// What is relative to the service directory is so to the old one.
+    fn paths(&mut self, last: At) {
+        let home = self.home.clone();
+        let whole = |path: &Path| home.join(path.strip_prefix(".").unwrap_or(path));
+        let service = &mut self.service;
+        for stream in [&mut service.stdin, &mut service.stdout, &mut service.stderr] {
+            if let Some(Stream::File(path)) = stream {
+                *path = whole(path);
+            }
+        }
+        if let Some(cwd) = &mut service.cwd {
+            *cwd = whole(cwd);
+        }
+        let base = service.cwd.clone().unwrap_or_else(|| home.clone());
+        if let Some(program) = service.exec.first_mut() {
+            let path = Path::new(program.as_os_str());
+            if path.is_relative() && path.components().count() > 1 {
+                *program = base.join(path.strip_prefix(".").unwrap_or(path)).into();
+            }
+        }
+        if service.cwd.is_some() {
+            return;
+        }
+        let args = service.exec.iter().skip(1).filter_map(|it| it.as_os_str().to_str());
+        let is_beside = |name: &str| {
+            let mut parts = Path::new(name).components();
+            let first = parts.find(|it| *it != Component::CurDir);
+            let is_own =
+                |it: &OsStr| OF_SUPERVISORS.iter().any(|own| it == *own) || name.starts_with('-');
+            matches!(first, Some(Component::Normal(first)) if !is_own(first))
+                && self.files.kind(&self.dir.join(name)).is_some()
+        };
+        if args.into_iter().any(is_beside) {
+            service.cwd = Some(home);
+            let why =
+                "it names a file of the old service directory, which stays its working directory";
+            self.book.equivalent(last, Some("cwd"), why);
+        } else {
+            let why = "its working directory is the new service directory";
+            self.book.equivalent(last, None, why);
+        }
+    }
+
     /// The script as it is, where it was: what it names is beside it.
     fn opaque(&mut self, run: &File) {
         let why = "the script does more than a definition says, and is kept as it is: it is opaque, and what is in it is not \
@@ -248,9 +322,10 @@ impl<'a> Reader<'a> {
         for (bytes, _) in script::lines(&run.text) {
             let at = self.line(run, bytes);
             self.book.equivalent(at, Some("exec"), why);
+            self.no_session(at);
         }
         self.service.exec = kept(&run.text);
-        self.service.cwd = Some(self.dir.to_owned());
+        self.service.cwd = Some(self.home.clone());
         self.service.stderr = Some(Stream::Inherit);
     }
 
@@ -348,12 +423,12 @@ impl<'a> Reader<'a> {
                 self.service.stop.kill_after = Some(Time(Duration::from_millis(ms)));
                 self.book.exact(at, Some("stop.kill_after"));
             }
-            ("down-signal", _) => match text.parse::<Signal>() {
+            ("down-signal", _) => match signal::named(&text) {
                 Ok(signal) => {
                     self.service.stop.signal = Some(signal).filter(|it| *it != Signal::TERM);
                     self.book.exact(at, Some("stop.signal"));
                 }
-                Err(why) => self.book.refused(at, &why.to_string()),
+                Err(why) => self.book.refused(at, &why),
             },
             ("timeout-finish", _) => {
                 self.book.equivalent(at, Some("finish"), "it may take as long as it likes");

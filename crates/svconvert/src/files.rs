@@ -48,6 +48,11 @@ pub trait Files {
     ///
     /// There is no such directory, or it may not be read.
     fn names(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// The same path from the root on. Without a word about it, the path itself.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 }
 
 /// A file as text; or why there is none.
@@ -96,6 +101,10 @@ impl Files for Disk {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 1 MiB"));
         }
         Ok(bytes)
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 
     fn kind(&self, path: &Path) -> Option<FileKind> {

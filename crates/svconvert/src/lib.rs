@@ -37,6 +37,7 @@ mod format;
 mod procfile;
 mod report;
 mod shell;
+mod signal;
 mod supervisord;
 mod systemd;
 mod toml;

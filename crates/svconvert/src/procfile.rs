@@ -114,7 +114,7 @@ fn service(
     }
     let why = format!(
         "PORT is {port} as foreman and honcho count it; their PS and HONCHO_PROCESS_NAME are not set; a \
-         stop tells the main process, and foreman all that it has started"
+         stop tells the main process, as foreman does; honcho gives it a session, and tells all of that"
     );
     book.equivalent(at, Some("env.PORT"), &why);
     if env.is_file() {

@@ -44,9 +44,9 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
         }
     };
     let here = files::dir_of(path);
-    let known = Known::from([("here", here.display().to_string())]);
+    let known = here_is(&files.absolute(&here));
     let mut sections = Vec::new();
-    for section in ini::read(book, &shown, &text) {
+    for section in ini::read(book, path, &files.absolute(&here), &text) {
         if section.name == "include" {
             sections.extend(included(book, files, &here, &known, section));
         } else {
@@ -55,6 +55,7 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
     }
     let mut common = Common::default();
     for section in sections.iter_mut().filter(|it| it.name == "supervisord") {
+        let known = here_is(&section.here);
         of_supervisord(book, section, &known, &mut common);
     }
     let mut programs = Vec::new();
@@ -93,7 +94,11 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
             _ => rest(book, section, "supervisord does not know this section"),
         }
     }
-    program::all(book, &shown, programs, &common, &known);
+    program::all(book, &shown, programs, &common);
+}
+
+fn here_is(dir: &Path) -> Known {
+    Known::from([("here", dir.display().to_string())])
 }
 
 fn rest(book: &mut Book, section: Section, why: &str) {
@@ -158,7 +163,8 @@ fn file(book: &mut Book, files: &dyn Files, path: &Path, at: At, sections: &mut 
     let shown = path.display().to_string();
     match files::text(files, path) {
         Ok(text) => {
-            let mut found = ini::read(book, &shown, &text);
+            let here = files.absolute(&files::dir_of(path));
+            let mut found = ini::read(book, path, &here, &text);
             // What is included includes nothing.
             found.retain(|section| {
                 let nested = section.name == "include";
@@ -181,6 +187,11 @@ fn file(book: &mut Book, files: &dyn Files, path: &Path, at: At, sections: &mut 
 
 /// Of all programs: variables, directory, umask. The rest is about supervisord itself.
 fn of_supervisord(book: &mut Book, section: &mut Section, known: &Known, common: &mut Common) {
+    let nodaemon = section.take(book, "nodaemon");
+    let stays = nodaemon.as_ref().is_some_and(|it| text::boolean(&it.value) == Some(true));
+    if let Some(Entry { at, .. }) = nodaemon {
+        book.equivalent(at, None, "it is about supervisord itself");
+    }
     for Entry { at, key, value } in std::mem::take(&mut section.entries) {
         let value = match text::expand(&value, known) {
             Ok(value) => value,
@@ -200,6 +211,10 @@ fn of_supervisord(book: &mut Book, section: &mut Section, known: &Known, common:
             "directory" => {
                 common.cwd = Some(value);
                 book.exact(at, Some("cwd"));
+            }
+            "umask" if stays => {
+                let why = "supervisord sets it only where it goes to the background";
+                book.equivalent(at, None, why);
             }
             "umask" => {
                 common.umask = u16::from_str_radix(&value, 8).ok();

@@ -12,6 +12,7 @@ use svbuild::{
 use super::{Common, Source, dollars, find, probe, variables, words};
 use crate::{
     book::{At, Book, Draft},
+    signal,
     yaml::{Entry, Value},
 };
 
@@ -409,21 +410,11 @@ impl Reader<'_> {
             let at = self.line(part);
             match (part.key.as_str(), part.node.number()) {
                 ("signal", Some(number)) => {
-                    let name = match number {
-                        1 => "HUP",
-                        2 => "INT",
-                        3 => "QUIT",
-                        9 => "KILL",
-                        10 => "USR1",
-                        12 => "USR2",
-                        _ => "TERM",
-                    };
-                    if name == "TERM" && number != 15 {
+                    let Some(signal) = signal::numbered(number) else {
                         self.book.refused(at, "a stop by this signal has no name in a definition");
                         continue;
-                    }
-                    self.service.stop.signal =
-                        name.parse::<Signal>().ok().filter(|it| *it != Signal::TERM);
+                    };
+                    self.service.stop.signal = Some(signal).filter(|it| *it != Signal::TERM);
                     self.book.exact(at, Some("stop.signal"));
                 }
                 ("timeout_seconds", Some(seconds)) => {

@@ -16,7 +16,7 @@ pub(super) struct Chain {
     pub(super) env_dirs: Vec<String>,
     /// What has no key, as sentences.
     pub(super) lost: Vec<String>,
-    /// Users are named by `setuidgid` and the like, which give no supplementary groups.
+    /// Users are named by `setuidgid` and the like, which set no variables.
     pub(super) is_alone: bool,
 }
 
@@ -164,8 +164,9 @@ fn chpst(args: &mut Args<'_>, chain: &mut Chain) -> Option<()> {
         match letter {
             'v' | 'V' => (),
             'P' => chain.service.session = true,
-            'u' => user(chain, value, false)?,
+            'u' => user(chain, value, true)?,
             'e' => chain.env_dirs.push(value.to_owned()),
+            '/' if value == "/" => chain.service.cwd = Some(value.into()),
             '/' => chain.service.root = Some(value.into()),
             'C' => chain.service.cwd = Some(value.into()),
             'n' => chain.service.nice = Some(value.parse().ok()?),
@@ -213,12 +214,15 @@ fn bound(chain: &mut Chain, letter: char, value: &str) -> Option<()> {
             let time = |it| Bound::At(Time(std::time::Duration::from_secs(it)));
             limits.cpu = Some(Limit::soft(number.map_or(Bound::Infinity, time)));
         }
-        // Data, stack, locked memory and, of softlimit, address space.
+        // Both take the hard limit of locked memory where that is lower, as it is as a rule; a definition that
+        // asks for more than that does not start.
         'm' => {
             limits.data = Some(size());
             limits.stack = Some(size());
-            limits.locked_memory = Some(size());
             limits.address_space = Some(size());
+            chain.lost.push(
+                "memory that is locked is not bounded: limits.locked_memory does that".to_owned(),
+            );
         }
         _ => return None,
     }

@@ -217,6 +217,9 @@ impl Reader {
         if !is_implied && !self.unset.is_empty() {
             return None;
         }
+        let says_home =
+            |it: &&str| self.set.contains_key(*it) || self.unset.iter().any(|name| name == it);
+        self.chain.is_alone &= !homeless.iter().all(says_home);
         if !self.says_stderr {
             service.stderr = Some(Stream::Inherit);
         }
@@ -437,6 +440,50 @@ fn dirs(chain: &mut Chain, made: Made) -> Option<()> {
     Some(())
 }
 
+/// Programs of execline, which are found by `execlineb` alone where they have a directory of their own. What the
+/// reader of chains takes apart is no longer in the words when this is asked.
+const OF_EXECLINE: [&str; 39] = [
+    "background",
+    "backtick",
+    "case",
+    "cd",
+    "define",
+    "dollarat",
+    "elgetopt",
+    "elgetpositionals",
+    "elglob",
+    "eltest",
+    "emptyenv",
+    "envfile",
+    "exit",
+    "export",
+    "export-array",
+    "fdblock",
+    "fdclose",
+    "fdmove",
+    "fdreserve",
+    "fdswap",
+    "forbacktickx",
+    "foreground",
+    "forstdin",
+    "forx",
+    "heredoc",
+    "homeof",
+    "if",
+    "ifelse",
+    "ifte",
+    "ifthenelse",
+    "importas",
+    "loopwhilex",
+    "multidefine",
+    "multisubstitute",
+    "pipeline",
+    "redirfd",
+    "trap",
+    "unexport",
+    "withstdinas",
+];
+
 /// Reads a script of execline; `None` if it does more than a definition says.
 pub(super) fn execline(text: &str) -> Option<Script> {
     let all = lines(text);
@@ -457,6 +504,10 @@ pub(super) fn execline(text: &str) -> Option<Script> {
     chain.service.stderr = Some(Stream::Inherit);
     let says_stdin = words.windows(2).any(|it| matches!(it, [a, b] if a == "redirfd" && b == "-r"));
     chain::read(&words, &mut chain)?;
+    let program = chain.service.exec.first().and_then(|it| it.as_os_str().to_str());
+    if program.is_some_and(|it| OF_EXECLINE.contains(&it)) {
+        return None;
+    }
     if chain.service.stderr == Some(Stream::Stdout) {
         chain.service.stderr = None;
     }

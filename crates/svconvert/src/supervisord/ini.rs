@@ -3,6 +3,8 @@
 //! Source: `configparser` of Python 3, `UnhosedConfigParser` of supervisor 4.2: inline comments begin with `;` or
 //! `#` after a blank.
 
+use std::path::{Path, PathBuf};
+
 use crate::{
     book::{At, Book},
     report::Place,
@@ -20,6 +22,8 @@ pub(super) struct Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) name: String,
+    /// The directory of its file.
+    pub(super) here: PathBuf,
     pub(super) head: At,
     pub(super) entries: Vec<Entry>,
 }
@@ -48,7 +52,8 @@ struct Open {
 }
 
 /// The sections of a file.
-pub(super) fn read(book: &mut Book, file: &str, text: &str) -> Vec<Section> {
+pub(super) fn read(book: &mut Book, file: &Path, here: &Path, text: &str) -> Vec<Section> {
+    let file = &file.display().to_string();
     let mut sections: Vec<Section> = Vec::new();
     let mut open: Option<Open> = None;
     let mut at = 0;
@@ -73,7 +78,8 @@ pub(super) fn read(book: &mut Book, file: &str, text: &str) -> Vec<Section> {
         {
             let head = book.heading(Place::of(file, text, start..at), line);
             let entries = Vec::new();
-            sections.push(Section { name: name.to_owned(), head, entries });
+            let (name, here) = (name.to_owned(), here.to_owned());
+            sections.push(Section { name, here, head, entries });
             continue;
         }
         if let Some((key, value)) = content.split_once(['=', ':']) {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     book::{At, Book, Draft},
-    env_file,
+    env_file, signal,
 };
 
 /// A program that was read, for the order of all of them.
@@ -33,12 +33,12 @@ pub(super) fn all(
     source: &str,
     programs: Vec<(String, Section)>,
     common: &Common,
-    known: &Known,
 ) {
     let first = book.drafts.len();
     let mut ordered = Vec::new();
     for (name, section) in programs {
-        ordered.push(Program { book, name, section, common, known: known.clone() }.read(source));
+        let known = super::here_is(&section.here);
+        ordered.push(Program { book, name, section, common, known }.read(source));
     }
     ordered.sort_by_key(|it| it.priority);
     for (number, program) in ordered.iter().enumerate() {
@@ -58,6 +58,10 @@ pub(super) fn all(
         }
     }
 }
+
+const DIRECT: &str = "output goes there from the program itself, and by way of no pipe";
+const RELATIVE: &str =
+    "it is relative to where supervisord was started, which nobody knows now; write the whole path";
 
 struct Program<'a> {
     book: &'a mut Book,
@@ -139,11 +143,11 @@ impl Program<'_> {
         }
     }
 
-    fn switch(&mut self, key: &str, own: Option<&str>) -> Option<bool> {
+    fn switch(&mut self, key: &str, own: Option<&str>) -> Option<(At, bool)> {
         let (at, value) = self.option(key)?;
         if let Some(it) = boolean(&value) {
             self.book.exact(at, own);
-            Some(it)
+            Some((at, it))
         } else {
             self.book.refused(at, "supervisord takes no such value: it is true or false");
             None
@@ -183,8 +187,7 @@ impl Program<'_> {
                 _ => self.book.equivalent(entry.at, None, "supervisord does not know it"),
             }
         }
-        let why =
-            "SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME and SUPERVISOR_GROUP_NAME are not set";
+        let why = "SUPERVISOR_ENABLED, SUPERVISOR_SERVER_URL, SUPERVISOR_PROCESS_NAME and SUPERVISOR_GROUP_NAME are not set; standard input is /dev/null, and was a pipe that nobody writes to";
         self.book.equivalent(self.section.head, None, why);
         (service, is_refused)
     }
@@ -198,16 +201,33 @@ impl Program<'_> {
             self.book.refused(at, "a quote is not closed, or there is no program");
             return false;
         };
+        let is_relative = |word: &String| word.contains('/') && !word.starts_with('/');
+        if words.first().is_some_and(is_relative) {
+            self.book.refused(at, RELATIVE);
+            return false;
+        }
         service.exec = words.into_iter().map(Into::into).collect();
         self.book.exact(at, Some("exec"));
         true
     }
 
+    /// A path, which has to be one from the root on.
+    fn whole(&mut self, at: At, path: &str) {
+        if !path.starts_with('/') {
+            self.book.refused(at, RELATIVE);
+        }
+    }
+
     fn process(&mut self, service: &mut Service) {
         service.cwd = self.common.cwd.clone().map(Into::into);
         if let Some((at, value)) = self.option("directory") {
+            self.whole(at, &value);
             service.cwd = Some(value.into());
             self.book.exact(at, Some("cwd"));
+        }
+        if service.cwd.is_none() {
+            let why = "its working directory is the service's own, and was that of supervisord";
+            self.book.equivalent(self.section.head, None, why);
         }
         service.umask = self.common.umask.map(Mode);
         if let Some((at, value)) = self.option("umask") {
@@ -222,6 +242,10 @@ impl Program<'_> {
         service.user = self.common.user.as_deref().map(id);
         if let Some((at, value)) = self.option("user") {
             service.user = Some(id(&value));
+            if value.parse::<u32>().is_ok() {
+                self.book
+                    .refused(at, "write the user's name: of a number, the group is not known here");
+            }
             let why = "HOME, USER and LOGNAME are that user's; supervisord leaves its own";
             self.book.equivalent(at, Some("user"), why);
         }
@@ -241,7 +265,7 @@ impl Program<'_> {
     }
 
     fn streams(&mut self, service: &mut Service) {
-        let joined = self.switch("redirect_stderr", Some("stderr")) == Some(true);
+        let joined = matches!(self.switch("redirect_stderr", Some("stderr")), Some((_, true)));
         service.stdout = self.log("stdout", None);
         // Without a word about it, both go to the same place.
         service.stderr = self.log("stderr", Some(Stream::Inherit));
@@ -272,7 +296,7 @@ impl Program<'_> {
                 None
             }
             "NONE" | "/dev/null" => {
-                self.book.exact(at, Some(stream));
+                self.book.equivalent(at, Some(stream), DIRECT);
                 Some(Stream::Null)
             }
             "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" | "/dev/stderr" | "/dev/fd/2"
@@ -290,7 +314,8 @@ impl Program<'_> {
             }
             path => {
                 is_file = true;
-                self.book.exact(at, Some(stream));
+                self.whole(at, path);
+                self.book.equivalent(at, Some(stream), DIRECT);
                 if !never {
                     let why = "nobody rotates the file; logrotate does, or a logger as `log`";
                     self.book.approximated(at, Some(stream), why);
@@ -310,17 +335,17 @@ impl Program<'_> {
     }
 
     fn life(&mut self, service: &mut Service) {
-        if self.switch("autostart", Some("down")) == Some(false) {
+        if matches!(self.switch("autostart", Some("down")), Some((_, false))) {
             service.down = true;
         }
         let mut stop = Stop::new();
         if let Some((at, value)) = self.option("stopsignal") {
-            match value.parse::<Signal>() {
+            match signal::named(&value) {
                 Ok(signal) => {
                     stop.signal = Some(signal).filter(|it| *it != Signal::TERM);
                     self.book.exact(at, Some("stop.signal"));
                 }
-                Err(why) => self.book.refused(at, &why.to_string()),
+                Err(why) => self.book.refused(at, &why),
             }
         }
         let wait = self.seconds("stopwaitsecs");
@@ -331,8 +356,18 @@ impl Program<'_> {
         stop.kill_after = Some(Time(Duration::from_secs(wait)));
         let told = self.switch("stopasgroup", Some("stop.group"));
         let killed = self.switch("killasgroup", Some("stop.group"));
-        // The second is as the first if it is not given.
-        stop.group = Some(told == Some(true) || killed == Some(true));
+        stop.group = Some(matches!(told, Some((_, true))));
+        match (told, killed) {
+            (Some((at, true)), _) => {
+                let why = "where a target knows `stop.group`, what is left of the others is killed when the main process has ended";
+                self.book.equivalent(at, None, why);
+            }
+            (_, Some((at, true))) => {
+                let why = "what it has started is left alone, also where it is killed; `stop.group` ends all of them at each stop";
+                self.book.approximated(at, None, why);
+            }
+            _ => (),
+        }
         service.stop = stop;
         self.restart(service);
     }
@@ -387,13 +422,16 @@ impl Program<'_> {
                 "it is given up after {max} starts in {within} s: so many come only where each ends within {secs} s; \
                  pauses are a second, and do not grow"
             );
-            let mut any = false;
-            for at in lines() {
-                any = true;
-                self.book.equivalent(at, Some("restart.max"), &why);
+            let mut all: Vec<At> = lines().collect();
+            if all.is_empty() {
+                all.push(self.section.head);
             }
-            if !any {
-                self.book.equivalent(self.section.head, Some("restart.max"), &why);
+            for at in all {
+                self.book.equivalent(at, Some("restart.max"), &why);
+                if when == Restart::OnFailure {
+                    let why = "an end with success is one also where it comes soon after its start";
+                    self.book.equivalent(at, None, why);
+                }
             }
         } else {
             lines().for_each(|at| self.book.exact(at, Some("restart.max")));

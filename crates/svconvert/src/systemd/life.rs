@@ -8,10 +8,10 @@ use svbuild::spec::{Kind, Reload, Restart, Signal, Time};
 
 use super::{
     parse::{self, boolean},
-    service::{Reader, own},
+    service::Reader,
     words::{self, Command, Part},
 };
-use crate::book::At;
+use crate::{book::At, signal};
 
 impl Reader<'_> {
     pub(super) fn life(&mut self) {
@@ -22,7 +22,8 @@ impl Reader<'_> {
     }
 
     fn stop(&mut self) {
-        self.service.stop.signal = self.or_keep("KillSignal", "stop.signal", own::<Signal>);
+        self.service.stop.signal =
+            self.or_keep("KillSignal", "stop.signal", |text| signal::named(text).ok());
         if self.service.stop.signal == Some(Signal::TERM) {
             self.service.stop.signal = None;
         }
@@ -317,18 +318,7 @@ fn signal_to_main(command: &Command) -> Option<Signal> {
         [name, "$MAINPID"] => name.strip_prefix('-')?,
         _ => return None,
     };
-    let number = match name {
-        "1" => "HUP",
-        "2" => "INT",
-        "3" => "QUIT",
-        "9" => "KILL",
-        "10" => "USR1",
-        "12" => "USR2",
-        "15" => "TERM",
-        "28" => "WINCH",
-        name => name,
-    };
-    number.parse().ok()
+    signal::named(name).ok()
 }
 
 fn of_main(word: &str) -> String {

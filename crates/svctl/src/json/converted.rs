@@ -27,6 +27,7 @@ struct Counts {
 #[derive(Debug, Serialize)]
 struct Found<'a> {
     service: &'a str,
+    about: &'a str,
     source: &'a str,
     converted: bool,
 }
@@ -67,7 +68,12 @@ impl<'a> Converted<'a> {
 }
 
 fn service(outcome: &Outcome) -> Found<'_> {
-    Found { service: &outcome.service, source: &outcome.source, converted: outcome.is_converted }
+    Found {
+        service: &outcome.service,
+        about: &outcome.about,
+        source: &outcome.source,
+        converted: outcome.is_converted,
+    }
 }
 
 fn line(line: &Line) -> ConvertedLine<'_> {

@@ -16,6 +16,7 @@ mod supervised;
 
 mod clock;
 mod confined;
+mod converted;
 mod encore_log;
 mod every;
 mod explains;
