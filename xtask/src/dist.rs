@@ -171,12 +171,23 @@ pub(crate) fn sum(file: &Path) -> Result<String, Failure> {
 }
 
 fn build_for(target: &str) -> Result<PathBuf, Failure> {
+    needs(&command::on_path)?;
     toolchain::target(target).map_err(Failure::Because)?;
     let (mut build, built) = how(target)?;
     if !command::stream(&mut build, |_| ())?.success() {
         return Err(Failure::Told);
     }
     Ok(built)
+}
+
+/// What rustup does not bring along; said before minutes of building.
+fn needs(is_there: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
+    if is_there("cc") {
+        return Ok(());
+    }
+    let why = "no C compiler (cc), which links the programs that a build runs itself\n  \
+               hint: apt-get install gcc libc6-dev, or what your system calls them";
+    Err(Failure::Because(why.to_owned()))
 }
 
 /// For `check`: is it as small as it has to be?
@@ -260,6 +271,13 @@ mod tests {
         let expected = r#", "-Clink-arg=-T", "-Clink-arg=/a b/dist.ld"]"#;
         assert!(flags.ends_with(expected), "{flags}");
         assert!(flags.starts_with("target.x86_64-unknown-linux-musl.rustflags=["), "{flags}");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_before_anything_is_built() {
+        assert!(needs(&|program| program == "cc").is_ok());
+        let Err(Failure::Because(why)) = needs(&|_| false) else { panic!("nothing is said") };
+        assert!(why.contains("hint: apt-get install gcc"), "{why}");
     }
 
     #[test]
