@@ -5,6 +5,7 @@ mod book;
 mod check;
 mod command;
 mod conversion;
+mod daemons;
 mod demo;
 mod dist;
 mod failure;
@@ -131,6 +132,8 @@ enum Task {
     Conversion,
     /// Make a book of the pages, in target/book, and follow every link of it
     Book,
+    /// Run daemons of Debian by its scripts for runit, in a root, and compare lint with what becomes of them
+    Daemons,
 }
 
 fn main() -> ExitCode {
@@ -165,6 +168,7 @@ fn main() -> ExitCode {
         Task::Demo { picture } => demo::run(picture),
         Task::Conversion => conversion::run(),
         Task::Book => book::run(),
+        Task::Daemons => daemons::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

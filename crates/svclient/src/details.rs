@@ -140,7 +140,7 @@ impl Service {
             roles.extend(pid.map(|pid| (pid, role)));
         }
         let known: Vec<Pid> = [main, finish].into_iter().flatten().collect();
-        let around = Around { supervisor, known: &known, is_up: main.is_some() };
+        let around = Around { supervisor, known: &known, run: main };
         for pid in self.machine().left_in(self.handle(), &around) {
             roles.entry(pid).or_insert(ProcessRole::LeftBehind);
         }

@@ -4,6 +4,7 @@
 //! Nothing is started, sent or changed. A finding names a row of the table of causes, how certain it
 //! is, and what was seen; what this user may not see is told beside them and never taken for absent.
 
+mod elf;
 mod facts;
 mod file;
 mod life;

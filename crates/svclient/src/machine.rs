@@ -88,7 +88,7 @@ impl Machine {
             let workers = self.read(|seen| &mut seen.workers, processes::workers);
             workers.get(name).cloned().unwrap_or_default()
         };
-        let is_near = around.is_up && self.is_asked_little();
+        let is_near = around.run.is_some() && self.is_asked_little();
         processes::left_in(handle, around, &Search { is_near, among_all: &among_all })
     }
 

@@ -18,23 +18,36 @@ pub(crate) use left::{Around, Search, left_in, workers};
 use crate::{Dialect, handle::Handle, liveness};
 
 /// Whether the process of a record is dead, though its supervisor says that it runs: there is none of
-/// that number any more, or nobody has taken notice of its end. `false` where that cannot be seen.
-pub(crate) fn is_dead(pid: Pid, handle: &Handle, dialect: Dialect) -> bool {
-    let is_dead = match table::process(pid.get()) {
-        Some(process) => process.is_over,
-        None => true,
-    };
-    is_dead
-        && liveness::supervisor(handle, dialect)
-            .is_some_and(|it| table::is_of_this_namespace(it.get()))
+/// that number any more, or nobody has taken notice of its end, or another has the number by now: one that
+/// was started after `since`, and not by the supervisor. `false` where that cannot be seen.
+pub(crate) fn is_dead(
+    pid: Pid,
+    since: Option<UnixTime>,
+    handle: &Handle,
+    dialect: Dialect,
+) -> bool {
+    let supervisor =
+        || liveness::supervisor(handle, dialect).filter(|it| table::is_of_this_namespace(it.get()));
+    match table::process(pid.get()) {
+        Some(process) if !process.is_over => {
+            let started = process.started();
+            let is_later =
+                since.zip(started).is_some_and(|(since, at)| since.elapsed(at) > STAMPS_DIFFER);
+            is_later && supervisor().is_some_and(|it| it.get() != process.parent)
+        }
+        _ => supervisor().is_some(),
+    }
 }
+
+/// A process and the record of its start tell moments that are no further apart.
+const STAMPS_DIFFER: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Whether a process runs that was started when the record of a supervisor that is gone says so.
 pub(crate) fn still_runs(pid: Pid, since: UnixTime) -> bool {
     let process = table::process(pid.get()).filter(|process| !process.is_over);
     process.and_then(|process| process.started()).is_some_and(|at| {
         let apart = at.elapsed(since).max(since.elapsed(at));
-        apart <= std::time::Duration::from_secs(2)
+        apart <= STAMPS_DIFFER
     })
 }
 
@@ -209,6 +222,10 @@ mod table {
     }
 
     impl Process {
+        pub(super) const fn began_before(&self, other: &Self) -> bool {
+            self.began < other.began
+        }
+
         pub(super) fn started(&self) -> Option<UnixTime> {
             let ticks = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
             let began = Duration::from_millis(self.began.saturating_mul(1000) / ticks.max(1));
@@ -358,6 +375,11 @@ mod table {
     }
 
     impl Process {
+        #[expect(clippy::unused_self, reason = "as on Linux")]
+        pub(super) const fn began_before(&self, _other: &Self) -> bool {
+            true
+        }
+
         #[expect(clippy::unused_self, reason = "as on Linux")]
         pub(super) fn started(&self) -> Option<UnixTime> {
             None

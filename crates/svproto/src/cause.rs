@@ -338,8 +338,9 @@ causes! {
         "no further process may be started: " .. "";
     /// A library that its program needs is not there. About the line of the log.
     LibraryMissing "library-missing" Error "a library is missing", "a library is missing: " .. "";
-    /// A script cannot be read by its interpreter. About the line of the log.
-    SyntaxError "syntax-error" Error "its script cannot be read", "its script cannot be read: " .. "";
+    /// A script, or another file that it reads, is not of the form that it has to be. About the line of the log.
+    SyntaxError "syntax-error" Error "a file that it reads has a syntax error",
+        "a file that it reads has a syntax error: " .. "";
     /// What it needs does not answer. About the line of the log.
     NoAnswer "no-answer" Error "what it needs does not answer", "what it needs does not answer: " .. "";
     /// The system refused something. About the line of the log.

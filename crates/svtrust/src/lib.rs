@@ -37,7 +37,7 @@ pub use self::{
     caller::Caller,
     distrust::Distrust,
     file_type::file_type,
-    others::is_outsider,
+    others::{has_access_list, is_outsider},
     walk::{Walked, walk, walk_from},
 };
 

@@ -128,6 +128,27 @@ pub(crate) fn listed(_dir: impl AsFd, gid: u32) -> Vec<Distrust> {
     vec![Distrust::Group(gid)]
 }
 
+/// Whether a file has an access list, which may give rights that its mode does not show (Linux). `true` also
+/// where that cannot be seen.
+///
+/// ```
+/// assert!(!svtrust::has_access_list("/".as_ref()));
+/// ```
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn has_access_list(path: &Path) -> bool {
+    use rustix::{fs::getxattr, io::Errno};
+    let read = getxattr(path, c"system.posix_acl_access", &mut [0_u8; 0][..]);
+    !matches!(read, Err(Errno::NODATA | Errno::OPNOTSUPP))
+}
+
+/// Not told there.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn has_access_list(_path: &Path) -> bool {
+    false
+}
+
 /// Who may write by an access list: a version of four bytes, then entries of tag, rights and
 /// number.
 ///

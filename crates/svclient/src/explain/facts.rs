@@ -227,9 +227,30 @@ impl Facts {
             text.contains("PATH") || text.split_whitespace().any(|it| matches!(it, "." | "source"));
     }
 
+    /// What its lines in a log of many begin with: its own name, and that of its program.
+    fn names(&self) -> Vec<String> {
+        const OF_MANY: [&str; 12] = [
+            "sh", "bash", "dash", "env", "perl", "python", "python3", "ruby", "node", "java",
+            "php", "run",
+        ];
+        let last = |command: &script::Command| {
+            let (first, rest) = command.words.split_first()?;
+            let programs = script::exec(rest.get(..)?)?.programs;
+            (first.text == "exec").then(|| programs.last().cloned())?
+        };
+        let program = self.script.iter().rev().find_map(last);
+        let its = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let dir = self.dir.file_name().map(|it| it.to_string_lossy().into_owned());
+        let names = program.as_deref().map(its).into_iter().chain(dir);
+        names.filter(|it| it.len() > 1 && !OF_MANY.contains(&it.as_str())).collect()
+    }
+
     fn look_at_process(&mut self, service: &Service) {
         if self.fails() || self.runs.ends.len() >= Runs::LOOP {
             self.lines = words::last(service, self.supervisor);
+            // What others write there as well says nothing of this one unless it names it.
+            let names = self.names();
+            self.lines.retain(|line| !line.is_shared || line.names_one_of(&names));
             self.ended_for_memory = self.supervisor.and_then(life::ended_for_memory);
             if !self.needed.is_empty() {
                 self.environment = self.supervisor.and_then(life::environment);

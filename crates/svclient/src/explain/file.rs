@@ -15,7 +15,7 @@ use nix::{
 };
 use svproto::Cause;
 
-use super::{Certainty, Evidence, Finding, Remedy};
+use super::{Certainty, Evidence, Finding, Remedy, elf};
 
 /// No more of a script is read.
 const MOST: u64 = 64 * 1024;
@@ -93,8 +93,13 @@ impl Runnable {
 
     fn not_executable(&self, stat: &FileStat, user: Option<u32>) -> Option<Finding> {
         let mode = stat.st_mode & 0o7777;
-        let own_only = user.is_some_and(|user| user != 0 && user == stat.st_uid);
-        let lacks = if own_only { mode & 0o100 == 0 } else { mode & 0o111 == 0 };
+        // Which groups a user has does not show here: what one of them gives, it may have.
+        let needs = match user {
+            Some(user) if user != 0 && user == stat.st_uid => 0o100,
+            Some(user) if user != 0 => 0o011,
+            _ => 0o111,
+        };
+        let lacks = mode & needs == 0;
         lacks.then(|| {
             let evidence = Evidence::new(format!("its mode is {mode:04o}")).at(&self.path);
             let remedy = Remedy::Command(format!("chmod +x {}", quoted(&self.path)));
@@ -119,9 +124,11 @@ impl Runnable {
             return finding.map(|it| it.helps(Remedy::Command(remedy)));
         }
         if bytes.starts_with(b"\x7fELF") {
-            let (found, here) = (machine(bytes)?, own_machine()?);
-            let says = format!("its machine is {found}, this one is {here}");
-            return if found == here { None } else { no_format(Cause::WrongMachine, says) };
+            let anothers = (!has_formats()).then(|| elf::of_another_machine(bytes)).flatten();
+            return match anothers {
+                Some(says) => no_format(Cause::WrongMachine, says),
+                None => self.loader_fault(bytes),
+            };
         }
         let Some((program, argument)) = self.interpreter() else {
             // Other formats of programs can be registered with the system; text is none of them.
@@ -135,6 +142,18 @@ impl Runnable {
             });
         };
         self.interpreter_fault(&program, &argument, depth, user)
+    }
+
+    /// A program that another one has to load, as all that are linked to libraries.
+    fn loader_fault(&self, bytes: &[u8]) -> Option<Finding> {
+        let loader = elf::loader(bytes)?;
+        if !matches!(stat(&loader), Err(Errno::ENOENT | Errno::ENOTDIR)) {
+            return None;
+        }
+        let says =
+            format!("is a program that {} has to load: of another C library", loader.display());
+        let evidence = Evidence::new(says).at(&self.path).errno(Errno::ENOENT);
+        Some(Finding::new(Cause::NoInterpreter, loader.display().to_string()).seen(evidence))
     }
 
     fn interpreter_fault(
@@ -163,9 +182,10 @@ impl Runnable {
                 return Some(finding.helps(Remedy::Command(remedy)));
             }
         }
-        let home = self.path.parent().unwrap_or(Path::new("/"));
+        // Scripts are executed in their own directory.
+        let its_dir = self.path.parent().unwrap_or(Path::new("/"));
         let name = program.display().to_string();
-        let it = Self::look(home.join(program), name.clone());
+        let it = Self::look(its_dir.join(program), name.clone());
         if !it.is_there() {
             let finding = Finding::new(Cause::NoInterpreter, name);
             return Some(finding.seen(line.errno(Errno::ENOENT)));
@@ -259,44 +279,6 @@ fn only_held() -> OFlag {
 #[cfg(not(target_os = "linux"))]
 fn only_held() -> OFlag {
     OFlag::O_RDONLY
-}
-
-/// The machine that an ELF file is for: class, order of bytes, number.
-fn machine(bytes: &[u8]) -> Option<String> {
-    let [class, order] = [*bytes.get(4)?, *bytes.get(5)?];
-    let [one, two] = [*bytes.get(18)?, *bytes.get(19)?];
-    let number = u32::from(one) | u32::from(two) << 8;
-    let number = if order == 2 { number.swap_bytes() >> 16 } else { number };
-    let bits = if class == 2 { 64 } else { 32 };
-    let name = match number {
-        3 => "x86",
-        8 => "MIPS",
-        20 | 21 => "PowerPC",
-        22 => "s390",
-        40 => "ARM",
-        62 => "x86-64",
-        183 => "aarch64",
-        243 => "RISC-V",
-        258 => "LoongArch",
-        _ => return None,
-    };
-    Some(format!(
-        "{name}, {bits} bits, {}",
-        if order == 2 { "big end first" } else { "little end first" }
-    ))
-}
-
-/// The same of this machine, where a program of another kind is certainly not started. Where the system
-/// knows other formats, or runs 32 bits beside 64, nothing is said.
-fn own_machine() -> Option<&'static str> {
-    if has_formats() {
-        return None;
-    }
-    match std::env::consts::ARCH {
-        "x86_64" => Some("x86-64, 64 bits, little end first"),
-        "aarch64" => Some("aarch64, 64 bits, little end first"),
-        _ => None,
-    }
 }
 
 /// Whether other formats than the kernel's own are registered (`binfmt_misc`).

@@ -44,11 +44,14 @@ pub(super) fn accounts(table: &str) -> Option<Accounts> {
     is_whole.then(|| Accounts { names: names.map(str::to_owned).collect(), has_more })
 }
 
-/// A user as a program is started by `chpst -u` and its kin: groups beside the first are not asked for.
+/// A user as a program is started by `chpst -u` and its kin. Some give it all of its groups, others the first
+/// alone.
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) user: u32,
     pub(super) group: u32,
+    /// Those that it may have besides; `None` where that is not known: any.
+    others: Option<Vec<u32>>,
 }
 
 /// The user of this name, where the table of users has it.
@@ -58,19 +61,34 @@ pub(super) fn account(name: &str) -> Option<Account> {
     let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let row = rows.find(|row| row.first() == Some(&name))?;
     let number = |at: usize| row.get(at)?.parse().ok();
-    Some(Account { name: name.to_owned(), user: number(2)?, group: number(3)? })
+    let (user, group) = (number(2)?, number(3)?);
+    Some(Account { name: name.to_owned(), user, group, others: other_groups(name) })
+}
+
+/// The groups whose members have this name among them; `None` where more than the table may say so.
+fn other_groups(name: &str) -> Option<Vec<u32>> {
+    const TABLE: &str = "/etc/group";
+    accounts(TABLE)?;
+    let bytes = file::read(Path::new(TABLE))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let has_it = |row: &&str| row.split(',').any(|member| member == name);
+    let rows = rows.filter(|row| row.get(3).is_some_and(has_it));
+    Some(rows.filter_map(|row| row.get(2)?.parse().ok()).collect())
 }
 
 impl Account {
-    /// Whether a right is given to it by the mode of a file: `what` is 4 to read, 1 to execute or to pass.
-    /// Groups beside the first, and lists of rights, may give more.
+    /// Whether a right may be given to it by the mode of a file: `what` is 4 to read, 1 to execute or to pass.
     pub(super) fn may(&self, what: u32, stat: &nix::sys::stat::FileStat) -> bool {
-        let shift = match (stat.st_uid == self.user, stat.st_gid == self.group) {
-            (true, _) => 6,
-            (_, true) => 3,
-            _ => 0,
-        };
-        self.user == 0 || node::mode(stat) >> shift & what == what
+        let has = |shift: u32| node::mode(stat) >> shift & what == what;
+        let may_be_in = |gid| self.others.as_ref().is_none_or(|all| all.contains(&gid));
+        match (stat.st_uid == self.user, stat.st_gid == self.group) {
+            _ if self.user == 0 => true,
+            (true, _) => has(6),
+            (_, true) => has(3),
+            // Whoever starts it gives it its other groups, or does not.
+            _ => has(0) || (has(3) && may_be_in(stat.st_gid)),
+        }
     }
 
     /// The first step of a path that it may not go, and how that is: directories are passed, the file
@@ -82,7 +100,9 @@ impl Account {
         steps.reverse();
         steps.into_iter().find_map(|step| {
             let stat = nix::sys::stat::stat(step).ok()?;
-            (!self.may(1, &stat)).then(|| (step.to_owned(), stat))
+            // A list of rights may name it.
+            let is_kept = !self.may(1, &stat) && !svtrust::has_access_list(step);
+            is_kept.then(|| (step.to_owned(), stat))
         })
     }
 }
@@ -168,7 +188,8 @@ pub(super) fn scanner_of(dir: &ScanDir, shared: &Machine) -> Scanned {
     let Some(place) = node::stat(dir.dir()).ok().flatten() else { return Scanned::ByNobody };
     // s6-svscan has a FIFO, by which it is known to who may not see its process.
     let listens = || matches!(dir.scanner(), Ok(crate::Scanner::Listens));
-    let mut not_seen = !cfg!(target_os = "linux");
+    // The first process is always there: who may not see it may not see those of others.
+    let mut not_seen = fs::read("/proc/1/comm").is_err();
     for pid in shared.scanners().iter().map(|pid| pid.get()) {
         // It may be another by now.
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -211,4 +232,23 @@ pub(super) fn process_in_words(pid: Option<Pid>) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = file::shown(name.trim_end().as_bytes());
     if name.is_empty() { format!("process {pid}") } else { format!("process {pid} ({name})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A right that a group gives is one that its member may have, whoever starts it.
+    #[test]
+    fn a_group_beside_the_first_may_give_a_right() {
+        let tree = tempfile::tempdir().unwrap();
+        let mut stat = nix::sys::stat::stat(tree.path()).unwrap();
+        (stat.st_uid, stat.st_gid, stat.st_mode) = (4711, 60, 0o40_710);
+        let may = |user, group, others: Option<Vec<u32>>| {
+            Account { name: "web".into(), user, group, others }.may(1, &stat)
+        };
+        assert!(may(1000, 60, Some(vec![])) && may(1000, 1000, Some(vec![7, 60])));
+        assert!(may(4711, 1000, Some(vec![])) && may(0, 0, Some(vec![])) && may(1000, 1000, None));
+        assert!(!may(1000, 1000, Some(vec![7])));
+    }
 }

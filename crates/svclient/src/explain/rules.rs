@@ -266,7 +266,15 @@ fn ended(facts: &Facts, found: &mut Vec<Finding>) {
 
 fn how(exit: LastExit) -> String {
     match exit {
-        LastExit::Exited { code } => format!("the last run exited with {code}"),
+        LastExit::Exited { code } => {
+            let means = match code {
+                100 | 111 => ": the suites' own programs exit so where they cannot go on",
+                126 => ": shells and others exit so where a program may not be executed",
+                127 => ": shells and others exit so where a program is not there",
+                _ => "",
+            };
+            format!("the last run exited with {code}{means}")
+        }
         LastExit::Signaled { signal, .. } => format!("the last run was killed by signal {signal}"),
         _ => "its suite does not record how the last run ended".to_owned(),
     }
@@ -282,7 +290,15 @@ fn held(facts: &Facts, found: &mut Vec<Finding>) {
 
 fn odd(facts: &Facts, found: &mut Vec<Finding>) {
     if let Some(pid) = facts.odd.dead.filter(|_| !facts.has_just_ended()) {
-        let evidence = Evidence::new("is not there, or has ended").at(format!("/proc/{pid}"));
+        // What has ended and was not noticed yet is still the supervisor's.
+        let says = match machine::parent(pid).filter(|it| Some(*it) != facts.supervisor) {
+            Some(_) => {
+                let other = machine::process_in_words(Some(pid));
+                format!("{other} has its number by now, and was not started by its supervisor")
+            }
+            None => "is not there, or has ended".to_owned(),
+        };
+        let evidence = Evidence::new(says).at(format!("/proc/{pid}"));
         let finding = Finding::new(Cause::ProcessDead, pid.to_string()).seen(evidence);
         found.push(finding);
     }

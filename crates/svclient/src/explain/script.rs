@@ -8,6 +8,8 @@ pub(super) struct Command {
     /// Counted from 1.
     pub(super) line: u32,
     pub(super) words: Vec<Word>,
+    /// The files that its output is to go to.
+    pub(super) outputs: Vec<Word>,
     /// `&` follows.
     pub(super) in_background: bool,
 }
@@ -43,8 +45,15 @@ pub(super) fn commands(text: &str) -> Vec<Command> {
             whole.push_str(next);
         }
         let Some(parts) = split(&whole) else { return all };
-        for part in parts {
+        let mut parts = parts.into_iter().peekable();
+        while let Some(part) = parts.next() {
             let Some(first) = part.words.first() else { continue };
+            // `cd a || cd b`: which of them it is does not show.
+            let next = parts.peek().and_then(|it| it.words.first());
+            let gives_up = next.is_none_or(|it| ENDS.contains(&it.text.as_str()));
+            if first.text == "cd" && part.is_conditional_next && !gives_up {
+                return all;
+            }
             let is_set = first.text == "set" && first.is_plain;
             if is_set && part.words.len() == 2 {
                 continue; // `set -e` and its kin change nothing here.
@@ -52,7 +61,12 @@ pub(super) fn commands(text: &str) -> Vec<Command> {
             if COMPOUND.contains(&first.text.as_str()) || first.text.ends_with("()") {
                 return all;
             }
-            all.push(Command { line: start, words: part.words, in_background: part.in_background });
+            all.push(Command {
+                line: start,
+                words: part.words,
+                outputs: part.outputs,
+                in_background: part.in_background,
+            });
             if part.is_conditional_next {
                 break;
             }
@@ -61,8 +75,12 @@ pub(super) fn commands(text: &str) -> Vec<Command> {
     all
 }
 
+/// What a script says that goes no further.
+const ENDS: [&str; 6] = ["exit", "return", "die", "fail", "fatal", "{"];
+
 struct Part {
     words: Vec<Word>,
+    outputs: Vec<Word>,
     in_background: bool,
     /// What follows depends on how this ends.
     is_conditional_next: bool,
@@ -72,24 +90,32 @@ struct Part {
 fn split(line: &str) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let mut words: Vec<Word> = Vec::new();
+    let mut outputs: Vec<Word> = Vec::new();
     let mut word: Option<Word> = None;
-    let mut skip_next = false;
+    let mut next_is_of: Option<char> = None;
     let mut chars = line.chars().peekable();
-    let mut end_word = |word: &mut Option<Word>, words: &mut Vec<Word>| {
-        if let Some(done) = word.take() {
-            let is_target = std::mem::take(&mut skip_next);
-            if done.text.contains(['<', '>']) && done.is_plain {
-                // A redirection; what it names may follow it.
-                skip_next = done.text.ends_with(['<', '>']);
-            } else if !is_target {
-                words.push(done);
+    let mut end_word = |word: &mut Option<Word>, words: &mut Vec<Word>, outputs: &mut Vec<Word>| {
+        let Some(done) = word.take() else { return };
+        let target_of = next_is_of.take();
+        if let (Some(at), true) = (done.text.rfind(['<', '>']), done.is_plain) {
+            // A redirection; what it names may follow it.
+            let (before, file) = done.text.split_at(at + 1);
+            let direction = before.chars().next_back();
+            if file.is_empty() {
+                next_is_of = direction;
+            } else if direction == Some('>') && !file.starts_with('&') && !before.ends_with("<>") {
+                outputs.push(Word { text: file.to_owned(), is_plain: true });
             }
+        } else if target_of.is_none() {
+            words.push(done);
+        } else if target_of == Some('>') {
+            outputs.push(done);
         }
     };
     let plain = || Word { text: String::new(), is_plain: true };
     while let Some(next) = chars.next() {
         match next {
-            ' ' | '\t' => end_word(&mut word, &mut words),
+            ' ' | '\t' => end_word(&mut word, &mut words, &mut outputs),
             '#' if word.is_none() => break,
             '\'' => {
                 let it = word.get_or_insert_with(plain);
@@ -126,7 +152,7 @@ fn split(line: &str) -> Option<Vec<Part>> {
                     word.get_or_insert_with(plain).text.push(next);
                     continue;
                 }
-                end_word(&mut word, &mut words);
+                end_word(&mut word, &mut words, &mut outputs);
                 let is_double = chars.peek() == Some(&next);
                 if is_double {
                     chars.next();
@@ -136,8 +162,8 @@ fn split(line: &str) -> Option<Vec<Part>> {
                 if next == ';' && is_double {
                     return None;
                 }
-                let words = std::mem::take(&mut words);
-                parts.push(Part { words, in_background, is_conditional_next });
+                let (words, outputs) = (std::mem::take(&mut words), std::mem::take(&mut outputs));
+                parts.push(Part { words, outputs, in_background, is_conditional_next });
             }
             other => {
                 let it = word.get_or_insert_with(plain);
@@ -147,8 +173,8 @@ fn split(line: &str) -> Option<Vec<Part>> {
             }
         }
     }
-    end_word(&mut word, &mut words);
-    parts.push(Part { words, in_background: false, is_conditional_next: false });
+    end_word(&mut word, &mut words, &mut outputs);
+    parts.push(Part { words, outputs, in_background: false, is_conditional_next: false });
     Some(parts)
 }
 
@@ -320,6 +346,29 @@ mod tests {
             "exit 0\nexec prog",
         ] {
             assert_eq!(of(not_read), None, "{not_read}");
+        }
+    }
+
+    #[test]
+    fn files_that_output_goes_to_are_told_apart_from_words() {
+        let outputs = |text: &str| -> Vec<String> {
+            let all = commands(text);
+            all.iter().flat_map(|it| it.outputs.iter().map(|it| it.text.clone())).collect()
+        };
+        assert_eq!(outputs("exec >>/var/log/web 2>&1"), ["/var/log/web"]);
+        assert_eq!(outputs("exec server > out 2> err </dev/null"), ["out", "err"]);
+        assert_eq!(outputs("exec 2>&1"), [""; 0]);
+        assert_eq!(outputs("exec server >&2 <in"), [""; 0]);
+        assert_eq!(of("exec server > out -p").unwrap().programs, ["server"]);
+    }
+
+    #[test]
+    fn a_directory_that_may_be_another_ends_the_reading() {
+        for not_read in ["cd /a || cd /b\nexec ./x", "cd /a 2>/dev/null || true\nexec ./x"] {
+            assert_eq!(of(not_read), None, "{not_read}");
+        }
+        for read in ["cd /a || exit 1\nexec ./x", "cd /a || { echo no; exit 1; }\nexec ./x"] {
+            assert!(of(read).is_some(), "{read}");
         }
     }
 

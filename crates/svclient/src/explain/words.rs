@@ -28,6 +28,15 @@ pub(super) struct Line {
     pub(super) is_shared: bool,
 }
 
+impl Line {
+    /// Whether one of these names stands in it as a word of its own.
+    pub(super) fn names_one_of(&self, names: &[String]) -> bool {
+        let is_of_name = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '.' | '@');
+        let mut words = self.text.split(|it: char| !is_of_name(it));
+        words.any(|word| names.iter().any(|name| word == name))
+    }
+}
+
 /// Words of programs and of the system, as they stand in logs, in small letters. What names a kind of
 /// fault is looked for in every line, in this order.
 const PLAIN: [(Cause, &[&str]); 8] = [
@@ -57,8 +66,14 @@ pub(super) fn last_word(lines: &[Line]) -> Option<(Cause, &Line, Certainty)> {
     lines.iter().filter(|line| line.is_last).find_map(|line| said(&LOOSE, line))
 }
 
+/// What servers say of what others have asked them, in the words for a fault of their own.
+const OF_OTHERS: [&str; 2] = ["syntax error at or near", "sql syntax"];
+
 fn said<'a>(table: &[(Cause, &[&str])], line: &'a Line) -> Option<(Cause, &'a Line, Certainty)> {
     let text = line.text.to_ascii_lowercase();
+    if OF_OTHERS.iter().any(|words| text.contains(words)) {
+        return None;
+    }
     let (cause, _) = table.iter().find(|(_, all)| all.iter().any(|word| text.contains(word)))?;
     Some((*cause, line, if line.is_shared { Certainty::Guess } else { Certainty::Likely }))
 }
@@ -139,5 +154,23 @@ mod tests {
         // It went on after that.
         assert_eq!(by_last(&[refused, "started"]), None);
         assert_eq!(by_any(&[]), None);
+        // A question of somebody's.
+        assert_eq!(by_any(&["ERROR:  syntax error at or near \"SELEC\" at character 1"]), None);
+        let unread = "./run: 3: Syntax error: end of file unexpected";
+        assert_eq!(by_any(&[unread]), Some((Cause::SyntaxError, unread.into())));
+    }
+
+    #[test]
+    fn a_line_of_a_log_of_many_is_of_whom_it_names() {
+        let line = |text: &str| lines(&[text]).remove(0);
+        let names = ["web-1".to_owned(), "nginx".to_owned()];
+        for its in ["nginx: [emerg] bind() failed", "s6-supervise web-1: warning: x", "[web-1]: x"]
+        {
+            assert!(line(its).names_one_of(&names), "{its}");
+        }
+        for not in ["sleep: error while loading shared libraries", "web-10: x", "nginx-old: x", ""]
+        {
+            assert!(!Line { text: not.into(), ..line("x") }.names_one_of(&names), "{not}");
+        }
     }
 }

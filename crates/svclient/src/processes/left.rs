@@ -21,8 +21,8 @@ pub(crate) struct Around<'a> {
     pub(crate) supervisor: Option<Pid>,
     /// Processes that its record names.
     pub(crate) known: &'a [Pid],
-    /// It is up.
-    pub(crate) is_up: bool,
+    /// The process of `run`, while it is up.
+    pub(crate) run: Option<Pid>,
 }
 
 /// How those who work in a directory are found.
@@ -37,7 +37,7 @@ pub(crate) struct Search<'a> {
 /// whoever started it: what a run script that does not `exec` leaves behind when it ends.
 pub(crate) fn left_in(handle: &Handle, around: &Around<'_>, search: &Search<'_>) -> Vec<Pid> {
     let Some(place) = Place::of(handle) else { return Vec::new() };
-    let near = around.supervisor.filter(|_| around.is_up && search.is_near);
+    let near = around.supervisor.filter(|_| around.run.is_some() && search.is_near);
     let there = near.and_then(|it| near::working_in(&place, it));
     let there = there.unwrap_or_else(|| {
         (search.among_all)(&place.name).into_iter().filter(|pid| place.has(*pid)).collect()
@@ -50,10 +50,15 @@ pub(crate) fn left_in(handle: &Handle, around: &Around<'_>, search: &Search<'_>)
         around.supervisor.is_some_and(|it| it.get() == pid)
             || around.known.iter().any(|it| it.get() == pid)
     };
+    let run = around.run.and_then(|it| table::process(it.get()));
     let mut left = Vec::new();
     for &pid in &there {
         let Some(process) = table::process(pid) else { continue };
         if is_known(pid) || process.is_over || process.has_terminal {
+            continue;
+        }
+        // What came after the run that goes on may be that run's own, whoever it has above it.
+        if run.as_ref().is_some_and(|run| !process.began_before(run)) {
             continue;
         }
         // Those who started it are known, or are of its session and live elsewhere; or it has a

@@ -32,7 +32,7 @@ impl Service {
             return odd;
         };
         odd.given_up = self.given_up(seen, status);
-        odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, it)));
+        odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, status, it)));
         odd.left_behind = first(&self.left_behind_on(machine, seen));
         let is_definition_newer = status
             .since
@@ -62,8 +62,8 @@ impl Service {
                 (supervisor, known)
             }
         };
-        let is_up = seen.facts().is_some_and(|it| it.phase == Phase::Up && it.pid.is_some());
-        let around = Around { supervisor, known: &known, is_up };
+        let run = seen.facts().filter(|it| it.phase == Phase::Up).and_then(|it| it.pid);
+        let around = Around { supervisor, known: &known, run };
         machine.left_in(self.handle(), &around)
     }
 
@@ -75,13 +75,14 @@ impl Service {
 
     /// Whether the process that the record names is dead. It is asked twice: between the end of a
     /// process and the next record lies a moment.
-    fn is_dead(&self, pid: Pid, dialect: Dialect) -> bool {
-        if !processes::is_dead(pid, self.handle(), dialect) {
+    fn is_dead(&self, pid: Pid, facts: &Facts, dialect: Dialect) -> bool {
+        let is_dead = || processes::is_dead(pid, facts.since, self.handle(), dialect);
+        if !is_dead() {
             return false;
         }
         let record = self.record().ok().flatten();
         record.and_then(|record| self.facts_in(&record)).is_some_and(|facts| facts.pid == Some(pid))
-            && processes::is_dead(pid, self.handle(), dialect)
+            && is_dead()
     }
 
     /// How the last run failed of a service that is normally up and is not started any more. Nobody

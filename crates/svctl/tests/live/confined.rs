@@ -24,7 +24,7 @@ fn first_reason(it: &Supervised) -> Value {
 }
 
 /// Each in its own mounts: the kind, what is mounted, and what is asked.
-const CASES: [(&str, &str, &str); 3] = [
+const CASES: [(&str, &str, &str); 4] = [
     (
         "noexec-mount",
         "mount -t tmpfs -o size=64k tmpfs place; cp real place/run; mount -o remount,noexec place; exec \"$@\"",
@@ -40,6 +40,11 @@ const CASES: [(&str, &str, &str); 3] = [
         "mkdir -p supervise; mount -t tmpfs -o size=64k,mode=700 tmpfs supervise; exec \"$@\"",
         "no space is left",
     ),
+    (
+        "disk-full",
+        "mkdir -p supervise; mount -t tmpfs -o size=1m,nr_inodes=40,mode=700 tmpfs supervise; exec \"$@\"",
+        "no inode is left",
+    ),
 ];
 
 pub fn mounts_that_forbid_are_named_first(suite: Suite) {
@@ -54,7 +59,12 @@ pub fn mounts_that_forbid_are_named_first(suite: Suite) {
             symlink("place/run", it.dir().join("run")).unwrap();
         }
         if *kind == "disk-full" {
-            it.script("run", "cat /dev/zero >supervise/fill 2>/dev/null\nexec sleep 1000");
+            let fill = if mounts.contains("nr_inodes") {
+                "i=0\nwhile : >supervise/fill$i; do i=$((i + 1)); done 2>/dev/null"
+            } else {
+                "cat /dev/zero >supervise/fill 2>/dev/null"
+            };
+            it.script("run", &format!("({fill})\nexec sleep 1000"));
         }
         it.supervise_under(&among(mounts));
         it
@@ -140,4 +150,67 @@ pub fn what_the_kernel_ends_for_want_of_memory_is_named_first(suite: Suite) {
         assert!(Instant::now() < deadline, "{told}");
     }
     drop(it);
+}
+
+/// Gives a number to a new process: the next one after the last is that. Another may have come between, so
+/// it is tried again.
+fn process_of_number(pid: i32) -> std::process::Child {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).unwrap();
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        if i32::try_from(child.id()) == Ok(pid) {
+            return child;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(Instant::now() < deadline, "another process has {pid}");
+    }
+}
+
+/// A number that has gone to another process means that one, and not the service.
+pub fn a_number_that_another_process_has_is_not_the_service(suite: Suite) {
+    let is_writable =
+        || fs::File::options().write(true).open("/proc/sys/kernel/ns_last_pid").is_ok();
+    if !skips::is_root(suite.name()) || !is_writable() {
+        return;
+    }
+    let it = Supervised::start(suite, "exec sleep 1000");
+    let pid = crate::sentences::until_state(&it, "up")["pid"].as_i64().unwrap();
+    let dir = it.dir();
+    let look = || crate::explains::explain(std::slice::from_ref(&dir)).json()[0].take();
+    // The number is free once nobody has the process: its supervisor is ended first, whose record stays.
+    it.signal(nix::sys::signal::Signal::SIGKILL);
+    let number = i32::try_from(pid).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while fs::exists(format!("/proc/{pid}")).unwrap() || look()["supervised"] != false {
+        assert!(Instant::now() < deadline, "{pid} stays");
+    }
+    // Not within the moments that a record and a process may differ by.
+    let began = Instant::now();
+    while began.elapsed() < std::time::Duration::from_secs(3) {
+        assert!(!look()["findings"].to_string().contains("orphan"));
+    }
+    let mut other = process_of_number(number);
+    let row = look();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(!row["findings"].to_string().contains("orphan"), "{row}");
+}
+
+/// Whoever may not see the processes of others is told that, and not that there are none.
+pub fn a_scanner_that_cannot_be_seen_is_not_called_absent(suite: Suite) {
+    if !skips::is_root(suite.name()) {
+        return;
+    }
+    let it = Supervised::prepare(suite, "exec sleep 1000");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
+    command.args(["mount -t tmpfs tmpfs /proc; exec \"$@\"", "sh", PROGRAM, "explain", "--json"]);
+    let told = Run::of(command.arg(it.dir()).env_remove("SVDIR").output().unwrap()).json();
+    let found = told[0]["findings"].to_string();
+    assert!(!found.contains("no-scanner"), "{told}");
+    assert!(told[0]["unseen"].to_string().contains("whether a scanner runs on "), "{told}");
 }

@@ -38,6 +38,7 @@ mod svctl;
 #[macro_use]
 mod systemd;
 mod waits;
+mod well;
 
 /// Run as an ordinary user, with that user's manager.
 mod user {
@@ -172,6 +173,8 @@ mod confinement {
     say_confined! {
         mounts_that_forbid_are_named_first
         what_the_kernel_ends_for_want_of_memory_is_named_first
+        a_number_that_another_process_has_is_not_the_service
+        a_scanner_that_cannot_be_seen_is_not_called_absent
     }
 }
 
@@ -198,10 +201,34 @@ mod explained {
 
     say_reasons! {
         each_reason_is_named_first
-        what_is_well_is_not_blamed
         a_service_that_nobody_supervises_is_told_why
         a_scanner_is_told_that_leaves_it_out
         a_loop_is_seen_where_no_suite_counts
         the_first_reason_is_said_by_all_who_tell_how_it_stands
+    }
+}
+
+/// Scripts `check`, of the suites that have them.
+mod probed {
+    of_suite!(crate::reasons, runit Runit what_a_check_says_is_named_first);
+    of_suite!(crate::reasons, embedded Embedded what_a_check_says_is_named_first);
+}
+
+/// Blame, to every suite.
+mod blamed {
+    macro_rules! say_blame {
+        ($($sentence:ident)*) => {
+            of_suite!(crate::well, runit Runit $($sentence)*);
+            of_suite!(crate::well, daemontools Daemontools $($sentence)*);
+            of_suite!(crate::well, encore Encore $($sentence)*);
+            of_suite!(crate::well, s6 S6 $($sentence)*);
+            of_suite!(crate::well, embedded Embedded $($sentence)*);
+        };
+    }
+
+    say_blame! {
+        what_is_well_is_not_blamed
+        what_fails_is_not_blamed_for_what_it_does_right
+        a_log_of_many_blames_whom_it_names
     }
 }

@@ -62,6 +62,51 @@ fn as_user(suite: Suite, user: &str) -> String {
     }
 }
 
+/// The same program, which asks for a loader that is nowhere.
+fn with_loader(mut program: Vec<u8>) -> Vec<u8> {
+    let name = b"/lib64/ld-linux-x86-64.so.2\0";
+    let at = program.windows(name.len()).position(|it| it == name).unwrap();
+    program[at + name.len() - 2] = b'9';
+    program
+}
+
+/// What `check` says, where it is asked.
+pub fn what_a_check_says_is_named_first(suite: Suite) {
+    let start = |check: &str| {
+        let mut it = Supervised::prepare(suite, SLEEP);
+        it.script("check", check);
+        it.supervise();
+        it
+    };
+    for (check, kind, says) in [
+        ("exit 7", "check-failed", "its check script exits with 7"),
+        ("exec sleep 1000", "check-overdue", "its check script does not end"),
+    ] {
+        let it = start(check);
+        crate::sentences::until_state(&it, "up");
+        let told = crate::sentences::act(&it, &["explain", "--probe"]);
+        assert!(told.code == 1 && told.out.contains(&format!("  1. {says}\n")), "{told:?}");
+        let json = crate::sentences::act(&it, &["explain", "--probe", "--json"]).json();
+        assert_eq!(json[0]["findings"][0]["kind"], kind, "{json}");
+        // Nothing is run without that.
+        assert_eq!(crate::sentences::act(&it, &["explain"]).code, 0);
+    }
+    let well = start("exit 0");
+    crate::sentences::until_state(&well, "up");
+    assert_eq!(crate::sentences::act(&well, &["explain", "--probe"]).code, 0);
+}
+
+/// Whether a core dump is left here: limits and the kernel's pattern are those of the host.
+pub(crate) fn dumps_cores() -> bool {
+    static DUMPS: OnceLock<bool> = OnceLock::new();
+    *DUMPS.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -c unlimited && kill -SEGV $$"]).current_dir(dir.path());
+        std::os::unix::process::ExitStatusExt::core_dumped(&shell.status().unwrap())
+    })
+}
+
 pub(crate) const MORE: &[Case] = &[
     // What a program says last.
     told("address-in-use", "listens on tcp 127.0.0.1:", |it| {
@@ -103,12 +148,23 @@ pub(crate) const MORE: &[Case] = &[
         );
     }),
     told("syntax-error", "run: 3", |it| run_of(it, "#!/bin/sh\nif true; then\n")),
+    // A program of another C library: it is there, and what has to load it is not.
+    Case {
+        of: |_| cfg!(target_arch = "x86_64"),
+        ..case("no-interpreter", "/lib64/ld-linux-x86-64.so.9 is missing", |it| {
+            let program = fs::read("/bin/sleep").unwrap();
+            raw(it, "run", &with_loader(program), 0o755);
+        })
+    },
     // What a script names.
     case("no-variable", "NOT_SET_ANYWHERE", |it| {
         run_of(it, "#!/bin/sh\nset -u\nexec sleep \"$NOT_SET_ANYWHERE\"\n");
     }),
     case("no-variable", "NOT_SET_ANYWHERE", |it| {
         run_of(it, "#!/bin/sh\nexec sleep ${NOT_SET_ANYWHERE:?how long}\n");
+    }),
+    case("no-directory", "the directory /nonexistent/log does not exist", |it| {
+        run_of(it, "#!/bin/sh\nexec >>/nonexistent/log/web 2>&1\nexec sleep 1000\n");
     }),
     case("not-reachable", "nobody may not pass", |it| {
         let private = it.dir().join("private");
@@ -213,6 +269,13 @@ pub(crate) const MORE: &[Case] = &[
         of: |suite| suite == Suite::S6,
         ..case("killed", "killed by SIGUSR1", |it| {
             run_of(it, "#!/bin/sh\nkill -USR1 $$\n");
+            it.file("max-death-tally", "2\n");
+        })
+    },
+    Case {
+        of: |suite| suite == Suite::S6,
+        ..case("core-dump", "and left a core dump", |it| {
+            run_of(it, "#!/bin/sh\nulimit -c unlimited\nkill -SEGV $$\n");
             it.file("max-death-tally", "2\n");
         })
     },

@@ -19,17 +19,19 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
     }
     interpreter_by_env(facts, found);
     variables(facts, found);
-    let mut at: PathBuf = facts.dir.clone();
+    // Where it works by then, as far as that shows: what it reads may change that.
+    let mut works_in: Option<PathBuf> = Some(facts.dir.clone());
     for command in &facts.script {
         let Some((first, rest)) = command.words.split_first() else { continue };
         let here = || evidence_of(facts, command);
         match first.text.as_str() {
+            "." | "source" | "pushd" | "popd" => works_in = None,
             "cd" => {
                 let [to] = rest else { return };
                 if !to.is_plain || to.text.starts_with('-') {
                     return;
                 }
-                at = at.join(&to.text);
+                let Some(at) = joined(works_in.as_deref(), &to.text) else { continue };
                 if matches!(nix::sys::stat::stat(&at), Err(Errno::ENOENT | Errno::ENOTDIR)) {
                     let finding = Finding::new(Cause::NoDirectory, at.display().to_string());
                     found.push(
@@ -37,16 +39,54 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
                     );
                     return;
                 }
+                works_in = Some(at);
             }
             "exec" => {
+                if outputs(facts, command, works_in.as_deref(), found) {
+                    return;
+                }
                 if let Some(exec) = script::exec(rest) {
-                    names_of(facts, &exec, &at, &here(), found);
+                    names_of(facts, &exec, works_in.as_deref(), &here(), found);
                     return;
                 }
             }
             _ => {}
         }
     }
+}
+
+/// A path that a script names; nothing where it does not show what that is relative to.
+fn joined(works_in: Option<&Path>, path: &str) -> Option<PathBuf> {
+    if path.starts_with('/') { Some(path.into()) } else { Some(works_in?.join(path)) }
+}
+
+/// `exec >>/var/log/web/log` ends a script where that directory is missing: whether one is.
+fn outputs(
+    facts: &Facts,
+    command: &script::Command,
+    works_in: Option<&Path>,
+    found: &mut Vec<Finding>,
+) -> bool {
+    let plain = command.outputs.iter().filter(|it| it.is_plain);
+    let paths = plain.filter_map(|it| joined(works_in, &it.text));
+    let mut above = paths.filter_map(|it| it.parent().map(Path::to_owned));
+    let is_missing =
+        |it: &PathBuf| matches!(nix::sys::stat::stat(it), Err(Errno::ENOENT | Errno::ENOTDIR));
+    let Some(above) = above.find(is_missing) else { return false };
+    // What shells exit with then.
+    let fits = match facts.reading().map(|it| it.last_exit) {
+        Some(LastExit::Exited { code }) => matches!(code, 1 | 2),
+        Some(LastExit::Signaled { .. }) => false,
+        _ => true,
+    };
+    let certainty = if fits { Certainty::Likely } else { Certainty::Guess };
+    let text = facts.run.bytes.as_deref().unwrap_or_default();
+    let at = usize::try_from(command.line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let says = text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default().trim_ascii();
+    let line = Evidence::new(file::shown(says)).at(&facts.run.path).line(command.line);
+    let finding = Finding::new(Cause::NoDirectory, above.display().to_string());
+    found.push(finding.seen(line.errno(Errno::ENOENT)).certainty(certainty));
+    true
 }
 
 pub(super) fn evidence_of(facts: &Facts, command: &script::Command) -> Evidence {
@@ -111,7 +151,7 @@ fn fits(facts: &Facts) -> bool {
 fn names_of(
     facts: &Facts,
     exec: &script::Exec,
-    at: &Path,
+    works_in: Option<&Path>,
     line: &Evidence,
     found: &mut Vec<Finding>,
 ) {
@@ -121,7 +161,7 @@ fn names_of(
     };
     for program in &exec.programs {
         if program.contains('/') {
-            let path = at.join(program);
+            let Some(path) = joined(works_in, program) else { continue };
             let fault = Runnable::look(path, program.clone()).fault(None);
             if let Some(fault) = fault {
                 let is_missing = fault.cause == Cause::FileMissing;
@@ -143,7 +183,7 @@ fn names_of(
         }
     }
     for directory in &exec.directories {
-        let path = at.join(directory);
+        let Some(path) = joined(works_in, directory) else { continue };
         if matches!(nix::sys::stat::stat(&path), Err(Errno::ENOENT | Errno::ENOTDIR)) {
             let finding = guess(Cause::NoDirectory, &path.display().to_string());
             found.push(finding.certainty(certainty));
@@ -163,9 +203,11 @@ fn names_of(
             found.push(guess(cause, name).seen(evidence).certainty(certainty));
         }
     }
-    let user = exec.users.first().filter(|_| exec.is_whole);
+    // Groups that are named give rights of their own.
+    let user = exec.users.first().filter(|_| exec.is_whole && exec.groups.is_empty());
     let program = exec.programs.last().filter(|it| it.contains('/'));
-    let kept = user.zip(program).and_then(|(user, it)| Finding::of_access(user, &at.join(it)));
+    let program = program.and_then(|it| joined(works_in, it));
+    let kept = user.zip(program).and_then(|(user, it)| Finding::of_access(user, &it));
     if let Some(mut finding) = kept {
         finding.evidence.insert(0, line.clone());
         found.push(finding.certainty(certainty));

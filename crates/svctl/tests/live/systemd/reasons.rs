@@ -83,6 +83,12 @@ const CASES: &[Case] = &[
         "/nonexistent/environment is missing",
         "[Service]\nType=exec\nEnvironmentFile=/nonexistent/environment\nExecStart=/bin/sleep 1000",
     ),
+    // It is to be started by its socket, and has none.
+    case(
+        "resources",
+        "Result=resources",
+        "[Service]\nType=exec\nStandardInput=socket\nExecStart=/bin/cat",
+    ),
     case(
         "not-executed",
         "exit 209: ",
@@ -518,4 +524,17 @@ fn is_shown_whole(whose: Whose, name: &str, drop_in: &Path) {
         assert!(text.out.contains(part), "{part}: {text:?}");
     }
     assert_eq!((text.code, text.err.as_str()), (0, ""));
+}
+
+#[test]
+fn the_table_of_units_is_that_of_the_tests() {
+    let page = include_str!("../../../../../docs/explain.md");
+    let (_, page) = page.split_once("\n## Units\n").unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let listed: std::collections::BTreeSet<&str> =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    // These are made beside the others.
+    let beside = ["definition-newer", "not-ready"];
+    let made = CASES.iter().map(|case| case.kind).chain(beside).collect();
+    assert_eq!(listed, made);
 }
