@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Error, Intent, Name, Outcome, Pending, Request, Status, Supervised,
+    Error, Group, Intent, Name, Outcome, Pending, Request, Status, Supervised,
     pursue::{Enough, Prober, Terms, Turns, pursue_aside},
     supervised::{ask_together, together},
     threads::each,
@@ -203,6 +203,30 @@ impl<'a, B: Supervised> Bulk<'a, B> {
     /// ```
     #[must_use]
     pub fn statuses(&self) -> Vec<Result<Status, Error>> {
+        self.seen(|group, names| group.statuses(names))
+    }
+
+    /// As [`Bulk::statuses`], for who wants their states alone: of units one question, whatever their number.
+    /// What their manager tells of each alone is not reported: the process, moments, readiness (`up` may be
+    /// `ready` or `paused`), how the last run ended.
+    ///
+    /// ```
+    /// use svclient::{Bulk, State, scripted::Scripted};
+    ///
+    /// let services = ["web", "db"].map(Scripted::new);
+    /// let states = Bulk::new(&services).states().into_iter().flatten();
+    /// assert_eq!(states.filter(|seen| seen.state() == State::Down).count(), 2);
+    /// ```
+    #[must_use]
+    pub fn states(&self) -> Vec<Result<Status, Error>> {
+        self.seen(|group, names| group.states(names))
+    }
+
+    /// Groups are asked by `ask`, and who has none for its status.
+    fn seen(
+        &self,
+        ask: impl Fn(&dyn Group, &[Name<'_>]) -> Vec<Result<Status, Error>>,
+    ) -> Vec<Result<Status, Error>> {
         let groups = together(self.services.iter().enumerate());
         if groups.is_empty() {
             return each(self.services, self.parallel, |service| Some(service.status()));
@@ -210,7 +234,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         let mut results = BTreeMap::new();
         for (group, members) in groups {
             let names: Vec<Name<'_>> = members.iter().map(|(_, name)| *name).collect();
-            results.extend(members.iter().map(|(at, _)| *at).zip(group.statuses(&names)));
+            results.extend(members.iter().map(|(at, _)| *at).zip(ask(&*group, &names)));
         }
         let is_alone = |(at, _): &(usize, &B)| !results.contains_key(at);
         let alone: Vec<_> = self.services.iter().enumerate().filter(is_alone).collect();

@@ -16,6 +16,7 @@ mod world;
 use std::{
     collections::{BTreeMap, VecDeque},
     future::{Future, poll_fn},
+    ops::Range,
     pin::pin,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
@@ -196,12 +197,7 @@ pub(crate) async fn pursue_within<B: Supervised>(
             }
             continue;
         };
-        let heard = poll_fn(|cx| world.poll_next_before(cx, until)).await?;
-        let at = heard.as_ref().and_then(|heard| keys.get(&heard.key()));
-        let place = at.and_then(|at| under_way.get_mut(at));
-        if let (Some(heard), Some((service, wait))) = (heard, place) {
-            take(world, heard, *service, wait, request);
-        }
+        take_news(world, &mut under_way, &keys, request, until..deadline).await?;
         let now = world.now();
         if now >= deadline {
             break;
@@ -223,6 +219,36 @@ pub(crate) async fn pursue_within<B: Supervised>(
     }
     for (at, (_, wait)) in under_way {
         tell(at, wait.finish(world.now()));
+    }
+    Ok(())
+}
+
+/// Waits for news, and takes what came with it, once for each service at most: whoever calls this goes over all
+/// of them then, and 600 may be told of at once.
+async fn take_news<B: Supervised>(
+    world: &mut impl World<B>,
+    under_way: &mut BTreeMap<usize, (&B, Wait)>,
+    keys: &BTreeMap<WatchKey, usize>,
+    request: &Request,
+    times: Range<Instant>,
+) -> Result<(), Error> {
+    let mut heard = poll_fn(|cx| world.poll_next_before(cx, times.start)).await?;
+    let mut left = under_way.len();
+    while let Some(news) = heard {
+        let place = keys.get(&news.key()).and_then(|at| under_way.get_mut(at));
+        if let Some((service, wait)) = place {
+            take(world, news, *service, wait, request);
+        }
+        left = left.saturating_sub(1);
+        let now = world.now();
+        if left == 0 || now >= times.end {
+            break;
+        }
+        heard = poll_fn(|cx| match world.poll_next_before(cx, now) {
+            Poll::Ready(heard) => Poll::Ready(heard),
+            Poll::Pending => Poll::Ready(Ok(None)),
+        })
+        .await?;
     }
     Ok(())
 }

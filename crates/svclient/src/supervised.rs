@@ -165,6 +165,13 @@ pub trait Group: Send + Sync {
     /// How each of them stands.
     fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>>;
 
+    /// The same for who wants their states alone. What takes a question for each of them may be not
+    /// reported: the process, moments, readiness, how the last run ended. As [`Group::statuses`], where that
+    /// costs no more.
+    fn states(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>> {
+        self.statuses(names)
+    }
+
     /// As [`Supervised::subscribe`] of each; each has a waker of its own. `None`, as here, where each
     /// is to be asked alone.
     fn subscribe(

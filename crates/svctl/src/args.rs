@@ -256,6 +256,9 @@ pub(crate) struct Status {
     /// Only services that started or ended within this time, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) changed_within: Option<Duration>,
+    /// Names and states alone: no pids, times and notes, and of many units one question
+    #[arg(long, conflicts_with = "changed_within")]
+    pub(crate) brief: bool,
 }
 
 /// What `explain` looks at.

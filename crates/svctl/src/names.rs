@@ -178,14 +178,21 @@ fn unit_of_path(path: &str) -> Option<String> {
     Some(format!("{part}.{kind}"))
 }
 
-/// The manager whose units are meant.
-pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets> {
-    let bus = if global.user { Bus::user() } else { Bus::system() };
-    bus.wait().map_err(|why| {
+/// The way to a manager, until the end of the process: to end its threads one by one takes longer than many an
+/// answer.
+fn connected(user: bool, output: &mut Output) -> Result<Bus, Exit> {
+    let bus = if user { Bus::user() } else { Bus::system() }.wait().map_err(|why| {
         let error = Error::from(why);
         output.error(&error);
-        NoTargets(Exit::from(&error))
-    })
+        Exit::from(&error)
+    })?;
+    std::mem::forget(bus.clone());
+    Ok(bus)
+}
+
+/// The manager whose units are meant.
+pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets> {
+    connected(global.user, output).map_err(NoTargets)
 }
 
 /// Whether every one of these names is that of a unit.
@@ -268,14 +275,7 @@ impl<'a> Finder<'a> {
     }
 
     fn bus(&self, output: &mut Output) -> Result<&Bus, NoTargets> {
-        let connected = self.bus.get_or_init(|| {
-            let bus = if self.global.user { Bus::user() } else { Bus::system() };
-            bus.wait().map_err(|why| {
-                let error = Error::from(why);
-                output.error(&error);
-                Exit::from(&error)
-            })
-        });
+        let connected = self.bus.get_or_init(|| connected(self.global.user, output));
         connected.as_ref().map_err(|exit| NoTargets(*exit))
     }
 

@@ -20,6 +20,7 @@ fn width(text: &[u8]) -> usize {
 /// A column.
 #[derive(Clone, Copy)]
 pub(crate) struct Column {
+    /// A column without a head is not shown.
     pub(crate) head: &'static str,
     pub(crate) align: Align,
     /// Which go first where there is not room for all; `None` stays to the end.
@@ -160,7 +161,7 @@ pub(crate) fn layout<const N: usize>(
         }
     }
     let natural = widths;
-    let mut shown = [true; N];
+    let mut shown = columns.map(|column| !column.head.is_empty());
     if let Some(room) = width {
         make_room(columns, rows, &mut widths, &mut shown, room);
     }

@@ -135,6 +135,24 @@ pub(crate) const COLUMNS: [Column; 8] = {
     ]
 };
 
+/// Those of a short listing.
+pub(crate) const BRIEF: [Column; COLUMNS.len()] = {
+    const fn without(column: Column) -> Column {
+        Column { head: "", ..column }
+    }
+    let [service, state, pid, span, ready, exit, log, notes] = COLUMNS;
+    [
+        service,
+        state,
+        without(pid),
+        without(span),
+        without(ready),
+        without(exit),
+        without(log),
+        notes,
+    ]
+};
+
 /// What stands in them.
 pub(crate) type Cells = table::Cells<{ COLUMNS.len() }>;
 
@@ -165,6 +183,18 @@ pub(crate) fn cells(view: &View<'_>) -> Cells {
             why.iter().cloned().chain(odd).chain(notes_beside_columns(view)).collect();
         cells.push(&notes.join(", "));
     }
+    cells
+}
+
+/// Its name and its state, and why there is none.
+pub(crate) fn brief(view: &View<'_>) -> Cells {
+    let mut cells = Cells::new();
+    cells.push(view.shown());
+    cells.push(view.state().map_or(NOTHING, State::name));
+    for _ in 3..COLUMNS.len() {
+        cells.push(NOTHING);
+    }
+    cells.push(view.error.as_deref().unwrap_or_default());
     cells
 }
 

@@ -12,6 +12,7 @@
 //! ends are heard on another connection. The manager's own socket has no such limit.
 
 mod judge;
+mod kept;
 mod ledger;
 mod reason;
 mod worker;

@@ -8,9 +8,11 @@ use crate::{
     Action, BadName, Bus, Error, UnitName,
     bus::AllUnits,
     error::Subject,
+    listed,
     obstacles::{self, Obstacle},
     router::Listening,
     supervised,
+    unified::common_status,
 };
 
 /// What wakes for each of these units.
@@ -36,6 +38,47 @@ async fn rung(
 /// A unit's name is text; what is none is the name of no unit, and is refused as such.
 fn text(name: Name<'_>) -> &str {
     name.to_str().unwrap_or_default()
+}
+
+impl AllUnits {
+    /// How these stand, in their order, as `look` says it of those that are names of units.
+    fn seen(
+        &self,
+        names: &[Name<'_>],
+        look: impl Fn(&Bus, &[UnitName]) -> Result<Vec<Result<Status, Error>>, Error>,
+    ) -> Vec<Result<Status, svclient::Error>> {
+        let names: Vec<&str> = names.iter().copied().map(text).collect();
+        let Some(bus) = self.bus() else {
+            let gone = |name: &&str| {
+                let subject = (*name).to_owned();
+                Err(supervised::error(Error::Lost { action: Action::Look, subject }, name))
+            };
+            return names.iter().map(gone).collect();
+        };
+        // The names are those of units, so they are valid; who is not would have no status.
+        let units: Vec<_> = names.iter().map(|name| UnitName::new(name)).collect();
+        let valid: Vec<_> = units.iter().filter_map(|unit| unit.as_ref().ok().cloned()).collect();
+        let mut seen = match look(&bus, &valid) {
+            Ok(seen) => seen.into_iter(),
+            Err(error) => {
+                let error = Arc::new(error);
+                let failed = |name: &&str| Err(supervised::shared_error(&error, name));
+                return names.iter().map(failed).collect();
+            }
+        };
+        let answer = |(unit, name): (Result<UnitName, BadName>, &&str)| match unit {
+            Ok(_) => match seen.next() {
+                Some(Ok(status)) => Ok(status),
+                Some(Err(error)) => Err(supervised::error(error, name)),
+                None => Err(supervised::error(
+                    Error::Lost { action: Action::Look, subject: (*name).to_owned() },
+                    name,
+                )),
+            },
+            Err(bad) => Err(supervised::error(bad.into(), name)),
+        };
+        units.into_iter().zip(&names).map(answer).collect()
+    }
 }
 
 impl Group for AllUnits {
@@ -91,37 +134,15 @@ impl Group for AllUnits {
     }
 
     fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, svclient::Error>> {
-        let names: Vec<&str> = names.iter().copied().map(text).collect();
-        let Some(bus) = self.bus() else {
-            let gone = |name: &&str| {
-                let subject = (*name).to_owned();
-                Err(supervised::error(Error::Lost { action: Action::Look, subject }, name))
-            };
-            return names.iter().map(gone).collect();
-        };
-        // The names are those of units, so they are valid; who is not would have no status.
-        let units: Vec<_> = names.iter().map(|name| UnitName::new(name)).collect();
-        let valid: Vec<_> = units.iter().filter_map(|unit| unit.as_ref().ok().cloned()).collect();
-        let mut seen = match bus.observe(&valid).wait() {
-            Ok(seen) => seen.into_iter(),
-            Err(error) => {
-                let error = Arc::new(error);
-                let failed = |name: &&str| Err(supervised::shared_error(&error, name));
-                return names.iter().map(failed).collect();
-            }
-        };
-        let answer = |(unit, name): (Result<UnitName, BadName>, &&str)| match unit {
-            Ok(_) => match seen.next() {
-                Some(Ok(status)) => Ok(status),
-                Some(Err(error)) => Err(supervised::error(error, name)),
-                None => Err(supervised::error(
-                    Error::Lost { action: Action::Look, subject: (*name).to_owned() },
-                    name,
-                )),
-            },
-            Err(bad) => Err(supervised::error(bad.into(), name)),
-        };
-        units.into_iter().zip(&names).map(answer).collect()
+        self.seen(names, |bus, units| bus.observe(units).wait())
+    }
+
+    fn states(&self, names: &[Name<'_>]) -> Vec<Result<Status, svclient::Error>> {
+        self.seen(names, |bus, units| {
+            let seen =
+                bus.ask(Action::Look, &Subject::Manager, listed::in_brief(bus, units)).wait()?;
+            Ok(seen.into_iter().map(|seen| Ok(common_status(&seen?))).collect())
+        })
     }
 
     fn obstacles(&self, seen: &[(Name<'_>, Status)]) -> Option<Vec<Obstacle>> {

@@ -1,12 +1,14 @@
 //! What one list tells of many units: their states, in systemd's words and in those of all
 //! supervisors.
 
+use std::collections::HashMap;
+
 use svproto::State;
 
 use crate::{
-    Action, Bus, BusCall, LoadState, Properties, PropertyValue, UnitName,
+    Action, Bus, BusCall, Error, LoadState, Properties, PropertyValue, UnitName, UnitStatus, bulk,
     error::Subject,
-    map::{self, JobKind, MainProcess},
+    map::{JobKind, MainProcess},
     wire::reply::Listed,
 };
 
@@ -68,6 +70,26 @@ impl Bus {
     }
 }
 
+/// What one list tells of each of these units, in their order; of the few whose state it leaves open, and of
+/// those that it has under another name, more is asked.
+pub(crate) async fn in_brief(
+    bus: &Bus,
+    units: &[UnitName],
+) -> Result<Vec<Result<UnitStatus, Error>>, Error> {
+    let rows = bus.list(units).await?;
+    let rows: HashMap<&str, &Listed> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
+    let (mut seen, mut asked) = (Vec::with_capacity(units.len()), Vec::new());
+    for (at, unit) in units.iter().enumerate() {
+        match rows.get(unit.as_str()).filter(|row| !row.is_open()) {
+            _ if unit.is_template() => seen.push((at, Err(Error::template(unit)))),
+            Some(row) => seen.push((at, Ok(row.status()))),
+            None => asked.push((at, unit.clone())),
+        }
+    }
+    seen.extend(bulk::all_in_full(bus, asked).await?);
+    Ok(bulk::in_order(units, seen).collect())
+}
+
 fn states_of(rows: Vec<Listed>) -> Vec<UnitState> {
     let mut states: Vec<_> = rows.into_iter().filter_map(UnitState::of).collect();
     states.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -117,10 +139,21 @@ impl Listed {
     }
 
     fn state(&self) -> State {
+        self.status().facts.state()
+    }
+
+    /// What it tells, which is no process and no moment.
+    pub(crate) fn status(&self) -> UnitStatus {
         let job = self.job.as_ref().and_then(|(_, kind)| JobKind::from_type(kind));
-        let words = [("ActiveState", &self.active), ("SubState", &self.sub)];
-        let words = words.map(|(name, word)| (name, PropertyValue::Text(word.clone())));
-        map::status(&words.into_iter().collect(), job, MainProcess::Unseen).state()
+        let mut properties = Properties::default();
+        self.say(&mut properties);
+        UnitStatus::new(properties, job, MainProcess::Unseen)
+    }
+
+    /// Whether its words leave the state open: what is down and has a start queued waits for its first or for its
+    /// next one.
+    fn is_open(&self) -> bool {
+        self.job.is_some() && matches!(self.active.as_str(), "inactive" | "failed")
     }
 }
 

@@ -167,11 +167,14 @@ impl Bus {
         units: &[UnitName],
         properties: &[(&str, &str)],
     ) -> Result<(Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
-        let mut calls = vec![self.by_names(units)?];
-        calls.extend(self.gets(MANAGER_PATH, properties)?);
+        // As below.
+        let mut calls = self.gets(MANAGER_PATH, properties)?;
+        calls.push(self.by_names(units)?);
         let mut replies = slot::all(pump.send(calls)).await.into_iter();
+        let values =
+            replies.by_ref().take(properties.len()).map(|reply| value_of(&reply?)).collect();
         let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
-        Ok((rows, replies.map(|reply| value_of(&reply?)).collect()))
+        Ok((rows, values))
     }
 
     /// As [`Bus::list_and`]; and before that, which of them are in the manager's memory, as rows.
@@ -181,13 +184,16 @@ impl Bus {
         units: &[UnitName],
         properties: &[(&str, &str)],
     ) -> Result<(Vec<Listed>, Vec<Listed>, Vec<Option<PropertyValue>>), Error> {
-        let mut calls = vec![self.by_patterns(&patterns_of(units))?, self.by_names(units)?];
-        calls.extend(self.gets(MANAGER_PATH, properties)?);
+        // The list by names last: for each unit that is down the manager says afterwards, and before the next
+        // answer, that it was loaded and is gone.
+        let mut calls = self.gets(MANAGER_PATH, properties)?;
+        calls.extend([self.by_patterns(&patterns_of(units))?, self.by_names(units)?]);
         let mut replies = slot::all(pump.send(calls)).await.into_iter();
+        let values =
+            replies.by_ref().take(properties.len()).map(|reply| value_of(&reply?)).collect();
         let loaded = replies.next().flatten();
         let loaded = sorted(Action::Look, &Subject::Manager, loaded)?;
         let rows = self.rows_or_each(pump, units, replies.next().flatten()).await?;
-        let values = replies.map(|reply| value_of(&reply?)).collect();
         Ok((rows_of(&loaded)?, rows, values))
     }
 

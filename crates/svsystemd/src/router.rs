@@ -55,6 +55,8 @@ struct State {
 /// Hears everything that is signalled, as it comes, on the thread of the connection: it must return
 /// soon.
 pub(crate) trait Observer: Send + Sync {
+    /// Whether it wants to hear of this unit.
+    fn cares(&self, unit: &UnitName) -> bool;
     /// Properties of a unit have changed.
     fn changed(&self, unit: &UnitName, properties: &Arc<Properties>);
     /// A job is over: its path, its unit, the manager's word.
@@ -220,6 +222,13 @@ impl Shared {
 
     fn observers(&self) -> Vec<Arc<dyn Observer>> {
         self.lock().observers.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether anybody is told of this unit.
+    fn cares(&self, unit: &UnitName) -> bool {
+        let is_listened_to = |it: &Listener| it.units.as_ref().is_none_or(|all| all.contains(unit));
+        self.observers().iter().any(|it| it.cares(unit))
+            || self.lock().listeners.values().any(is_listened_to)
     }
 
     fn tell(&self, heard: &Heard) {

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) fn run(global: &Global, status: &args::Status, output: &mut Output) -> Exit {
     let mut listing = Listing::default();
     match look_at(global, status, &mut listing, output) {
-        Ok(()) => listing.finish(output),
+        Ok(()) => listing.finish(if status.brief { &text::BRIEF } else { &text::COLUMNS }, output),
         Err(NoTargets(exit)) => exit,
     }
 }
@@ -68,11 +68,11 @@ impl Listing {
         self.count += 1;
     }
 
-    fn finish(self, output: &mut Output) -> Exit {
+    fn finish(self, columns: &Columns, output: &mut Output) -> Exit {
         if output.json {
             output.end_list();
         } else if !output.quiet {
-            print(&self.cells, &self.marks, output);
+            print(columns, &self.cells, &self.marks, output);
             for hint in self.hints {
                 output.hint(&hint);
             }
@@ -134,7 +134,8 @@ fn look_at(
     let how = How::of(targets.len(), global, status, output);
     let found = targets.iter().filter_map(|target| target.found.as_ref().ok());
     let found: Vec<Found> = found.cloned().collect();
-    let mut seen = Bulk::new(&found).parallel(threads(found.len())).statuses().into_iter();
+    let bulk = Bulk::new(&found).parallel(threads(found.len()));
+    let mut seen = if status.brief { bulk.states() } else { bulk.statuses() }.into_iter();
     for target in targets {
         let looked = match target.found {
             Ok(found) => {
@@ -214,7 +215,7 @@ struct Mark {
 impl Looked {
     fn of(found: &dyn Supervised, seen: Result<Status, Error>, how: &How<'_>) -> Self {
         match seen {
-            Ok(seen) if how.depth.asks(found, &seen) => {
+            Ok(seen) if !how.filters.brief && how.depth.asks(found, &seen) => {
                 let view = how.asker.with_reason(found, View::new(found, &seen).asking(found));
                 Self::new(&view, None, how)
             }
@@ -234,7 +235,8 @@ impl Looked {
             written.is_ok().then_some(Printed::Json(json))
         } else {
             let mark = Mark { state: view.state(), failed: view.error.is_some() };
-            Some(Printed::Row(text::cells(view), mark))
+            let cells = if how.filters.brief { text::brief(view) } else { text::cells(view) };
+            Some(Printed::Row(cells, mark))
         };
         Self { supervised, error: error.map(Box::new), printed }
     }
@@ -285,11 +287,13 @@ impl Depth {
     }
 }
 
-fn print(cells: &[Cells], marks: &[Mark], output: &mut Output) {
+type Columns = [table::Column; text::COLUMNS.len()];
+
+fn print(columns: &Columns, cells: &[Cells], marks: &[Mark], output: &mut Output) {
     if cells.is_empty() {
         return;
     }
-    let table = table::layout(&text::COLUMNS, cells, Output::width());
+    let table = table::layout(columns, cells, Output::width());
     if output.has_color() {
         output.raw(painted_all(&table, marks).as_bytes());
     } else {

@@ -27,6 +27,10 @@ const OF_COMMANDS: [(&str, &[Example]); 25] = [
             ("svctl status 'web-*'", "Those whose names begin with web-."),
             ("svctl status --changed-within 10m", "What started or ended in the last ten minutes."),
             ("svctl --suite systemd status nginx", "A unit of systemd; nginx.service is the same."),
+            (
+                "svctl --suite systemd status --brief",
+                "All units, as quickly as their manager lists them.",
+            ),
         ],
     ),
     (

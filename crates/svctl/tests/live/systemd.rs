@@ -10,13 +10,14 @@ use std::{
     path::PathBuf,
     process::Command,
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Instant,
 };
 
 use serde_json::Value;
 
 use crate::{
     here::is_here,
-    supervised::{Suite, Supervised},
+    supervised::{PATIENCE, Suite, Supervised},
     svctl::{Run, Watching, run},
 };
 
@@ -146,6 +147,49 @@ fn a_unit_that_fails_is_told_with_its_exit() {
     assert_eq!((&row["state"], &row["exit"]["code"]), (&"failed".into(), &3.into()), "{row}");
 }
 
+/// `systemd.md` 16: a listing that asks one question has the states of one that asks about each.
+#[test]
+fn a_short_listing_has_the_states_of_a_long_one() {
+    let Some(_machine) = machine() else { return };
+    let units = [
+        ("brief-up", SLEEP),
+        ("brief-down", SLEEP),
+        ("brief-exited", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true"),
+        ("brief-failed", "Type=oneshot\nExecStart=/bin/false"),
+        ("brief-backoff", "ExecStart=/bin/false\nRestart=always\nRestartSec=1h"),
+        ("brief-starting", "Type=notify\nExecStart=/bin/sleep 1000"),
+    ]
+    .map(|(name, service)| Unit::new(name, service));
+    for unit in &units {
+        if unit.0 != "svctl-brief-down.service" {
+            unit.svctl(&["up", "--no-wait"]);
+        }
+    }
+    let states = |words: &[&str]| {
+        let names = units.iter().map(|unit| unit.0.as_str());
+        let args = words.iter().copied().chain(names).chain(["svctl-brief-nowhere.service"]);
+        let run = run(args.collect::<Vec<_>>());
+        assert_eq!(run.code, 111, "{run:?}");
+        let rows = run.json().as_array().unwrap().clone();
+        rows.into_iter().map(|row| row["state"].clone()).collect::<Vec<_>>()
+    };
+    let expected = ["up", "down", "exited", "failed", "backoff", "starting"].map(Value::from);
+    let expected = [expected.as_slice(), &[Value::Null]].concat();
+    let until = Instant::now() + PATIENCE;
+    for words in [["status", "--json"].as_slice(), &["status", "--brief", "--json"]] {
+        let mut seen = states(words);
+        while seen != expected {
+            assert!(Instant::now() < until, "{words:?}: {seen:?}");
+            seen = states(words);
+        }
+    }
+    let row = run(["status", "--brief", "--json", &units[0].0]).json()[0].take();
+    assert_eq!((&row["pid"], &row["state"]), (&Value::Null, &"up".into()), "{row}");
+    let table = run(["status", "--brief", &units[0].0]);
+    let words: Vec<&str> = table.out.split_whitespace().collect();
+    assert_eq!(words, ["SERVICE", "STATE", "NOTES", units[0].0.as_str(), "up"], "{table:?}");
+}
+
 #[test]
 fn units_and_directories_are_in_one_listing_and_one_watch() {
     let Some(_machine) = machine() else { return };
@@ -187,13 +231,13 @@ fn what_units_write_is_read_from_the_journal_and_followed() {
         lines.inspect(crate::schema::check).collect::<Vec<Value>>()
     };
     // The journal has it a moment later than the unit is up.
-    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let all = loop {
         let all = lines(&[]);
         if all.iter().any(|line| line["line"] == "\u{fffd}") {
             break all;
         }
-        assert!(std::time::Instant::now() < deadline, "{all:?}");
+        assert!(Instant::now() < deadline, "{all:?}");
     };
     let of_unit = |line: &Value| line["service"] == *unit.0 && line["log"].is_null();
     assert!(all.iter().all(of_unit), "{all:?}");
@@ -231,18 +275,18 @@ fn what_is_odd_about_a_unit_is_said() {
         "ExecStart=/bin/sh -c 'exit 3'\nRestart=always\nRestartSec=1ms\n[Unit]\nStartLimitIntervalSec=0",
     );
     unit.svctl(&["up"]);
-    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let kinds = || {
         let row = unit.svctl(&["status", "--json"]).json()[0].take();
         let odd = row["odd"].as_array().unwrap().iter();
         odd.map(|odd| odd["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     while kinds() != ["crash-loop"] {
-        assert!(std::time::Instant::now() < deadline, "no crash loop");
+        assert!(Instant::now() < deadline, "no crash loop");
     }
     // A reload of the manager, which other tests ask for, starts the count anew.
     let mut many = unit.svctl(&["check", "--max-restarts", "2"]);
-    while many.code == 0 && std::time::Instant::now() < deadline {
+    while many.code == 0 && Instant::now() < deadline {
         many = unit.svctl(&["check", "--max-restarts", "2"]);
     }
     assert!(many.code == 1 && many.err.contains("ended "), "{many:?}");
@@ -256,7 +300,7 @@ fn what_is_odd_about_a_unit_is_said() {
         if said && kinds.contains(&"definition-newer".to_owned()) {
             break;
         }
-        assert!(std::time::Instant::now() < deadline, "{kinds:?} {before:?}");
+        assert!(Instant::now() < deadline, "{kinds:?} {before:?}");
     }
     Unit::reload();
     unit.svctl(&["down"]);
@@ -288,7 +332,7 @@ fn what_is_odd_about_a_unit_is_said() {
             if kinds.first().map_or("", String::as_str) == kind {
                 break;
             }
-            assert!(std::time::Instant::now() < deadline, "{service}: {kinds:?}");
+            assert!(Instant::now() < deadline, "{service}: {kinds:?}");
         }
     }
 }
@@ -423,10 +467,10 @@ fn units_are_completed_where_they_are_meant() {
         run.out.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()
     };
     // Nothing is offered by a bus that takes a second to answer: nobody waits longer for a key.
-    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let completes = |words: &[&str], expected: &[&str]| {
         let mut offered = complete(words);
-        while offered.is_empty() && std::time::Instant::now() < deadline {
+        while offered.is_empty() && Instant::now() < deadline {
             offered = complete(words);
         }
         assert_eq!(offered, expected, "{words:?}");

@@ -93,6 +93,23 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
     }
 }
 
+/// What most verdicts on such an end need, whatever the unit says of it: properties of all units, and of the
+/// unit's own type.
+pub(crate) const fn likely(
+    action: Action,
+    result: &JobResult,
+) -> (&'static [&'static str], &'static [&'static str]) {
+    match result {
+        JobResult::Assert => (&["Asserts"], &[]),
+        JobResult::Dependency => (&["Requires", "Requisite", "BindsTo"], &[]),
+        JobResult::Done if starts(action) => (&["Conditions"], &["Type", "Restart"]),
+        JobResult::Failed if starts(action) => {
+            (&["StartLimitBurst", "StartLimitIntervalUSec"], &["Type", "Restart"])
+        }
+        _ => (&[], &[]),
+    }
+}
+
 /// What tells why a unit has failed: properties of its own type, and stamps of all units.
 pub(crate) const OF_FAILURE: [&str; 13] = [
     "Type",

@@ -200,6 +200,11 @@ impl Ledger {
         }
     }
 
+    /// Whether it was asked about a unit of this name of its own.
+    pub(crate) fn has(&self, unit: &UnitName) -> bool {
+        self.by_unit.contains_key(unit)
+    }
+
     /// Something was signalled about a unit.
     pub(crate) fn changed(&mut self, unit: &UnitName, properties: &Arc<Properties>) {
         let Some(all) = self.by_unit.get(unit) else { return };

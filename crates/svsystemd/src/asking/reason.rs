@@ -4,7 +4,7 @@
 use svproto::Cause;
 
 use super::{
-    judge::{Facts, Judged, judge, questions, starts},
+    judge::{self, Facts, Judged, judge, questions, starts},
     ledger::{Member, Stage},
 };
 use crate::{
@@ -19,13 +19,14 @@ use crate::{
 };
 
 /// A unit whose job is over.
+#[derive(Clone)]
 pub(super) struct RunEnd {
     pub(super) at: usize,
     pub(super) id: UnitName,
     pub(super) result: JobResult,
     pub(super) known: Properties,
     /// Nothing was signalled that tells of the end of its job.
-    is_untold: bool,
+    pub(super) is_untold: bool,
     before: String,
     asked_at: u64,
     dependency: Option<String>,
@@ -75,6 +76,17 @@ impl RunEnd {
             let result = ("ConditionResult", PropertyValue::Bool(false));
             self.known.merge(&[tested, result].into_iter().collect());
         }
+    }
+
+    /// Properties of all units, and of its own type, with their interfaces.
+    fn named(
+        &self,
+        unit: impl Iterator<Item = &'static str>,
+        own: impl Iterator<Item = &'static str>,
+    ) -> Names {
+        let interface = call::interface(&self.id);
+        let unit = unit.map(|name| (UNIT.to_owned(), name));
+        unit.chain(own.map(|name| (interface.clone(), name))).collect()
     }
 
     fn facts(&self, action: Action) -> Facts<'_> {
@@ -138,8 +150,36 @@ pub(super) async fn untold(bus: &Bus, pump: &Pump, ended: &mut [RunEnd]) -> Resu
     Ok(())
 }
 
-/// Asks for what the verdicts need; and of a few units whether their files are newer than what the
-/// manager has loaded, for which it looks at each file.
+/// Asks over the connection that hears for what most verdicts on such an end need, and takes the last word on
+/// each, which is heard by then: `of` has what was signalled.
+pub(super) async fn ahead(
+    bus: &Bus,
+    ear: &Pump,
+    action: Action,
+    ended: &mut [RunEnd],
+    of: impl Fn(usize) -> Option<RunEnd>,
+) -> Result<(), Error> {
+    let mut names = Vec::with_capacity(ended.len());
+    for it in ended.iter().filter(|it| it.is_untold) {
+        let (unit, own) = judge::likely(action, &it.result);
+        names.push(it.named(unit.iter().copied().chain(asks_files(action)), own.iter().copied()));
+    }
+    let answers = answers_of(bus, ear, ended.iter().filter(|it| it.is_untold), &names).await?;
+    for (it, answers) in ended.iter_mut().filter(|it| it.is_untold).zip(answers) {
+        if let Some(last) = of(it.at) {
+            *it = last;
+        }
+        it.known.0.extend(answers);
+    }
+    Ok(())
+}
+
+/// Whether the files of a few units are newer than what the manager has loaded, for which it looks at each file.
+fn asks_files(action: Action) -> Option<&'static str> {
+    (starts(action) || action == Action::Reload).then_some("NeedDaemonReload")
+}
+
+/// Asks for what the verdicts need and nobody has asked yet; and of a few units about their files.
 pub(super) async fn complete(
     bus: &Bus,
     pump: &Pump,
@@ -147,30 +187,43 @@ pub(super) async fn complete(
     ended: &mut [RunEnd],
     is_few: bool,
 ) -> Result<(), Error> {
-    let asks_files = is_few && (starts(action) || action == Action::Reload);
-    let mut asked: Vec<Vec<(String, &str)>> = Vec::with_capacity(ended.len());
+    let files = asks_files(action).filter(|_| is_few);
+    let mut names = Vec::with_capacity(ended.len());
     for it in ended.iter() {
-        let (mut unit, own) = questions(&it.facts(action));
-        unit.extend(asks_files.then_some("NeedDaemonReload"));
-        let own_interface = call::interface(&it.id);
-        let unit = unit.into_iter().map(|name| (UNIT.to_owned(), name));
-        asked.push(unit.chain(own.into_iter().map(|name| (own_interface.clone(), name))).collect());
+        let (unit, own) = questions(&it.facts(action));
+        let is_open = |name: &&str| it.known.get(name).is_none();
+        let unit = unit.into_iter().chain(files).filter(is_open);
+        names.push(it.named(unit, own.into_iter().filter(is_open)));
     }
-    let borrowed: Vec<Vec<(&str, &str)>> = asked
+    let answers = answers_of(bus, pump, ended.iter(), &names).await?;
+    for (it, answers) in ended.iter_mut().zip(answers) {
+        it.known.0.extend(answers);
+    }
+    Ok(())
+}
+
+/// Interfaces and names of properties of one unit.
+type Names = Vec<(String, &'static str)>;
+
+/// The answers about each of these, by name.
+async fn answers_of(
+    bus: &Bus,
+    pump: &Pump,
+    ended: impl Iterator<Item = &RunEnd>,
+    names: &[Names],
+) -> Result<Vec<Vec<(String, PropertyValue)>>, Error> {
+    let borrowed: Vec<Vec<(&str, &str)>> = names
         .iter()
         .map(|names| names.iter().map(|(interface, name)| (interface.as_str(), *name)).collect())
         .collect();
     let questions: Vec<(String, &[(&str, &str)])> =
-        ended.iter().zip(&borrowed).map(|(it, names)| (it.id.path(), names.as_slice())).collect();
+        ended.zip(&borrowed).map(|(it, names)| (it.id.path(), names.as_slice())).collect();
     let answers = reply::answers(bus.ask_each(pump, &questions)?).await;
-    for ((it, names), answers) in ended.iter_mut().zip(&borrowed).zip(answers) {
-        for ((_, name), answer) in names.iter().zip(answers) {
-            if let Some(answer) = answer {
-                it.known.0.insert((*name).to_owned(), answer);
-            }
-        }
-    }
-    Ok(())
+    let named = |(names, answers): (&Names, Vec<Option<PropertyValue>>)| {
+        let pairs = names.iter().zip(answers);
+        pairs.filter_map(|((_, name), answer)| Some(((*name).to_owned(), answer?))).collect()
+    };
+    Ok(names.iter().zip(answers).map(named).collect())
 }
 
 /// Which of several conditions was not met. The manager drops a unit that it did not start, and with

@@ -13,6 +13,7 @@ use zbus::Message;
 use super::{
     Board, Looks, RequestAnswer, RequestOutcome,
     judge::starts,
+    kept::Kept,
     ledger::{Moment, Stage},
     reason::{self, RunEnd},
 };
@@ -70,9 +71,11 @@ struct Way {
     mouth: Arc<Pump>,
     /// Whether a bus stands between, and so another connection is to ask after some jobs.
     by_bus: bool,
+    /// Units that were not to be dropped from the manager's memory meanwhile.
+    kept: Vec<Kept>,
     /// Hears the ends of jobs.
     _ear: Attached,
-    _router: Arc<Router>,
+    router: Arc<Router>,
 }
 
 /// Requests in a row that were not answered yet.
@@ -128,7 +131,7 @@ impl Work {
             let dirs = Dirs::answered(self.action, about.into_iter().next().flatten().as_ref())?;
             once::prepare(bus, &ids, self.action == Action::Once, &dirs).await?;
         }
-        Ok(Way { by_bus, mouth, _ear: attached, _router: router })
+        Ok(Way { by_bus, mouth, kept: Vec::new(), _ear: attached, router })
     }
 
     fn go_on(&self, mut way: Way) {
@@ -233,9 +236,25 @@ impl Work {
             let call = (MANAGER_PATH, MANAGER);
             calls.push(self.bus.message(self.action, &subject, call.0, call.1, method, &body)?);
         }
-        let asked = next.into_iter().map(|(at, _)| at).collect();
-        let slots = way.mouth.send(calls);
+        if self.may_keep(way) {
+            let units: Vec<&UnitName> = next.iter().map(|(_, (unit, _))| unit).collect();
+            let (keep, kept) = Kept::new(&self.bus, &way.mouth, &units)?;
+            way.kept.push(kept);
+            calls.splice(..0, keep);
+        }
+        let asked: Vec<usize> = next.into_iter().map(|(at, _)| at).collect();
+        let mut slots = way.mouth.send(calls);
+        slots.drain(..slots.len() - asked.len());
         Ok(Handful { asked, slots, mouth: Arc::clone(&way.mouth) })
+    }
+
+    /// Whether units that are to be started are kept loaded until then: it takes a bus, and the right to do so
+    /// without anybody being asked for it.
+    fn may_keep(&self, way: &Way) -> bool {
+        way.by_bus
+            && self.units.len() <= FEW
+            && starts(self.action)
+            && self.bus.manager_address().socket().is_some()
     }
 
     fn take_replies(&self, way: &Way, asked: Vec<usize>, replies: Vec<Option<Message>>) {
@@ -337,6 +356,13 @@ impl Work {
 
     async fn complete(&self, way: &Way, ended: &mut [RunEnd]) -> Result<(), Error> {
         let is_few = self.units.len() <= FEW;
+        if is_few && ended.iter().any(|it| it.is_untold) {
+            // It comes right after the end of the job, and so before the answer to whatever is asked where it is
+            // heard. Most that the verdict will need can be asked by then.
+            let ear = way.router.pump().await?;
+            let of = |at: usize| self.board.with(|ledger| RunEnd::of(at, ledger.member(at)?));
+            reason::ahead(&self.bus, &ear, self.action, ended, of).await?;
+        }
         reason::untold(&self.bus, &way.mouth, ended).await?;
         reason::complete(&self.bus, &way.mouth, self.action, ended, is_few).await?;
         for it in ended.iter_mut() {
@@ -504,6 +530,10 @@ impl Work {
 }
 
 impl Observer for Board {
+    fn cares(&self, unit: &UnitName) -> bool {
+        self.with(|ledger| ledger.has(unit))
+    }
+
     fn changed(&self, unit: &UnitName, properties: &Arc<Properties>) {
         let mut state = lock(&self.state);
         state.ledger.changed(unit, properties);

@@ -37,7 +37,12 @@ pub(super) async fn connected(shared: &Arc<Shared>) -> Result<(), Error> {
 async fn connect(shared: &Arc<Shared>) -> Result<(), Error> {
     let address = shared.address.clone();
     let has_bus = address.has_bus();
-    let sink = SignalSink { shared: Arc::downgrade(shared), has_bus, halves: BTreeMap::new() };
+    let sink = SignalSink {
+        shared: Arc::downgrade(shared),
+        has_bus,
+        halves: BTreeMap::new(),
+        passed_over: None,
+    };
     let pump = Arc::new(Pump::connect(address, sink).await?);
     let before = shared.lock().owner.clone();
     let owner = subscribe(&pump, has_bus).await?;
@@ -113,6 +118,8 @@ struct SignalSink {
     has_bus: bool,
     /// First halves of changes.
     halves: BTreeMap<UnitName, Properties>,
+    /// Whose first half was the last, if nobody wanted it.
+    passed_over: Option<UnitName>,
 }
 
 impl Sink for SignalSink {
@@ -134,10 +141,19 @@ impl Sink for SignalSink {
         let interface = header.interface().map(zbus::names::InterfaceName::as_str);
         match (interface, member.as_str()) {
             (Some(PROPERTIES), "PropertiesChanged") => {
-                let unit = UnitName::from_path(path.as_str());
-                let Some((unit, (half, changed))) = unit.zip(reply::changed(message)) else {
+                let Some(unit) = UnitName::from_path(path.as_str()) else { return };
+                let half = reply::half(message);
+                // A unit that is loaded or dropped has six others signalled, which wait for it at a shutdown.
+                if !shared.cares(&unit) {
+                    self.halves.remove(&unit);
+                    self.passed_over = Some(unit).filter(|_| half == Half::First);
                     return;
-                };
+                }
+                // Whoever has begun to listen between two halves looks after that.
+                if half == Half::Second && self.passed_over.take_if(|it| *it == unit).is_some() {
+                    return;
+                }
+                let Some(changed) = reply::changed(message) else { return };
                 if half == Half::First {
                     self.halves.entry(unit).or_default().merge(&changed);
                     return;

@@ -194,6 +194,10 @@ async fn run(
     let mut waiting: HashMap<NonZeroU32, Fill<Message>> = HashMap::new();
     loop {
         let step = poll_fn(|cx| {
+            // Whoever has gone is not told what is still to be read: of 600 units, thousands of signals.
+            if lock(inbox).closed {
+                return Poll::Ready(UnitPlanStep::Closed);
+            }
             // Signals and replies first: what was heard must not wait for what is to be said.
             match Pin::new(&mut stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => return Poll::Ready(UnitPlanStep::Heard(message)),

@@ -112,13 +112,21 @@ pub(crate) fn properties_of(
     Ok(all.0)
 }
 
-/// What a `PropertiesChanged` signal says, and whether of the interface that all units have; `None`
-/// if it is not one.
-pub(crate) fn changed(signal: &Message) -> Option<(Half, Properties)> {
+/// Which half of a change a `PropertiesChanged` signal is, by the interface that it begins with: for most of
+/// them nobody wants to know more.
+pub(crate) fn half(signal: &Message) -> Half {
     let body = signal.body();
-    let (interface, Named(properties), _): (&str, Named, Vec<&str>) = body.deserialize().ok()?;
-    let half = if interface == UNIT { Half::Second } else { Half::First };
-    Some((half, properties))
+    // A string has its length in front, and a NUL after it.
+    let text = body.data().bytes().get(4..).unwrap_or_default();
+    let is_of_all = text.strip_prefix(UNIT.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
+    if is_of_all { Half::Second } else { Half::First }
+}
+
+/// What a `PropertiesChanged` signal says; `None` if it is not one.
+pub(crate) fn changed(signal: &Message) -> Option<Properties> {
+    let body = signal.body();
+    let (_, Named(properties), _): (&str, Named, Vec<&str>) = body.deserialize().ok()?;
+    Some(properties)
 }
 
 /// What a `JobRemoved` signal says: the path of the job, its unit, and its result.
@@ -131,4 +139,26 @@ pub(crate) fn job_removed(signal: &Message) -> Option<(String, String, String)> 
 /// A message that is not of the type that systemd documents.
 pub(crate) fn malformed(action: Action, subject: &Subject, why: &zbus::Error) -> Error {
     Error::Manager { action, subject: subject.to_string(), source: BusError::of(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::wire::call::{PROPERTIES, SERVICE};
+
+    #[test]
+    fn which_half_a_change_is_shows_without_reading_it() {
+        let nothing = BTreeMap::<&str, zbus::Variant<'_>>::new();
+        let service_of_all = "org.freedesktop.systemd1.Units";
+        for (interface, is) in
+            [(SERVICE, Half::First), (UNIT, Half::Second), (service_of_all, Half::First)]
+        {
+            let signal = Message::signal("/a", PROPERTIES, "PropertiesChanged");
+            let signal = signal.build(&(interface, &nothing, Vec::<&str>::new())).unwrap();
+            assert_eq!(half(&signal), is, "{interface}");
+            assert!(changed(&signal).is_some());
+        }
+    }
 }

@@ -158,6 +158,21 @@ pub fn each_end_has_its_cause(manager: Manager) {
     }
 }
 
+/// A unit is kept in the manager's memory until its request is judged, and no longer: also by a program that
+/// goes on.
+pub fn what_was_kept_for_a_request_is_let_go(manager: Manager) {
+    let bus = manager.bus();
+    let unmet = Fixture::with(manager, "ConditionPathExists=/nonexistent\n", SLEEP);
+    let names = [unmet.unit.name().clone()];
+    let became = became(request(&bus, Action::Start, &names, deadline()).remove(0));
+    assert_eq!(became.cause, Some(svproto::Cause::Condition), "{became:?}");
+    let is_loaded = || !bus.loaded(&[names[0].as_str()]).wait().unwrap().is_empty();
+    let until = deadline();
+    while is_loaded() {
+        assert!(Instant::now() < until, "{} is kept for nobody", names[0]);
+    }
+}
+
 pub fn the_dependency_that_failed_is_named_and_followed(manager: Manager) {
     let bus = manager.bus();
     let root = Fixture::new(manager, "ExecStartPre=/bin/false\nExecStart=/bin/sleep 9\n");

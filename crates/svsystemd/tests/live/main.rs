@@ -129,6 +129,7 @@ say_alone! {
     states { a_start_limit_ends_in_failed }
     asking {
         each_end_has_its_cause
+        what_was_kept_for_a_request_is_let_go
         a_start_limit_is_told_from_a_failure
         a_reload_has_the_result_of_its_job
         the_deadline_is_kept_and_what_was_not_asked_stays_down
@@ -148,6 +149,7 @@ mod of_user {
         states { a_start_limit_ends_in_failed }
         asking {
             each_end_has_its_cause
+            what_was_kept_for_a_request_is_let_go
             a_start_limit_is_told_from_a_failure
             a_reload_has_the_result_of_its_job
             the_deadline_is_kept_and_what_was_not_asked_stays_down

@@ -128,29 +128,39 @@ fn many_units_come_up_and_go_down_and_stand_as_systemctl_says() {
             "up when up",
             "first status",
             "status",
+            "status --brief",
             "first status, down",
             "status, down",
+            "status --brief, down",
         ]
         .map(Row::new);
-        let [up, down, again, first, status, first_down, status_down] = &mut rows;
+        let [up, down, again, first, status, brief, first_down, status_down, brief_down] =
+            &mut rows;
         let list = many.ask(&["list-units", "--all", "--no-pager", "--plain"]);
-        let told = many.ask(&["status"]);
+        // What is down is not in the manager's memory, and no row of the list; this tells of it.
+        let is_active = many.ask(&["is-active"]);
+        let (told, told_briefly) = (many.ask(&["status"]), many.ask(&["status", "--brief"]));
         // All are told of, whether or not they are up.
-        let all_are_told = |word: &str| {
-            let run = svctl::run(&told);
+        let all_are_told = |told: &[&str], word: &str| {
+            let run = svctl::run(told);
             let lines = run.out.lines().filter(|line| line.contains(word)).count();
             assert_eq!(lines, count, "{run:?}");
         };
         for _ in 0..runs {
-            for (row, word) in [(&mut *first_down, true), (&mut *status_down, false)] {
+            for (row, word, told) in [
+                (&mut *first_down, true, &told),
+                (&mut *status_down, false, &told),
+                (&mut *brief_down, false, &told_briefly),
+            ] {
                 if word {
                     reload();
                 }
-                row.theirs.push(timed(|| native(&list)));
+                row.theirs
+                    .push(timed(|| drop(Command::new("systemctl").args(&is_active).output())));
                 if word {
                     reload();
                 }
-                row.ours.push(timed(|| all_are_told("down")));
+                row.ours.push(timed(|| all_are_told(told, "down")));
             }
             up.theirs.push(timed(|| native(&many.ask(&["start"]))));
             assert_eq!(many.count("active"), count);
@@ -160,7 +170,11 @@ fn many_units_come_up_and_go_down_and_stand_as_systemctl_says() {
             assert_eq!(many.count("active"), count);
             again.theirs.push(timed(|| native(&many.ask(&["start"]))));
             again.ours.push(timed(|| ours(&many.ask(&["-q", "up"]))));
-            for (row, word) in [(&mut *first, true), (&mut *status, false)] {
+            for (row, word, told) in [
+                (&mut *first, true, &told),
+                (&mut *status, false, &told),
+                (&mut *brief, false, &told_briefly),
+            ] {
                 if word {
                     reload();
                 }
@@ -168,7 +182,7 @@ fn many_units_come_up_and_go_down_and_stand_as_systemctl_says() {
                 if word {
                     reload();
                 }
-                row.ours.push(timed(|| all_are_told("up")));
+                row.ours.push(timed(|| all_are_told(told, "up")));
             }
             down.ours.push(timed(|| ours(&many.ask(&["-q", "down"]))));
             assert_eq!(many.count("inactive"), count);
