@@ -34,6 +34,8 @@ pub(crate) enum Step {
     ToHard(&'static str),
     /// Changes the working directory.
     Cd(Vec<u8>),
+    /// Sets this variable to the number of the process, for `sd_listen_fds(3)`. Only in scripts for `sh`.
+    OwnPid(&'static str),
     /// Sets a variable.
     Export(String, Vec<u8>),
     /// Sets what these files say, and keeps as arguments of the script what [`Arg::FromFiles`] is to
@@ -257,6 +259,7 @@ impl Script {
                     "prlimit --pid $$ --{name}=\"$(prlimit --pid $$ --{name} --raw --noheadings -o HARD):\" || exit 111"
                 )
                 .into_bytes(),
+                Step::OwnPid(name) => format!("export {name}=$$").into_bytes(),
                 Step::Export(name, value) => {
                     join(&[b"export ", name.as_bytes(), b"=", &quote::sh::quote(value)?])
                 }
@@ -358,7 +361,7 @@ impl Script {
                 // `./env` is read before the change, because execline goes step by step.
                 Step::Remember => continue,
                 // Only in scripts for `sh`.
-                Step::ToHard(_) | Step::EnvFiles(_) | Step::Write(..) => continue,
+                Step::ToHard(_) | Step::EnvFiles(_) | Step::Write(..) | Step::OwnPid(_) => continue,
                 Step::UnlessAsked(asked) => join(&[
                     b"ifelse { ",
                     &own(argv!["sh", "-c", asked.command()])?,

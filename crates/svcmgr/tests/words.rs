@@ -195,6 +195,7 @@ fn table() -> Table {
     table.closed(devtree::ServicePart::ALL);
     table.closed(devtree::Stdin::ALL);
     table.closed(devtree::ProcessGroup::ALL);
+    table.closed(devtree::Unwell::ALL);
     table.closed(devtree::TreeStarted::ALL);
     table.closed(devtree::WatchLimit::ALL);
     table.shown::<devtree::EventKind>();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use svcmgr::{
     Service,
-    devtree::{self, EventKind, ServiceEvent, ServicePart},
+    devtree::{self, EventKind, ServiceEvent, ServicePart, Unwell},
 };
 
 use crate::{
@@ -53,7 +53,7 @@ impl Teller {
         } else if let Some(error) = error_of(&event.kind) {
             let hint = hint(error).map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
             self.say(&format!("svctl: {}{hint}", in_full(error)));
-        } else if self.verbose {
+        } else if self.verbose || matches!(event.kind, EventKind::Unwell { .. }) {
             self.say(&format!("svctl: {}", words(event)));
             if let Some(left) = left_behind(event) {
                 self.say(&format!("svctl: {left}"));
@@ -134,6 +134,8 @@ struct Line {
     exit: Option<json::Exit>,
     delay: Option<f64>,
     crashes: Option<u32>,
+    why: Option<&'static str>,
+    text: Option<String>,
     error: Option<String>,
 }
 
@@ -150,6 +152,8 @@ impl Line {
             exit: None,
             delay: None,
             crashes: None,
+            why: None,
+            text: None,
             error: error_of(&event.kind).map(|error| in_full(error)),
         };
         match &event.kind {
@@ -160,6 +164,10 @@ impl Line {
             EventKind::Stopping { pid, signal } => {
                 (line.pid, line.signal) = (Some(*pid), Some(signal.to_string()));
             }
+            EventKind::Unwell { pid, why } => {
+                (line.pid, line.why) = (Some(*pid), Some(why.name()));
+            }
+            EventKind::Said { text } => line.text = Some(text.clone()),
             EventKind::Exited { exit: how } | EventKind::Finished { exit: how } => {
                 line.exit = exit(how.last_exit());
             }
@@ -225,12 +233,23 @@ fn left_behind(event: &ServiceEvent) -> Option<String> {
     })
 }
 
+/// Why a service is ended although nobody asked for it.
+const fn what_of(why: Unwell) -> &'static str {
+    match why {
+        Unwell::NotReady => "is not ready in its time",
+        Unwell::Unanswered => "does not answer whether it is well",
+        _ => "has not said that it is alive",
+    }
+}
+
 fn words(event: &ServiceEvent) -> String {
     let name = shown(event);
     let part = if event.part == ServicePart::Log { "/log" } else { "" };
     let what = match &event.kind {
         EventKind::Started { pid } => format!("started, pid {pid}"),
         EventKind::Ready { pid } => format!("ready, pid {pid}"),
+        EventKind::Unwell { pid, why } => format!("{pid} {}, and is ended for that", what_of(*why)),
+        EventKind::Said { text } => format!("says: {text}"),
         EventKind::Stopping { pid, signal } => format!("{signal} sent to {pid}"),
         EventKind::Overdue { pid } => format!("{pid} did not end in time, killed"),
         EventKind::Exited { exit } => exit.to_string(),

@@ -4,6 +4,9 @@
 //! |--------------|------------------------------------------------------------|
 //! | `machine.rs` | what becomes of one process: a table, without files and clock |
 //! | `service_dir.rs` | one service directory: service, logger, the pipe between them |
+//! | `service_dir/one_run.rs` | one run of them: what it gets, says and answers      |
+//! | `probes.rs` `asking.rs` | whether a run is ready and well; asking without waiting |
+//! | `notify.rs` `sockets.rs` | sd_notify(3); sockets that outlive a run           |
 //! | `restarts.rs` | after which ends another run follows                      |
 //! | `runner.rs`  | service or logger: machine, files, process, timers         |
 //! | `publish.rs` | runit's files in `supervise`                               |
@@ -19,6 +22,7 @@
 //! | `context.rs` | what all service directories share                          |
 //! | `clock.rs` `fd.rs` | two clocks; pipes                                    |
 
+mod asking;
 mod clock;
 mod context;
 mod event;
@@ -27,7 +31,9 @@ mod handle;
 mod limit;
 mod machine;
 mod mirror;
+mod notify;
 mod options;
+mod probes;
 mod process;
 mod publish;
 mod reap;
@@ -36,11 +42,13 @@ mod restarts;
 mod runner;
 mod scan;
 mod service_dir;
+mod sockets;
 mod spawn;
 mod stop;
 
+pub(crate) use self::options::OWN_FILES;
 pub use self::{
-    event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart},
+    event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart, Unwell},
     handle::Handle,
     options::{LONGEST_DELAY, Options, ProcessGroup, ServiceOptions, Stdin},
     process::{ProcessEnd, scan, supervise, supervise_with},
@@ -284,17 +292,18 @@ impl Supervisor {
     /// Who has something, in the order of tokens.
     fn wait(&self, longest: Option<Duration>) -> Result<Vec<Token>, Error> {
         let services = self.services.values().flat_map(|service| {
-            service.sources().map(|(source, fd)| (Token::ServiceDir(service.id, source), fd))
+            let of = |source| Token::ServiceDir(service.id, source);
+            service.sources().map(move |(source, fd, flags)| (of(source), fd, flags))
         });
         let scans = self.scans.iter().enumerate();
         let scans = scans.filter_map(|(at, scan)| Some((Token::Scan(at), scan.descriptor()?)));
         let signals = self.signals.iter().map(|signals| (Token::Signals, signals.as_fd()));
         let inbox = [(Token::Inbox, self.inbox.as_fd())];
+        let others = scans.chain(signals).chain(inbox);
+        let others = others.map(|(token, fd)| (token, fd, PollFlags::IN));
         let sources: (Vec<Token>, Vec<PollFd<'_>>) = services
-            .chain(scans)
-            .chain(signals)
-            .chain(inbox)
-            .map(|(it, fd)| (it, pollin(fd)))
+            .chain(others)
+            .map(|(it, fd, flags)| (it, PollFd::from_borrowed_fd(fd, flags)))
             .unzip();
         let (tokens, mut fds) = sources;
         match poll(&mut fds, self.timeout(longest).as_ref()) {

@@ -34,6 +34,16 @@ pub enum Error {
         /// Who.
         why: svtrust::Distrust,
     },
+    /// A process that is none of the service's has sent it a message of `sd_notify(3)`; it is not heard.
+    #[error("cannot take what process {pid} of user {user} says for {}", dir.display())]
+    Stranger {
+        /// The service directory.
+        dir: PathBuf,
+        /// The process; 0 for one that is not known here.
+        pid: i32,
+        /// The user.
+        user: u32,
+    },
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -155,7 +165,7 @@ impl Error {
         match self {
             Self::Held { .. } => ErrorKind::Held,
             Self::WrongType { .. } => ErrorKind::WrongType,
-            Self::Untrusted { .. } => ErrorKind::Untrusted,
+            Self::Untrusted { .. } | Self::Stranger { .. } => ErrorKind::Untrusted,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 io::ErrorKind::PermissionDenied => ErrorKind::Denied,
@@ -174,6 +184,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Held { .. } => Some("one supervisor at a time: end the other one first"),
+            Self::Stranger { .. } => Some(
+                "it may be told by root, the user of the service, and what the service has started",
+            ),
             Self::Untrusted { .. } => {
                 Some("make the link as root, or as the user of the supervisor")
             }

@@ -24,6 +24,10 @@ pub const PID: &str = "supervise/pid";
 pub const EMBEDDED: &str = "supervise/embedded";
 /// When the embedded supervisor of `svdevtree` starts a service again; made by the administrator.
 pub const RESTART: &str = "restart";
+/// When the embedded supervisor of `svdevtree` takes a service for ready and for well; made by the administrator.
+pub const PROBES: &str = "probes";
+/// What the embedded supervisor of `svdevtree` listens on for a service; made by the administrator.
+pub const SOCKETS: &str = "sockets";
 /// s6's last deaths.
 pub const DEATH_TALLY: &str = "supervise/death_tally";
 /// s6's event directory.

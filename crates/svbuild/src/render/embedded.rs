@@ -1,6 +1,8 @@
 //! For the embedded supervisor: a directory as runit's, with a file that says when to start again, whose `run` needs `sh` and what is asked of
 //! `nice`, `ionice`, `prlimit` and `chroot`. A logger is runit's; else no suite has to be installed.
 
+mod probes;
+
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
@@ -39,6 +41,9 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     steps.extend(to_hard);
     steps.extend(family::hard(&service.limits));
     daemontools::gaps_of_root(job, &variables);
+    if !service.sockets.is_empty() {
+        steps.push(Step::OwnPid("LISTEN_PID"));
+    }
     steps.extend(daemontools::identity(service, &variables, limits, change));
 
     let mut entries = Entries::default();
@@ -61,7 +66,11 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     // The signal is that of `down-signal`.
     family::stop_script(job, &mut entries, &other, None, false)?;
     family::reload_script(job, &mut entries, &other)?;
-    family::check(job, &mut entries, "check", other, Language::Sh)?;
+    probes::write(job, &mut entries, &other)?;
+    let sockets = service.sockets.iter().map(|it| format!("{} {}\n", it.name, it.listen));
+    if !service.sockets.is_empty() {
+        entries.file(svproto::files::SOCKETS, 0o644, sockets.collect::<String>());
+    }
     s6::supervisor_files(job, &mut entries);
     Ok(entries.unit(&job.unit))
 }

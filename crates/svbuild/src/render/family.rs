@@ -453,15 +453,21 @@ pub(super) fn bridge(job: &mut Job<'_>) -> Option<Step> {
 pub(super) fn probe(service: &Service) -> Option<Vec<Arg>> {
     match &service.ready.as_ref()?.check {
         ReadyCheck::Fd(_) | ReadyCheck::Notify => None,
-        ReadyCheck::Tcp(place) => {
-            let (host, port) = crate::spec::host_and_port(place)?;
-            Some(argv!["nc", "-z", "-w", "1", "--", host, port.to_string()])
-        }
-        ReadyCheck::Http(url) => {
-            Some(argv!["curl", "-gfsS", "-o", "/dev/null", "-m", "10", "--", url.as_str()])
-        }
+        ReadyCheck::Tcp(place) => connects(place),
+        ReadyCheck::Http(url) => Some(answers(url)),
         ReadyCheck::Command(argv) => Some(words(argv)),
     }
+}
+
+/// What succeeds if this `HOST:PORT` takes a connection.
+pub(super) fn connects(place: &str) -> Option<Vec<Arg>> {
+    let (host, port) = crate::spec::host_and_port(place)?;
+    Some(argv!["nc", "-z", "-w", "1", "--", host, port.to_string()])
+}
+
+/// What succeeds if this URL answers with a status below 400.
+pub(super) fn answers(url: &str) -> Vec<Arg> {
+    argv!["curl", "-gfsS", "-o", "/dev/null", "-m", "10", "--", url]
 }
 
 /// The script that asks whether the service is ready. `ready.command` runs as a process of the
@@ -474,14 +480,25 @@ pub(super) fn check(
     language: Language,
 ) -> Result<(), Error> {
     let Some(program) = probe(job.service) else { return Ok(()) };
+    let check = job.service.ready.as_ref().map(|ready| &ready.check);
+    let is_own = matches!(check, Some(ReadyCheck::Command(_)));
+    let process = if is_own { process } else { Vec::new() };
+    ask(job, entries, (path, "ready"), (process, program), language)
+}
+
+/// A script that asks for this key: a program after these steps.
+pub(super) fn ask(
+    job: &Job<'_>,
+    entries: &mut Entries,
+    (path, key): (&str, &str),
+    (steps, program): (Vec<Step>, Vec<Arg>),
+    language: Language,
+) -> Result<(), Error> {
     let mut script = Script::new(program);
     script.comments = job.comments().into_iter().take(1).collect();
-    let check = job.service.ready.as_ref().map(|ready| &ready.check);
-    if matches!(check, Some(ReadyCheck::Command(_))) {
-        script.steps = process;
-    }
+    script.steps = steps;
     let has_values = script.has_values();
-    let text = script.text(language).map_err(job.unquotable("ready"))?;
+    let text = script.text(language).map_err(job.unquotable(key))?;
     entries.file(path, if has_values { PRIVATE } else { PUBLIC }, text);
     Ok(())
 }

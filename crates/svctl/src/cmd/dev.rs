@@ -193,7 +193,6 @@ impl Play<'_> {
                 self.stage.plan.refused(&name, &why);
                 self.view.say(&format!("{name}: {why}"), self.output);
             }
-            Said::Probed { name, passed } => self.stage.plan.probed(&name, passed),
             Said::Failed { name, why, exit } => {
                 self.worst = self.worst.max(exit);
                 self.view.say(&format!("{name}: {why}"), self.output);
@@ -213,11 +212,6 @@ impl Play<'_> {
                 Step::Start { name, ask } => {
                     if let Some(cast) = self.stage.find(&name) {
                         self.starter.start(cast, ask);
-                    }
-                }
-                Step::Probe { name } => {
-                    if let Some(cast) = self.stage.find(&name) {
-                        self.starter.probe(cast).map_err(thread)?;
                     }
                 }
                 Step::Tell { name, what } => {

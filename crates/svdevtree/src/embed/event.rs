@@ -56,6 +56,18 @@ pub enum EventKind {
         /// The process that said so.
         pid: u32,
     },
+    /// It is not as it should be, and is ended for that.
+    Unwell {
+        /// The process.
+        pid: u32,
+        /// What is wrong with it.
+        why: Unwell,
+    },
+    /// What it says of itself (`STATUS=` of `sd_notify(3)`).
+    Said {
+        /// Its words, in one line.
+        text: String,
+    },
     /// It was asked to end.
     Stopping {
         /// The process.
@@ -119,6 +131,8 @@ impl EventKind {
             Self::Supervised => "supervised",
             Self::Started { .. } => "started",
             Self::Ready { .. } => "ready",
+            Self::Unwell { .. } => "unwell",
+            Self::Said { .. } => "said",
             Self::Stopping { .. } => "stopping",
             Self::Overdue { .. } => "overdue",
             Self::Exited { .. } => "exited",
@@ -140,6 +154,24 @@ impl fmt::Display for EventKind {
         f.pad(self.name())
     }
 }
+
+/// Why a service is ended although nobody asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unwell {
+    /// It was not ready in its time.
+    NotReady,
+    /// It did not answer the question whether it is well, too often in a row.
+    Unanswered,
+    /// It did not say in time that it is alive, or said that it is not well.
+    Silent,
+}
+
+svproto::words!(Unwell, "reason to end a service":
+    NotReady "not-ready",
+    Unanswered "unanswered",
+    Silent "silent",
+);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

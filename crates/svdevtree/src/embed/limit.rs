@@ -82,11 +82,11 @@ impl Limit {
         }
     }
 
-    /// Starts a process under the limit of before. This number is kept from whatever is opened for
+    /// Starts a process under the limit of before. These numbers are kept from whatever is opened for
     /// it.
-    pub(crate) fn start(&self, command: &mut Command, number: Option<RawFd>) -> io::Result<Child> {
+    pub(crate) fn start(&self, command: &mut Command, numbers: &[RawFd]) -> io::Result<Child> {
         let Some(Raised { soft, hard, held }) = &self.raised else { return command.spawn() };
-        let is_kept = |fd: &OwnedFd| Some(fd.as_raw_fd()) == number;
+        let is_kept = |fd: &OwnedFd| numbers.contains(&fd.as_raw_fd());
         held.borrow_mut().retain(is_kept);
         setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard)?;
         let child = command.spawn();

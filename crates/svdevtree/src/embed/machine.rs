@@ -11,6 +11,7 @@
 //! | run    | `d` `x`            | `control/t` or stop signal, SIGCONT, `control/d` or `/x`    |
 //! | run    | `t`                | `control/t` or SIGTERM                                      |
 //! | run    | other letters      | `control/LETTER` or the signal                              |
+//! | run    | it is not well     | `control/t` or stop signal, SIGCONT; SIGABRT for one that is silent |
 //! | run    | the process died   | finish if there is one, else down                           |
 //! | finish | any letter         | only the want and the paused flag                           |
 //! | finish | the script ended   | down                                                        |
@@ -21,6 +22,7 @@
 //! Source: `runsv` of runit 2.1.2 as Debian ships it, observed; `crates/svdevtree/tests/live` compares.
 
 mod judge;
+mod unwell;
 
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ pub(crate) use svproto::Now;
 use svproto::{Op, Phase, Pid, UnixTime};
 
 use super::{
-    event::{Exit, ServicePart},
+    event::{Exit, ServicePart, Unwell},
     restarts::{Limit, RestartRule, Starts},
 };
 
@@ -91,8 +93,12 @@ pub(crate) enum Event {
     Exited { exit: Exit, finish: bool },
     /// The control script ended, or there is none; whether it did the work of the signal.
     Scripted { instead: bool },
-    /// The service said that it is ready.
+    /// The service said that it is ready, or was found to be.
     Notified,
+    /// It said that it is not ready any more.
+    NotReady,
+    /// It is not as it should be, and is to end for that.
+    Unwell(Unwell),
     /// A timer that was set has run out.
     Due(Timer),
     /// Nothing will be written to the logger any more.
@@ -141,6 +147,8 @@ enum After {
     Stop(Signal),
     /// `control/d`, `control/x` or `control/f`: nothing is left to do.
     Stopped,
+    /// `control/t` on behalf of the stop signal, for one that is not as it should be.
+    Unwell,
     Signal(Signal),
     Pause,
     Cont,
@@ -173,6 +181,8 @@ pub(crate) struct Machine {
     last_exit: Option<(Exit, UnixTime)>,
     /// Somebody asked for the end of this process.
     told: bool,
+    /// Why this process is ended, or was, although nobody asked for it.
+    unwell: Option<Unwell>,
     /// Deaths in a row that nobody asked for.
     crashes: u32,
     delay: Option<Duration>,
@@ -204,6 +214,7 @@ impl Machine {
             starts: 0,
             last_exit: None,
             told: false,
+            unwell: None,
             crashes: 0,
             delay: None,
             counted: Starts::NONE,
@@ -326,6 +337,7 @@ impl Machine {
                     self.starts = self.starts.saturating_add(1);
                     (self.since, self.begun) = (now.wall, now.steady);
                     (self.told, self.once, self.paused) = (false, false, false);
+                    self.unwell = None;
                     self.counted.note(now.steady, self.policy.restart.limit);
                 }
                 self.ended(Exit::Code(CANNOT_START), finish, now, &mut todo);
@@ -353,6 +365,10 @@ impl Machine {
                 self.ready = Some(now.wall);
                 todo.extend([Action::Publish, Action::Ready]);
             }
+            Event::NotReady if self.is_running() && self.ready.take().is_some() => {
+                todo.push(Action::Publish);
+            }
+            Event::Unwell(why) if self.can_be_unwell() => self.is_unwell(why, now, &mut todo),
             Event::Due(Timer::Rest) if !self.is_busy() && self.is_resting() && !self.starting => {
                 self.rest_until = now.steady;
                 self.start_if_wanted(now, &mut todo);
@@ -458,6 +474,7 @@ impl Machine {
                 let letter = if self.want == Want::Exit { 'x' } else { 'd' };
                 self.script_or(letter, After::Stopped, now, todo);
             }
+            After::Unwell => self.told_to_end(instead, todo),
             After::Stopped => (),
             After::Signal(signal) => {
                 self.told |= signal == Signal::SIGKILL;
@@ -484,6 +501,7 @@ impl Machine {
             self.phase = Phase::Up;
             self.starts = self.starts.saturating_add(1);
             (self.since, self.begun, self.told, self.once) = (now.wall, now.steady, false, false);
+            self.unwell = None;
             self.counted.note(now.steady, self.policy.restart.limit);
         }
         if self.phase == Phase::Up {

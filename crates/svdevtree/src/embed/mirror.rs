@@ -23,7 +23,7 @@ use nix::{
 };
 use svproto::files::{self, FileKind};
 
-use super::options::{LONGEST_DELAY, RESTART};
+use super::options::OWN_FILES;
 use crate::{
     Error,
     trusted::{self, Make, is},
@@ -166,7 +166,7 @@ impl Mirror {
 const FROM: &str = ".from";
 
 /// No reader takes more of a value.
-const LONGEST_VALUE: usize = 64;
+const LONGEST_VALUE: usize = 4096;
 
 /// Whether a file of this name holds a value.
 fn is_value(name: &OsStr) -> bool {
@@ -175,7 +175,7 @@ fn is_value(name: &OsStr) -> bool {
             && file.made_with.is_none()
             && file.path.as_bytes() == name.as_bytes()
     };
-    name == LONGEST_DELAY || name == RESTART || files::TABLE.iter().any(|file| is_it(&file))
+    OWN_FILES.iter().any(|own| name == *own) || files::TABLE.iter().any(|file| is_it(&file))
 }
 
 fn distrusted(dir: &Path, error: svtrust::Error) -> Error {

@@ -9,7 +9,14 @@ use std::{
 
 use nix::sys::signal::Signal as NixSignal;
 
-use super::{event::ServiceEvent, machine::Policy, publish::LockedDir, restarts::RestartRule};
+use super::{
+    event::ServiceEvent,
+    machine::Policy,
+    probes::{PROBES, ProbeRules},
+    publish::LockedDir,
+    restarts::RestartRule,
+    sockets::SOCKETS,
+};
 use crate::Signal;
 
 /// The longest delay of a crash loop, in milliseconds. Its presence makes delays grow.
@@ -21,6 +28,9 @@ const TIMEOUT_KILL: &str = "timeout-kill";
 const KILL_GROUP: &str = "flag-timeout-killpg";
 const GROUP: &str = "process-group";
 const CRITICAL: &str = "critical";
+
+/// What files of a service directory mean something to this supervisor alone.
+pub(crate) const OWN_FILES: [&str; 6] = [LONGEST_DELAY, RESTART, GROUP, CRITICAL, PROBES, SOCKETS];
 
 /// With which end of a service all end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +75,15 @@ svproto::words!(ProcessGroup, "process group":
 /// `delay 2000`, the rest before each start in milliseconds; `longest-delay 30000`, up to which rests of a crash loop double;
 /// `limit 5 60000`, so many starts in so many milliseconds, after which it is given up. An end that somebody asked
 /// for is followed by what was asked.
+///
+/// | file      | each line                                                                                  |
+/// |-----------|--------------------------------------------------------------------------------------------|
+/// | `probes`  | `ready notify`: it sends `READY=1` as `sd_notify(3)` has it (Linux); `ready tcp ADDRESS:PORT`, `ready http URL`, `ready command`: it is asked, the last one by the script `data/check`; `ready timeout 60000`: it is ended if it is not ready by then |
+/// |           | `health tcp ADDRESS:PORT`, `health http URL`, `health command` (`data/health`): it is asked again and again; `health every 10000`, `health timeout 2000`, `health failures 3`: how often, for how long, and after how many failures in a row it is ended and started again |
+/// |           | `watchdog 30000`: it sends `WATCHDOG=1` more often than that, or gets SIGABRT               |
+/// | `sockets` | `NAME ADDRESS:PORT` or `NAME /PATH`: open before it is started, and handed over as `sd_listen_fds(3)` has it; its `run` says `export LISTEN_PID=$$`. They stay open while it is started again |
+///
+/// Times are in milliseconds. An address may be `localhost`; other names would have to be looked up, which a script does.
 ///
 /// `notification-fd`, `down-signal`, `timeout-kill` and `flag-timeout-killpg` have the names and forms of s6. An option wins over a file. The files are read
 /// at each start of `run`; what is no such value counts as no file.
@@ -174,23 +193,25 @@ impl ServiceOptions {
             dir.read(RESTART).as_deref().map_or(RestartRule::ALWAYS, RestartRule::from_text);
         let longest_delay = self.longest_delay.or_else(|| millis(LONGEST_DELAY));
         let longest_delay = longest_delay.or(restart.longest_delay);
+        let probes = dir.read(PROBES).as_deref().map_or(ProbeRules::NONE, ProbeRules::from_text);
         let policy = Policy {
             stop: stop.map_or(NixSignal::SIGTERM, |signal| signal.0),
             kill_after: kill_after.filter(|after| !after.is_zero()),
             restart: restart.with_longest_delay(longest_delay),
-            notifies: notify.is_some(),
+            notifies: notify.is_some() || probes.ready.is_some(),
         };
-        Settings { policy, notify, group, critical }
+        Settings { policy, notify, group, critical, probes }
     }
 }
 
 /// What counts for one run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) notify: Option<i32>,
     pub(crate) group: ProcessGroup,
     pub(crate) critical: Option<Critical>,
+    pub(crate) probes: ProbeRules,
 }
 
 /// A number as s6 reads it: digits and at most a line end behind them.

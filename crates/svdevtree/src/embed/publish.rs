@@ -225,7 +225,7 @@ impl LockedDir {
     /// A small file's text; `None` without one, and for what is no regular file.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         let file = self.open_file(name, OFlag::O_NOFOLLOW)?;
-        let mut text = [0; 1024];
+        let mut text = [0; 4096];
         let read = nix::unistd::read(&file, &mut text).ok()?;
         String::from_utf8(text.get(..read)?.to_vec()).ok()
     }

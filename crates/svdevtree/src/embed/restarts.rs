@@ -92,6 +92,11 @@ impl RestartRule {
         }
     }
 
+    /// Whether another run follows one that has failed, however it ended.
+    pub(crate) fn starts_again_after_failure(&self) -> bool {
+        self.when != When::Never
+    }
+
     /// Whether a run that ended like this has done what it was to do.
     pub(crate) fn is_success(&self, exit: Exit) -> bool {
         let Exit::Code(code) = exit else { return false };

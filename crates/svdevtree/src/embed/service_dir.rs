@@ -4,6 +4,8 @@
 //! then the pipe is closed, the logger reads the rest and its end of file, and its supervision is over once
 //! it has ended too.
 
+mod one_run;
+
 use std::{
     collections::VecDeque,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -12,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use nix::{sys::signal::Signal, unistd};
+use nix::sys::signal::Signal;
+use rustix::event::PollFlags;
 use svproto::{
     Dialect, Op, Phase,
     embedded::{CannotStart, Script},
@@ -23,11 +26,14 @@ use super::{
     event::{EventKind, Exit, ServiceId, ServicePart},
     fd,
     machine::{Action, Event as Input, Machine, Now, Policy, Timer, Want},
+    notify::NotifySocket,
     options::{Critical, ProcessGroup, ServiceOptions, Settings},
+    probes::Probes,
     publish::LockedDir,
     reap::Process,
     replace::Replaced,
     runner::Runner,
+    sockets::Sockets,
     spawn::{Failure, Launch},
 };
 use crate::Error;
@@ -45,6 +51,11 @@ pub(crate) struct ServiceDir {
     pipe: Option<(OwnedFd, OwnedFd)>,
     script: Option<Process>,
     notify: Option<OwnedFd>,
+    /// What it says by messages.
+    hears: Option<NotifySocket>,
+    probes: Probes,
+    /// What it listens on, over all its runs.
+    sockets: Sockets,
     /// What was asked of the service while a control script runs.
     waiting: VecDeque<Op>,
     over: bool,
@@ -61,6 +72,10 @@ pub(crate) enum Source {
     Process(ServicePart),
     Script,
     Notify,
+    /// A message of the service.
+    Message,
+    /// An answer to a probe.
+    Answer,
     Control(ServicePart),
 }
 
@@ -82,6 +97,7 @@ impl ServiceDir {
         let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
         let first = if options.begins_down { Want::Down } else { want(&main) };
         let machine = Machine::new(ServicePart::Main, settings.policy, first, now);
+        let (hears, probes, sockets) = (None, Probes::new(), Sockets::default());
         main.open_control()?;
         main.publish(&machine, &mut Replaced::default())?;
         let mut main = Runner::new(&machine, main);
@@ -93,7 +109,22 @@ impl ServiceDir {
         let pipe = log.is_some().then(fd::pipe).transpose();
         let pipe = pipe.map_err(|error| Error::system("make a pipe for a logger", error))?;
         let (script, notify, waiting, over) = (None, None, VecDeque::new(), false);
-        Ok(Self { id, dir, options, settings, main, log, pipe, script, notify, waiting, over })
+        Ok(Self {
+            id,
+            dir,
+            options,
+            settings,
+            main,
+            log,
+            pipe,
+            script,
+            notify,
+            hears,
+            probes,
+            sockets,
+            waiting,
+            over,
+        })
     }
 
     fn log_runner(mut dir: LockedDir, now: Now) -> Result<Runner, Error> {
@@ -117,15 +148,19 @@ impl ServiceDir {
         }
     }
 
-    pub(crate) const fn is_over(&self) -> bool {
-        self.over
+    pub(crate) fn is_over(&self) -> bool {
+        // What was asked and killed is waited for.
+        self.over && self.probes.process().is_none()
     }
 
     /// How a critical service ended for good, which nobody asked for.
     pub(crate) fn critical_end(&self) -> Option<Exit> {
         let is_critical = |exit: &Exit| match self.settings.critical {
             Some(Critical::AnyEnd) => true,
-            Some(Critical::Failure) => !self.settings.policy.restart.is_success(*exit),
+            Some(Critical::Failure) => {
+                let is_success = self.settings.policy.restart.is_success(*exit);
+                !is_success || self.main.machine.unwell().is_some()
+            }
             None => self.options.critical,
         };
         self.main.machine.ended_for_good().filter(is_critical)
@@ -156,6 +191,7 @@ impl ServiceDir {
 
     /// SIGKILL for all of it, or for all but its logger.
     pub(crate) fn kill(&mut self, logger_too: bool, context: &mut Context) {
+        self.probes.end();
         let log = self.log.as_ref().filter(|_| logger_too);
         let log = log.and_then(|runner| runner.process.as_ref());
         let all = [self.main.process.as_ref(), log, self.script.as_ref()];
@@ -170,11 +206,12 @@ impl ServiceDir {
     /// The processes that it has.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
         let log = self.log.as_ref().and_then(|runner| runner.process.as_ref());
-        [self.main.process.as_ref(), log, self.script.as_ref()].into_iter().flatten()
+        let of_run = [self.main.process.as_ref(), log, self.script.as_ref()];
+        of_run.into_iter().chain([self.probes.process()]).flatten()
     }
 
     /// The descriptors to wait for. While a control script runs, the service waits, as with `runsv`.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>)> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
         let log = self.log.as_ref().map(|runner| (ServicePart::Log, runner));
         let runners = [(ServicePart::Main, &self.main)].into_iter().chain(log);
         let runners =
@@ -185,14 +222,21 @@ impl ServiceDir {
             });
         let script = self.script.as_ref().map(|it| (Source::Script, it.as_fd()));
         let notify = self.notify.as_ref().map(|it| (Source::Notify, it.as_fd()));
-        runners.chain(script).chain(notify)
+        let message = self.hears.as_ref().map(|it| (Source::Message, it.as_fd()));
+        let answer = self.probes.asking().map(|asking| {
+            let (fd, flags) = asking.source();
+            (Source::Answer, fd, flags)
+        });
+        let others = runners.chain(script).chain(notify).chain(message);
+        others.map(|(source, fd)| (source, fd, PollFlags::IN)).chain(answer)
     }
 
     /// When to be called although no descriptor has anything, on the steady clock.
     pub(crate) fn due(&self) -> Option<Duration> {
         let main = [self.main.rest, self.main.kill, self.main.rewrite];
         let log = self.log.as_ref().map(|runner| [runner.rest, runner.rewrite]);
-        main.into_iter().chain(log.into_iter().flatten()).flatten().min()
+        let probes = self.probes.due();
+        main.into_iter().chain(log.into_iter().flatten()).flatten().chain(probes).min()
     }
 
     /// A descriptor has something.
@@ -201,6 +245,8 @@ impl ServiceDir {
             Source::Process(part) => self.reap(part, context),
             Source::Script => self.reap_script(context),
             Source::Notify => self.hear(context),
+            Source::Message => self.listen(context),
+            Source::Answer => self.hear_answer(context),
             Source::Control(part) => {
                 let Some(byte) = self.runner(part).and_then(|runner| runner.dir.take_request())
                 else {
@@ -228,11 +274,15 @@ impl ServiceDir {
             let Some(runner) = self.runner_mut(part) else { continue };
             runner.rewrite_if_due(now, &mut context.replaced);
         }
+        self.ring_probes(context);
     }
 
     /// Notices all ends, whether or not a descriptor told.
     pub(crate) fn reap_all(&mut self, context: &mut Context) {
         self.reap_script(context);
+        if self.probes.process().is_some() {
+            self.hear_answer(context);
+        }
         for part in [ServicePart::Main, ServicePart::Log] {
             if self.runner(part).is_some_and(|runner| !runner.machine.is_busy()) {
                 self.reap(part, context);
@@ -258,7 +308,8 @@ impl ServiceDir {
         let in_finish = runner.machine.phase() == Phase::Finish;
         let finish = part == ServicePart::Main && !in_finish && runner.dir.can_read("finish");
         if part == ServicePart::Main {
-            self.notify = None;
+            (self.notify, self.hears) = (None, None);
+            self.probes.end();
         }
         let what =
             if in_finish { EventKind::Finished { exit } } else { EventKind::Exited { exit } };
@@ -281,21 +332,6 @@ impl ServiceDir {
         while !self.main.machine.is_busy() {
             let Some(op) = self.waiting.pop_front() else { break };
             self.feed(ServicePart::Main, Input::Asked(op), context);
-        }
-    }
-
-    /// Reads what the service says about being ready.
-    fn hear(&mut self, context: &mut Context) {
-        let Some(notify) = &self.notify else { return };
-        let mut said = [0; 512];
-        match unistd::read(notify, &mut said) {
-            Ok(0) => self.notify = None,
-            Ok(length) if said.iter().take(length).any(|&byte| byte == b'\n') => {
-                self.notify = None;
-                self.feed(ServicePart::Main, Input::Notified, context);
-            }
-            Ok(_) | Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => (),
-            Err(_) => self.notify = None,
         }
     }
 
@@ -348,6 +384,7 @@ impl ServiceDir {
                 if let Some(pid) = self.main.machine.pid() {
                     self.tell(part, EventKind::Ready { pid: pid.get() }, context);
                 }
+                self.probes.is_ready(now.steady);
             }
             Action::Run => events.push_back(self.run(part, context)),
             Action::Finish(exit) => events.push_back(self.finish(exit, context)),
@@ -411,6 +448,9 @@ impl ServiceDir {
         if let Err(error) = sent {
             self.trouble(part, Error::system("send a signal to a process", error), context);
         }
+        if part == ServicePart::Main && self.main.machine.was_told() {
+            self.probes.end();
+        }
         if self.runner(part).is_some_and(|runner| runner.machine.got_term())
             && signal != Signal::SIGCONT
         {
@@ -430,67 +470,30 @@ impl ServiceDir {
         self.tell(part, EventKind::Overdue { pid }, context);
     }
 
-    fn run(&mut self, part: ServicePart, context: &mut Context) -> Told {
-        if part == ServicePart::Main {
-            self.settings = self.options.settle(&self.main.dir, context.options.group);
-            self.main.machine.set_policy(self.settings.policy);
-        }
-        let notify = match (part, self.settings.notify) {
-            (ServicePart::Main, Some(number)) => fd::pipe().map(|ends| Some((ends, number))),
-            _ => Ok(None),
-        };
-        let notify = match notify {
-            Ok(notify) => notify,
-            Err(error) => {
-                self.trouble(part, Error::system("make a pipe for readiness", error), context);
-                return (part, Input::NoRoom, None);
-            }
-        };
-        let (reader, writer) = match notify {
-            Some(((reader, writer), number)) => (Some(reader), Some((writer, number))),
-            None => (None, None),
-        };
-        let group = if part == ServicePart::Main { self.settings.group } else { self.log_group() };
-        let started = self.launch(part, "./run", &[], writer, group, context);
-        self.notify = if part == ServicePart::Main { reader } else { self.notify.take() };
-        if let Some(reader) = self.notify.as_ref().filter(|_| part == ServicePart::Main) {
-            fd::set_nonblocking(reader);
-        }
-        self.answer(part, Script::Run, started, |pid| EventKind::Started { pid }, context)
-    }
-
-    /// The logger is not stopped together with the service's group, but not left behind either.
-    fn log_group(&self) -> ProcessGroup {
-        if self.settings.group == ProcessGroup::Shared {
-            ProcessGroup::Shared
-        } else {
-            ProcessGroup::Own
-        }
-    }
-
     fn finish(&mut self, exit: Exit, context: &mut Context) -> Told {
         let arguments = exit.finish_arguments();
         let group = self.settings.group;
-        let started = self.launch(ServicePart::Main, "./finish", &arguments, None, group, context);
+        let started = self.launch(ServicePart::Main, "./finish", &arguments, group, context);
+        let started = started.start(&context.limit);
         let what = |pid| EventKind::Finishing { pid };
         self.answer(ServicePart::Main, Script::Finish, started, what, context)
     }
 
-    fn launch(
-        &self,
+    /// A script of a part, as it is started unless more is asked.
+    fn launch<'a>(
+        &'a self,
         part: ServicePart,
-        script: &str,
-        arguments: &[String],
-        notify: Option<(OwnedFd, i32)>,
+        script: &'a str,
+        arguments: &'a [String],
         group: ProcessGroup,
         context: &Context,
-    ) -> Result<Process, Failure> {
+    ) -> Launch<'a> {
         let runner =
             if part == ServicePart::Log { self.log.as_ref() } else { None }.unwrap_or(&self.main);
         let pipe = self.pipe.as_ref();
         let reader = pipe.filter(|_| part == ServicePart::Log).map(|(reader, _)| reader.as_fd());
         let writer = pipe.filter(|_| part == ServicePart::Main).map(|(_, writer)| writer.as_fd());
-        let launch = Launch {
+        Launch {
             dir: &runner.dir,
             script,
             arguments,
@@ -498,11 +501,12 @@ impl ServiceDir {
             kind: context.options.stdin,
             stdout: writer,
             output: self.options.output.as_ref(),
+            is_quiet: false,
             group,
-            notify,
+            descriptors: Vec::new(),
+            variables: Vec::new(),
             tied: context.options.tied,
-        };
-        launch.start(&context.limit)
+        }
     }
 
     fn answer(
@@ -553,7 +557,8 @@ impl ServiceDir {
         // One that hears of a failure hears how it ended, as `finish` does.
         let end = self.main.machine.last_exit().filter(|_| letter == 'f');
         let arguments = end.map_or_else(|| vec![pid()], |(exit, _)| exit.finish_arguments().into());
-        match self.launch(ServicePart::Main, &name, &arguments, None, group, context) {
+        let launch = self.launch(ServicePart::Main, &name, &arguments, group, context);
+        match launch.start(&context.limit) {
             Ok(process) => {
                 self.script = Some(process);
                 None

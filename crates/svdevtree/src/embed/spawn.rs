@@ -1,7 +1,7 @@
 //! Starting the scripts of a service directory.
 //!
 //! std starts a process without a `fork` of ours where nothing but the standard descriptors changes;
-//! `command-fds` adds one more where a service says that it is ready.
+//! `command-fds` adds others where a service says that it is ready, or gets sockets.
 
 use std::{
     fs::File,
@@ -37,9 +37,13 @@ pub(crate) struct Launch<'a> {
     pub(crate) kind: Stdin,
     pub(crate) stdout: Option<BorrowedFd<'a>>,
     pub(crate) output: Option<&'a Arc<OwnedFd>>,
+    /// What it writes is for nobody.
+    pub(crate) is_quiet: bool,
     pub(crate) group: ProcessGroup,
-    /// This end as that number.
-    pub(crate) notify: Option<(OwnedFd, i32)>,
+    /// Each as that number.
+    pub(crate) descriptors: Vec<(OwnedFd, i32)>,
+    /// Variables beside those of this process.
+    pub(crate) variables: Vec<(&'static str, String)>,
     /// It is killed when this thread ends.
     pub(crate) tied: bool,
 }
@@ -64,8 +68,8 @@ impl Launch<'_> {
             if is_room { Failure::NoRoom(error) } else { Failure::Script(error) }
         };
         let group = self.group;
-        let number = self.notify.as_ref().map(|&(_, number)| number);
-        let start = |mut command| Process::adopt(limit.start(&mut command, number)?, group);
+        let numbers: Vec<i32> = self.descriptors.iter().map(|&(_, number)| number).collect();
+        let start = |mut command| Process::adopt(limit.start(&mut command, &numbers)?, group);
         self.command().and_then(start).map_err(fail)
     }
 
@@ -84,18 +88,25 @@ impl Launch<'_> {
         if let Some(fd) = self.stdout {
             command.stdout(own(fd)?);
         }
+        if self.is_quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
         if self.group != ProcessGroup::Shared {
             command.process_group(0);
         }
         if self.tied {
             crate::origin::ends_with_this_thread(&mut command);
         }
-        if let Some((writer, number)) = self.notify {
+        command.envs(self.variables);
+        let mut mappings = Vec::new();
+        for (fd, child_fd) in self.descriptors {
             // Whoever has that number in this process keeps it until the child is there (see `Limit`),
             // so that it cannot be a descriptor with which std hears how starting went.
-            let parent_fd = rustix::io::fcntl_dupfd_cloexec(&writer, number)?;
-            let mapping = FdMapping { parent_fd, child_fd: number };
-            command.fd_mappings(vec![mapping]).map_err(io::Error::other)?;
+            let parent_fd = rustix::io::fcntl_dupfd_cloexec(&fd, child_fd)?;
+            mappings.push(FdMapping { parent_fd, child_fd });
+        }
+        if !mappings.is_empty() {
+            command.fd_mappings(mappings).map_err(io::Error::other)?;
         }
         Ok(command)
     }

@@ -21,6 +21,7 @@ use svbuild::{
 use svproto::files::{FileKind, TABLE};
 
 use super::{engine::Engine, error::TreeError};
+use crate::embed::OWN_FILES;
 
 /// A service of a tree: [`svbuild::Service`], as a file of definitions has it, and its name.
 ///
@@ -185,9 +186,12 @@ impl Definition {
             put(&path, content, *mode, install)?;
         }
         // What an earlier definition had made and this one does not.
-        for known in TABLE.iter().filter(|known| known.made_with.is_none() && known.path != "run") {
-            if known.kind != FileKind::Directory && !entries.contains_key(Path::new(known.path)) {
-                let path = dir.join(known.path);
+        let given = TABLE.iter().filter(|known| {
+            known.made_with.is_none() && known.path != "run" && known.kind != FileKind::Directory
+        });
+        for known in given.map(|known| known.path).chain(OWN_FILES) {
+            if !entries.contains_key(Path::new(known)) {
+                let path = dir.join(known);
                 if path.symlink_metadata().is_ok_and(|data| data.is_file()) {
                     fs::remove_file(&path)
                         .map_err(|error| TreeError::io("remove", &path, error))?;

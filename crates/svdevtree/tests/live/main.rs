@@ -41,6 +41,7 @@ mod hangs;
 mod kit;
 mod many;
 mod planted;
+mod probed;
 mod scanning;
 mod thread;
 mod trees;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Definitions, Invalid, Service};
-use crate::spec::{INSTANCE, Kind, Socket, When};
+use crate::spec::{INSTANCE, Kind, ReadyCheck, Socket, When};
+
+/// The descriptor of the first socket, as `sd_listen_fds(3)` has it.
+const FIRST_SOCKET: usize = 3;
 
 /// Types of units, which the name of one ends in.
 const UNITS: [&str; 11] = [
@@ -106,9 +109,21 @@ impl Check<'_> {
                  absolute path of a socket of at most 107 bytes"
                     .into()
             });
-            self.that(!listen.contains('\0'), "sockets", || "has a NUL, which no path can".into());
+            self.that(!listen.contains(['\0', '\n']), "sockets", || {
+                "has a NUL or a line end in its place".into()
+            });
         }
-        let both = !service.sockets.is_empty() && service.instances.is_some();
+        let fd = match service.ready.as_ref().map(|ready| &ready.check) {
+            Some(ReadyCheck::Fd(fd)) => usize::try_from(*fd).ok(),
+            _ => None,
+        };
+        let has_some = !service.sockets.is_empty();
+        let is_taken = fd.is_some_and(|fd| has_some && fd < FIRST_SOCKET + service.sockets.len());
+        self.that(!is_taken, "ready.fd", || {
+            let last = FIRST_SOCKET + service.sockets.len().saturating_sub(1);
+            format!("is one of the descriptors of `sockets`, which are {FIRST_SOCKET} to {last}")
+        });
+        let both = has_some && service.instances.is_some();
         self.that(!both, "sockets", || {
             "cannot be beside `instances`, which would share them".into()
         });

@@ -12,7 +12,6 @@ use crate::{
 const NO_FINISH: &str = "no suite of daemontools runs anything after an end; a target that does is runit, s6 or systemd";
 const NO_READY: &str =
     "wait for `up`; targets with readiness are s6, systemd, and runit for all but `fd`";
-const NO_NOTIFY: &str = "`ready.tcp`, `ready.http` or `ready.command`; or systemd";
 const NO_TIMEOUT: &str =
     "`--timeout` of `svctl up --for ready`, which waits and ends nothing; or systemd";
 const ONE_DELAY: &str = "`restart.delay`, which is the same after each end; or systemd from 254";
@@ -55,7 +54,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("check, nc"),
             By("s6-notifyoncheck, data/check, nc"),
             By("ExecStartPost=, nc"),
-            By("check, nc"),
+            By("probes; data/check, nc, where a name is to be looked up"),
         ],
     ),
     row(
@@ -67,7 +66,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("check, curl"),
             By("s6-notifyoncheck, data/check, curl"),
             By("ExecStartPost=, curl"),
-            By("check, curl"),
+            By("probes; data/check, curl, for https: and where a name is to be looked up"),
         ],
     ),
     row(
@@ -79,7 +78,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("check"),
             By("s6-notifyoncheck, data/check"),
             By("ExecStartPost="),
-            By("check"),
+            By("probes, data/check"),
         ],
     ),
     row(
@@ -91,7 +90,7 @@ pub(super) const ROWS: [Capability; 25] = [
             By("check, svctl notify-bridge"),
             By("notification-fd, svctl notify-bridge"),
             By("Type=notify"),
-            Not(NO_NOTIFY),
+            By("probes"),
         ],
     ),
     row(
@@ -103,7 +102,7 @@ pub(super) const ROWS: [Capability; 25] = [
             Not(NO_TIMEOUT),
             Not(NO_TIMEOUT),
             By("TimeoutStartSec="),
-            Not(NO_TIMEOUT),
+            By("probes"),
         ],
     ),
     row(

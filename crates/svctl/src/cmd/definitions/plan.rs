@@ -7,7 +7,7 @@
 //! | of a service      | is so far when                                       | cannot come any more when        |
 //! |-------------------|------------------------------------------------------|----------------------------------|
 //! | `up`              | it has a process, or had one                         | it cannot be started, is held back |
-//! | `ready`           | it said so, or its check passed                      | it has ended for good; not in time |
+//! | `ready`           | it said so, or was found to be                       | it has ended for good; not in time |
 //! | `done`            | the job has ended with success                       | it has ended for good with another code |
 //!
 //! What is late may still come, and what has failed may be started again by hand: whoever was held back then starts.
@@ -21,7 +21,7 @@ use svcmgr::{
     LastExit, Pid, State, Status, Want,
     build::{
         Definitions,
-        spec::{Critical, Kind, ReadyCheck, When},
+        spec::{Critical, Kind, When},
     },
     signal_name,
 };
@@ -49,8 +49,6 @@ struct Part {
     success: Vec<u8>,
     /// How far it is when it is as far as it can be waited for.
     goal: When,
-    /// It does not say when it is ready: somebody has to ask.
-    is_asked: bool,
     timeout: Duration,
     ties: Vec<Tie>,
     /// With which of its ends all end.
@@ -63,7 +61,6 @@ struct Part {
     pid: Option<Pid>,
     ran: bool,
     ready: bool,
-    probe: Probe,
     /// How it ended for good.
     over: Option<LastExit>,
     /// How it ended last.
@@ -74,15 +71,6 @@ struct Part {
     refused: Option<String>,
     /// Why it is held back, as it was told.
     held: Option<String>,
-}
-
-/// Whether somebody asks it.
-#[derive(Debug, PartialEq, Eq)]
-enum Probe {
-    Idle,
-    Running,
-    /// It was asked, and will not be ready as it stands.
-    InVain,
 }
 
 /// For whom it waits.
@@ -99,8 +87,6 @@ struct Tie {
 pub(crate) enum Step {
     /// Start it; if its directory has a `down`, ask for it.
     Start { name: String, ask: bool },
-    /// Ask whether it is ready until it is, or will not be.
-    Probe { name: String },
     /// To be told: what became of it.
     Tell { name: String, what: String },
     /// All that is to be up is up, and ready where it says so.
@@ -138,17 +124,14 @@ impl Plan {
             };
             let strict = service.after.iter().chain(&service.needs).map(tie(false));
             let ties = strict.chain(service.wants.iter().map(tie(true))).collect();
-            let check = service.ready.as_ref().map(|ready| &ready.check);
             let part = Part {
                 is_job: service.kind == Kind::Job,
                 success: service.success.clone(),
-                goal: match (service.kind, check) {
+                goal: match (service.kind, &service.ready) {
                     (Kind::Job, _) => When::Done,
-                    // Nobody listens to that here, as is told.
-                    (_, None | Some(ReadyCheck::Notify)) => When::Up,
+                    (_, None) => When::Up,
                     (_, Some(_)) => When::Ready,
                 },
-                is_asked: !matches!(check, None | Some(ReadyCheck::Fd(_) | ReadyCheck::Notify)),
                 timeout: service
                     .ready
                     .as_ref()
@@ -166,7 +149,6 @@ impl Plan {
                 pid: None,
                 ran: false,
                 ready: false,
-                probe: Probe::Idle,
                 over: None,
                 exit: None,
                 is_late: false,
@@ -189,12 +171,7 @@ impl Plan {
             .filter(|exit| matches!(exit, LastExit::Exited { .. } | LastExit::Signaled { .. }));
         part.exit = exit.or(part.exit);
         part.ran |= is_running || exit.is_some();
-        let is_same = is_running && seen.pid() == part.pid;
-        let is_ready_still = part.ready && is_same && seen.state() != State::Starting;
-        part.ready = seen.state() == State::Ready || is_ready_still;
-        if part.probe == Probe::InVain {
-            part.probe = Probe::Idle;
-        }
+        part.ready = seen.state() == State::Ready;
         part.pid = seen.pid();
         let rests = matches!(seen.state(), State::Down | State::Exited | State::Failed);
         // An end that somebody asked for, elsewhere, is none for good: its supervisor knows.
@@ -207,14 +184,6 @@ impl Plan {
             && part.is_critical_after(exit)
         {
             self.ended = Some((name.to_owned(), exit));
-        }
-    }
-
-    /// Its check passed, or nobody asks any more: it is asked again once there is news of it.
-    pub(crate) fn probed(&mut self, name: &str, passed: bool) {
-        if let Some(part) = self.parts.get_mut(name) {
-            part.ready |= passed && part.pid.is_some();
-            part.probe = if passed { Probe::Idle } else { Probe::InVain };
         }
     }
 
@@ -268,11 +237,6 @@ impl Plan {
                     }
                     Progress::Never(_) => (),
                 }
-            }
-            let asks = part.is_asked && part.pid.is_some() && !part.ready;
-            if asks && part.begun.is_some() && part.probe == Probe::Idle {
-                part.probe = Probe::Running;
-                steps.push(Step::Probe { name });
             }
         }
         self.settle(&mut steps);

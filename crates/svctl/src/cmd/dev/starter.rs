@@ -1,5 +1,4 @@
-//! Starting services when it is said, asking whether they are ready, and stopping them by need: on threads beside
-//! the view.
+//! Starting services when it is said, and stopping them by need: on threads beside the view.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, Goal, Op, OutcomeKind, Request, ScanDir, Service, pursue};
+use svcmgr::{Error, Op, OutcomeKind, Request, ScanDir, Service, pursue};
 
 use super::stage::{Cast, Stage};
 use crate::{cmd::deadline::deadline, exit::Exit, text};
@@ -25,8 +24,6 @@ use crate::{cmd::deadline::deadline, exit::Exit, text};
 pub(super) enum Said {
     /// One cannot be started.
     Refused { name: String, why: String, exit: Exit },
-    /// Its check passed, or nobody asks any more.
-    Probed { name: String, passed: bool },
     /// One did not end as it should.
     Failed { name: String, why: String, exit: Exit },
     /// Everything is down.
@@ -65,9 +62,6 @@ struct Job {
 /// For the engine to take a service on.
 const TAKING: Duration = Duration::from_secs(60);
 
-/// So long a service is asked whether it is ready before it is seen whether all end.
-const PROBING: Duration = Duration::from_secs(60);
-
 /// So long the starter waits for the view to tell what has happened: order is not worth more.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -103,23 +97,6 @@ impl Starter {
         let start = Start { name: cast.name.clone(), dir: cast.dir.clone(), ask };
         // Once nothing more is to be started, nobody listens.
         let _heard = self.starts.send(start);
-    }
-
-    /// Asks whether it is ready until it is, or will not be, on a thread of its own: its check may take its time.
-    pub(super) fn probe(&self, cast: &Cast) -> io::Result<()> {
-        let (name, dir) = (cast.name.clone(), cast.dir.clone());
-        let ending = Arc::clone(&self.ending);
-        self.spawn(move |teller| {
-            let mut kind = OutcomeKind::Deadline;
-            while kind == OutcomeKind::Deadline && !ending.load(Ordering::Relaxed) {
-                let limit = Instant::now() + PROBING;
-                let asked = Service::open(&dir)
-                    .and_then(|it| pursue(&[it], &Request::wait(Goal::Ready), limit));
-                let outcome = asked.ok().and_then(|mut results| results.pop()?.ok());
-                kind = outcome.map_or(OutcomeKind::Never, |outcome| outcome.kind());
-            }
-            teller.tell(Said::Probed { name, passed: kind == OutcomeKind::Reached });
-        })
     }
 
     /// Stops the services, each level before those that it needs.

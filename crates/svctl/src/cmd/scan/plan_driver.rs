@@ -4,17 +4,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        mpsc::{self, Receiver, Sender},
-    },
+    sync::{Arc, Mutex, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
 use svcmgr::{
-    Goal, Op, OutcomeKind, Request, Service,
+    Op, Service,
     devtree::{Error, ServiceId, ServiceOptions, ServicePart, Supervisor},
-    pursue,
 };
 
 use super::lines::Lines;
@@ -35,10 +31,6 @@ pub(super) struct Driver {
     cast: BTreeMap<String, Cast>,
     /// Something happened to the service in this directory.
     events: Receiver<Arc<Path>>,
-    /// Whether a check has passed.
-    probed: Receiver<Probed>,
-    /// For whoever asks.
-    prober: Sender<Probed>,
     lines: Lines,
     teller: Arc<Mutex<Teller>>,
     begun: Instant,
@@ -56,12 +48,6 @@ pub(super) struct Cast {
     service: Option<Service>,
 }
 
-/// A service, and whether its check has passed.
-type Probed = (String, bool);
-
-/// So long a check is asked before it is seen whether all end.
-const PROBING: Duration = Duration::from_secs(60);
-
 impl Cast {
     pub(super) const fn new(dir: PathBuf, options: ServiceOptions) -> Self {
         Self { dir, options, id: None, service: None }
@@ -76,13 +62,10 @@ impl Driver {
         lines: Lines,
         teller: Arc<Mutex<Teller>>,
     ) -> Self {
-        let (prober, probed) = mpsc::channel();
         Self {
             plan,
             cast,
             events,
-            probed,
-            prober,
             lines,
             teller,
             begun: Instant::now(),
@@ -124,9 +107,6 @@ impl Driver {
                 self.plan.observe(name, &status);
             }
         }
-        for (name, passed) in self.probed.try_iter() {
-            self.plan.probed(&name, passed);
-        }
     }
 
     fn carry_out(&mut self, step: Step, supervisor: &mut Supervisor) {
@@ -139,7 +119,6 @@ impl Driver {
                     self.refuse(&name, &in_full(&error), Exit::from(&error));
                 }
             }
-            Step::Probe { name } => self.probe(&name, supervisor),
             Step::Tell { name, what } => self.say(&format!("{name}: {what}")),
             Step::Ready => {
                 let span = text::span(self.begun.elapsed().as_secs_f64());
@@ -180,28 +159,6 @@ impl Driver {
         self.worst = self.worst.max(exit);
         self.plan.refused(name, why);
         self.say(&format!("{name}: {why}"));
-    }
-
-    /// Asks whether it is ready until it is, or will not be, on a thread of its own: its check may take its time.
-    fn probe(&self, name: &str, supervisor: &Supervisor) {
-        let Some(dir) = self.cast.get(name).map(|cast| cast.dir.clone()) else { return };
-        let (tell, handle, its) = (self.prober.clone(), supervisor.handle(), name.to_owned());
-        let ask = move || {
-            let mut kind = OutcomeKind::Deadline;
-            while kind == OutcomeKind::Deadline {
-                let limit = Instant::now() + PROBING;
-                let asked = Service::open(&dir)
-                    .and_then(|it| pursue(&[it], &Request::wait(Goal::Ready), limit));
-                let outcome = asked.ok().and_then(|mut results| results.pop()?.ok());
-                kind = outcome.map_or(OutcomeKind::Never, |outcome| outcome.kind());
-            }
-            // Nobody listens any more at the end.
-            let _heard = tell.send((its, kind == OutcomeKind::Reached));
-            handle.wake();
-        };
-        if let Err(error) = std::thread::Builder::new().name("probe".into()).spawn(ask) {
-            self.say(&format!("{name}: cannot start a thread for its check: {error}"));
-        }
     }
 
     fn say(&self, text: &str) {

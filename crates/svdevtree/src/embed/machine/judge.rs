@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CALM, Machine, Now, SECOND, Want};
-use crate::embed::restarts::RestartRule;
+use crate::embed::{event::Unwell, restarts::RestartRule};
 
 impl Machine {
     /// How long to rest after this life.
@@ -32,7 +32,12 @@ impl Machine {
     /// Whether another run follows the one that has ended by itself.
     fn judge(&mut self) {
         let rule = self.policy.restart;
-        let is_last = self.last_exit.is_some_and(|(exit, _)| !rule.starts_again_after(exit));
+        let is_last = match self.unwell {
+            // However it has ended then.
+            Some(Unwell::Unanswered) => false,
+            Some(Unwell::NotReady | Unwell::Silent) => !rule.starts_again_after_failure(),
+            None => self.last_exit.is_some_and(|(exit, _)| !rule.starts_again_after(exit)),
+        };
         let met = rule.limit.filter(|it| self.counted.leave_none_at(self.rest_until, *it));
         self.gave_up = met.filter(|_| !is_last);
         if is_last || self.gave_up.is_some() {
@@ -45,6 +50,6 @@ impl Machine {
     pub(super) fn has_failed(&self) -> bool {
         let rule = self.policy.restart;
         let is_failure = self.last_exit.is_some_and(|(exit, _)| !rule.is_success(exit));
-        self.gave_up.is_some() || is_failure
+        self.gave_up.is_some() || is_failure || self.unwell.is_some()
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod restarts;
+mod unwell;
 
 const PID: u64 = 7;
 
@@ -347,6 +348,8 @@ const OPS: [Op; 13] = [
 fn all_events() -> Vec<Event> {
     let mut events: Vec<_> = OPS.map(Event::Asked).into();
     events.extend([Event::Begin, Event::Started(pid()), Event::NoRoom, Event::Notified]);
+    // The others lead to no other states.
+    events.extend([Event::NotReady, Event::Unwell(Unwell::Unanswered)]);
     events.extend([false, true].map(|finish| Event::NotStarted { finish }));
     events.extend([CRASHED, CRASHED_WITH_FINISH, Event::Retire]);
     events.extend([false, true].map(|instead| Event::Scripted { instead }));
@@ -433,7 +436,8 @@ impl World {
             Event::Started(_) | Event::NotStarted { .. } | Event::NoRoom => machine.starting,
             Event::Exited { .. } => machine.pid.is_some() && !machine.is_busy(),
             Event::Scripted { .. } => machine.is_busy(),
-            Event::Notified => machine.policy.notifies,
+            Event::Notified | Event::NotReady => machine.policy.notifies,
+            Event::Unwell(_) => machine.part == ServicePart::Main,
             Event::Due(Timer::Rest) => self.rest,
             Event::Due(Timer::Kill) => self.kill,
             Event::Retire => machine.part == ServicePart::Log,
@@ -448,6 +452,9 @@ impl World {
         (machine.since, machine.crashes) = (UnixTime::EPOCH, machine.crashes.min(3));
         machine.ready = machine.ready.map(|_| UnixTime::EPOCH);
         (machine.starts, machine.last_exit) = (0, None);
+        if machine.pid.is_none() && !machine.starting {
+            machine.unwell = None;
+        }
         (machine.begun, machine.rest_until) = (Duration::ZERO, Duration::ZERO);
         let life = (calm >= SECOND, calm >= CALM);
         format!("{machine:?} {resting} {life:?} {} {} {}", self.rest, self.kill, self.ended)

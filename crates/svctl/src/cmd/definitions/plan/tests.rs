@@ -166,29 +166,23 @@ fn what_is_not_ready_in_time_holds_back_and_may_come_yet() {
 }
 
 #[test]
-fn a_check_is_asked_by_one_at_a_time_and_decides() {
-    let text = r#"
-        [service.db]
-        exec = ["/bin/db"]
-        ready.tcp = "127.0.0.1:5432"
-        [service.web]
-        exec = ["/bin/web"]
-        after = ["db"]
-    "#;
-    let probe = || Step::Probe { name: "db".into() };
-    let mut plan = plan(text);
-    assert_eq!(plan.steps(NOW), [start("db")]);
-    plan.observe("db", &up(7));
-    assert_eq!((plan.steps(NOW), plan.steps(NOW)), (vec![probe()], vec![]));
-    plan.observe("db", &resting(code(1)));
-    plan.observe("db", &up(8));
-    assert_eq!(plan.steps(NOW), [], "it is asked still");
-    plan.probed("db", false);
-    assert_eq!(plan.steps(NOW), [], "and is as it was");
-    plan.observe("db", &up(9));
-    assert_eq!(plan.steps(NOW), [probe()]);
-    plan.probed("db", true);
-    assert_eq!(plan.steps(NOW), [start("web")]);
+fn whatever_says_that_it_is_ready_is_waited_for() {
+    for ready in
+        ["tcp = '127.0.0.1:5432'", "http = 'http://db/'", "command = ['x']", "notify = true"]
+    {
+        let text = format!(
+            "[service.db]\nexec = ['/bin/db']\nready = {{ {ready} }}\n\
+             [service.web]\nexec = ['/bin/web']\nafter = ['db']\n"
+        );
+        let mut plan = plan(&text);
+        assert_eq!(plan.steps(NOW), [start("db")]);
+        plan.observe("db", &up(7).with_state(State::Starting));
+        plan.observe("db", &resting(code(1)));
+        plan.observe("db", &up(8).with_state(State::Starting));
+        assert_eq!(plan.steps(NOW), [], "{ready}");
+        plan.observe("db", &up(8).with_state(State::Ready));
+        assert_eq!(plan.steps(NOW), [start("web")], "{ready}");
+    }
 }
 
 #[test]
