@@ -6,6 +6,7 @@
 //! | `service_dir.rs` | one service directory: service, logger, the pipe between them |
 //! | `service_dir/one_run.rs` | one run of them: what it gets, says and answers      |
 //! | `probes.rs` `asking.rs` | whether a run is ready and well; asking without waiting |
+//! | `probe_rules.rs` | what is asked, and how often                            |
 //! | `notify.rs` `sockets.rs` | sd_notify(3); sockets that outlive a run           |
 //! | `restarts.rs` | after which ends another run follows                      |
 //! | `runner.rs`  | service or logger: machine, files, process, timers         |
@@ -33,6 +34,7 @@ mod machine;
 mod mirror;
 mod notify;
 mod options;
+mod probe_rules;
 mod probes;
 mod process;
 mod publish;

@@ -73,7 +73,7 @@ pub(super) static TABLE: [Rule; 13] = [
     Rule {
         name: "svdevtree",
         arrows: &["svclient", "svbuild", "svproto", "svtrust"],
-        ceiling: Some(33),
+        ceiling: Some(34),
         words: &SVDEVTREE,
         ..FREE
     },

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
@@ -15,53 +15,10 @@ use rustix::{
 
 use super::{event::Exit, reap::Process};
 
-/// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// One of these takes a connection.
-    Tcp(Vec<SocketAddr>),
-    /// It answers this with a status below 400.
-    Http(Vec<SocketAddr>, Vec<u8>),
-    /// The script of this name exits with 0.
-    Script(&'static str),
-}
-
 /// No more of an answer is read.
 const LONGEST: usize = 64 * 1024;
 /// `HTTP/1.1 200`.
 const STATUS_LINE: usize = 12;
-
-impl Question {
-    /// `ADDRESS:PORT`, or `localhost:PORT`: other names would have to be looked up, and that is waited for.
-    pub(crate) fn tcp(place: &str) -> Option<Self> {
-        addresses(place).map(Self::Tcp)
-    }
-
-    /// `http://ADDRESS[:PORT][/PATH]`.
-    pub(crate) fn http(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("http://")?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end)?;
-        let path = path.split('#').next().unwrap_or_default();
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-        let place = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        let request = format!(
-            "GET {slash}{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: svctl\r\nAccept: */*\r\n\
-             Connection: close\r\n\r\n"
-        );
-        Some(Self::Http(addresses(&place)?, request.into_bytes()))
-    }
-}
-
-fn addresses(place: &str) -> Option<Vec<SocketAddr>> {
-    let Some(port) = place.strip_prefix("localhost:") else {
-        return place.parse().ok().map(|address| vec![address]);
-    };
-    let port = port.parse().ok()?;
-    // The one that is asked for first is taken from the end.
-    Some(vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()])
-}
 
 /// A question that was asked.
 #[derive(Debug)]
@@ -212,41 +169,6 @@ fn is_well(answer: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_place_is_an_address_or_this_machine_and_nothing_that_must_be_looked_up() {
-        let one = |text: &str| vec![text.parse().unwrap()];
-        assert_eq!(Question::tcp("127.0.0.1:80"), Some(Question::Tcp(one("127.0.0.1:80"))));
-        assert_eq!(Question::tcp("[::1]:80"), Some(Question::Tcp(one("[::1]:80"))));
-        let Some(Question::Tcp(both)) = Question::tcp("localhost:80") else { panic!() };
-        assert_eq!(both.last(), one("127.0.0.1:80").first());
-        for place in ["db:5432", "127.0.0.1", "", "localhost:x"] {
-            assert_eq!(Question::tcp(place), None, "{place}");
-        }
-    }
-
-    #[test]
-    fn a_url_becomes_a_request_to_its_place() {
-        let asked = |url: &str| match Question::http(url) {
-            Some(Question::Http(places, request)) => {
-                let request = String::from_utf8(request).unwrap();
-                let line = request.lines().next().unwrap().to_owned();
-                assert!(request.ends_with("\r\n\r\n"), "{request}");
-                Some((places[0].to_string(), line))
-            }
-            _ => None,
-        };
-        for (url, place, line) in [
-            ("http://127.0.0.1:8080/a?b#c", "127.0.0.1:8080", "GET /a?b HTTP/1.1"),
-            ("http://[::1]", "[::1]:80", "GET / HTTP/1.1"),
-            ("http://127.0.0.1?a", "127.0.0.1:80", "GET /?a HTTP/1.1"),
-        ] {
-            assert_eq!(asked(url), Some((place.to_owned(), line.to_owned())), "{url}");
-        }
-        for url in ["https://127.0.0.1/", "http://web/", "http://", "x"] {
-            assert_eq!(asked(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn a_status_below_400_is_well_and_nothing_else_is() {

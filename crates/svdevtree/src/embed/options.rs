@@ -12,7 +12,7 @@ use nix::sys::signal::Signal as NixSignal;
 use super::{
     event::ServiceEvent,
     machine::Policy,
-    probes::{PROBES, ProbeRules},
+    probe_rules::{PROBES, ProbeRules},
     publish::LockedDir,
     restarts::RestartRule,
     sockets::SOCKETS,

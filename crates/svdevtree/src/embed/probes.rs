@@ -1,34 +1,13 @@
-//! Whether a run is ready, and whether it is well: the file [`PROBES`], and when to ask what it says.
-//!
-//! | line                           | meaning                                                          |
-//! |--------------------------------|------------------------------------------------------------------|
-//! | `ready notify`                 | it sends `READY=1` to `NOTIFY_SOCKET`, as `sd_notify(3)` has it    |
-//! | `ready tcp PLACE`              | it is ready when `ADDRESS:PORT` or `localhost:PORT` takes a connection |
-//! | `ready http URL`               | when this answers with a status below 400; no `https:`, and an address or `localhost` |
-//! | `ready command`                | when the script `data/check` exits with 0                        |
-//! | `ready timeout MILLISECONDS`   | then its start has failed, and it is ended                       |
-//! | `health tcp\|http\|command`    | as for `ready`; the script is `data/health`                      |
-//! | `health every MILLISECONDS`    | the pause between two questions; 10 s without it                 |
-//! | `health timeout MILLISECONDS`  | how long an answer may take; 2 s without it                      |
-//! | `health failures N`            | so many in a row, and it is ended and started again; 3 without it |
-//! | `watchdog MILLISECONDS`        | once it is ready it sends `WATCHDOG=1` more often than that      |
-//!
-//! A line that is none of these counts for nothing.
+//! When it is asked whether a run is ready, and whether it is well; and when it is not.
 
 use std::time::Duration;
 
 use super::{
-    asking::{Answer, Asking, Question},
+    asking::{Answer, Asking},
     event::Unwell,
+    probe_rules::{ProbeRules, Question, ReadyBy},
     reap::Process,
 };
-
-/// The file in a service directory.
-pub(crate) const PROBES: &str = svproto::files::PROBES;
-
-/// The scripts that are asked.
-const CHECK: &str = "./data/check";
-const HEALTH: &str = "./data/health";
 
 /// Until a service that was just started is asked for the first time; then it doubles.
 const FIRST: Duration = Duration::from_millis(20);
@@ -36,84 +15,6 @@ const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(1);
 /// For the answer whether it is ready.
 const ANSWER: Duration = Duration::from_secs(10);
-
-/// How it is known that a service is ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReadyBy {
-    Notify,
-    Asking(Question),
-}
-
-/// What the file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProbeRules {
-    pub(crate) ready: Option<ReadyBy>,
-    pub(crate) ready_timeout: Option<Duration>,
-    health: Option<Question>,
-    every: Duration,
-    timeout: Duration,
-    failures: u32,
-    pub(crate) watchdog: Option<Duration>,
-}
-
-impl ProbeRules {
-    pub(crate) const NONE: Self = Self {
-        ready: None,
-        ready_timeout: None,
-        health: None,
-        every: Duration::from_secs(10),
-        timeout: Duration::from_secs(2),
-        failures: 3,
-        watchdog: None,
-    };
-
-    pub(crate) fn from_text(text: &str) -> Self {
-        let mut rules = Self::NONE;
-        for line in text.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let millis = |text: &str| {
-                let millis = text.parse().ok().map(Duration::from_millis);
-                millis.filter(|it| !it.is_zero())
-            };
-            match *words {
-                ["ready", "notify"] => rules.ready = Some(ReadyBy::Notify),
-                ["ready", "timeout", time] => rules.ready_timeout = millis(time),
-                ["ready", ref question @ ..] => {
-                    let question = asked(question, CHECK).map(ReadyBy::Asking);
-                    rules.ready = question.or(rules.ready);
-                }
-                ["health", "every", time] => rules.every = millis(time).unwrap_or(rules.every),
-                ["health", "timeout", time] => {
-                    rules.timeout = millis(time).unwrap_or(rules.timeout);
-                }
-                ["health", "failures", count] => {
-                    let count = count.parse().ok().filter(|count| *count > 0);
-                    rules.failures = count.unwrap_or(rules.failures);
-                }
-                ["health", ref question @ ..] => {
-                    rules.health = asked(question, HEALTH).or(rules.health);
-                }
-                ["watchdog", time] => rules.watchdog = millis(time),
-                _ => (),
-            }
-        }
-        rules
-    }
-
-    /// Whether the service is to be heard on a socket.
-    pub(crate) fn hears(&self) -> bool {
-        self.ready == Some(ReadyBy::Notify)
-    }
-}
-
-fn asked(words: &[&str], script: &'static str) -> Option<Question> {
-    match *words {
-        ["tcp", place] => Question::tcp(place),
-        ["http", url] => Question::http(url),
-        ["command"] => Some(Question::Script(script)),
-        _ => None,
-    }
-}
 
 /// What is asked now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -353,23 +254,6 @@ mod tests {
 
     fn at(millis: u64) -> Duration {
         Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn what_the_file_says_is_read_and_the_rest_counts_for_nothing() {
-        let all = rules(
-            "ready tcp 127.0.0.1:80\nready timeout 60000\nhealth command\nhealth every 5\nhealth timeout 6\n\
-             health failures 7\nwatchdog 8\n",
-        );
-        let question = Question::tcp("127.0.0.1:80").unwrap();
-        assert_eq!(all.ready, Some(ReadyBy::Asking(question)));
-        assert_eq!((all.every, all.timeout, all.failures), (at(5), at(6), 7));
-        assert_eq!((all.ready_timeout, all.watchdog), (Some(at(60_000)), Some(at(8))));
-        assert_eq!(all.health, Some(Question::Script(HEALTH)));
-        assert!(rules("ready notify\n").hears());
-        for text in ["", "ready", "ready tcp db:1\n", "health every 0\n", "watchdog soon\n", "\0"] {
-            assert_eq!(rules(text), ProbeRules::NONE, "{text:?}");
-        }
     }
 
     /// Asks at each moment that is due, and answers; the moments at which it was asked.

@@ -9,12 +9,13 @@ use super::{Input, ServiceDir, Told};
 use crate::{
     Error,
     embed::{
-        asking::{Asking, Question},
+        asking::Asking,
         context::Context,
         event::{EventKind, ServicePart, Unwell},
         fd,
         notify::{self, NotifySocket, Said},
         options::ProcessGroup,
+        probe_rules::Question,
         probes::Due,
         sockets::SOCKETS,
         spawn::Failure,
