@@ -19,8 +19,8 @@ pub struct Oddities {
     /// It crashes again and again, where the suite tells: s6 by its death tally, systemd by
     /// `NRestarts`, the embedded supervisor by its count of deaths that nobody asked for.
     pub crash_loop: Option<CrashLoop>,
-    /// Whether the process was started before its definition was last changed: `run`, under s6 also
-    /// `notification-fd`; a unit's files. `None` without a process and where it is not known.
+    /// Whether the process was started before its definition was last changed: `run` and the
+    /// directory `env`, under s6 also `notification-fd` and `data/run`; a unit's files. `None` without a process and where it is not known.
     pub is_definition_newer: Option<bool>,
     /// No supervisor, and a record of one: when that was last written.
     pub stale_since: Option<UnixTime>,

@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) damage: Option<Finding>,
     pub(super) odd: Oddities,
     pub(super) left_behind: Vec<Pid>,
+    /// What was changed since the process had started.
+    pub(super) newer: Option<PathBuf>,
     pub(super) dialect: Option<Dialect>,
     pub(super) now: UnixTime,
     pub(super) run: Runnable,
@@ -108,6 +110,9 @@ impl Facts {
             _ => Vec::new(),
         };
         let dialect = service.dialect();
+        let since = status.as_ref().filter(|_| odd.is_definition_newer == Some(true));
+        let newer = since.and_then(|seen| service.newer_file(dialect, seen.since()?));
+        let newer = newer.map(|name| dir.join(name));
         let run = Runnable::look(dir.join(service.program()), service.program());
         let supervisor = dialect.and_then(|it| liveness::supervisor(service.handle(), it));
         let mut facts = Self {
@@ -115,6 +120,7 @@ impl Facts {
             damage,
             odd,
             left_behind,
+            newer,
             dialect,
             now: UnixTime::now(),
             has_start: dialect == Some(Dialect::Encore)

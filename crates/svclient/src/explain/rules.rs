@@ -314,8 +314,8 @@ fn odd(facts: &Facts, found: &mut Vec<Finding>) {
         }
     }
     if facts.odd.is_definition_newer == Some(true) {
-        let evidence =
-            Evidence::new("was changed after the process had started").at(&facts.run.path);
+        let evidence = Evidence::new("was changed after the process had started")
+            .at(facts.newer.as_ref().unwrap_or(&facts.run.path));
         let finding = Finding::new(Cause::DefinitionNewer, "").seen(evidence);
         found.push(finding.helps(Remedy::Ask(Intent::Restart)));
     }

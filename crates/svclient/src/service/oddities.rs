@@ -153,16 +153,27 @@ impl Service {
     }
 
     fn is_definition_newer(&self, dialect: Option<Dialect>, since: UnixTime) -> Option<bool> {
-        let newer = |name| {
+        node::stat(self.handle().at(self.program())).ok().flatten()?;
+        Some(self.newer_file(dialect, since).is_some())
+    }
+
+    /// What was changed after the process had started that it was started by: its program, and what this one
+    /// reads where svbuild wrote it. Of variables it is their directory, in which a new file has been made.
+    pub(crate) fn newer_file(
+        &self,
+        dialect: Option<Dialect>,
+        since: UnixTime,
+    ) -> Option<&'static str> {
+        let newer = |name: &&'static str| {
             let found = node::stat(self.handle().at(name)).ok().flatten();
-            found.as_ref().and_then(node::changed).map(|changed| changed > since)
+            found.as_ref().and_then(node::changed).is_some_and(|changed| changed > since)
         };
-        match newer(self.program())? {
-            false if dialect == Some(Dialect::S6) => {
-                Some(newer(files::NOTIFICATION_FD).unwrap_or(false))
-            }
-            newer => Some(newer),
-        }
+        let others: &[&str] = match dialect {
+            _ if self.shares_supervisor() => &[],
+            Some(Dialect::S6) => &[files::NOTIFICATION_FD, "env", "data/run"],
+            _ => &["env"],
+        };
+        [self.program()].into_iter().chain(others.iter().copied()).find(newer)
     }
 }
 

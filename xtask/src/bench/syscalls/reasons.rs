@@ -10,6 +10,7 @@ type Reason = (&'static str, &'static str, &'static str);
 /// Of a service directory.
 const SERVICE: &[Reason] = &[
     ("newfstatat", "run", "is the definition newer than its process? Asked where that may be"),
+    ("newfstatat", "env", "is a variable newer than its process? Asked where that may be"),
     ("newfstatat", "supervise/status", "how long is the record: whose is it?"),
     ("newfstatat", "supervise/stat", "runit's, or encore's of the same length?"),
     ("newfstatat", "event", "s6's?"),
