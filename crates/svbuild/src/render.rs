@@ -11,8 +11,10 @@ mod expand;
 mod family;
 mod identity;
 mod log;
+mod procfile;
 mod runit;
 mod s6;
+mod s6rc;
 mod systemd;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,9 @@ pub struct Options {
     pub language: Language,
     /// What becomes of what the target cannot express.
     pub lossy: Lossy,
+    /// For s6-rc: as s6-overlay has it, from version 3. Each service comes after `base`, the bundle of what is
+    /// not `down` is `user`, and execline is at `/command`.
+    pub s6_overlay: bool,
 }
 
 impl Options {
@@ -51,13 +56,30 @@ impl Options {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { language: Language::Execline, lossy: Lossy::Refused }
+        Self { language: Language::Execline, lossy: Lossy::Refused, s6_overlay: false }
     }
 
     /// Sets the language of scripts for s6.
     #[must_use]
     pub const fn language(mut self, language: Language) -> Self {
         self.language = language;
+        self
+    }
+
+    /// Sets whether sources of s6-rc are for s6-overlay.
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// let definitions = Definitions::default().with("web", Service::new(["server"]));
+    /// let plan = definitions.render(Target::S6Rc, Options::new().s6_overlay(true))?;
+    /// let names: Vec<_> = plan.units.keys().map(String::as_str).collect();
+    /// assert_eq!(names, ["user", "web"]);
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn s6_overlay(mut self, s6_overlay: bool) -> Self {
+        self.s6_overlay = s6_overlay;
         self
     }
 
@@ -104,7 +126,7 @@ impl Definitions {
     /// that the target cannot express, [`Error::Unquotable`] for what cannot be written for it at
     /// all.
     pub fn render(&self, target: Target, options: Options) -> Result<Plan, Error> {
-        self.render_those(self.service.iter(), target, options)
+        self.render_those(self.service.iter(), true, target, options)
     }
 
     /// Renders one service. The others are checked and not rendered.
@@ -122,25 +144,61 @@ impl Definitions {
     ///
     /// As [`Definitions::render`], and [`Error::NoService`].
     pub fn render_one(&self, name: &str, target: Target, options: Options) -> Result<Plan, Error> {
-        let Some(one) = self.service.get_key_value(name) else {
-            let known = self.service.keys().cloned().collect();
-            return Err(Error::NoService { name: name.to_owned(), known });
-        };
-        self.render_those([one], target, options)
+        self.render_some([name], target, options)
     }
 
-    fn render_those<'a>(
+    /// Renders some services. The others are checked and not rendered, and what is of all services, as the
+    /// bundle of s6-rc that brings them up, is left as it is.
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Options, Service, Target};
+    ///
+    /// let definitions = Definitions::default()
+    ///     .with("web", Service::new(["server"]))
+    ///     .with("db", Service::new(["database"]))
+    ///     .with("cache", Service::new(["cache"]));
+    /// let plan = definitions.render_some(["db", "web"], Target::S6Rc, Options::new())?;
+    /// assert_eq!(plan.units.len(), 2);
+    /// # Ok::<(), svbuild::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Definitions::render_one`].
+    pub fn render_some<'n>(
         &self,
-        services: impl IntoIterator<Item = (&'a String, &'a Service)>,
+        names: impl IntoIterator<Item = &'n str>,
         target: Target,
         options: Options,
     ) -> Result<Plan, Error> {
-        let invalid = self.check();
+        let find = |name: &str| {
+            self.service.get_key_value(name).ok_or_else(|| Error::NoService {
+                name: name.to_owned(),
+                known: self.service.keys().cloned().collect(),
+            })
+        };
+        let some = names.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        self.render_those(some.into_iter(), false, target, options)
+    }
+
+    fn render_those<'a>(
+        &'a self,
+        services: impl Iterator<Item = (&'a String, &'a Service)> + Clone,
+        is_whole: bool,
+        target: Target,
+        options: Options,
+    ) -> Result<Plan, Error> {
+        let mut invalid = self.check();
+        match target {
+            Target::S6Rc => invalid.extend(s6rc::wrong_names(self, options)),
+            Target::Procfile => invalid.extend(procfile::wrong_names(self)),
+            _ => (),
+        }
         if !invalid.is_empty() {
             return Err(Error::Invalid(invalid));
         }
         let mut plan = Plan::default();
-        for (name, service) in services {
+        for (name, service) in services.clone() {
             let carried_out = expand::carried_out(service);
             let mut service = carried_out.map_err(|(key, source)| {
                 let service = name.clone();
@@ -150,28 +208,36 @@ impl Definitions {
                 service.restart.when = Restart::Never;
             }
             // A unit can be of all instances; each directory is of one.
-            let instances = match service.instances {
-                Some(count) if target != Target::Systemd => {
+            let is_one = matches!(target, Target::Systemd | Target::Procfile);
+            let mut instances: Vec<Service> = match service.instances {
+                Some(count) if !is_one => {
                     (1..=count).map(|number| service.instance(number)).collect()
                 }
                 _ => vec![service.clone()],
             };
-            let units = match target {
-                Target::Systemd => vec![name.clone()],
-                _ => service.names(name).collect(),
-            };
+            let units: Vec<String> =
+                if is_one { vec![name.clone()] } else { service.names(name).collect() };
+            if target == Target::S6Rc {
+                let adapted = |(it, unit): (Service, &String)| s6rc::adapted(it, unit);
+                instances = instances.into_iter().zip(&units).map(adapted).collect();
+            }
             for (at, (service, unit)) in instances.iter().zip(units).enumerate() {
                 let mut job = Job::new(name, service, target, options);
                 job.gaps_of_table();
                 job.notes_of_others();
                 (job.unit, job.others) = (unit, Some(self));
-                plan.units.extend(job.render()?);
+                job.render(&mut plan.units)?;
                 // What is said of one is said of all.
                 if at == 0 {
                     plan.gaps.append(&mut job.gaps);
                     plan.notes.append(&mut job.notes);
                 }
             }
+        }
+        match target {
+            Target::S6Rc => s6rc::bundles(services, is_whole, options, &mut plan),
+            Target::Procfile => plan.notes.push(procfile::NOTE.to_owned()),
+            _ => (),
         }
         let refused = |gap: &Gap| options.lossy == Lossy::Refused || gap.rights;
         if plan.gaps.iter().any(refused) {
@@ -202,15 +268,20 @@ impl<'a> Job<'a> {
         Self { name, service, target, options, gaps, notes, unit, others: None }
     }
 
-    fn render(&mut self) -> Result<BTreeMap<String, Unit>, Error> {
-        match self.target {
+    /// Adds the units of it.
+    fn render(&mut self, units: &mut BTreeMap<String, Unit>) -> Result<(), Error> {
+        let made = match self.target {
             Target::Systemd => systemd::units(self),
             Target::Daemontools => daemontools::directory(self),
             Target::Encore => encore::directory(self),
             Target::Runit => runit::directory(self),
             Target::S6 => s6::directory(self),
+            Target::S6Rc => s6rc::sources(self),
             Target::Embedded => embedded::directory(self),
-        }
+            Target::Procfile => return procfile::add(self, units),
+        };
+        units.extend(made?);
+        Ok(())
     }
 
     /// What the table says that the target does not have.

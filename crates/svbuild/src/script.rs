@@ -185,7 +185,7 @@ svproto::words!(Language, "language of scripts":
 );
 
 /// The interpreter that execline scripts name: where Debian, Alpine and others put it.
-const EXECLINEB: &str = "/usr/bin/execlineb";
+pub(crate) const EXECLINEB: &str = "/usr/bin/execlineb";
 
 impl Script {
     pub(crate) fn new(program: Vec<Arg>) -> Self {

@@ -21,17 +21,29 @@ pub enum Target {
     Runit,
     /// s6.
     S6,
+    /// s6-rc: source directories, 0.5.3 and later.
+    S6Rc,
     /// systemd, 252 and later.
     Systemd,
     /// The embedded supervisor: runit's directory, and of s6's files `notification-fd`,
     /// `down-signal` and `timeout-kill`; `run` needs none of the suites' tools.
     Embedded,
+    /// A `Procfile`, with a `.env` beside it, as foreman and honcho read both.
+    Procfile,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 6] =
-        [Self::Daemontools, Self::Encore, Self::Runit, Self::S6, Self::Systemd, Self::Embedded];
+    pub const ALL: [Self; 8] = [
+        Self::Daemontools,
+        Self::Encore,
+        Self::Runit,
+        Self::S6,
+        Self::S6Rc,
+        Self::Systemd,
+        Self::Embedded,
+        Self::Procfile,
+    ];
 
     /// The name on command lines.
     #[must_use]
@@ -41,12 +53,14 @@ impl Target {
             Self::Encore => "encore",
             Self::Runit => "runit",
             Self::S6 => "s6",
+            Self::S6Rc => "s6-rc",
             Self::Systemd => "systemd",
             Self::Embedded => "embedded",
+            Self::Procfile => "procfile",
         }
     }
 
-    /// The dialect of a service directory that is rendered for it; `None` for units.
+    /// The dialect of a service directory that is rendered for it; `None` for what is none, as a unit.
     #[must_use]
     pub const fn dialect(self) -> Option<Dialect> {
         match self {
@@ -54,7 +68,7 @@ impl Target {
             Self::Encore => Some(Dialect::Encore),
             Self::Runit | Self::Embedded => Some(Dialect::Runit),
             Self::S6 => Some(Dialect::S6),
-            Self::Systemd => None,
+            Self::S6Rc | Self::Systemd | Self::Procfile => None,
         }
     }
 }
@@ -103,7 +117,8 @@ impl FromStr for Target {
 #[must_use]
 pub fn capabilities() -> String {
     let names = Target::ALL.map(Target::name).join(" | ");
-    let mut text = format!("| key | {names} |\n|---|---|---|---|---|---|---|\n");
+    let rule = "---|".repeat(Target::ALL.len() + 1);
+    let mut text = format!("| key | {names} |\n|{rule}\n");
     for row in &CAPABILITIES {
         let only = if row.only.is_empty() { String::new() } else { format!(" {}", row.only) };
         let cell = |support: Support| match support {

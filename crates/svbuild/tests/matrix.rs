@@ -128,6 +128,11 @@ fn of_life() -> Vec<(&'static str, Service, Service)> {
         ("stop.signal", base().stop(Stop::new().signal("INT".parse().unwrap())), base()),
         ("stop.kill_after", base().stop(Stop::new().kill_after("1s".parse().unwrap())), base()),
         ("stop.command", base().stop(Stop::new().command(["/bin/true"])), base()),
+        (
+            "stop.command",
+            base().job().remain().stop(Stop::new().command(["/bin/true"])),
+            base().job().remain(),
+        ),
         ("reload.signal", base().reload(Reload::new()), base()),
         ("reload.signal", base().reload(Reload::new().signal("USR1".parse().unwrap())), base()),
         ("reload.command", base().reload(Reload::new().command(["/bin/true"])), base()),
@@ -313,14 +318,17 @@ fn what_is_left_out_is_a_comment_too() {
         for target in Target::ALL {
             let Some(plan) = try_render(&with, target) else { continue };
             for gap in &plan.gaps {
-                let names = ["web", "web.service", "web@1", "web@.service"];
+                let names = ["web.service", "web@1", "web@.service", "Procfile", "web"];
                 let unit = names.iter().find_map(|name| plan.units.get(*name));
                 let file = match &unit.unwrap() {
                     Unit::File(file) => file.clone(),
-                    Unit::Directory(entries) => match &entries[Path::new("run")] {
-                        svbuild::plan::PlanEntry::File(file) => file.clone(),
-                        _ => unreachable!(),
-                    },
+                    Unit::Directory(entries) => {
+                        let of = |name: &str| entries.get(Path::new(name));
+                        match of("run").or_else(|| of("up")) {
+                            Some(svbuild::plan::PlanEntry::File(file)) => file.clone(),
+                            _ => unreachable!(),
+                        }
+                    }
                 };
                 let text = String::from_utf8(file.bytes).unwrap();
                 assert!(text.contains(&format!("# left out: {gap}\n")), "{gap}\n{text}");
@@ -355,10 +363,27 @@ fn what_is_made_of_the_example() {
     let text = include_str!("../../../docs/svcmgr.toml");
     let definitions = Definitions::from_toml(text).unwrap();
     for target in Target::ALL {
+        let mut definitions = definitions.clone();
+        if target == Target::Procfile {
+            // A user is about rights, and so is never left out.
+            assert!(definitions.render(target, LOSSY).is_err());
+            definitions.service.get_mut("web").unwrap().user = None;
+        }
         let plan = definitions.render(target, LOSSY).unwrap();
         let gaps: Vec<_> = plan.gaps.iter().map(|gap| &*gap.key).collect();
         let missing: &[&str] = match target {
             Target::Daemontools | Target::Encore => &["ready.tcp", "restart"],
+            Target::Procfile => &[
+                "limits.core",
+                "limits.files",
+                "limits.files",
+                "ready.tcp",
+                "restart",
+                "log",
+                "log.max_size",
+                "log.max_files",
+                "log.timestamp",
+            ],
             _ => &[],
         };
         assert_eq!(gaps, missing, "{target}");

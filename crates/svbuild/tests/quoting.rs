@@ -172,11 +172,13 @@ fn output(command: &mut Command) -> Output {
     }
 }
 
-const TARGETS: [(Target, Language, &str); 5] = [
+const TARGETS: [(Target, Language, &str); 7] = [
     (Target::Runit, Language::Sh, "chpst"),
     (Target::Daemontools, Language::Sh, "softlimit"),
     (Target::S6, Language::Execline, "s6-softlimit"),
     (Target::S6, Language::Sh, "s6-softlimit"),
+    (Target::S6Rc, Language::Execline, "s6-softlimit"),
+    (Target::S6Rc, Language::Sh, "s6-softlimit"),
     (Target::Embedded, Language::Sh, "sh"),
 ];
 

@@ -17,7 +17,7 @@ use crate::{
 /// Everybody may read and run it.
 pub(super) const PUBLIC: u32 = 0o755;
 /// It holds values of variables.
-const PRIVATE: u32 = 0o700;
+pub(super) const PRIVATE: u32 = 0o700;
 
 /// The entries of a service directory that is being made.
 #[derive(Default)]
@@ -26,6 +26,40 @@ pub(super) struct Entries(BTreeMap<PathBuf, PlanEntry>);
 impl Entries {
     pub(super) fn file(&mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) {
         self.0.insert(path.into(), PlanEntry::File(File::new(mode, bytes)));
+    }
+
+    /// An empty file in a directory of names, as s6-rc has lists.
+    pub(super) fn name(&mut self, list: &str, name: &str) {
+        self.file(&format!("{list}/{name}"), 0o644, "");
+    }
+
+    /// A file that is taken out again.
+    pub(super) fn take(&mut self, path: &str) -> Option<File> {
+        match self.0.remove(Path::new(path))? {
+            PlanEntry::File(file) => Some(file),
+            PlanEntry::Link(_) | PlanEntry::Directory { .. } => None,
+        }
+    }
+
+    /// Whether nothing is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A directory that may be empty.
+    pub(super) fn directory(&mut self, path: &str) {
+        self.0.insert(path.into(), PlanEntry::Directory { mode: 0o755 });
+    }
+
+    /// Every script of `execlineb` names this one in its first line.
+    pub(super) fn interpreted_by(&mut self, execlineb: &str) {
+        for entry in self.0.values_mut() {
+            let PlanEntry::File(file) = entry else { continue };
+            let first = format!("#!{}", crate::script::EXECLINEB);
+            if let Some(rest) = file.bytes.strip_prefix(first.as_bytes()) {
+                file.bytes = [b"#!", execlineb.as_bytes(), rest].concat();
+            }
+        }
     }
 
     /// The variables that are files.

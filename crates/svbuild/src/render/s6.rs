@@ -21,6 +21,15 @@ use crate::{
 const DEATHS: u32 = 100;
 
 pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Error> {
+    let mut entries = Entries::default();
+    // First, because `run` says in comments what was left out.
+    log::s6_log(job, &mut entries)?;
+    longrun(job, &mut entries)?;
+    Ok(entries.unit(&job.unit))
+}
+
+/// All but the logger.
+pub(super) fn longrun(job: &mut Job<'_>, entries: &mut Entries) -> Result<(), Error> {
     let service = job.service;
     let variables = env::variables(service, Carrier::Directory);
     // Files of variables have a reader in `sh` alone.
@@ -68,28 +77,25 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<BTreeMap<String, Unit>, Err
     let is_told = has_check || bridge.is_some();
     steps.extend(bridge);
 
-    let mut entries = Entries::default();
-    // First, because `run` says in comments what was left out.
-    log::s6_log(job, &mut entries)?;
-    family::run(job, &mut entries, steps, &variables, language)?;
+    family::run(job, entries, steps, &variables, language)?;
     if let Some(text) = family::finish(job, Give::Status(125), language)? {
         entries.file("finish", PUBLIC, text);
         // As long as it needs, as under runit.
         entries.file("timeout-finish", 0o644, "0\n");
     }
-    family::check(job, &mut entries, "data/check", asking, language)?;
+    family::check(job, entries, "data/check", asking, language)?;
     if is_told {
         let fd = family::READY_FD;
         entries.file(svproto::files::NOTIFICATION_FD, 0o644, format!("{fd}\n"));
     }
-    supervisor_files(job, &mut entries);
+    supervisor_files(job, entries);
     if let Some(max) = service.restart.max.filter(|max| *max > DEATHS) {
         entries.file("max-death-tally", 0o644, format!("{max}\n"));
     }
-    Ok(entries.unit(&job.unit))
+    Ok(())
 }
 
-fn variables_of(service: &Service, variables: &Variables) -> Vec<Step> {
+pub(super) fn variables_of(service: &Service, variables: &Variables) -> Vec<Step> {
     let mut steps: Vec<Step> = Identity::of(service).home().into_iter().collect();
     steps.extend(variables.exports.iter().cloned());
     steps.extend(variables.directory(service, &["s6-envdir", "--"]));

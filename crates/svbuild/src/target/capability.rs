@@ -23,22 +23,38 @@ pub struct Capability {
     /// Whether a service asks for it.
     asks: fn(&Service) -> bool,
     /// In the order of [`Target::ALL`].
-    pub support: [Support; 6],
+    pub support: [Support; 8],
 }
 
 impl Capability {
     /// Whether a target can express it.
     #[must_use]
     pub const fn of(&self, target: Target) -> Support {
-        let [daemontools, encore, runit, s6, systemd, embedded] = self.support;
+        let [daemontools, encore, runit, s6, s6_rc, systemd, embedded, procfile] = self.support;
         match target {
             Target::Daemontools => daemontools,
             Target::Encore => encore,
             Target::Runit => runit,
             Target::S6 => s6,
+            Target::S6Rc => s6_rc,
             Target::Systemd => systemd,
             Target::Embedded => embedded,
+            Target::Procfile => procfile,
         }
+    }
+
+    /// The same, with this for s6-rc, which without it does as s6.
+    pub(super) const fn s6_rc(mut self, support: Support) -> Self {
+        let [daemontools, encore, runit, s6, _, systemd, embedded, procfile] = self.support;
+        self.support = [daemontools, encore, runit, s6, support, systemd, embedded, procfile];
+        self
+    }
+
+    /// The same, with this for a Procfile, which without it has nothing.
+    pub(super) const fn procfile(mut self, support: Support) -> Self {
+        let [daemontools, encore, runit, s6, s6_rc, systemd, embedded, _] = self.support;
+        self.support = [daemontools, encore, runit, s6, s6_rc, systemd, embedded, support];
+        self
     }
 
     /// Whether it is about who the service is and who may read what it writes, so that it is never
@@ -58,6 +74,9 @@ impl Capability {
     }
 }
 
+/// What a Procfile can be given instead.
+const NO_LINE: &str = "another target: a Procfile has a name and a command line";
+
 pub(super) const fn limit(
     key: &'static str,
     asks: fn(&Service) -> bool,
@@ -72,7 +91,7 @@ pub(super) const fn limit(
         Support::By(systemd),
         Support::By(embedded),
     ];
-    Capability { key, only: "", asks, support }
+    only(key, "", asks, support)
 }
 
 pub(super) const fn row(
@@ -80,14 +99,18 @@ pub(super) const fn row(
     asks: fn(&Service) -> bool,
     support: [Support; 6],
 ) -> Capability {
-    Capability { key, only: "", asks, support }
+    only(key, "", asks, support)
 }
 
+/// A row with what is for daemontools, encore, runit, s6, systemd and embedded.
 pub(super) const fn only(
     key: &'static str,
     only: &'static str,
     asks: fn(&Service) -> bool,
     support: [Support; 6],
 ) -> Capability {
+    let [daemontools, encore, runit, s6, systemd, embedded] = support;
+    let procfile = Support::Not(NO_LINE);
+    let support = [daemontools, encore, runit, s6, s6, systemd, embedded, procfile];
     Capability { key, only, asks, support }
 }

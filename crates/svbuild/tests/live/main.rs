@@ -14,6 +14,7 @@ mod example;
 mod here;
 #[path = "../programs/mod.rs"]
 mod programs;
+mod rc;
 mod seen;
 #[path = "../../../svclient/tests/live/strays.rs"]
 mod strays;
@@ -82,6 +83,18 @@ with_finish!(runit RUNIT
 with_finish!(s6 S6
     told::what_does_not_end_is_killed_in_time
     told::readiness_by_a_descriptor_is_told);
+
+of_suite!(s6_rc S6_RC
+    seen::a_process_sees_what_its_definition_says
+    seen::a_root_is_changed
+    rc::jobs_and_services_come_up_in_order_and_are_updated
+    rc::a_job_that_fails_holds_back_what_needs_it
+    rc::what_is_not_ready_in_its_time_is_not_up
+    rc::values_are_readable_by_nobody_else
+    told::a_group_may_ask_for_it
+    told::references_are_replaced_at_each_start
+    told::programs_run_before_each_start
+    told::there_are_several_of_a_service);
 
 mod systemd {
     #[test]
@@ -167,4 +180,9 @@ mod with_sh {
     with_finish!(s6 S6_SH
         told::what_does_not_end_is_killed_in_time
         told::readiness_by_a_descriptor_is_told);
+
+    of_suite!(s6_rc S6_RC_SH
+        seen::a_process_sees_what_its_definition_says
+        rc::jobs_and_services_come_up_in_order_and_are_updated
+        rc::values_are_readable_by_nobody_else);
 }

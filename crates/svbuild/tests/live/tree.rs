@@ -10,7 +10,7 @@ use std::{
 
 use svbuild::{Definitions, Language, Lossy, Options, Target};
 
-use crate::{programs::installed, strays};
+use crate::{programs::installed, rc, strays};
 
 /// No wait of a test is longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub const RUNIT: Suite = Suite { target: Target::Runit, language: Language::Sh }
 pub const DAEMONTOOLS: Suite = Suite { target: Target::Daemontools, language: Language::Sh };
 pub const S6: Suite = Suite { target: Target::S6, language: Language::Execline };
 pub const S6_SH: Suite = Suite { target: Target::S6, language: Language::Sh };
+pub const S6_RC: Suite = Suite { target: Target::S6Rc, language: Language::Execline };
+pub const S6_RC_SH: Suite = Suite { target: Target::S6Rc, language: Language::Sh };
 
 impl Suite {
     fn scanner(self) -> &'static str {
@@ -40,7 +42,7 @@ impl Suite {
     }
 
     pub fn is_installed(self) -> bool {
-        installed(self.scanner())
+        installed(self.scanner()) && (self.target != Target::S6Rc || rc::is_installed())
     }
 
     pub fn options(self) -> Options {
@@ -100,7 +102,8 @@ impl Tree {
     /// Builds into the scan directory, and starts the scanner.
     pub fn start(&mut self, definitions: &Definitions) {
         let plan = definitions.render(self.suite.target, self.suite.options()).unwrap();
-        plan.write(&self.path("scan")).unwrap();
+        let place = if self.suite.target == Target::S6Rc { "source" } else { "scan" };
+        plan.write(&self.path(place)).unwrap();
         let child = Command::new(self.suite.scanner())
             .arg(self.path("scan"))
             .current_dir(self.path("scan"))
@@ -110,6 +113,9 @@ impl Tree {
             .spawn()
             .unwrap();
         self.child = Some(child);
+        if self.suite.target == Target::S6Rc {
+            rc::begin(self);
+        }
     }
 
     /// What a file says, once it is there and has so many lines.

@@ -12,7 +12,7 @@ pub(crate) struct Build {
     /// The definitions, in TOML; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// What to build for: daemontools, encore, runit, s6, systemd or embedded
+    /// What to build for: daemontools, encore, runit, s6, s6-rc, systemd, embedded or procfile
     #[arg(
         long = "to",
         visible_alias = "for",
@@ -32,8 +32,8 @@ pub(crate) struct Build {
     /// Print how the files that are there differ, and write nothing; the exit code is 1 if they do
     #[arg(long)]
     pub(crate) diff: bool,
-    /// Say whether the file can be built, for --to or else for every target, and write nothing; the
-    /// exit code is 1 if not
+    /// Say whether the file can be built, for --to or else for every target but procfile, and write
+    /// nothing; the exit code is 1 if not
     #[arg(long, conflicts_with_all = ["out", "dry_run", "diff", "owner"])]
     pub(crate) check: bool,
     /// Leave out what the target cannot express, with a comment and a message, instead of refusing
@@ -42,7 +42,10 @@ pub(crate) struct Build {
     /// Write with the rights of this user and group only, given by number, as in 1000:1000
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     pub(crate) owner: Option<Owner>,
-    /// The language of scripts for s6
+    /// For --to s6-rc: as s6-overlay has it, in the bundle user and after base
+    #[arg(long)]
+    pub(crate) s6_overlay: bool,
+    /// The language of scripts for s6 and s6-rc
     #[arg(long, value_enum, default_value = "execline", value_name = "LANGUAGE")]
     pub(crate) script: Script,
 }

@@ -13,8 +13,8 @@ pub(crate) struct Convert {
     /// The format of all of them, instead of recognising each by its name and what is in it
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) from: Option<Format>,
-    /// Also say what this target lacks: daemontools, encore, runit, s6, systemd or embedded; with --out,
-    /// make its directories or units, without what it lacks
+    /// Also say what this target lacks: daemontools, encore, runit, s6, s6-rc, systemd, embedded or procfile; with
+    /// --out, make its directories, files or units, without what it lacks
     #[arg(long = "to", value_name = "TARGET")]
     pub(crate) target: Option<Target>,
     /// Where to make the directories or units; created if missing. The definition is not printed then

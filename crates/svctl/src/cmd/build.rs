@@ -4,6 +4,7 @@ mod checked;
 pub(super) mod deputy;
 mod hand;
 mod located;
+mod older;
 mod wire;
 
 use std::{
@@ -57,6 +58,10 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     let Some(target) = args.target.filter(|_| !args.check) else {
         return checked::run(args, &text, &definitions, output);
     };
+    if args.s6_overlay && target != Target::S6Rc {
+        output.message("--s6-overlay is for --to s6-rc");
+        return Err(Exit::Usage);
+    }
     let plan = render(&definitions, args, target).map_err(|error| {
         match located::refused(&text, &error) {
             Some(findings) => {
@@ -127,6 +132,9 @@ pub(super) fn carry_out(
     let differs = !all.changes.is_empty();
     if args.is_told {
         tell(args, target, plan, &all, output);
+        if !args.diff && !output.quiet {
+            older::tell(target, out, &all, output);
+        }
     }
     Ok(if args.diff && differs { Exit::Negative } else { Exit::Done })
 }
@@ -167,26 +175,11 @@ fn render(definitions: &Definitions, args: &Build, target: Target) -> Result<Pla
         Script::Sh => Language::Sh,
     };
     let lossy = if args.lossy { Lossy::Commented } else { Lossy::Refused };
-    let options = Options::new().language(language).lossy(lossy);
+    let options = Options::new().language(language).lossy(lossy).s6_overlay(args.s6_overlay);
     if args.service.is_empty() {
         return definitions.render(target, options);
     }
-    let (mut whole, mut gaps) = (Plan::default(), Vec::new());
-    for name in &args.service {
-        match definitions.render_one(name, target, options) {
-            Ok(plan) => {
-                whole.units.extend(plan.units);
-                whole.gaps.extend(plan.gaps);
-                whole.notes.extend(plan.notes);
-            }
-            Err(Error::Gaps(all)) => gaps.extend(all),
-            Err(error) => return Err(error),
-        }
-    }
-    if !gaps.is_empty() {
-        return Err(Error::Gaps(gaps));
-    }
-    Ok(whole)
+    definitions.render_some(args.service.iter().map(String::as_str), target, options)
 }
 
 pub(super) fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {

@@ -67,6 +67,7 @@ say_to_all! {
     a_wait_asks_for_nothing_and_any_of_them_may_be_enough
     a_check_says_what_is_wrong
     what_is_odd_is_said
+    a_build_says_who_runs_an_older_definition
     a_crash_loop_is_told_where_the_suite_counts
     what_did_not_stay_up_is_not_called_up
     services_are_enabled_and_disabled

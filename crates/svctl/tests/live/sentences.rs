@@ -246,6 +246,32 @@ fn odd(supervised: &Supervised) -> Vec<String> {
     kinds.map(|odd| odd["kind"].as_str().unwrap().to_owned()).collect()
 }
 
+pub fn a_build_says_who_runs_an_older_definition(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    let target = if suite == Suite::Embedded { "embedded" } else { suite.name() };
+    let scan = supervised.scan_dir().to_owned();
+    let file = scan.join("svcmgr.toml").display().to_string();
+    let build = |value: &str| {
+        let text = format!(
+            "[service.web]\nexec = [\"/bin/sleep\", \"1000\"]\nenv = {{ A = \"{value}\" }}\n"
+        );
+        fs::write(&file, text).unwrap();
+        run(["build", &file, "--to", target, "--out", scan.to_str().unwrap()])
+    };
+    let first = build("one");
+    assert!(first.code == 0 && !first.err.contains("older"), "{first:?}");
+    supervised.supervise();
+    until_state(&supervised, "up");
+    assert!(!build("one").err.contains("older"));
+    let again = build("two");
+    let dir = supervised.dir().display().to_string();
+    let says = format!("{dir} runs an older definition\n  hint: `svctl restart {dir}`");
+    assert!(again.code == 0 && again.err.contains(&says), "{again:?}");
+    assert_eq!(odd(&supervised), ["definition-newer"]);
+    assert_eq!(act(&supervised, &["restart"]).code, 0);
+    assert_eq!(odd(&supervised), [""; 0]);
+}
+
 pub fn what_is_odd_is_said(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);
     until_state(&supervised, "up");

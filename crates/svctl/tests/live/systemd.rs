@@ -268,6 +268,35 @@ fn what_units_write_is_read_from_the_journal_and_followed() {
 }
 
 #[test]
+fn a_build_says_which_unit_runs_an_older_definition() {
+    let Some(_machine) = machine() else { return };
+    // Removed at the end.
+    let unit = Unit::new("older", SLEEP);
+    let name = unit.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let tree = tempfile::tempdir().unwrap();
+    let file = tree.path().join("svcmgr.toml").display().to_string();
+    let dir = unit.path().parent().unwrap().to_str().unwrap().to_owned();
+    let build = |value: &str| {
+        let service = name.strip_suffix(".service").unwrap();
+        let text = format!(
+            "[service.{service}]\nexec = [\"/bin/sleep\", \"1000\"]\nenv = {{ A = \"{value}\" }}\n"
+        );
+        fs::write(&file, text).unwrap();
+        run(["build", &file, "--to", "systemd", "--out", &dir])
+    };
+    let first = build("one");
+    assert!(first.code == 0 && first.err.contains("`svctl daemon-reload` makes"), "{first:?}");
+    Unit::reload();
+    assert_eq!(unit.svctl(&["up"]).code, 0);
+    assert!(!build("one").err.contains("hint"));
+    let again = build("two");
+    assert!(again.err.contains(&format!("{name} runs an older definition")), "{again:?}");
+    assert!(again.err.contains(&format!("`svctl restart {name}` takes")), "{again:?}");
+    Unit::reload();
+    unit.svctl(&["down"]);
+}
+
+#[test]
 fn what_is_odd_about_a_unit_is_said() {
     let Some(_machine) = machine() else { return };
     let unit = Unit::new(

@@ -11,6 +11,7 @@
 )]
 
 mod attacks;
+mod built;
 mod cases;
 mod fixes;
 mod pages;

@@ -53,7 +53,8 @@ pub(super) const ROWS: [Capability; 10] = [
             By("control/f"),
         ],
     ),
-    row("critical", |it| it.critical.is_some(), WHOLE),
+    row("critical", |it| it.critical.is_some(), WHOLE)
+        .procfile(Not("nothing: foreman and honcho end all once one has ended")),
     health(
         "health.tcp",
         |it| of(it).is_some_and(|it| matches!(it.check, HealthCheck::Tcp(_))),

@@ -4,7 +4,7 @@ use crate::{
     spec::{ReadyCheck, Reload, Restart, Service, Signal},
     target::capability::{
         Capability,
-        Support::{By, Not},
+        Support::{self, By, Not},
         only, row,
     },
 };
@@ -32,7 +32,11 @@ fn way(service: &Service) -> Option<&ReadyCheck> {
     service.ready.as_ref().map(|ready| &ready.check)
 }
 
-pub(super) const ROWS: [Capability; 25] = [
+/// Of what runs when it is stopped.
+const COMMAND: [Support; 6] =
+    [Not(NO_HOOK), Not(NO_HOOK), By("control/t"), Not(NO_HOOK), By("ExecStop="), By("control/t")];
+
+pub(super) const ROWS: [Capability; 26] = [
     row(
         "ready.fd",
         |it| matches!(way(it), Some(ReadyCheck::Fd(_))),
@@ -104,7 +108,8 @@ pub(super) const ROWS: [Capability; 25] = [
             By("TimeoutStartSec="),
             By("probes"),
         ],
-    ),
+    )
+    .s6_rc(By("timeout-up")),
     row(
         "stop.signal",
         |it| it.stop.signal.is_some_and(|it| it != Signal::TERM),
@@ -155,18 +160,14 @@ pub(super) const ROWS: [Capability; 25] = [
             By("process-group"),
         ],
     ),
-    row(
+    row("stop.command", |it| !it.stop.command.is_empty() && !it.remain, COMMAND),
+    only(
         "stop.command",
-        |it| !it.stop.command.is_empty(),
-        [
-            Not(NO_HOOK),
-            Not(NO_HOOK),
-            By("control/t"),
-            Not(NO_HOOK),
-            By("ExecStop="),
-            By("control/t"),
-        ],
-    ),
+        "of a job with `remain`",
+        |it| !it.stop.command.is_empty() && it.remain,
+        COMMAND,
+    )
+    .s6_rc(By("down")),
     only(
         "reload.signal",
         "`HUP`",
@@ -318,5 +319,7 @@ pub(super) const ROWS: [Capability; 25] = [
         "down",
         |it| it.down,
         [By("down"), By("down"), By("down"), By("down"), By("no [Install]"), By("down")],
-    ),
+    )
+    .s6_rc(By("no place in the bundle"))
+    .procfile(Not("`foreman start -m NAME=0`")),
 ];

@@ -23,7 +23,8 @@ pub(super) const ROWS: [Capability; 11] = [
             By("the journal"),
             By("svlogd, of runit"),
         ],
-    ),
+    )
+    .s6_rc(By("s6-log, a service of its own in a pipeline")),
     row(
         "log.dir",
         |it| it.log.as_ref().is_some_and(|it| it.dir.is_some()),

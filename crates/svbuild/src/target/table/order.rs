@@ -57,12 +57,15 @@ pub(super) const ROWS: [Capability; 9] = [
             By("a template, and a target that wants each"),
             By("a directory for each"),
         ],
-    ),
+    )
+    .s6_rc(By("a directory for each, and a bundle"))
+    .procfile(Not("`foreman start -m NAME=3`")),
     row(
         "kind",
         Service::is_job,
         [Not(ONCE), Not(ONCE), Not(NO_JOB), Not(NO_JOB), By("Type=oneshot"), By("restart")],
-    ),
+    )
+    .s6_rc(By("oneshot")),
     row(
         "success",
         |it| !it.success.is_empty(),
@@ -74,14 +77,16 @@ pub(super) const ROWS: [Capability; 9] = [
             By("SuccessExitStatus="),
             By("whoever starts it; restart, where `restart` is `on-failure`"),
         ],
-    ),
+    )
+    .s6_rc(By("finish, where `restart` is `on-failure`; sh, of a job")),
     ordered(
         "remain",
         |it| it.remain,
         "a job is not started again before it is asked for",
         "RemainAfterExit=",
         "the supervisor, for every service: a job is not started again before it is asked for",
-    ),
+    )
+    .s6_rc(By("s6-rc, for every service: a job is up once it is done")),
     row(
         "after",
         |it| !it.after.is_empty(),
@@ -93,9 +98,12 @@ pub(super) const ROWS: [Capability; 9] = [
             By("After=; Requires= for a job"),
             By(STARTER),
         ],
-    ),
-    ordered("needs", |it| !it.needs.is_empty(), NO_NEED, "After=, Requires=", STARTER),
-    ordered("wants", |it| !it.wants.is_empty(), NO_NEED, "After=, Wants=", STARTER),
+    )
+    .s6_rc(By("dependencies.d, which brings it up, too")),
+    ordered("needs", |it| !it.needs.is_empty(), NO_NEED, "After=, Requires=", STARTER)
+        .s6_rc(By("dependencies.d")),
+    ordered("wants", |it| !it.wants.is_empty(), NO_NEED, "After=, Wants=", STARTER)
+        .s6_rc(Not("`needs`: s6-rc brings nothing along that may fail")),
     row(
         "after_external.systemd",
         |it| !it.after_external.systemd.is_empty(),
@@ -107,5 +115,6 @@ pub(super) const ROWS: [Capability; 9] = [
             By("After=; Wants= for targets"),
             NOT_THEIRS,
         ],
-    ),
+    )
+    .procfile(NOT_THEIRS),
 ];

@@ -27,7 +27,7 @@ pub(super) const ROWS: [Capability; 5] = [
 /// For `svctl dev`, which is the embedded supervisor's.
 const fn dev(key: &'static str, asks: fn(&Service) -> bool, embedded: Support) -> Capability {
     let note = By("nothing: a note says whose it is");
-    row(key, asks, [note, note, note, note, note, embedded])
+    row(key, asks, [note, note, note, note, note, embedded]).procfile(note)
 }
 
 const fn text(key: &'static str, asks: fn(&Service) -> bool, section: &'static str) -> Capability {

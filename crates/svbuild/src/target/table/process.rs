@@ -18,13 +18,17 @@ pub(super) const ROWS: [Capability; 27] = [
         "exec",
         |_| true,
         [By("exec"), By("exec"), By("exec"), By("execline"), By("ExecStart="), By("exec")],
-    ),
-    row("expand", |it| it.expand == Some(true), [BY_SH; 6]),
+    )
+    .s6_rc(By("run; up, of a job"))
+    .procfile(By("exec")),
+    row("expand", |it| it.expand == Some(true), [BY_SH; 6]).procfile(BY_SH),
     row(
         "pre",
         |it| !it.pre.is_empty(),
         [By("run"), By("run"), By("run"), By("run"), By("ExecStartPre="), By("run")],
-    ),
+    )
+    .s6_rc(By("run; up, of a job"))
+    .procfile(By("&&")),
     row(
         "description",
         |it| it.description.is_some(),
@@ -36,12 +40,14 @@ pub(super) const ROWS: [Capability; 27] = [
             By("Description="),
             By("comment"),
         ],
-    ),
+    )
+    .procfile(By("comment")),
     row(
         "cwd",
         |it| it.cwd.is_some(),
         [By("cd"), By("cd"), By("cd"), By("cd"), By("WorkingDirectory="), By("cd")],
-    ),
+    )
+    .procfile(By("cd")),
     row(
         "env",
         |it| !it.env.is_empty(),
@@ -53,7 +59,9 @@ pub(super) const ROWS: [Capability; 27] = [
             By("Environment="),
             By("export"),
         ],
-    ),
+    )
+    .s6_rc(By("s6-envdir; up, of a job"))
+    .procfile(By(".env, export")),
     row(
         "env_dir",
         |it| it.env_dir.is_some(),
@@ -118,12 +126,14 @@ pub(super) const ROWS: [Capability; 27] = [
         "umask",
         |it| it.umask.is_some(),
         [By("umask"), By("umask"), By("umask"), By("umask"), By("UMask="), By("umask")],
-    ),
+    )
+    .procfile(By("umask")),
     row(
         "nice",
         |it| it.nice.is_some(),
         [By("nice"), By("nice"), By("chpst -n"), By("nice"), By("Nice="), By("nice")],
-    ),
+    )
+    .procfile(By("nice")),
     row(
         "io_priority.class",
         |it| it.io_priority.is_some(),
@@ -194,12 +204,14 @@ pub(super) const ROWS: [Capability; 27] = [
             By("systemd, for every service"),
             By("the supervisor, for every service"),
         ],
-    ),
+    )
+    .s6_rc(By("s6, for every service; s6-setsid, of a job")),
     row(
         "stdin",
         |it| it.stdin.is_some(),
         [By("<"), By("<"), By("<"), By("redirfd"), By("StandardInput="), By("<")],
-    ),
+    )
+    .procfile(By("<")),
     only(
         "stdin",
         "`inherit`",
@@ -212,12 +224,14 @@ pub(super) const ROWS: [Capability; 27] = [
             Not("there is nothing to inherit; `null` or a file"),
             By("sh"),
         ],
-    ),
+    )
+    .procfile(By("whoever runs it, for every service that does not say otherwise")),
     row(
         "stdout",
         |it| it.stdout.is_some(),
         [By(">>"), By(">>"), By(">>"), By("redirfd"), By("StandardOutput="), By(">>")],
-    ),
+    )
+    .procfile(By(">>")),
     row(
         "stderr",
         |it| it.stderr.is_some(),
@@ -229,7 +243,8 @@ pub(super) const ROWS: [Capability; 27] = [
             By("StandardError="),
             By(">>, >&"),
         ],
-    ),
+    )
+    .procfile(By(">>, >&; whoever runs it, for every service that does not say otherwise")),
 ];
 
 const fn dirs(key: &'static str, asks: fn(&Service) -> bool, systemd: &'static str) -> Capability {

@@ -16,7 +16,9 @@ pub(super) fn run(
     definitions: &Definitions,
     output: &mut Output,
 ) -> Result<Exit, Exit> {
-    let targets = args.target.map_or_else(|| Target::ALL.to_vec(), |target| vec![target]);
+    // No supervisor reads a Procfile, and it has no word for most of what is in a definition.
+    let supervisors = Target::ALL.into_iter().filter(|target| *target != Target::Procfile);
+    let targets = args.target.map_or_else(|| supervisors.collect(), |target| vec![target]);
     let (mut rows, mut gaps, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for target in targets {
         match render(definitions, args, target) {
