@@ -278,6 +278,7 @@ fn who_waits_for_whom_is_said_to_the_manager() {
             base().wants(Need::new("plain").when(When::Up)),
             "After=plain.service\nWants=plain.service\nStart",
         ),
+        // `systemd.md` 19.
         (
             base().after_external(External::new().systemd("a.target").systemd("b.socket")),
             "After=a.target\nAfter=b.socket\nWants=a.target\nStart",
@@ -299,6 +300,7 @@ fn who_waits_for_whom_is_said_to_the_manager() {
     }
 }
 
+/// `systemd.md` 17.
 #[test]
 fn a_name_is_looked_up_where_the_path_of_the_service_leads() {
     let of = |path: Option<&str>| {

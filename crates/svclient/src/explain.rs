@@ -25,6 +25,14 @@ use crate::{
     Certainty, Error, Evidence, Explanation, Finding, Remedy, Service, Unseen, WatchSet, aside,
 };
 
+/// Why the system cannot execute what the supervisor of this service starts, as long as that file stays as it is.
+pub(crate) fn cannot_be_executed(service: &Service) -> Option<(Cause, String)> {
+    let program = service.program();
+    let fault = file::Runnable::look(service.dir().join(program), program).fault(None)?;
+    let is_sure = matches!(fault.cause, Cause::FileNotExecutable | Cause::NoInterpreter);
+    is_sure.then_some((fault.cause, fault.about))
+}
+
 impl Service {
     /// Why it is not as it should be: nothing for a service that is well. Reads alone; starts and
     /// changes nothing, and needs no privilege: what may not be seen is in [`Explanation::unseen`].

@@ -265,6 +265,13 @@ pub(crate) fn changed(stat: &FileStat) -> Option<UnixTime> {
     UnixTime::new(secs, u32::try_from(stat.st_mtime_nsec).ok()?)
 }
 
+/// When it was last changed in any way: its content, its mode, its names.
+pub(crate) fn touched(stat: &FileStat) -> Option<UnixTime> {
+    #[allow(clippy::useless_conversion, reason = "32 bits on some systems, 64 on others")]
+    let secs = i64::from(stat.st_ctime);
+    UnixTime::new(secs, u32::try_from(stat.st_ctime_nsec).ok()?)
+}
+
 /// Whether a file exists, for evidence: what may not be seen counts as absent here, and the
 /// operation that needs it names the missing right.
 pub(crate) fn exists(at: &At<'_>) -> bool {

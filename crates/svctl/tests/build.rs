@@ -197,6 +197,13 @@ fn every_kind_of_mistake_has_its_place() {
             "127.0.0.1:8080",
         ),
         ("[service.a]\nexec = [\"/a\"]\nwants = [\"a\"]", ":3:9", "a after a"),
+        // `systemd.md` 18 and 19.
+        ("[service.\"web.service\"]\nexec = [\"/a\"]", ":1:10", "must not end in `.service`"),
+        (
+            "[service.a]\nexec = [\"/a\"]\nafter = [\"network-online.target\"]",
+            ":3:9",
+            "named in `after_external.systemd`",
+        ),
         (
             "[service.a]\nexec = [\"/a\"]\nafter_external.systemd = [\"net\"]",
             ":3:26",

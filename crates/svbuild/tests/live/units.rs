@@ -47,7 +47,7 @@ fn start(name: &str, service: Service) -> (bool, String) {
     (started, String::from_utf8(state).unwrap().trim().to_owned())
 }
 
-/// Otherwise the start would never end, nor would the service be started again.
+/// `daemons.md` 2: otherwise the start would never end, nor would the service be started again.
 pub fn a_wait_for_readiness_ends_with_its_process() {
     for (restart, state) in [(Restart::Never, "failed"), (Restart::OnFailure, "auto-restart")] {
         let never = ReadyCheck::Command(vec!["/bin/false".into()]);

@@ -2,12 +2,26 @@
 
 use std::time::Instant;
 
-use svproto::{Cause, goal::Goal};
+use svproto::{Cause, Dialect, goal::Goal};
 
-use super::{Request, wait::Waiting};
-use crate::{Error, Intent, Service, Status, Supervised};
+use super::{Request, look::runs, wait::Waiting};
+use crate::{Error, Intent, Service, Status, Supervised, explain::cannot_be_executed, node};
 
 impl Waiting {
+    /// Whether the process that has just been reached is none: runsv and supervise write that it is up when they
+    /// have forked, and its program could not be executed. The next record says that it is down.
+    pub(super) fn has_begun_in_vain(&mut self, seen: &Status) -> bool {
+        let is_forked = matches!(seen.dialect(), Some(Dialect::Runit | Dialect::Daemontools));
+        let service = self.directory.as_ref().filter(|_| is_forked && runs(seen));
+        let since = seen.reading.facts().and_then(|it| it.since);
+        self.in_vain = service.zip(since).and_then(|(service, since)| {
+            let run = node::stat(service.handle().at(service.program())).ok()??;
+            // One that was changed since has been executed as it was before.
+            (node::touched(&run)? <= since).then(|| cannot_be_executed(service)).flatten()
+        });
+        self.in_vain.is_some()
+    }
+
     /// Why it is not so at the deadline, where that can be told: what did not obey, and who said no.
     pub(super) fn why_not(&self, now: Instant) -> Option<(Cause, String)> {
         if let Some(why) = self.probe.as_ref().and_then(|probe| probe.why_not(now)) {

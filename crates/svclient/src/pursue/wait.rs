@@ -77,6 +77,8 @@ pub(super) struct Waiting {
     kill_at: Option<Instant>,
     finish: Finish,
     pub(super) probe: Option<Probe>,
+    /// Why what seemed to be up was never begun.
+    pub(super) in_vain: Option<(Cause, String)>,
     /// The service directory, if it is one.
     pub(super) directory: Option<Service>,
 }
@@ -182,6 +184,7 @@ impl Wait {
             kill_at: None,
             finish: if hears { Finish::Listening(None) } else { Finish::Unheard },
             probe,
+            in_vain: None,
             directory,
         };
         Self { key, state: State::Waiting(Box::new(waiting)), woken: None }
@@ -498,7 +501,12 @@ impl Wait {
         let both = Now { wall: world.wall_clock(), steady: now.saturating_duration_since(begun) };
         let (status, took) = (waiting.last, now.saturating_duration_since(waiting.asked));
         waiting.judge_again = None;
+        if let Some(why) = waiting.in_vain.take_if(|_| !has_process(&status)) {
+            let never = Outcome::of(Some(End::Never(why.0)), status, took);
+            return self.end(Ok(never.because(Some(why))));
+        }
         match waiting.pursuit.observe(&status.reading, both) {
+            Verdict::Reached if waiting.has_begun_in_vain(&status) => (),
             Verdict::Reached => {
                 if let Some(goal) = waiting.then.take() {
                     waiting.pursuit = waiting.pursuit.then(goal, status.reading);

@@ -152,6 +152,7 @@ mod waiting {
     say_waits! {
         what_is_done_is_told_while_others_are_waited_for
         what_is_paused_is_not_up
+        what_cannot_be_executed_is_not_up
         what_was_opened_is_what_is_waited_for
         a_scanner_that_runs_is_waited_for
         a_supervisor_that_outlived_its_link_is_found

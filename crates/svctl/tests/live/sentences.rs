@@ -413,9 +413,11 @@ pub fn status_shows_what_was_asked_for(suite: Suite) {
     assert_eq!(count(&["--changed-within", "1h"]), 1);
     assert_eq!(count(&["--changed-within", "0"]), 0);
     let brief = act(&supervised, &["status", "--brief"]);
-    let cells: Vec<Vec<&str>> =
+    let rows: Vec<Vec<&str>> =
         brief.out.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(cells, [vec!["SERVICE", "STATE", "NOTES"], vec!["web", "up"]], "{brief:?}");
+    let dir = supervised.dir();
+    let rows_of = [vec!["SERVICE", "STATE", "NOTES"], vec![dir.to_str().unwrap(), "up"]];
+    assert_eq!(rows, rows_of, "{brief:?}");
     let wrong = act(&supervised, &["status", "--state", "dead"]);
     assert!(wrong.code == 100 && wrong.err.contains("backoff"), "{wrong:?}");
 }

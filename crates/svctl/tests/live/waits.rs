@@ -4,7 +4,10 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
-    os::unix::{fs::symlink, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -320,4 +323,27 @@ pub fn what_is_paused_is_not_up(suite: Suite) {
     assert_eq!((late.code, row["why"].as_str()), (99, Some("paused")), "{row}");
     assert_eq!(act(&supervised, &["cont"]).code, 0);
     until(&supervised, |now| now["state"] == "up" && now["pid"] != row["pid"]);
+}
+
+/// runsv and supervise write that a service is up as soon as they have forked.
+pub fn what_cannot_be_executed_is_not_up(suite: Suite) {
+    let mut supervised = Supervised::prepare(suite, SLEEP);
+    let run = supervised.dir().join("run");
+    let chmod = |mode| fs::set_permissions(&run, fs::Permissions::from_mode(mode)).unwrap();
+    chmod(0o644);
+    let is_told_by_its_end = matches!(suite, Suite::Runit | Suite::Daemontools);
+    supervised.supervise();
+    for words in [["up"].as_slice(), &["wait", "--for", "up"]] {
+        // The others do not call it up, and start it again and again.
+        let (timeout, exit) = if is_told_by_its_end { ("60s", 1) } else { ("2s", 99) };
+        let late = act(&supervised, &[words, &["--timeout", timeout]].concat());
+        assert!(late.code == exit || (late.code == 1 && exit == 99), "{words:?}: {late:?}");
+        assert!(late.err.contains("run is not executable"), "{words:?}: {late:?}");
+    }
+    // One that began before it was changed is up.
+    chmod(0o755);
+    assert_eq!(act(&supervised, &["up", "--timeout", "60s"]).code, 0);
+    chmod(0o644);
+    let up = act(&supervised, &["up", "--timeout", "60s"]);
+    assert!(up.code == 0 && up.out.contains("already"), "{up:?}");
 }

@@ -11,6 +11,12 @@ type Reason = (&'static str, &'static str, &'static str);
 const SERVICE: &[Reason] = &[
     ("newfstatat", "run", "is the definition newer than its process? Asked where that may be"),
     ("newfstatat", "env", "is a variable newer than its process? Asked where that may be"),
+    (
+        "openat",
+        "run",
+        "could it be executed? runsv and supervise say that it is up before they know",
+    ),
+    ("read", "run", "could it be executed? runsv and supervise say that it is up before they know"),
     ("newfstatat", "supervise/status", "how long is the record: whose is it?"),
     ("newfstatat", "supervise/stat", "runit's, or encore's of the same length?"),
     ("newfstatat", "event", "s6's?"),

@@ -30,7 +30,12 @@ impl Definitions {
         for (name, service) in &self.service {
             for (key, needs) in service.lists() {
                 for need in needs {
+                    let is_unit = UNITS.iter().any(|end| need.service.ends_with(end));
                     let why = match self.service.get(&need.service) {
+                        None if is_unit => Some(
+                            "which is no service of this file; a unit of systemd is named in \
+                             `after_external.systemd`",
+                        ),
                         None => Some("which is no service of this file"),
                         Some(other) => never(other, need.when),
                     };
