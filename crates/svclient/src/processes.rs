@@ -204,6 +204,7 @@ mod table {
     };
 
     use nix::{
+        errno::Errno,
         sys::stat::{FileStat, stat},
         time::{ClockId, clock_gettime},
         unistd::{Pid, SysconfVar, getsid, sysconf},
@@ -304,10 +305,17 @@ mod table {
         open.filter_map(|fd| fs::read_link(fd.path()).ok()).filter(|it| it.is_dir()).collect()
     }
 
-    /// What a path leads to, for a process.
+    /// What a path leads to, for a process: it may have another root, that of a container.
     pub(super) fn stat_from(pid: u32, path: &[u8]) -> Option<FileStat> {
         let path = Path::new(OsStr::from_bytes(path));
-        stat(&Path::new("/proc").join(pid.to_string()).join("cwd").join(path)).ok()
+        let its = Path::new("/proc").join(pid.to_string());
+        match path.strip_prefix("/") {
+            Ok(below) => match stat(&its.join("root").join(below)) {
+                Err(Errno::EACCES | Errno::EPERM) => stat(path).ok(),
+                found => found.ok(),
+            },
+            Err(_) => stat(&its.join("cwd").join(path)).ok(),
+        }
     }
 
     /// The sockets that a process has open, by their number.

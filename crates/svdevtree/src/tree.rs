@@ -190,7 +190,7 @@ impl DevTree {
             "." | ".." => "it stands for another directory",
             _ if name.contains('/') => "it holds a slash",
             _ if name.contains('\0') => "it holds NUL",
-            _ => return Self::at(base::home().join(name)),
+            _ => return Self::at(base::trees_dir().join(name)),
         };
         Err(TreeError::BadName { name: name.to_owned(), why })
     }

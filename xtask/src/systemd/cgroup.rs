@@ -12,9 +12,9 @@ use crate::failure::Failure;
 /// Below the group that this process started in: `payload` for the machine, `payload/command` for
 /// what runs in it from outside, `supervisor` for what holds it.
 pub(super) struct Cgroup {
-    home: PathBuf,
+    own_group: PathBuf,
     base: PathBuf,
-    /// Controllers that `home` did not hand on before.
+    /// Controllers that `own_group` did not hand on before.
     enabled: Vec<String>,
 }
 
@@ -23,23 +23,23 @@ const PREFIX: &str = "xtask-systemd.";
 impl Cgroup {
     /// Makes the groups, and first removes what a killed run has left.
     pub(super) fn new() -> Result<Self, Failure> {
-        let home = own()
+        let own_group = own()
             .ok_or_else(|| Failure::Because("no cgroup2 file system is mounted".to_owned()))?;
-        sweep(&home);
-        let base = home.join(format!("{PREFIX}{}", process::id()));
-        let mut this = Self { home, base, enabled: Vec::new() };
+        sweep(&own_group);
+        let base = own_group.join(format!("{PREFIX}{}", process::id()));
+        let mut this = Self { own_group, base, enabled: Vec::new() };
         for dir in [this.payload(), this.supervisor()] {
             fs::create_dir_all(&dir)
                 .map_err(|why| Failure::cannot(format!("make {}", dir.display()), why))?;
         }
         // The machine can do with what it gets; which controllers there are is the host's affair.
-        let before = read(&control(&this.home));
-        for dir in [&this.home, &this.base] {
+        let before = read(&control(&this.own_group));
+        for dir in [&this.own_group, &this.base] {
             for controller in read(&dir.join("cgroup.controllers")).split_whitespace() {
                 let _refused = fs::write(control(dir), format!("+{controller}"));
             }
         }
-        let after = read(&control(&this.home));
+        let after = read(&control(&this.own_group));
         let new =
             after.split_whitespace().filter(|it| !before.split_whitespace().any(|b| b == *it));
         this.enabled = new.map(ToOwned::to_owned).collect();
@@ -86,11 +86,11 @@ impl Drop for Cgroup {
     fn drop(&mut self) {
         // With controllers enabled below, it takes no process; then whoever delegated it removes
         // it.
-        let _stays = fs::write(self.home.join("cgroup.procs"), process::id().to_string());
+        let _stays = fs::write(self.own_group.join("cgroup.procs"), process::id().to_string());
         remove(&self.base, Duration::from_secs(5));
         for controller in &self.enabled {
             // Another run may use it meanwhile.
-            let _stays = fs::write(control(&self.home), format!("-{controller}"));
+            let _stays = fs::write(control(&self.own_group), format!("-{controller}"));
         }
     }
 }
@@ -115,8 +115,8 @@ pub(super) fn may_divide(dir: &Path) -> bool {
 }
 
 /// Removes the groups of runs that were killed: all they can leave is empty ones.
-fn sweep(home: &Path) {
-    for entry in fs::read_dir(home).into_iter().flatten().filter_map(Result::ok) {
+fn sweep(own_group: &Path) {
+    for entry in fs::read_dir(own_group).into_iter().flatten().filter_map(Result::ok) {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {

@@ -99,7 +99,7 @@ impl Serialize for Health {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut table = serializer.serialize_map(None)?;
         match &self.check {
-            HealthCheck::Tcp(place) => table.serialize_entry("tcp", place)?,
+            HealthCheck::Tcp(address) => table.serialize_entry("tcp", address)?,
             HealthCheck::Http(url) => table.serialize_entry("http", url)?,
             HealthCheck::Command(argv) => table.serialize_entry("command", argv)?,
         }

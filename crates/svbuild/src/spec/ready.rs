@@ -55,7 +55,7 @@ impl Serialize for Ready {
         match &self.check {
             ReadyCheck::Fd(fd) => table.serialize_entry("fd", fd)?,
             ReadyCheck::Notify => table.serialize_entry("notify", &true)?,
-            ReadyCheck::Tcp(place) => table.serialize_entry("tcp", place)?,
+            ReadyCheck::Tcp(address) => table.serialize_entry("tcp", address)?,
             ReadyCheck::Http(url) => table.serialize_entry("http", url)?,
             ReadyCheck::Command(argv) => table.serialize_entry("command", argv)?,
         }

@@ -86,6 +86,8 @@ pub(super) struct Log {
     /// Its record and its file `down` are those of the service.
     pub(super) shares_supervisor: bool,
     pub(super) has_down: bool,
+    /// Why it does not run, where it is looked at as a service of its own.
+    pub(super) why: Option<Finding>,
 }
 
 impl Facts {
@@ -358,8 +360,13 @@ fn log(service: &Service) -> Option<Log> {
     } else {
         Runnable::look(log.dir().join("run"), "log/run")
     };
+    let status = log.status().ok();
+    let ends = status.is_some_and(|it| it.supervised() == Some(true) && it.pid().is_none());
+    let is_its_own = ends && !log.shares_supervisor();
+    let why = if is_its_own { log.explain().findings } else { Vec::new() };
     Some(Log {
-        status: log.status().ok(),
+        status,
+        why: why.into_iter().next(),
         run,
         shares_supervisor: log.shares_supervisor(),
         has_down: node::exists(&log.handle().at(files::DOWN)),

@@ -209,7 +209,17 @@ pub(super) fn scanner_of(dir: &ScanDir, shared: &Machine) -> Scanned {
                 let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 let mut words = words.split(|it| *it == 0).skip(1);
                 let is_scan = name.trim_end() != "svctl" || words.any(|it| it == b"scan");
-                let is_named = |it: &[u8]| is_it(&Path::new(&cwd).join(OsStr::from_bytes(it)));
+                // It may have another root: that of a container.
+                let is_named = |it: &[u8]| {
+                    let path = Path::new(OsStr::from_bytes(it));
+                    let Ok(below) = path.strip_prefix("/") else {
+                        return is_it(&Path::new(&cwd).join(path));
+                    };
+                    match is_it(&Path::new(&format!("/proc/{pid}/root")).join(below)) {
+                        Err(Errno::EACCES | Errno::EPERM) => is_it(path),
+                        found => found,
+                    }
+                };
                 if is_scan && words.any(|it| !it.is_empty() && is_named(it) == Ok(true)) {
                     return Scanned::By(pid);
                 }

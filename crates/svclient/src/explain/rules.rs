@@ -310,6 +310,8 @@ fn odd(facts: &Facts, found: &mut Vec<Finding>) {
             let pids: Vec<_> = facts.left_behind.iter().map(ToString::to_string).collect();
             let remedy = Remedy::Command(format!("kill {}", pids.join(" ")));
             let finding = Finding::new(cause, about).seen(evidence);
+            let without_exec = script::without_exec(facts);
+            let finding = without_exec.into_iter().fold(finding, Finding::seen);
             found.push(if pids.is_empty() { finding } else { finding.helps(remedy) });
         }
     }
@@ -364,7 +366,7 @@ fn check(facts: &Facts, found: &mut Vec<Finding>) {
 }
 
 fn logger(facts: &Facts, found: &mut Vec<Finding>) {
-    let Some(Log { status, run, shares_supervisor, has_down }) = &facts.log else { return };
+    let Some(Log { status, run, shares_supervisor, has_down, why }) = &facts.log else { return };
     let of_log = |name: &str| {
         let dir = facts.dir.clone();
         if *shares_supervisor { dir.join(name) } else { dir.join(files::LOG).join(name) }
@@ -388,5 +390,11 @@ fn logger(facts: &Facts, found: &mut Vec<Finding>) {
     }
     let says = if *has_down { "is there" } else { "has its record" };
     let at = of_log(if *has_down { files::DOWN } else { files::STATUS });
-    found.push(Finding::new(Cause::Logger, state.to_string()).seen(Evidence::new(says).at(at)));
+    let mut finding =
+        Finding::new(Cause::Logger, state.to_string()).seen(Evidence::new(says).at(at));
+    if let Some(why) = why.as_ref().filter(|_| !has_down) {
+        finding = finding.seen(Evidence::new(why.to_string()));
+        finding.evidence.extend(why.evidence.iter().cloned());
+    }
+    found.push(finding);
 }

@@ -214,3 +214,29 @@ pub fn a_scanner_that_cannot_be_seen_is_not_called_absent(suite: Suite) {
     assert!(!found.contains("no-scanner"), "{told}");
     assert!(told[0]["unseen"].to_string().contains("whether a scanner runs on "), "{told}");
 }
+
+/// A scanner in a root of its own scans what has that path there, and not here.
+pub fn a_scanner_of_another_root_is_none_of_this_one(suite: Suite) {
+    if !skips::is_root(suite.name()) || suite != Suite::Runit {
+        return;
+    }
+    let tree = tempfile::tempdir().unwrap();
+    let scan = tree.path().join("scan");
+    fs::create_dir_all(scan.join("web")).unwrap();
+    scripts::write(&scan.join("web/run"), "#!/bin/sh\nexec sleep 1000\n");
+    // Another directory is mounted there, where it is.
+    let mut scanner = Command::new("unshare");
+    scanner.args(["--mount", "--propagation", "private", "sh", "-ec"]);
+    scanner.arg("mount -t tmpfs tmpfs \"$1\"; exec runsvdir \"$1\"").arg("sh").arg(&scan);
+    let mut scanner = scanner.spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let name = || fs::read_to_string(format!("/proc/{}/comm", scanner.id())).unwrap_or_default();
+    while name().trim_end() != "runsvdir" {
+        assert!(Instant::now() < deadline, "{}", name());
+    }
+    let told = crate::explains::explain(&[scan.join("web")]).json();
+    scanner.kill().unwrap();
+    scanner.wait().unwrap();
+    let found = told[0]["findings"].to_string();
+    assert!(!found.contains("not-taken-up"), "{told}");
+}

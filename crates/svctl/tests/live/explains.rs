@@ -198,6 +198,14 @@ const CASES: &[Case] = &[
     },
     Case {
         of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
+        ..case("logger", "the program /nonexistent/logger is missing", |it| {
+            it.script("run", SLEEP);
+            fs::create_dir(it.dir().join("log")).unwrap();
+            it.script("log/run", "exec /nonexistent/logger -tt .");
+        })
+    },
+    Case {
+        of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
         ..case("logger", "log/down", |it| {
             it.script("run", SLEEP);
             fs::create_dir(it.dir().join("log")).unwrap();
@@ -323,10 +331,15 @@ fn people_are_told(dirs: &[PathBuf]) {
 pub fn a_service_that_nobody_supervises_is_told_why(suite: Suite) {
     let mut supervised = Supervised::prepare(suite, SLEEP);
     let dir = supervised.dir();
-    let first = || explain(std::slice::from_ref(&dir)).json()[0]["findings"][0].clone();
+    let scan_dir = supervised.scan_dir().to_owned();
+    // Others may have a scanner on a usual place meanwhile.
+    let first = || {
+        let asked = ["explain".as_ref(), "--json".as_ref(), dir.as_os_str()];
+        let told = crate::svctl::command(asked).env("SVDIR", &scan_dir).output();
+        Run::of(told.unwrap()).json()[0]["findings"][0].take()
+    };
     let told = first();
     assert_eq!(told["kind"], "no-scanner", "{told}");
-    let scan_dir = supervised.scan_dir().to_owned();
     // By a name in the scan directory that leads nowhere.
     symlink("/nonexistent/gone", scan_dir.join("gone")).unwrap();
     let gone = explain(&[scan_dir.join("gone")]);

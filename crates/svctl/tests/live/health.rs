@@ -113,6 +113,8 @@ pub fn what_a_run_script_leaves_behind_is_counted(suite: Suite) {
     let row = until_state(&supervised, "down");
     assert_eq!(kinds(&row), ["left-behind"], "{row}");
     assert!(row["odd"][0]["says"].as_str().unwrap().starts_with("left behind: process "));
+    let told = act(&supervised, &["explain"]);
+    assert!(told.out.contains("sleep 3333: without `exec`, it outlives"), "{told:?}");
 }
 
 /// `family.md` 7.

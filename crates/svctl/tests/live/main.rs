@@ -177,6 +177,7 @@ mod confinement {
         what_the_kernel_ends_for_want_of_memory_is_named_first
         a_number_that_another_process_has_is_not_the_service
         a_scanner_that_cannot_be_seen_is_not_called_absent
+        a_scanner_of_another_root_is_none_of_this_one
     }
 }
 

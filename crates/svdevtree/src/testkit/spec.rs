@@ -96,16 +96,17 @@ impl Spec {
         Ok(match self.definition.readiness() {
             None => ReadyWhen::Up,
             Some(spec::ReadyCheck::Fd(number)) => ReadyWhen::Fd(*number),
-            Some(spec::ReadyCheck::Tcp(place)) => ReadyWhen::Tcp(addr(place)?),
+            Some(spec::ReadyCheck::Tcp(address)) => ReadyWhen::Tcp(addr(address)?),
             Some(spec::ReadyCheck::Http(url)) => {
                 let rest = url.strip_prefix("http://").unwrap_or(url);
                 let end = rest.find('/').unwrap_or(rest.len());
-                let (place, path) = rest.split_at(end);
+                let (address, path) = rest.split_at(end);
                 let path = if path.is_empty() { "/" } else { path };
                 // Without a port it is that of HTTP.
-                let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-                let place = if has_port { place.to_owned() } else { format!("{place}:80") };
-                ReadyWhen::Http { addr: addr(&place)?, path: path.to_owned() }
+                let has_port =
+                    address.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+                let address = if has_port { address.to_owned() } else { format!("{address}:80") };
+                ReadyWhen::Http { addr: addr(&address)?, path: path.to_owned() }
             }
             Some(spec::ReadyCheck::Command(argv)) => {
                 ReadyWhen::command(argv.iter().map(|word| word.as_os_str().to_owned()))
@@ -135,12 +136,12 @@ impl Spec {
 }
 
 /// The address that `HOST:PORT` stands for.
-fn addr(place: &str) -> Result<SocketAddr, KitError> {
-    let all = place.to_socket_addrs().map_err(|error| KitError::io("find", place, error))?;
+fn addr(address: &str) -> Result<SocketAddr, KitError> {
+    let all = address.to_socket_addrs().map_err(|error| KitError::io("find", address, error))?;
     // A server of a test listens on 127.0.0.1 as a rule, where `localhost` may be ::1 as well.
     let all: Vec<_> = all.collect();
     let first = all.iter().find(|addr| addr.is_ipv4()).or(all.first());
-    first.copied().ok_or_else(|| KitError::io("find", place, std::io::ErrorKind::NotFound.into()))
+    first.copied().ok_or_else(|| KitError::io("find", address, std::io::ErrorKind::NotFound.into()))
 }
 
 impl From<Definition> for Spec {

@@ -46,7 +46,7 @@ pub(super) fn parent() -> PathBuf {
 
 /// The directory of all trees of this user that have a name. In the temporary directory other users have
 /// theirs.
-pub(super) fn home() -> PathBuf {
+pub(super) fn trees_dir() -> PathBuf {
     parent().join(format!("svdevtree-{}", nix::unistd::geteuid()))
 }
 
@@ -255,10 +255,10 @@ pub(super) fn remove(base: &Path, fate: Fate) -> Result<(), TreeError> {
             clear(base)?;
             let _removed_already = fs::remove_file(base.join(cgroup::NOTE));
             let _removed_already = fs::remove_file(base.join(LOCK));
-            let home = home();
-            if base.parent() == Some(&home) {
+            let all = trees_dir();
+            if base.parent() == Some(&all) {
                 // What is not ours keeps them.
-                let _used = fs::remove_dir(base).and_then(|()| fs::remove_dir(home));
+                let _used = fs::remove_dir(base).and_then(|()| fs::remove_dir(all));
             }
             Ok(())
         }

@@ -34,7 +34,7 @@ pub(crate) struct Executed<'a> {
     /// How bad it is if it cannot be.
     pub(crate) severity: Severity,
     /// The directory that it is executed in.
-    pub(crate) home: &'a Path,
+    pub(crate) working_dir: &'a Path,
 }
 
 /// Looks at it. Its text, where it is a script.
@@ -203,7 +203,7 @@ fn interpreter(
             source.quoted(program),
             "the service directory",
         );
-        let is_there = !visit.world.is_missing(&file.home.join(program));
+        let is_there = !visit.world.is_missing(&file.working_dir.join(program));
         let finding = Finding::new(&files::INTERPRETER_RELATIVE, source.first(), message);
         let worse = if is_there { Severity::Warning } else { file.severity };
         visit.tell(finding.severity(worse));

@@ -65,7 +65,7 @@ fn svlogd(
         }
         let path = match at {
             _ if dir.starts_with('/') && visit.world.is_image() => PathBuf::from(dir),
-            At::Home if !dir.starts_with('/') => service.dir.join(dir),
+            At::ServiceDir if !dir.starts_with('/') => service.dir.join(dir),
             _ => continue,
         };
         // It may be made in the script, or before.

@@ -131,7 +131,7 @@ fn longrun(visit: &mut Visit<'_>, dir: &Path, has_run: bool) {
             continue;
         }
         // s6-rc-compile copies them, and makes them executable.
-        let file = Executed { path: &path, name, severity, home: dir };
+        let file = Executed { path: &path, name, severity, working_dir: dir };
         let before = visit.finding_count();
         let script = file::check(visit, &file);
         visit.forget_since(before, "file-not-executable");

@@ -139,8 +139,12 @@ fn scanner(visit: &mut Visit<'_>, dir: &Path) {
         let path = dir.join(name);
         if visit.world.is_there(&path) {
             let shown = format!(".s6-svscan/{name}");
-            let file =
-                Executed { path: &path, name: &shown, severity: Severity::Warning, home: dir };
+            let file = Executed {
+                path: &path,
+                name: &shown,
+                severity: Severity::Warning,
+                working_dir: dir,
+            };
             let _script = file::check(visit, &file);
         }
     }

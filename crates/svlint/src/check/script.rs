@@ -68,7 +68,7 @@ fn chains(
     commands: &[Command],
     role: Role,
 ) {
-    let mut at = At::Home;
+    let mut at = At::ServiceDir;
     // Another path, or a file that may set one: programs are found where nobody knows.
     let has_own_path = commands.iter().any(|it| {
         it.assignments.iter().any(|it| it.text.starts_with("PATH="))
@@ -132,7 +132,7 @@ fn program(
     } else if name.contains('/') {
         // Beside the script, image or not.
         match at {
-            At::Home => visit.world.is_missing(&service.dir.join(name)),
+            At::ServiceDir => visit.world.is_missing(&service.dir.join(name)),
             At::Elsewhere(to) if to.is_absolute() && visit.world.is_image() => {
                 visit.world.is_missing(&to.join(name))
             }

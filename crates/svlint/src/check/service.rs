@@ -73,9 +73,9 @@ fn executed(
     role: Role,
 ) {
     let path = service.dir.join(name);
-    let home = service.dir;
+    let working_dir = service.dir;
     let shown = if role == Role::LogRun && name == "run" { "log/run" } else { name };
-    let file = Executed { path: &path, name: shown, severity, home };
+    let file = Executed { path: &path, name: shown, severity, working_dir };
     let Some(script) = file::check(visit, &file) else { return };
     read(visit, service, &script, role);
 }
@@ -110,8 +110,12 @@ fn log_is_no_directory(visit: &mut Visit<'_>, service: &Service<'_>) {
     if let (Ok(entry), Some(suite)) = (visit.world.entry(&path), service.suite) {
         if suite == Dialect::Encore && entry.is_file() {
             // encore's own form, and it cannot be executed.
-            let file =
-                Executed { path: &path, name: "log", severity: Severity::Error, home: service.dir };
+            let file = Executed {
+                path: &path,
+                name: "log",
+                severity: Severity::Error,
+                working_dir: service.dir,
+            };
             let _script = file::check(visit, &file);
             return;
         }

@@ -13,14 +13,20 @@ use crate::{
 /// Where a script is when it comes to a program.
 pub(crate) enum At {
     /// In the service directory.
-    Home,
+    ServiceDir,
     /// In another one.
     Elsewhere(PathBuf),
     /// Nobody knows.
     Unknown,
 }
 
-pub(crate) fn check(visit: &mut Visit<'_>, source: &Source, home: &Path, at: &At, link: &Link<'_>) {
+pub(crate) fn check(
+    visit: &mut Visit<'_>,
+    source: &Source,
+    working_dir: &Path,
+    at: &At,
+    link: &Link<'_>,
+) {
     if let Some((letter, word)) = link.unknown {
         let message =
             format!("{} has no option -{}", link.name, source.quoted(&letter.to_string()));
@@ -39,13 +45,13 @@ pub(crate) fn check(visit: &mut Visit<'_>, source: &Source, home: &Path, at: &At
             visit.tell(Finding::new(&scripts::TOOL_NUMBER, source.at(word.at.clone()), message));
         }
         if link.name == "chpst" && *letter == 'e' {
-            variables(visit, source, home, at, (value, word, link.name));
+            variables(visit, source, working_dir, at, (value, word, link.name));
         }
     }
     if let ("envdir" | "s6-envdir", Some(word)) = (link.name, link.arguments.first()) {
         let may_be_missing = link.options.iter().any(|it| matches!(it.0, 'I' | 'i'));
         if let (Some(dir), false) = (word.plain(), may_be_missing) {
-            variables(visit, source, home, at, (dir, word, link.name));
+            variables(visit, source, working_dir, at, (dir, word, link.name));
         }
     }
 }
@@ -54,7 +60,7 @@ pub(crate) fn check(visit: &mut Visit<'_>, source: &Source, home: &Path, at: &At
 fn variables(
     visit: &mut Visit<'_>,
     source: &Source,
-    home: &Path,
+    working_dir: &Path,
     at: &At,
     (dir, word, program): (&str, &Word, &str),
 ) {
@@ -70,9 +76,9 @@ fn variables(
         PathBuf::from(dir)
     } else {
         match at {
-            At::Home => home.join(dir),
+            At::ServiceDir => working_dir.join(dir),
             At::Elsewhere(to) => {
-                let here = home.join(dir);
+                let here = working_dir.join(dir);
                 if visit.world.entry(&here).is_ok_and(|it| it.is_dir()) {
                     let message = format!(
                         "{program} looks for {} in {}, and it is in the service directory",

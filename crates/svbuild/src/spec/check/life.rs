@@ -19,15 +19,15 @@ impl Check<'_> {
             ReadyCheck::Fd(fd) => self.that((3..=255).contains(fd), "ready.fd", || {
                 "must be 3 to 255: 0 to 2 are the standard streams".into()
             }),
-            ReadyCheck::Tcp(place) => self.place("ready.tcp", place),
+            ReadyCheck::Tcp(address) => self.address("ready.tcp", address),
             ReadyCheck::Http(url) => self.url("ready.http", url),
             ReadyCheck::Command(argv) => self.program("ready.command", argv),
         }
         self.milliseconds("ready.timeout", *timeout);
     }
 
-    fn place(&mut self, key: &str, place: &str) {
-        self.that(host_and_port(place).is_some(), key, || {
+    fn address(&mut self, key: &str, address: &str) {
+        self.that(host_and_port(address).is_some(), key, || {
             "must be HOST:PORT, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".into()
         });
     }
@@ -55,7 +55,7 @@ impl Check<'_> {
             return;
         };
         match check {
-            HealthCheck::Tcp(place) => self.place("health.tcp", place),
+            HealthCheck::Tcp(address) => self.address("health.tcp", address),
             HealthCheck::Http(url) => self.url("health.http", url),
             HealthCheck::Command(argv) => self.program("health.command", argv),
         }
@@ -191,8 +191,8 @@ impl Check<'_> {
 }
 
 /// `HOST:PORT`, with brackets around an IPv6 address.
-pub(crate) fn host_and_port(place: &str) -> Option<(&str, u16)> {
-    let (host, port) = place.rsplit_once(':')?;
+pub(crate) fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
     let host = match host.strip_prefix('[') {
         Some(inner) => inner.strip_suffix(']').filter(|it| it.contains(':'))?,

@@ -89,6 +89,26 @@ fn outputs(
     true
 }
 
+/// The last command of a shell script that does not become its program: a signal reaches the shell alone.
+pub(super) fn without_exec(facts: &Facts) -> Option<Evidence> {
+    // What a shell does by itself.
+    const OWN: [&str; 9] = [":", "true", "echo", "wait", "trap", "umask", "ulimit", "export", "cd"];
+    let is_exec = |it: &script::Command| {
+        it.words.len() > 1 && it.words.first().is_some_and(|it| it.text == "exec")
+    };
+    if facts.script.iter().any(is_exec) {
+        return None;
+    }
+    let is_own = |it: &script::Command| {
+        it.words.first().is_none_or(|it| OWN.contains(&it.text.as_str()) || it.text.contains('='))
+    };
+    let last = facts.script.iter().rev().find(|it| !is_own(it))?;
+    let Evidence { path, line, says, .. } = evidence_of(facts, last);
+    let says = format!("{says}: without `exec`, it outlives the shell that started it");
+    let evidence = Evidence::new(says).at(path?);
+    Some(line.into_iter().fold(evidence, Evidence::line))
+}
+
 pub(super) fn evidence_of(facts: &Facts, command: &script::Command) -> Evidence {
     let words: Vec<_> = command.words.iter().map(|it| it.text.as_str()).collect();
     Evidence::new(file::shown(words.join(" ").as_bytes())).at(&facts.run.path).line(command.line)

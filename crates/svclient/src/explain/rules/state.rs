@@ -1,9 +1,9 @@
 //! What its directory holds that a supervisor cannot use, and what it says of finish and of the logger.
 
-use svproto::{Cause, Dialect, files};
+use svproto::{Cause, Dialect, Op, files};
 
 use super::super::{Evidence, Finding, Remedy, facts::Facts, file, machine};
-use crate::node;
+use crate::{Intent, node};
 
 /// Why a supervisor that is started does not stay: it cannot make what it keeps.
 pub(super) fn unmade(facts: &Facts, found: &mut Vec<Finding>) {
@@ -101,5 +101,9 @@ pub(super) fn logger_alone(facts: &Facts) -> Finding {
         return finding;
     }
     let says = "was made or changed after its supervisor had started, which looked for it then";
-    finding.seen(Evidence::new(says).at(log))
+    let finding = finding.seen(Evidence::new(says).at(log));
+    // Its scanner starts another supervisor then.
+    let above = facts.supervisor.and_then(machine::parent);
+    let is_scanned = above.is_some_and(machine::is_scanner);
+    if is_scanned { finding.helps(Remedy::Ask(Intent::Op(Op::Exit))) } else { finding }
 }

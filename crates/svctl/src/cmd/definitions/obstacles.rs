@@ -52,12 +52,12 @@ fn missing_program(service: &Service) -> Option<String> {
 
 /// What answers before the service was started is not the service. Only this machine is asked.
 fn taken_port(service: &Service) -> Option<String> {
-    let place = match &service.ready.as_ref()?.check {
-        ReadyCheck::Tcp(place) => place.clone(),
-        ReadyCheck::Http(url) => place_of(url)?,
+    let address = match &service.ready.as_ref()?.check {
+        ReadyCheck::Tcp(address) => address.clone(),
+        ReadyCheck::Http(url) => address_of(url)?,
         _ => return None,
     };
-    let (host, port) = place.rsplit_once(':')?;
+    let (host, port) = address.rsplit_once(':')?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let address: IpAddr = if host == "localhost" { "127.0.0.1" } else { host }.parse().ok()?;
     let address = SocketAddr::new(address, port.parse().ok()?);
@@ -65,11 +65,11 @@ fn taken_port(service: &Service) -> Option<String> {
         return None;
     }
     TcpStream::connect_timeout(&address, ANSWER).ok()?;
-    Some(format!("{place} is another program's: it answers before this one was started"))
+    Some(format!("{address} is another program's: it answers before this one was started"))
 }
 
 /// `HOST:PORT` of a URL.
-fn place_of(url: &str) -> Option<String> {
+fn address_of(url: &str) -> Option<String> {
     let (rest, port) = match url.strip_prefix("http://") {
         Some(rest) => (rest, 80),
         None => (url.strip_prefix("https://")?, 443),
@@ -128,13 +128,13 @@ mod tests {
 
     #[test]
     fn a_url_names_a_place() {
-        for (url, place) in [
+        for (url, address) in [
             ("http://127.0.0.1:8080/a:1", "127.0.0.1:8080"),
             ("http://localhost", "localhost:80"),
             ("https://[::1]/x", "[::1]:443"),
             ("http://a@[::1]:81?b", "[::1]:81"),
         ] {
-            assert_eq!(place_of(url).as_deref(), Some(place), "{url}");
+            assert_eq!(address_of(url).as_deref(), Some(address), "{url}");
         }
     }
 }
