@@ -7,6 +7,7 @@ use std::{
     io::{self, IsTerminal, Write},
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -224,7 +225,7 @@ impl Output {
 
     /// Says why something could not be done, and what to do about it.
     pub(crate) fn error(&mut self, error: &Error) {
-        self.failure(error, error.hint().as_deref());
+        self.failure(error, hint_of(error).as_deref());
     }
 
     /// The same for an error of another layer.
@@ -356,6 +357,34 @@ pub(crate) fn wait_beside_all(
 /// An error in one line: what, where, and why.
 pub(crate) fn message(error: &Error) -> String {
     in_full(error)
+}
+
+/// What to do about an error. A name that no scan directory has may be that of a unit.
+pub(crate) fn hint_of(error: &Error) -> Option<String> {
+    let unit = match error {
+        Error::NoSuchName { name, near: None, .. } => name.to_str().and_then(unit_of),
+        _ => None,
+    };
+    let named = |unit| format!("there is a unit of that name: `{unit}`, or `--system`");
+    unit.map(named).or_else(|| error.hint())
+}
+
+/// The service unit of this name, where systemd runs this machine and has its file.
+fn unit_of(name: &str) -> Option<String> {
+    const DIRS: [&str; 4] = [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":_.@-".contains(&byte);
+    if !name.bytes().all(is_plain) || !Path::new("/run/systemd/system").is_dir() {
+        return None;
+    }
+    let unit = if name.ends_with(".service") { name.to_owned() } else { format!("{name}.service") };
+    let template = unit.split_once('@').map(|(prefix, _)| format!("{prefix}@.service"));
+    let file = template.as_ref().unwrap_or(&unit);
+    DIRS.iter().any(|dir| Path::new(dir).join(file).exists()).then_some(unit)
 }
 
 /// An error of any layer in one line.

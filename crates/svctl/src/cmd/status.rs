@@ -10,7 +10,7 @@ use crate::{
     args::{self, Global},
     exit::Exit,
     names::{self, Found, NoTargets},
-    output::{Output, painted},
+    output::{Output, hint_of, painted},
     pieces::Pieces,
     reason::Asker,
     table::{self, Table},
@@ -52,7 +52,7 @@ impl Listing {
             if output.quiet && !output.json {
                 output.error(&error);
             }
-            self.hints.extend(error.hint());
+            self.hints.extend(hint_of(&error));
         }
         if one.supervised == Some(false) {
             self.exit = self.exit.max(Exit::Unsupervised);

@@ -472,6 +472,19 @@ fn what_is_no_service_has_words_of_its_own() {
 }
 
 #[test]
+fn a_name_that_is_a_units_gets_a_hint() {
+    let Some(_machine) = machine() else { return };
+    let unit = Unit::new("hinted", SLEEP);
+    let plain = unit.0.strip_suffix(".service").unwrap();
+    for words in [["up", plain], ["status", plain]] {
+        let run = run(words);
+        let hint = format!("there is a unit of that name: `{}`, or `--system`", unit.0);
+        assert!(run.code == 111 && run.err.contains(&hint), "{run:?}");
+    }
+    assert_eq!(run(["--system", "up", plain]).code, 0);
+}
+
+#[test]
 fn a_name_that_is_not_escaped_gets_a_hint() {
     let run = run(["up", "tpl@/var/lib/my-app.service"]);
     assert_eq!(run.code, 100, "{run:?}");
