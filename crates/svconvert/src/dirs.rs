@@ -6,8 +6,10 @@
 //! Source: `runsv(8)`, `supervise(8)`; the documentation of s6; what svbuild writes.
 
 mod chain;
+mod kept;
 mod logger;
 mod script;
+mod source;
 
 use std::{
     ffi::OsStr,
@@ -40,8 +42,17 @@ pub(crate) fn read(book: &mut Book, files: &dyn Files, paths: &[PathBuf]) {
         let below = names.iter().filter(|name| !name.starts_with('.')).map(|name| path.join(name));
         all.extend(below.filter(|dir| is_service(files, dir)));
     }
-    let names: Vec<String> = all.iter().filter_map(|dir| name_of(dir)).collect();
+    // Loggers of a pipeline and bundles are no services of their own.
+    let is_own = |dir: &&PathBuf| {
+        let is_bundle = source::kind(files, dir).as_deref() == Some("bundle");
+        !is_bundle && files.kind(&dir.join("consumer-for")).is_none()
+    };
+    let names: Vec<String> = all.iter().filter(is_own).filter_map(|dir| name_of(dir)).collect();
     for dir in all {
+        if source::kind(files, &dir).as_deref() == Some("bundle") {
+            source::bundle(book, &dir);
+            continue;
+        }
         Reader::new(book, files, &dir, &names).run();
     }
 }
@@ -49,6 +60,7 @@ pub(crate) fn read(book: &mut Book, files: &dyn Files, paths: &[PathBuf]) {
 /// Whether a directory describes a service.
 pub(crate) fn is_service(files: &dyn Files, dir: &Path) -> bool {
     matches!(files.kind(&dir.join("run")), Some(FileKind::File { .. }))
+        || source::kind(files, dir).is_some()
 }
 
 /// Whether a directory holds such directories.
@@ -108,7 +120,38 @@ impl<'a> Reader<'a> {
     fn run(mut self) {
         let head = self.book.heading(Place::whole(&self.dir.display().to_string()), "");
         self.book.about(head, &self.name);
+        if self.is_consumer() {
+            return self.of_another();
+        }
+        if source::kind(self.files, self.dir).as_deref() == Some("oneshot") {
+            self.oneshot();
+        } else if !self.longrun() {
+            return;
+        }
+        self.others();
+        let name = self.name;
+        self.book.service(Draft {
+            about: name.clone(),
+            name,
+            service: self.service,
+            source: self.dir.display().to_string(),
+            head,
+            is_refused: false,
+        });
+    }
+
+    /// Lines of a logger that is part of another service.
+    fn of_another(mut self) {
         let Some(run) = self.file("run") else { return };
+        for (bytes, _) in script::lines(&run.text) {
+            let at = self.line(&run, bytes);
+            self.book.equivalent(at, None, "it is the logger of another service, as `log`");
+        }
+    }
+
+    /// What `run` says. False if it cannot be read.
+    fn longrun(&mut self) -> bool {
+        let Some(run) = self.file("run") else { return false };
         let own = [
             "notification-fd",
             "timeout-kill",
@@ -130,16 +173,7 @@ impl<'a> Reader<'a> {
             Some(script) => self.understood(&run, script),
             None => self.opaque(&run),
         }
-        self.others();
-        let name = self.name;
-        self.book.service(Draft {
-            about: name.clone(),
-            name,
-            service: self.service,
-            source: self.dir.display().to_string(),
-            head,
-            is_refused: false,
-        });
+        true
     }
 
     /// A file of the directory, if it is there and a text.
@@ -324,7 +358,7 @@ impl<'a> Reader<'a> {
             self.book.equivalent(at, Some("exec"), why);
             self.no_session(at);
         }
-        self.service.exec = kept(&run.text);
+        self.service.exec = kept::words(&run.text, &self.home.join("run"), None);
         self.service.cwd = Some(self.home.clone());
         self.service.stderr = Some(Stream::Inherit);
     }
@@ -332,6 +366,9 @@ impl<'a> Reader<'a> {
     fn others(&mut self) {
         let names = self.files.names(self.dir).unwrap_or_default();
         for name in names {
+            if source::kind(self.files, self.dir).is_some() && self.of_s6_rc(&name) {
+                continue;
+            }
             match name.as_str() {
                 "run" | "env" | "supervise" | "event" => (),
                 "down" => {
@@ -375,10 +412,8 @@ impl<'a> Reader<'a> {
                 self.book.equivalent(at, None, "its arguments are those of the new supervisor");
             }
         }
-        let mut argv = kept(&finish.text);
         // The arguments follow.
-        argv.push("finish".into());
-        self.service.finish = argv;
+        self.service.finish = kept::words(&finish.text, &self.home.join("finish"), Some("finish"));
     }
 
     fn check(&mut self, name: &str) {
@@ -386,7 +421,9 @@ impl<'a> Reader<'a> {
         let Some(check) = self.file(name) else { return };
         let words = script::sh(&check.text).map(|it| it.chain.service.exec);
         let asks = |it: &[Word]| !it.is_empty();
-        let exec = words.filter(|it| asks(it)).unwrap_or_else(|| kept(&check.text));
+        let exec = words
+            .filter(|it| asks(it))
+            .unwrap_or_else(|| kept::words(&check.text, &self.home.join(name), None));
         for (bytes, _) in script::lines(&check.text) {
             let at = self.line(&check, bytes);
             self.book.exact(at, Some("ready.command"));
@@ -478,19 +515,4 @@ fn script_line(book: &Book, run: &File, name: &str) -> Option<At> {
     let (bytes, _) =
         lines.iter().find(|(_, line)| line.starts_with("sv ") && line.contains(name))?;
     book.find(&run.shown, bytes.start)
-}
-
-/// A script as the argument of its interpreter.
-fn kept(text: &str) -> Vec<Word> {
-    let (first, body) = text.split_once('\n').unwrap_or((text, ""));
-    let (mut interpreter, body) = match first.strip_prefix("#!") {
-        Some(line) => (line.split_whitespace().map(str::to_owned).collect::<Vec<_>>(), body),
-        None => (vec!["/bin/sh".to_owned()], text),
-    };
-    if interpreter.is_empty() {
-        interpreter.push("/bin/sh".to_owned());
-    }
-    interpreter.push("-c".to_owned());
-    interpreter.push(body.trim_end().to_owned());
-    interpreter.into_iter().map(Into::into).collect()
 }

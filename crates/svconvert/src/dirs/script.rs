@@ -67,7 +67,20 @@ pub(super) fn sh(text: &str) -> Option<Script> {
         let Key(key) = reader.line(&line, number == last)?;
         steps.push(Step { bytes, key });
     }
+    if text.lines().next().is_some_and(|line| line.contains("with-contenv")) {
+        reader.chain.lost.push("the variables of the container are not read from files".to_owned());
+    }
     reader.end(steps)
+}
+
+/// The words of a command line of execline without blocks and substitutions, of a program that is one.
+pub(super) fn plain_execline(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    for (_, line) in lines(text) {
+        words.extend(execline_words(&line)?);
+    }
+    let is_own = words.first().is_none_or(|it| OF_EXECLINE.contains(&it.as_str()));
+    (!is_own).then_some(words)
 }
 
 /// Directories that a script makes: mode and owner of each.

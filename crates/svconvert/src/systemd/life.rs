@@ -54,8 +54,7 @@ impl Reader<'_> {
         match self.last("Service", "KillMode") {
             None => self.book.equivalent(self.unit.head, Some("stop.group"), why),
             Some((at, text)) => match text.as_str() {
-                "mixed" => self.book.exact(at, Some("stop.group")),
-                "control-group" => self.book.equivalent(at, Some("stop.group"), why),
+                "mixed" | "control-group" => self.book.equivalent(at, Some("stop.group"), why),
                 "process" => {
                     self.service.stop.group = Some(false);
                     self.book.exact(at, Some("stop.group"));
@@ -86,7 +85,8 @@ impl Reader<'_> {
             if signal != Signal::TERM {
                 self.service.stop.signal = Some(signal);
             }
-            self.book.equivalent(at, Some("stop.signal"), "the supervisor sends the signal itself");
+            let why = "the supervisor sends the signal itself, and none after it as systemd does";
+            self.book.equivalent(at, Some("stop.signal"), why);
         } else if !lines.is_empty() {
             let knows_main = lines.iter().any(|(_, text)| text.contains("MAINPID"));
             if knows_main || self.service.kind == Kind::Job {
@@ -141,6 +141,7 @@ impl Reader<'_> {
     fn restart(&mut self) {
         let is_job = self.service.kind == Kind::Job;
         let mut when = Restart::Never;
+        let counts_signals = self.counts_signals();
         if let Some((at, text)) = self.last("Service", "Restart") {
             let (rule, why) = match text.as_str() {
                 "no" => (Restart::Never, None),
@@ -151,7 +152,7 @@ impl Reader<'_> {
                     );
                 }
                 "always" => (Restart::Always, None),
-                "on-failure" if self.counts_signals() => (Restart::OnFailure, None),
+                "on-failure" if counts_signals => (Restart::OnFailure, None),
                 "on-failure" => (
                     Restart::OnFailure,
                     Some((
@@ -210,6 +211,8 @@ impl Reader<'_> {
                 self.book.exact(*at, Some("restart.when"));
             } else {
                 self.keep("Service", "RestartForceExitStatus", *at, text);
+                let why = "it is started again after such an end as often as it takes, without a limit of starts";
+                self.book.approximated(*at, None, why);
             }
         }
         is_so

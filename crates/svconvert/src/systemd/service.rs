@@ -67,6 +67,7 @@ impl<'a> Reader<'a> {
         if !self.unit.sections.iter().any(|it| it == "Service") {
             self.refuse(self.unit.head, "it has no section [Service]");
         }
+        self.surroundings();
         self.order();
         self.process();
         self.start();
@@ -80,6 +81,19 @@ impl<'a> Reader<'a> {
             head: self.unit.head,
             is_refused: self.is_refused,
         });
+    }
+
+    /// What systemd gives to each process without being asked.
+    fn surroundings(&mut self) {
+        let own = "systemd starts it with variables of its own (PATH, LANG, INVOCATION_ID, JOURNAL_STREAM, SYSTEMD_EXEC_PID \
+                   and, with User=, HOME, USER, LOGNAME, SHELL) and in a session; others pass on what they have, HOME as well; \
+                   where nothing is said, limits are the supervisor's";
+        self.book.equivalent(self.unit.head, None, own);
+        if !self.unit.directives.iter().any(|it| it.key == "WorkingDirectory") {
+            let why =
+                "its working directory is `/` under systemd alone, and else the service directory";
+            self.book.equivalent(self.unit.head, None, why);
+        }
     }
 
     /// Says that there is no service with this line.

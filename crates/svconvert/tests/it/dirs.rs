@@ -132,3 +132,53 @@ fn a_scan_directory_is_all_of_its_services() {
     let conf = it.report.lines.iter().find(|it| it.place.file == "/s/web/conf").unwrap();
     assert_eq!(conf.verdict, Verdict::Dropped);
 }
+
+/// As images with s6-overlay have them.
+#[test]
+fn sources_of_s6_rc_are_read() {
+    let nginx = "#!/usr/bin/with-contenv bash\n# a comment\n\nexec \\\n    s6-setuidgid abc /usr/sbin/nginx -g 'daemon off;'\n";
+    let files = Memory::new()
+        .file("/s/init/type", "oneshot\n")
+        .file("/s/init/up", "/etc/s6-overlay/s6-rc.d/init/run\n")
+        .file("/s/init/dependencies.d/base", "")
+        .file("/s/migrate/type", "oneshot\n")
+        .file("/s/migrate/up", "foreground { echo x } app migrate\n")
+        .file("/s/migrate/down", "")
+        .file("/s/web/type", "longrun\n")
+        .program("/s/web/run", nginx)
+        .file("/s/web/dependencies.d/init", "")
+        .file("/s/web/dependencies", "migrate\n")
+        .file("/s/web/producer-for", "web-log\n")
+        .file("/s/web-log/type", "longrun\n")
+        .program("/s/web-log/run", "#!/bin/execlineb -P\ns6-log -b n20 s1000000 T /var/log/web\n")
+        .file("/s/web-log/consumer-for", "web\n")
+        .file("/s/web-log/pipeline-name", "web-pipeline\n")
+        .file("/s/user/type", "bundle\n")
+        .file("/s/user/contents.d/web", "");
+    let it = convert(&files, &["/s".into()], None).unwrap();
+    let names: Vec<_> = it.definitions.service.keys().collect();
+    assert_eq!(names, ["init", "migrate", "web"]);
+    text(
+        &it,
+        r#"
+        [service.init]
+        exec = ["/etc/s6-overlay/s6-rc.d/init/run"]
+        kind = "job"
+        [service.migrate]
+        exec = ["execlineb", "-P", "-c", "foreground { echo x } app migrate"]
+        kind = "job"
+        [service.web]
+        exec = ["/usr/sbin/nginx", "-g", "daemon off;"]
+        user = "abc"
+        stderr = "inherit"
+        needs = ["migrate", "init"]
+        log = { dir = "/var/log/web", max_files = 20, max_size = "1000000", timestamp = "iso8601" }
+        "#,
+    );
+    let of = |file: &str| it.report.lines.iter().find(|it| it.place.file.ends_with(file)).unwrap();
+    assert_eq!(of("dependencies.d/base").verdict, Verdict::Dropped);
+    assert_eq!(of("web/dependencies.d/init").key.as_deref(), Some("needs"));
+    assert_eq!(of("web-log/run").verdict, Verdict::Equivalent);
+    let exec = line(&it, "exec \\");
+    assert!(exec.why.as_deref().is_some_and(|why| why.contains("variables of the container")));
+}

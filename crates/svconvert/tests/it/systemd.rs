@@ -79,7 +79,6 @@ fn a_whole_unit_becomes_a_definition() {
         "UMask",
         "LimitNOFILE",
         "TasksMax",
-        "KillMode",
         "KillSignal",
         "TimeoutStopSec",
         "RestartSec",
@@ -89,6 +88,7 @@ fn a_whole_unit_becomes_a_definition() {
     for exact in exact {
         verdict(&it, exact, Verdict::Exact);
     }
+    verdict(&it, "KillMode=", Verdict::Equivalent);
     verdict(&it, "Restart=", Verdict::Equivalent);
     let exec = line(&it, "ExecStart");
     assert_eq!((exec.place.line, exec.place.last), (10, 11));

@@ -65,7 +65,7 @@ pub fn told(place: &Place, name: &str) -> Vec<String> {
 }
 
 /// Starts that count as no end.
-const MANY: usize = 7;
+const MANY: usize = 12;
 
 /// How often a service was started until it was left alone; `None` for again and again.
 #[track_caller]
