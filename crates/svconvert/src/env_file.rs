@@ -1,130 +1,110 @@
 //! Files of variables, as `EnvironmentFile=` of systemd and `env_file` of a definition have them.
 //!
-//! Source: `systemd.exec(5)`; `env-file.c` of systemd 254.
-
-#[derive(Clone, Copy)]
-enum State {
-    BeforeKey,
-    Key,
-    BeforeValue,
-    Value,
-    Escape,
-    Single,
-    Double,
-    DoubleEscape,
-    Comment,
-    CommentEscape,
-}
+//! Source: `systemd.exec(5)`, and what systemd 252 was seen to make of such files.
 
 /// What a file sets, in its order.
 pub(crate) fn read(text: &str) -> Vec<(String, String)> {
-    let mut reader =
-        Reader { found: Vec::new(), key: String::new(), value: String::new(), kept: 0 };
-    let mut state = State::BeforeKey;
-    for c in text.chars() {
-        state = reader.step(state, c);
-    }
-    match state {
-        State::BeforeKey | State::Key | State::Comment | State::CommentEscape => (),
-        State::Value => reader.put_trimmed(),
-        _ => reader.put(),
-    }
-    reader.found
-}
-
-struct Reader {
-    found: Vec<(String, String)>,
-    key: String,
-    value: String,
-    /// So much of the value stays when its line ends.
-    kept: usize,
-}
-
-impl Reader {
-    fn put(&mut self) {
-        let name = self.key.trim_end_matches([' ', '\t']).to_owned();
-        if is_name(&name) {
-            self.found.push((name, self.value.clone()));
+    let mut found = Vec::new();
+    let mut rest = Rest(text);
+    while let Some(c) = rest.peek() {
+        if is_blank(c) {
+            rest.next();
+        } else if c == '#' || c == ';' {
+            rest.until(is_line_end);
+        } else {
+            // A name has one character at least, whichever it is.
+            let mut name = String::from(c);
+            rest.next();
+            name.push_str(rest.until(|c| c == '=' || is_line_end(c)));
+            let name = name.trim_end_matches([' ', '\t']);
+            // A line without one says nothing.
+            if rest.next() == Some('=') {
+                let value = rest.value();
+                if is_name(name) {
+                    found.push((name.to_owned(), value));
+                }
+            }
         }
-        self.key.clear();
-        self.value.clear();
+    }
+    found
+}
+
+const fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r')
+}
+
+const fn is_blank(c: char) -> bool {
+    is_line_end(c) || matches!(c, ' ' | '\t')
+}
+
+/// What is still to be read.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    fn peek(&self) -> Option<char> {
+        self.0.chars().next()
     }
 
-    fn put_trimmed(&mut self) {
-        self.value.truncate(self.kept);
-        self.put();
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.0.chars();
+        let c = chars.next();
+        self.0 = chars.as_str();
+        c
     }
 
-    fn step(&mut self, state: State, c: char) -> State {
-        let line_end = c == '\n' || c == '\r';
-        let blank = line_end || c == ' ' || c == '\t';
-        match state {
-            State::BeforeKey if c == '#' || c == ';' => State::Comment,
-            State::BeforeKey if blank => State::BeforeKey,
-            State::Key if line_end => {
-                self.key.clear();
-                State::BeforeKey
-            }
-            State::Key if c == '=' => {
-                self.kept = 0;
-                State::BeforeValue
-            }
-            State::BeforeKey | State::Key => {
-                self.key.push(c);
-                State::Key
-            }
-            State::BeforeValue if line_end => {
-                self.put();
-                State::BeforeKey
-            }
-            State::BeforeValue if c == '\'' => State::Single,
-            State::BeforeValue if c == '"' => State::Double,
-            State::BeforeValue if c == '\\' => State::Escape,
-            State::BeforeValue if blank => State::BeforeValue,
-            State::Value if line_end => {
-                self.put_trimmed();
-                State::BeforeKey
-            }
-            State::Value if c == '\\' => {
-                self.kept = self.value.len();
-                State::Escape
-            }
-            State::BeforeValue | State::Value => {
-                self.value.push(c);
-                if !blank {
-                    self.kept = self.value.len();
+    fn until(&mut self, is_end: impl Fn(char) -> bool) -> &'a str {
+        let (taken, rest) = self.0.split_at(self.0.find(is_end).unwrap_or(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    /// Up to the end of the line: pieces in quotes, and one without at the end.
+    fn value(&mut self) -> String {
+        let mut value = String::new();
+        loop {
+            self.until(|c| !matches!(c, ' ' | '\t'));
+            match self.peek() {
+                Some('\'') => {
+                    self.next();
+                    value.push_str(self.until(|c| c == '\''));
+                    self.next();
                 }
-                State::Value
-            }
-            State::Escape => {
-                if !line_end {
-                    self.value.push(c);
+                Some('"') => {
+                    self.next();
+                    self.double_quoted(&mut value);
                 }
-                self.kept = self.value.len();
-                State::Value
+                _ => break,
             }
-            State::Single if c == '\'' => State::BeforeValue,
-            State::Double if c == '"' => State::BeforeValue,
-            State::Double if c == '\\' => State::DoubleEscape,
-            State::Single => {
-                self.value.push(c);
-                State::Single
+        }
+        let mut piece = String::new();
+        // What stays of it without the blanks at its end; an escaped character is none.
+        let mut kept = 0;
+        while let Some(c) = self.next().filter(|c| !is_line_end(*c)) {
+            if c == '\\' {
+                piece.extend(self.next().filter(|c| !is_line_end(*c)));
+            } else {
+                piece.push(c);
             }
-            State::Double => {
-                self.value.push(c);
-                State::Double
+            if c == '\\' || !is_blank(c) {
+                kept = piece.len();
             }
-            State::DoubleEscape => {
-                if "\"\\`$".contains(c) {
-                    self.value.push(c);
-                } else if c != '\n' {
-                    self.value.extend(['\\', c]);
-                }
-                State::Double
+        }
+        piece.truncate(kept);
+        value + &piece
+    }
+
+    /// Up to the quote that closes.
+    fn double_quoted(&mut self, value: &mut String) {
+        while let Some(c) = self.next().filter(|c| *c != '"') {
+            if c != '\\' {
+                value.push(c);
+                continue;
             }
-            State::Comment if c == '\\' => State::CommentEscape,
-            State::Comment | State::CommentEscape if line_end => State::BeforeKey,
-            State::Comment | State::CommentEscape => State::Comment,
+            match self.next() {
+                Some(c @ ('"' | '\\' | '`' | '$')) => value.push(c),
+                Some('\n') | None => (),
+                Some(c) => value.extend(['\\', c]),
+            }
         }
     }
 }
@@ -142,9 +122,19 @@ mod tests {
     #[test]
     fn values_are_those_of_systemd() {
         let found = read(
-            "A=x y # no comment\n# B=1\nexport C=no name\nD='a'\"b\"\nE=\"two\nlines\"\nF= \n",
+            "A=x y # no comment\n# B=1\nexport C=no name\nD='a'\"b\" c\nE=\"two\nlines\"\nF= \n\
+             ; I=1\nG = a\\ \\\n b \t\nnothing\nH=\"\\$x\\n\\\ny\" 'z'\nJ=a 'b'\nK='open",
         );
-        let expected = [("A", "x y # no comment"), ("D", "ab"), ("E", "two\nlines"), ("F", "")];
+        let expected = [
+            ("A", "x y # no comment"),
+            ("D", "abc"),
+            ("E", "two\nlines"),
+            ("F", ""),
+            ("G", "a  b"),
+            ("H", "$x\\nyz"),
+            ("J", "a 'b'"),
+            ("K", "open"),
+        ];
         let expected: Vec<_> = expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into();
         assert_eq!(found, expected);
     }

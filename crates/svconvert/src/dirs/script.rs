@@ -243,7 +243,9 @@ impl Reader {
             if is_own {
                 continue;
             }
-            if value.starts_with('~') || !crate::env_file::is_name(&name) {
+            // Of our own line for these, `~` is no text.
+            let is_home = homeless.contains(&name.as_str()) && value.starts_with('~');
+            if is_home || !crate::env_file::is_name(&name) {
                 return None;
             }
             service.env.entry(name).or_insert_with(|| value.into());

@@ -193,8 +193,11 @@ impl Program<'_> {
     }
 
     fn command(&mut self, service: &mut Service) -> bool {
+        let is_there = self.section.entries.iter().any(|it| it.key == "command");
         let Some((at, value)) = self.option("command") else {
-            self.book.refused(self.section.head, "it has no `command`");
+            if !is_there {
+                self.book.refused(self.section.head, "it has no `command`");
+            }
             return false;
         };
         let Some(words) = text::words(&value).filter(|it| !it.is_empty()) else {
