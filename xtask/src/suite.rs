@@ -86,7 +86,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 40] = [
+const REQUIREMENTS: [Requirement; 44] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -114,6 +114,13 @@ const REQUIREMENTS: [Requirement; 40] = [
     besides("mandoc", "mandoc"),
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
+    besides("python3", "python3"),
+    besides(
+        "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py",
+        "python3-prometheus-client",
+    ),
+    besides("ssh", "openssh-client"),
+    besides("/usr/sbin/sshd", "openssh-server"),
     besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
     besides("tmux", "tmux"),

@@ -18,6 +18,7 @@
 //! | take over units, Procfiles and the like  | `convert` (feature `convert`)                  |
 //! | say what is wrong before it is run       | `lint` (feature `lint`)                        |
 //! | units of systemd, installing them        | `systemd` (feature `systemd`)                  |
+//! | ask other hosts, by ssh                  | `remote` (feature `remote`)                    |
 //! | trees of services for development        | `devtree` (feature `devtree`)                  |
 //! | real services in a `#[test]`             | `testkit` (feature `devtree`)                  |
 //!
@@ -65,6 +66,7 @@
 //! | `convert`  | `convert`: definitions of what describes services elsewhere, with a report of every line; and `build` |
 //! | `lint`     | `lint`: what is wrong in directories, units and definitions, before they are run |
 //! | `systemd`  | `systemd`: units, by way of D-Bus, and [`open`] knows their names; needs Rust 1.89 |
+//! | `remote`   | `remote`: `svctl` on other hosts, by the user's `ssh`                            |
 //! | `devtree`  | `devtree`: a supervisor to embed, trees of services; `testkit`                   |
 //! | `tokio`    | `tokio`: a watch as a `Stream`, `pursue` as a future; connections of `systemd` run on tokio |
 //! | `async-io` | `async_io`: the same, driven by async-io (smol)                                  |
@@ -103,6 +105,12 @@ pub use svlint as lint;
 #[cfg_attr(docsrs, doc(cfg(feature = "convert")))]
 #[doc(inline)]
 pub use svconvert as convert;
+
+/// `svctl` on other hosts, by the user's `ssh`.
+#[cfg(feature = "remote")]
+#[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
+#[doc(inline)]
+pub use svremote as remote;
 
 /// Definitions: one for every supervisor, applied safely.
 #[cfg(feature = "build")]

@@ -184,6 +184,9 @@ fn table() -> Table {
     table.closed(convert::Format::ALL);
     table.without("svconvert", "an error", &["Error"]);
     table.without("svconvert", "what a path leads to, which is branched on", &["FileKind"]);
+    // svremote
+    table.without("svremote", "an error", &["BadProgram", "Error", "HostsError", "Trouble"]);
+    table.without("svremote", "what is told of a host, which is branched on", &["Next", "Told"]);
     // svlint
     table.without("svlint", "a chapter of the list of rules, which has a title", &["Area"]);
     table.without("svlint", "a change of a file", &["Fix"]);

@@ -14,6 +14,7 @@ pub(crate) use self::{
     global::{Color, Global, Whose},
     later::{Later, parse},
     lint::{Form, Lint, Other},
+    metrics::{Metrics, Watch},
     notify::{Notify, NotifyBridge},
     units::{Escape, NamedUnits, Units},
     value::parse_duration,
@@ -28,9 +29,11 @@ mod dev;
 mod embedded;
 mod global;
 mod groups;
+mod hosts;
 mod later;
 mod lint;
 mod means;
+mod metrics;
 mod notify;
 mod units;
 mod value;
@@ -112,11 +115,7 @@ pub(crate) enum Command {
     /// Print a line for every change
     ///
     /// Without a name, of all services of the scan directory.
-    Watch {
-        /// Names, patterns, paths or units; see svctl --help
-        #[arg(value_name = "SERVICE")]
-        services: Vec<OsString>,
-    },
+    Watch(Later<Watch>),
     /// Say whether services are healthy, for scripts and containers
     ///
     /// Without a name, all of the scan directory are looked at.
@@ -186,6 +185,10 @@ pub(crate) enum Command {
     /// Of a directory, also the services that come and go later. Of a file of definitions, its services in the order
     /// of their needs. Can be process 1 of a container.
     Scan(Later<Scan>),
+    /// Print metrics for Prometheus
+    ///
+    /// As OpenMetrics, on standard output; or into a file for node_exporter, or by HTTP.
+    Metrics(Later<Metrics>),
     /// Explain the bytes of a status record
     ///
     /// Of a file, or with - bytes or hexadecimal digits on standard input.

@@ -17,9 +17,11 @@ mod guard;
 mod lint;
 mod logs;
 mod look;
+mod metrics;
 mod notify;
 mod persist;
 mod progress;
+mod remote;
 mod report;
 mod scan;
 mod screen;
@@ -27,6 +29,7 @@ mod send;
 mod show;
 mod status;
 mod supervise;
+mod tether;
 mod units;
 mod watch;
 
@@ -42,6 +45,12 @@ use crate::{
 
 /// Runs what was typed.
 pub(crate) fn run(args: &mut Args) -> ExitCode {
+    if args.global.tethered {
+        tether::begin();
+    }
+    if !args.global.elsewhere.host.is_empty() {
+        return remote::run(args).into();
+    }
     args.global.silent = match first::silent(args) {
         Ok(silent) => silent,
         Err(ended) => return ended,
@@ -52,7 +61,7 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         global.silent.paths().for_each(|path| output.error(&Silent::error(path)));
         return output.finish(Exit::Deadline).into();
     }
-    if !consent::is_given(global, &args.command, &mut output) {
+    if !consent::is_given(global, &args.command, None, &mut output) {
         return output.finish(Exit::Negative).into();
     }
     let exit = match &args.command {
@@ -92,7 +101,8 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Logs(args) => logs::run(global, args, &mut output),
         Command::Completions { shell } => complete::script(*shell, &mut output),
         Command::Complete { words } => complete::complete(&global.silent, words),
-        Command::Watch { services } => watch::run(global, services, &mut output),
+        Command::Watch(args) => watch::run(global, args, &mut output),
+        Command::Metrics(args) => metrics::run(global, args, &mut output),
         Command::Build(args) => build::run(&global.silent, args, &mut output),
         Command::Convert(args) => convert::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),

@@ -322,6 +322,15 @@ pub(crate) struct Logged<'a> {
     pub(crate) line: Cow<'a, str>,
 }
 
+/// A host of which there is nothing else.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unreached<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) error: &'a str,
+    /// A word to branch on.
+    pub(crate) why: &'static str,
+}
+
 /// In the place of lines that the reader was too slow for.
 #[derive(Debug, Serialize)]
 pub(crate) struct Skipped<'a> {

@@ -324,12 +324,7 @@ pub(crate) fn painted(state: Option<State>, line: &str) -> String {
 }
 
 /// Waits until a descriptor is readable, or a moment has come, or nobody reads any more: a
-/// watch at rest would not notice that by writing.
-pub(crate) fn wait_beside(fd: BorrowedFd<'_>, until: Option<Instant>) -> ControlFlow<()> {
-    wait_beside_all(&[fd], until).map_continue(drop)
-}
-
-/// As [`wait_beside`] with several descriptors: whether there is something to read, of each.
+/// watch at rest would not notice that by writing. Whether there is something to read, of each.
 pub(crate) fn wait_beside_all(
     wanted: &[BorrowedFd<'_>],
     until: Option<Instant>,

@@ -21,8 +21,17 @@ const ALL: &[&str] = &["--all-features"];
 const TESTS: &[&str] = &["--all-features", "--all-targets"];
 const SERDE: &[&str] = &["--features", "serde"];
 /// Those that any Unix can build.
-const PORTABLE: &[&str] =
-    &["svproto", "svclient", "svbuild", "svconvert", "svlint", "svdevtree", "svcmgr", "svctl"];
+const PORTABLE: &[&str] = &[
+    "svproto",
+    "svclient",
+    "svbuild",
+    "svconvert",
+    "svlint",
+    "svdevtree",
+    "svremote",
+    "svcmgr",
+    "svctl",
+];
 /// Those of [`PORTABLE`] with all features: 32 bits and musl, kqueue.
 const UNIX: &[&str] = &["i686-unknown-linux-musl", "aarch64-apple-darwin"];
 /// Each has little that is not of one of those: characters without a sign, which no code here meets.

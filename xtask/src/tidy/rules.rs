@@ -24,7 +24,7 @@ pub(super) fn of(name: &str) -> Option<&'static Rule> {
 const FREE: Rule = Rule { name: "", arrows: &[], only_optional: None, ceiling: None, words: &[] };
 
 /// A member that is not here is a finding: a crate without rules is a decision to take.
-pub(super) static TABLE: [Rule; 13] = [
+pub(super) static TABLE: [Rule; 14] = [
     Rule {
         name: "svproto",
         only_optional: Some(&["serde"]),
@@ -77,6 +77,8 @@ pub(super) static TABLE: [Rule; 13] = [
         words: &SVDEVTREE,
         ..FREE
     },
+    // Nine are for one checksum, as many for JSON.
+    Rule { name: "svremote", ceiling: Some(27), words: &SVREMOTE, ..FREE },
     Rule {
         name: "svcmgr",
         arrows: &[
@@ -87,6 +89,7 @@ pub(super) static TABLE: [Rule; 13] = [
             "svlint",
             "svsystemd",
             "svdevtree",
+            "svremote",
         ],
         words: &SVCMGR,
         ..FREE
@@ -153,6 +156,14 @@ const SVTRUST: [Word; 9] = [
     ("CREATE", ONLY_LOOKS),
     ("canonicalize", "a path that is resolved as a whole is nobody's to vouch for"),
     ("unsafe", "it opens and looks; nothing in it needs a raw pointer"),
+];
+
+const SVREMOTE: [Word; 5] = [
+    ("println!", NO_PRINTING),
+    ("eprintln!", NO_PRINTING),
+    ("thread::sleep", "no sleep stands for an event; a deadline is one of the poll"),
+    ("thread::spawn", "no thread for a host; one poll serves all of them"),
+    ("ssh2", "it has no ssh of its own; the user's is started"),
 ];
 
 const SVDEVTREE: [Word; 9] = [

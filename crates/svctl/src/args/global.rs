@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::ValueEnum;
 use svcmgr::{Dialect, Version};
 
-use super::parse_suite;
+use super::{hosts::Elsewhere, parse_suite};
 use crate::silent::Silent;
 
 /// Options of every command that has a use for them.
@@ -40,6 +40,11 @@ pub(crate) struct Global {
     /// Also print which scan directory and which suite were found
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
+    /// End when standard input does: whoever asks from another host is gone
+    #[arg(long = "__tethered", global = true, hide = true)]
+    pub(crate) tethered: bool,
     /// What does not answer, for a svctl that another one watches over: first an empty word, then the paths
     #[arg(long = "__apart", hide = true, value_name = "PATH", allow_hyphen_values = true)]
     pub(crate) apart: Option<Vec<OsString>>,

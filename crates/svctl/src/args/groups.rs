@@ -8,7 +8,7 @@ use super::verbs;
 
 /// The heading of each group, and its commands in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Look", &["status", "show", "explain", "check", "wait", "watch", "logs"]),
+    ("Look", &["status", "show", "explain", "check", "wait", "watch", "logs", "metrics"]),
     ("Change", &["up", "down", "restart", "reload", "once", "enable", "disable", "exit", "send"]),
     ("Define", &["build", "convert", "lint"]),
     ("Supervise", &["dev", "scan", "supervise"]),

@@ -12,6 +12,12 @@ use crate::name::from_url;
 #[derive(Debug)]
 pub(crate) struct Later<T>(T);
 
+impl<T> Later<T> {
+    pub(crate) const fn get(&self) -> &T {
+        &self.0
+    }
+}
+
 impl<T> Deref for Later<T> {
     type Target = T;
 

@@ -2,10 +2,13 @@
 
 use clap::{Command as Parser, Error, error::ErrorKind};
 
-use super::{Args, Global};
+use super::{
+    Args, Global,
+    hosts::{HERE, OPTIONS},
+};
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
-const NOT: [(&str, &[&str]); 9] = [
+const NOT: [(&str, &[&str]); 10] = [
     ("build", &["dir", "suite", "system", "user"]),
     ("completions", &["dir", "suite", "system", "user", "json"]),
     ("convert", &["dir", "suite", "system", "user"]),
@@ -13,16 +16,24 @@ const NOT: [(&str, &[&str]); 9] = [
     ("dev", &["dir", "suite", "system", "user"]),
     ("escape", &["dir", "suite", "system", "user", "json"]),
     ("lint", &["dir", "system", "user"]),
+    ("metrics", &["json"]),
     ("scan", &["dir", "suite", "system", "user"]),
     ("supervise", &["dir", "suite", "system", "user"]),
 ];
 
+/// Those of a command: by the table, and what is for other hosts.
+fn not(name: &str) -> impl Iterator<Item = &'static str> {
+    let of_table = NOT.iter().find(|(command, _)| *command == name).map_or(&[][..], |(_, not)| not);
+    let of_hosts = if HERE.contains(&name) { &OPTIONS[..] } else { &[] };
+    of_table.iter().chain(of_hosts).copied()
+}
+
 /// The parser without them in the help of those commands.
 pub(super) fn without_what_means_nothing(mut parser: Parser) -> Parser {
-    for (name, options) in NOT {
+    for (name, _) in NOT {
         let all = parser
             .get_arguments()
-            .filter(|option| option.get_long().is_some_and(|long| options.contains(&long)));
+            .filter(|option| option.get_long().is_some_and(|long| not(name).any(|it| it == long)));
         let hidden: Vec<_> = all.map(|option| option.clone().hide(true)).collect();
         parser = parser.mut_subcommand(name, |command| command.args(hidden));
     }
@@ -32,9 +43,16 @@ pub(super) fn without_what_means_nothing(mut parser: Parser) -> Parser {
 /// Refuses what means nothing to the command that was typed.
 pub(super) fn check(args: Args) -> Result<Args, Error> {
     let name = args.command.word();
-    let not = NOT.iter().find(|(command, _)| *command == name).map_or(&[][..], |(_, not)| not);
-    let Some(option) = not.iter().find(|option| is_given(&args.global, option)) else {
-        return Ok(args);
+    let Some(option) = not(name).find(|option| is_given(&args.global, option)) else {
+        let elsewhere = &args.global.elsewhere;
+        let lonely = OPTIONS.iter().find(|option| elsewhere.is_given(option));
+        return match lonely.filter(|_| elsewhere.host.is_empty()) {
+            Some(option) => {
+                let why = format!("--{option} is for other hosts: it needs -H\n");
+                Err(Error::raw(ErrorKind::MissingRequiredArgument, why))
+            }
+            None => Ok(args),
+        };
     };
     let why = format!("`svctl {name}` takes no --{option}: it would mean nothing to it\n");
     Err(Error::raw(ErrorKind::UnknownArgument, why))
@@ -47,7 +65,7 @@ fn is_given(global: &Global, option: &str) -> bool {
         "system" => global.system,
         "user" => global.user,
         "json" => global.json,
-        _ => false,
+        of_hosts => global.elsewhere.is_given(of_hosts),
     }
 }
 
@@ -59,7 +77,8 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_refused_and_not_in_the_help() {
-        for (name, options) in NOT {
+        for (name, _) in NOT {
+            let options: Vec<_> = not(name).collect();
             let mut parser = without_what_means_nothing(Args::command());
             parser.build();
             let command = parser.find_subcommand_mut(name).unwrap();
@@ -75,11 +94,13 @@ mod tests {
 
     #[test]
     fn every_row_is_checked() {
-        for (name, options) in NOT {
-            for option in options {
-                let value = match *option {
-                    "dir" => Some("x"),
+        for (name, _) in NOT {
+            for option in not(name) {
+                let value = match option {
+                    "dir" | "host" => Some("x"),
                     "suite" => Some("s6"),
+                    "parallel" => Some("2"),
+                    "host-timeout" => Some("5s"),
                     _ => None,
                 };
                 let operand = if name == "completions" { "bash" } else { "x" };

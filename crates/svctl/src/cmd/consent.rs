@@ -29,18 +29,28 @@ fn ends_all(command: &Command) -> Option<&str> {
     word.filter(|_| named.all)
 }
 
-/// Whether a command may go on; that it may not is told.
-pub(super) fn is_given(global: &Global, command: &Command, output: &mut Output) -> bool {
+/// Whether a command may go on; that it may not is told. `elsewhere` is of which hosts it is, where it is not for this
+/// one.
+pub(super) fn is_given(
+    global: &Global,
+    command: &Command,
+    elsewhere: Option<&str>,
+    output: &mut Output,
+) -> bool {
     let Some(word) = ends_all(command) else { return true };
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return true;
     }
-    let dirs = names::known_scan_dirs(global);
-    let dirs: Vec<_> = dirs.iter().map(|scan| scan.dir().display().to_string()).collect();
-    let of = if global.only_units() {
+    let dirs = || {
+        let dirs = names::known_scan_dirs(global);
+        dirs.iter().map(|scan| scan.dir().display().to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let of = if let Some(hosts) = elsewhere {
+        format!(" of {hosts}")
+    } else if global.only_units() {
         " of systemd".to_owned()
     } else {
-        format!(" of {}", printable(&dirs.join(", ")))
+        format!(" of {}", printable(&dirs()))
     };
     eprint_now(&format!("svctl: {word} every service{of}? [y/N] "));
     let mut answer = String::new();

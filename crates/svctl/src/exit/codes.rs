@@ -26,7 +26,7 @@ const PATH: (&str, &str) = ("111", "The system refused: no such path, no permiss
 const WRITING: (&str, &str) = ("111", "The output could not be written.");
 const NO_MANAGER: (&str, &str) = ("102", "The manager of a unit is not running.");
 
-const TABLE: [Codes; 17] = [
+const TABLE: [Codes; 18] = [
     Codes {
         commands: &["up", "down", "once", "restart", "reload", "exit", "wait"],
         meanings: &[
@@ -105,6 +105,17 @@ const TABLE: [Codes; 17] = [
             NAMES,
             NO_MANAGER,
             ("111", "The system refused, or what would tell may not be seen."),
+        ],
+    },
+    Codes {
+        commands: &["metrics"],
+        meanings: &[
+            ("0", "All were looked at; one that cannot be read is a series."),
+            ("1", "What was named is no service, or its record is none (--listen)."),
+            SILENT,
+            NAMES,
+            NO_MANAGER,
+            ("111", "The system refused: no such path, no permission, the address is taken."),
         ],
     },
     Codes {

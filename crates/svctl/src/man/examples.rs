@@ -4,7 +4,12 @@
 pub(super) type Example = (&'static str, &'static str);
 
 /// Those of the page about all of it.
-pub(super) const OF_ALL: [Example; 5] = [
+pub(super) const OF_ALL: [Example; 7] = [
+    ("svctl -H web1,web2 status", "The services of two hosts, by ssh."),
+    (
+        "svctl -H @web --rolling restart web --for ready",
+        "One host of a group after the other, until one fails.",
+    ),
     ("svctl status --state backoff,failed", "What does not stay up?"),
     (
         "svctl restart web --for ready --kill-after 10s",
@@ -19,7 +24,7 @@ pub(super) const OF_ALL: [Example; 5] = [
 ];
 
 /// Those of each command that does not say all in its name.
-const OF_COMMANDS: [(&str, &[Example]); 25] = [
+const OF_COMMANDS: [(&str, &[Example]); 26] = [
     (
         "status",
         &[
@@ -81,6 +86,21 @@ const OF_COMMANDS: [(&str, &[Example]); 25] = [
         &[
             ("svctl watch", "Every change of every service, until Ctrl-C."),
             ("svctl watch --json web", "The changes of one, each an object in a line."),
+            (
+                "svctl watch -q --exec ./page-me",
+                "A program for every change, with its JSON to read.",
+            ),
+        ],
+    ),
+    (
+        "metrics",
+        &[
+            ("svctl metrics", "Once, on standard output."),
+            (
+                "svctl metrics --textfile /var/lib/prometheus/node-exporter/svctl.prom",
+                "For node_exporter, from a timer.",
+            ),
+            ("svctl metrics --listen 9558", "At http://127.0.0.1:9558/metrics, until ended."),
         ],
     ),
     (

@@ -35,7 +35,7 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 46] = [
+const COMMANDS: [(&str, &[&str], Prints); 47] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
@@ -44,6 +44,7 @@ const COMMANDS: [(&str, &[&str], Prints); 46] = [
     ("show", &["web"], One),
     ("wait", &["web"], One),
     ("watch", &[], Lines),
+    ("metrics", &[], Nothing),
     ("decode", &["web/supervise/status"], One),
     ("reload", &["web"], One),
     ("hup", &["web"], One),

@@ -29,6 +29,7 @@ static KINDS: LazyLock<HashMap<&str, Validator>> = LazyLock::new(|| {
         "buildable",
         "converted",
         "skipped",
+        "unreached",
         "version",
     ]
     .map(kind)
@@ -41,6 +42,7 @@ pub fn check(value: &Value) {
         let has = |key: &str| !object[key].is_null();
         let knows = |key: &str| object.get(key).is_some();
         let kind = match object {
+            _ if has("host") && has("why") && !knows("service") => "unreached",
             _ if has("raw") => "decoded",
             _ if has("part") => "happening",
             _ if has("units") => "built",
