@@ -58,8 +58,8 @@ pub(crate) fn ensure(suites: &[Suite]) -> Result<(), Failure> {
 
 // runit's own maintainer scripts start nothing: the packages that do, `runit-run` and `runit-init`,
 // are only recommended by it (Debian 12), and are left out here. s6, execline and daemontools have
-// no maintainer scripts. Those of systemd, dbus, polkitd and openssh-server start their units where
-// systemd is pid 1, and nothing elsewhere. So no policy-rc.d is put in place, which would be a change to the whole
+// no maintainer scripts. Those of systemd, dbus and polkitd start their units where systemd is pid
+// 1, and nothing elsewhere. So no policy-rc.d is put in place, which would be a change to the whole
 // machine.
 pub(crate) const INSTALL: [&str; 3] = ["install", "-y", "--no-install-recommends"];
 

@@ -86,7 +86,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 44] = [
+const REQUIREMENTS: [Requirement; 43] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -120,7 +120,6 @@ const REQUIREMENTS: [Requirement; 44] = [
         "python3-prometheus-client",
     ),
     besides("ssh", "openssh-client"),
-    besides("/usr/sbin/sshd", "openssh-server"),
     besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
     besides("tmux", "tmux"),
