@@ -91,8 +91,8 @@ impl Servers {
         }
         servers.children = children;
         servers.wait_until("they answer", |it| {
-            let last = format!("h1,h{hosts}");
-            let ran = it.run(&["-H", &last, "wait", "web"]);
+            let all: Vec<_> = (1..=hosts).map(|at| format!("h{at}")).collect();
+            let ran = it.run(&["-H", &all.join(","), "wait", "web", "--host-timeout", "60s"]);
             ran.code == 0
         });
         Some(servers)
