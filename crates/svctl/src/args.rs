@@ -187,7 +187,7 @@ pub(crate) enum Command {
     Scan(Later<Scan>),
     /// Print metrics for Prometheus
     ///
-    /// As OpenMetrics, on standard output; or into a file for node_exporter, or by HTTP.
+    /// As OpenMetrics, on standard output; or into a file for `node_exporter`, or by HTTP.
     Metrics(Later<Metrics>),
     /// Explain the bytes of a status record
     ///

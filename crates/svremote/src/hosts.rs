@@ -246,7 +246,7 @@ fn aliases(path: &Path, dir: &Path, depth: usize, found: &mut BTreeSet<String>) 
             rest.split([' ', '\t', '=']).map(|it| it.trim_matches('"')).filter(|it| !it.is_empty());
         match &*word.to_ascii_lowercase() {
             "host" => {
-                found.extend(values.filter(|it| !it.contains(['*', '?', '!'])).map(str::to_owned))
+                found.extend(values.filter(|it| !it.contains(['*', '?', '!'])).map(str::to_owned));
             }
             "include" => {
                 for value in values {

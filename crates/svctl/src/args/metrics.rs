@@ -15,13 +15,13 @@ pub(crate) struct Metrics {
     /// Names, patterns, paths or units; without a name, all of the scan directory
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// Write a file for the textfile collector of node_exporter, in one step; its name has to end in .prom there
+    /// Write a file for the textfile collector of `node_exporter`, in one step; its name has to end in .prom there
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub(crate) textfile: Option<PathBuf>,
     /// Answer HTTP at this address until ended: a port (of 127.0.0.1), or an address with a port
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Also print what the runit collector of node_exporter prints, under its names
+    /// Also print what the runit collector of `node_exporter` prints, under its names
     #[arg(long)]
     pub(crate) compat: bool,
 }

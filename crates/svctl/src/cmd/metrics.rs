@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, args: &args::Metrics, output: &mut Output) ->
     // The collector of files reads the older format alone.
     let form = if args.textfile.is_some() { Form::Text } else { Form::Open };
     let mut page = Page::new(form);
-    page.write(known.iter(), args.compat);
+    page.write(&known.iter(), args.compat);
     match &args.textfile {
         None => output.raw(page.text().as_bytes()),
         Some(path) => {

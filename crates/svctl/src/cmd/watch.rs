@@ -115,40 +115,35 @@ impl Set {
 
 fn watch(global: &Global, args: &args::Watch, output: &mut Output) -> Result<Exit, Stopped> {
     let Set { mut watch, mut watched, follows, exit } = Set::of(global, &args.services, output)?;
-    let mut hooks =
-        args.exec.as_ref().map(|program| Hooks::of(program, args.exec_limit)).transpose();
-    let hooks = match &mut hooks {
-        Ok(hooks) => hooks.as_mut(),
+    let hooks = args.exec.as_ref().map(|program| Hooks::of(program, args.exec_limit));
+    let mut hooks = match hooks.transpose() {
+        Ok(hooks) => hooks,
         Err(error) => {
             output.message(&format!("cannot run programs for changes: {error}"));
             return Ok(Exit::System);
         }
     };
-    let mut hooks = hooks;
     while (follows || !watched.is_empty()) && !output.is_closed() {
         if let Some(hooks) = &mut hooks {
             hooks.go_on(output);
         }
-        match watch.next_now()? {
-            Some(event) => {
-                if event.news == News::Removed {
-                    watched.remove(&event.key);
-                }
-                if let Some(hooks) = &mut hooks {
-                    hooks.take(&event, output);
-                }
-                tell(&event, output);
+        if let Some(event) = watch.next_now()? {
+            if event.news == News::Removed {
+                watched.remove(&event.key);
             }
-            None => {
-                let ended = hooks.as_ref().map(|hooks| hooks.ended());
-                let fds: Vec<_> = [watch.as_fd()].into_iter().chain(ended).collect();
-                if wait_beside_all(&fds, watch.due()).is_break() {
-                    break;
-                }
+            if let Some(hooks) = &mut hooks {
+                hooks.take(&event, output);
             }
+            tell(&event, output);
+            continue;
+        }
+        let ended = hooks.as_ref().map(Hooks::ended);
+        let fds: Vec<_> = [watch.as_fd()].into_iter().chain(ended).collect();
+        if wait_beside_all(&fds, watch.due()).is_break() {
+            break;
         }
     }
-    if let Some(hooks) = hooks {
+    if let Some(mut hooks) = hooks {
         hooks.finish(output);
     }
     Ok(exit)

@@ -125,8 +125,8 @@ fn lines_of_logs_are_merged_by_their_times() {
     for (host, lines) in [("h1", ["10", "30"]), ("h2", ["20", "40"])] {
         let log = servers.tree.path().join("logs");
         std::fs::create_dir_all(&log).unwrap();
-        let text: String =
-            lines.iter().map(|at| format!("@400000006b03e7{at}3468773c {host} {at}\n")).collect();
+        let line = |at: &&str| format!("@400000006b03e7{at}3468773c {host} {at}");
+        let text = lines.iter().map(line).collect::<Vec<_>>().join("\n") + "\n";
         let dir = servers.tree.path().join(host).join("log");
         std::fs::create_dir(&dir).unwrap();
         std::fs::write(dir.join("current"), text).unwrap();

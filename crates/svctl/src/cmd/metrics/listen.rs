@@ -126,7 +126,7 @@ impl Scene {
     fn answer(&self, stream: TcpStream, compat: bool, answering: &Arc<()>) {
         let pages = [Form::Open, Form::Text].map(|form| {
             let mut page = Page::new(form);
-            page.write(self.all.values(), compat);
+            page.write(&self.all.values(), compat);
             page
         });
         let held = answering.clone();

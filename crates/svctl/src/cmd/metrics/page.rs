@@ -70,7 +70,6 @@ impl Known {
         let mut odd: Vec<_> = odd.iter().map(|(cause, _)| cause.kind()).collect();
         odd.sort_unstable();
         odd.dedup();
-        let seconds = |time: svcmgr::UnixTime| time.secs() as f64 + f64::from(time.nanos()) / 1e9;
         Self {
             labels,
             suite: status.and_then(svcmgr::Status::suite).or(view.suite),
@@ -90,7 +89,13 @@ impl Known {
     }
 }
 
-/// A value of a label. What moves a terminal's cursor is escaped once more: the formats would let it through.
+/// Seconds of Unix time, with what is below them as precise as a number of the formats is.
+#[expect(clippy::cast_precision_loss, reason = "in a hundred million years")]
+fn seconds(time: svcmgr::UnixTime) -> f64 {
+    time.secs() as f64 + f64::from(time.nanos()) / 1e9
+}
+
+/// A value of a label.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -114,7 +119,7 @@ pub(super) struct Page {
 impl Page {
     pub(super) fn new(form: Form) -> Self {
         let now = svcmgr::UnixTime::now();
-        Self { form, text: String::new(), now: now.secs() as f64 + f64::from(now.nanos()) / 1e9 }
+        Self { form, text: String::new(), now: seconds(now) }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -122,7 +127,11 @@ impl Page {
     }
 
     /// All families, and the end.
-    pub(super) fn write<'a>(&mut self, all: impl Iterator<Item = &'a Known> + Clone, compat: bool) {
+    pub(super) fn write<'a>(
+        &mut self,
+        all: &(impl Iterator<Item = &'a Known> + Clone),
+        compat: bool,
+    ) {
         self.family("svctl_service", "info", "A service and the suite whose rules it obeys.");
         for it in all.clone() {
             let suite = it.suite.map_or("", Suite::name);
@@ -220,8 +229,8 @@ impl Page {
         }
     }
 
-    /// The names and numbers of node_exporter's runit collector.
-    fn compat<'a>(&mut self, all: impl Iterator<Item = &'a Known> + Clone) {
+    /// The names and numbers of `node_exporter`'s runit collector.
+    fn compat<'a>(&mut self, all: &(impl Iterator<Item = &'a Known> + Clone)) {
         let of_name =
             |page: &mut Self, name: &str, help: &str, value: &dyn Fn(&Known) -> Option<f64>| {
                 page.family(name, "gauge", help);
@@ -310,7 +319,7 @@ mod tests {
         let unreadable = View::named("gone");
         let known = [Known::of(&up), Known::of(&unreadable)];
         let mut page = Page { form, text: String::new(), now: 12.5 };
-        page.write(known.iter(), compat);
+        page.write(&known.iter(), compat);
         page.text
     }
 

@@ -135,10 +135,7 @@ fn words(row: &Row) -> (bool, String) {
     };
     if let Some(ok) = row.ok {
         let complaints = printable(&row.complaints.join("; "));
-        return match ok {
-            true => (true, format!("ok, {summary}")),
-            false => (false, complaints),
-        };
+        return if ok { (true, format!("ok, {summary}")) } else { (false, complaints) };
     }
     let after = row.took.map(|took| format!(" after {}", text::time(took))).unwrap_or_default();
     match row.outcome.as_deref() {
@@ -204,7 +201,9 @@ fn table(answers: &[Answer], output: &mut Output) {
     let mut hints: Vec<_> = failures.iter().filter_map(|(_, why)| why.hint).collect();
     hints.sort_unstable();
     hints.dedup();
-    hints.into_iter().for_each(|hint| output.hint(hint));
+    for hint in hints {
+        output.hint(hint);
+    }
 }
 
 fn cells(host: &Host, row: &Row) -> Cells<WIDTH> {
