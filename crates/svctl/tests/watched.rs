@@ -35,7 +35,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::svctl::{Run, command, program};
+use svctl::{Run, command, program};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -245,7 +245,7 @@ fn a_scrape_sees_what_a_watch_knows() {
     let _silent: Vec<_> =
         (0..8).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
     let mut flood = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let _refused = flood.write_all(&[b'x'; 100_000]);
+    let _refused = flood.write_all(&vec![b'x'; 100_000]);
     up("late", 1);
     let taken = scene.run(&["metrics", "--listen", &port.to_string()]);
     assert!(taken.code == 111 && taken.err.contains("cannot listen"), "{taken:?}");
@@ -261,7 +261,7 @@ fn every_change_reaches_the_program_in_its_order() {
     let states = || -> Vec<(u64, String)> {
         let text = fs::read_to_string(&lines).unwrap_or_default();
         let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let whole = whole.inspect(crate::schema::check);
+        let whole = whole.inspect(schema::check);
         whole
             .map(|it| (it["seq"].as_u64().unwrap(), it["state"].as_str().unwrap().to_owned()))
             .collect()
