@@ -1,5 +1,6 @@
 //! `cargo xtask daemons`: daemons of Debian under runsv, by the scripts that Debian has for them, and whether
-//! `svctl lint` agrees with what becomes of them.
+//! `svctl lint` agrees with what becomes of them; with `--built` nine of them from one file of definitions, under
+//! each supervisor.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
@@ -35,9 +36,26 @@ const PACKAGES: [&str; 20] = [
     "exim4-daemon-light",
     "atftpd",
 ];
+/// Installed for the definitions, with what asks the daemons.
+const BUILT: [&str; 13] = [
+    "nginx",
+    "redis-server",
+    "postgresql-15",
+    "mosquitto",
+    "openssh-server",
+    "memcached",
+    "haproxy",
+    "cron",
+    "prometheus-node-exporter",
+    "iproute2",
+    "curl",
+    "netcat-openbsd",
+    "util-linux",
+];
 /// So many of them have to run for the comparison to say something.
 const ENOUGH: usize = 15;
 const SCRIPT: &str = include_str!("daemons.sh");
+const SCRIPT_OF_BUILT: &str = include_str!("built.sh");
 
 /// What became of one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,18 +94,8 @@ impl Fate {
 /// There is no root of Debian 12, the daemons cannot be installed there, fewer than 15 of them run, or lint does
 /// not agree.
 pub(crate) fn run() -> Result<(), Failure> {
-    let root = roots::find(Root::Debian12)?.ok_or_else(|| {
-        Failure::Because("there is no root debian12\n  run: cargo xtask roots debian12".to_owned())
-    })?;
-    let built = command::capture(&mut command::cargo(["build", "-q", "-p", "svctl"]))?;
-    if !built.ok {
-        return Err(Failure::Because(built.text));
-    }
-    let svctl = Workspace::load()?.target.join("debug/svctl");
-    let mut words: Vec<OsString> = ["sh", "-c", SCRIPT, "sh"].map(OsString::from).to_vec();
-    words.push(svctl.into());
-    words.extend(PACKAGES.map(OsString::from));
-    let said = roots::command(&root, &words)?.stderr(std::process::Stdio::inherit()).output();
+    let words = PACKAGES.map(OsString::from);
+    let said = in_root(SCRIPT, words)?.stderr(std::process::Stdio::inherit()).output();
     let said = said.map_err(|why| Failure::cannot("run the daemons", why))?;
     let text = String::from_utf8_lossy(&said.stdout);
     let all: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -95,6 +103,36 @@ pub(crate) fn run() -> Result<(), Failure> {
         return Err(Failure::Because(format!("the daemons were not run: {}\n{text}", said.status)));
     };
     compare(&fates(waits, rows), findings)
+}
+
+/// The task with `--built`.
+///
+/// # Errors
+///
+/// There is no root of Debian 12, the daemons cannot be installed there, or one of them is not as it was defined.
+pub(crate) fn built() -> Result<(), Failure> {
+    let file = command::root().join("examples/daemons/svcmgr.toml");
+    let words = std::iter::once(file.into()).chain(BUILT.map(OsString::from));
+    let mut command = in_root(SCRIPT_OF_BUILT, words)?;
+    let status = command.status().map_err(|why| command::not_run(&command, &why))?;
+    command::passed_on(status)
+}
+
+/// A script in the root of Debian 12, whose first argument is svctl.
+fn in_root(
+    script: &str,
+    more: impl IntoIterator<Item = OsString>,
+) -> Result<std::process::Command, Failure> {
+    let root = roots::require(Root::Debian12)?;
+    let built = command::capture(&mut command::cargo(["build", "-q", "-p", "svctl"]))?;
+    if !built.ok {
+        return Err(Failure::Because(built.text));
+    }
+    let svctl = Workspace::load()?.target.join("debug/svctl");
+    let mut words: Vec<OsString> = ["sh", "-c", script, "sh"].map(OsString::from).to_vec();
+    words.push(svctl.into());
+    words.extend(more);
+    roots::command(&root, &words)
 }
 
 fn fates(waits: &Value, rows: &Value) -> BTreeMap<String, Fate> {

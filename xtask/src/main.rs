@@ -133,7 +133,11 @@ enum Task {
     /// Make a book of the pages, in target/book, and follow every link of it
     Book,
     /// Run daemons of Debian by its scripts for runit, in a root, and compare lint with what becomes of them
-    Daemons,
+    Daemons {
+        /// Instead run nine daemons from examples/daemons/svcmgr.toml under each supervisor
+        #[arg(long)]
+        built: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -168,7 +172,8 @@ fn main() -> ExitCode {
         Task::Demo { picture } => demo::run(picture),
         Task::Conversion => conversion::run(),
         Task::Book => book::run(),
-        Task::Daemons => daemons::run(),
+        Task::Daemons { built: false } => daemons::run(),
+        Task::Daemons { built: true } => daemons::built(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

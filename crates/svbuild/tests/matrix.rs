@@ -393,3 +393,32 @@ fn what_is_made_of_the_example() {
         );
     }
 }
+
+/// The file that `cargo xtask daemons --built` runs: what each supervisor does not have of it.
+#[test]
+fn the_daemons_are_built_for_every_supervisor() {
+    let text = include_str!("../../../examples/daemons/svcmgr.toml");
+    let definitions = Definitions::from_toml(text).unwrap();
+    assert_eq!(definitions.service.len(), 9);
+    for target in Target::ALL.into_iter().filter(|it| *it != Target::Procfile) {
+        let plan = definitions.render(target, LOSSY).unwrap();
+        let gaps: BTreeSet<_> = plan.gaps.iter().map(|gap| &*gap.key).collect();
+        let missing: &[&str] = match target {
+            Target::Daemontools | Target::Encore => &[
+                "after",
+                "ready.tcp",
+                "reload.check",
+                "reload.signal",
+                "restart",
+                "stop.kill_after",
+                "stop.signal",
+            ],
+            Target::Runit => &["after", "stop.kill_after"],
+            Target::S6 => &["after", "reload.check", "reload.signal"],
+            Target::S6Rc => &["reload.check", "reload.signal"],
+            Target::Systemd => &["log.dir"],
+            _ => &[],
+        };
+        assert_eq!(gaps.into_iter().collect::<Vec<_>>(), missing, "{target}");
+    }
+}
