@@ -295,7 +295,18 @@ fn exit_code(word: &str) -> Option<u8> {
 
 /// The signal that a command sends to the main process and that is all that it does.
 fn signal_to_main(command: &Command) -> Option<Signal> {
-    let (program, args) = command.words.split_first()?;
+    let mut words = command.words.as_slice();
+    // Our own units take variables from the shell that sends it.
+    if words.first().is_some_and(|it| it.ends_with("/env")) {
+        words = words.get(1..)?;
+        while let [flag, _, rest @ ..] = words {
+            if flag != "-u" {
+                break;
+            }
+            words = rest;
+        }
+    }
+    let (program, args) = words.split_first()?;
     let args: Vec<String> = match (program.rsplit('/').next()?, args) {
         ("kill", args) => args.iter().map(|it| of_main(it)).collect(),
         // `sh -c 'kill -HUP $MAINPID'`
@@ -341,6 +352,10 @@ mod tests {
             ("-/bin/kill $MAINPID", Some("TERM")),
             ("/bin/sh -c 'kill -s WINCH \"$$MAINPID\"' reload", Some("WINCH")),
             ("/bin/sh -c '/bin/kill -HUP $MAINPID'", Some("HUP")),
+            (
+                "/usr/bin/env -u LC_X -u A /bin/sh -c 'kill -s HUP \"$$MAINPID\"' reload",
+                Some("HUP"),
+            ),
             ("/bin/kill -HUP 1", None),
             ("/bin/kill -HUP $MAINPID 1", None),
             ("/usr/sbin/x reload", None),
