@@ -16,6 +16,8 @@ mod blog;
 mod ends;
 #[path = "dev/jobs.rs"]
 mod jobs;
+#[path = "dev/programs.rs"]
+mod programs;
 #[path = "dev/scans.rs"]
 mod scans;
 #[path = "live/schema.rs"]

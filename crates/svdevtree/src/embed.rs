@@ -170,7 +170,10 @@ impl Supervisor {
         dir: impl AsRef<Path>,
         options: ServiceOptions,
     ) -> Result<ServiceId, Error> {
-        self.take_on(&dir.as_ref().into(), options)
+        let id = self.take_on(&dir.as_ref().into(), options)?;
+        // One that could not be started has ended already.
+        self.clear_away();
+        Ok(id)
     }
 
     /// Supervises what is in a scan directory, and follows what comes and goes there, as `runsvdir`

@@ -9,8 +9,15 @@ use super::value::parse_duration;
 pub(crate) struct Supervise {
     /// The service directory
     // Not of the same name to the parser as the option for all commands.
-    #[arg(id = "service_dir", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
+    #[arg(id = "service_dir", value_name = "DIR", required_unless_present = "program")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Without a service directory: this program, which needs no shell. svctl ends with the exit code of its last
+    /// run; what the supervisor writes is in /run/service for pid 1, else in a directory that is removed at the end
+    #[arg(last = true, value_name = "PROGRAM", conflicts_with_all = ["service_dir", "critical"])]
+    pub(crate) program: Vec<OsString>,
+    /// Of a program: after which ends it is started again: always, on-failure, never
+    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = ["always", "on-failure", "never"], requires = "program")]
+    pub(crate) restart: String,
     /// End with the exit code of the service once it has ended for good by itself: it was started for
     /// one run, or its finish script has asked its supervisor for d or x
     #[arg(long)]

@@ -142,7 +142,9 @@ impl<'a> Asked<'a> {
             }
             Command::Dev(args) => once(What::Developed(args)),
             Command::Scan(args) => once(What::Scanned(&args.place)),
-            Command::Supervise(args) => once(What::Supervised(&args.dir)),
+            Command::Supervise(args) => {
+                args.dir.as_deref().and_then(|dir| once(What::Supervised(dir)))
+            }
             Command::Up(args) | Command::Down(args) => {
                 let act = &args.act;
                 services(&act.named.services, Depth::Status, half(&act.waiting.timeout))

@@ -10,7 +10,7 @@
 
 mod file;
 mod lines;
-mod place;
+pub(super) mod place;
 mod plan_driver;
 
 use std::{
@@ -21,6 +21,7 @@ use std::{
 
 use svcmgr::devtree::{self, ServiceOptions};
 
+pub(super) use self::file::tell;
 use super::supervise::{ended, options};
 use crate::{
     args::{Global, Scan},

@@ -1,4 +1,6 @@
-//! `svctl supervise`: one service directory under the embedded supervisor, until told to end.
+//! `svctl supervise`: one service directory, or one program, under the embedded supervisor, until told to end.
+
+mod program;
 
 use std::{
     process::ExitCode,
@@ -16,6 +18,7 @@ use crate::{
 };
 
 pub(crate) fn run(global: &Global, args: &Supervise, output: Output) -> ExitCode {
+    let Some(dir) = &args.dir else { return program::run(global, args, output) };
     let service = ServiceOptions::new();
     let service = if args.critical { service.critical() } else { service };
     let teller = Arc::new(Mutex::new(Teller::new(global)));
@@ -24,7 +27,7 @@ pub(crate) fn run(global: &Global, args: &Supervise, output: Output) -> ExitCode
         Some(dir) => options.state_dir(dir),
         None => options,
     };
-    let ended = devtree::supervise(&args.dir, options, service);
+    let ended = devtree::supervise(dir, options, service);
     self::ended(ended, output)
 }
 

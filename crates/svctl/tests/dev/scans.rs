@@ -148,7 +148,7 @@ fn every_line_is_an_object() {
 }
 
 /// Pid 1 as seen from outside: the child of `unshare`.
-fn first(outside: &Running) -> Pid {
+pub(super) fn first(outside: &Running) -> Pid {
     let children = || {
         let stats = fs::read_dir("/proc").unwrap().flatten();
         let stats = stats.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());

@@ -54,7 +54,6 @@ pub(crate) struct Stranger {
 const LONGEST_STATUS: usize = 200;
 
 /// The lines of a message.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody is heard there"))]
 pub(crate) fn lines(message: &[u8]) -> impl Iterator<Item = Said> + '_ {
     message.split(|byte| *byte == b'\n').filter_map(|line| {
         let (key, value) = std::str::from_utf8(line).ok()?.split_once('=')?;

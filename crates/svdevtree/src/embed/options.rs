@@ -1,6 +1,7 @@
 //! What a service, and a supervisor, may be told beyond what `runsv` knows.
 
 use std::{
+    ffi::OsString,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
@@ -98,6 +99,7 @@ pub struct ServiceOptions {
     pub(crate) critical: bool,
     pub(crate) begins_down: bool,
     pub(crate) stop_rank: u32,
+    pub(crate) program: Option<Arc<Program>>,
     pub(crate) output: Option<Arc<OwnedFd>>,
 }
 
@@ -110,6 +112,26 @@ impl ServiceOptions {
     /// `run` gets a pipe as this descriptor and writes a line end to it once it is ready.
     pub const fn notification_fd(mut self, fd: u32) -> Self {
         self.notification_fd = Some(fd);
+        self
+    }
+
+    /// In the place of `run`, this program with these arguments is started in that directory. A name without a slash is
+    /// looked up in `PATH`. No shell has a part in it.
+    ///
+    /// ```
+    /// use svdevtree::ServiceOptions;
+    ///
+    /// let options = ServiceOptions::new().program(["sleep", "1000"], "/");
+    /// # drop(options);
+    /// ```
+    pub fn program<W: Into<OsString>>(
+        mut self,
+        words: impl IntoIterator<Item = W>,
+        dir: impl Into<PathBuf>,
+    ) -> Self {
+        let mut words = words.into_iter().map(Into::into);
+        let name = words.next().unwrap_or_default();
+        self.program = Some(Arc::new(Program { name, words: words.collect(), dir: dir.into() }));
         self
     }
 
@@ -202,6 +224,14 @@ impl ServiceOptions {
         };
         Settings { policy, notify, group, critical, probes }
     }
+}
+
+/// What is started in the place of `run`.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) name: OsString,
+    pub(crate) words: Vec<OsString>,
+    pub(crate) dir: PathBuf,
 }
 
 /// What counts for one run.

@@ -496,6 +496,7 @@ impl ServiceDir {
         Launch {
             dir: &runner.dir,
             script,
+            program: None,
             arguments,
             stdin: reader,
             kind: context.options.stdin,

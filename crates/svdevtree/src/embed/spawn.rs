@@ -19,7 +19,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 
 use super::{
     limit::Limit,
-    options::{ProcessGroup, Stdin},
+    options::{ProcessGroup, Program, Stdin},
     publish::LockedDir,
     reap::Process,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a LockedDir,
     /// Relative to the service directory.
     pub(crate) script: &'a str,
+    /// In its place.
+    pub(crate) program: Option<&'a Program>,
     pub(crate) arguments: &'a [String],
     /// Instead of what `kind` says.
     pub(crate) stdin: Option<BorrowedFd<'a>>,
@@ -59,7 +61,10 @@ pub(crate) enum Failure {
 
 impl Launch<'_> {
     pub(crate) fn start(self, limit: &Limit) -> Result<Process, Failure> {
-        let script = self.dir.path().join(self.script.trim_start_matches("./"));
+        let script = self.program.map_or_else(
+            || self.dir.path().join(self.script.trim_start_matches("./")),
+            |program| PathBuf::from(&program.name),
+        );
         let fail = |source: io::Error| {
             let no_room =
                 [nix::libc::EAGAIN, nix::libc::ENOMEM, nix::libc::EMFILE, nix::libc::ENFILE];
@@ -74,8 +79,18 @@ impl Launch<'_> {
     }
 
     fn command(self) -> io::Result<Command> {
-        let mut command = Command::new(self.script);
-        command.args(self.arguments).current_dir(self.directory());
+        let mut command = match self.program {
+            Some(program) => {
+                let mut command = Command::new(&program.name);
+                command.args(&program.words).current_dir(&program.dir);
+                command
+            }
+            None => {
+                let mut command = Command::new(self.script);
+                command.args(self.arguments).current_dir(self.directory());
+                command
+            }
+        };
         let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map(Stdio::from);
         command.stdin(match (self.stdin, self.kind) {
             (Some(fd), _) => own(fd)?,

@@ -158,7 +158,7 @@ fn refuse_what_needs_root(definitions: &Definitions, output: &mut Output) -> Res
     Ok(())
 }
 
-fn tell(why: NoPlace, output: &mut Output) -> Exit {
+pub(in crate::cmd) fn tell(why: NoPlace, output: &mut Output) -> Exit {
     match why {
         NoPlace::Refused { doing, path, source } => {
             output.message(&printable(&format!("cannot {doing} {}: {source}", path.display())));

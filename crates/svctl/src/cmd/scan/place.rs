@@ -13,7 +13,7 @@ use nix::{
 };
 
 /// A directory that is this process's alone.
-pub(super) struct Place {
+pub(in crate::cmd) struct Place {
     dir: PathBuf,
     /// It was made for this run, and goes with it.
     is_own: bool,
@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 /// Why there is none.
-pub(super) enum NoPlace {
+pub(in crate::cmd) enum NoPlace {
     /// It cannot be made, or not used.
     Refused { doing: &'static str, path: PathBuf, source: io::Error },
     /// Another svctl has it.
@@ -39,7 +39,7 @@ const MANIFEST: &str = ".svbuild";
 
 impl Place {
     /// Takes it; makes it if need be.
-    pub(super) fn take(named: Option<&Path>) -> Result<Self, NoPlace> {
+    pub(in crate::cmd) fn take(named: Option<&Path>) -> Result<Self, NoPlace> {
         let refused = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| NoPlace::Refused { doing, path, source }
@@ -67,7 +67,7 @@ impl Place {
         Ok(Self { dir, is_own, _lock: lock })
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(in crate::cmd) fn dir(&self) -> &Path {
         &self.dir
     }
 
@@ -105,5 +105,8 @@ fn above() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(usable);
     let run =
         || Some(PathBuf::from("/run")).filter(|dir| Uid::effective().is_root() && usable(dir));
-    runtime.or_else(run).unwrap_or_else(std::env::temp_dir)
+    let temporary = Some(std::env::temp_dir()).filter(usable);
+    // What container engines leave writable below a root that is not.
+    let memory = || Some(PathBuf::from("/dev/shm")).filter(|dir| dir.is_dir() && usable(dir));
+    runtime.or_else(run).or(temporary).or_else(memory).unwrap_or_else(std::env::temp_dir)
 }

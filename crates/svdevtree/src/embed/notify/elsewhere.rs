@@ -8,6 +8,7 @@ use std::{
 use super::Stranger;
 
 /// There is none.
+#[allow(dead_code, reason = "nobody makes one")]
 #[derive(Debug)]
 pub(crate) struct NotifySocket {
     socket: std::os::unix::net::UnixDatagram,
@@ -20,12 +21,12 @@ impl NotifySocket {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    #[expect(clippy::unused_self, reason = "elsewhere it has one")]
+    #[allow(clippy::unused_self, reason = "elsewhere it has one")]
     pub(crate) const fn name(&self) -> &str {
         ""
     }
 
-    #[expect(clippy::unused_self, reason = "elsewhere there may be one")]
+    #[allow(clippy::unused_self, reason = "elsewhere there may be one")]
     pub(crate) const fn receive(&self, _: Option<u32>) -> Option<Result<Vec<u8>, Stranger>> {
         None
     }

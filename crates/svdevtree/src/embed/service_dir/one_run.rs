@@ -59,6 +59,7 @@ impl ServiceDir {
         };
         let mut launch = self.launch(part, "./run", &[], self.settings.group, context);
         (launch.descriptors, launch.variables) = (given.descriptors, given.variables);
+        launch.program = self.options.program.as_deref();
         let launched = launch.start(&context.limit);
         (self.notify, self.hears) = (given.reader, given.hears);
         if launched.is_ok() {
