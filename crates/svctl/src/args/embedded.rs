@@ -16,7 +16,7 @@ pub(crate) struct Supervise {
     #[arg(last = true, value_name = "PROGRAM", conflicts_with_all = ["service_dir", "critical"])]
     pub(crate) program: Vec<OsString>,
     /// Of a program: after which ends it is started again: always, on-failure, never
-    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = ["always", "on-failure", "never"], requires = "program")]
+    #[arg(long, value_name = "WHEN", default_value = "always", value_parser = ["always", "on-failure", "never"], conflicts_with = "service_dir")]
     pub(crate) restart: String,
     /// End with the exit code of the service once it has ended for good by itself: it was started for
     /// one run, or its finish script has asked its supervisor for d or x

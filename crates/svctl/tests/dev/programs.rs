@@ -15,12 +15,16 @@ fn first_of(words: &[&OsStr]) -> Running {
 
 /// How svctl ends, as pid 1 and not, with a program that runs once.
 fn ours(words: &[&str]) -> [Option<i32>; 2] {
-    let once = ["supervise", "--restart", "never", "--"].map(OsStr::new);
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().as_os_str();
     let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+    let once = ["supervise", "--restart", "never"].map(OsStr::new);
     let mut plain = command(once);
-    plain.args(&words);
+    plain.arg("--").args(&words);
+    // `/run` is that of the machine.
+    let there = ["--state-dir".as_ref(), place, "--".as_ref()];
     let program = program();
-    let under = [&[program.as_os_str()], &once[..], &words].concat();
+    let under = [&[program.as_os_str()], &once[..], &there, &words].concat();
     [Running::start_as(plain).end().0, first_of(&under).end().0]
 }
 
@@ -55,7 +59,9 @@ fn as_pid_1_it_ends_as_tini_does() {
     // What ends by the signal that was sent to pid 1.
     let sleep = ["sh", "-c", "echo up; exec sleep 1000"].map(OsStr::new);
     let program = program();
-    let of_ours = ["supervise", "--"].map(OsStr::new);
+    let dir = tempfile::tempdir().unwrap();
+    let of_ours: [&OsStr; 4] =
+        ["supervise".as_ref(), "--state-dir".as_ref(), dir.path().as_os_str(), "--".as_ref()];
     let ours = [&[program.as_os_str()], &of_ours[..], &sleep].concat();
     let theirs = [&["tini", "--"].map(OsStr::new)[..], &sleep].concat();
     let codes = [ours, theirs].map(|words| {
@@ -72,7 +78,7 @@ fn it_is_started_again_as_it_is_asked() {
     let dir = tempfile::tempdir().unwrap();
     let run = |when: &str| {
         let mut command = command(["supervise", "--restart", when, "--", "sh", "-c"]);
-        command.arg("echo run >> runs; [ $(wc -l < runs) -lt 3 ]").current_dir(dir.path());
+        command.arg("echo run >> runs; [ $(wc -l < runs) -ge 3 ]").current_dir(dir.path());
         let (code, lines) = Running::start_as(command).end();
         let runs = fs::read_to_string(dir.path().join("runs")).unwrap();
         fs::remove_file(dir.path().join("runs")).unwrap();
