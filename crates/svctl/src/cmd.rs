@@ -20,6 +20,7 @@ mod look;
 mod metrics;
 mod notify;
 mod persist;
+mod place;
 mod progress;
 mod remote;
 mod report;

@@ -4,13 +4,11 @@
 //! | file       | for                                                       |
 //! |------------|-----------------------------------------------------------|
 //! | `file.rs`  | definitions without a scan directory                      |
-//! | `place.rs` | where their service directories are                       |
 //! | `plan_driver.rs` | carrying out the plan: what starts when             |
 //! | `lines.rs` | what services write, with their names, to standard output |
 
 mod file;
 mod lines;
-pub(super) mod place;
 mod plan_driver;
 
 use std::{
@@ -21,7 +19,6 @@ use std::{
 
 use svcmgr::devtree::{self, ServiceOptions};
 
-pub(super) use self::file::tell;
 use super::supervise::{ended, options};
 use crate::{
     args::{Global, Scan},

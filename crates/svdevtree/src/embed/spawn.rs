@@ -79,17 +79,14 @@ impl Launch<'_> {
     }
 
     fn command(self) -> io::Result<Command> {
-        let mut command = match self.program {
-            Some(program) => {
-                let mut command = Command::new(&program.name);
-                command.args(&program.words).current_dir(&program.dir);
-                command
-            }
-            None => {
-                let mut command = Command::new(self.script);
-                command.args(self.arguments).current_dir(self.directory());
-                command
-            }
+        let mut command = if let Some(program) = self.program {
+            let mut command = Command::new(&program.name);
+            command.args(&program.words).current_dir(&program.dir);
+            command
+        } else {
+            let mut command = Command::new(self.script);
+            command.args(self.arguments).current_dir(self.directory());
+            command
         };
         let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map(Stdio::from);
         command.stdin(match (self.stdin, self.kind) {

@@ -16,7 +16,6 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     lines::{Form, Lines},
-    place::{NoPlace, Place},
     plan_driver::{Cast, Driver},
 };
 use crate::{
@@ -24,6 +23,7 @@ use crate::{
     cmd::{
         build,
         definitions::{self, plan::Plan},
+        place::{self, Place},
         supervise::{self, lock},
     },
     events::{Teller, hint},
@@ -51,7 +51,7 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
     definitions::choose(&mut definitions, &args.place, &[], &exit_with, output)?;
     refuse_what_needs_root(&definitions, output)?;
     let order = definitions::order(&definitions, output)?;
-    let place = Place::take(args.state_dir.as_deref()).map_err(|why| tell(why, output))?;
+    let place = Place::take(args.state_dir.as_deref()).map_err(|why| place::tell(why, output))?;
     let options = Options::new().lossy(Lossy::Commented);
     let rendered = definitions.render(Target::Embedded, options);
     let rendered = rendered.map_err(|error| build::refused(&error, output))?;
@@ -156,20 +156,4 @@ fn refuse_what_needs_root(definitions: &Definitions, output: &mut Output) -> Res
         return Err(Exit::System);
     }
     Ok(())
-}
-
-pub(in crate::cmd) fn tell(why: NoPlace, output: &mut Output) -> Exit {
-    match why {
-        NoPlace::Refused { doing, path, source } => {
-            output.message(&printable(&format!("cannot {doing} {}: {source}", path.display())));
-            output.hint(
-                "--state-dir DIR makes the directories of the services in DIR, a tmpfs for one",
-            );
-        }
-        NoPlace::Held { path } => {
-            output.message(&printable(&format!("{} is another svctl's", path.display())));
-            output.hint("end that one, or name another directory with --state-dir DIR");
-        }
-    }
-    Exit::System
 }

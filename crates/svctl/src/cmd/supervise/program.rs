@@ -18,7 +18,7 @@ use svcmgr::devtree::{self, EventKind, ProcessEnd, ProcessGroup, ServiceOptions,
 use super::{kill_after, lock};
 use crate::{
     args::{Global, Supervise},
-    cmd::scan::{self, place::Place},
+    cmd::place::{self, Place},
     events::{Teller, hint},
     exit::Exit,
     output::Output,
@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, args: &Supervise, mut output: Output) -> Exit
     let place = match Place::take(args.state_dir.as_deref()) {
         Ok(place) => place,
         Err(why) => {
-            let exit = scan::tell(why, &mut output);
+            let exit = place::tell(why, &mut output);
             return output.finish(exit).into();
         }
     };

@@ -1,4 +1,5 @@
-//! Where the service directories of a file are: the directory that was named, that of pid 1, or one of their own.
+//! Where the service directories are of a file, or of a program: the directory that was named, that of pid 1, or one of
+//! their own.
 
 use std::{
     fs, io,
@@ -12,8 +13,13 @@ use nix::{
     unistd::{Pid, Uid, mkdtemp},
 };
 
+use crate::{
+    exit::Exit,
+    output::{Output, printable},
+};
+
 /// A directory that is this process's alone.
-pub(in crate::cmd) struct Place {
+pub(crate) struct Place {
     dir: PathBuf,
     /// It was made for this run, and goes with it.
     is_own: bool,
@@ -21,7 +27,7 @@ pub(in crate::cmd) struct Place {
 }
 
 /// Why there is none.
-pub(in crate::cmd) enum NoPlace {
+pub(crate) enum NoPlace {
     /// It cannot be made, or not used.
     Refused { doing: &'static str, path: PathBuf, source: io::Error },
     /// Another svctl has it.
@@ -39,7 +45,7 @@ const MANIFEST: &str = ".svbuild";
 
 impl Place {
     /// Takes it; makes it if need be.
-    pub(in crate::cmd) fn take(named: Option<&Path>) -> Result<Self, NoPlace> {
+    pub(crate) fn take(named: Option<&Path>) -> Result<Self, NoPlace> {
         let refused = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| NoPlace::Refused { doing, path, source }
@@ -67,7 +73,7 @@ impl Place {
         Ok(Self { dir, is_own, _lock: lock })
     }
 
-    pub(in crate::cmd) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
@@ -109,4 +115,21 @@ fn above() -> PathBuf {
     // What container engines leave writable below a root that is not.
     let memory = || Some(PathBuf::from("/dev/shm")).filter(|dir| dir.is_dir() && usable(dir));
     runtime.or_else(run).or(temporary).or_else(memory).unwrap_or_else(std::env::temp_dir)
+}
+
+/// Tells why there is none.
+pub(crate) fn tell(why: NoPlace, output: &mut Output) -> Exit {
+    match why {
+        NoPlace::Refused { doing, path, source } => {
+            output.message(&printable(&format!("cannot {doing} {}: {source}", path.display())));
+            output.hint(
+                "--state-dir DIR makes the directories of the services in DIR, a tmpfs for one",
+            );
+        }
+        NoPlace::Held { path } => {
+            output.message(&printable(&format!("{} is another svctl's", path.display())));
+            output.hint("end that one, or name another directory with --state-dir DIR");
+        }
+    }
+    Exit::System
 }
