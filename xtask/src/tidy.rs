@@ -3,6 +3,7 @@
 mod arrows;
 mod ceilings;
 mod circles;
+mod claims;
 mod doctests;
 mod files;
 mod headers;
@@ -48,6 +49,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
     let mut headers = BTreeMap::new();
     let mut code: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
     let mut doctests = 0;
+    let mut all = claims::Code::new();
     for path in files::rust_files()? {
         let text = files::read(&path)?;
         // What users compile; a member's tests and examples are free, and so is `nopanic`.
@@ -56,6 +58,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
         findings.extend(headers::check(&place, &text));
         findings.extend(lengths::check(&place, &text));
         headers.insert(PathBuf::from(&place), map::said(&text));
+        all.insert(place.clone(), claims::code(&text));
         doctests += owner.map_or(0, |_| doctests::count(&text));
         findings.extend(words::check(owner.map(|it| it.name.as_str()), &place, &text));
         if let Some((member, below)) = owner.and_then(|it| Some((it, below_src(it, &path)?))) {
@@ -69,6 +72,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
     findings.extend(map::check(&headers)?);
     findings.extend(readmes::check(&workspace)?);
     findings.extend(links::check()?);
+    findings.extend(claims::check(&workspace.members, &all)?);
     Ok(findings)
 }
 

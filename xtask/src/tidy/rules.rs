@@ -134,12 +134,14 @@ const SVPROTO: [Word; 7] = [
     ("SystemTime", "svproto has no clock; time is an argument"),
 ];
 
-const SVCLIENT: [Word; 9] = [
+const SVCLIENT: [Word; 11] = [
     ("from_be_bytes", NO_LAYOUT),
     ("from_le_bytes", NO_LAYOUT),
     ("to_be_bytes", NO_LAYOUT),
     ("to_le_bytes", NO_LAYOUT),
     ("zbus", NO_DBUS),
+    ("F_SETLK", NO_LOCK),
+    ("F_OFD_SETLK", NO_LOCK),
     ("Command::new", "svclient speaks to supervisors that run; it starts no process"),
     ("println!", NO_PRINTING),
     ("eprintln!", NO_PRINTING),
@@ -251,5 +253,6 @@ const ONLY_LOOKS: &str =
     "svtrust opens and looks; whoever comes somewhere by it decides what is done there";
 const BY_SVBUILD: &str = "svbuild writes; a fix is one exchange of a file";
 const ONE_WRITER: &str = "only write/disk.rs changes the disk, by descriptors";
+const NO_LOCK: &str = "a supervisor that starts meanwhile would not get its lock; ask who has it";
 const NO_DBUS: &str = "D-Bus lives in svsystemd";
 const NO_PRINTING: &str = "svctl is the only crate that prints";
