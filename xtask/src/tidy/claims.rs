@@ -131,7 +131,7 @@ fn file(below: &Path) -> String {
     let parts: Vec<_> = below.iter().skip(1).map(|it| it.to_string_lossy()).collect();
     let last = parts.last().is_some_and(|it| ["main", "lib", "tests"].contains(&&**it));
     let kept = parts.len() - usize::from(last);
-    parts.iter().take(kept).map(|it| format!("{it}::")).collect()
+    parts.iter().take(kept).fold(String::new(), |path, it| path + it + "::")
 }
 
 /// The functions of a text, each with where its line begins.
@@ -147,12 +147,15 @@ fn functions(text: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// Those under an attribute that makes them tests.
+/// Those under an attribute that makes them tests, but for those that are left out of a run.
 fn functions_of_tests(text: &str) -> impl Iterator<Item = &str> {
     functions(text).filter_map(|(name, at)| {
         let attributes = text[..at].lines().rev().map(str::trim);
-        let mut attributes = attributes.take_while(|it| it.starts_with("#[") || it.is_empty());
-        attributes.any(|it| it == "#[test]" || it.ends_with("::test]")).then_some(name)
+        let attributes = attributes.take_while(|it| it.starts_with("#[") || it.is_empty());
+        let attributes: Vec<&str> = attributes.collect();
+        let is_test = attributes.iter().any(|it| *it == "#[test]" || it.ends_with("::test]"));
+        let is_run = !attributes.iter().any(|it| it.starts_with("#[ignore"));
+        (is_test && is_run).then_some(name)
     })
 }
 
@@ -316,7 +319,7 @@ mod tests {
             ),
             (
                 "crates/a/src/goal/tests.rs",
-                "#[test]\n// Why.\n#[cfg(unix)]\nfn ruled() {}\n// #[test]\nfn told() {}",
+                "#[test]\n// Why.\n#[cfg(unix)]\nfn ruled() {}\n// #[test]\nfn told() {}\n#[test]\n#[ignore = \"slow\"]\nfn later() {}",
             ),
             ("crates/a/src/lib.rs", "#[tokio::test]\nasync fn at_the_top() {}"),
             (
