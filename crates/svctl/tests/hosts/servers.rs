@@ -86,15 +86,25 @@ impl Servers {
         let mut scan = Command::new(svctl::program());
         scan.arg("scan").arg(path("all")).stdin(Stdio::null()).stderr(Stdio::null());
         let mut children = vec![scan.spawn().unwrap()];
+        // The account that servers give their rights up for; written before any of them reads it.
+        let accounts = fs::read_to_string("/etc/passwd").unwrap();
+        let has_account = accounts.lines().any(|line| line.starts_with("sshd:"));
+        let own =
+            if has_account { "" } else { "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n" };
+        fs::write(path("passwd"), accounts + own).unwrap();
         for at in 1..=hosts {
             children.push(serve(servers.tree.path(), at, port));
         }
         servers.children = children;
-        servers.wait_until("they answer", |it| {
-            let all: Vec<_> = (1..=hosts).map(|at| format!("h{at}")).collect();
-            let ran = it.run(&["-H", &all.join(","), "wait", "web", "--host-timeout", "60s"]);
-            ran.code == 0
-        });
+        let all: Vec<_> = (1..=hosts).map(|at| format!("h{at}")).collect();
+        let deadline = Instant::now() + 2 * PATIENCE;
+        loop {
+            let ran = servers.run(&["-H", &all.join(","), "wait", "web", "--host-timeout", "60s"]);
+            if ran.code == 0 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{ran:?}\n{}", servers.messages());
+        }
         Some(servers)
     }
 
@@ -116,6 +126,14 @@ impl Servers {
             assert!(Instant::now() < deadline, "not in time: {what}");
             std::thread::yield_now();
         }
+    }
+
+    /// What the servers have said.
+    fn messages(&self) -> String {
+        let entries = fs::read_dir(self.tree.path()).unwrap().flatten().map(|entry| entry.path());
+        let logs = entries.filter(|path| path.extension().is_some_and(|it| it == "log"));
+        logs.map(|log| format!("{}: {}", log.display(), fs::read_to_string(&log).unwrap()))
+            .collect()
     }
 
     /// Programs that run on this host, by the environment that its server gives them.
@@ -159,16 +177,12 @@ fn serve(tree: &Path, at: usize, port: u16) -> Child {
         bin = path("bin").display(),
     );
     fs::write(&config, text).unwrap();
-    // The account that it gives its rights up for.
-    let accounts = fs::read_to_string("/etc/passwd").unwrap();
-    let has_account = accounts.lines().any(|line| line.starts_with("sshd:"));
-    let own = if has_account { "" } else { "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n" };
-    fs::write(path("passwd"), accounts + own).unwrap();
     let script = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && mount --bind \"$1\" /etc/passwd && \
                   exec \"$0\" -D -e -f \"$2\"";
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "sh", "-c", script]).arg(sshd()).arg(path("passwd")).arg(config);
-    unshare.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    let messages = fs::File::create(path(&format!("sshd{at}.log"))).unwrap();
+    unshare.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages).spawn().unwrap()
 }
 
 /// Free a moment ago on the loopback.
