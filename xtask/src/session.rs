@@ -22,6 +22,7 @@ use std::{
     env, fs,
     io::{self, IsTerminal},
     num::NonZeroUsize,
+    path::PathBuf,
     process::Command,
     sync::Arc,
     thread,
@@ -32,7 +33,7 @@ use tempfile::NamedTempFile;
 
 pub(crate) use self::second::Failed;
 use self::{second::Attempt, tally::Tally};
-use crate::{command, failure::Failure, suite::Suite, times::Times};
+use crate::{command, failure::Failure, setup::readers, suite::Suite, times::Times};
 
 /// Whether a live test may skip.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub(crate) struct Session {
     left_out: Vec<String>,
     times: Times,
     thorough: bool,
+    /// Where the readers of other formats are; see `setup::readers`.
+    readers: Option<PathBuf>,
     /// Whether a test that failed gets a second attempt.
     second: bool,
     /// Tests that failed, and passed when they were run once more by themselves.
@@ -106,6 +109,7 @@ impl Session {
             left_out,
             times,
             thorough,
+            readers: None,
             second: false,
             unsteady: Vec::new(),
         })
@@ -124,6 +128,7 @@ impl Session {
             left_out: Vec::new(),
             times: Times::default(),
             thorough: self.thorough,
+            readers: self.readers.clone(),
             second: self.second,
             unsteady: Vec::new(),
         }
@@ -157,6 +162,11 @@ impl Session {
     /// Whether tests leave nothing out for the sake of time.
     pub(crate) fn be_thorough(&mut self, thorough: bool) {
         self.thorough = thorough;
+    }
+
+    /// Tests find the readers of other formats there.
+    pub(crate) fn have_readers(&mut self, bin: PathBuf) {
+        self.readers = Some(bin);
     }
 
     /// From now on, tests that fail get a second attempt.
@@ -254,6 +264,9 @@ impl Session {
             command.env(THOROUGH, "1");
         }
         command.env("SV_SKIPS_FILE", self.skips_file.path());
+        if let Some(readers) = &self.readers {
+            command.env(readers::NAME, readers);
+        }
         // Most tests wait for supervisors and for what they start, rather than compute.
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for (name, for_each) in THREADS {

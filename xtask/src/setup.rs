@@ -1,5 +1,7 @@
 //! `cargo xtask setup`: installs the supervisors that the live tests start.
 
+pub(crate) mod readers;
+
 use std::process::Command;
 
 use crate::{

@@ -86,7 +86,7 @@ const fn besides(program: &'static str, package: &'static str) -> Requirement {
     Requirement { suite: None, program, package }
 }
 
-const REQUIREMENTS: [Requirement; 43] = [
+const REQUIREMENTS: [Requirement; 46] = [
     needs(Suite::Runit, "runsv", "runit"),
     needs(Suite::Runit, "runsvdir", "runit"),
     needs(Suite::Runit, "sv", "runit"),
@@ -110,11 +110,13 @@ const REQUIREMENTS: [Requirement; 43] = [
     besides("curl", "curl"),
     besides("faketime", "faketime"),
     besides("fish", "fish"),
+    besides("foreman", "ruby-foreman"),
     besides("ionice", "util-linux"),
     besides("mandoc", "mandoc"),
     besides("nc", "netcat-openbsd"),
     besides("prlimit", "util-linux"),
     besides("python3", "python3"),
+    besides("/usr/share/doc/python3-venv/copyright", "python3-venv"),
     besides(
         "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py",
         "python3-prometheus-client",
@@ -122,6 +124,7 @@ const REQUIREMENTS: [Requirement; 43] = [
     besides("ssh", "openssh-client"),
     besides("strace", "strace"),
     besides("systemd-analyze", "systemd"),
+    besides("tini", "tini"),
     besides("tmux", "tmux"),
     besides("zsh", "zsh"),
     needs(Suite::Systemd, "/lib/systemd/systemd", "systemd"),

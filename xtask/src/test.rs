@@ -81,6 +81,12 @@ fn all(how: How, second: bool) -> Result<(), Failure> {
     }
     let mut session = Session::new(skips, Scope::All)?;
     session.be_thorough(thorough);
+    match setup::readers::ensure() {
+        Ok(bin) => session.have_readers(bin),
+        Err(why) => println!(
+            "xtask: supervisord and honcho are not here, and their tests count as skipped: {why}"
+        ),
+    }
     if second {
         session.give_second_attempts();
     }

@@ -169,7 +169,7 @@ fn what_a_procfile_has_no_word_for_is_told() {
 /// The same words, by foreman.
 #[test]
 fn foreman_starts_what_was_defined() {
-    if programs::find("foreman").is_none() {
+    if !programs::installed("foreman") {
         return;
     }
     let tree = tempfile::tempdir().unwrap();

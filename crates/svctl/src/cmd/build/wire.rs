@@ -162,8 +162,11 @@ mod tests {
     #[test]
     fn a_plan_survives_the_way() {
         for target in Target::ALL {
+            let service = Service::new(["/bin/true"]).env("A", "b\u{1b}");
+            // A Procfile has no word for what is normally down.
+            let service = if target == Target::Procfile { service } else { service.down() };
             let mut plan = Definitions::default()
-                .with("web", Service::new(["/bin/true"]).env("A", "b\u{1b}").down())
+                .with("web", service)
                 .render(target, Options::default())
                 .unwrap();
             plan.notes.clear();
