@@ -1,5 +1,5 @@
 //! Readers of other formats that Debian does not have in the versions that people run: supervisord and honcho from
-//! PyPI, in an environment of their own below the user's cache.
+//! `PyPI`, in an environment of their own below the user's cache.
 //!
 //! Tests find them by `SV_READERS_BIN`. Where they cannot be had, those tests are counted as skipped.
 
