@@ -132,8 +132,9 @@ impl Servers {
     fn messages(&self) -> String {
         let entries = fs::read_dir(self.tree.path()).unwrap().flatten().map(|entry| entry.path());
         let logs = entries.filter(|path| path.extension().is_some_and(|it| it == "log"));
-        logs.map(|log| format!("{}: {}", log.display(), fs::read_to_string(&log).unwrap()))
-            .collect()
+        let logs =
+            logs.map(|log| format!("{}: {}", log.display(), fs::read_to_string(&log).unwrap()));
+        logs.collect::<Vec<_>>().concat()
     }
 
     /// Programs that run on this host, by the environment that its server gives them.
