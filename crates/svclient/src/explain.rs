@@ -58,7 +58,15 @@ impl Service {
 
     fn explain_after(&self, runs: &runs::Runs) -> Explanation {
         let facts = facts::Facts::gather(self, runs);
-        let findings = rules::all(&facts);
+        let mut findings = rules::all(&facts);
+        // A logger that has a supervisor of its own is a service, whose script names programs as well.
+        let log = self.log().filter(|log| !facts.is_unsupervised() && !log.shares_supervisor());
+        if let Some(log) = log {
+            let missing = rules::of_script(&facts::Facts::gather(&log, &runs::Runs::default()));
+            let is_logger = |it: &Finding| matches!(it.cause, Cause::Logger | Cause::LoggerLoop);
+            let at = findings.iter().position(is_logger).unwrap_or(findings.len());
+            findings.splice(at..at, missing);
+        }
         Explanation { status: facts.status, findings, unseen: facts.unseen.into_inner() }
     }
     /// As [`Service::explain`], and no later than that: a script may name a directory on a server that is

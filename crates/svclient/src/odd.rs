@@ -37,6 +37,8 @@ pub struct Oddities {
     /// The process that the record names is dead, and the supervisor has not noticed; Linux, where
     /// its pid namespace is that of this process.
     pub dead: Option<Pid>,
+    /// Its supervisor may be about to notice that, and is not to blame yet.
+    pub(crate) is_noticing: bool,
     /// No supervisor, and the process of its record still runs (Linux).
     pub orphan: Option<Pid>,
     /// So many processes run in the directory that no supervisor knows, and the first of them
@@ -61,6 +63,9 @@ pub struct CrashLoop {
 impl Oddities {
     /// Wanted up and without a process for longer than this, a service is stuck.
     pub const STUCK: Duration = Duration::from_secs(60);
+
+    /// A supervisor that lives notices the end of a process within this.
+    pub(crate) const NOTICING: Duration = Duration::from_secs(2);
 
     /// The same, with a crash loop.
     #[must_use]
@@ -108,7 +113,8 @@ impl Oddities {
         all.extend(self.stale_since.map(|at| (Cause::Stale, ago(at))));
         all.extend(self.stuck_since.map(|at| (Cause::Stuck, ago(at))));
         all.extend(self.given_up.map(|exit| (Cause::GivenUp { exit }, String::new())));
-        all.extend(self.dead.map(|pid| (Cause::ProcessDead, pid.to_string())));
+        let dead = self.dead.filter(|_| !self.is_noticing);
+        all.extend(dead.map(|pid| (Cause::ProcessDead, pid.to_string())));
         all.extend(self.orphan.map(|pid| (Cause::Orphan, pid.to_string())));
         all.extend(self.left_behind.map(|(count, pid)| {
             let more = if count == 1 { String::new() } else { format!(" and {} more", count - 1) };
@@ -248,6 +254,7 @@ mod tests {
             cause: Some(Cause::Masked),
             given_up: Some(LastExit::Exited { code: 3 }),
             dead: Pid::new(12),
+            is_noticing: false,
             orphan: Pid::new(13),
             left_behind: Some((2, Pid::new(14).unwrap())),
             logger: Some(State::Backoff),
@@ -273,5 +280,8 @@ mod tests {
             ]
         );
         assert!(Oddities::default().causes(now).is_empty());
+        // No blame before its supervisor has had the time.
+        let young = Oddities { dead: Pid::new(12), is_noticing: true, ..Oddities::default() };
+        assert!(young.causes(now).is_empty());
     }
 }

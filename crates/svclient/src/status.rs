@@ -102,6 +102,7 @@ impl Status {
             cause: None,
             given_up: None,
             dead: None,
+            is_noticing: false,
             orphan: None,
             left_behind: None,
             logger: None,

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use svcmgr::{LastExit, Normally, State, Want, signal_name};
+use svcmgr::{LastExit, Normally, State, Suite, Want, signal_name};
 
 use crate::{
     table::{self, Align, Column, NOTHING},
@@ -51,6 +51,8 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
         (Some(State::Backoff), Some(Want::Up)) => (),
         // What has no process at all.
         (Some(State::Active | State::Activating), _) => (),
+        // A job that is done is active to systemd, and nothing else is to come of it.
+        (Some(State::Exited), Some(Want::Up)) if view.suite == Some(Suite::Systemd) => (),
         (_, Some(Want::Up)) if !has_process => say("want up".into()),
         _ => (),
     }

@@ -87,7 +87,7 @@ fn only_the_named_services_are_built() {
 }
 
 #[test]
-fn what_others_changed_is_told_before_it_is_overwritten() {
+fn what_others_made_or_changed_is_replaced_only_where_that_was_asked_for() {
     let place = Place::new(TWO);
     place.build("runit", &[]);
     fs::write(place.path("out/web/run"), "#!/bin/sh\nexec mine\n").unwrap();
@@ -95,8 +95,32 @@ fn what_others_changed_is_told_before_it_is_overwritten() {
     assert!(told.out.contains("changed: web/run, which somebody else made or changed\n"));
     assert!(told.out.contains("-exec mine\n"), "{}", told.out);
     let told = place.build("runit", &[]);
-    assert_eq!((told.code, told.out.as_str()), (0, "changed web/run\n"));
+    assert_eq!((told.code, told.out.as_str()), (1, ""));
+    let says = format!("will not replace {}: no build made it", place.path("out/web/run"));
+    assert!(told.err.contains(&says) && told.err.contains("--adopt"), "{}", told.err);
+    let is_kept = |path: &str| fs::read_to_string(place.path(path)).unwrap().contains("mine");
+    assert!(is_kept("out/web/run"));
+    // A directory that no build has ever seen; nothing is made of the other service either.
+    fs::remove_dir_all(place.path("out")).unwrap();
+    fs::create_dir_all(place.path("out/web")).unwrap();
+    fs::write(place.path("out/web/run"), "#!/bin/sh\nexec mine\n").unwrap();
+    fs::write(place.path("out/web/notes"), "mine\n").unwrap();
+    let told = place.build("runit", &[]);
+    assert_eq!((told.code, told.err.contains(&says)), (1, true), "{}", told.err);
+    assert!(is_kept("out/web/run") && !fs::exists(place.path("out/db")).unwrap());
+    let told = place.build("runit", &["--adopt"]);
+    assert!(told.code == 0 && told.out.contains("changed web/run\n"), "{}", told.err);
     assert!(told.err.contains("out/web/run is overwritten, which somebody else"), "{}", told.err);
+    assert!(!is_kept("out/web/run") && is_kept("out/web/notes"));
+    assert_eq!(place.build("runit", &[]).code, 0);
+    // A unit is a file among those of others.
+    let units = Place::new(TWO);
+    fs::create_dir(units.path("out")).unwrap();
+    fs::write(units.path("out/web.service"), "[Service]\nExecStart=/bin/mine\n").unwrap();
+    let told = units.build("systemd", &[]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    assert!(told.err.contains("out/web.service: no build made it"), "{}", told.err);
+    assert_eq!(units.build("systemd", &["--adopt"]).code, 0);
 }
 
 #[test]

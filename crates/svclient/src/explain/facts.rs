@@ -1,6 +1,6 @@
 //! All that is looked at for an explanation, once, by reading alone.
 
-use std::{cell::RefCell, path::PathBuf, time::Duration};
+use std::{cell::RefCell, path::PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag};
 use svproto::{Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
@@ -17,9 +17,6 @@ use super::{
 use crate::{
     ErrorKind, Liveness, Machine, Oddities, ScanDir, Service, Status, liveness, node, processes,
 };
-
-/// A supervisor that lives notices the end of a process within this.
-const NOTICING: Duration = Duration::from_secs(2);
 
 /// What was seen of one service.
 #[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
@@ -209,10 +206,7 @@ impl Facts {
 
     /// Its process is dead, and its supervisor will notice in a moment: daemontools takes a second.
     pub(super) fn has_just_ended(&self) -> bool {
-        let since = self.reading().and_then(|it| it.since);
-        self.odd.dead.is_some()
-            && !self.is_supervisor_stopped
-            && since.is_some_and(|it| it.elapsed(self.now) < NOTICING)
+        self.odd.is_noticing
     }
 
     fn read_script(&mut self) {

@@ -16,7 +16,7 @@ use super::{
     machine::{self, Scanned},
     runs::Runs,
 };
-use crate::{Intent, Normally, Service, Status, signal_name};
+use crate::{Intent, Normally, Service, Status, Suite, signal_name};
 
 type Rule = fn(&Facts, &mut Vec<Finding>);
 
@@ -58,6 +58,13 @@ pub(super) fn all(facts: &Facts) -> Vec<Finding> {
     for (_, rule) in RULES {
         rule(facts, &mut found);
     }
+    found
+}
+
+/// What its script names that is not there, alone.
+pub(super) fn of_script(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    script::names(facts, &mut found);
     found
 }
 
@@ -169,6 +176,9 @@ fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.want() != Some(Want::Down) || facts.odd.given_up.is_some() {
         return;
     }
+    if is_done(facts, status.normally()) {
+        return;
+    }
     let record = Evidence::new("says that it is wanted down").at(facts.dir.join(files::STATUS));
     if status.normally() == Some(Normally::Down) {
         let path = facts.dir.join(files::DOWN);
@@ -177,6 +187,24 @@ fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
         return;
     }
     found.push(Finding::new(Cause::WantedDown, "").seen(record).helps(up()));
+}
+
+/// It has done what it had to, and its supervisor does not start it again after that.
+fn is_done(facts: &Facts, normally: Option<Normally>) -> bool {
+    if normally == Some(Normally::Down)
+        || facts.status.and_then(|it| it.suite()) != Some(Suite::Embedded)
+    {
+        return false;
+    }
+    let Some(LastExit::Exited { code }) = facts.reading().map(|it| it.last_exit) else {
+        return false;
+    };
+    let rule = file::read(&facts.dir.join(files::RESTART)).unwrap_or_default();
+    let rule = String::from_utf8_lossy(&rule).into_owned();
+    let words = |key: &str| rule.lines().find_map(|it| it.strip_prefix(key)).unwrap_or_default();
+    let is_success = |word: &str| word.parse() == Ok(code);
+    let ends_well = code == 0 || words("success ").split(' ').any(is_success);
+    ends_well && matches!(words("when "), "never" | "on-failure")
 }
 
 fn run(facts: &Facts, found: &mut Vec<Finding>) {
@@ -252,7 +280,7 @@ fn ended(facts: &Facts, found: &mut Vec<Finding>) {
     if !fails || is_told {
         return;
     }
-    found.push(match reading.last_exit {
+    let finding = match reading.last_exit {
         LastExit::Exited { code } => Finding::new(Cause::Exited, code.to_string()).seen(record()),
         LastExit::Signaled { signal, core } => {
             let cause = if core { Cause::CoreDump } else { Cause::Killed };
@@ -261,7 +289,13 @@ fn ended(facts: &Facts, found: &mut Vec<Finding>) {
             Finding::new(cause, name).seen(record())
         }
         _ => Finding::new(Cause::BackOff, "").seen(record()),
-    });
+    };
+    // What it said last may be why, also in words that are no known sign.
+    let last = facts.lines.iter().find(|line| line.is_last && !line.is_shared);
+    let last = last
+        .filter(|line| !found.iter().flat_map(|it| &it.evidence).any(|it| it.says == line.text));
+    let said = last.map(|line| Evidence::new(line.text.clone()).at(&line.path));
+    found.push(said.into_iter().fold(finding, Finding::seen));
 }
 
 fn how(exit: LastExit) -> String {
@@ -344,13 +378,30 @@ fn ready(facts: &Facts, found: &mut Vec<Finding>) {
     else {
         return;
     };
+    let finding = Finding::new(Cause::NotReady, format!("{} s", span.as_secs()));
+    found.push(match whom_it_tells(facts) {
+        Some(evidence) => finding.seen(evidence),
+        None => finding,
+    });
+}
+
+/// How it would say that it is ready, or where it is asked.
+fn whom_it_tells(facts: &Facts) -> Option<Evidence> {
     let path = facts.dir.join(files::NOTIFICATION_FD);
-    let descriptor = file::read(&path).unwrap_or_default();
-    let says = format!("is {}: nothing was written there", file::shown(descriptor.trim_ascii()));
-    found.push(
-        Finding::new(Cause::NotReady, format!("{} s", span.as_secs()))
-            .seen(Evidence::new(says).at(path)),
-    );
+    if let Some(descriptor) = file::read(&path) {
+        let number = file::shown(descriptor.trim_ascii());
+        return Some(Evidence::new(format!("is {number}: nothing was written there")).at(path));
+    }
+    let path = facts.dir.join(files::PROBES);
+    let probes = file::read(&path)?;
+    let mut lines = (1..).zip(probes.split(|byte| *byte == b'\n'));
+    let (number, asked) = lines.find_map(|(at, it)| Some((at, it.strip_prefix(b"ready ")?)))?;
+    let says = match asked {
+        b"notify" => "nothing has sent READY=1 to its socket".to_owned(),
+        b"command" => "its check has not passed yet".to_owned(),
+        place => format!("{} was asked, and has not answered yet", file::shown(place)),
+    };
+    Some(Evidence::new(says).at(path).line(number))
 }
 
 fn check(facts: &Facts, found: &mut Vec<Finding>) {

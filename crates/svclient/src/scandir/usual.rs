@@ -42,7 +42,7 @@ pub(super) fn find_all() -> Vec<ScanDir> {
         return named(&dirs);
     }
     let own = of_this_user().into_iter().filter(|dir| is_own(dir));
-    in_use(OF_SUITES.iter().map(PathBuf::from).chain(own))
+    in_use(OF_SUITES.iter().map(PathBuf::from).chain(own), ScanDir::has_scanner)
 }
 
 pub(super) fn places() -> Vec<PathBuf> {
@@ -86,9 +86,13 @@ fn is_own(dir: &Path) -> bool {
     std::fs::metadata(dir).is_ok_and(|data| data.uid() == user)
 }
 
-/// Those with a supervised service; else the first with any service.
-fn in_use(places: impl Iterator<Item = PathBuf>) -> Vec<ScanDir> {
-    let (mut seen, mut supervised, mut first) = (BTreeSet::new(), Vec::new(), None);
+/// Those with a supervised service; else those that somebody scans, which may be empty yet; else the first
+/// with any service.
+fn in_use(
+    places: impl Iterator<Item = PathBuf>,
+    is_scanned: impl Fn(&ScanDir) -> bool,
+) -> Vec<ScanDir> {
+    let (mut seen, mut supervised, mut others) = (BTreeSet::new(), Vec::new(), Vec::new());
     for dir in places {
         // Void's `/var/service` leads to where the scanner is, and others link theirs as well.
         if !leads_to(&dir).is_some_and(|end| seen.insert(end)) {
@@ -98,11 +102,19 @@ fn in_use(places: impl Iterator<Item = PathBuf>) -> Vec<ScanDir> {
         let services = scan.services().unwrap_or_default();
         if services.iter().any(is_supervised) {
             supervised.push(scan);
-        } else if first.is_none() && !services.is_empty() {
-            first = Some(scan);
+        } else {
+            others.push((scan, services.is_empty()));
         }
     }
-    if supervised.is_empty() { first.into_iter().collect() } else { supervised }
+    if !supervised.is_empty() {
+        return supervised;
+    }
+    let scanned = others.iter().filter(|(scan, _)| is_scanned(scan));
+    let scanned: Vec<ScanDir> = scanned.map(|(scan, _)| scan.clone()).collect();
+    if !scanned.is_empty() {
+        return scanned;
+    }
+    others.into_iter().find(|(_, is_empty)| !is_empty).map(|(scan, _)| scan).into_iter().collect()
 }
 
 /// A cheap look, for choosing a scan directory: any sign of a supervisor.
@@ -146,7 +158,8 @@ mod tests {
             fs::write(place(name).join("web/run"), "").unwrap();
         }
         let found = |names: &[&str]| {
-            let found = in_use(names.iter().map(|name| place(name)));
+            let is_scanned = |scan: &ScanDir| scan.dir().ends_with("scanned");
+            let found = in_use(names.iter().map(|name| place(name)), is_scanned);
             found.into_iter().map(|scan| scan.dir).collect::<Vec<_>>()
         };
         assert_eq!(found(&["absent", "empty", "idle", "other"]), [place("idle")]);
@@ -163,6 +176,9 @@ mod tests {
         assert_eq!(found(&["absent", "empty", "idle", "other", "again"]), [place("other")]);
         drop(reader);
         assert!(found(&["empty", "absent"]).is_empty());
+        // A scanner that runs says more than services that nobody supervises.
+        fs::create_dir(place("scanned")).unwrap();
+        assert_eq!(found(&["empty", "idle", "scanned"]), [place("scanned")]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Service {
         };
         odd.given_up = self.given_up(seen, status);
         odd.dead = dialect.and_then(|it| status.pid.filter(|pid| self.is_dead(*pid, status, it)));
+        odd.is_noticing = odd.dead.is_some() && self.may_notice(status, dialect);
         odd.left_behind = first(&self.left_behind_on(machine, seen));
         let is_definition_newer = status
             .since
@@ -83,6 +84,15 @@ impl Service {
         let record = self.record().ok().flatten();
         record.and_then(|record| self.facts_in(&record)).is_some_and(|facts| facts.pid == Some(pid))
             && is_dead()
+    }
+
+    /// Whether its supervisor has had no time to notice: after an early death runsv rests for the rest of a second,
+    /// and supervise after every start.
+    fn may_notice(&self, facts: &Facts, dialect: Option<Dialect>) -> bool {
+        let is_early =
+            facts.since.is_some_and(|it| it.elapsed(UnixTime::now()) < Oddities::NOTICING);
+        let supervisor = dialect.and_then(|it| liveness::supervisor(self.handle(), it));
+        is_early && !supervisor.is_some_and(processes::is_stopped)
     }
 
     /// How the last run failed of a service that is normally up and is not started any more. Nobody

@@ -36,6 +36,9 @@ pub(crate) struct Build {
     /// nothing; the exit code is 1 if not
     #[arg(long, conflicts_with_all = ["out", "dry_run", "diff", "owner"])]
     pub(crate) check: bool,
+    /// Replace files that no build made, or that somebody changed since, instead of refusing
+    #[arg(long, conflicts_with_all = ["dry_run", "diff", "check"])]
+    pub(crate) adopt: bool,
     /// Leave out what the target cannot express, with a comment and a message, instead of refusing
     #[arg(long)]
     pub(crate) lossy: bool,
@@ -56,13 +59,15 @@ pub(crate) struct Made {
     pub(crate) owner: Option<Owner>,
     /// Compare, and write nothing.
     pub(crate) diff: bool,
+    /// Replace what somebody else made or changed.
+    pub(crate) adopt: bool,
     /// Say what was done.
     pub(crate) is_told: bool,
 }
 
 impl Build {
     pub(crate) fn made(&self) -> Made {
-        Made { owner: self.owner, diff: self.diff, is_told: true }
+        Made { owner: self.owner, diff: self.diff, adopt: self.adopt, is_told: true }
     }
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Convert {
     /// Where to make the directories or units; created if missing. The definition is not printed then
     #[arg(long, value_name = "DIR", requires = "target")]
     pub(crate) out: Option<PathBuf>,
+    /// With --out, replace files that no build made, or that somebody changed since, instead of refusing
+    #[arg(long, requires = "out")]
+    pub(crate) adopt: bool,
     /// Fail, and make nothing, if a line is worse than equivalent: approximated, dropped or refused
     #[arg(long)]
     pub(crate) strict: bool,

@@ -5,6 +5,7 @@ pub(super) mod deputy;
 mod hand;
 mod located;
 mod older;
+mod others;
 mod wire;
 
 use std::{
@@ -124,15 +125,17 @@ pub(super) fn carry_out(
             all.and(found);
         };
         match owner {
-            Some(owner) => hand::over(*owner, part, out, args.diff, output, note)?,
-            None => here(args, part, out, output, note).map_err(|error| refused(&error, output))?,
+            Some(owner) => hand::over(*owner, part, out, args, output, note)?,
+            None => here(args, part, out, output, note)?,
         }
     }
     all.changes.sort_by(|a, b| a.path.cmp(&b.path));
     let differs = !all.changes.is_empty();
     if args.is_told {
         tell(args, target, plan, &all, output);
-        if !args.diff && !output.quiet {
+        // Of what belongs to others, nothing is opened by this process.
+        let is_own = parts.iter().all(|(owner, _)| owner.is_none());
+        if !args.diff && !output.quiet && is_own {
             older::tell(target, out, &all, output);
         }
     }
@@ -145,14 +148,23 @@ fn here(
     out: &Path,
     output: &mut Output,
     mut found: impl FnMut(Found, &mut Output),
-) -> Result<(), Error> {
+) -> Result<(), Exit> {
     if args.diff {
-        found(Found::of(&plan.diff(out)?, &[], true), output);
+        let diff = plan.diff(out).map_err(|error| refused(&error, output))?;
+        found(Found::of(&diff, &[], true), output);
         return Ok(());
     }
-    let writing = plan.begin(out)?;
+    let writing = plan.begin(out).map_err(|error| refused(&error, output))?;
+    if !args.adopt {
+        let lost = others::lost(writing.diff(), out);
+        if !lost.is_empty() {
+            lost.iter().for_each(|line| output.message(&printable(line)));
+            output.hint(others::HINT);
+            return Err(Exit::Negative);
+        }
+    }
     found(Found::of(writing.diff(), writing.recovered(), false), output);
-    writing.finish().map(drop)
+    writing.finish().map(drop).map_err(|error| refused(&error, output))
 }
 
 fn warn(out: &Path, found: &Found, output: &mut Output) {

@@ -153,6 +153,7 @@ fn look(target: Target, restless: Restless, check: &args::Check, asker: &Asker) 
             let mut complaints = complaints(&view, restless, check);
             if check.ready
                 && complaints.is_empty()
+                && !is_done(&seen)
                 && let Some(no) = unready(&found, &seen)
             {
                 complaints.push(no);
@@ -231,6 +232,12 @@ fn complaints(view: &View<'_>, restless: Restless, check: &args::Check) -> Vec<S
         }
     }
     complaints
+}
+
+/// Whether there is nothing to be ready: it has no process and, having no complaint, needs none. A job that
+/// has done its work is one.
+fn is_done(seen: &Status) -> bool {
+    matches!(seen.state(), State::Down | State::Exited | State::Inactive)
 }
 
 /// Why it is not ready, by whoever `wait --for ready` asks; `None` if it is.

@@ -71,8 +71,8 @@ fn make(args: &Convert, target: Target, plan: &Plan, output: &mut Output) -> Res
     }
     // The report is what `--json` prints, one object.
     let is_told = !output.json;
-    build::carry_out(&Made { owner: None, diff: false, is_told }, target, plan, out, output)
-        .map(drop)
+    let made = Made { owner: None, diff: false, adopt: args.adopt, is_told };
+    build::carry_out(&made, target, plan, out, output).map(drop)
 }
 
 /// What is not exact, or with `--verbose` every line; and how many there are.

@@ -34,7 +34,12 @@ pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit
         Some(format) if file.extension() != Some("toml".as_ref()) => {
             converted(file, format, output)?
         }
-        _ => build::read(file, output)?,
+        _ => build::read(file, output).inspect_err(|_| {
+            let is_usual = file == Path::new("svcmgr.toml") && !file.exists();
+            if is_usual && Path::new("Procfile").is_file() {
+                output.hint("there is a Procfile here: `svctl dev Procfile` runs it");
+            }
+        })?,
     };
     let dir = build::dir_of(file);
     let base = dir.as_deref().map_or(Base::Unknown, Base::Implied);

@@ -63,7 +63,9 @@ pub(super) fn stores(scan: &ScanDir) -> Vec<PathBuf> {
         target.parent().map(Path::to_owned)
     };
     let own: std::collections::BTreeSet<PathBuf> = entries.filter_map(store).collect();
-    own.into_iter().chain(STORES.map(PathBuf::from)).collect()
+    let others = STORES.map(PathBuf::from).into_iter().filter(|store| !own.contains(store));
+    let others: Vec<_> = others.collect();
+    own.into_iter().chain(others).collect()
 }
 
 /// What was typed, if it is there; a name alone is also one of a store. The first store that has it

@@ -189,11 +189,19 @@ fn read(
     // However fast they grow: what is there comes to an end.
     merge.stop_at_present()?;
     let mut twice = Twice::new(sources);
-    let left_out = past(&mut merge, args, from, sources, &mut twice, &mut printer, output)?;
+    let (left_out, has_said) =
+        past(&mut merge, args, from, sources, &mut twice, &mut printer, output)?;
     let resume = finish_journal(&mut merge, begun, output)?;
     output.flush();
     let exit = tell_left_out(sources, &left_out, args, output);
     if !args.follow {
+        let is_journal_alone = query.units.len() == sources.len();
+        if !has_said && is_journal_alone && !output.quiet {
+            let names = query.units.join(", ");
+            output.message(&printable(&format!(
+                "the journal has no line of {names} that was asked for"
+            )));
+        }
         return Ok(exit);
     }
     merge.go_on();
@@ -237,7 +245,7 @@ fn tell_left_out(
     exit
 }
 
-/// What there is, in the order of its times.
+/// What there is, in the order of its times; and whether there was anything.
 fn past(
     merge: &mut Merge<'_>,
     args: &args::Logs,
@@ -246,7 +254,7 @@ fn past(
     twice: &mut Twice,
     printer: &mut Printer<'_>,
     output: &mut Output,
-) -> Result<Vec<Lines>, Failure> {
+) -> Result<(Vec<Lines>, bool), Failure> {
     // Of several logs each gives its last lines, and the last of all are wanted; of the journal, an
     // entry may be several lines. What is too late is none of them.
     let mut last = match (from, args.lines) {
@@ -256,9 +264,10 @@ fn past(
     }
     .map(|count| (count, std::collections::VecDeque::new()));
     let mut lines = vec![Lines::default(); sources.len()];
+    let mut has_said = false;
     loop {
         if output.is_closed() {
-            return Ok(lines);
+            return Ok((lines, true));
         }
         let record = match merge.next_past(args.follow)? {
             Past::Record(record) => record,
@@ -291,6 +300,7 @@ fn past(
         if is_left_out {
             continue;
         }
+        has_said = true;
         match &mut last {
             Some((count, records)) => {
                 records.push_back(record);
@@ -309,7 +319,7 @@ fn past(
             of.left_out += without_time;
         }
     }
-    Ok(lines)
+    Ok((lines, has_said))
 }
 
 fn is_later(record: &Record, until: Option<UnixTime>) -> bool {

@@ -392,6 +392,11 @@ fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
         Cause::NotObeyed => {
             "--kill-after 10s sends SIGKILL to what has not obeyed by then".to_owned()
         }
+        Cause::NoReadiness => {
+            "`--for up-for=5s` waits until it has been up for so long; under runit a script \
+                               `check` makes it say when it is ready"
+                .to_owned()
+        }
         Cause::Frozen => format!("`systemctl{user} thaw {name}` lets it go on"),
         _ => return None,
     })

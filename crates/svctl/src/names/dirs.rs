@@ -1,6 +1,10 @@
 //! Which scan directories are meant.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use svcmgr::{ScanDir, Service};
 
@@ -24,9 +28,7 @@ pub(crate) fn is_loop(entry: &Path, output: &mut Output) {
 pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<ScanDir>, NoTargets> {
     let found = known_scan_dirs(global);
     if found.is_empty() {
-        output.message(
-            "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as ./web",
-        );
+        output.message(&nowhere());
         return Err(NoTargets(Exit::Usage));
     }
     if global.verbose {
@@ -37,6 +39,19 @@ pub(crate) fn scan_dirs(global: &Global, output: &mut Output) -> Result<Vec<Scan
         });
     }
     Ok(found)
+}
+
+/// Where systemd runs, units may be meant.
+fn nowhere() -> String {
+    let units = if Path::new("/run/systemd/system").is_dir() {
+        "; for units of systemd, give --system or a whole name such as site.service"
+    } else {
+        ""
+    };
+    format!(
+        "cannot find a scan directory\n  hint: name it with --dir or $SVDIR, or give a path such as \
+         ./web{units}"
+    )
 }
 
 /// The same, where there may be none.
@@ -80,9 +95,27 @@ pub(super) fn is_in_environment() -> bool {
     std::env::var_os("SVDIR").is_some_and(|dir| !dir.is_empty())
 }
 
+/// Usual places that are there, where none has a service or a scanner: the first service may be put there.
+/// Of the user's own places only those count that belong to the user.
+fn empty_places(global: &Global) -> Vec<ScanDir> {
+    let is_named = !global.dir.is_empty() || is_in_environment();
+    if is_named || !global.silent.is_empty() || !known_scan_dirs(global).is_empty() {
+        return Vec::new();
+    }
+    let user = nix::unistd::geteuid().as_raw();
+    let is_there = |path: &PathBuf| {
+        path.metadata().is_ok_and(|it| it.is_dir() && (it.uid() == user || it.uid() == 0))
+    };
+    let mut seen = BTreeSet::new();
+    let places = ScanDir::usual_places().into_iter().filter(is_there);
+    let once = places.filter(|path| path.canonicalize().is_ok_and(|it| seen.insert(it)));
+    once.map(ScanDir::new).collect()
+}
+
 /// The one scan directory in which something is to be done.
 pub(crate) fn the_scan_dir(global: &Global, output: &mut Output) -> Result<ScanDir, NoTargets> {
-    let mut all = scan_dirs(global, output)?;
+    let empty = empty_places(global);
+    let mut all = if empty.is_empty() { scan_dirs(global, output)? } else { empty };
     match (all.pop(), &*all) {
         (Some(one), []) => Ok(one),
         (last, others) => {

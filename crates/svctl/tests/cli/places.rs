@@ -141,3 +141,43 @@ fn a_scan_directory_that_leads_into_itself_is_said() {
         assert!(!said.err.contains("fine leads"), "{said:?}");
     }
 }
+
+/// A usual place that is there and empty is where the first service goes; where there is none, systemd's words
+/// are named beside `--dir`.
+#[test]
+fn a_usual_place_that_is_empty_is_one_to_enable_in() {
+    let tree = tempfile::tempdir().unwrap();
+    let enable = || {
+        let mut svctl = command(["enable", "nosuch"]);
+        svctl.env_remove("SVDIR").env_remove("HOME").env_remove("XDG_CONFIG_HOME");
+        Run::of(svctl.env("XDG_RUNTIME_DIR", tree.path()).output().unwrap())
+    };
+    let without = enable();
+    let has_units = Path::new("/run/systemd/system").is_dir();
+    if without.err.contains("cannot find a scan directory") {
+        assert_eq!(without.err.contains("--system"), has_units, "{without:?}");
+    }
+    fs::create_dir(tree.path().join("service")).unwrap();
+    let said = enable();
+    assert!(!said.err.contains("cannot find a scan directory"), "{said:?}");
+    assert!(said.code != 0 && !tree.path().join("service/nosuch").exists(), "{said:?}");
+}
+
+/// A store from which something is enabled already is named once.
+#[test]
+fn stores_are_named_once() {
+    let tree = tempfile::tempdir().unwrap();
+    symlink("/etc/sv/other", tree.path().join("other")).unwrap();
+    let said =
+        run(["enable".as_ref(), "nosuch".as_ref(), "--dir".as_ref(), tree.path().as_os_str()]);
+    assert_eq!(said.err.matches("/etc/sv").count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_procfile_is_named_where_nothing_else_is() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("Procfile"), "web: sleep 1\n").unwrap();
+    let dev = || Run::of(command(["dev"]).current_dir(tree.path()).output().unwrap());
+    let said = dev();
+    assert!(said.code != 0 && said.err.contains("svctl dev Procfile"), "{said:?}");
+}

@@ -50,3 +50,42 @@ fn a_logger_of_the_embedded_target_keeps_lines_with_limits_on_the_service() {
     assert!(line.contains("99 101 ") && line.contains("secret"), "{line}");
     assert!(line.contains("\"at\":\"20"), "its stamp is read: {line}");
 }
+
+/// What `explain` says at last, when it is as it is expected.
+fn explained(scan: &Scan, name: &str, is_it: impl Fn(&Run) -> bool) -> Run {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let told = scan.svctl(["explain", name]);
+        if is_it(&told) {
+            return told;
+        }
+        assert!(Instant::now() < deadline, "{told:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_job_that_is_done_is_well() {
+    let mut scan = built(
+        "[service.migrate]\nexec = [\"sh\", \"-c\", \"trap 'exit 0' USR1; while :; do sleep 0.05; done\"]\n\
+         restart = \"on-failure\"\n",
+    );
+    scan.start();
+    assert_eq!(scan.svctl(["send", "usr1", "migrate"]).code, 0);
+    let told = explained(&scan, "migrate", |it| it.out.contains("down"));
+    assert!(told.code == 0 && told.out.contains("nothing is wrong"), "{told:?}");
+    let ready = scan.svctl(["check", "--ready"]);
+    assert_eq!(ready.code, 0, "{ready:?}");
+}
+
+#[test]
+fn where_a_service_is_asked_in_vain_is_said() {
+    let mut scan =
+        built("[service.web]\nexec = [\"sleep\", \"1000\"]\nready = { tcp = \"127.0.0.1:1\" }\n");
+    scan.start();
+    let told = explained(&scan, "web", |it| it.out.contains("127.0.0.1:1"));
+    assert!(told.out.contains("was asked, and has not answered yet"), "{told:?}");
+    assert!(!told.out.contains("notification-fd"), "{told:?}");
+    let waited = scan.svctl(["check", "--ready", "web"]);
+    assert_eq!(waited.code, 1, "{waited:?}");
+}

@@ -197,6 +197,23 @@ const CASES: &[Case] = &[
         })
     },
     Case {
+        of: |suite| matches!(suite, Suite::Runit),
+        ..case("program-missing", "exec nonexistent-logger -tt", |it| {
+            it.script("run", SLEEP);
+            fs::create_dir(it.dir().join("log")).unwrap();
+            it.script("log/run", "exec nonexistent-logger -tt main");
+        })
+    },
+    // In words that are no sign of anything.
+    Case {
+        of: |suite| matches!(suite, Suite::Runit),
+        ..case("back-off", "the frobnicator is out of tune", |it| {
+            run_of(it, "#!/bin/sh\necho the frobnicator is out of tune\nexit 3\n");
+            fs::create_dir_all(it.dir().join("log/main")).unwrap();
+            it.script("log/run", "exec svlogd main");
+        })
+    },
+    Case {
         of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
         ..case("logger", "the program /nonexistent/logger is missing", |it| {
             it.script("run", SLEEP);

@@ -78,6 +78,18 @@ pub fn what_was_asked_for_is_well(suite: Suite) {
     assert!(few.code == 1 && few.err.contains("1 service instead of 2"), "{few:?}");
 }
 
+/// After an early death the supervisor rests for a second, and its record names the dead until then: nothing of
+/// which it has taken no notice.
+pub fn a_supervisor_that_rests_is_not_blamed(suite: Suite) {
+    let supervised = Supervised::start(suite, "exec /nonexistent/program");
+    let pids = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    until(&supervised, |row| {
+        assert!(!has("process-dead")(row), "{row}");
+        pids.borrow_mut().extend(row["pid"].as_i64());
+        pids.borrow().len() >= 3
+    });
+}
+
 /// A dead process whose supervisor does not notice, and a living one whose supervisor is gone.
 pub fn processes_and_supervisors_that_lost_each_other_are_said(suite: Suite) {
     let supervised = Supervised::start(suite, SLEEP);

@@ -128,6 +128,7 @@ mod healthy {
         what_does_not_stay_up_is_not_well
         what_was_asked_for_is_well
         what_was_given_up_is_not_well
+        a_supervisor_that_rests_is_not_blamed
         processes_and_supervisors_that_lost_each_other_are_said
         what_a_run_script_leaves_behind_is_counted
         a_logger_that_does_not_run_is_not_well

@@ -60,8 +60,12 @@ fn the_owner_of_the_place_writes_there_by_what_he_may() {
     assert_eq!((code, err.as_str()), (Some(1), ""));
     assert!(said.contains("changed: web/run\n"), "{said}");
     fs::write(out.join("web/run"), "#!/bin/sh\nexec \u{1b}[2Jmine\n").unwrap();
-    let (code, _, err) = told(&build(&new, &out, &["--owner", &owner]).output().unwrap());
-    assert_eq!(code, Some(0));
+    let (code, said, err) = told(&build(&new, &out, &["--owner", &owner]).output().unwrap());
+    assert_eq!((code, said.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("web/run: no build made it") && err.contains("--adopt"), "{err}");
+    let adopted = build(&new, &out, &["--owner", &owner, "--adopt"]).output().unwrap();
+    let (code, _, err) = told(&adopted);
+    assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("web/run is overwritten, which somebody else"), "{err}");
     assert_eq!(owners(&out), [(THIEF, THIEF)]);
 }
@@ -123,7 +127,7 @@ fn what_only_root_may_do_is_refused_with_a_word_on_how() {
     let owner = format!("{THIEF}:{THIEF}");
     let refused = |out: &Path| {
         let before = arena::inventory(tree.path());
-        let output = build(&definition, out, &["--owner", &owner]).output().unwrap();
+        let output = build(&definition, out, &["--owner", &owner, "--adopt"]).output().unwrap();
         let (code, said, err) = told(&output);
         assert_eq!((code, said.as_str()), (Some(111), ""), "{err}");
         assert!(err.contains("Permission denied") && err.contains("install -d -o 4711"), "{err}");

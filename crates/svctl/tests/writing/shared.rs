@@ -244,6 +244,8 @@ fn a_mount_over(part: &str, owner: u32) {
         let definition = file(&toml, &text, 0o600);
         let mut command = Command::new(program());
         command.arg("build").arg(&definition).args(["--for", "runit", "--out"]).arg(&out);
+        // What is mounted there is another's.
+        command.arg("--adopt");
         if owner != 0 {
             command.args(["--owner", &format!("{owner}:{owner}")]);
         }

@@ -8,7 +8,10 @@ use std::{
 
 use svcmgr::build::{Error, ErrorKind};
 
-use super::wire::{Errand, Failed, LARGEST_PLAN, Told};
+use super::{
+    others,
+    wire::{Errand, Failed, LARGEST_PLAN, Told},
+};
 use crate::{args::Owner, exit::Exit, json::Found};
 
 /// Says on standard output how it went.
@@ -30,13 +33,18 @@ fn errand(owner: Owner) -> Result<(), Failed> {
     read.map_err(|error| Failed::system("read the plan", &error))?;
     let errand: Errand = serde_json::from_slice(&text)
         .map_err(|error| Failed::system("read the plan", &error.into()))?;
-    let with_text = errand.diff;
+    let (with_text, adopts) = (errand.diff, errand.adopt);
     let (plan, out) = errand.into_plan();
     if with_text {
         let diff = plan.diff(&out)?;
         return tell_found(Found::of(&diff, &[], true));
     }
     let writing = plan.begin(&out)?;
+    let lines = if adopts { Vec::new() } else { others::lost(writing.diff(), &out) };
+    if !lines.is_empty() {
+        let hint = Some(others::HINT.to_owned());
+        return Err(Failed { lines, hint, denied: false, system: false });
+    }
     tell_found(Found::of(writing.diff(), writing.recovered(), false))?;
     writing.finish()?;
     Ok(())

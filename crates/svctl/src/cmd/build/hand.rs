@@ -17,7 +17,12 @@ use nix::unistd::{Gid, Uid, User};
 use svcmgr::build::{Plan, plan::Unit};
 
 use super::wire::{Errand, Failed, LARGEST_ANSWER, Told};
-use crate::{args::Owner, exit::Exit, json::Found, output::Output};
+use crate::{
+    args::{Made, Owner},
+    exit::Exit,
+    json::Found,
+    output::Output,
+};
 
 /// How long it may take, and so much more for each unit: the user can stop the process at any time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -88,7 +93,7 @@ pub(super) fn over(
     owner: Owner,
     plan: &Plan,
     out: &Path,
-    diff: bool,
+    args: &Made,
     output: &mut Output,
     mut found: impl FnMut(Found, &mut Output),
 ) -> Result<(), Exit> {
@@ -98,7 +103,7 @@ pub(super) fn over(
         output.message(&format!("cannot find {}: {error}", out.display()));
         Exit::System
     })?;
-    let answer = ask(owner, &Errand::new(plan, &out, diff), deadline).map_err(|error| {
+    let answer = ask(owner, &Errand::new(plan, &out, args), deadline).map_err(|error| {
         output.message(&format!("cannot write as user {}: {error}", owner.uid));
         Exit::System
     })?;

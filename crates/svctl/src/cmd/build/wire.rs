@@ -14,7 +14,7 @@ use svcmgr::build::{
     plan::{File, PlanEntry, Unit},
 };
 
-use crate::json::Found;
+use crate::{args::Made, json::Found};
 
 /// No plan is larger.
 pub(super) const LARGEST_PLAN: u64 = 256 << 20;
@@ -28,6 +28,8 @@ pub(super) struct Errand {
     out: Bytes,
     /// To compare, and to write nothing.
     pub(super) diff: bool,
+    /// To replace what somebody else made or changed.
+    pub(super) adopt: bool,
     units: BTreeMap<String, WireUnit>,
 }
 
@@ -85,7 +87,7 @@ pub(super) struct Failed {
 }
 
 impl Errand {
-    pub(super) fn new(plan: &Plan, out: &Path, diff: bool) -> Self {
+    pub(super) fn new(plan: &Plan, out: &Path, args: &Made) -> Self {
         let file = |file: &File| WireFile { mode: file.mode, bytes: Bytes::of(&file.bytes) };
         let entry = |entry: &PlanEntry| match entry {
             PlanEntry::File(it) => WireEntry::File(file(it)),
@@ -103,7 +105,8 @@ impl Errand {
         };
         Self {
             out: Bytes::of(out.as_os_str().as_bytes()),
-            diff,
+            diff: args.diff,
+            adopt: args.adopt,
             units: plan.units.iter().map(|(name, it)| (name.clone(), unit(it))).collect(),
         }
     }
@@ -177,8 +180,9 @@ mod tests {
                 ("dir".into(), PlanEntry::Directory { mode: 0o700 }),
             ];
             plan.units.insert("odd".to_owned(), Unit::Directory(odd.into()));
+            let args = Made { owner: None, diff: false, adopt: true, is_told: true };
             let out = OsString::from_vec(b"/tmp/\xff".to_vec());
-            let text = serde_json::to_vec(&Errand::new(&plan, out.as_ref(), false)).unwrap();
+            let text = serde_json::to_vec(&Errand::new(&plan, out.as_ref(), &args)).unwrap();
             let errand: Errand = serde_json::from_slice(&text).unwrap();
             assert_eq!(errand.into_plan(), (plan, out.into()));
         }
