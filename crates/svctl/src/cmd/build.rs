@@ -158,7 +158,9 @@ fn here(
     if !args.adopt {
         let lost = others::lost(writing.diff(), out);
         if !lost.is_empty() {
-            lost.iter().for_each(|line| output.message(&printable(line)));
+            for line in &lost {
+                output.message(&printable(line));
+            }
             output.hint(others::HINT);
             return Err(Exit::Negative);
         }
