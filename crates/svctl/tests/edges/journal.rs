@@ -132,7 +132,10 @@ fn what_goes_wrong_with_it_is_said() {
     assert!(lines[3].contains("hint: members of the groups adm"), "{lines:?}");
     let hint = Fake::new("echo 'Hint: you are not in group adm' >&2");
     let told = hint.svctl(&["logs", "web.service"]);
-    assert_eq!((told.code, &*told.err), (0, "svctl: journalctl: Hint: you are not in group adm\n"));
+    // That there is nothing is said, too.
+    let nothing = "svctl: the journal has no line of web.service that was asked for\n";
+    let said = format!("svctl: journalctl: Hint: you are not in group adm\n{nothing}");
+    assert_eq!((told.code, told.err), (0, said));
     assert_eq!(hint.svctl(&["logs", "-q", "web.service"]).err, "");
     let none = command(["logs", "web.service"]).env("PATH", "/nonexistent").output().unwrap();
     let none = Run::of(none);
