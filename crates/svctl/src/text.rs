@@ -42,6 +42,7 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
     let mut say = |note: String| notes.push(note);
     let has_process = view.process().is_some();
     let state = view.state();
+    let is_unit = view.status.as_ref().and_then(svcmgr::Status::suite) == Some(Suite::Systemd);
     match (state, view.want()) {
         (Some(State::Stopping), Some(Want::Up)) => say("want up".into()),
         (Some(State::Stopping | State::Unsupervised), _) => (),
@@ -52,7 +53,7 @@ pub(crate) fn notes(view: &View<'_>) -> Vec<String> {
         // What has no process at all.
         (Some(State::Active | State::Activating), _) => (),
         // A job that is done is active to systemd, and nothing else is to come of it.
-        (Some(State::Exited), Some(Want::Up)) if view.suite == Some(Suite::Systemd) => (),
+        (Some(State::Exited), Some(Want::Up)) if is_unit => (),
         (_, Some(Want::Up)) if !has_process => say("want up".into()),
         _ => (),
     }

@@ -125,6 +125,12 @@ pub fn a_healthy_manager_is_healthy(whose: Whose) {
         let check = whose.svctl(&[option, &["check"]].concat());
         assert_eq!((check.code, &*check.err), (0, ""), "{check:?}");
         assert!(check.out.contains("svc-held.service: ok, exited"), "{check:?}");
+        let is_held = |line: &&str| line.contains("svc-held.service");
+        // It is done, and nothing else is to come of it.
+        let held = check.out.lines().find(is_held);
+        assert!(held.is_some_and(|line| !line.contains("want up")), "{check:?}");
+        let ready = whose.svctl(&[option, &["check", "--ready", "svc-held.service"]].concat());
+        assert_eq!(ready.code, 0, "{ready:?}");
     }
 }
 
