@@ -158,6 +158,7 @@ fn understand(head: &[u8]) -> Option<(u16, bool)> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -194,6 +195,7 @@ mod tests {
     }
 
     /// Runs the script as a host would.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     fn take(program: &Program, home: &Path, bytes: &Path) -> (bool, String) {
         let mut sh = Command::new("sh");
         sh.args(["-c", &program.script()]).env("HOME", home).env_remove("XDG_CACHE_HOME");

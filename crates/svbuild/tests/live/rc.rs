@@ -23,8 +23,12 @@ fn bin() -> Option<PathBuf> {
     std::env::split_paths(&path.unwrap_or_default()).find(|dir| dir.join("s6-rc-init").is_file())
 }
 
+/// Debian does not package it.
 pub fn is_installed() -> bool {
-    bin().is_some() || programs::installed("s6-rc-init")
+    if bin().is_none() {
+        programs::leave_out("s6-rc", "neither in SV_S6RC_BIN nor in PATH");
+    }
+    bin().is_some()
 }
 
 /// One of its programs, in the directory of the tree.

@@ -24,6 +24,11 @@ pub fn installed(program: &str) -> bool {
     false
 }
 
+/// What nobody can install as a package is counted as skipped.
+pub fn leave_out(what: &str, why: &str) {
+    skips::leave_out(what, why);
+}
+
 /// So many cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());

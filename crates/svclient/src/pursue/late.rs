@@ -1,16 +1,21 @@
 //! Why a wait is not over: what did not obey, who said no, and whose end it was.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use svproto::{Cause, Dialect, goal::Goal};
 
 use super::{Request, look::runs, wait::Waiting};
 use crate::{Error, Intent, Service, Status, Supervised, explain::cannot_be_executed, node};
 
+/// How long a supervisor may take until it has noticed that a program could not be executed: what waits for it is
+/// the end of a process that ends at once.
+const IN_VAIN: Duration = Duration::from_secs(2);
+
 impl Waiting {
     /// Whether the process that has just been reached is none: runsv and supervise write that it is up when they
-    /// have forked, and its program could not be executed. The next record says that it is down.
-    pub(super) fn has_begun_in_vain(&mut self, seen: &Status) -> bool {
+    /// have forked, and its program could not be executed. The next record says that it is down, and soon: one that
+    /// the record still has then was begun, whatever its file is now.
+    pub(super) fn has_begun_in_vain(&mut self, seen: &Status, now: Instant) -> bool {
         let is_forked = matches!(seen.dialect(), Some(Dialect::Runit | Dialect::Daemontools));
         let service = self.directory.as_ref().filter(|_| is_forked && runs(seen));
         let since = seen.reading.facts().and_then(|it| it.since);
@@ -19,6 +24,12 @@ impl Waiting {
             // One that was changed since has been executed as it was before.
             (node::touched(&run)? <= since).then(|| cannot_be_executed(service)).flatten()
         });
+        let process = seen.pid();
+        self.in_vain_until = self.in_vain_until.filter(|(_, of)| *of == process);
+        let (until, _) = *self.in_vain_until.get_or_insert((now + IN_VAIN, process));
+        if now >= until {
+            self.in_vain = None;
+        }
         self.in_vain.is_some()
     }
 

@@ -77,8 +77,9 @@ pub(super) struct Waiting {
     kill_at: Option<Instant>,
     finish: Finish,
     pub(super) probe: Option<Probe>,
-    /// Why what seemed to be up was never begun.
+    /// Why what seems to be up was perhaps never begun; until when its supervisor has said so, and of which process.
     pub(super) in_vain: Option<(Cause, String)>,
+    pub(super) in_vain_until: Option<(Instant, Option<svproto::Pid>)>,
     /// The service directory, if it is one.
     pub(super) directory: Option<Service>,
 }
@@ -185,6 +186,7 @@ impl Wait {
             finish: if hears { Finish::Listening(None) } else { Finish::Unheard },
             probe,
             in_vain: None,
+            in_vain_until: None,
             directory,
         };
         Self { key, state: State::Waiting(Box::new(waiting)), woken: None }
@@ -506,7 +508,9 @@ impl Wait {
             return self.end(Ok(never.because(Some(why))));
         }
         match waiting.pursuit.observe(&status.reading, both) {
-            Verdict::Reached if waiting.has_begun_in_vain(&status) => (),
+            Verdict::Reached if waiting.has_begun_in_vain(&status, now) => {
+                waiting.judge_again = waiting.in_vain_until.map(|(until, _)| until);
+            }
             Verdict::Reached => {
                 if let Some(goal) = waiting.then.take() {
                     waiting.pursuit = waiting.pursuit.then(goal, status.reading);

@@ -204,6 +204,8 @@ pub fn what_is_left_behind_does_not_make_it_ready(suite: Suite) {
          exit !IO::Socket::INET->new(PeerAddr => \"127.0.0.1\", PeerPort => <$f>)'",
     );
     supervised.supervise();
+    // runsv has made its files.
+    until_state(&supervised, "up");
     let ready = |limit: &str| act(&supervised, &["wait", "--for", "ready", "--timeout", limit]);
     assert_eq!(ready("60s").code, 0);
     assert_eq!(act(&supervised, &["check", "--ready"]).code, 0);

@@ -22,7 +22,7 @@ impl NotifySocket {
     }
 
     #[allow(clippy::unused_self, reason = "elsewhere it has one")]
-    pub(crate) const fn name(&self) -> &str {
+    pub(crate) const fn name(&self) -> &'static str {
         ""
     }
 
