@@ -85,8 +85,8 @@ impl<'a> Reader<'a> {
 
     /// What systemd gives to each process without being asked.
     fn surroundings(&mut self) {
-        let own = "systemd starts it with variables of its own (PATH, LANG, INVOCATION_ID, JOURNAL_STREAM, SYSTEMD_EXEC_PID \
-                   and, with User=, HOME, USER, LOGNAME, SHELL) and in a session; others pass on what they have, HOME as well; \
+        let own = "systemd starts it with variables of its own (PATH, LANG, INVOCATION_ID, JOURNAL_STREAM, SYSTEMD_EXEC_PID, \
+                   since 254 MEMORY_PRESSURE_WATCH and MEMORY_PRESSURE_WRITE, and, with User=, HOME, USER, LOGNAME, SHELL) and in a session; others pass on what they have, HOME as well; \
                    where nothing is said, limits are the supervisor's";
         self.book.equivalent(self.unit.head, None, own);
         if !self.unit.directives.iter().any(|it| it.key == "WorkingDirectory") {

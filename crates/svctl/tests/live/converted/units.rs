@@ -123,9 +123,11 @@ fn file_of(name: &str) -> String {
 
 /// Whether it is a variable of the manager, or of whoever tests.
 fn surroundings(seen: &mut Seen) {
-    // A number that is another one at each start.
-    for key in ["env INVOCATION_ID", "env JOURNAL_STREAM", "env SYSTEMD_EXEC_PID"] {
-        if let Some(value) = seen.get_mut(key) {
+    // A number that is another one at each start, or the place of a unit's own group.
+    for key in ["INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH"]
+        .map(|name| format!("env {name}"))
+    {
+        if let Some(value) = seen.get_mut(&key) {
             value.clear();
         }
     }
