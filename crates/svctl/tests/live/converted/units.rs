@@ -243,7 +243,7 @@ static UNITS: std::sync::Mutex<()> = std::sync::Mutex::new(());
 pub fn a_unit_ends_and_starts_again_as_it_did() {
     if std::env::var_os("SV_THOROUGH").is_none() {
         let why = "units that end again and again take minutes: cargo xtask test --thorough";
-        return crate::skips::leave_out("converted", why);
+        return crate::supervised::skips::leave_out("converted", why);
     }
     let _alone = UNITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let place = Place::new();
