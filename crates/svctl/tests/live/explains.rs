@@ -215,7 +215,8 @@ const CASES: &[Case] = &[
     },
     Case {
         of: |suite| matches!(suite, Suite::Runit | Suite::Embedded),
-        ..case("logger", "the program /nonexistent/logger is missing", |it| {
+        also: &["logger"],
+        ..case("program-missing", "the program /nonexistent/logger is missing", |it| {
             it.script("run", SLEEP);
             fs::create_dir(it.dir().join("log")).unwrap();
             it.script("log/run", "exec /nonexistent/logger -tt .");
