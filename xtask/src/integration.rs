@@ -2,7 +2,7 @@
 //!
 //! They are in test binaries named `live`, in a module that is named like the suite.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, panic, path::PathBuf, thread};
 
 use crate::{
     command::{cargo, has_nextest},
@@ -41,7 +41,7 @@ pub(crate) fn run(suites: &[Suite], roots: &[Root]) -> Result<(), Failure> {
     session.finish()
 }
 
-/// The live tests once more, under the supervisors of each root that was made; the others count as
+/// The live tests once more, under the supervisors of each root that was made, all roots at once; the others count as
 /// skipped. Each test in one of the roots, unless all of them are asked for; a root that has the
 /// releases that this machine has, has nothing to add.
 pub(crate) fn under_cached_roots(
@@ -49,18 +49,34 @@ pub(crate) fn under_cached_roots(
     binaries: &[PathBuf],
     thorough: bool,
 ) -> Result<(), Failure> {
+    let mut made = Vec::new();
     for (at, root) in Root::ALL.into_iter().enumerate() {
         if !thorough && roots::are_ours(root)? {
             session.say(&format!("{}: its supervisors are this machine's", root.name()));
         } else if roots::find(root)?.is_some() {
             let share = if thorough { Share::All } else { Share::Third(at) };
-            under_root(session, binaries, root, &Suite::ALL, share)?;
+            made.push((root, share, session.fork()));
         } else {
             let name = root.name();
             session.leave_out(format!("{name}: not made; `cargo xtask roots {name}` makes it"));
         }
     }
-    Ok(())
+    thread::scope(|scope| {
+        let run = |(root, share, mut part): (Root, Share, Session)| {
+            scope.spawn(move || {
+                let done = under_root(&mut part, binaries, root, &Suite::ALL, share);
+                (part, done)
+            })
+        };
+        let running: Vec<_> = made.into_iter().map(run).collect();
+        let mut all = Ok(());
+        for root in running {
+            let (part, done) = root.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            session.join(part);
+            all = all.and(done);
+        }
+        all
+    })
 }
 
 /// The live tests under the supervisors of a root.

@@ -134,9 +134,13 @@ impl Session {
         }
     }
 
-    /// Shows what such a part has printed, and takes what it has counted.
+    /// Shows what such a part has printed, as soon as this one is shown, and takes what it has counted.
     pub(crate) fn join(&mut self, part: Self) {
-        print!("{}", part.printed.unwrap_or_default());
+        let text = part.printed.unwrap_or_default();
+        match &mut self.printed {
+            Some(printed) => printed.push_str(&text),
+            None => print!("{text}"),
+        }
         self.tally += part.tally;
         self.run_elsewhere += part.run_elsewhere;
         self.left_out.extend(part.left_out);
