@@ -17,6 +17,7 @@ mod report;
 mod roots;
 mod session;
 mod setup;
+mod soak;
 mod suite;
 mod systemd;
 mod test;
@@ -130,6 +131,8 @@ enum Task {
     },
     /// Count what `svctl convert` makes of the units of Debian, into docs/conversion.md
     Conversion,
+    /// Ask services of every suite at random, and kill what supervises them; in the end everything has to agree
+    Soak(soak::Soak),
     /// Make a book of the pages, in target/book, and follow every link of it
     Book,
     /// Run daemons of Debian by its scripts for runit, in a root, and compare lint with what becomes of them
@@ -171,6 +174,7 @@ fn main() -> ExitCode {
         }
         Task::Demo { picture } => demo::run(picture),
         Task::Conversion => conversion::run(),
+        Task::Soak(args) => soak::run(&args),
         Task::Book => book::run(),
         Task::Daemons { built: false } => daemons::run(),
         Task::Daemons { built: true } => daemons::built(),

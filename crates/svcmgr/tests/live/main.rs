@@ -18,6 +18,7 @@ mod supervised;
 #[path = "../../../svsystemd/tests/live/here.rs"]
 mod here;
 mod sentences;
+mod soak;
 mod systemd;
 
 /// To every suite, and to the embedded supervisor.
