@@ -106,7 +106,8 @@ pub(crate) fn read(path: &Path) -> Result<Page, Failure> {
     Ok(parse(place, &text))
 }
 
-fn parse(place: PathBuf, text: &str) -> Page {
+/// What a page of this text holds.
+pub(crate) fn parse(place: PathBuf, text: &str) -> Page {
     let (mut links, mut anchors) = (Vec::new(), BTreeSet::new());
     let mut heading: Option<String> = None;
     let events = Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter();

@@ -1,9 +1,17 @@
 //! What a package holds beside the program: manual pages, completions, examples, licences.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::notices;
-use crate::{command, failure::Failure};
+use crate::{
+    command,
+    failure::Failure,
+    pages::{self, Page},
+};
 
 /// A file of a package.
 pub(super) struct File {
@@ -61,12 +69,75 @@ pub(super) fn gather(program: &Path, target: &str, to: &Places) -> Result<Vec<Fi
             }
         }
     }
-    for text in ["README.md", "SECURITY.md"] {
-        files.push(File::new(format!("{}{text}", to.texts), read(&root.join(text))?));
-    }
+    files.extend(texts(to)?);
     let notices = notices::of_dependencies(target)?;
     files.push(File::new(format!("{}{}", to.texts, notices::NAME), notices));
     Ok(files)
+}
+
+/// What a package holds of the pages beside those of the book.
+const PAGES: [&str; 2] = ["README.md", "SECURITY.md"];
+/// Of what is below `docs`, what is elsewhere in a package, or of no use outside of this checkout.
+const NO_TEXTS: [&str; 2] = ["docs/man", "docs/api"];
+
+/// The pages that can be read without a network, and the files of `docs` that they lead to. Each lies as in this
+/// checkout, so that their links lead there; a link to what the package lacks becomes its words.
+fn texts(to: &Places) -> Result<Vec<File>, Failure> {
+    let root = command::root();
+    let pages = pages::all()?;
+    let mut places: BTreeSet<PathBuf> =
+        pages::book(&pages).into_iter().map(|it| it.place).collect();
+    places.extend(PAGES.map(PathBuf::from));
+    let held: Vec<&Page> = pages.iter().filter(|it| places.contains(&it.place)).collect();
+    for page in &held {
+        let led = page.links.iter().filter_map(|it| it.target(&page.place)).map(|it| it.place);
+        places.extend(led.filter(|place| {
+            let is_text =
+                place.starts_with("docs") && !NO_TEXTS.iter().any(|it| place.starts_with(it));
+            is_text && root.join(place).is_file()
+        }));
+    }
+    let mut files = Vec::new();
+    for place in &places {
+        let mut bytes = read(&root.join(place))?;
+        if let Some(page) = held.iter().find(|it| it.place == *place) {
+            bytes = within(page, &String::from_utf8_lossy(&bytes), &places).into_bytes();
+        }
+        files.push(File::new(format!("{}{}", to.texts, place.display()), bytes));
+    }
+    Ok(files)
+}
+
+/// The text of a page without its links to what is not among these places, nor an example.
+fn within(page: &Page, text: &str, places: &BTreeSet<PathBuf>) -> String {
+    let mut text = text.to_owned();
+    for link in &page.links {
+        let Some(target) = link.target(&page.place) else { continue };
+        if !places.contains(&target.place) && !target.place.starts_with("examples") {
+            unlink(&mut text, &link.to);
+        }
+    }
+    text
+}
+
+/// Leaves the words of each link that leads there.
+fn unlink(text: &mut String, to: &str) {
+    let end = format!("]({to})");
+    while let Some(at) = text.find(&end) {
+        let mut open = 0;
+        let start = text[..at].char_indices().rev().find(|(_, it)| {
+            open += match it {
+                ']' => 1,
+                '[' => -1,
+                _ => 0,
+            };
+            open < 0
+        });
+        let Some((start, _)) = start else { return };
+        let words = text[start + 1..at].to_owned();
+        let start = if text[..start].ends_with('!') { start - 1 } else { start };
+        text.replace_range(start..at + end.len(), &words);
+    }
 }
 
 /// A file of this checkout.
@@ -95,6 +166,48 @@ fn names(dir: &Path) -> Result<Vec<String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_to_what_is_missing_becomes_its_words() {
+        let mut text = "a [`b` [c]](x.md), ![d](x.md) [e](y.md)".to_owned();
+        unlink(&mut text, "x.md");
+        assert_eq!(text, "a `b` [c], d [e](y.md)");
+        unlink(&mut text, "z.md");
+        assert!(text.ends_with("[e](y.md)"));
+    }
+
+    #[test]
+    fn each_link_of_what_is_packed_leads_to_what_is_packed() {
+        let to = Places {
+            program: "",
+            manual: "",
+            completions: [""; 3],
+            examples: "examples/",
+            texts: "",
+        };
+        let files = texts(&to).unwrap();
+        let there: BTreeSet<PathBuf> = files.iter().map(|it| it.place.clone().into()).collect();
+        let root = command::root();
+        for name in ["README.md", "docs/guide.md", "docs/svctl.schema.json", "docs/svctl.svg"] {
+            assert!(there.contains(Path::new(name)), "{name}");
+        }
+        let is_page = |it: &&File| Path::new(&it.place).extension().is_some_and(|it| it == "md");
+        let pages = files.iter().filter(is_page);
+        for file in pages {
+            let page =
+                pages::parse(file.place.clone().into(), &String::from_utf8_lossy(&file.bytes));
+            for target in page.links.iter().filter_map(|it| it.target(&page.place)) {
+                let is_example =
+                    target.place.starts_with("examples") && root.join(&target.place).exists();
+                assert!(
+                    there.contains(&target.place) || is_example,
+                    "{}: {}",
+                    file.place,
+                    target.place.display()
+                );
+            }
+        }
+    }
 
     #[test]
     fn there_is_a_completion_for_each_shell_and_a_page_for_each_section() {

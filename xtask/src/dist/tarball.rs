@@ -25,7 +25,7 @@ pub(super) fn write(
     epoch: u64,
 ) -> Result<(), Failure> {
     let mut files = contents::gather(program, target, &PLACES)?;
-    for text in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+    for text in ["LICENSE-MIT", "LICENSE-APACHE"] {
         files.push(contents::File::new(text, contents::text(text)?));
     }
     files.sort_by(|one, other| one.place.cmp(&other.place));
