@@ -119,7 +119,7 @@ fn text_of<'a>(line: &'a Value, field: &str) -> Option<&'a str> {
 
 /// What came of the units of one place.
 #[derive(Default)]
-struct Place {
+struct Location {
     all: Counts,
     process: Counts,
     converted: usize,
@@ -148,7 +148,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let packages = unpack(unpacked.path())?;
     let dirs = ["lib/systemd/system", "usr/lib/systemd/system"]
         .map(|dir| unpacked.path().join("root").join(dir));
-    let mut of_packages = Place::default();
+    let mut of_packages = Location::default();
     for dir in dirs.iter().filter(|dir| dir.is_dir()) {
         of_packages.take(&svctl, dir)?;
     }
@@ -179,13 +179,13 @@ fn unpack(dir: &Path) -> Result<usize, Failure> {
     Ok(count)
 }
 
-fn place(svctl: &Path, dir: &Path) -> Result<Place, Failure> {
-    let mut place = Place::default();
+fn place(svctl: &Path, dir: &Path) -> Result<Location, Failure> {
+    let mut place = Location::default();
     place.take(svctl, dir)?;
     Ok(place)
 }
 
-impl Place {
+impl Location {
     /// Every service of a directory, each by itself; of a template the instance `1`.
     fn take(&mut self, svctl: &Path, dir: &Path) -> Result<(), Failure> {
         let entries = fs::read_dir(dir).map_err(|why| Failure::cannot("read the units", why))?;
@@ -242,7 +242,7 @@ impl Place {
 }
 
 /// The page.
-fn text(places: &[(String, Place)]) -> String {
+fn text(places: &[(String, Location)]) -> String {
     let mut page = String::from(
         "# What is converted\n\n\
          Made by `cargo xtask conversion`: each service unit of a place by itself through [`svctl convert`](convert.md), of a\n\

@@ -180,13 +180,17 @@ fn table() -> Table {
     table.without("svbuild", "holds a directory, or none", &["Base"]);
     table.without("svbuild", "a cell of the table of capabilities", &["Support"]);
     // svconvert
-    table.closed(convert::Verdict::ALL);
+    table.closed(convert::LineVerdict::ALL);
     table.closed(convert::Format::ALL);
     table.without("svconvert", "an error", &["Error"]);
     table.without("svconvert", "what a path leads to, which is branched on", &["FileKind"]);
     // svremote
-    table.without("svremote", "an error", &["BadProgram", "Error", "HostsError", "Trouble"]);
-    table.without("svremote", "what is told of a host, which is branched on", &["Next", "Told"]);
+    table.without("svremote", "an error", &["BadProgram", "Error", "HostFailure", "HostsError"]);
+    table.without(
+        "svremote",
+        "what is told of a host, which is branched on",
+        &["EventKind", "Progress"],
+    );
     // svlint
     table.without("svlint", "a chapter of the list of rules, which has a title", &["Area"]);
     table.without("svlint", "a change of a file", &["Fix"]);

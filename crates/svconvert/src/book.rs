@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use svbuild::Service;
 
-use crate::report::{Line, Outcome, Place, Report, Verdict, is_part};
+use crate::report::{LineReport, LineVerdict, Location, Report, ServiceReport, is_part};
 
 /// The number of a line in the book.
 pub(crate) type At = usize;
@@ -25,7 +25,7 @@ pub(crate) struct Draft {
 /// Everything that was read.
 #[derive(Default)]
 pub(crate) struct Book {
-    lines: Vec<Line>,
+    lines: Vec<LineReport>,
     /// Whether somebody has said something about a line.
     judged: Vec<bool>,
     pub(crate) drafts: Vec<Draft>,
@@ -42,12 +42,12 @@ impl Book {
     }
 
     /// A line that is still to be judged.
-    pub(crate) fn line(&mut self, place: Place, text: &str) -> At {
-        self.lines.push(Line {
-            place,
+    pub(crate) fn line(&mut self, location: Location, text: &str) -> At {
+        self.lines.push(LineReport {
+            location,
             text: text.trim().to_owned(),
             is_heading: false,
-            verdict: Verdict::Exact,
+            verdict: LineVerdict::Exact,
             service: None,
             key: None,
             why: None,
@@ -57,8 +57,8 @@ impl Book {
     }
 
     /// A line that opens a section.
-    pub(crate) fn heading(&mut self, place: Place, text: &str) -> At {
-        let at = self.line(place, text);
+    pub(crate) fn heading(&mut self, location: Location, text: &str) -> At {
+        let at = self.line(location, text);
         if let Some(line) = self.lines.get_mut(at) {
             line.is_heading = true;
         }
@@ -74,7 +74,13 @@ impl Book {
     }
 
     /// Says what became of a line; the worst that is said counts, and every reason.
-    pub(crate) fn judge(&mut self, at: At, verdict: Verdict, key: Option<&str>, why: Option<&str>) {
+    pub(crate) fn judge(
+        &mut self,
+        at: At,
+        verdict: LineVerdict,
+        key: Option<&str>,
+        why: Option<&str>,
+    ) {
         let Some(line) = self.lines.get_mut(at) else { return };
         if let Some(judged) = self.judged.get_mut(at) {
             *judged = true;
@@ -89,23 +95,23 @@ impl Book {
     }
 
     pub(crate) fn exact(&mut self, at: At, key: Option<&str>) {
-        self.judge(at, Verdict::Exact, key, None);
+        self.judge(at, LineVerdict::Exact, key, None);
     }
 
     pub(crate) fn equivalent(&mut self, at: At, key: Option<&str>, why: &str) {
-        self.judge(at, Verdict::Equivalent, key, Some(why));
+        self.judge(at, LineVerdict::Equivalent, key, Some(why));
     }
 
     pub(crate) fn approximated(&mut self, at: At, key: Option<&str>, why: &str) {
-        self.judge(at, Verdict::Approximated, key, Some(why));
+        self.judge(at, LineVerdict::Approximated, key, Some(why));
     }
 
     pub(crate) fn dropped(&mut self, at: At, why: &str) {
-        self.judge(at, Verdict::Dropped, None, Some(why));
+        self.judge(at, LineVerdict::Dropped, None, Some(why));
     }
 
     pub(crate) fn refused(&mut self, at: At, why: &str) {
-        self.judge(at, Verdict::Refused, None, Some(why));
+        self.judge(at, LineVerdict::Refused, None, Some(why));
     }
 
     /// Takes a service in.
@@ -115,8 +121,8 @@ impl Book {
 
     /// Lines of a service that have written a key or a part of it.
     pub(crate) fn writers(&self, service: &str, key: &str) -> Vec<At> {
-        let of_key = |line: &Line| line.key.as_deref().is_some_and(|own| is_part(own, key));
-        let of_service = |line: &Line| line.service.as_deref() == Some(service);
+        let of_key = |line: &LineReport| line.key.as_deref().is_some_and(|own| is_part(own, key));
+        let of_service = |line: &LineReport| line.service.as_deref() == Some(service);
         let lines = self.lines.iter().enumerate();
         lines.filter(|(_, it)| of_service(it) && of_key(it)).map(|(at, _)| at).collect()
     }
@@ -125,13 +131,13 @@ impl Book {
     pub(crate) fn find(&self, file: &str, start: usize) -> Option<At> {
         self.lines
             .iter()
-            .position(|line| line.place.file == file && line.place.bytes.start >= start)
+            .position(|line| line.location.file == file && line.location.bytes.start >= start)
     }
 
     /// Whether a line about this was refused.
     pub(crate) fn refuses(&self, about: &str) -> bool {
-        let refused = |line: &Line| {
-            line.verdict == Verdict::Refused && line.service.as_deref() == Some(about)
+        let refused = |line: &LineReport| {
+            line.verdict == LineVerdict::Refused && line.service.as_deref() == Some(about)
         };
         self.lines.iter().any(refused)
     }
@@ -140,11 +146,11 @@ impl Book {
     pub(crate) fn close(mut self) -> (Report, Vec<Draft>) {
         for (line, judged) in self.lines.iter_mut().zip(&self.judged) {
             if !judged {
-                line.verdict = Verdict::Dropped;
+                line.verdict = LineVerdict::Dropped;
                 line.why = Some("nothing is known of it".to_owned());
             }
         }
-        let services = self.drafts.iter().map(|draft| Outcome {
+        let services = self.drafts.iter().map(|draft| ServiceReport {
             service: draft.name.clone(),
             about: draft.about.clone(),
             source: draft.source.clone(),

@@ -12,7 +12,7 @@ use crate::{
     book::{At, Book},
     env_file,
     files::{self, Files},
-    report::Place,
+    report::Location,
     shell,
     yaml::{self, Entry, Node, Value},
 };
@@ -41,7 +41,7 @@ pub(crate) fn read(book: &mut Book, files: &dyn Files, paths: &[PathBuf]) {
 fn one(book: &mut Book, files: &dyn Files, path: &Path) {
     let shown = path.display().to_string();
     let whole = |book: &mut Book, why: &str| {
-        let at = book.line(Place::whole(&shown), "");
+        let at = book.line(Location::whole(&shown), "");
         book.refused(at, why);
     };
     let text = match files::text(files, path) {
@@ -63,7 +63,7 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
                 .get(wrong.at..)
                 .and_then(|it| it.find('\n'))
                 .map_or(text.len(), |at| wrong.at + at);
-            let at = book.line(Place::of(&shown, &text, wrong.at..end), "");
+            let at = book.line(Location::of(&shown, &text, wrong.at..end), "");
             return book.refused(at, &format!("it is no YAML: {}", wrong.why));
         }
     };
@@ -81,21 +81,21 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
 }
 
 impl Source<'_> {
-    fn place(&self, entry: &Entry) -> Place {
-        Place::of(&self.shown, self.text, entry.bytes.clone())
+    fn location(&self, entry: &Entry) -> Location {
+        Location::of(&self.shown, self.text, entry.bytes.clone())
     }
 
     /// A line for an entry.
     fn line(&self, book: &mut Book, entry: &Entry) -> At {
-        book.line(self.place(entry), self.text.get(entry.bytes.clone()).unwrap_or_default())
+        book.line(self.location(entry), self.text.get(entry.bytes.clone()).unwrap_or_default())
     }
 
     /// A line for what only opens a table: its key.
     fn heading(&self, book: &mut Book, entry: &Entry) -> At {
         let text = self.text.get(entry.bytes.start..entry.node.bytes.start).unwrap_or_default();
         let end = entry.bytes.start + text.trim_end().len();
-        let place = Place::of(&self.shown, self.text, entry.bytes.start..end);
-        book.heading(place, text)
+        let location = Location::of(&self.shown, self.text, entry.bytes.start..end);
+        book.heading(location, text)
     }
 
     fn top<'a>(

@@ -10,7 +10,7 @@ use crate::{
     files::{FileKind, Files},
     format::Format,
     procfile,
-    report::{Report, Verdict},
+    report::{LineVerdict, Report},
     supervisord, systemd, toml,
 };
 
@@ -148,7 +148,7 @@ fn settle(mut book: Book) -> Conversion {
         Err(error) => {
             // What is not UTF-8 was refused when it was read.
             for line in &mut report.lines {
-                line.verdict = Verdict::Refused;
+                line.verdict = LineVerdict::Refused;
                 line.why = Some(error.to_string());
             }
             String::new()
@@ -203,7 +203,7 @@ fn without(book: &mut Book, invalid: &Invalid) -> bool {
         };
         if section.remove(directive).is_some() {
             let why = format!("text for systemd {why}");
-            return all(book, &lines, Verdict::Dropped, &why);
+            return all(book, &lines, LineVerdict::Dropped, &why);
         }
     }
     // Whom it waits for may be refused itself.
@@ -214,16 +214,16 @@ fn without(book: &mut Book, invalid: &Invalid) -> bool {
             list.retain(|need| !gone(need));
         }
         let why = format!("it {why}: that one is not converted");
-        return all(book, &lines, Verdict::Dropped, &why);
+        return all(book, &lines, LineVerdict::Dropped, &why);
     }
     draft.is_refused = true;
     let said =
         if invalid.key.is_empty() { why.clone() } else { format!("`{}` {why}", invalid.key) };
-    all(book, &lines, Verdict::Refused, &said)
+    all(book, &lines, LineVerdict::Refused, &said)
 }
 
 /// The same of several lines. Something was taken out, whoever asks.
-fn all(book: &mut Book, lines: &[At], verdict: Verdict, why: &str) -> bool {
+fn all(book: &mut Book, lines: &[At], verdict: LineVerdict, why: &str) -> bool {
     for at in lines {
         book.judge(*at, verdict, None, Some(why));
     }
@@ -232,7 +232,7 @@ fn all(book: &mut Book, lines: &[At], verdict: Verdict, why: &str) -> bool {
 
 impl Conversion {
     /// What a target is given: service directories or units. Each line whose key the target cannot express
-    /// is [`Verdict::Dropped`] from now on, with what is nearest; one about rights is [`Verdict::Refused`].
+    /// is [`LineVerdict::Dropped`] from now on, with what is nearest; one about rights is [`LineVerdict::Refused`].
     ///
     /// # Errors
     ///
@@ -246,14 +246,14 @@ impl Conversion {
             Err(_) => &[],
         };
         for gap in gaps {
-            let verdict = if gap.rights { Verdict::Refused } else { Verdict::Dropped };
+            let verdict = if gap.rights { LineVerdict::Refused } else { LineVerdict::Dropped };
             let why = format!("{target} has nothing for `{}`; {}", gap.key, gap.instead);
             self.report.blame(&gap.service, &gap.key, verdict, &why);
         }
         let asks = |it: &(&String, &svbuild::Service)| target == Target::Embedded && it.1.session;
         for (name, _) in self.definitions.service.iter().filter(asks) {
             let why = "the embedded supervisor makes a process group, and no session";
-            self.report.blame(name, "session", Verdict::Equivalent, why);
+            self.report.blame(name, "session", LineVerdict::Equivalent, why);
         }
         rendered
     }

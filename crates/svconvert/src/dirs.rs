@@ -26,7 +26,7 @@ use self::script::{Script, Step};
 use crate::{
     book::{At, Book, Draft},
     files::{self, FileKind, Files},
-    report::Place,
+    report::Location,
     signal,
 };
 
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 
     fn run(mut self) {
-        let head = self.book.heading(Place::whole(&self.dir.display().to_string()), "");
+        let head = self.book.heading(Location::whole(&self.dir.display().to_string()), "");
         self.book.about(head, &self.name);
         if self.is_consumer() {
             return self.of_another();
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         match files::text(self.files, &path) {
             Ok(text) => Some(File { shown, text }),
             Err(why) => {
-                let at = self.book.line(Place::whole(&shown), "");
+                let at = self.book.line(Location::whole(&shown), "");
                 self.book.about(at, &self.name);
                 self.book.refused(at, &why);
                 None
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
 
     fn line(&mut self, file: &File, bytes: std::ops::Range<usize>) -> At {
         let text = file.text.get(bytes.clone()).unwrap_or_default();
-        let at = self.book.line(Place::of(&file.shown, &file.text, bytes), text);
+        let at = self.book.line(Location::of(&file.shown, &file.text, bytes), text);
         self.book.about(at, &self.name);
         at
     }
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             for (path, name, value) in self.values(&dir).unwrap_or_default() {
-                let at = self.book.line(Place::whole(&path), &value);
+                let at = self.book.line(Location::whole(&path), &value);
                 self.book.about(at, &self.name);
                 self.book.exact(at, Some(&format!("env.{name}")));
                 self.service.env.insert(name, value.into());
@@ -373,7 +373,7 @@ impl<'a> Reader<'a> {
                 "run" | "env" | "supervise" | "event" => (),
                 "down" => {
                     let shown = self.dir.join("down").display().to_string();
-                    let at = self.book.line(Place::whole(&shown), "");
+                    let at = self.book.line(Location::whole(&shown), "");
                     self.book.about(at, &self.name);
                     self.book.exact(at, Some("down"));
                     self.service.down = true;
@@ -392,7 +392,7 @@ impl<'a> Reader<'a> {
 
     fn unknown(&mut self, name: &str) {
         let path = self.dir.join(name);
-        let at = self.book.line(Place::whole(&path.display().to_string()), "");
+        let at = self.book.line(Location::whole(&path.display().to_string()), "");
         self.book.about(at, &self.name);
         let is_dir = self.files.kind(&path) == Some(FileKind::Directory);
         if name.starts_with('.') || is_dir {

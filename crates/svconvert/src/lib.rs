@@ -3,17 +3,17 @@
 //!
 //! Data in, data out: files are read by way of [`Files`], which is the disk or memory; nothing is written and
 //! no program is started. Nothing is guessed either: a line is said in the definition exactly or in another way
-//! ([`Verdict::Equivalent`]), or the report says what differs, what is missing, or why there is no service.
+//! ([`LineVerdict::Equivalent`]), or the report says what differs, what is missing, or why there is no service.
 //!
 //! ```
-//! use svconvert::{Memory, Verdict, convert};
+//! use svconvert::{LineVerdict, Memory, convert};
 //!
 //! let unit = "[Service]\nExecStart=/usr/bin/web --port 80\nUser=www-data\nKillMode=mixed\n";
 //! let files = Memory::new().file("/etc/systemd/system/web.service", unit);
 //! let conversion = convert(&files, &["/etc/systemd/system/web.service".into()], None)?;
 //! assert!(conversion.text.contains("exec = [\"/usr/bin/web\", \"--port\", \"80\"]"));
 //! let user = &conversion.report.lines[2];
-//! assert_eq!((user.verdict, user.key.as_deref()), (Verdict::Exact, Some("user")));
+//! assert_eq!((user.verdict, user.key.as_deref()), (LineVerdict::Exact, Some("user")));
 //! # Ok::<(), svconvert::Error>(())
 //! ```
 //!
@@ -46,4 +46,4 @@ mod yaml;
 pub use conversion::{Conversion, Error, convert};
 pub use files::{Disk, FileKind, Files, Memory};
 pub use format::Format;
-pub use report::{Counts, Line, Outcome, Place, Report, Verdict};
+pub use report::{Counts, LineReport, LineVerdict, Location, Report, ServiceReport};

@@ -19,7 +19,7 @@ use self::dotenv::DotEnv;
 use crate::{
     book::{At, Book, Draft},
     files::Files,
-    report::Place,
+    report::Location,
     shell,
 };
 
@@ -38,13 +38,13 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
     let text = match crate::files::text(files, path) {
         Ok(text) => text,
         Err(why) => {
-            let at = book.line(Place::whole(&shown), "");
+            let at = book.line(Location::whole(&shown), "");
             return book.refused(at, &why);
         }
     };
     let dir = crate::files::dir_of(path);
     if !book.is_based_on(&dir) {
-        let at = book.line(Place::whole(&shown), "");
+        let at = book.line(Location::whole(&shown), "");
         return book.refused(
             at,
             "files of different directories have no common base; convert each by itself",
@@ -59,7 +59,7 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
         if line.trim().is_empty() || line.trim_start().starts_with('#') {
             continue;
         }
-        let number = book.line(Place::of(&shown, &text, start..at), line);
+        let number = book.line(Location::of(&shown, &text, start..at), line);
         let Some((name, command)) = process(line) else {
             book.equivalent(number, None, "foreman leaves it out: it is no `NAME: COMMAND`");
             continue;

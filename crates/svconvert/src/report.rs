@@ -4,20 +4,20 @@ use std::ops::Range;
 
 /// What became of a line. The later of two is the worse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum LineVerdict {
     /// The definition says the same.
     Exact,
-    /// The definition says it in another way, and the service does the same; [`Line::why`] says how.
+    /// The definition says it in another way, and the service does the same; [`LineReport::why`] says how.
     Equivalent,
-    /// The service does nearly the same; [`Line::why`] says what differs.
+    /// The service does nearly the same; [`LineReport::why`] says what differs.
     Approximated,
-    /// It has no place in a definition; [`Line::why`] says what is missing now.
+    /// It has no place in a definition; [`LineReport::why`] says what is missing now.
     Dropped,
-    /// The service cannot be converted with this line; [`Line::why`] says what to do.
+    /// The service cannot be converted with this line; [`LineReport::why`] says what to do.
     Refused,
 }
 
-svproto::words!(Verdict, "verdict on a line":
+svproto::words!(LineVerdict, "verdict on a line":
     Exact "exact",
     Equivalent "equivalent",
     Approximated "approximated",
@@ -28,7 +28,7 @@ svproto::words!(Verdict, "verdict on a line":
 /// Where a line stands. A line that goes on in the next is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Place {
+pub struct Location {
     /// The path of the file, as it was opened.
     pub file: String,
     /// The first line, from 1; 0 for what is a file or a directory as a whole.
@@ -41,7 +41,7 @@ pub struct Place {
     pub bytes: Range<usize>,
 }
 
-impl Place {
+impl Location {
     /// The place of some bytes of a text, without the blanks at both ends.
     #[must_use]
     pub fn of(file: &str, text: &str, bytes: Range<usize>) -> Self {
@@ -64,7 +64,7 @@ impl Place {
 }
 
 /// `FILE:LINE`, or the file alone where it is meant as a whole.
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.file)?;
         if self.line > 0 { write!(f, ":{}", self.line) } else { Ok(()) }
@@ -74,16 +74,16 @@ impl std::fmt::Display for Place {
 /// A line that says something, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Line {
+pub struct LineReport {
     /// Where it stands.
-    pub place: Place,
+    pub location: Location,
     /// Its text.
     pub text: String,
     /// Whether it opens a section or a table. Such a line also tells of what is so where nothing is said.
     pub is_heading: bool,
     /// What became of it.
-    pub verdict: Verdict,
-    /// The service that it is about, as [`Outcome::about`] has it.
+    pub verdict: LineVerdict,
+    /// The service that it is about, as [`ServiceReport::about`] has it.
     pub service: Option<String>,
     /// The key of the definition that says it now, as in [`svbuild::spec::KEYS`].
     pub key: Option<String>,
@@ -91,7 +91,7 @@ pub struct Line {
     pub why: Option<String>,
 }
 
-impl Line {
+impl LineReport {
     /// Adds a reason that was not given yet.
     pub(crate) fn add(&mut self, why: &str) {
         match &mut self.why {
@@ -113,10 +113,10 @@ pub(crate) fn is_part(one: &str, other: &str) -> bool {
 }
 
 /// `FILE:LINE: VERDICT: TEXT (KEY): WHY`.
-impl std::fmt::Display for Line {
+impl std::fmt::Display for LineReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = self.text.split('\n').next().unwrap_or_default().trim_end();
-        write!(f, "{}: {}", self.place, self.verdict)?;
+        write!(f, "{}: {}", self.location, self.verdict)?;
         if !text.is_empty() {
             write!(f, ": {text}")?;
         }
@@ -134,25 +134,25 @@ impl std::fmt::Display for Line {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// [`Verdict::Exact`].
+    /// [`LineVerdict::Exact`].
     pub exact: usize,
-    /// [`Verdict::Equivalent`].
+    /// [`LineVerdict::Equivalent`].
     pub equivalent: usize,
-    /// [`Verdict::Approximated`].
+    /// [`LineVerdict::Approximated`].
     pub approximated: usize,
-    /// [`Verdict::Dropped`].
+    /// [`LineVerdict::Dropped`].
     pub dropped: usize,
-    /// [`Verdict::Refused`].
+    /// [`LineVerdict::Refused`].
     pub refused: usize,
 }
 
 /// What became of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct ServiceReport {
     /// Its name in the definitions.
     pub service: String,
-    /// What lines of the report call it, in [`Line::service`]: its name, or that of the program of which several
+    /// What lines of the report call it, in [`LineReport::service`]: its name, or that of the program of which several
     /// services are made.
     pub about: String,
     /// The file or directory that describes it.
@@ -166,9 +166,9 @@ pub struct Outcome {
 #[non_exhaustive]
 pub struct Report {
     /// Every line that says something, in the order of the files and of the lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LineReport>,
     /// Every service that was found.
-    pub services: Vec<Outcome>,
+    pub services: Vec<ServiceReport>,
 }
 
 impl Report {
@@ -186,20 +186,20 @@ impl Report {
     pub fn counts(&self) -> Counts {
         let count = |verdict| self.lines.iter().filter(|line| line.verdict == verdict).count();
         Counts {
-            exact: count(Verdict::Exact),
-            equivalent: count(Verdict::Equivalent),
-            approximated: count(Verdict::Approximated),
-            dropped: count(Verdict::Dropped),
-            refused: count(Verdict::Refused),
+            exact: count(LineVerdict::Exact),
+            equivalent: count(LineVerdict::Equivalent),
+            approximated: count(LineVerdict::Approximated),
+            dropped: count(LineVerdict::Dropped),
+            refused: count(LineVerdict::Refused),
         }
     }
 
     /// Says of the lines that wrote a key, or of the first of the service, what became of them.
-    pub(crate) fn blame(&mut self, service: &str, key: &str, verdict: Verdict, why: &str) {
+    pub(crate) fn blame(&mut self, service: &str, key: &str, verdict: LineVerdict, why: &str) {
         let about =
             self.services.iter().find(|it| it.service == service).map(|it| it.about.clone());
-        let of_service = |line: &Line| line.service == about;
-        let wrote = |line: &Line| {
+        let of_service = |line: &LineReport| line.service == about;
+        let wrote = |line: &LineReport| {
             of_service(line) && line.key.as_deref().is_some_and(|own| is_part(own, key))
         };
         let has_one = self.lines.iter().any(wrote);
@@ -213,9 +213,9 @@ impl Report {
         }
     }
 
-    /// The worst of all verdicts; [`Verdict::Exact`] if there is no line.
+    /// The worst of all verdicts; [`LineVerdict::Exact`] if there is no line.
     #[must_use]
-    pub fn worst(&self) -> Verdict {
-        self.lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Exact)
+    pub fn worst(&self) -> LineVerdict {
+        self.lines.iter().map(|line| line.verdict).max().unwrap_or(LineVerdict::Exact)
     }
 }

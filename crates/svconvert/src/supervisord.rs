@@ -15,7 +15,7 @@ use self::{
 use crate::{
     book::{At, Book},
     files::{self, Files},
-    report::Place,
+    report::Location,
 };
 
 /// What is said of all programs at once.
@@ -39,7 +39,7 @@ fn one(book: &mut Book, files: &dyn Files, path: &Path) {
     let text = match files::text(files, path) {
         Ok(text) => text,
         Err(why) => {
-            let at = book.line(Place::whole(&shown), "");
+            let at = book.line(Location::whole(&shown), "");
             return book.refused(at, &why);
         }
     };

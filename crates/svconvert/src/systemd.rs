@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::service::Reader;
-use crate::{book::Book, files::Files, report::Place};
+use crate::{book::Book, files::Files, report::Location};
 
 /// Kinds of units that are no services, and what there is for each.
 const OTHERS: [(&str, &str); 10] = [
@@ -45,7 +45,7 @@ pub(crate) fn read(book: &mut Book, files: &dyn Files, paths: &[PathBuf]) {
     let mut units = Vec::new();
     for path in paths {
         if let Some(what) = other_kind(path) {
-            let at = book.line(Place::whole(&path.display().to_string()), "");
+            let at = book.line(Location::whole(&path.display().to_string()), "");
             book.refused(at, &format!("it is {what}"));
             continue;
         }

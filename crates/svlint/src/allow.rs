@@ -20,7 +20,7 @@ pub(crate) struct Comment {
 
 impl Comment {
     pub(crate) fn allows(&self, code: &str, location: &Location) -> bool {
-        let is_here = match (self.line, &location.part) {
+        let is_here = match (self.line, &location.span) {
             (None, _) => true,
             // Its own line, or the one below it.
             (Some(line), Some(part)) => part.line == line || part.line == line + 1,

@@ -13,13 +13,13 @@ pub struct Location {
     /// The file or directory.
     pub path: PathBuf,
     /// The part of it, where it is a part.
-    pub part: Option<Part>,
+    pub span: Option<Span>,
 }
 
 /// A part of a line of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Part {
+pub struct Span {
     /// The line, counted from 1.
     pub line: u32,
     /// The first character, counted from 1.
@@ -77,7 +77,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.location.path.display())?;
-        if let Some(part) = &self.location.part {
+        if let Some(part) = &self.location.span {
             write!(f, ":{}", part.line)?;
         }
         write!(f, ": {} ({})", self.message, self.rule)
@@ -93,7 +93,7 @@ pub enum Fix {
         /// Each place, and what is there then.
         edits: Vec<Edit>,
         /// What the file was.
-        seen: Seen,
+        seen: FileBytes,
     },
     /// Permission bits are set and cleared.
     Mode {
@@ -106,11 +106,11 @@ pub enum Fix {
 
 /// A file's bytes as a linter has seen them: they are changed only as long as they are these.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Seen(pub(crate) Arc<[u8]>);
+pub struct FileBytes(pub(crate) Arc<[u8]>);
 
-impl fmt::Debug for Seen {
+impl fmt::Debug for FileBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Seen({} bytes)", self.0.len())
+        write!(f, "FileBytes({} bytes)", self.0.len())
     }
 }
 

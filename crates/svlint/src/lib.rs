@@ -55,7 +55,7 @@ use std::{
 
 use svproto::Dialect;
 
-pub use finding::{Edit, Finding, Fix, Location, Part, Seen, Unseen};
+pub use finding::{Edit, FileBytes, Finding, Fix, Location, Span, Unseen};
 pub use rule::{Area, Rule, rules};
 pub use svproto::cause::Severity;
 

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use crate::finding::{Edit, Fix, Location, Part, Seen};
+use crate::finding::{Edit, FileBytes, Fix, Location, Span};
 
 /// A file's text. Each byte of the file is one byte of it, so that places are places of the file.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Source {
             let count = line.get(..to).map_or(0, |it| it.chars().count()) + 1;
             u32::try_from(count).unwrap_or(u32::MAX)
         };
-        let part = Part {
+        let span = Span {
             line: u32::try_from(number).unwrap_or(u32::MAX),
             column: column(from),
             end_column: column(to),
@@ -58,12 +58,12 @@ impl Source {
             text: self.is_shown.then(|| line.to_owned()),
             in_text: from..to,
         };
-        Location { path: self.path.clone(), part: Some(part) }
+        Location { path: self.path.clone(), span: Some(span) }
     }
 
     /// A change of its bytes.
     pub(crate) fn change(&self, edits: Vec<Edit>) -> Fix {
-        Fix::Bytes { edits, seen: Seen(self.bytes.as_slice().into()) }
+        Fix::Bytes { edits, seen: FileBytes(self.bytes.as_slice().into()) }
     }
 
     pub(crate) fn first(&self) -> Location {
@@ -71,7 +71,7 @@ impl Source {
     }
 
     pub(crate) fn whole(&self) -> Location {
-        Location { path: self.path.clone(), part: None }
+        Location { path: self.path.clone(), span: None }
     }
 
     /// What a message may say of it.

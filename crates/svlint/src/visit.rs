@@ -56,7 +56,7 @@ impl<'a> Visit<'a> {
         for finding in &mut findings {
             finding.location.path = self.shown(&finding.location.path);
         }
-        let line = |it: &Finding| it.location.part.as_ref().map_or(0, |part| part.line);
+        let line = |it: &Finding| it.location.span.as_ref().map_or(0, |part| part.line);
         findings.sort_by(|a, b| {
             let key = |it: &Finding| (it.location.path.clone(), line(it), it.rule.code);
             key(a).cmp(&key(b))
@@ -98,7 +98,7 @@ impl<'a> Visit<'a> {
 
     /// A finding at a path as a whole.
     pub(crate) fn at(rule: &'static Rule, path: &Path, message: impl Into<String>) -> Finding {
-        Finding::new(rule, Location { path: path.to_owned(), part: None }, message)
+        Finding::new(rule, Location { path: path.to_owned(), span: None }, message)
     }
 
     pub(crate) fn cannot_see(&mut self, path: &Path, why: impl Into<String>) {

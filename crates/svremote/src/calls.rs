@@ -10,7 +10,9 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{Call, Error, Event, Host, Next, Told, Trouble, call, running::Running};
+use crate::{
+    Call, Error, EventKind, Host, HostEvent, HostFailure, Progress, call, running::Running,
+};
 
 /// Hosts that are being asked: what they tell, as it comes. Dropped, it ends every `ssh` that still runs.
 pub struct Calls {
@@ -21,7 +23,7 @@ pub struct Calls {
     running: Vec<Running>,
     /// To which the program was brought, or to which it is on its way.
     pushed: BTreeSet<usize>,
-    events: VecDeque<Event>,
+    events: VecDeque<HostEvent>,
 }
 
 impl Call {
@@ -59,19 +61,19 @@ impl Calls {
     }
 
     /// The next thing that is told; waits for it. Also ends where `reader`, a pipe that somebody else reads, is closed.
-    pub fn next_beside(&mut self, reader: Option<BorrowedFd<'_>>) -> Next {
+    pub fn next_beside(&mut self, reader: Option<BorrowedFd<'_>>) -> Progress {
         loop {
             if let Some(event) = self.events.pop_front() {
-                return Next::Event(event);
+                return Progress::Event(event);
             }
             if self.running.is_empty() {
-                return Next::Done;
+                return Progress::Done;
             }
             if self.running.iter().all(|it| it.is_held) {
-                return Next::Held;
+                return Progress::Held;
             }
             if self.wait(reader) {
-                return Next::ReaderGone;
+                return Progress::ReaderGone;
             }
             self.advance();
             self.fill();
@@ -108,7 +110,7 @@ impl Calls {
             let over = running.advance(&mut told);
             let host = running.at;
             let told = told.drain(..).filter(|_| !running.is_push);
-            events.extend(told.map(|told| Event { host, told }));
+            events.extend(told.map(|told| HostEvent { host, kind: told }));
             let is_over = over.is_some();
             ended.extend(
                 over.map(|over| (host, running.is_push.then(|| running.last_said()), over)),
@@ -117,7 +119,7 @@ impl Calls {
         });
         for (host, pushed, over) in ended {
             match (over, pushed) {
-                (Err(Trouble::NoProgram), None)
+                (Err(HostFailure::NoProgram), None)
                     if self.call.program.is_some() && self.pushed.insert(host) =>
                 {
                     self.push(host);
@@ -129,10 +131,12 @@ impl Calls {
                         Ok(_) => last,
                         Err(why) => why.to_string(),
                     };
-                    let told = Told::Ended(Err(Trouble::NotPushed { said }));
-                    self.events.push_back(Event { host, told });
+                    let told = EventKind::Ended(Err(HostFailure::NotPushed { said }));
+                    self.events.push_back(HostEvent { host, kind: told });
                 }
-                (over, None) => self.events.push_back(Event { host, told: Told::Ended(over) }),
+                (over, None) => {
+                    self.events.push_back(HostEvent { host, kind: EventKind::Ended(over) });
+                }
             }
         }
     }
@@ -166,18 +170,21 @@ impl Calls {
     }
 
     fn failed(&mut self, host: usize, source: std::io::Error) {
-        self.events.push_back(Event { host, told: Told::Ended(Err(Trouble::NoSsh { source })) });
+        self.events.push_back(HostEvent {
+            host,
+            kind: EventKind::Ended(Err(HostFailure::NoSsh { source })),
+        });
     }
 }
 
 /// All that is told, until every host has ended.
 impl Iterator for Calls {
-    type Item = Event;
+    type Item = HostEvent;
 
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<HostEvent> {
         match self.next_beside(None) {
-            Next::Event(event) => Some(event),
-            Next::Held | Next::ReaderGone | Next::Done => None,
+            Progress::Event(event) => Some(event),
+            Progress::Held | Progress::ReaderGone | Progress::Done => None,
         }
     }
 }

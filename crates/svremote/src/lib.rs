@@ -6,28 +6,28 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use svremote::{Call, Hosts, Told};
+//! use svremote::{Call, EventKind, Hosts};
 //!
 //! let hosts = Hosts::of_user()?.find("web1,@db")?;
 //! let call = Call::new(["status", "--json"])?.within(Duration::from_secs(30));
 //! for event in call.start(&hosts)? {
 //!     let host = &hosts[event.host];
-//!     match event.told {
-//!         Told::Line(line) => println!("{host}: {line}"),
-//!         Told::Ended(Err(trouble)) => println!("{host}: {trouble}"),
+//!     match event.kind {
+//!         EventKind::Line(line) => println!("{host}: {line}"),
+//!         EventKind::Ended(Err(failure)) => println!("{host}: {failure}"),
 //!         _ => (),
 //!     }
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! | to do                                          | use                                  |
-//! |------------------------------------------------|--------------------------------------|
-//! | read names of hosts, groups of them, patterns  | [`Hosts`]                            |
-//! | run a command on many hosts, a few at a time   | [`Call`]                             |
-//! | follow what they print                         | [`Calls`], an iterator of [`Event`]  |
-//! | tell why a host did not do it                  | [`Trouble`]                          |
-//! | bring the program to hosts that have none      | [`Program`], [`Call::pushing`]       |
+//! | to do                                          | use                                     |
+//! |------------------------------------------------|-----------------------------------------|
+//! | read names of hosts, groups of them, patterns  | [`Hosts`]                               |
+//! | run a command on many hosts, a few at a time   | [`Call`]                                |
+//! | follow what they print                         | [`Calls`], an iterator of [`HostEvent`] |
+//! | tell why a host did not do it                  | [`HostFailure`]                         |
+//! | bring the program to hosts that have none      | [`Program`], [`Call::pushing`]          |
 //!
 //! **Bounds.** A host has a time to answer ([`Call::patience`]) and a time to be done ([`Call::within`]); what it prints
 //! is bounded. No more than [`Call::parallel`] processes of `ssh` run at a time, and none outlives its [`Calls`].
@@ -42,20 +42,20 @@
 
 mod call;
 mod calls;
+mod event;
+mod failure;
 mod host;
 mod hosts;
 mod lines;
 mod program;
 mod running;
 mod script;
-mod told;
-mod trouble;
 
 pub use call::{Call, Error};
 pub use calls::Calls;
+pub use event::{EventKind, HostEvent, Progress};
+pub use failure::HostFailure;
 pub use host::{BadHost, Host};
 pub use hosts::{Hosts, HostsError};
 pub use lines::Version;
 pub use program::{BadProgram, Program};
-pub use told::{Event, Next, Told};
-pub use trouble::Trouble;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::Trouble;
+use crate::HostFailure;
 
 /// What the program on a host says of itself before anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -62,7 +62,7 @@ impl Lines {
     }
 
     /// Takes bytes, and gives the lines that they complete.
-    pub(crate) fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub(crate) fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), HostFailure> {
         self.buffer.extend_from_slice(bytes);
         self.taken = self.taken.saturating_add(bytes.len());
         let mut from = 0;
@@ -80,9 +80,9 @@ impl Lines {
         let much = if is_bounded { self.taken } else { self.buffer.len() };
         if much > limit {
             if self.has_answered {
-                return Err(Trouble::Flood { limit });
+                return Err(HostFailure::Flood { limit });
             }
-            return Err(Trouble::Nonsense { said: self.instead.clone() });
+            return Err(HostFailure::Nonsense { said: self.instead.clone() });
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ mod tests {
 
     const VERSION: &str = "{\"svctl\":\"9.0\",\"schema\":2,\"of_later\":[1]}\n";
 
-    fn all(lines: &mut Lines, parts: &[&[u8]]) -> Result<Vec<Heard>, Trouble> {
+    fn all(lines: &mut Lines, parts: &[&[u8]]) -> Result<Vec<Heard>, HostFailure> {
         let mut heard = Vec::new();
         for part in parts {
             lines.hear(part, &mut heard)?;

@@ -20,7 +20,7 @@ use nix::{
 };
 
 use crate::{
-    Call, Host, Told, Trouble,
+    Call, EventKind, Host, HostFailure,
     lines::{Heard, LIMIT, Lines},
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct Running {
     idle: Option<Duration>,
     deadline: Option<Instant>,
     has_program: bool,
-    trouble: Option<Trouble>,
+    trouble: Option<HostFailure>,
     /// It was told to end, or has closed its output.
     ending: bool,
     /// It is killed then.
@@ -131,7 +131,7 @@ impl Running {
     }
 
     /// Reads what there is, and gives what is to be told; whether it is over, with what came of it.
-    pub(crate) fn advance(&mut self, told: &mut Vec<Told>) -> Option<Result<u8, Trouble>> {
+    pub(crate) fn advance(&mut self, told: &mut Vec<EventKind>) -> Option<Result<u8, HostFailure>> {
         self.read_messages(told);
         if !self.is_held {
             self.read_output(told);
@@ -140,8 +140,8 @@ impl Running {
         let is_due = self.deadline.is_some_and(|deadline| deadline <= now);
         if !self.ending && !self.is_held && is_due {
             let late = match self.within.or(self.idle) {
-                Some(after) if self.lines.has_answered() => Trouble::Late { after },
-                _ => Trouble::Silent { after: self.patience },
+                Some(after) if self.lines.has_answered() => HostFailure::Late { after },
+                _ => HostFailure::Silent { after: self.patience },
             };
             self.end(late);
         }
@@ -155,7 +155,7 @@ impl Running {
                 Some(self.outcome(status, told))
             }
             // Somebody else has reaped it.
-            Err(source) => Some(Err(self.trouble.take().unwrap_or(Trouble::NoSsh { source }))),
+            Err(source) => Some(Err(self.trouble.take().unwrap_or(HostFailure::NoSsh { source }))),
             Ok(None) if now >= last => {
                 // It is gone already, or is now.
                 let _gone = self.child.kill();
@@ -166,7 +166,7 @@ impl Running {
     }
 
     /// Tells it to end, because of this.
-    fn end(&mut self, why: Trouble) {
+    fn end(&mut self, why: HostFailure) {
         self.trouble.get_or_insert(why);
         self.ending = true;
         self.out = None;
@@ -177,7 +177,7 @@ impl Running {
         }
     }
 
-    fn read_output(&mut self, told: &mut Vec<Told>) {
+    fn read_output(&mut self, told: &mut Vec<EventKind>) {
         let Some(out) = &mut self.out else { return };
         let mut buffer = vec![0; 64 * 1024];
         let mut heard = Vec::new();
@@ -194,7 +194,7 @@ impl Running {
                 self.lines.hear(buffer.get(..length).unwrap_or_default(), &mut heard)
             }
             Err(error) if is_for_later(&error) => return,
-            Err(source) => Err(Trouble::NoSsh { source }),
+            Err(source) => Err(HostFailure::NoSsh { source }),
         };
         for one in heard {
             self.tell(one, told);
@@ -219,9 +219,9 @@ impl Running {
         }
     }
 
-    fn tell(&mut self, heard: Heard, told: &mut Vec<Told>) {
+    fn tell(&mut self, heard: Heard, told: &mut Vec<EventKind>) {
         told.push(match heard {
-            Heard::Line(line) => Told::Line(line),
+            Heard::Line(line) => EventKind::Line(line),
             Heard::NoProgram => {
                 self.has_program = false;
                 return;
@@ -229,12 +229,12 @@ impl Running {
             Heard::Version(version) => {
                 self.deadline = self.within.map(|within| Instant::now() + within);
                 self.goes_on();
-                Told::Answered(version)
+                EventKind::Answered(version)
             }
         });
     }
 
-    fn read_messages(&mut self, told: &mut Vec<Told>) {
+    fn read_messages(&mut self, told: &mut Vec<EventKind>) {
         let mut buffer = [0; 4096];
         // No more than there is room for: a flood of messages is not to hold up the others.
         for _ in 0..16 {
@@ -245,7 +245,7 @@ impl Running {
                     let bytes = buffer.get(..length).unwrap_or_default();
                     let lines = self.said.hear(bytes);
                     if self.lines.has_answered() {
-                        told.extend(lines.into_iter().map(Told::Message));
+                        told.extend(lines.into_iter().map(EventKind::Message));
                     }
                 }
                 Err(error) if is_for_later(&error) => return,
@@ -259,7 +259,11 @@ impl Running {
         self.said.last().to_owned()
     }
 
-    fn outcome(&mut self, status: ExitStatus, told: &mut Vec<Told>) -> Result<u8, Trouble> {
+    fn outcome(
+        &mut self,
+        status: ExitStatus,
+        told: &mut Vec<EventKind>,
+    ) -> Result<u8, HostFailure> {
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
@@ -267,26 +271,26 @@ impl Running {
         let said = self.said.last().to_owned();
         let code = status.code().filter(|code| *code != OF_SSH);
         match (code, self.lines.has_answered()) {
-            (_, false) if !self.has_program => Err(Trouble::NoProgram),
+            (_, false) if !self.has_program => Err(HostFailure::NoProgram),
             (None, false) => {
                 let killed =
                     || status.signal().map(|signal| format!("ssh was killed by signal {signal}"));
                 let said = if said.is_empty() { killed().unwrap_or(said) } else { said };
-                Err(Trouble::Unreachable { said })
+                Err(HostFailure::Unreachable { said })
             }
             (Some(code), false) => {
                 let instead = self.lines.instead();
                 let said = [instead, &*said].into_iter().find(|it| !it.is_empty());
                 let said =
                     said.map_or_else(|| format!("exit code {code} and no word"), str::to_owned);
-                Err(Trouble::Nonsense { said })
+                Err(HostFailure::Nonsense { said })
             }
-            (None, true) => Err(Trouble::Cut { said }),
+            (None, true) => Err(HostFailure::Cut { said }),
             (Some(code), true) => {
                 if let Some(one) = rest {
                     self.tell(one, told);
                 }
-                u8::try_from(code).map_err(|_| Trouble::Cut { said })
+                u8::try_from(code).map_err(|_| HostFailure::Cut { said })
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use svremote::{Call, Host, Told, Trouble};
+use svremote::{Call, EventKind, Host, HostFailure};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,12 +35,12 @@ fn hosts(names: &[&str]) -> Vec<Host> {
 }
 
 /// What became of the only host.
-fn ended(call: &Call) -> (Vec<String>, Result<u8, Trouble>) {
+fn ended(call: &Call) -> (Vec<String>, Result<u8, HostFailure>) {
     let mut lines = Vec::new();
     for event in call.start(&hosts(&["web1"])).unwrap() {
-        match event.told {
-            Told::Line(line) => lines.push(line),
-            Told::Ended(ended) => return (lines, ended),
+        match event.kind {
+            EventKind::Line(line) => lines.push(line),
+            EventKind::Ended(ended) => return (lines, ended),
             _ => (),
         }
     }
@@ -57,8 +57,8 @@ fn no_more_run_at_a_time_than_may() {
     let call = Call::new(["status"]).unwrap().ssh(&ssh).patience(PATIENCE).within(PATIENCE);
     let calls = call.parallel(NonZeroUsize::new(3).unwrap()).start(&hosts).unwrap();
     let mut heard: Vec<_> = calls
-        .filter_map(|event| match event.told {
-            Told::Line(line) => {
+        .filter_map(|event| match event.kind {
+            EventKind::Line(line) => {
                 assert_eq!(line, names[event.host]);
                 Some(event.host)
             }
@@ -82,7 +82,7 @@ fn what_is_dropped_is_ended() {
         .patience(PATIENCE)
         .start(&hosts(&["web1"]))
         .unwrap();
-    assert!(matches!(calls.next().unwrap().told, Told::Answered(_)));
+    assert!(matches!(calls.next().unwrap().kind, EventKind::Answered(_)));
     let pid = fs::read_to_string(tree.path().join("pid")).unwrap();
     let process = Path::new("/proc").join(pid.trim());
     assert!(process.exists());
@@ -97,9 +97,9 @@ fn a_flood_of_messages_is_no_more_than_is_kept() {
     let call = Call::new(["status"]).unwrap().ssh(&ssh).patience(PATIENCE).within(PATIENCE);
     let mut told = 0;
     for event in call.start(&hosts(&["web1"])).unwrap() {
-        match event.told {
-            Told::Message(message) => told += message.len(),
-            Told::Ended(ended) => assert_eq!(ended.unwrap(), 0),
+        match event.kind {
+            EventKind::Message(message) => told += message.len(),
+            EventKind::Ended(ended) => assert_eq!(ended.unwrap(), 0),
             _ => (),
         }
     }

@@ -13,19 +13,19 @@ use crate::{
 
 /// A service directory, and what its links into the work directory lead to.
 pub(crate) struct Seen<'a> {
-    place: &'a TrustedDir,
+    service_dir: &'a TrustedDir,
     stage: Option<TrustedDir>,
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn of(place: &'a TrustedDir) -> Result<Self, Error> {
-        Ok(Self { place, stage: stage(place)? })
+    pub(crate) fn of(service_dir: &'a TrustedDir) -> Result<Self, Error> {
+        Ok(Self { service_dir, stage: stage(service_dir)? })
     }
 
     /// What is at a path in it. No link is followed, neither at the end nor on the way, but for the
     /// one that a change in progress has made.
     pub(crate) fn entry(&self, path: &Path) -> Result<Option<PlanEntry>, Error> {
-        self.find(self.place, Path::new(""), path)
+        self.find(self.service_dir, Path::new(""), path)
     }
 
     fn find(
@@ -40,7 +40,7 @@ impl<'a> Seen<'a> {
         let Some(looked) = here.look(name)? else { return Ok(None) };
         if let Some(stage) = &self.stage {
             if looked.kind == Kind::Link && here.link(name)? == leads_to(&slot) {
-                return Seen { place: stage, stage: None }.entry(&slot.join(rest));
+                return Seen { service_dir: stage, stage: None }.entry(&slot.join(rest));
             }
         }
         if rest.as_os_str().is_empty() {
@@ -53,13 +53,14 @@ impl<'a> Seen<'a> {
     }
 
     pub(crate) const fn caller(&self) -> Caller {
-        self.place.caller()
+        self.service_dir.caller()
     }
 
     /// The list of what was written.
     pub(crate) fn manifest(&self) -> Result<Manifest, Error> {
         let entry = self.entry(Path::new(MANIFEST))?;
-        Ok(entry.map_or_else(Manifest::default, |entry| believed(&entry, self.place.caller())))
+        Ok(entry
+            .map_or_else(Manifest::default, |entry| believed(&entry, self.service_dir.caller())))
     }
 }
 
@@ -119,11 +120,11 @@ pub(crate) fn leads_to(slot: &Path) -> PathBuf {
 }
 
 /// The state that links into the work directory lead to, if there is one.
-fn stage(place: &TrustedDir) -> Result<Option<TrustedDir>, Error> {
-    if !place.look(WORK)?.is_some_and(|work| work.is_dir()) {
+fn stage(service_dir: &TrustedDir) -> Result<Option<TrustedDir>, Error> {
+    if !service_dir.look(WORK)?.is_some_and(|work| work.is_dir()) {
         return Ok(None);
     }
-    let Some(work) = place.sub(WORK)? else { return Ok(None) };
+    let Some(work) = service_dir.sub(WORK)? else { return Ok(None) };
     match current(&work)? {
         Some(state) => work.sub(state),
         None => Ok(None),

@@ -23,47 +23,47 @@ const WHOLE: [&str; 3] = ["env", "control", "data"];
 impl Disk<'_> {
     pub(super) fn alter(
         &mut self,
-        place: &TrustedDir,
+        service_dir: &TrustedDir,
         new: &BTreeMap<&Path, &PlanEntry>,
     ) -> Result<(), Error> {
-        let seen = Seen::of(place)?;
+        let seen = Seen::of(service_dir)?;
         let list = seen.manifest()?;
         let own = Path::new(MANIFEST);
         let listed = list.0.keys().map(PathBuf::as_path).chain([own]);
-        let keeps_log = keeps_log(place, &list, new)?;
+        let keeps_log = keeps_log(service_dir, &list, new)?;
         let mut slots: BTreeSet<PathBuf> = BTreeSet::new();
         for path in new.keys().copied().chain(listed) {
             let old = seen.entry(path)?;
             let is_same = match (&old, new.get(path)) {
-                (Some(old), Some(new)) => same(old, new, place.caller()),
+                (Some(old), Some(new)) => same(old, new, service_dir.caller()),
                 (old, new) => old.is_none() && new.is_none(),
             };
             if !is_same {
-                slots.insert(slot(place, path, keeps_log)?);
+                slots.insert(slot(service_dir, path, keeps_log)?);
             }
         }
         if slots.is_empty() {
             return Ok(());
         }
-        let work = self.make_dir(place, WORK, 0o755)?;
-        self.prepare(place, &work, &slots, &list, new)?;
+        let work = self.make_dir(service_dir, WORK, 0o755)?;
+        self.prepare(service_dir, &work, &slots, &list, new)?;
 
         for slot in &slots {
-            self.lead(place, &work, slot)?;
+            self.lead(service_dir, &work, slot)?;
         }
-        self.sync_all(place, &slots)?;
+        self.sync_all(service_dir, &slots)?;
 
         self.make_link(&work, "next", Path::new("new"))?;
         self.rename((&work, OsStr::new("next")), (&work, OsStr::new("current")))?;
         self.sync(&work)?;
 
-        self.settle(place, &work)
+        self.settle(service_dir, &work)
     }
 
     /// `old`, `new` and `current` of the work directory.
     fn prepare(
         &mut self,
-        place: &TrustedDir,
+        service_dir: &TrustedDir,
         work: &TrustedDir,
         slots: &BTreeSet<PathBuf>,
         list: &Manifest,
@@ -76,7 +76,7 @@ impl Disk<'_> {
             // `new` has it in any case, so that a reader finds the same way in both.
             let in_old = self.below(&old, above)?;
             let in_new = self.below(&new, above)?;
-            let Some(at) = sub(place, above)? else { continue };
+            let Some(at) = sub(service_dir, above)? else { continue };
             let Some(looked) = at.look(name)? else { continue };
             self.second_tree((&at, name), (&in_old, name))?;
             if looked.is_dir() {
@@ -89,7 +89,7 @@ impl Disk<'_> {
         self.sync(&old)?;
         self.make_link(work, "current", Path::new("old"))?;
         self.sync(work)?;
-        self.sync(place)
+        self.sync(service_dir)
     }
 
     /// What others have put into a directory that changes as one.
@@ -124,16 +124,21 @@ impl Disk<'_> {
         let mut made = BTreeMap::new();
         self.make_above(tree, path, &mut made)?;
         match made.remove(path) {
-            Some(place) => Ok(place),
+            Some(dir) => Ok(dir),
             None => tree.again(),
         }
     }
 
     /// An entry becomes a link into the work directory.
-    fn lead(&mut self, place: &TrustedDir, work: &TrustedDir, slot: &Path) -> Result<(), Error> {
+    fn lead(
+        &mut self,
+        service_dir: &TrustedDir,
+        work: &TrustedDir,
+        slot: &Path,
+    ) -> Result<(), Error> {
         let (above, name) = parted(slot);
-        let path = place.path().join(above);
-        let at = sub(place, above)?.ok_or_else(|| vanished(&path))?;
+        let path = service_dir.path().join(above);
+        let at = sub(service_dir, above)?.ok_or_else(|| vanished(&path))?;
         let fresh = OsStr::new("link");
         self.remove_any(work, fresh)?;
         self.make_link(work, fresh, &leads_to(slot))?;
@@ -146,12 +151,12 @@ impl Disk<'_> {
 
     pub(super) fn sync_all(
         &mut self,
-        place: &TrustedDir,
+        service_dir: &TrustedDir,
         slots: &BTreeSet<PathBuf>,
     ) -> Result<(), Error> {
         let above: BTreeSet<_> = slots.iter().map(|slot| parted(slot).0).collect();
         for above in above {
-            if let Some(dir) = sub(place, above)? {
+            if let Some(dir) = sub(service_dir, above)? {
                 self.sync(&dir)?;
             }
         }
@@ -162,7 +167,7 @@ impl Disk<'_> {
 /// Whether the logger's directory stays: it does if there is to be a logger, or if its supervisor
 /// or others have something in it.
 fn keeps_log(
-    place: &TrustedDir,
+    service_dir: &TrustedDir,
     list: &Manifest,
     new: &BTreeMap<&Path, &PlanEntry>,
 ) -> Result<bool, Error> {
@@ -170,22 +175,22 @@ fn keeps_log(
     if new.keys().any(|path| path.starts_with(log)) {
         return Ok(true);
     }
-    if !place.look(log)?.is_some_and(|looked| looked.is_dir()) {
+    if !service_dir.look(log)?.is_some_and(|looked| looked.is_dir()) {
         return Ok(false);
     }
-    let Some(dir) = place.sub(log)? else { return Ok(false) };
+    let Some(dir) = service_dir.sub(log)? else { return Ok(false) };
     Ok(dir.names()?.iter().any(|name| !list.0.contains_key(&log.join(name))))
 }
 
 /// What changes as one with this entry: a directory that is read as a whole, a `log` that comes or
 /// goes, else the entry.
-fn slot(place: &TrustedDir, path: &Path, keeps_log: bool) -> Result<PathBuf, Error> {
+fn slot(service_dir: &TrustedDir, path: &Path, keeps_log: bool) -> Result<PathBuf, Error> {
     let Some(Component::Normal(first)) = path.components().next() else {
         return Ok(path.to_owned());
     };
     let whole = WHOLE.iter().any(|whole| whole.as_bytes() == first.as_bytes())
         || (first.as_bytes() == b"log" && !keeps_log);
-    if whole || place.look(first)?.is_none() {
+    if whole || service_dir.look(first)?.is_none() {
         return Ok(first.into());
     }
     Ok(path.to_owned())
@@ -197,8 +202,8 @@ pub(super) fn parted(slot: &Path) -> (&Path, &OsStr) {
 }
 
 /// A directory below another; `None` if there is none.
-pub(super) fn sub(place: &TrustedDir, path: &Path) -> Result<Option<TrustedDir>, Error> {
-    let mut here = place.again()?;
+pub(super) fn sub(service_dir: &TrustedDir, path: &Path) -> Result<Option<TrustedDir>, Error> {
+    let mut here = service_dir.again()?;
     for part in path.components() {
         match here.sub(part)? {
             Some(next) => here = next,

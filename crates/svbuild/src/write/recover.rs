@@ -29,8 +29,12 @@ const PASSING: [&str; 4] = ["next", "link", "fresh", "aside"];
 impl Disk<'_> {
     /// Ends a change, or what is left of one: every link into the work directory becomes what it
     /// leads to.
-    pub(super) fn settle(&mut self, place: &TrustedDir, work: &TrustedDir) -> Result<(), Error> {
-        let slots = leading(place)?;
+    pub(super) fn settle(
+        &mut self,
+        service_dir: &TrustedDir,
+        work: &TrustedDir,
+    ) -> Result<(), Error> {
+        let slots = leading(service_dir)?;
         let state = match current(work)? {
             Some(state) => work.sub(state)?,
             None => None,
@@ -40,18 +44,18 @@ impl Disk<'_> {
         }
         for slot in &slots {
             let Some(state) = &state else { break };
-            self.settle_one(place, work, state, slot)?;
+            self.settle_one(service_dir, work, state, slot)?;
         }
-        self.sync_all(place, &slots)?;
+        self.sync_all(service_dir, &slots)?;
         // What a look may still be on its way to comes last.
         self.remove_any(work, "old")?;
         self.sync(work)?;
-        self.clear(place, work)
+        self.clear(service_dir, work)
     }
 
     fn settle_one(
         &mut self,
-        place: &TrustedDir,
+        service_dir: &TrustedDir,
         work: &TrustedDir,
         state: &TrustedDir,
         slot: &Path,
@@ -59,8 +63,8 @@ impl Disk<'_> {
         let (above, name) = parted(slot);
         let fresh = OsStr::new("fresh");
         self.remove_any(work, fresh)?;
-        let gone = || vanished(&place.path().join(above));
-        let at = sub(place, above)?.ok_or_else(gone)?;
+        let gone = || vanished(&service_dir.path().join(above));
+        let at = sub(service_dir, above)?.ok_or_else(gone)?;
         let from = sub(state, above)?;
         let looked = from.as_ref().map(|from| from.look(name)).transpose()?.flatten();
         let (Some(from), Some(looked)) = (from, looked) else {
@@ -76,7 +80,7 @@ impl Disk<'_> {
 
     /// Removes the work directory, to which no entry leads any more. What no write has put there
     /// stays, and is in the way.
-    fn clear(&mut self, place: &TrustedDir, work: &TrustedDir) -> Result<(), Error> {
+    fn clear(&mut self, service_dir: &TrustedDir, work: &TrustedDir) -> Result<(), Error> {
         self.remove_file(work, "current")?;
         for name in ["old", "new"].into_iter().chain(PASSING) {
             self.remove_any(work, name)?;
@@ -86,8 +90,8 @@ impl Disk<'_> {
             let found = work.look(other)?.map_or(Kind::Other, |looked| looked.kind);
             return Err(wrong(&path, "anything that svbuild has made", found));
         }
-        self.remove_any(place, WORK)?;
-        self.sync(place)
+        self.remove_any(service_dir, WORK)?;
+        self.sync(service_dir)
     }
 
     /// What a write that did not come to its end has left of a unit. Whether there was anything.
@@ -95,30 +99,31 @@ impl Disk<'_> {
         if !dir.look(name)?.is_some_and(|looked| looked.is_dir()) {
             return Ok(false);
         }
-        let Some(place) = dir.sub(name)? else { return Ok(false) };
-        if place.look(WORK)?.is_none() {
+        let Some(service_dir) = dir.sub(name)? else { return Ok(false) };
+        if service_dir.look(WORK)?.is_none() {
             return Ok(false);
         }
         // Refuses what is no directory.
-        let Some(work) = place.sub(WORK)? else { return Ok(false) };
+        let Some(work) = service_dir.sub(WORK)? else { return Ok(false) };
         match current(&work)? {
-            Some(_) => self.settle(&place, &work)?,
-            None => self.clear(&place, &work)?,
+            Some(_) => self.settle(&service_dir, &work)?,
+            None => self.clear(&service_dir, &work)?,
         }
         Ok(true)
     }
 }
 
 /// The entries that are links into the work directory.
-fn leading(place: &TrustedDir) -> Result<BTreeSet<PathBuf>, Error> {
+fn leading(service_dir: &TrustedDir) -> Result<BTreeSet<PathBuf>, Error> {
     let mut slots = BTreeSet::new();
     for above in ["", "log"] {
         let above = Path::new(above);
         // `log` itself may be such a link.
-        if !above.as_os_str().is_empty() && !place.look(above)?.is_some_and(|it| it.is_dir()) {
+        if !above.as_os_str().is_empty() && !service_dir.look(above)?.is_some_and(|it| it.is_dir())
+        {
             continue;
         }
-        let Some(at) = sub(place, above)? else { continue };
+        let Some(at) = sub(service_dir, above)? else { continue };
         for name in at.names()? {
             let slot = above.join(&name);
             let is_link = at.look(&name)?.is_some_and(|looked| looked.kind == Kind::Link);

@@ -25,8 +25,8 @@ impl Disk<'_> {
         match dir.look(name)? {
             None => Ok(()),
             Some(looked) if looked.is_dir() => {
-                let Some(place) = dir.sub(name)? else { return Ok(()) };
-                self.alter(&place, &BTreeMap::new())?;
+                let Some(service_dir) = dir.sub(name)? else { return Ok(()) };
+                self.alter(&service_dir, &BTreeMap::new())?;
                 self.remove_empty(dir, name)?;
                 self.sync(dir)
             }
@@ -85,8 +85,8 @@ impl Disk<'_> {
         let mut all: BTreeMap<&Path, &PlanEntry> =
             entries.iter().map(|(path, entry)| (path.as_path(), entry)).collect();
         all.insert(&list_path, &list);
-        if let Some(place) = disk::unit_is_usable(dir, name)? {
-            return self.alter(&place, &all);
+        if let Some(service_dir) = disk::unit_is_usable(dir, name)? {
+            return self.alter(&service_dir, &all);
         }
         let fresh = fresh(name);
         let fresh = OsStr::new(&fresh);
@@ -114,14 +114,14 @@ impl Disk<'_> {
                 PlanEntry::File(file) => self.make_file(at, name, file)?,
                 PlanEntry::Link(to) => self.make_link(at, name, to)?,
                 PlanEntry::Directory { mode } => {
-                    let place = match at.sub(name)? {
-                        Some(place) => {
-                            self.set_mode(&place, *mode)?;
-                            place
+                    let below = match at.sub(name)? {
+                        Some(below) => {
+                            self.set_mode(&below, *mode)?;
+                            below
                         }
                         None => self.make_dir(at, name, *mode)?,
                     };
-                    made.insert((*path).to_owned(), place);
+                    made.insert((*path).to_owned(), below);
                 }
             }
         }
@@ -145,11 +145,11 @@ impl Disk<'_> {
             }
             let name = above.file_name().unwrap_or_default();
             let at = above.parent().and_then(|parent| made.get(parent)).unwrap_or(dir);
-            let place = match at.sub(name)? {
-                Some(place) => place,
+            let below = match at.sub(name)? {
+                Some(below) => below,
                 None => self.make_dir(at, name, 0o755)?,
             };
-            made.insert(above.to_owned(), place);
+            made.insert(above.to_owned(), below);
         }
         Ok(())
     }

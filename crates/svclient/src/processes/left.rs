@@ -36,11 +36,14 @@ pub(crate) struct Search<'a> {
 /// Who runs in a service directory, was not started by its supervisor that is there now, and has lost
 /// whoever started it: what a run script that does not `exec` leaves behind when it ends.
 pub(crate) fn left_in(handle: &Handle, around: &Around<'_>, search: &Search<'_>) -> Vec<Pid> {
-    let Some(place) = Place::of(handle) else { return Vec::new() };
+    let Some(service_dir) = ServiceDir::of(handle) else { return Vec::new() };
     let near = around.supervisor.filter(|_| around.run.is_some() && search.is_near);
-    let there = near.and_then(|it| near::working_in(&place, it));
+    let there = near.and_then(|it| near::working_in(&service_dir, it));
     let there = there.unwrap_or_else(|| {
-        (search.among_all)(&place.name).into_iter().filter(|pid| place.has(*pid)).collect()
+        (search.among_all)(&service_dir.name)
+            .into_iter()
+            .filter(|pid| service_dir.has(*pid))
+            .collect()
     });
     if there.is_empty() {
         return Vec::new();
@@ -86,14 +89,14 @@ pub(crate) fn left_in(handle: &Handle, around: &Around<'_>, search: &Search<'_>)
 }
 
 /// A directory in which processes may work.
-struct Place {
+struct ServiceDir {
     found: FileStat,
     /// The last part of its real path: who works elsewhere is not asked further, and a file system that
     /// does not answer is not asked at all.
     name: OsString,
 }
 
-impl Place {
+impl ServiceDir {
     fn of(handle: &Handle) -> Option<Self> {
         let found = handle.stat().ok().flatten()?;
         let path = fs::canonicalize(handle.for_paths()).ok()?;
@@ -129,11 +132,11 @@ pub(crate) fn workers() -> HashMap<OsString, Vec<u32>> {
 mod near {
     use svproto::Pid;
 
-    use super::{DEEPEST, Place, table};
+    use super::{DEEPEST, ServiceDir, table};
 
     /// Who works there of all that may be left behind by this supervisor; `None` where the kernel does not
     /// tell who was started by whom, or this user may not see it.
-    pub(super) fn working_in(place: &Place, supervisor: Pid) -> Option<Vec<u32>> {
+    pub(super) fn working_in(service_dir: &ServiceDir, supervisor: Pid) -> Option<Vec<u32>> {
         let mut found = Vec::new();
         let mut above = table::process(supervisor.get())?.parent;
         for _ in 0..DEEPEST {
@@ -142,20 +145,20 @@ mod near {
                 let mut at = 0;
                 while let Some(&pid) = found.get(at) {
                     let more = table::children(pid).unwrap_or_default();
-                    found.extend(more.into_iter().filter(|it| place.has(*it)));
+                    found.extend(more.into_iter().filter(|it| service_dir.has(*it)));
                     at += 1;
                 }
                 return Some(found);
             }
             let its_session = table::session(above);
             // Who is of its session was started by it, unless it is the first process of all.
-            let has_own = above != 1 && !place.has(above);
+            let has_own = above != 1 && !service_dir.has(above);
             let is_taken_in = |pid: &u32| {
                 let session = table::session(*pid);
                 session.is_some_and(|it| it != *pid) && !(has_own && session == its_session)
             };
             let children = table::children(above)?.into_iter();
-            found.extend(children.filter(is_taken_in).filter(|pid| place.has(*pid)));
+            found.extend(children.filter(is_taken_in).filter(|pid| service_dir.has(*pid)));
             above = table::process(above)?.parent;
         }
         None

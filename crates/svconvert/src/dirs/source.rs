@@ -10,7 +10,7 @@ use super::{Reader, chain, logger, script};
 use crate::{
     book::{At, Book},
     files::{self, FileKind, Files},
-    report::Place,
+    report::Location,
 };
 
 /// What a source says that it is, if the directory is one.
@@ -22,7 +22,7 @@ pub(super) fn kind(files: &dyn Files, dir: &Path) -> Option<String> {
 
 /// A bundle, which is no service: its lines.
 pub(super) fn bundle(book: &mut Book, dir: &Path) {
-    let at = book.line(Place::whole(&dir.display().to_string()), "");
+    let at = book.line(Location::whole(&dir.display().to_string()), "");
     book.equivalent(at, None, "a bundle is a name for services; ask them by their own");
 }
 
@@ -116,8 +116,8 @@ impl Reader<'_> {
     }
 
     fn whole(&mut self, name: &str) -> At {
-        let place = Place::whole(&self.dir.join(name).display().to_string());
-        let at = self.book.line(place, "");
+        let location = Location::whole(&self.dir.join(name).display().to_string());
+        let at = self.book.line(location, "");
         self.book.about(at, &self.name);
         at
     }

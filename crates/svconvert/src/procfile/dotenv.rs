@@ -6,7 +6,7 @@ use crate::{
     book::{At, Book},
     env_file,
     files::Files,
-    report::Place,
+    report::Location,
 };
 
 /// A line: its number, what foreman reads, and whether honcho reads the same.
@@ -32,7 +32,7 @@ impl DotEnv {
         let text = match crate::files::text(files, &path) {
             Ok(text) => text,
             Err(why) => {
-                let at = book.line(Place::whole(&shown), "");
+                let at = book.line(Location::whole(&shown), "");
                 book.dropped(at, &why);
                 return Self { set: Vec::new(), is_file: true };
             }
@@ -46,7 +46,7 @@ impl DotEnv {
             if line.trim().is_empty() || line.trim_start().starts_with('#') {
                 continue;
             }
-            let number = book.line(Place::of(&shown, &text, start..at), line);
+            let number = book.line(Location::of(&shown, &text, start..at), line);
             let said = foreman(line.trim_end_matches(['\n', '\r']));
             lines.push((number, said.clone(), said == honcho(line.trim())));
         }

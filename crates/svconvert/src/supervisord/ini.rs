@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     book::{At, Book},
-    report::Place,
+    report::Location,
 };
 
 /// An option with its value, or the heading of a section.
@@ -76,7 +76,7 @@ pub(super) fn read(book: &mut Book, file: &Path, here: &Path, text: &str) -> Vec
         if let Some(name) =
             content.strip_prefix('[').and_then(|it| it.split_once(']')).map(|it| it.0)
         {
-            let head = book.heading(Place::of(file, text, start..at), line);
+            let head = book.heading(Location::of(file, text, start..at), line);
             let entries = Vec::new();
             let (name, here) = (name.to_owned(), here.to_owned());
             sections.push(Section { name, here, head, entries });
@@ -87,7 +87,7 @@ pub(super) fn read(book: &mut Book, file: &Path, here: &Path, text: &str) -> Vec
             let value = value.trim().to_owned();
             open = Some(Open { start, end: at, indent, key, value });
         } else {
-            let number = book.line(Place::of(file, text, start..at), line);
+            let number = book.line(Location::of(file, text, start..at), line);
             book.refused(number, "it is no `KEY=VALUE`, and supervisord does not start with it");
         }
     }
@@ -97,7 +97,8 @@ pub(super) fn read(book: &mut Book, file: &Path, here: &Path, text: &str) -> Vec
 
 fn close(book: &mut Book, file: &str, text: &str, sections: &mut [Section], open: Option<Open>) {
     let Some(Open { start, end, key, value, .. }) = open else { return };
-    let at = book.line(Place::of(file, text, start..end), text.get(start..end).unwrap_or_default());
+    let at =
+        book.line(Location::of(file, text, start..end), text.get(start..end).unwrap_or_default());
     match sections.last_mut() {
         Some(section) => section.entries.push(Entry { at, key, value }),
         None => book.refused(at, "it stands in no section, and supervisord does not start with it"),

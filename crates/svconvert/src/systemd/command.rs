@@ -6,7 +6,7 @@ use super::{
     specifier::{self, UnitName},
     words::{self, Command, Part},
 };
-use crate::{report::Verdict, shell};
+use crate::{report::LineVerdict, shell};
 
 /// The variables of a unit.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Argv {
     pub(super) words: Vec<String>,
     /// Variables are still in them, as `expand` has them.
     pub(super) expands: bool,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: LineVerdict,
     pub(super) why: Option<String>,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn argv(
     if names.is_empty() {
         let args = parts.iter().map(|parts| parts.iter().map(Part::text).collect());
         let words = std::iter::once(program.clone()).chain(args).collect();
-        return Ok(Argv { words, expands: false, verdict: Verdict::Exact, why: None });
+        return Ok(Argv { words, expands: false, verdict: LineVerdict::Exact, why: None });
     }
     if names.contains("MAINPID") {
         return Err("`$MAINPID` is known to systemd alone".to_owned());
@@ -126,7 +126,12 @@ pub(super) fn argv(
             }
         }
         let why = "the variables of the unit are put in".to_owned();
-        return Ok(Argv { words, expands: false, verdict: Verdict::Equivalent, why: Some(why) });
+        return Ok(Argv {
+            words,
+            expands: false,
+            verdict: LineVerdict::Equivalent,
+            why: Some(why),
+        });
     }
     if may_expand && parts.iter().all(|parts| is_expandable(parts)) {
         return Ok(by_expand(program, &parts));
@@ -153,7 +158,7 @@ fn by_expand(program: &str, parts: &[Vec<Part>]) -> Argv {
         words.push(text.collect());
     }
     let why = "the variables are put in at each start, by `expand`".to_owned();
-    Argv { words, expands: true, verdict: Verdict::Equivalent, why: Some(why) }
+    Argv { words, expands: true, verdict: LineVerdict::Equivalent, why: Some(why) }
 }
 
 /// A text in which `expand` replaces nothing.
@@ -189,14 +194,14 @@ fn by_shell(program: &str, parts: &[Vec<Part>], env: &Variables) -> Argv {
     let words = ["/bin/sh", "-fc", &line].map(str::to_owned).to_vec();
     if quoted.is_empty() {
         let why = "a shell puts the variables in at each start".to_owned();
-        return Argv { words, expands: false, verdict: Verdict::Equivalent, why: Some(why) };
+        return Argv { words, expands: false, verdict: LineVerdict::Equivalent, why: Some(why) };
     }
     let why = format!(
         "a shell puts the variables in at each start; it does not take off quotes and backslashes in the value \
          of {}",
         quoted.join(", ")
     );
-    Argv { words, expands: false, verdict: Verdict::Approximated, why: Some(why) }
+    Argv { words, expands: false, verdict: LineVerdict::Approximated, why: Some(why) }
 }
 
 impl Part {
@@ -232,7 +237,7 @@ mod tests {
         let expected =
             ["/bin/x", "one", "two three", "one 'two three'", "-one 'two three'-", "", "$A"];
         assert_eq!(found.words, expected);
-        assert_eq!(found.verdict, Verdict::Equivalent);
+        assert_eq!(found.verdict, LineVerdict::Equivalent);
         assert_eq!(run(":/bin/x $A", &env).words, ["/bin/x", "$A"]);
     }
 
@@ -256,7 +261,7 @@ mod tests {
             Some(BTreeMap::from([("A".into(), "x y".into()), ("B".into(), "'z'".into())]));
         let found = run("/bin/x $A -p=${C} 'a b'", &env);
         assert_eq!(found.words, ["/bin/sh", "-fc", "exec /bin/x $A -p=\"${C}\" 'a b'"]);
-        assert_eq!(found.verdict, Verdict::Equivalent);
-        assert_eq!(run("/bin/x $B", &env).verdict, Verdict::Approximated);
+        assert_eq!(found.verdict, LineVerdict::Equivalent);
+        assert_eq!(run("/bin/x $B", &env).verdict, LineVerdict::Approximated);
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     book::{At, Book},
     files::{self, FileKind, Files},
-    report::Place,
+    report::Location,
 };
 
 /// A directive, and the number of its line.
@@ -57,7 +57,7 @@ pub(super) fn load(book: &mut Book, files: &dyn Files, path: &Path) -> Option<Un
         file = dir.join(template);
     }
     let whole = |book: &mut Book, why: &str| {
-        let at = book.line(Place::whole(&shown), "");
+        let at = book.line(Location::whole(&shown), "");
         book.refused(at, why);
         None
     };
@@ -92,13 +92,13 @@ pub(super) fn load(book: &mut Book, files: &dyn Files, path: &Path) -> Option<Un
         match files::text(files, &drop_in) {
             Ok(text) => add(book, &mut unit, &mut head, &shown, &text),
             Err(why) => {
-                let at = book.line(Place::whole(&shown), "");
+                let at = book.line(Location::whole(&shown), "");
                 book.refused(at, &why);
             }
         }
     }
     unit.head = head.or(unit.directives.first().map(|it| it.at)).unwrap_or_else(|| {
-        let at = book.line(Place::whole(&shown), "");
+        let at = book.line(Location::whole(&shown), "");
         book.exact(at, None);
         at
     });
@@ -109,18 +109,18 @@ fn add(book: &mut Book, unit: &mut Unit, head: &mut Option<At>, file: &str, text
     for piece in parse::parse(file, text) {
         match piece.says {
             Says::Section(name) => {
-                let at = book.heading(piece.place, &piece.text);
+                let at = book.heading(piece.location, &piece.text);
                 if name == "Service" && head.is_none() {
                     *head = Some(at);
                 }
                 unit.sections.push(name);
             }
             Says::Assignment { section, key, value } => {
-                let at = book.line(piece.place, &piece.text);
+                let at = book.line(piece.location, &piece.text);
                 unit.directives.push(Directive { at, section, key, value });
             }
             Says::Nothing(why) => {
-                let at = book.line(piece.place, &piece.text);
+                let at = book.line(piece.location, &piece.text);
                 book.equivalent(at, None, why);
             }
         }

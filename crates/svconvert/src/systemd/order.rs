@@ -7,7 +7,7 @@ use svbuild::spec::{External, Need};
 use super::service::Reader;
 use crate::{
     book::{At, Book, Draft},
-    report::Verdict,
+    report::LineVerdict,
 };
 
 impl Reader<'_> {
@@ -157,7 +157,7 @@ impl Reader<'_> {
         if !self.unit.sections.iter().any(|it| it == "Install") {
             let why = "it has no [Install], so systemd starts it only when asked or needed; here it is started at \
                        once, unless `down = true` is added";
-            self.book.judge(self.unit.head, Verdict::Approximated, Some("down"), Some(why));
+            self.book.judge(self.unit.head, LineVerdict::Approximated, Some("down"), Some(why));
         }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Source: `systemd.syntax(7)`; `src/shared/conf-parser.c` of systemd 252.
 
-use crate::report::Place;
+use crate::report::Location;
 
 /// A line that says something.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) text: String,
     pub(super) says: Says,
 }
@@ -93,9 +93,9 @@ fn piece(
             None => Says::Nothing("systemd leaves it out: it has no `=`"),
         }
     };
-    let place = Place::of(file, text, bytes.clone());
+    let location = Location::of(file, text, bytes.clone());
     let text = text.get(bytes).unwrap_or_default().trim().to_owned();
-    pieces.push(Piece { place, text, says });
+    pieces.push(Piece { location, text, says });
 }
 
 /// A boolean, as systemd reads it.
@@ -188,8 +188,8 @@ mod tests {
         let found = values(text);
         assert_eq!(found[0], ("ExecStart".into(), "/bin/a  b c".into()));
         assert_eq!(found[1], ("Nice".into(), "5".into()));
-        let place = &parse("x", text)[1].place;
-        assert_eq!((place.line, place.last, place.column), (2, 6, 1));
+        let location = &parse("x", text)[1].location;
+        assert_eq!((location.line, location.last, location.column), (2, 6, 1));
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         let key = format!("systemd.{section}.{directive}");
         self.book.judge(
             at,
-            crate::Verdict::Exact,
+            crate::LineVerdict::Exact,
             Some(&key),
             Some("kept as text for systemd alone"),
         );

@@ -1,6 +1,6 @@
 //! process-compose.
 
-use svconvert::Verdict;
+use svconvert::LineVerdict;
 
 use crate::{line, one, text, verdict};
 
@@ -83,13 +83,13 @@ fn processes_in_the_usual_shape_become_services() {
         "backoff",
         "restart: on",
     ] {
-        verdict(&it, exact, Verdict::Exact);
+        verdict(&it, exact, LineVerdict::Exact);
     }
-    verdict(&it, "command: ./api", Verdict::Equivalent);
+    verdict(&it, "command: ./api", LineVerdict::Equivalent);
     // api has no readiness_probe here.
     let need = it.report.lines.iter().find(|it| it.text.starts_with("api: {condition"));
-    assert_eq!(need.map(|it| it.verdict), Some(Verdict::Approximated));
-    let place = &line(&it, "failure_threshold").place;
+    assert_eq!(need.map(|it| it.verdict), Some(LineVerdict::Approximated));
+    let place = &line(&it, "failure_threshold").location;
     assert_eq!((place.line, &FILE[place.bytes.clone()]), (6, "failure_threshold: 30"));
 }
 
@@ -97,17 +97,17 @@ fn processes_in_the_usual_shape_become_services() {
 fn every_line_of_the_file_is_told() {
     let it = one("/srv/app/process-compose.yaml", FILE);
     let told: std::collections::BTreeSet<usize> =
-        it.report.lines.iter().map(|it| it.place.line).collect();
+        it.report.lines.iter().map(|it| it.location.line).collect();
     assert_eq!(told.len(), FILE.lines().count());
 }
 
 #[test]
 fn what_is_no_such_file_is_refused_at_its_place() {
     let it = one("/a/x.yaml", "processes:\n  a: [\n");
-    assert_eq!(it.report.worst(), Verdict::Refused);
+    assert_eq!(it.report.worst(), LineVerdict::Refused);
     let it = one("/a/docker-compose.yml", "services:\n  web:\n    image: nginx\n");
     assert!(
-        it.report.lines.iter().any(|it| it.verdict == Verdict::Refused),
+        it.report.lines.iter().any(|it| it.verdict == LineVerdict::Refused),
         "{:#?}",
         it.report.lines
     );
@@ -115,6 +115,6 @@ fn what_is_no_such_file_is_refused_at_its_place() {
         "/a/x.yaml",
         "processes:\n  a:\n    command: ./x -d\n    is_daemon: true\n  b:\n    command: ./b\n",
     );
-    verdict(&it, "is_daemon", Verdict::Refused);
+    verdict(&it, "is_daemon", LineVerdict::Refused);
     assert!(it.text.contains("[service.b]") && !it.text.contains("[service.a]"), "{}", it.text);
 }

@@ -1,6 +1,6 @@
 //! Service directories.
 
-use svconvert::{Conversion, Memory, Verdict, convert};
+use svconvert::{Conversion, LineVerdict, Memory, convert};
 
 use crate::{line, text, verdict};
 
@@ -36,10 +36,13 @@ fn a_chain_is_taken_apart() {
         "#,
     );
     for exact in ["exec 2>&1", "cd /srv", "umask", "export"] {
-        verdict(&it, exact, Verdict::Exact);
+        verdict(&it, exact, LineVerdict::Exact);
     }
     let exec = line(&it, "exec chpst");
-    assert_eq!((exec.place.line, exec.place.last, exec.verdict), (8, 9, Verdict::Equivalent));
+    assert_eq!(
+        (exec.location.line, exec.location.last, exec.verdict),
+        (8, 9, LineVerdict::Equivalent)
+    );
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn what_is_not_understood_stays_a_script_and_is_said_to_be_opaque() {
             service.exec.iter().map(|it| it.as_os_str().to_str().unwrap()).collect();
         assert_eq!(words, ["/bin/sh", "-e", "-c", script], "{}", it.text);
         assert_eq!(service.cwd.as_deref(), Some("/etc/sv/web".as_ref()));
-        for line in it.report.lines.iter().filter(|line| line.place.file.ends_with("run")) {
+        for line in it.report.lines.iter().filter(|line| line.location.file.ends_with("run")) {
             assert!(line.why.as_deref().is_some_and(|why| why.contains("opaque")), "{line}");
         }
     }
@@ -127,10 +130,10 @@ fn a_scan_directory_is_all_of_its_services() {
     ] {
         assert!(it.text.contains(expected), "{expected}: {}", it.text);
     }
-    verdict(&it, "sv check", Verdict::Equivalent);
-    verdict(&it, "sv start other", Verdict::Dropped);
-    let conf = it.report.lines.iter().find(|it| it.place.file == "/s/web/conf").unwrap();
-    assert_eq!(conf.verdict, Verdict::Dropped);
+    verdict(&it, "sv check", LineVerdict::Equivalent);
+    verdict(&it, "sv start other", LineVerdict::Dropped);
+    let conf = it.report.lines.iter().find(|it| it.location.file == "/s/web/conf").unwrap();
+    assert_eq!(conf.verdict, LineVerdict::Dropped);
 }
 
 /// As images with s6-overlay have them.
@@ -175,10 +178,11 @@ fn sources_of_s6_rc_are_read() {
         log = { dir = "/var/log/web", max_files = 20, max_size = "1000000", timestamp = "iso8601" }
         "#,
     );
-    let of = |file: &str| it.report.lines.iter().find(|it| it.place.file.ends_with(file)).unwrap();
-    assert_eq!(of("dependencies.d/base").verdict, Verdict::Dropped);
+    let of =
+        |file: &str| it.report.lines.iter().find(|it| it.location.file.ends_with(file)).unwrap();
+    assert_eq!(of("dependencies.d/base").verdict, LineVerdict::Dropped);
     assert_eq!(of("web/dependencies.d/init").key.as_deref(), Some("needs"));
-    assert_eq!(of("web-log/run").verdict, Verdict::Equivalent);
+    assert_eq!(of("web-log/run").verdict, LineVerdict::Equivalent);
     let exec = line(&it, "exec \\");
     assert!(exec.why.as_deref().is_some_and(|why| why.contains("variables of the container")));
 }

@@ -14,7 +14,7 @@ mod round_trip;
 mod supervisord;
 mod systemd;
 
-use svconvert::{Conversion, Format, Line, Memory, Verdict, convert};
+use svconvert::{Conversion, Format, LineReport, LineVerdict, Memory, convert};
 
 /// One file.
 fn one(path: &str, text: &str) -> Conversion {
@@ -23,17 +23,17 @@ fn one(path: &str, text: &str) -> Conversion {
 
 /// The line that begins so.
 #[track_caller]
-fn line<'a>(conversion: &'a Conversion, text: &str) -> &'a Line {
+fn line<'a>(conversion: &'a Conversion, text: &str) -> &'a LineReport {
     let found = conversion.report.lines.iter().find(|line| line.text.starts_with(text));
     found.unwrap_or_else(|| panic!("no line {text}: {:#?}", conversion.report.lines))
 }
 
 #[track_caller]
-fn verdict(conversion: &Conversion, text: &str, expected: Verdict) {
+fn verdict(conversion: &Conversion, text: &str, expected: LineVerdict) {
     let found = line(conversion, text);
     assert_eq!(found.verdict, expected, "{found}");
     let gives_reason = found.why.is_some();
-    assert!(gives_reason || expected == Verdict::Exact, "{found} has no reason");
+    assert!(gives_reason || expected == LineVerdict::Exact, "{found} has no reason");
 }
 
 /// The text without the services' heads is these lines, in any order.
@@ -48,7 +48,7 @@ fn text(conversion: &Conversion, expected: &str) {
 
 #[test]
 fn words_are_read_as_they_are_printed() {
-    for verdict in Verdict::ALL {
+    for verdict in LineVerdict::ALL {
         assert_eq!(verdict.name().parse(), Ok(*verdict));
     }
     for format in Format::ALL {

@@ -1,6 +1,6 @@
 //! Procfiles.
 
-use svconvert::{Memory, Verdict, convert};
+use svconvert::{LineVerdict, Memory, convert};
 
 use crate::{line, one, verdict};
 
@@ -22,7 +22,7 @@ fn plain_lines_are_words_and_others_take_a_shell() {
     ] {
         assert!(it.text.contains(expected), "{expected}: {}", it.text);
     }
-    verdict(&it, "no line", Verdict::Equivalent);
+    verdict(&it, "no line", LineVerdict::Equivalent);
     assert_eq!(it.definitions.service["web"].cwd.as_deref(), Some("/srv/app".as_ref()));
     assert_eq!(it.report.lines.len(), 4);
 }
@@ -31,7 +31,7 @@ fn plain_lines_are_words_and_others_take_a_shell() {
 fn a_release_is_a_job() {
     let it = one("/srv/app/Procfile", "release: python manage.py migrate\n");
     assert!(it.text.contains("kind = \"job\""), "{}", it.text);
-    verdict(&it, "release", Verdict::Approximated);
+    verdict(&it, "release", LineVerdict::Approximated);
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn dotenv_is_read_by_the_service_where_both_grammars_agree() {
     assert!(it.text.contains(r#"exec = ["/usr/bin/env", "A=1", "./web"]"#), "{}", it.text);
     assert!(it.text.contains(r#"exec = ["/usr/bin/env", "PORT=3100", "./job"]"#), "{}", it.text);
     assert!(it.text.contains("env_file = "), "{}", it.text);
-    verdict(&it, "A=x", Verdict::Exact);
-    verdict(&it, "nothing", Verdict::Equivalent);
+    verdict(&it, "A=x", LineVerdict::Exact);
+    verdict(&it, "nothing", LineVerdict::Equivalent);
     let it = convert("A=x\nexport C=1\n");
     assert!(!it.text.contains("env_file"), "{}", it.text);
     assert!(
@@ -55,6 +55,6 @@ fn dotenv_is_read_by_the_service_where_both_grammars_agree() {
         "{}",
         it.text
     );
-    verdict(&it, "export C", Verdict::Approximated);
-    assert_eq!(line(&it, "A=x").place.file, "/a/.env");
+    verdict(&it, "export C", LineVerdict::Approximated);
+    assert_eq!(line(&it, "A=x").location.file, "/a/.env");
 }

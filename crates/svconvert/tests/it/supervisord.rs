@@ -1,6 +1,6 @@
 //! supervisord.conf.
 
-use svconvert::{Memory, Verdict, convert};
+use svconvert::{LineVerdict, Memory, convert};
 
 use crate::{line, one, text, verdict};
 
@@ -35,10 +35,10 @@ fn programs_in_the_usual_shape_become_services() {
         "stdout_logfile_maxbytes",
         "redirect",
     ] {
-        verdict(&it, exact, Verdict::Exact);
+        verdict(&it, exact, LineVerdict::Exact);
     }
     for equivalent in ["nodaemon", "priority=5", "priority=10", "startretries", "startsecs"] {
-        verdict(&it, equivalent, Verdict::Equivalent);
+        verdict(&it, equivalent, LineVerdict::Equivalent);
     }
 }
 
@@ -61,9 +61,9 @@ fn several_processes_are_several_services() {
     ] {
         assert!(it.text.contains(expected), "{expected}: {}", it.text);
     }
-    verdict(&it, "stdout_logfile=", Verdict::Approximated);
-    verdict(&it, "stdout_logfile_maxbytes", Verdict::Dropped);
-    verdict(&it, "programs", Verdict::Equivalent);
+    verdict(&it, "stdout_logfile=", LineVerdict::Approximated);
+    verdict(&it, "stdout_logfile_maxbytes", LineVerdict::Dropped);
+    verdict(&it, "programs", LineVerdict::Equivalent);
     assert_eq!(line(&it, "numprocs").service.as_deref(), Some("queue"));
 }
 
@@ -81,7 +81,7 @@ fn what_is_included_is_read() {
         it.text
     );
     assert!(!it.text.contains("[service.no]"));
-    assert_eq!(line(&it, "command=/bin/a").place.file, "/etc/conf.d/a.conf");
+    assert_eq!(line(&it, "command=/bin/a").location.file, "/etc/conf.d/a.conf");
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn what_only_the_machine_knows_is_refused() {
     for line_ in ["command=%(ENV_HOME)s/x", "command=/bin/x %(host_node_name)s", "directory=50%"] {
         let command = if line_.starts_with("command") { "" } else { "command=/bin/x\n" };
         let it = one("/etc/s.conf", &format!("[program:a]\n{command}{line_}\n"));
-        verdict(&it, line_, Verdict::Refused);
+        verdict(&it, line_, LineVerdict::Refused);
         assert!(it.text.is_empty(), "{}", it.text);
     }
     let it = one(
         "/etc/s.conf",
         "[eventlistener:x]\ncommand=/bin/x\nevents=TICK_5\n[program:b]\ncommand=bin/b\n",
     );
-    verdict(&it, "[eventlistener", Verdict::Refused);
-    verdict(&it, "command=bin/b", Verdict::Refused);
+    verdict(&it, "[eventlistener", LineVerdict::Refused);
+    verdict(&it, "command=bin/b", LineVerdict::Refused);
 }

@@ -1,7 +1,7 @@
 //! Units.
 
 use svbuild::{Options, Target};
-use svconvert::{Error, Memory, Verdict, convert};
+use svconvert::{Error, LineVerdict, Memory, convert};
 
 use crate::{line, one, text, verdict};
 
@@ -86,14 +86,14 @@ fn a_whole_unit_becomes_a_definition() {
         "WantedBy",
     ];
     for exact in exact {
-        verdict(&it, exact, Verdict::Exact);
+        verdict(&it, exact, LineVerdict::Exact);
     }
-    verdict(&it, "KillMode=", Verdict::Equivalent);
-    verdict(&it, "Restart=", Verdict::Equivalent);
+    verdict(&it, "KillMode=", LineVerdict::Equivalent);
+    verdict(&it, "Restart=", LineVerdict::Equivalent);
     let exec = line(&it, "ExecStart");
-    assert_eq!((exec.place.line, exec.place.last), (10, 11));
+    assert_eq!((exec.location.line, exec.location.last), (10, 11));
     assert_eq!(exec.text.lines().count(), 2);
-    assert_eq!(it.report.worst(), Verdict::Equivalent);
+    assert_eq!(it.report.worst(), LineVerdict::Equivalent);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn every_line_has_a_verdict_and_a_reason_where_it_is_not_exact() {
     // One line goes on in the next.
     assert_eq!(it.report.lines.len(), said.count() - 1);
     for line in &it.report.lines {
-        assert!(line.verdict == Verdict::Exact || line.why.is_some(), "{line}");
-        assert_eq!(&WHOLE[line.place.bytes.clone()], line.text);
+        assert!(line.verdict == LineVerdict::Exact || line.why.is_some(), "{line}");
+        assert_eq!(&WHOLE[line.location.bytes.clone()], line.text);
         assert_eq!(line.service.as_deref().unwrap_or("web"), "web");
     }
     let counts = it.report.counts();
@@ -120,10 +120,10 @@ fn a_daemon_that_forks_is_converted_only_where_its_flag_is_known() {
     };
     let it = one(PATH, &unit("/usr/sbin/nginx -g 'daemon on; master_process on;'"));
     assert!(it.text.contains(r#""daemon off; master_process on;""#), "{}", it.text);
-    verdict(&it, "Type", Verdict::Equivalent);
-    verdict(&it, "PIDFile", Verdict::Equivalent);
+    verdict(&it, "Type", LineVerdict::Equivalent);
+    verdict(&it, "PIDFile", LineVerdict::Equivalent);
     let it = one(PATH, &unit("/opt/strange/daemon -x"));
-    verdict(&it, "Type", Verdict::Refused);
+    verdict(&it, "Type", LineVerdict::Refused);
     assert!(it.definitions.service.is_empty() && it.text.is_empty(), "{}", it.text);
     assert!(!it.report.services[0].is_converted);
     assert!(line(&it, "Type").why.as_deref().is_some_and(|why| why.contains("foreground")));
@@ -136,7 +136,7 @@ fn what_counts_is_what_systemd_counts() {
     assert!(it.text.contains("exec = [\"/bin/b\"]") && it.text.contains("nice = 7"), "{}", it.text);
     for equivalent in ["ExecStart=/bin/a", "ExecStart=\u{0}", "Nice=5", "no line", "X-Own", "A=b"] {
         let text = equivalent.trim_end_matches('\0');
-        verdict(&it, text, Verdict::Equivalent);
+        verdict(&it, text, LineVerdict::Equivalent);
     }
 }
 
@@ -154,7 +154,7 @@ fn drop_ins_are_read_in_their_order() {
     let it = convert(&files, &["/r/lib/systemd/system/web.service".into()], None).unwrap();
     assert!(it.text.contains("exec = [\"/bin/c\"]") && it.text.contains("nice = 4"), "{}", it.text);
     assert!(it.text.contains("umask = \"0022\""), "{}", it.text);
-    assert_eq!(line(&it, "Nice=4").place.file, "/r/etc/systemd/system/web.service.d/20-b.conf");
+    assert_eq!(line(&it, "Nice=4").location.file, "/r/etc/systemd/system/web.service.d/20-b.conf");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn an_instance_is_made_of_its_template() {
 fn units_that_are_no_services_are_refused_by_name() {
     for kind in ["socket", "timer", "path", "mount", "target"] {
         let it = one(&format!("/u/x.{kind}"), "[Unit]\n");
-        assert_eq!(it.report.worst(), Verdict::Refused, "{kind}");
+        assert_eq!(it.report.worst(), LineVerdict::Refused, "{kind}");
         assert!(
             it.report.lines[0].to_string().starts_with(&format!("/u/x.{kind}: refused")),
             "{kind}"
@@ -202,7 +202,7 @@ fn variables_of_a_command_line_are_put_in_or_left_to_a_shell() {
     let it = convert(&files, &[PATH.into()], None).unwrap();
     assert!(it.text.contains(r#"exec = ["/bin/x", "-f", "${OPTS:-}"]"#), "{}", it.text);
     assert!(it.text.contains("expand = true"), "{}", it.text);
-    verdict(&it, "ExecStart", Verdict::Equivalent);
+    verdict(&it, "ExecStart", LineVerdict::Equivalent);
     // To `expand` a reference alone is as many words as the value has, and to systemd it is one.
     let one = |value: &str| {
         let files = Memory::new()
@@ -213,8 +213,8 @@ fn variables_of_a_command_line_are_put_in_or_left_to_a_shell() {
     let it = one("OPTS=-n -v\n");
     let expected = r#"exec = ["/bin/sh", "-fc", "exec /bin/x \"${A}\" $OPTS"]"#;
     assert!(it.text.contains(expected), "{}", it.text);
-    verdict(&it, "ExecStart", Verdict::Equivalent);
-    verdict(&one("OPTS=\"-n 'a b'\"\n"), "ExecStart", Verdict::Approximated);
+    verdict(&it, "ExecStart", LineVerdict::Equivalent);
+    verdict(&one("OPTS=\"-n 'a b'\"\n"), "ExecStart", LineVerdict::Approximated);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_mode_that_a_definition_has_not_is_approximated() {
     let it = one(PATH, unit);
     let expected = r#"dirs = { runtime = { mode = "0750", names = ["a"] } }"#;
     assert!(it.text.contains(expected), "{}", it.text);
-    verdict(&it, "RuntimeDirectoryMode", Verdict::Approximated);
+    verdict(&it, "RuntimeDirectoryMode", LineVerdict::Approximated);
 }
 
 #[test]
@@ -265,13 +265,13 @@ fn units_of_one_conversion_know_each_other() {
         assert!(it.text.contains(expected), "{expected}: {}", it.text);
     }
     // A second key writes the directive, so the text has no place.
-    verdict(&it, "Wants=y.service", Verdict::Dropped);
+    verdict(&it, "Wants=y.service", LineVerdict::Dropped);
 }
 
 #[test]
 fn what_a_definition_cannot_be_is_refused_at_its_line() {
     let it = one(PATH, "[Service]\nExecStart=/bin/a\nUser=1000\n");
-    verdict(&it, "User", Verdict::Refused);
+    verdict(&it, "User", LineVerdict::Refused);
     assert!(it.text.is_empty());
     for (unit, at) in [
         ("[Service]\nExecStart=/bin/x %H\n", "ExecStart"),
@@ -279,7 +279,7 @@ fn what_a_definition_cannot_be_is_refused_at_its_line() {
         ("[Service]\nExecStart=/bin/x\nWorkingDirectory=~\nUser=me\n", "WorkingDirectory"),
         ("[Service]\nNice=1\n", "[Service]"),
     ] {
-        verdict(&one(PATH, unit), at, Verdict::Refused);
+        verdict(&one(PATH, unit), at, LineVerdict::Refused);
     }
 }
 
@@ -288,9 +288,9 @@ fn a_target_says_what_it_lacks() {
     let mut it = one(PATH, WHOLE);
     let plan = it.render(Target::Runit, Options::new()).unwrap();
     assert!(plan.to_string().contains("/usr/bin/web"));
-    verdict(&it, "ProtectSystem", Verdict::Dropped);
-    verdict(&it, "TasksMax", Verdict::Dropped);
+    verdict(&it, "ProtectSystem", LineVerdict::Dropped);
+    verdict(&it, "TasksMax", LineVerdict::Dropped);
     let mut it = one(PATH, "[Service]\nExecStart=/bin/a\nDynamicUser=yes\n");
     assert!(it.render(Target::S6, Options::new()).is_err());
-    verdict(&it, "DynamicUser", Verdict::Refused);
+    verdict(&it, "DynamicUser", LineVerdict::Refused);
 }

@@ -2,7 +2,7 @@
 
 use svcmgr::{
     build::{Options, Plan, Target},
-    convert::{Conversion, Disk, Error, Verdict, convert},
+    convert::{Conversion, Disk, Error, LineVerdict, convert},
 };
 
 use crate::{
@@ -32,7 +32,7 @@ pub(crate) fn run(silent: &Silent, args: &Convert, output: &mut Output) -> Exit 
         }
     };
     let plan = args.target.map(|target| (target, conversion.render(target, Options::new())));
-    let is_strict = args.strict && conversion.report.worst() > Verdict::Equivalent;
+    let is_strict = args.strict && conversion.report.worst() > LineVerdict::Equivalent;
     if output.json {
         output.json(&Converted::new(&conversion, args.target.map(Target::name)));
     } else {
@@ -57,7 +57,7 @@ pub(crate) fn run(silent: &Silent, args: &Convert, output: &mut Output) -> Exit 
     if is_strict && !output.json {
         output.message("not every line is exact or equivalent, which --strict asks for");
     }
-    let is_refused = conversion.report.worst() == Verdict::Refused;
+    let is_refused = conversion.report.worst() == LineVerdict::Refused;
     if is_refused || is_strict { Exit::Negative } else { Exit::Done }
 }
 
@@ -78,9 +78,9 @@ fn make(args: &Convert, target: Target, plan: &Plan, output: &mut Output) -> Res
 /// What is not exact, or with `--verbose` every line; and how many there are.
 fn report(conversion: &Conversion, output: &mut Output) {
     let least = match (output.quiet, output.verbose) {
-        (true, _) => Verdict::Refused,
-        (_, true) => Verdict::Exact,
-        _ => Verdict::Equivalent,
+        (true, _) => LineVerdict::Refused,
+        (_, true) => LineVerdict::Exact,
+        _ => LineVerdict::Equivalent,
     };
     for line in conversion.report.lines.iter().filter(|line| line.verdict >= least) {
         output.report(&printable(&line.to_string()));

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::Path};
 use svcmgr::{
     Order,
     build::{Definitions, spec::Base},
-    convert::{Disk, Format, Line, Verdict, convert},
+    convert::{Disk, Format, LineReport, LineVerdict, convert},
 };
 
 use super::build;
@@ -67,7 +67,7 @@ fn converted(file: &Path, format: Format, output: &mut Output) -> Result<String,
         output.failure(&error, error.hint());
         Exit::Usage
     })?;
-    let is_told = |it: &&Line| it.verdict > Verdict::Equivalent;
+    let is_told = |it: &&LineReport| it.verdict > LineVerdict::Equivalent;
     for line in conversion.report.lines.iter().filter(is_told) {
         output.message(&printable(&line.to_string()));
     }

@@ -129,7 +129,7 @@ fn all(
     let mut answers: Vec<_> = hosts.iter().map(Answer::of).collect();
     for event in call.start(hosts)? {
         if let Some(answer) = answers.get_mut(event.host) {
-            answer.hear(event.told, output);
+            answer.hear(event.kind, output);
         }
     }
     Ok(answers)

@@ -1,7 +1,7 @@
 //! The JSON of `convert`.
 
 use serde::Serialize;
-use svcmgr::convert::{Conversion, Line, Outcome};
+use svcmgr::convert::{Conversion, LineReport, ServiceReport};
 
 /// What became of each line.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,7 @@ impl<'a> Converted<'a> {
     }
 }
 
-fn service(outcome: &Outcome) -> Found<'_> {
+fn service(outcome: &ServiceReport) -> Found<'_> {
     Found {
         service: &outcome.service,
         about: &outcome.about,
@@ -76,8 +76,8 @@ fn service(outcome: &Outcome) -> Found<'_> {
     }
 }
 
-fn line(line: &Line) -> ConvertedLine<'_> {
-    let place = &line.place;
+fn line(line: &LineReport) -> ConvertedLine<'_> {
+    let place = &line.location;
     // A file as a whole has no line.
     let is_line = place.line > 0;
     ConvertedLine {

@@ -122,7 +122,7 @@ impl<'a> Linted<'a> {
     }
 
     fn of(finding: &'a Finding) -> Self {
-        let part = finding.location.part.as_ref();
+        let part = finding.location.span.as_ref();
         Self {
             by: None,
             code: Some(finding.rule.code),

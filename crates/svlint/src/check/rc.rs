@@ -192,7 +192,7 @@ fn list(visit: &mut Visit<'_>, dir: &Path, name: &str, names: &[String]) -> Vec<
         let inner = dir.join(&as_directory);
         for name in visit.names(&inner).into_iter().filter(|it| !it.starts_with('.')) {
             let path = inner.join(&name);
-            let location = crate::Location { path, part: None };
+            let location = crate::Location { path, span: None };
             found.push(Named { name, location });
         }
     }

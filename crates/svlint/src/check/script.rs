@@ -211,7 +211,7 @@ fn after_exec(visit: &mut Visit<'_>, source: &Source, commands: &[Command]) {
     if next.words.is_empty() {
         return;
     }
-    let line = source.at(exec.at.clone()).part.map_or(0, |it| it.line);
+    let line = source.at(exec.at.clone()).span.map_or(0, |it| it.line);
     let message = format!("never reached: exec in line {line} has replaced the shell");
     visit.tell(Finding::new(&scripts::AFTER_EXEC, location(source, next), message));
 }

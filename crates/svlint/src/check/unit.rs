@@ -200,6 +200,6 @@ fn service(visit: &mut Visit<'_>, unit: &Unit<'_>) {
     if has_stop || has_success_action {
         return;
     }
-    let location = Location { path: source.path.clone(), part: None };
+    let location = Location { path: source.path.clone(), span: None };
     visit.tell(Finding::new(&units::NO_EXEC, location, "[Service] has no ExecStart="));
 }

@@ -146,7 +146,7 @@ fn a_place_is_a_line_a_column_and_bytes_of_the_file() {
     fs::write(dir.join("run"), text).unwrap();
     let report = Linter::new().lint(&dir);
     let finding = report.findings.iter().find(|it| it.rule.code == "no-exec").unwrap();
-    let part = finding.location.part.as_ref().unwrap();
+    let part = finding.location.span.as_ref().unwrap();
     assert_eq!((part.line, part.column, part.end_column), (3, 3, 13));
     assert_eq!(&text[part.bytes.clone()], "sleep 1000");
     assert_eq!(&part.text.as_ref().unwrap()[part.in_text.clone()], "sleep 1000");

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::{Map, Value, json};
 use svcmgr::{
     Severity,
-    lint::{Edit, Finding, Fix, Part, Report, Rule, rules},
+    lint::{Edit, Finding, Fix, Report, Rule, Span, rules},
 };
 
 use crate::{args::Other, json::Said, name::in_url, output::printable};
@@ -76,7 +76,7 @@ fn result(finding: &Finding, all: &[&Rule]) -> Value {
     let artifact = json!({ "uri": uri(&finding.location.path) });
     let mut location = Map::new();
     location.insert("artifactLocation".to_owned(), artifact.clone());
-    if let Some(part) = &finding.location.part {
+    if let Some(part) = &finding.location.span {
         location.insert("region".to_owned(), region(part));
     }
     let mut result = Map::new();
@@ -133,7 +133,7 @@ pub(super) fn line(said: &Said) -> String {
     printable(&format!("{line}: {}", said.text))
 }
 
-fn region(part: &Part) -> Value {
+fn region(part: &Span) -> Value {
     json!({
         "startLine": part.line,
         "startColumn": part.column,
@@ -174,7 +174,7 @@ pub(super) fn github(finding: &Finding) -> String {
     };
     let mut line =
         format!("::{level} file={}", property(&finding.location.path.display().to_string()));
-    if let Some(part) = &finding.location.part {
+    if let Some(part) = &finding.location.span {
         line.push_str(&format!(
             ",line={},col={},endColumn={}",
             part.line, part.column, part.end_column

@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use svcmgr::{
     Severity,
-    lint::{Finding, Part},
+    lint::{Finding, Span},
 };
 
 use crate::{name::must_not_be_shown, output::printable};
@@ -23,7 +23,7 @@ pub(super) fn annotated(finding: &Finding, color: bool) -> String {
     let title = level.primary_title(printable(&finding.message)).id(finding.rule.code);
     let mut group = Group::with_title(title);
     let path = printable(&finding.location.path.display().to_string());
-    let part = finding.location.part.as_ref();
+    let part = finding.location.span.as_ref();
     let shown = part.and_then(|it| Some((it, it.text.as_ref()?)));
     if let Some((part, text)) = shown.filter(|(_, text)| text.len() <= LONGEST) {
         let (text, span) = harmless(text, &part.in_text);
@@ -45,7 +45,7 @@ pub(super) fn annotated(finding: &Finding, color: bool) -> String {
     renderer.render(&[group, help])
 }
 
-fn line(part: &Part) -> usize {
+fn line(part: &Span) -> usize {
     usize::try_from(part.line).unwrap_or(1)
 }
 

@@ -1,7 +1,7 @@
 //! What one host has answered, all of it.
 
 use serde_json::value::RawValue;
-use svcmgr::remote::{Host, Told, Trouble};
+use svcmgr::remote::{EventKind, Host, HostFailure};
 
 use super::{greet, relay, row::Row};
 use crate::{exit::Exit, output::Output};
@@ -20,7 +20,7 @@ pub(super) struct Answer {
 enum Ended {
     Not,
     With(u8),
-    Failed(Trouble),
+    Failed(HostFailure),
     /// Another host failed before.
     NotAsked,
 }
@@ -43,16 +43,16 @@ impl Answer {
     }
 
     /// Takes what was told; messages go out at once.
-    pub(super) fn hear(&mut self, told: Told, output: &mut Output) {
+    pub(super) fn hear(&mut self, told: EventKind, output: &mut Output) {
         match told {
-            Told::Answered(version) => greet(&self.host, &version, output),
-            Told::Line(line) => self.lines.push(line),
-            Told::Message(message) => {
+            EventKind::Answered(version) => greet(&self.host, &version, output),
+            EventKind::Line(line) => self.lines.push(line),
+            EventKind::Message(message) => {
                 relay(&self.host, &message, output);
                 self.message = Some(message);
             }
-            Told::Ended(Ok(code)) => self.ended = Ended::With(code),
-            Told::Ended(Err(trouble)) => self.ended = Ended::Failed(trouble),
+            EventKind::Ended(Ok(code)) => self.ended = Ended::With(code),
+            EventKind::Ended(Err(trouble)) => self.ended = Ended::Failed(trouble),
             _ => (),
         }
     }
@@ -120,6 +120,6 @@ pub(super) fn exit_of(code: u8) -> Exit {
 }
 
 /// That of a host that cannot be asked.
-pub(super) fn exit_for(trouble: &Trouble) -> Exit {
+pub(super) fn exit_for(trouble: &HostFailure) -> Exit {
     if trouble.is_late() { Exit::Deadline } else { Exit::System }
 }

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, io, os::fd::AsFd};
 
 use jiff::{Timestamp, tz::TimeZone};
-use svcmgr::remote::{Call, Calls, Error, Host, Next, Told};
+use svcmgr::remote::{Call, Calls, Error, EventKind, Host, Progress};
 
 use super::{
     greet, relay,
@@ -51,16 +51,16 @@ pub(super) fn run(
     let stdout = io::stdout();
     loop {
         match calls.next_beside(Some(stdout.as_fd())) {
-            Next::Event(event) => {
+            Progress::Event(event) => {
                 let (Some(host), Some(source)) =
                     (hosts.get(event.host), sources.get_mut(event.host))
                 else {
                     continue;
                 };
-                match event.told {
-                    Told::Answered(version) => greet(host, &version, output),
-                    Told::Message(message) => relay(host, &message, output),
-                    Told::Line(line) => match Row::of(&line).zip(with_host(host, &line)) {
+                match event.kind {
+                    EventKind::Answered(version) => greet(host, &version, output),
+                    EventKind::Message(message) => relay(host, &message, output),
+                    EventKind::Line(line) => match Row::of(&line).zip(with_host(host, &line)) {
                         Some((row, object)) => {
                             source.lines.push_back(Line { at: row.at.clone(), row, object });
                         }
@@ -68,7 +68,7 @@ pub(super) fn run(
                             "{host}: what svctl printed there is no JSON of svctl"
                         )),
                     },
-                    Told::Ended(ended) => {
+                    EventKind::Ended(ended) => {
                         source.has_ended = true;
                         let told = stream::end(host, ended, output);
                         exit = if is_first { told } else { best(exit, told) };
@@ -77,8 +77,9 @@ pub(super) fn run(
                     _ => (),
                 }
             }
-            Next::Done | Next::ReaderGone => break,
-            Next::Held => (),
+            Progress::Done | Progress::ReaderGone => break,
+            // Nothing for now; what is there is merged all the same.
+            _ => (),
         }
         // What is followed comes when it comes: to wait for a host that logs nothing would be to wait for ever.
         merge(&mut sources, logs.follow, &mut calls, &mut printer, output);

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use jiff::Timestamp;
-use svcmgr::remote::{Call, Error, Host, Next, Told};
+use svcmgr::remote::{Call, Error, EventKind, Host, Progress};
 
 use super::{
     answer::{Why, exit_for, exit_of},
@@ -23,13 +23,13 @@ pub(super) fn run(call: &Call, hosts: &[Host], output: &mut Output) -> Result<Ex
     let mut calls = call.start(hosts)?;
     let mut exit = Exit::Done;
     let stdout = io::stdout();
-    while let Next::Event(event) = calls.next_beside(Some(stdout.as_fd())) {
+    while let Progress::Event(event) = calls.next_beside(Some(stdout.as_fd())) {
         let Some(host) = hosts.get(event.host) else { continue };
-        match event.told {
-            Told::Answered(version) => greet(host, &version, output),
-            Told::Message(message) => relay(host, &message, output),
-            Told::Line(line) => tell(host, &line, output),
-            Told::Ended(ended) => exit = exit.max(end(host, ended, output)),
+        match event.kind {
+            EventKind::Answered(version) => greet(host, &version, output),
+            EventKind::Message(message) => relay(host, &message, output),
+            EventKind::Line(line) => tell(host, &line, output),
+            EventKind::Ended(ended) => exit = exit.max(end(host, ended, output)),
             _ => (),
         }
         output.flush();
@@ -43,7 +43,7 @@ pub(super) fn run(call: &Call, hosts: &[Host], output: &mut Output) -> Result<Ex
 /// Says that a host has ended, if that is not as it should be.
 pub(super) fn end(
     host: &Host,
-    ended: Result<u8, svcmgr::remote::Trouble>,
+    ended: Result<u8, svcmgr::remote::HostFailure>,
     output: &mut Output,
 ) -> Exit {
     match ended {

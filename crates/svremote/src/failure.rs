@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 /// Why there is no answer, or no whole one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum HostFailure {
     /// `ssh` cannot be started here.
     #[error("cannot start ssh")]
     NoSsh {
@@ -67,11 +67,11 @@ const fn colon(said: &str) -> &'static str {
     if said.is_empty() { "" } else { ": " }
 }
 
-impl Trouble {
+impl HostFailure {
     /// A word to branch on.
     ///
     /// ```
-    /// assert_eq!(svremote::Trouble::NoProgram.kind(), "no-program");
+    /// assert_eq!(svremote::HostFailure::NoProgram.kind(), "no-program");
     /// ```
     #[must_use]
     pub const fn kind(&self) -> &'static str {
