@@ -4,6 +4,7 @@ mod arrows;
 mod ceilings;
 mod circles;
 mod claims;
+mod closed;
 mod doctests;
 mod files;
 mod headers;
@@ -72,6 +73,7 @@ pub(crate) fn findings() -> Result<Vec<String>, Failure> {
     findings.extend(map::check(&headers)?);
     findings.extend(readmes::check(&workspace)?);
     findings.extend(links::check()?);
+    findings.extend(closed::check()?);
     findings.extend(claims::check(&workspace.members, &all)?);
     Ok(findings)
 }
