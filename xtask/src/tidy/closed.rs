@@ -16,7 +16,7 @@ pub(super) fn check() -> Result<Vec<String>, Failure> {
     let decisions = files::read(&docs.join("decisions.md"))?;
     let dir = docs.join("api");
     let entries = fs::read_dir(&dir)
-        .map_err(|why| Failure::cannot(&format!("list {}", dir.display()), why))?;
+        .map_err(|why| Failure::cannot(format!("list {}", dir.display()), why))?;
     let mut paths: Vec<_> = entries.flatten().map(|it| it.path()).collect();
     paths.sort();
     let mut findings = Vec::new();
