@@ -23,8 +23,33 @@ pub(super) fn words(value: &str) -> Option<Vec<String>> {
     split(value).map(|words| words.into_iter().map(|(word, _)| word).collect())
 }
 
-/// Each word, and whether it was a bare `;`.
-fn split(value: &str) -> Option<Vec<(String, bool)>> {
+/// What a word is to a line of commands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Word,
+    /// A bare `;`.
+    Separator,
+    /// `\;`, without quotes: the word `;`.
+    Semicolon,
+}
+
+impl Mark {
+    /// By the first characters of the line that is left, as systemd tells it: quotes and escapes are not taken off yet.
+    fn of(chars: &std::iter::Peekable<std::str::Chars<'_>>) -> Self {
+        let mut ahead = chars.clone();
+        let is_escaped = ahead.next_if_eq(&'\\').is_some();
+        let is_alone =
+            ahead.next() == Some(';') && ahead.next().is_none_or(|c| c.is_ascii_whitespace());
+        match (is_alone, is_escaped) {
+            (true, false) => Self::Separator,
+            (true, true) => Self::Semicolon,
+            (false, _) => Self::Word,
+        }
+    }
+}
+
+/// Each word, and what it is to a line of commands.
+fn split(value: &str) -> Option<Vec<(String, Mark)>> {
     let mut words = Vec::new();
     let mut chars = value.chars().peekable();
     loop {
@@ -32,9 +57,9 @@ fn split(value: &str) -> Option<Vec<(String, bool)>> {
         if chars.peek().is_none() {
             return Some(words);
         }
-        let (mut word, mut raw, mut quote) = (String::new(), String::new(), None);
+        let mark = Mark::of(&chars);
+        let (mut word, mut quote) = (String::new(), None);
         while let Some(c) = chars.next_if(|c| quote.is_some() || !c.is_ascii_whitespace()) {
-            raw.push(c);
             match (quote, c) {
                 (Some(open), c) if c == open => quote = None,
                 (None, '"' | '\'') => quote = Some(c),
@@ -45,7 +70,7 @@ fn split(value: &str) -> Option<Vec<(String, bool)>> {
         if quote.is_some() {
             return None;
         }
-        words.push((word, raw == ";"));
+        words.push((word, mark));
     }
 }
 
@@ -94,11 +119,12 @@ pub(super) fn commands(value: &str) -> Option<Vec<Command>> {
     let mut words = split(value)?.into_iter().peekable();
     while words.peek().is_some() {
         let mut command = Command::default();
-        for (word, separates) in words.by_ref() {
-            if separates {
-                break;
+        for (word, mark) in words.by_ref() {
+            match mark {
+                Mark::Separator => break,
+                Mark::Semicolon => command.words.push(";".to_owned()),
+                Mark::Word => command.words.push(word),
             }
-            command.words.push(if word == "\\;" { ";".to_owned() } else { word });
         }
         let Some(first) = command.words.first_mut() else { continue };
         let program = first.trim_start_matches(['-', '@', ':', '+', '!', '|']).to_owned();
@@ -181,11 +207,11 @@ mod tests {
 
     #[test]
     fn prefixes_and_semicolons_are_no_words() {
-        let found = commands(r"-@/bin/a x ; +/bin/b \; y ';'").unwrap();
+        let found = commands(r#"-@/bin/a x ; +/bin/b \; y ';' "\\;" \\; \;;"#).unwrap();
         assert_eq!(found[0].prefixes, "-@");
         assert_eq!(found[0].words, ["/bin/a", "x"]);
         assert_eq!(found[1].prefixes, "+");
-        assert_eq!(found[1].words, ["/bin/b", ";", "y", ";"]);
+        assert_eq!(found[1].words, ["/bin/b", ";", "y", ";", "\\;", "\\;", "\\;;"]);
     }
 
     #[test]
