@@ -209,6 +209,8 @@ fn every_kind_of_mistake_has_its_place() {
             ":3:27",
             "did you mean `when`?",
         ),
+        ("[service.a]\nExecStartPre = \"/a\"", ":2:1", "here that is `pre`"),
+        ("[service.a]\nexec = [\"/a\"]\ndepends-on = [\"b\"]", ":3:1", "here that is `needs`"),
         ("[[service.a.env_file]]\npth = \"/x\"\n[service.a]\nexec = [\"/a\"]", ":2:1", "`path`?"),
         (
             "[service.a]\nexec = [\"/a\"]\nsockets = [{ name = \"h\", lisen = \"/x\" }]",

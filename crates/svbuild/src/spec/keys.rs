@@ -41,6 +41,51 @@ pub(super) const GONE: [(&str, &str); 2] = [
     ),
 ];
 
+/// What other formats call a key of a service, in small letters and with `_` between words: theirs, ours. Units of
+/// systemd, supervisord, process-compose, Compose, Procfiles' programs.
+pub(super) const ELSEWHERE: [(&str, &str); 40] = [
+    ("arguments", "exec"),
+    ("autostart", "down = true"),
+    ("cmd", "exec"),
+    ("command", "exec"),
+    ("count", "instances"),
+    ("depends", "needs"),
+    ("depends_on", "needs"),
+    ("dir", "cwd"),
+    ("directory", "cwd"),
+    ("directories", "dirs"),
+    ("disabled", "down"),
+    ("entrypoint", "exec"),
+    ("environment", "env"),
+    ("environment_file", "env_file"),
+    ("envfile", "env_file"),
+    ("essential", "critical"),
+    ("exec_start", "exec"),
+    ("exec_start_pre", "pre"),
+    ("exec_stop", "stop.command"),
+    ("exec_reload", "reload.command"),
+    ("healthcheck", "health"),
+    ("is_tty", "tty"),
+    ("killsignal", "stop.signal"),
+    ("kill_signal", "stop.signal"),
+    ("liveness_probe", "health"),
+    ("logs", "log"),
+    ("numprocs", "instances"),
+    ("on_success", "finish"),
+    ("post_stop", "finish"),
+    ("pre_start", "pre"),
+    ("readiness", "ready"),
+    ("readiness_probe", "ready"),
+    ("replicas", "instances"),
+    ("requires", "needs"),
+    ("respawn", "restart"),
+    ("run", "exec"),
+    ("type", "kind = \"job\""),
+    ("workdir", "cwd"),
+    ("working_dir", "cwd"),
+    ("working_directory", "cwd"),
+];
+
 /// `log` may be empty, which asks for a logger with what holds without its keys.
 const LOG: &str = "log";
 

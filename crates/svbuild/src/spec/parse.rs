@@ -313,15 +313,32 @@ fn unknown(text: &str, at: &Range<usize>, name: &str, of: &str, known: &[&str]) 
     // Nearer than this is a slip, farther is another word.
     let likeness = |it: &&str| strsim::jaro_winkler(&name.to_lowercase(), it);
     let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let help = match nearest.filter(|it| likeness(it) > 0.75) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("known are {}", known.join(", ")),
+    // Another format's word may be near one of ours that means something else.
+    let elsewhere = keys::ELSEWHERE.iter().find(|(theirs, _)| *theirs == in_our_letters(name));
+    let help = match (elsewhere, nearest.filter(|it| likeness(it) > 0.75)) {
+        (Some((_, ours)), _) if of == "a service" => format!("here that is `{ours}`"),
+        (_, Some(nearest)) => format!("did you mean `{nearest}`?"),
+        (_, None) => format!("known are {}", known.join(", ")),
     };
     Finding {
         span: Some(Span::new(text, at.clone())),
         message: format!("unknown key `{}` in {of}", name.escape_debug()),
         help: Some(help),
     }
+}
+
+/// `ExecStartPre` and `exec-start-pre` as `exec_start_pre`.
+fn in_our_letters(name: &str) -> String {
+    let mut ours = String::new();
+    let mut was_small = false;
+    for letter in name.chars() {
+        if letter.is_uppercase() && was_small {
+            ours.push('_');
+        }
+        was_small = letter.is_lowercase();
+        ours.extend(if letter == '-' { '_' } else { letter }.to_lowercase());
+    }
+    ours
 }
 
 /// Where a key of a service stands; where the service does, if the key is not written.

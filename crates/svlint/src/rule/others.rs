@@ -7,6 +7,10 @@ table! { Definitions:
         "a file of definitions cannot be used",
         "svctl build and svctl dev refuse it.",
         "See svcmgr.toml(5).";
+    NOT_EXPANDED "not-expanded" Warning ~heuristic
+        "a definition has a reference to a variable, which is not replaced",
+        "The program gets the characters as they stand: nothing is replaced without the key expand.",
+        "Write expand = true in the service, or above the services.";
     PROCFILE_LINE "procfile-line" Error
         "a line of a Procfile has no name",
         "Programs that run a Procfile leave the line out, or refuse the file.",
