@@ -91,7 +91,8 @@ fn is_in_trouble(seen: &Status) -> bool {
         || odd.given_up.is_some()
         || odd.dead.is_some()
         || odd.logger.is_some()
-        || odd.cannot_start.is_some();
+        || odd.cannot_start.is_some()
+        || matches!(odd.cause, Some(Cause::Waiting | Cause::HeldBack));
     match seen.state() {
         State::Backoff | State::Failed | State::Finishing | State::Unsupervised => true,
         // Without a process it waits for another, for all that is known.

@@ -132,6 +132,9 @@ causes! {
     /// It waits for its turn: others are to be started or stopped first. About those.
     Waiting "waiting" Warning "waits for its turn", "waits for " .. "";
 
+    /// It is not started, because what it needs has failed. About what that is.
+    HeldBack "held-back" Warning "is held back", "is held back: " .. "";
+
     // What a start did not come to.
 
     /// What is to run before it failed. About the command and its end.

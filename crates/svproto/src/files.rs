@@ -22,6 +22,10 @@ pub const STAT: &str = "supervise/stat";
 pub const PID: &str = "supervise/pid";
 /// What the embedded supervisor of `svdevtree` tells beside runit's record ([`crate::embedded`]).
 pub const EMBEDDED: &str = "supervise/embedded";
+/// What a service waits for that is not started yet, while somebody starts services in the order of their needs: the word of
+/// a cause ([`crate::Cause::Waiting`] or [`crate::Cause::HeldBack`]), a blank, and what it is about. The embedded supervisor
+/// of `svdevtree` takes such a service on without starting it.
+pub const WAITING: &str = "supervise/waiting";
 /// When the embedded supervisor of `svdevtree` starts a service again; made by the administrator.
 pub const RESTART: &str = "restart";
 /// When the embedded supervisor of `svdevtree` takes a service for ready and for well; made by the administrator.

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, path::PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag};
-use svproto::{Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
+use svproto::{Cause, Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
 
 use super::{
     Finding, Unseen,
@@ -64,6 +64,8 @@ pub(super) struct Facts {
     /// Variables that its supervisor has, where they are asked for and may be seen.
     pub(super) environment: Option<Vec<String>>,
     pub(super) finish: Runnable,
+    /// What keeps it from being started, where somebody has noted that.
+    pub(super) waits: Option<(Cause, String)>,
     pub(super) unseen: RefCell<Vec<Unseen>>,
 }
 
@@ -146,6 +148,7 @@ impl Facts {
             ended_for_memory: None,
             environment: None,
             finish: Runnable::look(dir.join("finish"), "finish"),
+            waits: odd.cause.and_then(|_| service.waits_for()),
             unseen,
             dir,
             run,

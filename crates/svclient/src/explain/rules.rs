@@ -176,6 +176,11 @@ fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.want() != Some(Want::Down) || facts.odd.given_up.is_some() {
         return;
     }
+    if let Some((cause, what)) = &facts.waits {
+        let note = Evidence::new("says so").at(facts.dir.join(files::WAITING));
+        found.push(Finding::new(*cause, what.as_str()).seen(note));
+        return;
+    }
     if is_done(facts, status.normally()) {
         return;
     }

@@ -3,10 +3,17 @@
 
 use std::num::NonZeroU32;
 
-use svproto::{Cause, Dialect, Facts, LastExit, Phase, Reading, embedded::Embedded, files};
+use svproto::{Cause, Dialect, Facts, LastExit, Phase, Reading, Want, embedded::Embedded, files};
 
 use super::{Service, record::READS_OF_A_MOVING_RECORD};
 use crate::{CrashLoop, Liveness, Normally, Oddities, Status, Suite, node};
+
+/// Bytes of a note that are read.
+const LONGEST_NOTE: u64 = 4096;
+
+fn is_wanted_down(facts: &Facts) -> bool {
+    facts.phase == Phase::Down && facts.want == Some(Want::Down)
+}
 
 impl Service {
     /// What its supervisor does with it at a start, where the directory tells.
@@ -53,6 +60,9 @@ impl Service {
                     seen.odd.crash_loop = CrashLoop::of_embedded(&embedded, &facts);
                     seen.odd.cannot_start = embedded.cannot_start;
                     seen.odd.cause = embedded.gave_up.map(|_| Cause::StartLimit);
+                    if seen.odd.cause.is_none() && is_wanted_down(&facts) {
+                        seen.odd.cause = self.waits_for().map(|(cause, _)| cause);
+                    }
                     let rests = embedded.backoff.filter(|_| facts.phase == Phase::Down);
                     let millis = rests.and_then(|it| u32::try_from(it.millis).ok());
                     seen.rests = millis.and_then(NonZeroU32::new);
@@ -116,6 +126,15 @@ impl Service {
             }
         }
         (facts, None)
+    }
+
+    /// What keeps it from being started, as whoever starts services in order has noted, and what that is about.
+    pub(crate) fn waits_for(&self) -> Option<(Cause, String)> {
+        let text = node::read_at_most(&self.handle.at(files::WAITING), LONGEST_NOTE).ok()??;
+        let text = String::from_utf8_lossy(&text);
+        let (word, what) = text.trim_end().split_once(' ')?;
+        let cause = word.parse().ok()?;
+        matches!(cause, Cause::Waiting | Cause::HeldBack).then(|| (cause, what.to_owned()))
     }
 
     /// Whether s6 listens for readiness: whether the file holds a number that it takes. It ignores

@@ -3,10 +3,12 @@
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
 //! | `choice.rs` | some services, and what they need                       |
+//! | `notices.rs` | what keeps one from being started, for whoever looks at it |
 //! | `obstacles.rs` | what keeps one from coming up, known before it starts  |
 //! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
 
 pub(crate) mod choice;
+pub(crate) mod notices;
 pub(crate) mod obstacles;
 pub(crate) mod plan;
 

@@ -32,7 +32,10 @@ use self::{
     starter::{Said, Starter},
     view::View,
 };
-use super::definitions::plan::{self, Step};
+use super::definitions::{
+    notices::Notices,
+    plan::{self, Step},
+};
 use crate::{args, exit::Exit, output::Output};
 
 pub(crate) fn run(args: &args::Dev, mut output: Output) -> ExitCode {
@@ -84,6 +87,7 @@ struct Play<'a> {
     with: Option<u8>,
     /// Who waits until all is told.
     looks: Vec<mpsc::Sender<()>>,
+    notices: Notices,
 }
 
 fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
@@ -100,9 +104,20 @@ fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
     view.begins(&stage, output);
     let starter = Starter::new(&stage).map_err(thread)?;
     let (begun, asked, worst, with) = (Instant::now(), Asked::Nothing, Exit::Done, None);
-    let looks = Vec::new();
-    let mut play =
-        Play { stage, view, starter, log_writer, output, begun, asked, worst, with, looks };
+    let (looks, notices) = (Vec::new(), Notices::default());
+    let mut play = Play {
+        stage,
+        view,
+        starter,
+        log_writer,
+        output,
+        begun,
+        asked,
+        worst,
+        with,
+        looks,
+        notices,
+    };
     let mut next_check = Instant::now() + CHECK;
     let mut more = false;
     loop {
@@ -207,11 +222,13 @@ impl Play<'_> {
         if self.asked != Asked::Nothing {
             return Ok(());
         }
-        for step in self.stage.plan.steps(self.begun.elapsed()) {
+        let steps = self.stage.plan.steps(self.begun.elapsed());
+        self.notices.post(&self.stage.plan, |name| self.stage.find(name).map(|cast| &*cast.dir));
+        for step in steps {
             match step {
-                Step::Start { name, ask } => {
+                Step::Start { name, .. } => {
                     if let Some(cast) = self.stage.find(&name) {
-                        self.starter.start(cast, ask);
+                        self.starter.start(cast);
                     }
                 }
                 Step::Tell { name, what } => {

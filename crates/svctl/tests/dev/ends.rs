@@ -3,14 +3,14 @@
 use super::*;
 
 /// `svctl scan` of the file, its services in `tree/enabled`, where those of `dev` are.
-fn scan(stage: &Stage, more: &[&str]) -> Running {
+pub(super) fn scan(stage: &Stage, more: &[&str]) -> Running {
     let [tree, file] = ["tree/enabled", "svcmgr.toml"].map(|name| stage.path(name));
     let mut command = command(["scan".as_ref(), file.as_os_str()]);
     command.arg("--state-dir").arg(tree).args(more);
     Running::start_as(command)
 }
 
-fn ask(stage: &Stage, words: &[&str]) -> Run {
+pub(super) fn ask(stage: &Stage, words: &[&str]) -> Run {
     let dir = stage.path("tree/enabled").display().to_string();
     run(["--dir", &dir].iter().chain(words))
 }

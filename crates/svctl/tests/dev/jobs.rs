@@ -82,3 +82,58 @@ fn a_service_after_a_job_that_failed_is_held_back_until_that_was_run_again() {
     assert_eq!(code, Some(0), "{lines:#?}");
     nobody_is_left(&stage.path("tree"));
 }
+
+/// Whoever asks elsewhere is told what it waits for, and not to start it.
+#[test]
+fn what_waits_or_is_held_back_says_for_whom() {
+    let stage = Stage::new(
+        r#"[service.base]
+        exec = ["sh", "-c", "read go < gate; echo >&3; exec sleep 1000"]
+        cwd = "CWD"
+        ready = { fd = 3 }
+        [service.late]
+        kind = "job"
+        exec = ["sh", "-c", "exit 3"]
+        after = ["base"]
+        [service.web]
+        exec = ["sleep", "1000"]
+        needs = ["late"]
+        [service.spare]
+        exec = ["sleep", "1000"]
+        down = true"#,
+    );
+    for is_dev in [true, false] {
+        let running = if is_dev { Running::start(&stage, &[]) } else { ends::scan(&stage, &[]) };
+        let until = |name: &str, kind: &str, says: &str| {
+            let limit = Instant::now() + Duration::from_secs(60);
+            loop {
+                let told = ends::ask(&stage, &["explain", "--json", name]);
+                // It is not there from the first moment.
+                let found = serde_json::from_str(&told.out).unwrap_or(Value::Null);
+                let first = &found[0]["findings"][0];
+                if first["kind"] == kind && first["says"] == says {
+                    return;
+                }
+                assert!(Instant::now() < limit, "{name}: {told:?}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        until("late", "waiting", "waits for base to be ready");
+        until("web", "waiting", "waits for late to be done");
+        let shown = ends::ask(&stage, &["status", "web"]).out;
+        assert!(shown.contains("waits for late to be done"), "{shown}");
+        stage.open_gate();
+        until("web", "held-back", "is held back: late exited with 3");
+        let shown = ends::ask(&stage, &["status", "web"]).out;
+        assert!(shown.contains("is held back: late exited with 3"), "{shown}");
+        assert_eq!(
+            ends::ask(&stage, &["status", "--json", "spare"]).json()[0]["odd"][0],
+            Value::Null
+        );
+        // It can be started all the same.
+        assert_eq!(ends::ask(&stage, &["up", "web"]).code, 0);
+        assert_eq!(stage.state("web"), "up");
+        running.signal(Signal::SIGTERM);
+        running.end();
+    }
+}

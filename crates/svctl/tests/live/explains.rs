@@ -535,6 +535,9 @@ const ELSEWHERE: &[Made] = &[
     ("read-only", all),
     ("out-of-memory", all),
     ("crash-loop", all),
+    // `dev/jobs.rs`.
+    ("waiting", |suite| suite == Suite::Embedded),
+    ("held-back", |suite| suite == Suite::Embedded),
     ("check-failed", |suite| matches!(suite, Suite::Runit | Suite::Embedded)),
     ("check-overdue", |suite| matches!(suite, Suite::Runit | Suite::Embedded)),
 ];

@@ -95,7 +95,8 @@ impl ServiceDir {
         let log = main.claim_log()?;
         let settings = options.settle(&main, context.options.group);
         let want = |dir: &LockedDir| if dir.has("down") { Want::Down } else { Want::Up };
-        let first = if options.begins_down { Want::Down } else { want(&main) };
+        let waits = options.begins_down || main.has(svproto::files::WAITING);
+        let first = if waits { Want::Down } else { want(&main) };
         let machine = Machine::new(ServicePart::Main, settings.policy, first, now);
         let (hears, probes, sockets) = (None, Probes::new(), Sockets::default());
         main.open_control()?;

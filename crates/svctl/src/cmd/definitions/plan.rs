@@ -97,6 +97,15 @@ pub(crate) enum Step {
     End { name: String, exit: LastExit },
 }
 
+/// Why one is not begun.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// For these to come so far.
+    For(Vec<String>),
+    /// What it needs cannot come any more, or it cannot be started itself.
+    Never(String),
+}
+
 /// Whether a service is as far as another wants it.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
@@ -322,6 +331,38 @@ impl Plan {
             told.push(format!("{name} {what}"));
         }
         (worst, told)
+    }
+
+    /// What those that are not begun wait for, or why they are held back.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (&str, Waits)> {
+        let of = |(name, part): (&'_ String, &Part)| {
+            if part.begun.is_some() || part.is_left {
+                return None;
+            }
+            if let Some(why) = &part.refused {
+                return Some(Waits::Never(why.clone()));
+            }
+            Some(match self.may_start(name) {
+                Progress::Never(why) => Waits::Never(why),
+                Progress::Pending | Progress::Reached => Waits::For(self.pending(part)),
+            })
+        };
+        self.parts.iter().filter_map(move |it| Some((it.0.as_str(), of(it)?)))
+    }
+
+    /// Who has to be where before it is started.
+    fn pending(&self, part: &Part) -> Vec<String> {
+        let is_pending = |tie: &&Tie| self.progress(&tie.service, tie.when) == Progress::Pending;
+        let told = |tie: &Tie| {
+            let goal = || self.parts.get(&tie.service).map(|it| it.goal);
+            let word = match tie.when.or_else(goal) {
+                Some(When::Ready) => "ready",
+                Some(When::Done) => "done",
+                _ => "up",
+            };
+            format!("{} to be {word}", tie.service)
+        };
+        part.ties.iter().filter(is_pending).map(told).collect()
     }
 
     /// Whether this end is one that was to come: a job's, which is told by its own code.

@@ -22,7 +22,7 @@ use crate::{
     args::Dev,
     cmd::{
         build,
-        definitions::{self, plan::Plan},
+        definitions::{self, notices::Notices, plan::Plan},
     },
     exit::Exit,
     output::{Output, printable},
@@ -82,6 +82,13 @@ impl Stage {
         let services = tree.services_dir();
         tree.start(deadline).map_err(|error| refused(&error, output))?;
         plan.write(&services).map_err(|error| build::refused(&error, output))?;
+        // What has a `down` is not started either.
+        for (name, _) in definitions.service.iter().filter(|(_, service)| !service.down) {
+            let dir = services.join(name);
+            Notices::hold(&dir).map_err(|error| {
+                told(&format!("cannot write in {}: {error}", dir.display()), output)
+            })?;
+        }
         Self::of(tree, &definitions, &logs, &args.exit_with, output)
     }
 

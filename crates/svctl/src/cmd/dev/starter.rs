@@ -15,10 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use svcmgr::{Error, Op, OutcomeKind, Request, ScanDir, Service, pursue};
+use svcmgr::{Error, Op, OutcomeKind, Request, Service, pursue};
 
 use super::stage::{Cast, Stage};
-use crate::{cmd::deadline::deadline, exit::Exit, text};
+use crate::{
+    cmd::{deadline::deadline, definitions::notices::Notices},
+    exit::Exit,
+    text,
+};
 
 /// What the starter tells.
 pub(super) enum Said {
@@ -48,8 +52,12 @@ pub(super) struct Starter {
 struct Start {
     name: String,
     dir: PathBuf,
-    /// It is down until somebody asks.
-    ask: bool,
+}
+
+impl Start {
+    fn of(cast: &Cast) -> Self {
+        Self { name: cast.name.clone(), dir: cast.dir.clone() }
+    }
 }
 
 /// One service of a level.
@@ -69,7 +77,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
 impl Starter {
-    /// Waits for what is to be started.
+    /// Has the engine take on all of them, down until their turn comes, and waits for what is to be started.
     pub(super) fn new(stage: &Stage) -> io::Result<Self> {
         let (say, said) = mpsc::channel();
         let (reader, writer) = UnixStream::pair()?;
@@ -78,14 +86,29 @@ impl Starter {
         let ending = Arc::new(AtomicBool::new(false));
         let this = Self { said, say, starts, ending: Arc::clone(&ending), reader, writer };
         let scan = stage.tree.scan_dir();
+        let all: Vec<Start> = stage.cast.iter().map(Start::of).collect();
         this.spawn(move |teller| {
+            let refused = |name: String, error: &Error| {
+                teller.tell(Said::Refused { name, why: why(error), exit: Exit::from(error) });
+            };
+            // Whoever looks finds all of them.
+            for start in all {
+                if ending.load(Ordering::Relaxed) {
+                    return;
+                }
+                if let Err(error) = scan.enable(&start.dir, Instant::now() + TAKING) {
+                    refused(start.name, &error);
+                }
+            }
             for start in wanted {
                 if ending.load(Ordering::Relaxed) {
                     return;
                 }
-                if let Err(error) = begin(&scan, &start) {
-                    let (name, why) = (start.name, why(&error));
-                    teller.tell(Said::Refused { name, why, exit: Exit::from(&error) });
+                let begun = Service::open(&start.dir).and_then(|service| service.send(Op::Up));
+                match begun {
+                    // Not before: it would be started when it is taken on, and then once more.
+                    Ok(()) => Notices::release(&start.dir),
+                    Err(error) => refused(start.name, &error),
                 }
             }
         })?;
@@ -93,10 +116,9 @@ impl Starter {
     }
 
     /// Starts it, after those that were said before.
-    pub(super) fn start(&self, cast: &Cast, ask: bool) {
-        let start = Start { name: cast.name.clone(), dir: cast.dir.clone(), ask };
+    pub(super) fn start(&self, cast: &Cast) {
         // Once nothing more is to be started, nobody listens.
-        let _heard = self.starts.send(start);
+        let _heard = self.starts.send(Start::of(cast));
     }
 
     /// Stops the services, each level before those that it needs.
@@ -175,14 +197,6 @@ fn levels(stage: &Stage) -> Vec<Vec<Job>> {
     };
     let levels = stage.order.levels().iter().rev();
     levels.map(|level| level.iter().filter_map(job).collect()).collect()
-}
-
-fn begin(scan: &ScanDir, start: &Start) -> Result<(), Error> {
-    let done = scan.enable(&start.dir, Instant::now() + TAKING)?;
-    if start.ask {
-        done.service.send(Op::Up)?;
-    }
-    Ok(())
 }
 
 /// All of a level at once. Each has its own time, so those with the same are asked together, and nobody's

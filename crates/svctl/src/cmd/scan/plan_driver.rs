@@ -16,7 +16,10 @@ use svcmgr::{
 use super::lines::Lines;
 use crate::{
     cmd::{
-        definitions::plan::{Plan, Step},
+        definitions::{
+            notices::Notices,
+            plan::{Plan, Step},
+        },
         supervise::lock,
     },
     events::Teller,
@@ -28,6 +31,7 @@ use crate::{
 /// The plan, and those who are in it.
 pub(super) struct Driver {
     plan: Plan,
+    notices: Notices,
     cast: BTreeMap<String, Cast>,
     /// Something happened to the service in this directory.
     events: Receiver<Arc<Path>>,
@@ -64,6 +68,7 @@ impl Driver {
     ) -> Self {
         Self {
             plan,
+            notices: Notices::default(),
             cast,
             events,
             lines,
@@ -79,6 +84,8 @@ impl Driver {
         while !supervisor.is_stopping() {
             self.look();
             let steps = self.plan.steps(self.begun.elapsed());
+            let dir = |name: &str| self.cast.get(name).map(|cast| &*cast.dir);
+            self.notices.post(&self.plan, dir);
             if steps.is_empty() {
                 let due = self.plan.due()?;
                 return Some(due.saturating_sub(self.begun.elapsed()));
@@ -115,6 +122,9 @@ impl Driver {
                 let id = self.cast.get(&name).and_then(|cast| cast.id);
                 // What could not be taken on was told, and is not waited for.
                 let asked = id.map(|id| supervisor.ask(id, ServicePart::Main, Op::Up));
+                if let Some(cast) = self.cast.get(&name).filter(|_| id.is_some()) {
+                    Notices::release(&cast.dir);
+                }
                 if let Some(Err(error)) = asked {
                     self.refuse(&name, &in_full(&error), Exit::from(&error));
                 }
