@@ -114,6 +114,8 @@ fn a_directory_that_hangs_holds_no_call_beyond_its_deadline() {
         is(web.ask_check(within).unwrap_err().kind());
     });
 
+    late("explain_before", &mut |deadline| is(web.explain_before(deadline).unwrap_err().kind()));
+
     assert_eq!(fs::read_dir(scan.dir()).unwrap().count(), 0);
     assert!(threads() > before, "they hang");
     // The server is gone: whoever was left behind goes on, and finds that nobody waits.
@@ -127,6 +129,51 @@ fn a_directory_that_hangs_holds_no_call_beyond_its_deadline() {
     let _nothing = std::io::Read::read_to_end(&mut control, &mut asked);
     assert_eq!(asked, b"");
     assert_eq!(fs::read_dir(scan.dir()).unwrap().count(), 0);
+}
+
+/// In a process of its own: what other tests leave behind would count.
+#[test]
+fn a_call_beyond_sixty_four_that_hang_is_refused_at_once() {
+    const ALONE: &str = "SVCLIENT_HANGS_ALONE";
+    const MOST: usize = 64;
+    if std::env::var_os(ALONE).is_none() {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let test = "a_call_beyond_sixty_four_that_hang_is_refused_at_once";
+        let output = again.args(["--exact", test, "--nocapture"]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains(" 1 passed"), "{output:#?}");
+        return;
+    }
+    let tree = TempDir::new().unwrap();
+    let (hangs, well) = (tree.path().join("hangs"), tree.path().join("well"));
+    let (_theirs, _ours) = (supervised(&hangs.join("web")), supervised(&well));
+    let (web, well) = (Service::open(hangs.join("web")).unwrap(), Service::open(well).unwrap());
+    let Some(hang) = Hang::over(&hangs) else { return };
+    let before = threads();
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..MOST)
+            .map(|_| scope.spawn(|| web.send_before(Op::Up, Instant::now()).unwrap_err().kind()))
+            .collect();
+        for call in calls {
+            assert_eq!(call.join().unwrap(), ErrorKind::Unanswered);
+        }
+    });
+    assert_eq!(threads(), before + MOST);
+    // Also where nothing hangs; and long before its deadline, since no thread is begun for it.
+    for service in [&web, &well] {
+        let deadline = Instant::now() + 3 * PATIENCE;
+        let refused = service.explain_before(deadline).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unanswered);
+        assert!(Instant::now() < deadline);
+    }
+    assert_eq!(threads(), before + MOST);
+    drop(hang.server);
+    let until = Instant::now() + PATIENCE;
+    while threads() > before {
+        assert!(Instant::now() < until, "{} threads are left", threads() - before);
+        thread::yield_now();
+    }
+    well.explain_before(until).unwrap();
 }
 
 /// A watch and logs over a directory that hangs later, and what is written there all the same.

@@ -14,6 +14,8 @@
 mod blog;
 #[path = "dev/ends.rs"]
 mod ends;
+#[path = "dev/hello.rs"]
+mod hello;
 #[path = "dev/jobs.rs"]
 mod jobs;
 #[path = "dev/programs.rs"]

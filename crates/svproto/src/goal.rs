@@ -236,8 +236,8 @@ impl Pursuit {
     /// process is kept.
     #[must_use]
     pub fn then(self, goal: Goal, baseline: Reading) -> Self {
-        let (looked, run) = (self.looked, self.run);
-        Self { looked, run, ..Self::new(goal, None, baseline, looked) }
+        let run = self.run;
+        Self { run, ..Self::new(goal, None, baseline, self.looked) }
     }
 
     /// `finish` exited with 125 (s6: [`crate::s6::event::S6Event::Failed`]), which the readings do not

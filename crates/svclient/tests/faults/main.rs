@@ -63,6 +63,7 @@ use svproto::{
     encore::{EncorePairRecord, EncoreRecord, EncoreStage},
     files,
     runit::{RunitFields, RunitRecord},
+    s6::tally::Death,
 };
 use tempfile::TempDir;
 

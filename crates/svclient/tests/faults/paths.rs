@@ -180,6 +180,20 @@ fn f08_a_record_that_is_no_file_is_refused_and_a_huge_one_is_not_read() {
     }
 }
 
+/// `death_tally` of s6: what is beyond its bound is not there for whoever reads.
+#[test]
+fn f08_a_tally_of_deaths_is_read_up_to_its_bound() {
+    let fake = Fake::left(Dialect::Runit);
+    let service = Service::with_dialect(fake.dir(), Dialect::S6).unwrap();
+    let tally = fake.path(files::DEATH_TALLY);
+    fs::write(&tally, [0; Death::LEN * 3]).unwrap();
+    assert_eq!(service.deaths().unwrap().len(), 3);
+    let asked = Instant::now();
+    File::options().write(true).open(&tally).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(service.deaths().unwrap().len(), Death::MAX_COUNT);
+    assert!(asked.elapsed() < PATIENCE / 3, "a terabyte was read");
+}
+
 #[test]
 fn f09_the_control_fifo_is_held_only_for_one_request_and_never_inherited() {
     for dialect in WITH_OK {

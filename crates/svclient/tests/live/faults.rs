@@ -100,7 +100,8 @@ faults! {
         f25_a_record_of_zeros_or_ones_is_no_record
         f26_a_stamp_in_the_future_is_kept
         f28_a_number_that_no_process_has_never_becomes_a_pid
-        f32_flag_bits_that_mean_nothing_change_nothing
+        f08_the_file_of_a_descriptor_is_read_up_to_its_bound
+    f32_flag_bits_that_mean_nothing_change_nothing
         f33_wait_statuses_of_every_kind_are_told
         f46_a_listener_is_there_as_long_as_it_listens
         f47_what_a_full_listener_loses_is_in_the_record

@@ -210,7 +210,7 @@ impl Pursuit {
             Goal::Finished => is_down(facts) || self.is_another_run(facts),
             Goal::Gone => false,
             Goal::AsWanted => match facts.want {
-                Some(Want::Up) => goes_on(facts),
+                Some(Want::Up) => goes_on(facts) || is_held(facts),
                 Some(Want::Down) => is_down(facts),
                 _ => goes_on(facts) || is_down(facts),
             },

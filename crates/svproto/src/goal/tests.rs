@@ -1,5 +1,7 @@
 //! Waits, told as sequences of readings.
 
+mod each;
+
 use super::{rules::LAST_WORD, *};
 use crate::{Dialect, Facts, LastExit, Phase, Pid, Readiness, Record, Stage, UnixTime, Want};
 

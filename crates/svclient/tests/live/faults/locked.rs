@@ -131,6 +131,20 @@ pub fn f32_flag_bits_that_mean_nothing_change_nothing(suite: Suite) {
     assert_eq!((old.state(), old.want), (State::Ready, Some(Want::Up)));
 }
 
+/// A hole of a terabyte behind the number.
+pub fn f08_the_file_of_a_descriptor_is_read_up_to_its_bound(suite: Suite) {
+    let locked = Locked::new(suite);
+    let notifies = |text: &str, length: u64| {
+        locked.0.file("notification-fd", text);
+        let file = fs::File::options().write(true).open(locked.0.dir().join("notification-fd"));
+        file.unwrap().set_len(length).unwrap();
+        locked.read(&s6_record(THEN, 4711, 0, UP)).unwrap().notifies()
+    };
+    assert_eq!(notifies("3\n", 2), Some(true));
+    assert_eq!(notifies("3\n", 1 << 40), Some(false));
+    assert_eq!(notifies("0000000000000003x", 1 << 40), Some(true), "the seventeenth byte");
+}
+
 pub fn f33_wait_statuses_of_every_kind_are_told(suite: Suite) {
     let locked = Locked::new(suite);
     let exit = |raw: u16| locked.status(&s6_record(THEN, 0, raw, 0)).last_exit;
