@@ -28,6 +28,8 @@ mod scan;
 mod screen;
 mod send;
 mod show;
+#[cfg(target_os = "linux")]
+pub(crate) mod stand_in;
 mod status;
 mod supervise;
 mod tether;

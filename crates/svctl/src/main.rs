@@ -30,6 +30,10 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     svcmgr::devtree::become_keeper_if_asked();
+    #[cfg(target_os = "linux")]
+    if let Some(code) = cmd::stand_in::if_asked() {
+        return code;
+    }
     cmd::deadline::begin();
     let mut args = match args::parse() {
         Ok(args) => args,

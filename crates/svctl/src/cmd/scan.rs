@@ -5,11 +5,13 @@
 //! |------------|-----------------------------------------------------------|
 //! | `file.rs`  | definitions without a scan directory                      |
 //! | `plan_driver.rs` | carrying out the plan: what starts when             |
+//! | `scripts.rs` | who does what scripts do, where there is no shell |
 //! | `lines.rs` | what services write, with their names, to standard output |
 
 mod file;
 mod lines;
 mod plan_driver;
+mod scripts;
 
 use std::{
     path::Path,

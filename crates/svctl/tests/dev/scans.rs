@@ -220,3 +220,101 @@ fn who_is_not_root_is_told_what_needs_root() {
     assert_eq!(code, Some(111), "{lines:#?}");
     position(&lines, "service `web`: `user` needs root");
 }
+
+/// An image from scratch: programs, svctl, one file of definitions, and no shell. The root is read-only, and from the only
+/// place that can be written nothing may be executed.
+#[test]
+fn a_file_is_run_where_there_is_no_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_root = nix::unistd::geteuid().is_root();
+    // Without root, nobody else is known in the namespace.
+    let user = if is_root { "user = 65534\ngroup = 65533\ngroups = [1]" } else { "" };
+    let definitions = format!(
+        r#"[service.first]
+        kind = "job"
+        exec = ["env"]
+        pre = [["/bin/mkdir", "/dev/shm/made"], ["/bin/chmod", "777", "/dev/shm/made"]]
+        env = {{ PATH = "/bin", A = "lost", B = "two words" }}
+        env_file = ["/vars", {{ path = "/nowhere", optional = true }}]
+        stdout = "/dev/shm/out"
+        [service.limits]
+        kind = "job"
+        exec = ["/bin/cat", "/proc/self/limits", "/proc/self/status"]
+        limits = {{ files = {{ soft = 100, hard = 200 }}, cpu = "1000s" }}
+        umask = "027"
+        [service.nice]
+        kind = "job"
+        exec = ["/bin/nice"]
+        nice = 5
+        [service.read]
+        kind = "job"
+        exec = ["/bin/cat", "/dev/shm/out"]
+        needs = ["first"]
+        [service.who]
+        kind = "job"
+        exec = ["/bin/id"]
+        {user}
+        finish = ["/bin/echo", "finished"]
+        [service.web]
+        exec = ["/bin/sleep", "1000"]
+        cwd = "/dev"
+        ready = {{ command = ["/bin/test", "-d", "/dev/shm/made"] }}
+        stop = {{ command = ["/bin/echo", "told to stop in"] }}
+        log = {{ dir = "/dev/shm/log" }}
+        [service.bad]
+        exec = ["/bin/sleep", "1000"]
+        io_priority = {{ class = "idle" }}
+        [service.fails]
+        kind = "job"
+        exec = ["/bin/test", "-d", "/nowhere"]
+        on_failure = ["/bin/echo", "fails ended with"]
+        [service.end]
+        kind = "job"
+        exec = ["/svctl", "--dir", "DIR", "status", "--json", "web"]
+        needs = ["web", "who", "read", "limits", "nice"]
+        wants = ["fails"]
+        critical = true"#
+    );
+    let text = definitions.replace("DIR", "/dev/shm/place");
+    fs::write(dir.path().join("svcmgr.toml"), text).unwrap();
+    fs::write(dir.path().join("vars"), "A='in quotes'\n# C=1\nD=\"x\\\"y\" z\n").unwrap();
+    let root = dir.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let script = "set -e; r=$1/root; mount -t tmpfs -o mode=755 tmpfs $r\n\
+        mkdir -p $r/usr/lib $r/usr/lib64 $r/dev/shm $r/proc $r/bin; ln -s usr/lib $r/lib; ln -s usr/lib64 $r/lib64\n\
+        mount --rbind /usr/lib $r/usr/lib; [ ! -d /usr/lib64 ] || mount --rbind /usr/lib64 $r/usr/lib64\n\
+        : > $r/dev/null; mount --bind /dev/null $r/dev/null\n\
+        mount -t tmpfs -o mode=1777,noexec tmpfs $r/dev/shm; mount -t proc proc $r/proc\n\
+        for it in nice env id cat sleep test mkdir chmod echo; do cp $(command -v /usr/bin/$it) $r/bin/; done\n\
+        cp $2 $r/svctl; cp $1/svcmgr.toml $1/vars $r/; mount -o remount,bind,ro $r\n\
+        unset TMPDIR XDG_RUNTIME_DIR; exec chroot $r /svctl scan --state-dir /dev/shm/place /svcmgr.toml";
+    let mut command = Command::new("unshare");
+    let maps = if is_root { &[][..] } else { &["--map-root-user"] };
+    command.args(maps).args(["--mount", "--pid", "--fork", "--kill-child"]);
+    command.args(["sh", "-c", script, "sh"]).arg(dir.path()).arg(program()).env("A", "outer");
+    let (code, lines) = Running::start_as(command).end();
+    assert_eq!(code, Some(0), "{lines:#?}");
+    for text in [
+        "read   | A=in quotes",
+        "read   | B=two words",
+        "read   | D=x\"yz",
+        "read   | PATH=/bin",
+        "limits | Max open files            100                  200",
+        "limits | Max cpu time              1000 ",
+        "limits | Umask:\t0027",
+        "nice   | 5",
+        "who    | finished 0 0",
+        "fails  | fails ended with 1 0",
+        "\"state\":\"ready\"",
+        "web    | told to stop in",
+        "bad: there is no /bin/sh, which its `io_priority` needs",
+        "not here: `log` of service `web`: there is no /bin/sh",
+    ] {
+        position(&lines, text);
+    }
+    if is_root {
+        position(&lines, "who    | uid=65534 gid=65533 groups=65533,1");
+    }
+    let wrong = |line: &&String| line.contains("exec") && line.contains("denied");
+    assert_eq!(lines.iter().find(wrong), None);
+}

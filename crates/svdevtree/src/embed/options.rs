@@ -100,6 +100,7 @@ pub struct ServiceOptions {
     pub(crate) begins_down: bool,
     pub(crate) stop_rank: u32,
     pub(crate) program: Option<Arc<Program>>,
+    pub(crate) interpreter: Option<Arc<Program>>,
     pub(crate) output: Option<Arc<OwnedFd>>,
 }
 
@@ -132,6 +133,25 @@ impl ServiceOptions {
         let mut words = words.into_iter().map(Into::into);
         let name = words.next().unwrap_or_default();
         self.program = Some(Arc::new(Program { name, words: words.collect(), dir: dir.into() }));
+        self
+    }
+
+    /// What starts each script of the service, but not of its logger: this program gets these words, the path of the script
+    /// in the service directory, and the script's own arguments. For a file system without a shell, or from which nothing
+    /// may be executed. A [`program`](Self::program) is started without it.
+    ///
+    /// ```
+    /// use svdevtree::ServiceOptions;
+    ///
+    /// // Also where the directory is mounted with `noexec`.
+    /// let options = ServiceOptions::new().interpreter(["/bin/sh"]);
+    /// # drop(options);
+    /// ```
+    pub fn interpreter<W: Into<OsString>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        let mut words = words.into_iter().map(Into::into);
+        let name = words.next().unwrap_or_default();
+        let program = Program { name, words: words.collect(), dir: PathBuf::new() };
+        self.interpreter = Some(Arc::new(program));
         self
     }
 

@@ -498,6 +498,7 @@ impl ServiceDir {
             dir: &runner.dir,
             script,
             program: None,
+            interpreter: self.options.interpreter.as_deref().filter(|_| part == ServicePart::Main),
             arguments,
             stdin: reader,
             kind: context.options.stdin,

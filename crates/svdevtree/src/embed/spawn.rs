@@ -33,6 +33,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) script: &'a str,
     /// In its place.
     pub(crate) program: Option<&'a Program>,
+    /// What starts the script.
+    pub(crate) interpreter: Option<&'a Program>,
     pub(crate) arguments: &'a [String],
     /// Instead of what `kind` says.
     pub(crate) stdin: Option<BorrowedFd<'a>>,
@@ -82,6 +84,11 @@ impl Launch<'_> {
         let mut command = if let Some(program) = self.program {
             let mut command = Command::new(&program.name);
             command.args(&program.words).current_dir(&program.dir);
+            command
+        } else if let Some(interpreter) = self.interpreter {
+            let mut command = Command::new(&interpreter.name);
+            command.args(&interpreter.words).arg(self.script).args(self.arguments);
+            command.current_dir(self.directory());
             command
         } else {
             let mut command = Command::new(self.script);

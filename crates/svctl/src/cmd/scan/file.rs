@@ -17,6 +17,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{
     lines::{Form, Lines},
     plan_driver::{Cast, Driver},
+    scripts::Scripts,
 };
 use crate::{
     args::{Global, Scan},
@@ -52,6 +53,8 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
     refuse_what_needs_root(&definitions, output)?;
     let order = definitions::order(&definitions, output)?;
     let place = Place::take(args.state_dir.as_deref()).map_err(|why| place::tell(why, output))?;
+    let scripts = Scripts::of(place.dir());
+    scripts.without_loggers(&mut definitions, output);
     let options = Options::new().lossy(Lossy::Commented);
     let rendered = definitions.render(Target::Embedded, options);
     let rendered = rendered.map_err(|error| build::refused(&error, output))?;
@@ -66,11 +69,13 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
             // What others need ends after them.
             let options = ServiceOptions::new().stop_rank(rank);
             let options = if exit_with.contains(name) { options.critical() } else { options };
+            let options = scripts.started(options);
             cast.insert(name.clone(), Cast::new(place.dir().join(name), options));
         }
     }
     let mut plan = Plan::new(&definitions, &[]);
-    for (name, why) in definitions::obstacles::find(&definitions) {
+    let obstacles = definitions::obstacles::find(&definitions);
+    for (name, why) in obstacles.into_iter().chain(scripts.write(&definitions, place.dir())) {
         output.message(&printable(&format!("{name}: {why}")));
         plan.refused(&name, &why);
     }
