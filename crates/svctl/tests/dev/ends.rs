@@ -198,7 +198,9 @@ fn what_a_run_has_left_in_its_group_ends_with_it() {
         exec = ["sh", "-c", "echo run >>runs; sleep 1000 & echo $! >>left; exit 0"]
         cwd = "CWD"
         restart = { max = 2, within = "1h" }
-        stop = { group = true }"#,
+        stop = { group = true }
+        [service.other]
+        exec = ["sleep", "1000"]"#,
     );
     let running = scan(&stage, &[]);
     let limit = Instant::now() + Duration::from_secs(60);

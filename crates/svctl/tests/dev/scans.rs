@@ -93,7 +93,7 @@ fn jobs_and_those_who_wait_for_them_decide_the_exit_code() {
         needs = ["one"]"#,
     );
     let (code, lines) = scan(&stage, &[]).end();
-    assert_eq!(code, Some(1), "{lines:#?}");
+    assert_eq!(code, Some(3), "{lines:#?}");
     position(&lines, "svctl: two: held back: one exited with 3");
     position(&lines, "svctl: one exited with 3");
     // One that decides for all.
@@ -102,6 +102,26 @@ fn jobs_and_those_who_wait_for_them_decide_the_exit_code() {
     let (code, lines) = scan(&stage, &["--exit-with", "three"]).end();
     assert_eq!(code, Some(100), "{lines:#?}");
     position(&lines, "there is no service three");
+}
+
+/// Nothing runs and nothing will: the container ends, with the code of what failed, if that is one.
+#[test]
+fn what_has_ended_for_good_is_the_end_of_the_whole() {
+    let web = "[service.web]\nexec = ['sh', '-c', 'exit 5']\nrestart = { when = 'on-failure', max = 1, within = '1h' }\n";
+    let job = "[service.job]\nkind = 'job'\nexec = ['sh', '-c', 'exit 6']\n";
+    let done = "[service.done]\nexec = ['true']\nrestart = 'never'\n";
+    for (definitions, expected) in [
+        (web.to_owned(), 5),
+        (format!("{web}{job}"), 1),
+        (format!("{job}{done}"), 6),
+        (done.to_owned(), 0),
+    ] {
+        let stage = Stage::new(&definitions);
+        let (code, lines) = scan(&stage, &[]).end();
+        assert_eq!(code, Some(expected), "{definitions} {lines:#?}");
+        let is_up = |line: &String| line.contains("all services are up");
+        assert!(!lines.iter().any(is_up), "{lines:#?}");
+    }
 }
 
 /// A service that takes all of the time does not keep the others from being told that they are to end.

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// How one of them ended.
     ended: Option<(String, LastExit)>,
     is_settled: bool,
+    /// The whole ends once nothing runs, also where services have ended for good.
+    ends_with_services: bool,
 }
 
 /// One service or job.
@@ -168,7 +170,12 @@ impl Plan {
             (name.clone(), part)
         };
         let parts = services.iter().map(part).collect();
-        Self { parts, ended: None, is_settled: false }
+        Self { parts, ended: None, is_settled: false, ends_with_services: false }
+    }
+
+    /// The same, where nobody starts anything by hand once all have ended for good.
+    pub(crate) fn ending_with_services(self) -> Self {
+        Self { ends_with_services: true, ..self }
     }
 
     /// It was looked at.
@@ -257,13 +264,15 @@ impl Plan {
         let has_services = self.parts.values().any(|it| it.begun.is_some() && !it.is_job);
         let is_well = self.parts.values().all(|it| it.is_left || it.is_there());
         let was_settled = std::mem::replace(&mut self.is_settled, is_well);
-        if is_well && !was_settled && has_services {
+        let runs = |it: &Part| it.begun.is_some() && !it.is_job && it.over.is_none();
+        if is_well && !was_settled && self.parts.values().any(runs) {
             steps.push(Step::Ready);
         }
         // What is down until it is asked for may be asked for yet.
         let is_over = |it: &Part| it.held.is_some() || it.refused.is_some() || it.over.is_some();
         let all_over = self.parts.values().all(|it| !it.is_left && is_over(it));
-        if all_over && !has_services && steps.is_empty() {
+        let may_end = !has_services || self.ends_with_services;
+        if all_over && may_end && steps.is_empty() {
             steps.push(Step::Finished);
         }
     }
@@ -363,6 +372,13 @@ impl Plan {
             format!("{} to be {word}", tie.service)
         };
         part.ties.iter().filter(is_pending).map(told).collect()
+    }
+
+    /// How the one ended that has failed, if it is the only one.
+    pub(crate) fn only_failure(&self) -> Option<LastExit> {
+        let failed = |part: &Part| part.over.filter(|exit| !part.is_success(*exit));
+        let mut all = self.parts.values().filter_map(failed);
+        all.next().filter(|_| all.next().is_none())
     }
 
     /// Whether this end is one that was to come: a job's, which is told by its own code.

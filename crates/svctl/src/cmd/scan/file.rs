@@ -23,7 +23,10 @@ use crate::{
     args::{Global, Scan},
     cmd::{
         build,
-        definitions::{self, plan::Plan},
+        definitions::{
+            self,
+            plan::{self, Plan},
+        },
         place::{self, Place},
         supervise::{self, lock},
     },
@@ -73,7 +76,7 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
             cast.insert(name.clone(), Cast::new(place.dir().join(name), options));
         }
     }
-    let mut plan = Plan::new(&definitions, &[]);
+    let mut plan = Plan::new(&definitions, &[]).ending_with_services();
     let obstacles = definitions::obstacles::find(&definitions);
     for (name, why) in obstacles.into_iter().chain(scripts.write(&definitions, place.dir())) {
         output.message(&printable(&format!("{name}: {why}")));
@@ -136,7 +139,12 @@ fn play(
     for what in told {
         output.message(&printable(&what));
     }
-    output.finish(worst.max(verdict)).into()
+    let exit = output.finish(worst.max(verdict));
+    // Whoever runs the container knows the codes of what is in it.
+    match plan.only_failure() {
+        Some(failure) if exit == Exit::Negative => plan::code(failure).into(),
+        _ => exit.into(),
+    }
 }
 
 /// Who is not root cannot become somebody else, and is told so before anything starts.
