@@ -347,11 +347,14 @@ impl Error {
                 Some("a service directory holds an executable file named run".into())
             }
             Self::WrongType { path, .. } => {
-                let supervisors_own =
-                    path.parent().is_some_and(|parent| parent.ends_with(files::SUPERVISE));
-                supervisors_own.then(|| {
-                    "remove it while no supervisor runs; the supervisor makes its own".into()
-                })
+                if path.parent().is_some_and(|parent| parent.ends_with(files::SUPERVISE)) {
+                    let hint = "remove it while no supervisor runs; the supervisor makes its own";
+                    return Some(hint.into());
+                }
+                let is_unit =
+                    ["service", "socket", "timer", "target"].map(Some).contains(&path.extension()?.to_str());
+                let unit = Path::new(path.file_name()?).display();
+                is_unit.then(|| format!("a unit is named without a path: {unit}"))
             }
             Self::UnknownDialect { .. } => Some("name the dialect instead of detecting it".into()),
             Self::Malformed { source, .. } => Some(source.hint().into()),

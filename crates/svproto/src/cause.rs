@@ -150,6 +150,9 @@ causes! {
     /// It was not ready in the time that its definition gives. About the time.
     StartTimeout "start-timeout" Error "the start timed out",
         "the start timed out: not ready in " .. "";
+    /// It ran for as long as its definition lets it, and was ended. About the time.
+    RunTimeout "run-timeout" Error "ran for as long as it may, and was ended",
+        "ran for " .. ", which is as long as it may, and was ended";
     /// It did not end in the time that its definition gives. About the time.
     StopTimeout "stop-timeout" Warning "did not end in time and was killed",
         "did not end in " .. " and was killed";

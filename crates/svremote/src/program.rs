@@ -115,7 +115,8 @@ impl Program {
         format!("\"${{XDG_CACHE_HOME:-$HOME/.cache}}/svctl/svctl-{sum}\"")
     }
 
-    /// What takes it from standard input. It is there once it is whole: under another name first, compared, renamed.
+    /// What takes it from standard input. It is there once it is whole: under another name first, compared, renamed;
+    /// and only where nobody else could have put it.
     pub(crate) fn script(&self) -> String {
         let Self { sum, machine, .. } = self;
         let (place, runs_on) = (self.place(), machine.runs_on);
@@ -125,7 +126,11 @@ impl Program {
              fail() {{ echo \"$1\" >&2; rm -f \"$t\"; exit 1; }}; \
              m=none; case $(uname -s) in Linux) m=$(uname -m);; esac; \
              case \"$m\" in {runs_on}) ;; *) fail \"it is a program for {runs_on}, and that is $(uname -s) $(uname -m)\";; esac; \
-             mkdir -p \"${{p%/*}}\" && cat >\"$t\" || fail \"cannot write $t\"; \
+             d=\"${{p%/*}}\"; mkdir -p \"$d\" || fail \"cannot make $d\"; \
+             [ -L \"$d\" ] && fail \"$d is a link\"; \
+             [ -O \"$d\" ] || fail \"$d is not of this user\"; \
+             case $(ls -ld \"$d\") in d????-??-*) ;; *) fail \"others may write in $d\";; esac; \
+             rm -f \"$t\"; set -C; cat >\"$t\" || fail \"cannot write $t\"; \
              c=$(sha256sum <\"$t\") || fail \"there is no sha256sum\"; \
              [ \"${{c%% *}}\" = {sum} ] || fail \"the checksum of what came is another\"; \
              chmod 700 \"$t\" && mv -f \"$t\" \"$p\" || fail \"cannot rename $t\""
@@ -159,7 +164,10 @@ fn understand(head: &[u8]) -> Option<(u16, bool)> {
 #[cfg(test)]
 mod tests {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-    use std::process::{Command, Stdio};
+    use std::{
+        os::unix::fs::PermissionsExt,
+        process::{Command, Stdio},
+    };
 
     use super::*;
 
@@ -220,6 +228,15 @@ mod tests {
         let (is_done, said) = take(&program, dir.path(), &path);
         assert!(is_done, "{said}");
         assert_eq!(files(), 1);
+        // What others could exchange is not run.
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(&cache, open).unwrap();
+        let (is_done, said) = take(&program, dir.path(), &path);
+        assert!(!is_done && said.contains("others may write"), "{said}");
+        std::fs::rename(&cache, dir.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere", &cache).unwrap();
+        let (is_done, said) = take(&program, dir.path(), &path);
+        assert!(!is_done && said.contains("is a link"), "{said}");
         // Of another processor nothing is written.
         std::fs::write(&path, elf(183, 1)).unwrap();
         let (is_done, said) = take(&Program::open(&path).unwrap(), dir.path(), &path);

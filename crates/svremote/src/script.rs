@@ -19,9 +19,11 @@ pub(crate) fn script(program: &str, words: &[String], wait: Option<&str>) -> Str
         quoted.push_str(&quote(word));
     }
     let wait = wait.map(|wait| format!("SVWAIT={}; export SVWAIT; ", quote(wait)));
+    // What was brought there is this user's, and nobody else's is run in its place.
+    let own = if program.contains('/') { "[ -O \"$s\" ] && " } else { "" };
     let inner = format!(
         "PATH=\"$PATH:{USUAL}\"; export PATH; {}s={program}; \
-         command -v \"$s\" >/dev/null 2>&1 || {{ echo {NO_PROGRAM}; exit 127; }}; \
+         {own}command -v \"$s\" >/dev/null 2>&1 || {{ echo {NO_PROGRAM}; exit 127; }}; \
          t=--__tethered; v=$(\"$s\" $t version --json 2>/dev/null) || {{ t=; v=$(\"$s\" version --json); }}; \
          echo \"$v\"; exec \"$s\" $t{quoted}",
         wait.unwrap_or_default(),

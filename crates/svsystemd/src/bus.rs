@@ -281,9 +281,14 @@ impl Bus {
                 let method = if unmask { "UnmaskUnitFiles" } else { "DisableUnitFiles" };
                 let mut rows: Rows =
                     self.manager(action, subject, method, &(&names, false)).await?;
-                let until_boot: Rows =
-                    self.manager(action, subject, method, &(&names, true)).await?;
-                rows.extend(until_boot);
+                let until_boot: Result<Rows, Error> =
+                    self.manager(action, subject, method, &(&names, true)).await;
+                match until_boot {
+                    Ok(until_boot) => rows.extend(until_boot),
+                    // An alias, and a file that was only linked, are gone with their links.
+                    Err(Error::NoSuchUnit { .. }) if !rows.is_empty() => (),
+                    Err(why) => return Err(why),
+                }
                 rows
             }
         };

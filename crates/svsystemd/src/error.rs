@@ -52,7 +52,7 @@ pub enum Error {
     Masked {
         /// What was asked.
         action: Action,
-        /// The unit.
+        /// The unit: the one that was named, or one that it requires.
         unit: UnitName,
     },
     /// Its file is broken.
@@ -60,7 +60,7 @@ pub enum Error {
     BadUnit {
         /// What was asked.
         action: Action,
-        /// The unit.
+        /// The unit: the one that was named, or one that it requires.
         unit: UnitName,
         /// What the manager says about the file.
         source: BusError,
@@ -279,6 +279,16 @@ impl Error {
                 ));
             }
             Self::Refused { .. } => "start or stop a unit that requires it",
+            Self::Manager { subject, source, .. }
+                if source.name.ends_with("TransactionOrderIsCyclic") =>
+            {
+                return Some(format!(
+                    "units wait for each other in a circle: `systemd-analyze verify {subject}` names it"
+                ));
+            }
+            Self::Manager { source, .. } if source.name.ends_with("UnitGenerated") => {
+                "it has no file of its own that could be enabled: install one of this name"
+            }
             Self::Dependency { .. } => "install the unit that is missing, or drop the requirement",
             Self::Denied { .. }
             | Self::Unsupported { .. }
@@ -360,20 +370,19 @@ impl Error {
             source,
         };
         let short = reason.name.rsplit('.').next().unwrap_or_default();
+        // "Unit gone.service not found.": it may be one that this unit requires.
+        let named = reason.text.strip_prefix("Unit ").and_then(|it| it.split(' ').next());
+        let named = named.filter(|it| it.contains('.')).map(str::to_owned);
+        let to_blame =
+            |unit: UnitName| named.as_deref().and_then(|it| UnitName::new(it).ok()).unwrap_or(unit);
         match (short, unit()) {
-            ("NoSuchUnit" | "FileNotFound" | "NoSuchFile", Some(unit)) => {
-                // "Unit gone.service not found.": a requirement that names another unit.
-                let named = reason.text.strip_prefix("Unit ").and_then(|it| it.split(' ').next());
-                match named {
-                    Some(on) if on.contains('.') && on != unit.as_str() => {
-                        Self::Dependency { action, unit, on: on.to_owned() }
-                    }
-                    _ => Self::NoSuchUnit { action, unit },
-                }
-            }
-            ("UnitMasked", Some(unit)) => Self::Masked { action, unit },
+            ("NoSuchUnit" | "FileNotFound" | "NoSuchFile", Some(unit)) => match named {
+                Some(on) if on != unit.as_str() => Self::Dependency { action, unit, on },
+                _ => Self::NoSuchUnit { action, unit },
+            },
+            ("UnitMasked", Some(unit)) => Self::Masked { action, unit: to_blame(unit) },
             ("BadUnitSetting" | "LoadFailed", Some(unit)) => {
-                Self::BadUnit { action, unit, source: reason }
+                Self::BadUnit { action, unit: to_blame(unit), source: reason }
             }
             ("NoSuchProcess", Some(unit)) => Self::NotRunning { action, unit },
             ("OnlyByDependency", Some(unit)) => Self::Refused { action, unit },

@@ -14,8 +14,18 @@ use crate::{
 const TEXT: &str = "# Written by svsystemd: this run is the last. `start` removes it.\n\
                     [Service]\nRestart=no\n";
 
+/// Why that is not for every unit.
+pub(crate) const NO_RUNS: &str = "only a service has runs, and this unit is none";
+
 /// Puts it in force; what the unit was before.
 pub(crate) async fn set(unit: &Unit) -> Result<Properties, Error> {
+    if unit.name().kind() != "service" {
+        return Err(Error::Unsupported {
+            action: Action::Once,
+            subject: unit.name().to_string(),
+            why: NO_RUNS,
+        });
+    }
     let properties = unit.bus().properties(Action::Once, unit.name()).await?;
     if is_set(&properties) {
         return Ok(properties);
@@ -37,7 +47,7 @@ pub(crate) async fn prepare(
     dirs: &Dirs,
 ) -> Result<(), Error> {
     let mut changed = false;
-    for unit in units {
+    for unit in units.iter().filter(|it| it.kind() == "service") {
         let path = path_of(dirs, unit);
         let is_there = path.exists();
         if is_last && !is_there {

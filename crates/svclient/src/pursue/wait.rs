@@ -19,7 +19,8 @@ use super::{
     world::World,
 };
 use crate::{
-    Error, Intent, Pending, Service, Settled, Status, Supervised, UnixTime, WatchKey, pending::End,
+    Error, Intent, Pending, Service, Settled, Status, Suite, Supervised, UnixTime, WatchKey,
+    pending::End,
 };
 
 /// One service of a call.
@@ -153,7 +154,14 @@ impl Wait {
         if asks
             && probe.is_none()
             && [Some(goal), then].contains(&Some(Goal::Ready))
-            && directory.as_ref().is_some_and(|service| service.never_says_ready(&last))
+            && match &directory {
+                Some(service) => service.never_says_ready(&last),
+                // The type of a unit says it, also of one that is down.
+                None => {
+                    let is_unit = service.suite() == Some(Suite::Systemd);
+                    is_unit && last.facts().is_some() && last.ready().is_none()
+                }
+            }
         {
             let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);

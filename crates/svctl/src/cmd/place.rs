@@ -2,8 +2,11 @@
 //! their own.
 
 use std::{
+    collections::VecDeque,
+    ffi::OsString,
     fs, io,
-    path::{Path, PathBuf},
+    os::unix::fs::MetadataExt as _,
+    path::{Component, Path, PathBuf},
 };
 
 use nix::{
@@ -32,6 +35,8 @@ pub(crate) enum NoPlace {
     Refused { doing: &'static str, path: PathBuf, source: io::Error },
     /// Another svctl has it.
     Held { path: PathBuf },
+    /// Somebody less privileged could exchange it, or what root makes there.
+    Untrusted { path: PathBuf, owner: u32 },
 }
 
 /// Where the other commands look for services without being told.
@@ -51,6 +56,11 @@ impl Place {
             move |source| NoPlace::Refused { doing, path, source }
         };
         let (dir, is_own) = match named {
+            Some(dir) if Uid::effective().is_root() => {
+                // Nothing is made by way of a link of somebody else.
+                let dir = of_root(dir)?;
+                (of_root(&make(&dir).map_err(refused("make", &dir))?)?, false)
+            }
             Some(dir) => (make(dir).map_err(refused("make", dir))?, false),
             None if Pid::this() == Pid::from_raw(1) && make(Path::new(FIRST)).is_ok() => {
                 (FIRST.into(), false)
@@ -98,6 +108,68 @@ impl Drop for Place {
     }
 }
 
+/// Where a directory is without links, if nobody but root can exchange it or what is in it: as root nothing is
+/// written, removed or run elsewhere.
+fn of_root(dir: &Path) -> Result<PathBuf, NoPlace> {
+    let refused = |source| NoPlace::Refused { doing: "find", path: dir.to_owned(), source };
+    let Way { steps, end } = Way::to(dir).map_err(refused)?;
+    for (path, data) in steps {
+        // In a directory that many share nobody can move what is another's.
+        let is_shared = data.mode() & 0o1000 != 0 && path != end;
+        let is_open = !data.is_symlink() && data.mode() & 0o022 != 0 && !is_shared;
+        if data.uid() != 0 || is_open {
+            return Err(NoPlace::Untrusted { path, owner: data.uid() });
+        }
+    }
+    Ok(end)
+}
+
+/// What the system goes through to a file: each directory and each link, in order. As long as all of them are root's
+/// and closed to others nobody else can lead it elsewhere meanwhile.
+pub(super) struct Way {
+    pub(super) steps: Vec<(PathBuf, fs::Metadata)>,
+    end: PathBuf,
+}
+
+impl Way {
+    /// As many links as Linux follows.
+    const LINKS: usize = 40;
+
+    pub(super) fn to(path: &Path) -> io::Result<Self> {
+        let typed = std::path::absolute(path)?;
+        let part = |it: Component<'_>| it.as_os_str().to_owned();
+        let mut ahead: VecDeque<OsString> = typed.components().map(part).collect();
+        let (mut steps, mut end, mut links) = (Vec::new(), PathBuf::from("/"), 0);
+        while let Some(name) = ahead.pop_front() {
+            if name == "." || name == ".." {
+                let _at_root = name == ".." && end.pop();
+                continue;
+            }
+            let next = end.join(name);
+            let data = match next.symlink_metadata() {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                    end = next;
+                    continue;
+                }
+                data => data?,
+            };
+            if data.is_symlink() {
+                links += 1;
+                if links > Self::LINKS {
+                    return Err(Errno::ELOOP.into());
+                }
+                for name in next.read_link()?.components().rev().map(part) {
+                    ahead.push_front(name);
+                }
+            } else {
+                end.clone_from(&next);
+            }
+            steps.push((next, data));
+        }
+        Ok(Self { steps, end })
+    }
+}
+
 fn make(dir: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
     // Where nothing can be written there is no use for it.
@@ -124,6 +196,16 @@ pub(crate) fn tell(why: NoPlace, output: &mut Output) -> Exit {
             output.message(&printable(&format!("cannot {doing} {}: {source}", path.display())));
             output.hint(
                 "--state-dir DIR makes the directories of the services in DIR, a tmpfs for one",
+            );
+        }
+        NoPlace::Untrusted { path, owner } => {
+            let whose = if owner == 0 { "everybody".to_owned() } else { format!("user {owner}") };
+            let path = printable(&path.display().to_string());
+            output.message(&format!(
+                "cannot use {path}: {whose} may write there, and root runs what is there"
+            ));
+            output.hint(
+                "name a directory of root's that is closed to others, or start svctl as that user",
             );
         }
         NoPlace::Held { path } => {

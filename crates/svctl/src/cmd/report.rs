@@ -7,7 +7,7 @@ use std::{io, path::Path, time::Instant};
 
 use svcmgr::{
     Cause, Error, ErrorKind, Finding, Goal, Outcome, OutcomeKind, ScanDir, Scanner, Service,
-    Status, Supervised, UnixTime,
+    Status, Suite, Supervised, UnixTime,
 };
 
 use crate::{
@@ -364,9 +364,10 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
     };
     let stays_away = (word == Some("exit") && outcome.is_reached()).then(|| comes_back(service));
     let is_late = outcome.kind() == OutcomeKind::Deadline;
+    let is_unit = service.suite() == Some(Suite::Systemd);
     let hint = match outcome.why() {
         Some(Cause::Unsupervised) if is_late => not_taken_up(service),
-        Some(cause) => hint(cause, view.shown(), user),
+        Some(cause) => hint(cause, view.shown(), user, is_unit),
         None => None,
     };
     let words = words + &stays_away.flatten().unwrap_or_default();
@@ -380,7 +381,7 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
 }
 
 /// What to do about a cause, where that is certain.
-fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
+fn hint(cause: Cause, name: &str, user: bool, is_unit: bool) -> Option<String> {
     let user = whose(user);
     Some(match cause {
         Cause::StartLimit => format!("`svctl{user} reset-failed {name}` lets it be started again"),
@@ -391,6 +392,11 @@ fn hint(cause: Cause, name: &str, user: bool) -> Option<String> {
         Cause::Paused => format!("svctl{user} cont {name}"),
         Cause::NotObeyed => {
             "--kill-after 10s sends SIGKILL to what has not obeyed by then".to_owned()
+        }
+        Cause::NoReadiness if is_unit => {
+            "`--for up-for=5s` waits until it has been up for so long; \
+                                          with `Type=notify` a service says when it is ready"
+                .to_owned()
         }
         Cause::NoReadiness => {
             "`--for up-for=5s` waits until it has been up for so long; under runit a script \

@@ -40,6 +40,7 @@ macro_rules! cases_of {
         cases_of!(machine $whose what_ends_is_told_from_what_fails);
         cases_of!(machine $whose what_is_never_started_is_told_to_who_waits);
         cases_of!(machine $whose what_is_gone_is_down);
+        cases_of!(machine $whose what_a_request_cannot_do_is_said_before);
         cases_of!(machine $whose what_is_no_name_gets_a_hint);
         cases_of!(machine $whose what_is_enabled_is_disabled);
         cases_of!(machine $whose what_is_no_service_stands_in_words_of_its_own);

@@ -1,4 +1,4 @@
-//! `svctl build` where somebody else may write, and killed at any system call.
+//! `svctl build` and what else writes where somebody else may write, and killed at any system call.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -13,4 +13,5 @@ mod arena;
 mod attacks;
 mod crashes;
 mod owners;
+mod planted;
 mod shared;

@@ -75,6 +75,7 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
             (vec![], vec!["ExecCondition"])
         }
         JobResult::Done if facts.is_condition_unmet() => (vec!["Conditions"], vec![]),
+        JobResult::Done if facts.was_left_alone() => (vec!["FreezerState"], vec!["ControlGroup"]),
         JobResult::Done if facts.is_active() => (vec![], vec!["Type", "Restart"]),
         // It ran well. The manager has dropped it, and reads its files again for each question.
         JobResult::Done if facts.is_down() && matches!(unit.text("Result"), "success" | "") => {
@@ -111,9 +112,10 @@ pub(crate) const fn likely(
 }
 
 /// What tells why a unit has failed: properties of its own type, and stamps of all units.
-pub(crate) const OF_FAILURE: [&str; 13] = [
+pub(crate) const OF_FAILURE: [&str; 14] = [
     "Type",
     "Result",
+    "RuntimeMaxUSec",
     "ExecMainCode",
     "ExecMainStatus",
     "ExecMainStartTimestampMonotonic",
@@ -160,11 +162,25 @@ pub(crate) fn failure(mut unit: Properties) -> Option<(Cause, String)> {
         triggered: None,
     };
     let Judged { cause, about, .. } = facts.failed();
+    let was_up_for = unit
+        .number("ActiveExitTimestampMonotonic")
+        .saturating_sub(unit.number("ActiveEnterTimestampMonotonic"));
     Some(match cause? {
-        // It had come up, so it was the stop.
+        // It had come up, so its time was over, or it was the stop.
+        Cause::StartTimeout if was_up && was_up_for >= run_limit(&unit) => {
+            (Cause::RunTimeout, span(&unit, &["RuntimeMaxUSec"]))
+        }
         Cause::StartTimeout if was_up => (Cause::StopTimeout, span(&unit, &["TimeoutStopUSec"])),
         cause => (cause, about),
     })
+}
+
+/// For how long it may run, in microseconds.
+fn run_limit(unit: &Properties) -> u64 {
+    match unit.number("RuntimeMaxUSec") {
+        0 => u64::MAX,
+        limit => limit,
+    }
 }
 
 /// How the main process ended; `None` where it ended well or did not run.
@@ -210,6 +226,15 @@ impl Facts<'_> {
 
     fn is_active(&self) -> bool {
         matches!(self.word("ActiveState"), "active" | "reloading" | "refreshing")
+    }
+
+    /// Whether a start found it up, and did nothing.
+    fn was_left_alone(&self) -> bool {
+        self.is_service
+            && matches!(self.action, Action::Start | Action::Once)
+            && self.before == "active"
+            && self.is_active()
+            && !self.is_since("ActiveEnterTimestampMonotonic")
     }
 
     fn is_down(&self) -> bool {
@@ -406,7 +431,8 @@ impl Facts<'_> {
 
     fn stopped(&self) -> Judged {
         if self.is_down() {
-            if self.word("Result") == "timeout" {
+            // The result may be that of a run that was over before.
+            if self.word("Result") == "timeout" && !matches!(self.before, "inactive" | "failed") {
                 let late = span(self.unit, &["TimeoutStopUSec"]);
                 return self.verdict(true, Some(Cause::StopTimeout), late);
             }

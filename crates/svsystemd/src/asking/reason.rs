@@ -11,6 +11,7 @@ use crate::{
     Action, Bus, Error, JobResult, Properties, PropertyValue, UnitName, UnitStatus,
     map::MainProcess,
     obstacle::{self, Around},
+    process,
     wire::{
         call::{self, UNIT},
         pump::Pump,
@@ -27,6 +28,8 @@ pub(super) struct RunEnd {
     pub(super) known: Properties,
     /// Nothing was signalled that tells of the end of its job.
     pub(super) is_untold: bool,
+    /// It was up before, and its processes are stopped or frozen.
+    pub(super) is_held: bool,
     before: String,
     asked_at: u64,
     dependency: Option<String>,
@@ -49,6 +52,7 @@ impl RunEnd {
             result: result.clone(),
             known: member.known(),
             is_untold: !member.has_last_word(),
+            is_held: false,
             before: member.before.as_ref().map(|row| row.active.clone()).unwrap_or_default(),
             asked_at: member.asked.map(|asked| asked.monotonic).unwrap_or_default(),
             dependency: None,
@@ -103,11 +107,25 @@ impl RunEnd {
     }
 
     pub(super) fn judge(&self, action: Action) -> Judged {
-        judge(&self.facts(action))
+        let judged = judge(&self.facts(action));
+        // The manager does nothing with what is up, and nothing lets go on what is held.
+        if !starts(action) || !judged.reached || judged.changed || !self.is_held() {
+            return judged;
+        }
+        let is_frozen = matches!(self.known.text("FreezerState"), "frozen" | "freezing");
+        let cause = if is_frozen { Cause::Frozen } else { Cause::Paused };
+        Judged { reached: false, cause: Some(cause), ..judged }
+    }
+
+    /// Whether its main process is stopped, or frozen with all others.
+    fn is_held(&self) -> bool {
+        let seen = || UnitStatus::new(self.known.clone(), None, process::main(&self.known));
+        self.is_held || seen().facts.paused == Some(true)
     }
 
     pub(super) fn status(self) -> UnitStatus {
-        UnitStatus::new(self.known, None, MainProcess::Unseen)
+        let main = if self.is_held() { MainProcess::Stopped } else { MainProcess::Unseen };
+        UnitStatus::new(self.known, None, main)
     }
 
     /// Whether a service came up that says nothing of itself and is started again when it ends: then

@@ -135,6 +135,7 @@ impl Work {
     }
 
     fn go_on(&self, mut way: Way) {
+        self.refuse_what_has_no_runs();
         self.refuse_what_is_not_there();
         let mut under_way: VecDeque<Handful> = VecDeque::new();
         let mut settling: Vec<Settling> = Vec::new();
@@ -275,7 +276,17 @@ impl Work {
 
     /// The manager took on no job.
     fn refused(&self, way: &Way, at: usize, why: Error) {
+        let is_of = |unit: &UnitName| {
+            self.board.with(|it| it.member(at).is_none_or(|it| it.unit == *unit || it.id == *unit))
+        };
         match (self.action, why) {
+            (_, Error::Masked { unit, .. }) if !is_of(&unit) => {
+                self.never(at, Cause::Dependency, format!("{unit} (masked)"));
+            }
+            (_, Error::BadUnit { unit, .. }) if !is_of(&unit) => {
+                let about = format!("{unit} (its unit file cannot be used)");
+                self.never(at, Cause::Dependency, about);
+            }
             // Not loaded, so it is down.
             (Action::Stop, Error::NoSuchUnit { .. }) => {
                 self.board.with(|ledger| ledger.settled(at, JobResult::Done));
@@ -310,6 +321,19 @@ impl Work {
         let (reached, changed, result, cause) = (false, false, None, Some(cause));
         let became = RequestOutcome { reached, changed, result, cause, about, status, took };
         self.board.answer(at, Ok(RequestAnswer::Settled(Box::new(became))));
+    }
+
+    /// Only a service has a run that could be its last.
+    fn refuse_what_has_no_runs(&self) {
+        if self.action != Action::Once {
+            return;
+        }
+        for (at, unit) in self.units.iter().enumerate().filter(|(_, it)| it.kind() != "service") {
+            let (action, subject) = (self.action, unit.to_string());
+            let why = once::NO_RUNS;
+            self.board.with(|ledger| ledger.without(at));
+            self.board.answer(at, Err(Error::Unsupported { action, subject, why }));
+        }
     }
 
     /// Judges those whose jobs are over.
@@ -383,6 +407,7 @@ impl Work {
         for (place, status) in seen {
             let found = unseen.get(place).and_then(|at| ended.get_mut(*at));
             if let (Some(it), Ok(status)) = (found, status) {
+                it.is_held = status.facts.paused == Some(true);
                 it.known.merge(status.properties());
             }
         }

@@ -161,6 +161,7 @@ fn generic(facts: &Facts, cause: Cause, about: String) -> Finding {
     let finding = Finding::told(cause, about).seen(how(unit));
     let key = match cause {
         Cause::StartTimeout => "TimeoutStartSec",
+        Cause::RunTimeout => "RuntimeMaxSec",
         Cause::StopTimeout => "TimeoutStopSec",
         Cause::Watchdog => "WatchdogSec",
         Cause::EndedBeforeReady => "Type",
@@ -174,6 +175,7 @@ fn generic(facts: &Facts, cause: Cause, about: String) -> Finding {
     };
     let word = match cause {
         Cause::StartTimeout => asking::span(unit, &["TimeoutStartUSec"]),
+        Cause::RunTimeout => asking::span(unit, &["RuntimeMaxUSec"]),
         Cause::StopTimeout => asking::span(unit, &["TimeoutStopUSec"]),
         Cause::Watchdog => asking::span(unit, &["WatchdogUSec"]),
         Cause::OutOfMemory => match unit.number("MemoryMax") {

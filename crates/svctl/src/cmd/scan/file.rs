@@ -64,8 +64,8 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
     for gap in &rendered.gaps {
         output.message(&printable(&format!("not here: {gap}")));
     }
-    place.clear_but_for(|name| definitions.service.contains_key(name));
     rendered.write(place.dir()).map_err(|error| build::refused(&error, output))?;
+    place.clear_but_for(|name| definitions.service.contains_key(name));
     let mut cast = BTreeMap::new();
     for (rank, level) in (0..).zip(order.levels()) {
         for name in level {

@@ -6,7 +6,8 @@
 
 use std::{
     fs,
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex},
@@ -35,9 +36,7 @@ pub(super) fn run(global: &Global, args: &Supervise, mut output: Output) -> Exit
     let program = args.program.first().map(Path::new);
     let name = program.and_then(Path::file_name).unwrap_or("program".as_ref());
     let dir = place.dir().join(name);
-    let made = fs::create_dir_all(&dir)
-        .and_then(|()| fs::write(dir.join("restart"), format!("when {}\n", args.restart)));
-    if let Err(error) = made {
+    if let Err(error) = make(&dir, &format!("when {}\n", args.restart)) {
         output.message(&format!("cannot make {}: {error}", dir.display()));
         return output.finish(Exit::System).into();
     }
@@ -56,7 +55,7 @@ pub(super) fn run(global: &Global, args: &Supervise, mut output: Output) -> Exit
         }
     });
     // Who reads from a terminal has to be in its foreground, and hears Ctrl-C there himself.
-    let is_interactive = std::io::stdin().is_terminal();
+    let is_interactive = io::stdin().is_terminal();
     let options = if is_interactive { options.group(ProcessGroup::Shared) } else { options };
     let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
     // An end after which it is not started again is the end of all.
@@ -74,6 +73,26 @@ pub(super) fn run(global: &Global, args: &Supervise, mut output: Output) -> Exit
             output.finish(Exit::from(&error)).into()
         }
     }
+}
+
+/// A directory of this user's own, no link, with a new file that says when its program is started again.
+fn make(dir: &Path, restart: &str) -> io::Result<()> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => (),
+    }
+    let data = dir.symlink_metadata()?;
+    if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(io::Error::other("what has this name is no directory of this user's"));
+    }
+    let fresh = dir.join(".restart.new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    let mut file = fs::File::options().write(true).create_new(true).open(&fresh)?;
+    file.write_all(restart.as_bytes())?;
+    fs::rename(fresh, dir.join("restart"))
 }
 
 /// As a shell has it.

@@ -1,5 +1,10 @@
 //! How a service ends and starts again: scripts that tell, and who says when it is over.
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use super::{made::Made, place::Place, seen::Report};
 
 /// `$1` is the name of a file. A main process and a child, each of which writes down the signals that it gets and
@@ -24,9 +29,13 @@ while [ ! "$over" ]; do sleep 0.02; done
 /// `$1` is the name of a file, `$2` the exit code: a line for each start.
 const ENDS: &str = "#!/bin/sh\necho start >>TREE/open/$1\nexit $2\n";
 
-/// Writes both into a place.
+/// A `kill` for stop commands: a small system has only that of its shell.
+const KILL: &str = "#!/bin/sh\nkill \"$@\"\n";
+
+/// Writes them into a place.
 pub fn scripts(place: &Place) {
     place.script("stops", STOPS);
+    place.script("kill", KILL);
     place.script("ends", ENDS);
 }
 
@@ -42,12 +51,13 @@ pub fn until_up(place: &Place, name: &str) {
 #[track_caller]
 pub fn told(place: &Place, name: &str) -> Vec<String> {
     let child = place.lines(&format!("{name}.child")).remove(0);
+    let pid = Pid::from_raw(child.parse().unwrap());
     let is_there = || std::path::Path::new("/proc").join(&child).join("stat").exists();
     place.until(&format!("end of the child of {name}"), || {
         // One that is dead and that nobody has waited for counts as gone.
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         if is_there() && !stat.contains(") Z") {
-            let _asked = std::process::Command::new("kill").args(["-USR1", &child]).status();
+            let _asked = kill(pid, Signal::SIGUSR1);
             return None;
         }
         Some(())
@@ -64,8 +74,8 @@ pub fn told(place: &Place, name: &str) -> Vec<String> {
     lines
 }
 
-/// Starts that count as no end.
-const MANY: usize = 12;
+/// Starts that count as no end: more than systemd's own limit allows, of five in ten seconds.
+const MANY: usize = 8;
 
 /// How often a service was started until it was left alone; `None` for again and again.
 #[track_caller]

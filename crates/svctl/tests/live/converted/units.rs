@@ -134,7 +134,6 @@ fn surroundings(seen: &mut Seen) {
 }
 
 pub fn a_unit_is_converted_to_what_it_was() {
-    let _alone = UNITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let place = Place::new();
     place.write("variables", "# a file\nFROM=\"of the file\"\nONLY=file\n");
     let names: Vec<String> = SEES.iter().map(|(name, _)| format!("cv-{name}")).collect();
@@ -208,8 +207,8 @@ const STOPS: [(&str, &str); 8] = [
     ("mixed", "KillMode=mixed"),
     ("process", "KillMode=process"),
     ("hook", "ExecStop=/bin/sh -c 'echo hook >>TREE/open/hook'"),
-    ("kills", "ExecStop=/bin/kill -INT $MAINPID"),
-    ("chain", "ExecStop=/bin/kill -s USR2 $MAINPID\nKillMode=mixed"),
+    ("kills", "ExecStop=TREE/kill -INT $MAINPID"),
+    ("chain", "ExecStop=TREE/kill -s USR2 $MAINPID\nKillMode=mixed"),
 ];
 
 const ENDS: [(&str, &str, &str); 13] = [
@@ -228,7 +227,7 @@ const ENDS: [(&str, &str, &str); 13] = [
     ("once", "0", "Type=oneshot"),
 ];
 
-/// Once, several times, again and again: when another test lets the manager read its files, it counts anew.
+/// Once, several times, again and again.
 fn how_often(starts: Option<usize>) -> &'static str {
     match starts {
         Some(1) => "once",
@@ -237,15 +236,7 @@ fn how_often(starts: Option<usize>) -> &'static str {
     }
 }
 
-/// Both tests let the manager read its files.
-static UNITS: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
 pub fn a_unit_ends_and_starts_again_as_it_did() {
-    if std::env::var_os("SV_THOROUGH").is_none() {
-        let why = "units that end again and again take minutes: cargo xtask test --thorough";
-        return crate::supervised::skips::leave_out("converted", why);
-    }
-    let _alone = UNITS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let place = Place::new();
     ends::scripts(&place);
     let mut names = Vec::new();

@@ -242,6 +242,8 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
             ("svc-said-no.service", &format!("{SLEEP}\nExecCondition=/bin/false")),
             ("svc-masked.service", ""),
             ("svc-broken.service", "[Service]\nExecStop=/bin/true"),
+            ("svc-needs1.service", &format!("[Unit]\nRequires=svc-masked.service\n{SLEEP}")),
+            ("svc-needs2.service", &format!("[Unit]\nRequires=svc-broken.service\n{SLEEP}")),
         ],
     );
     let unmet = "condition ConditionPathExists=/nonexistent/file was not met";
@@ -262,6 +264,12 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
         (&["wait", "--for", "up", "svc-masked.service"], 1, "is masked"),
         (&["wait", "--for", "up", "svc-broken.service"], 1, "its definition cannot be used"),
         (&["status", "svc-masked.service"], 0, "is masked"),
+        (&["up", "svc-needs1.service"], 1, "the dependency svc-masked.service (masked) failed"),
+        (
+            &["restart", "svc-needs2.service"],
+            1,
+            "the dependency svc-broken.service (its unit file cannot be used) failed",
+        ),
     ];
     for case in cases {
         check(whose, *case);
@@ -298,6 +306,43 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     assert!(broken.code == 1 && broken.err.contains(&hint), "{broken:?}");
     check(whose, (&["unmask", "svc-masked.service"], 0, "unmasked (/"));
     check(whose, (&["status", "svc-masked.service"], 111, "there is no such unit"));
+}
+
+/// What nobody can do is refused before anything is done: a start of what is paused (`family.md` 8), a wait for what
+/// is never said (36), a last run of what has none.
+pub fn what_a_request_cannot_do_is_said_before(whose: Whose) {
+    let _units = Units::new(
+        whose,
+        &[
+            ("svc-stopped.service", SLEEP),
+            ("svc-runs.socket", "[Socket]\nListenStream=%t/svc-runs"),
+            ("svc-runs.service", SLEEP),
+        ],
+    );
+    let cases: &[Case] = &[
+        (&["up", "svc-stopped.service"], 0, "up (pid"),
+        (&["pause", "svc-stopped.service"], 0, "sent `pause`"),
+        (&["up", "svc-stopped.service"], 1, "its process is paused; `cont` lets it go on"),
+        (
+            &["wait", "--for", "up", "--timeout", "2s", "svc-stopped.service"],
+            99,
+            "its process is paused; `cont` lets it go on",
+        ),
+        (&["cont", "svc-stopped.service"], 0, "sent `cont`"),
+        (&["up", "svc-stopped.service"], 0, "already up"),
+    ];
+    for case in cases {
+        check(whose, *case);
+    }
+    let status =
+        || whose.svctl(&["status", "--json", "svc-stopped.service"]).json()[0]["pid"].take();
+    let pid = status();
+    let said = whose.svctl(&["restart", "--for", "ready", "svc-stopped.service"]);
+    assert!(said.code == 1 && said.err.contains("nothing has changed"), "{said:?}");
+    assert!(said.err.contains("`Type=notify`"), "{said:?}");
+    assert_eq!(status(), pid);
+    check(whose, (&["once", "svc-runs.socket"], 1, "only a service has runs"));
+    assert!(!whose.dir().join("svc-runs.socket.d").exists());
 }
 
 /// `systemd.md` 6: units that vanish by their stop; and processes that do not obey.
@@ -444,8 +489,14 @@ pub fn what_is_no_service_stands_in_words_of_its_own(whose: Whose) {
 /// `systemd.md` 13: by name, and with `--user` those of a user.
 pub fn what_is_enabled_is_disabled(whose: Whose) {
     let install = format!("{SLEEP}\n[Install]\nWantedBy=default.target");
-    let _units = Units::new(whose, &[("svc-install.service", &install)]);
+    let alias = format!("{install}\nAlias=svc-alias.service");
+    let _units =
+        Units::new(whose, &[("svc-install.service", &install), ("svc-named.service", &alias)]);
     let cases: &[Case] = &[
+        // The alias is no unit once it is disabled.
+        (&["enable", "svc-named.service"], 0, "svc-alias.service"),
+        (&["disable", "svc-alias.service"], 0, "svc-alias.service: disabled (/"),
+        (&["disable", "svc-named.service"], 0, "nothing to do, disabled already"),
         (&["enable", "svc-install.service"], 0, "svc-install.service: enabled (/"),
         (&["enable", "svc-install.service"], 0, "nothing to do, enabled already"),
         (&["status", "svc-install.service"], 0, "normally up"),
@@ -456,6 +507,13 @@ pub fn what_is_enabled_is_disabled(whose: Whose) {
     for case in cases {
         check(whose, *case);
     }
+    // A file elsewhere, which the manager knows by a link.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("svc-linked.service");
+    fs::write(&path, format!("{install}\n")).unwrap();
+    let linked = whose.tool("systemctl", &["enable", path.to_str().unwrap()]);
+    assert!(linked.status.success(), "{linked:?}");
+    check(whose, (&["disable", "svc-linked.service"], 0, "svc-linked.service: disabled (/"));
     // What is for until the next boot is undone as well.
     let enabled = whose.tool("systemctl", &["enable", "--runtime", "svc-install.service"]);
     assert!(enabled.status.success(), "{enabled:?}");
@@ -476,4 +534,7 @@ pub fn what_is_no_name_gets_a_hint(whose: Whose) {
     for case in cases {
         check(whose, *case);
     }
+    let path = whose.dir().join("svc-tpl@.service");
+    let status = whose.svctl(&["status", path.to_str().unwrap()]);
+    assert!(status.err.contains("a unit is named without a path: svc-tpl@.service"), "{status:?}");
 }

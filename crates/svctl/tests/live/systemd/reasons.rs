@@ -122,6 +122,11 @@ const CASES: &[Case] = &[
             "[Service]\nType=notify\nNotifyAccess=all\nTimeoutStopSec=50ms\nExecStart=@/deaf",
         )
     },
+    case(
+        "run-timeout",
+        "RuntimeMaxSec=50ms",
+        "[Service]\nType=exec\nRuntimeMaxSec=50ms\nExecStart=/bin/sleep 1000",
+    ),
     case("watchdog", "WatchdogSec=50ms", "[Service]\nWatchdogSec=50ms\nExecStart=/bin/sleep 1000"),
     case("killed", "SIGUSR1", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'kill -USR1 $$$$'"),
     case("exited", "exited with 4", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 4'"),
