@@ -3,7 +3,7 @@
 use svproto::{Cause, Dialect, Op, Phase, Pid};
 
 use super::Request;
-use crate::{Intent, Service, Status, Supervised, check};
+use crate::{Intent, Service, Status, Suite, Supervised, check};
 
 /// Why a service cannot say that it is ready.
 pub(super) fn no_readiness(service: &Service) -> Cause {
@@ -12,6 +12,21 @@ pub(super) fn no_readiness(service: &Service) -> Cause {
         Cause::CheckNotExecutable
     } else {
         Cause::NoReadiness
+    }
+}
+
+/// Whether nobody will ever say of it that it is ready. Of a unit its type tells, also of one that is down.
+pub(super) fn never_says_ready<B: Supervised>(
+    service: &B,
+    directory: Option<&Service>,
+    seen: &Status,
+) -> bool {
+    match directory {
+        Some(directory) => directory.never_says_ready(seen),
+        None => {
+            let is_unit = service.suite() == Some(Suite::Systemd);
+            is_unit && seen.facts().is_some() && seen.ready().is_none()
+        }
     }
 }
 

@@ -14,13 +14,12 @@ use svproto::{
 use super::{
     Outcome, Request,
     baseline::{Baseline, Together},
-    look::{has_process, no_readiness, process, runs, whom, wish},
+    look::{has_process, never_says_ready, no_readiness, process, runs, whom, wish},
     probe::{Probe, Prober},
     world::World,
 };
 use crate::{
-    Error, Intent, Pending, Service, Settled, Status, Suite, Supervised, UnixTime, WatchKey,
-    pending::End,
+    Error, Intent, Pending, Service, Settled, Status, Supervised, UnixTime, WatchKey, pending::End,
 };
 
 /// One service of a call.
@@ -154,14 +153,7 @@ impl Wait {
         if asks
             && probe.is_none()
             && [Some(goal), then].contains(&Some(Goal::Ready))
-            && match &directory {
-                Some(service) => service.never_says_ready(&last),
-                // The type of a unit says it, also of one that is down.
-                None => {
-                    let is_unit = service.suite() == Some(Suite::Systemd);
-                    is_unit && last.facts().is_some() && last.ready().is_none()
-                }
-            }
+            && never_says_ready(service, directory.as_ref(), &last)
         {
             let why = directory.as_ref().map_or(Cause::NoReadiness, no_readiness);
             let never = Outcome::of(Some(End::Never(why)), last, Duration::ZERO);
