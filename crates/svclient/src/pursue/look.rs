@@ -21,13 +21,11 @@ pub(super) fn never_says_ready<B: Supervised>(
     directory: Option<&Service>,
     seen: &Status,
 ) -> bool {
-    match directory {
-        Some(directory) => directory.never_says_ready(seen),
-        None => {
-            let is_unit = service.suite() == Some(Suite::Systemd);
-            is_unit && seen.facts().is_some() && seen.ready().is_none()
-        }
+    if let Some(directory) = directory {
+        return directory.never_says_ready(seen);
     }
+    let is_unit = service.suite() == Some(Suite::Systemd);
+    is_unit && seen.facts().is_some() && seen.ready().is_none()
 }
 
 /// Who is asked: the directory that was opened, wherever its path leads by now.

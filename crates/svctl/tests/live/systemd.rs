@@ -283,7 +283,7 @@ fn a_build_says_which_unit_runs_an_older_definition() {
             "[service.{service}]\nexec = [\"/bin/sleep\", \"1000\"]\nenv = {{ A = \"{value}\" }}\n"
         );
         fs::write(&file, text).unwrap();
-        run(["build", &file, "--to", "systemd", "--out", &dir])
+        run(["build", &file, "--to", "systemd", "--adopt", "--out", &dir])
     };
     let first = build("one");
     assert!(first.code == 0 && first.err.contains("`svctl daemon-reload` makes"), "{first:?}");
