@@ -10,6 +10,7 @@ mod demo;
 mod dist;
 mod failure;
 mod integration;
+mod mutants;
 mod overlay;
 mod pages;
 mod release;
@@ -131,6 +132,12 @@ enum Task {
     },
     /// Count what `svctl convert` makes of the units of Debian, into docs/conversion.md
     Conversion,
+    /// Change the code in small ways and count what no test notices, into docs/mutants.md
+    Mutants {
+        /// Which parts [default: all]
+        #[arg(value_name = "PART")]
+        parts: Vec<mutants::Part>,
+    },
     /// Ask services of every suite at random, and kill what supervises them; in the end everything has to agree
     Soak(soak::Soak),
     /// Make a book of the pages, in target/book, and follow every link of it
@@ -176,6 +183,7 @@ fn main() -> ExitCode {
         Task::Conversion => conversion::run(),
         Task::Soak(args) => soak::run(&args),
         Task::Book => book::run(),
+        Task::Mutants { parts } => mutants::run(&parts),
         Task::Daemons { built: false } => daemons::run(),
         Task::Daemons { built: true } => daemons::built(),
     };

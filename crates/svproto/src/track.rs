@@ -108,6 +108,16 @@ mod tests {
     }
 
     #[test]
+    fn the_last_reading_that_was_told_is_kept() {
+        let mut tracker = Tracker::new();
+        assert_eq!(tracker.last(), None);
+        for told in [reading(1), reading(1), Reading::NotYet] {
+            let _news = tracker.observe(told);
+            assert_eq!(tracker.last(), Some(reading(1)));
+        }
+    }
+
+    #[test]
     fn the_same_reading_twice_is_one_event() {
         check(
             &[reading(1), reading(1), reading(2), reading(2)],

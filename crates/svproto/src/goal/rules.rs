@@ -290,13 +290,8 @@ impl Pursuit {
     /// Whether a process is another one than that of the baseline: another start, at full precision,
     /// or another pid.
     fn is_another_run(&self, facts: &Facts) -> bool {
-        match self.base() {
-            Some(base) if matches!(base.phase, Phase::Up) => {
-                let is_another = base.pid != facts.pid || is_another(base.since, facts.since);
-                facts.pid.is_some() && is_another
-            }
-            Some(_) | None => facts.pid.is_some(),
-        }
+        let is_same = |base: &Facts| base.pid == facts.pid && !is_another(base.since, facts.since);
+        facts.pid.is_some() && !self.base().is_some_and(is_same)
     }
 }
 

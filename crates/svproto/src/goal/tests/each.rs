@@ -130,3 +130,87 @@ fn the_age_of_a_run_goes_along_to_the_next_goal() {
     assert_eq!(wait.observe(&up(10, 11), stepped(12)), Verdict::Pending { look_again });
     assert_eq!(wait.observe(&up(10, 11), stepped(16)), Verdict::Reached);
 }
+
+/// Each wait for another record has its own three seconds.
+#[test]
+fn a_rule_that_begins_to_wait_begins_anew() {
+    let paused = |want| {
+        let Reading::Record(facts) = runit(1, 9, want, 1) else { unreachable!() };
+        Reading::Record(facts.with_paused(true))
+    };
+    let later = |secs| Verdict::Pending { look_again: Some(Duration::from_secs(secs)) };
+    let mut wait = Pursuit::new(Goal::Up, Some(Op::Up), paused(b'u'), NOW);
+    assert_eq!(wait.observe(&paused(b'd'), at(100)), later(103), "somebody's older request");
+    assert_eq!(wait.observe(&paused(b'u'), at(101)), later(104), "somebody's continue");
+}
+
+/// The request was read, and since then somebody has asked for down. What is up at this moment is up; what is to be
+/// ready may still become so.
+#[test]
+fn what_is_up_for_the_last_time_is_up_and_may_become_ready() {
+    let down = runit(1, 0, b'd', 0);
+    let Reading::Record(up) = runit(2, 9, b'd', 1) else { unreachable!() };
+    let seen = |goal, facts| {
+        let mut wait = Pursuit::new(goal, Some(Op::Up), down, NOW);
+        wait.acknowledge();
+        wait.observe(&Reading::Record(facts), NOW)
+    };
+    assert_eq!(seen(Goal::Up, up), Verdict::Reached);
+    assert_eq!(seen(Goal::Up, up.with_paused(true)), PENDING);
+    assert_eq!(seen(Goal::Ready, up.with_readiness(Readiness::Awaited)), PENDING);
+}
+
+/// runit's stamps may be the same for two processes of one second.
+#[test]
+fn another_process_with_the_same_stamp_is_another() {
+    let (leaving, next) = (got_term(runit(1, 9, b'u', 1)), runit(1, 10, b'u', 1));
+    check(Goal::Up, Some(Op::Up), &[(leaving, PENDING), (next, Verdict::Reached)]);
+    // And its time up begins with it.
+    let up = |pid| {
+        let facts = Facts::new(Phase::Up).with_want(Want::Up).with_pid(Pid::new(pid));
+        Reading::Record(facts.with_since(UnixTime::new(1, 0)))
+    };
+    let mut wait = Pursuit::new(Goal::UpFor(Duration::from_secs(5)), None, up(9), at(10));
+    let look_again = Some(Duration::from_secs(15));
+    assert_eq!(wait.observe(&up(10), at(11)), Verdict::Pending { look_again });
+}
+
+/// Only a request for a process has to wait for whether the one that is there stays.
+#[test]
+fn what_asks_for_no_process_does_not_wait_for_one_to_leave() {
+    let s6 = |want| Reading::Record(Facts::new(Phase::Up).with_want(want).with_pid(Pid::new(9)));
+    let steps = [(s6(Want::Down), PENDING), (s6(Want::Up), Verdict::Reached)];
+    check(Goal::AsWanted, Some(Op::Up), &steps);
+}
+
+#[test]
+fn down_is_the_end_where_it_is_not_wanted_up_and_something_has_begun() {
+    let given_up = Verdict::Never(Cause::GivenUp { exit: LastExit::NotReported });
+    let (down, later) = (runit(1, 0, b'd', 0), runit(2, 0, b'd', 0));
+    // Nothing was asked: the run that was going on is over, or there was none.
+    check(Goal::Up, None, &[(runit(1, 9, b'u', 1), Verdict::Reached), (later, given_up)]);
+    check(Goal::Up, None, &[(down, PENDING), (later, PENDING)]);
+    // A want is an answer without another stamp.
+    check(Goal::Up, Some(Op::Down), &[(down, given_up)]);
+}
+
+/// runit after a swallowed `k`: the run that is called down is not over.
+#[test]
+fn a_process_that_the_supervisor_takes_for_dead_has_not_finished() {
+    check(Goal::Finished, None, &[(runit(1, 9, b'd', 0), PENDING)]);
+}
+
+/// Clocks are read one after the other: a second between them is no step.
+#[test]
+fn a_second_between_the_clocks_is_no_step() {
+    let up = Facts::new(Phase::Up).with_want(Want::Up).with_pid(Pid::new(9));
+    let up = Reading::Record(up.with_since(UnixTime::new(2, 0)));
+    let down = Reading::Record(Facts::new(Phase::Down).with_since(UnixTime::new(0, 0)));
+    let look = |wall: u64| {
+        let mut wait = Pursuit::new(Goal::UpFor(Duration::from_secs(5)), None, down, at(1));
+        wait.observe(&up, Now { wall: at(wall).wall, ..at(3) })
+    };
+    let later = |secs| Verdict::Pending { look_again: Some(Duration::from_secs(secs)) };
+    assert_eq!(look(4), later(6));
+    assert_eq!(look(5), later(8));
+}
