@@ -7,6 +7,7 @@ use svcmgr::{Dialect, Goal, Op, State, Suite, UnixTime, proto::version::NoVersio
 
 use self::value::{parse_count, parse_long_count, parse_moment, parse_positive};
 pub(crate) use self::{
+    apply::Apply,
     build::{Build, Made, Owner, Script},
     convert::Convert,
     dev::Dev,
@@ -23,6 +24,7 @@ pub(crate) use self::{
 
 use crate::silent::Depth;
 
+mod apply;
 mod build;
 mod convert;
 mod dev;
@@ -167,6 +169,12 @@ pub(crate) enum Command {
     ///
     /// Of the file of definitions, service directories for a suite or units of systemd are made.
     Build(Later<Build>),
+    /// Make what definitions say, and have it run so
+    ///
+    /// Service directories or units are made as by build, enabled, and restarted if they changed, in the order of their
+    /// needs; each is waited for until it is ready, or else up for two seconds. Where one does not come about, all is as
+    /// it was before. What is so already is left alone.
+    Apply(Later<Apply>),
     /// Make definitions of what other formats say
     ///
     /// Units of systemd, Procfiles, service directories and the like become a file of definitions, on standard output; what became

@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
 mod act;
+mod apply;
 mod build;
+mod carried;
 mod check;
 mod complete;
 mod consent;
@@ -106,6 +108,7 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
         Command::Complete { words } => complete::complete(&global.silent, words),
         Command::Watch(args) => watch::run(global, args, &mut output),
         Command::Metrics(args) => metrics::run(global, args, &mut output),
+        Command::Apply(args) => apply::run(global, args, &mut output),
         Command::Build(args) => build::run(&global.silent, args, &mut output),
         Command::Convert(args) => convert::run(&global.silent, args, &mut output),
         Command::Write { owner } => return build::deputy::run(*owner).into(),

@@ -1,6 +1,7 @@
 //! The JSON that svctl prints. Field names and order are a contract: `docs/cli.md` and the schema
 //! beside it. Unknown is `null`, never 0.
 
+mod applied;
 mod buildable;
 mod built;
 mod converted;
@@ -17,6 +18,7 @@ use svcmgr::{
     UnixTime, Want, proto::Record, signal_name,
 };
 
+pub(crate) use applied::Applied;
 pub(crate) use buildable::{Buildable, ForTarget, Refused};
 pub(crate) use built::{Built, Changed, Found, Verb};
 pub(crate) use converted::Converted;

@@ -10,7 +10,7 @@ use super::verbs;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "show", "explain", "check", "wait", "watch", "logs", "metrics"]),
     ("Change", &["up", "down", "restart", "reload", "once", "enable", "disable", "exit", "send"]),
-    ("Define", &["build", "convert", "lint"]),
+    ("Define", &["build", "apply", "convert", "lint"]),
     ("Supervise", &["dev", "scan", "supervise"]),
     ("More", &["decode", "escape", "completions", "version", "help"]),
 ];

@@ -31,6 +31,7 @@ impl Command {
             Self::Escape(_) => "escape",
             Self::Version => "version",
             Self::Logs(_) => "logs",
+            Self::Apply(_) => "apply",
             Self::Build(_) => "build",
             Self::Convert(_) => "convert",
             Self::Dev(_) => "dev",

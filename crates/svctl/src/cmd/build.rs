@@ -6,7 +6,7 @@ mod hand;
 mod located;
 mod older;
 mod others;
-mod wire;
+pub(super) mod wire;
 
 use std::{
     fs,
@@ -17,6 +17,7 @@ use std::{
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use svcmgr::build::{
     Definitions, Error, ErrorKind, Language, Lossy, Options, Plan, Target,
+    plan::Diff,
     spec::{Base, Finding, Findings},
 };
 
@@ -47,14 +48,7 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
     let text = read(&args.file, output)?;
     let dir = dir_of(&args.file);
     let base = dir.as_deref().map_or(Base::Unknown, Base::Said);
-    let definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
-        explain(&args.file, &text, &findings, output);
-        Exit::Negative
-    })?;
-    if definitions.service.is_empty() {
-        output.message(&printable(&format!("{} has no service", args.file.display())));
-        return Err(Exit::Negative);
-    }
+    let (definitions, text) = understood(&args.file, text, base, output)?;
     // clap has made sure that there is one where one is needed.
     let Some(target) = args.target.filter(|_| !args.check) else {
         return checked::run(args, &text, &definitions, output);
@@ -63,26 +57,8 @@ fn build(args: &Build, output: &mut Output) -> Result<Exit, Exit> {
         output.message("--s6-overlay is for --to s6-rc");
         return Err(Exit::Usage);
     }
-    let plan = render(&definitions, args, target).map_err(|error| {
-        match located::refused(&text, &error) {
-            Some(findings) => {
-                explain(&args.file, &text, &findings, output);
-                if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
-                    output.hint("with --lossy these are left out, each with a comment");
-                }
-                Exit::Negative
-            }
-            None => refused(&error, output),
-        }
-    })?;
-    for gap in &plan.gaps {
-        output.message(&printable(&format!("warning: left out: {gap}")));
-    }
-    if !output.quiet {
-        for note in &plan.notes {
-            output.message(&printable(&format!("note: {note}")));
-        }
-    }
+    let rendered = render(&definitions, args, target);
+    let plan = planned(&args.file, &text, rendered, output)?;
     let out = args.out.as_deref();
     match out {
         Some(out) if !args.dry_run => carry_out(&args.made(), target, &plan, out, output),
@@ -156,14 +132,7 @@ fn here(
     }
     let writing = plan.begin(out).map_err(|error| refused(&error, output))?;
     if !args.adopt {
-        let lost = others::lost(writing.diff(), out);
-        if !lost.is_empty() {
-            for line in &lost {
-                output.message(&printable(line));
-            }
-            output.hint(others::HINT);
-            return Err(Exit::Negative);
-        }
+        require_own(writing.diff(), out, output)?;
     }
     found(Found::of(writing.diff(), writing.recovered(), false), output);
     writing.finish().map(drop).map_err(|error| refused(&error, output))
@@ -183,6 +152,24 @@ fn warn(out: &Path, found: &Found, output: &mut Output) {
     }
 }
 
+/// The definitions of a text, which comes back. What is wrong with them is told.
+pub(super) fn understood(
+    file: &Path,
+    text: String,
+    base: Base<'_>,
+    output: &mut Output,
+) -> Result<(Definitions, String), Exit> {
+    let definitions = Definitions::from_toml_in(&text, base).map_err(|findings| {
+        explain(file, &text, &findings, output);
+        Exit::Negative
+    })?;
+    if definitions.service.is_empty() {
+        output.message(&printable(&format!("{} has no service", file.display())));
+        return Err(Exit::Negative);
+    }
+    Ok((definitions, text))
+}
+
 fn render(definitions: &Definitions, args: &Build, target: Target) -> Result<Plan, Error> {
     let language = match args.script {
         Script::Execline => Language::Execline,
@@ -194,6 +181,47 @@ fn render(definitions: &Definitions, args: &Build, target: Target) -> Result<Pla
         return definitions.render(target, options);
     }
     definitions.render_some(args.service.iter().map(String::as_str), target, options)
+}
+
+/// What is to be on disk. Why it cannot be, and what is left out, is told.
+pub(super) fn planned(
+    file: &Path,
+    text: &str,
+    rendered: Result<Plan, Error>,
+    output: &mut Output,
+) -> Result<Plan, Exit> {
+    let plan = rendered.map_err(|error| match located::refused(text, &error) {
+        Some(findings) => {
+            explain(file, text, &findings, output);
+            if error.kind() == ErrorKind::Gaps && error.hint().is_some() {
+                output.hint("with --lossy these are left out, each with a comment");
+            }
+            Exit::Negative
+        }
+        None => refused(&error, output),
+    })?;
+    for gap in &plan.gaps {
+        output.message(&printable(&format!("warning: left out: {gap}")));
+    }
+    if !output.quiet {
+        for note in &plan.notes {
+            output.message(&printable(&format!("note: {note}")));
+        }
+    }
+    Ok(plan)
+}
+
+/// Refuses to replace what somebody else made or changed.
+pub(super) fn require_own(diff: &Diff, out: &Path, output: &mut Output) -> Result<(), Exit> {
+    let lost = others::lost(diff, out);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    for line in &lost {
+        output.message(&printable(line));
+    }
+    output.hint(others::HINT);
+    Err(Exit::Negative)
 }
 
 pub(super) fn read(file: &Path, output: &mut Output) -> Result<String, Exit> {

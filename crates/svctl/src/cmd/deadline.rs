@@ -22,6 +22,11 @@ pub(crate) fn timeout(wait: &Timeout) -> Result<Duration, String> {
     }
 }
 
+/// How long `apply` may take to lead back, where something did not come about in that time.
+pub(crate) fn way_back(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_secs(30))
+}
+
 /// When the command was begun: what is looked at before it takes of its time.
 static BEGUN: Mutex<Option<Instant>> = Mutex::new(None);
 

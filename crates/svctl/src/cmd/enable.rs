@@ -55,14 +55,19 @@ pub(crate) fn enable(global: &Global, args: &args::Enable, output: &mut Output) 
 /// Where suites keep service directories that are not enabled.
 const STORES: [&str; 3] = ["/etc/sv", "/etc/runit/sv", "/etc/s6/sv"];
 
-/// The stores of a scan directory: where what is enabled in it comes from, and those of the suites.
-pub(super) fn stores(scan: &ScanDir) -> Vec<PathBuf> {
+/// Where what is enabled in a scan directory comes from.
+pub(super) fn own_stores(scan: &ScanDir) -> std::collections::BTreeSet<PathBuf> {
     let entries = scan.dir().read_dir().into_iter().flatten().flatten();
     let store = |entry: std::fs::DirEntry| {
         let target = scan.dir().join(entry.path().read_link().ok()?);
         target.parent().map(Path::to_owned)
     };
-    let own: std::collections::BTreeSet<PathBuf> = entries.filter_map(store).collect();
+    entries.filter_map(store).collect()
+}
+
+/// The stores of a scan directory: its own, and those of the suites.
+pub(super) fn stores(scan: &ScanDir) -> Vec<PathBuf> {
+    let own = own_stores(scan);
     let others = STORES.map(PathBuf::from).into_iter().filter(|store| !own.contains(store));
     let others: Vec<_> = others.collect();
     own.into_iter().chain(others).collect()

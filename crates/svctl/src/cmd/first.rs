@@ -29,7 +29,7 @@ use svcmgr::{ScanDir, is_path, systemd::unit_in};
 use self::doubt::Doubt;
 use super::{complete, deadline, enable};
 use crate::{
-    args::{Args, Build, Command, Convert, Dev, Global, Lint, Timeout},
+    args::{Args, Command, Convert, Dev, Global, Lint, Timeout},
     silent::{Depth, Look, Silent},
 };
 
@@ -49,7 +49,7 @@ pub(crate) fn silent(args: &Args) -> Result<Silent, ExitCode> {
     match asked.what {
         What::Services(names) => looks.services(&args.global, names),
         What::Enabled(names) => looks.enabled(&args.global, names),
-        What::Built(build) => looks.built(build),
+        What::Built(file, out) => looks.built(file, out),
         What::Converted(convert) => looks.converted(convert),
         What::Linted(lint) => looks.linted(lint),
         What::Developed(dev) => looks.developed(dev),
@@ -94,7 +94,8 @@ struct Asked<'a> {
 enum What<'a> {
     Services(&'a [OsString]),
     Enabled(&'a [OsString]),
-    Built(&'a Build),
+    /// The file, and what is made of it.
+    Built(&'a Path, Option<&'a Path>),
     Converted(&'a Convert),
     Linted(&'a Lint),
     Developed(&'a Dev),
@@ -170,7 +171,8 @@ impl<'a> Asked<'a> {
                 patience: half(&args.timeout),
                 reads: false,
             }),
-            Command::Build(args) => once(What::Built(args)),
+            Command::Build(args) => once(What::Built(&args.file, args.out.as_deref())),
+            Command::Apply(args) => once(What::Built(&args.file, args.out.as_deref())),
             Command::Convert(args) => once(What::Converted(args)),
             _ => None,
         }
@@ -310,13 +312,13 @@ impl Looks<'_> {
         }
     }
 
-    fn built(&mut self, build: &Build) {
-        if self.doubt.leads_there(&build.file) {
-            self.all.insert((Look::File, build.file.clone()));
+    fn built(&mut self, file: &Path, out: Option<&Path>) {
+        if self.doubt.leads_there(file) {
+            self.all.insert((Look::File, file.to_owned()));
         }
-        let Some(out) = &build.out else { return };
+        let Some(out) = out else { return };
         if self.doubt.leads_there(out) {
-            self.all.insert((Look::Built, out.clone()));
+            self.all.insert((Look::Built, out.to_owned()));
             return;
         }
         for entry in out.read_dir().into_iter().flatten().flatten() {

@@ -4,6 +4,7 @@
 //! or one stream, with the host in each row. What a host cannot be asked is a row as well, and says why.
 
 mod answer;
+mod apply;
 mod logs;
 mod row;
 mod say;
@@ -66,7 +67,13 @@ fn begin(args: &Args, output: &mut Output) -> Result<Exit, String> {
     if elsewhere.rolling && matches!(kind, Kind::Stream | Kind::Logs) {
         return Err("--rolling is for what comes to an end".to_owned());
     }
-    let mut words = words::for_hosts(std::env::args_os().skip(1), elsewhere.host.len())?;
+    let mut words = match &args.command {
+        Command::Apply(asked) => match apply::words(global, asked, output) {
+            Ok(words) => words,
+            Err(exit) => return Ok(exit),
+        },
+        _ => words::for_hosts(std::env::args_os().skip(1), elsewhere.host.len())?,
+    };
     if global.json || kind != Kind::Report {
         words.insert(0, "--json".to_owned());
     }
@@ -165,7 +172,7 @@ fn rolling(
 
 /// What is done to a service one host at a time, because it might not come up again.
 const fn is_gated(command: &Command) -> bool {
-    matches!(command, Command::Up(_) | Command::Restart(_) | Command::Reload(_))
+    matches!(command, Command::Up(_) | Command::Restart(_) | Command::Reload(_) | Command::Apply(_))
 }
 
 /// Whether the services of a batch are healthy now: what is not joins the answers.
@@ -218,6 +225,7 @@ const fn kind(command: &Command) -> Option<Kind> {
         | Command::Check(_)
         | Command::Enable(_)
         | Command::Disable(_)
+        | Command::Apply(_)
         | Command::Mask(_)
         | Command::Unmask(_)
         | Command::DaemonReload
@@ -257,6 +265,10 @@ fn own_time(command: &Command) -> Result<Duration, String> {
         Command::Wait(args) => &args.timeout,
         Command::Enable(args) => &args.timeout,
         Command::Disable(args) => &args.timeout,
+        Command::Apply(args) => {
+            let timeout = deadline::timeout(&args.timeout)?;
+            return Ok(timeout.saturating_add(deadline::way_back(timeout)));
+        }
         Command::Explain(args) => return Ok(READING.saturating_add(args.over.unwrap_or_default())),
         _ => return Ok(READING),
     };

@@ -105,6 +105,20 @@ pub(crate) fn report_any(
     exit
 }
 
+/// What has not come as far as it was to: all of it in the words of what came of it, with the first reason.
+pub(crate) fn shortfall(
+    service: &dyn Supervised,
+    outcome: &Outcome,
+    asked: Asked,
+) -> (Became, Exit) {
+    let asker = Asker::of(1, asked.user).by(asked.deadline);
+    let told = waited(service, outcome, asked).reasoned(service, &asker);
+    let reason = told.view.reason.as_ref().map(|it| it.finding.to_string());
+    let more = reason.filter(|it| !told.words.contains(&**it));
+    let says = more.map_or_else(|| told.words.clone(), |it| format!("{}; {it}", told.words));
+    (Became { says: Some(says), ..told.became }, told.exit)
+}
+
 fn tell_all(targets: Vec<Target>, results: Vec<Result<Done, Error>>, asked: Asked) -> Vec<Told> {
     let mut results = results.into_iter();
     let asker = Asker::of(targets.len(), asked.user).by(asked.deadline);

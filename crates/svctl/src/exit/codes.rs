@@ -26,7 +26,7 @@ const PATH: (&str, &str) = ("111", "The system refused: no such path, no permiss
 const WRITING: (&str, &str) = ("111", "The output could not be written.");
 const NO_MANAGER: (&str, &str) = ("102", "The manager of a unit is not running.");
 
-const TABLE: [Codes; 18] = [
+const TABLE: [Codes; 19] = [
     Codes {
         commands: &["up", "down", "once", "restart", "reload", "exit", "wait"],
         meanings: &[
@@ -179,6 +179,17 @@ const TABLE: [Codes; 18] = [
             ("1", "The definitions are wrong, the target cannot express them, or --diff differs."),
             ("99", "A directory does not answer."),
             LINE,
+            PATH,
+        ],
+    },
+    Codes {
+        commands: &["apply"],
+        meanings: &[
+            ("0", "Every service is as the definitions say; with --diff, it was so before."),
+            ("1", "The definitions are wrong, a service did not come about, or --diff differs."),
+            ("99", "The deadline passed, or another apply is at work there."),
+            ("100", "The command line or $SVWAIT made no sense; nothing was changed."),
+            ("102", "No supervisor is running there."),
             PATH,
         ],
     },

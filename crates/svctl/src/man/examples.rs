@@ -24,7 +24,7 @@ pub(super) const OF_ALL: [Example; 7] = [
 ];
 
 /// Those of each command that does not say all in its name.
-const OF_COMMANDS: [(&str, &[Example]); 26] = [
+const OF_COMMANDS: [(&str, &[Example]); 27] = [
     (
         "status",
         &[
@@ -148,6 +148,20 @@ const OF_COMMANDS: [(&str, &[Example]); 26] = [
             ("svctl logs web -n 50", "The last fifty lines."),
             ("svctl logs -f web db", "Follow two logs, merged by time."),
             ("svctl logs web --since 10m", "What was logged in the last ten minutes."),
+        ],
+    ),
+    (
+        "apply",
+        &[
+            ("svctl apply svcmgr.toml --to runit --dry-run", "What would be done?"),
+            (
+                "svctl apply svcmgr.toml --to systemd",
+                "Units, enabled and running; a second time changes nothing.",
+            ),
+            (
+                "svctl -H web1,web2 --rolling apply svcmgr.toml --to s6",
+                "One host after the other, until one fails.",
+            ),
         ],
     ),
     (

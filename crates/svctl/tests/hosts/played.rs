@@ -187,6 +187,32 @@ fn one_batch_follows_the_other_until_one_fails() {
     assert_eq!(whys, [Value::Null, "unreachable".into(), Value::Null, "not-asked".into()]);
 }
 
+/// The file is here, and goes there.
+#[test]
+fn definitions_are_applied_on_other_hosts() {
+    let played = Played::new();
+    let file = played.path("a.toml");
+    let text =
+        "# \u{e4} 100% 'quoted' $(touch pwned)\n[service.web]\nexec = [\"/bin/echo\", \"a b\"]\n";
+    fs::write(&file, text).unwrap();
+    let out = played.path("sv");
+    let [file, out] = [&file, &out].map(|path| path.to_str().unwrap());
+    let words =
+        ["-H", "up1,refused", "apply", file, "--to", "runit", "--out", out, "--dry-run", "--json"];
+    let (rows, ran) = played.rows(&[&words[..], &["--host-timeout", "60s"]].concat());
+    assert_eq!(
+        (&rows[0]["host"], &rows[0]["files"]),
+        (&"up1".into(), &serde_json::json!(["web/run"])),
+        "{ran:?}"
+    );
+    assert_eq!((&rows[1]["why"], ran.code), (&"unreachable".into(), 111));
+    assert!(!fs::exists("pwned").unwrap() && !fs::exists(out).unwrap());
+    let wrong = played.path("wrong.toml");
+    fs::write(&wrong, "[service.web]\nexce = []\n").unwrap();
+    let ran = played.run(&["-H", "up1", "apply", wrong.to_str().unwrap(), "--to", "runit"]);
+    assert!(ran.code == 1 && ran.err.matches("exce").count() >= 1 && ran.out.is_empty(), "{ran:?}");
+}
+
 #[test]
 fn groups_and_words_without_sense() {
     let played = Played::new();

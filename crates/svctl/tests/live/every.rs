@@ -35,7 +35,7 @@ enum Prints {
 use Prints::{Lines, Nothing, OfUnits, One};
 
 /// Every command, its words, and what it prints. After `exit` nobody supervises.
-const COMMANDS: [(&str, &[&str], Prints); 47] = [
+const COMMANDS: [(&str, &[&str], Prints); 48] = [
     ("status", &[], One),
     ("up", &["web", "absent"], One),
     ("check", &[], One),
@@ -68,6 +68,7 @@ const COMMANDS: [(&str, &[&str], Prints); 47] = [
     ("disable", &["absent"], One),
     ("logs", &["-f", "./.more/log"], Lines),
     ("build", &[".more/app.toml", "--to", "runit", "--dry-run"], One),
+    ("apply", &[".more/app.toml", "--to", "embedded", "--out", ".more/sv", "--dry-run"], One),
     ("convert", &[".more/app.service"], One),
     ("supervise", &[".more/scan/db"], Lines),
     ("scan", &[".more/scan"], Lines),

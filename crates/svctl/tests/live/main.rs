@@ -14,6 +14,7 @@
 #[path = "../../../svclient/tests/live/supervised.rs"]
 mod supervised;
 
+mod applies;
 mod clock;
 mod confined;
 mod converted;
@@ -79,6 +80,15 @@ say_to_all! {
     names_patterns_and_the_scan_directory_are_understood
     another_user_is_told_what_he_may_not_do
     decode_reads_the_record_where_it_lies
+}
+
+/// Definitions that are applied.
+mod applied {
+    of_suite!(crate::applies, runit Runit what_is_applied_runs_and_what_fails_leads_back);
+    of_suite!(crate::applies, daemontools Daemontools what_is_applied_runs_and_what_fails_leads_back);
+    of_suite!(crate::applies, encore Encore what_is_applied_runs_and_what_fails_leads_back);
+    of_suite!(crate::applies, s6 S6 what_is_applied_runs_and_what_fails_leads_back);
+    of_suite!(crate::applies, embedded Embedded what_is_applied_runs_and_what_fails_leads_back);
 }
 
 /// The same, of modules of their own.

@@ -1,5 +1,6 @@
 //! Units beside service directories, under the systemd of a throw-away machine.
 
+pub mod applied;
 pub mod cases;
 mod many;
 mod outcomes;
@@ -68,6 +69,12 @@ macro_rules! reasons_of {
 }
 
 cases_of!(System);
+
+#[test]
+fn what_is_applied_runs_and_what_fails_leads_back() {
+    let Some(_machine) = machine() else { return };
+    applied::what_is_applied_runs_and_what_fails_leads_back(cases::Whose::System);
+}
 
 /// A unit that is gone with the machine.
 struct Unit(String);

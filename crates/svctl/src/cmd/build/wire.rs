@@ -24,7 +24,7 @@ pub(super) const LARGEST_ANSWER: u64 = 64 << 20;
 /// What is to be done, and where.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Errand {
+pub(in crate::cmd) struct Errand {
     out: Bytes,
     /// To compare, and to write nothing.
     pub(super) diff: bool,
@@ -87,7 +87,7 @@ pub(super) struct Failed {
 }
 
 impl Errand {
-    pub(super) fn new(plan: &Plan, out: &Path, args: &Made) -> Self {
+    pub(in crate::cmd) fn new(plan: &Plan, out: &Path, args: &Made) -> Self {
         let file = |file: &File| WireFile { mode: file.mode, bytes: Bytes::of(&file.bytes) };
         let entry = |entry: &PlanEntry| match entry {
             PlanEntry::File(it) => WireEntry::File(file(it)),
@@ -112,7 +112,7 @@ impl Errand {
     }
 
     /// The plan, and where it is to be carried out.
-    pub(super) fn into_plan(self) -> (Plan, PathBuf) {
+    pub(in crate::cmd) fn into_plan(self) -> (Plan, PathBuf) {
         let file = |it: WireFile| File { bytes: it.bytes.into(), mode: it.mode, owner: None };
         let entry = |entry| match entry {
             WireEntry::File(it) => PlanEntry::File(file(it)),

@@ -19,7 +19,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    fn dir(self) -> PathBuf {
+    pub fn dir(self) -> PathBuf {
         match self {
             Self::System => "/run/systemd/system".into(),
             Self::User => {
