@@ -4,14 +4,13 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg, OFlag, open},
-    sys::stat::{Mode, fstat},
+    fcntl::{Flock, FlockArg},
 };
 use serde::{Deserialize, Serialize};
 use svcmgr::build::{
@@ -93,7 +92,7 @@ impl Kept {
 /// Held as long as somebody is at work there.
 pub(super) struct Lock {
     path: PathBuf,
-    _held: Flock<OwnedFd>,
+    _held: Flock<fs::File>,
 }
 
 impl Lock {
@@ -105,19 +104,19 @@ impl Lock {
     pub(super) fn take(out: &Path) -> io::Result<Option<Self>> {
         fs::create_dir_all(out)?;
         let path = out.join(LOCK);
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let mut options = fs::File::options();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.custom_flags(nix::libc::O_NOFOLLOW);
         loop {
-            let file = open(&path, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
-            let held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            let held = match Flock::lock(options.open(&path)?, FlockArg::LockExclusiveNonblock) {
                 Ok(held) => held,
                 Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
                 Err((_, errno)) => return Err(errno.into()),
             };
             // Whoever had it may have removed it just before.
-            let here = fstat(&*held)?;
-            let is_there = fs::symlink_metadata(&path).is_ok_and(|there| {
-                (there.dev(), there.ino()) == (here.st_dev as u64, here.st_ino as u64)
-            });
+            let identity = |it: fs::Metadata| (it.dev(), it.ino());
+            let here = identity(held.metadata()?);
+            let is_there = fs::symlink_metadata(&path).is_ok_and(|it| identity(it) == here);
             if is_there {
                 return Ok(Some(Self { path, _held: held }));
             }
