@@ -59,7 +59,7 @@ pub enum OnFailure {
 
 svproto::words!(OnFailure, "way to go on": Stop "stop", GoOn "go-on");
 
-/// What came of one service of a plan.
+/// What came of one service of an order.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OrderStep {
@@ -136,7 +136,7 @@ impl Order {
         &self.levels
     }
 
-    /// The same plan the other way round, for stopping.
+    /// The same order the other way round, for stopping.
     ///
     /// ```
     /// use svclient::Order;
@@ -152,7 +152,7 @@ impl Order {
 
     /// Asks the services level by level, all of a level at once, and waits for each level before the
     /// next. A level whose turn comes after the deadline is not asked ([`crate::OutcomeKind::NotAsked`]). The
-    /// steps come in the order of the plan. Services that the plan does not name are left
+    /// steps come in this order. Services that it does not name are left
     /// alone; of several with one name, the first is meant.
     ///
     /// ```
@@ -170,7 +170,7 @@ impl Order {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the notification mechanism fails, [`Error::NotFound`] for a name of the plan
+    /// [`Error::Io`] if the notification mechanism fails, [`Error::NotFound`] for a name of the order
     /// that no service has; nothing is asked then. What happens to one service is in its own step.
     pub fn carry_out<B: Supervised + Clone + 'static>(
         &self,
@@ -245,38 +245,39 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn plan(services: &[(&'static str, &[&'static str])]) -> Result<String, String> {
+    fn levels(services: &[(&'static str, &[&'static str])]) -> Result<String, String> {
         let services = services.iter().map(|(name, after)| (*name, after.iter().copied()));
-        Order::new(services).map(|plan| plan.to_string()).map_err(|error| error.to_string())
+        Order::new(services).map(|order| order.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_service_comes_after_all_that_it_needs() {
-        let said = plan(&[("web", &["db", "net"]), ("db", &["net"]), ("net", &[]), ("log", &[])]);
+        let said = levels(&[("web", &["db", "net"]), ("db", &["net"]), ("net", &[]), ("log", &[])]);
         assert_eq!(said.as_deref(), Ok("1. log, net\n2. db\n3. web\n"));
-        assert_eq!(plan(&[]).as_deref(), Ok(""));
+        assert_eq!(levels(&[]).as_deref(), Ok(""));
     }
 
     #[test]
     fn stopping_is_starting_backwards() {
-        let plan = Order::new([("web", vec!["db"]), ("db", vec![])]).unwrap();
-        assert_eq!(plan.reversed().levels(), [["web"], ["db"]]);
-        assert_eq!(plan.reversed().reversed(), plan);
+        let order = Order::new([("web", vec!["db"]), ("db", vec![])]).unwrap();
+        assert_eq!(order.reversed().levels(), [["web"], ["db"]]);
+        assert_eq!(order.reversed().reversed(), order);
     }
 
     #[test]
     fn a_cycle_is_named_without_those_that_only_wait_for_it() {
-        let said = plan(&[("a", &["b"]), ("b", &["c"]), ("c", &["d"]), ("d", &["b"]), ("e", &[])]);
+        let said =
+            levels(&[("a", &["b"]), ("b", &["c"]), ("c", &["d"]), ("d", &["b"]), ("e", &[])]);
         let cycle = "cannot order services that wait for each other: b after c after d after b";
         assert_eq!(said, Err(cycle.to_owned()));
-        let own = plan(&[("a", &["a"])]);
+        let own = levels(&[("a", &["a"])]);
         assert_eq!(own, Err("cannot order services that wait for each other: a after a".into()));
     }
 
     #[test]
     fn names_must_be_known_and_come_once() {
-        let said = plan(&[("web", &["dbb"])]);
+        let said = levels(&[("web", &["dbb"])]);
         assert!(said.is_err_and(|said| said.contains("web") && said.contains("dbb")));
-        assert!(plan(&[("a", &[]), ("a", &[])]).is_err_and(|said| said.contains("two services")));
+        assert!(levels(&[("a", &[]), ("a", &[])]).is_err_and(|said| said.contains("two services")));
     }
 }

@@ -185,8 +185,8 @@ macro_rules! watch_stream {
             ///
             /// # Errors
             ///
-            /// As [`WatchSet::next_before`], of which no directory that hangs is left: it holds the
-            /// thread.
+            /// [`Error::Io`] if the notification mechanism fails. A directory that hangs in the system holds the
+            /// thread for as long as it hangs.
             pub async fn next(&mut self) -> Option<Result<WatchEvent, Error>> {
                 std::future::poll_fn(|cx| super::poll_next(&mut self.watch, &mut self.driver, cx))
                     .await
@@ -212,6 +212,30 @@ macro_rules! watch_stream {
 
 #[cfg(feature = "tokio")]
 /// Watching, and waiting for requests, under tokio.
+///
+/// The runtime needs its drivers of descriptors and time (`enable_all`, as `#[tokio::main]` has it); of tokio's features, a program adds what it
+/// uses itself, as `rt` and `macros`.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use svclient::{Request, WatchSet, scripted::Scripted, tokio::{WatchStream, pursue}};
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), svclient::Error> {
+///     let web = Scripted::new("web"); // or `Service::open(…)?`
+///     let mut watch = WatchSet::new()?;
+///     watch.add(web.clone())?; // or `watch.follow(ScanDir::new("/etc/service"))?`
+///     let mut events = WatchStream::new(watch)?;
+///
+///     let deadline = Instant::now() + Duration::from_secs(10);
+///     println!("{}", pursue(&web, &Request::up(), deadline).await?);
+///     while let Some(event) = events.next().await {
+///         println!("{}", event?);
+/// #       break;
+///     }
+///     Ok(())
+/// }
+/// ```
 pub mod tokio {
     use std::{
         future::Future,

@@ -21,6 +21,9 @@ use super::{Certainty, Evidence, Finding, Remedy, elf};
 const MOST: u64 = 64 * 1024;
 /// Linux follows no more interpreters of interpreters.
 const DEEPEST: u8 = 4;
+/// So many bytes of a first line are read by Linux 5.1 and later: an interpreter whose name does not end in them is refused.
+/// Source: `execve(2)`, Interpreter scripts.
+const FIRST_LINE: usize = 255;
 
 /// What was seen of a file that is to be executed.
 pub(super) struct Runnable {
@@ -170,6 +173,16 @@ impl Runnable {
             let finding = Finding::new(Cause::NoInterpreterLine, &self.name);
             return Some(finding.seen(line.errno(Errno::ENOEXEC)));
         }
+        if cfg!(target_os = "linux") && self.is_interpreter_cut() {
+            let about = format!("the first line of {} is longer than the system reads", self.name);
+            let says = format!(
+                "the system reads {FIRST_LINE} bytes of a first line, and the name of the interpreter does not end in them"
+            );
+            let line = line.errno(Errno::ENOEXEC);
+            return Some(
+                Finding::new(Cause::NotExecuted, about).seen(line).seen(Evidence::new(says)),
+            );
+        }
         if let Some(bare) = program.as_os_str().as_bytes().strip_suffix(b"\r") {
             // Somebody might have made one of that name.
             if matches!(stat(program), Err(Errno::ENOENT | Errno::ENOTDIR)) {
@@ -203,6 +216,13 @@ impl Runnable {
             return Some(finding.helps(Remedy::Command(remedy)));
         }
         None
+    }
+
+    /// The name of its interpreter goes on where the system does not read on.
+    fn is_interpreter_cut(&self) -> bool {
+        let first = self.bytes.as_deref().and_then(|it| it.get(2..=FIRST_LINE));
+        let name = first.map(|it| it.trim_ascii_start());
+        name.is_some_and(|it| !it.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0)))
     }
 
     /// The file itself as a word of a shell: `sed -i` puts a file where it finds a link.

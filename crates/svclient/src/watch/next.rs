@@ -152,7 +152,7 @@ impl WatchSet {
     ///
     /// # Errors
     ///
-    /// As [`WatchSet::next_before`], which has left a look that hangs.
+    /// As [`WatchSet::next_before`].
     pub fn next_now(&mut self) -> Result<Option<WatchEvent>, Error> {
         self.be_here()?;
         self.take_by(None, |this, _| this.collect())

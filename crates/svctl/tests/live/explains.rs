@@ -104,6 +104,13 @@ const CASES: &[Case] = &[
     case("no-interpreter", "one word to env", |it| {
         run_of(it, "#!/usr/bin/env sh -e\nexec sleep 9\n");
     }),
+    case("not-executed", "does not end in them", |it| {
+        let long = "0".repeat(120);
+        let dir = it.dir().join(&long).join(&long);
+        fs::create_dir_all(&dir).unwrap();
+        symlink("/bin/sh", dir.join("shell-of-a-long-name")).unwrap();
+        run_of(it, &format!("#!{long}/{long}/shell-of-a-long-name\nexec sleep 9\n"));
+    }),
     case("file-not-executable", "inner is not executable", |it| {
         raw(it, "inner", b"#!/bin/sh\n", 0o644);
         run_of(it, &format!("#!{}/inner\n", it.dir().display()));

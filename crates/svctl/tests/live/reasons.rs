@@ -70,6 +70,24 @@ fn with_loader(mut program: Vec<u8>) -> Vec<u8> {
     program
 }
 
+/// The record of a living supervisor names a process that is not its own, and that came a day after the one it means.
+fn names_another(it: &Supervised, other: u32) {
+    let path = it.dir().join("supervise/status");
+    let mut record = fs::read(&path).unwrap();
+    let own = u32::try_from(status(it)["pid"].as_u64().unwrap()).unwrap();
+    let (own, other) = match it.suite {
+        Suite::S6 => (own.to_be_bytes(), other.to_be_bytes()),
+        _ => (own.to_le_bytes(), other.to_le_bytes()),
+    };
+    // Behind the stamp.
+    let at = 12 + record[12..].windows(4).position(|bytes| bytes == own).unwrap();
+    record[at..at + 4].copy_from_slice(&other);
+    let since = u64::from_be_bytes(record[..8].try_into().unwrap());
+    record[..8].copy_from_slice(&(since - 86_400).to_be_bytes());
+    fs::write(it.dir().join("supervise/new"), record).unwrap();
+    fs::rename(it.dir().join("supervise/new"), path).unwrap();
+}
+
 /// What `check` says, where it is asked.
 pub fn what_a_check_says_is_named_first(suite: Suite) {
     let start = |check: &str| {
@@ -310,6 +328,10 @@ pub(crate) const MORE: &[Case] = &[
             run_of(it, "#!/bin/sh\nexit 3\n");
             it.file("timeout-finish", "-1\n");
         })
+    },
+    Case {
+        of: |suite| !suite.is_daemontools(),
+        ..then("process-dead", "has its number by now", |it| names_another(it, std::process::id()))
     },
     Case {
         also: &["process-dead"],

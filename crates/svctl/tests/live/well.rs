@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown, symlink},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -56,6 +56,11 @@ pub fn what_is_well_is_not_blamed(suite: Suite) {
         "#!/bin/sh\nexec ./current/bin/server\n",
         "#!/bin/sh\nexec chpst -e ./env chpst -b name -o 100 sleep 1000\n",
         "#!/bin/sh\nexec softlimit -o 100 setsid -w sleep 1000\n",
+        "#!/bin/sh\nexec env -i A=1 sleep 1000\n",
+        "#!/usr/bin/execlineb -P\nmultisubstitute { define -s A \"a\\\\b\" }\nsleep \\\n1000\n",
+        // Sessions of its own.
+        "#!/usr/bin/perl\nuse POSIX; POSIX::setsid(); sleep 1000;\n",
+        "#!/usr/bin/perl\nuse POSIX; if (!fork) { POSIX::setsid(); sleep 1004; exit } sleep 1000;\n",
         // What it starts beside itself, and what it says that is no fault of its own.
         "#!/bin/sh\nsleep 1001 &\nsleep 1002 &\nwait\n",
         "#!/usr/bin/perl\nif (!fork) { if (!fork) { exec 'sleep', '1003' } exit 0 } wait; sleep 1000;\n",
@@ -99,12 +104,42 @@ pub fn what_is_well_is_not_blamed(suite: Suite) {
     assert_eq!(told.code, 0);
 }
 
+/// All that a script can be blamed for.
+const SCRIPT: &[&str] = &[
+    "backgrounds",
+    "byte-order-mark",
+    "file-missing",
+    "file-not-executable",
+    "line-ends",
+    "no-directory",
+    "no-group",
+    "no-interpreter",
+    "no-interpreter-line",
+    "no-user",
+    "no-variable",
+    "not-reachable",
+    "program-missing",
+];
+
 /// A script that fails by itself, and what it does right before that.
 struct Fails {
     run: &'static str,
     /// The kinds that it must not be blamed for.
     not: &'static [&'static str],
     of: fn(Suite) -> bool,
+}
+
+/// An interpreter, and more blanks behind it than the system reads.
+const LONG_FIRST_LINE: &str = concat!(
+    "#!/bin/sh                                                                                                ",
+    "                                                                                                         ",
+    "                                                                                                         ",
+    "\nexit 3\n"
+);
+
+/// One that may be blamed for nothing in it, under every suite.
+const fn any(run: &'static str) -> Fails {
+    Fails { run, not: SCRIPT, of: |_| true }
 }
 
 const FAILS: &[Fails] = &[
@@ -128,6 +163,27 @@ const FAILS: &[Fails] = &[
         not: &["not-reachable"],
         of: |suite| suite == Suite::Runit,
     },
+    // Who prepares a program and is not followed: what is behind them is looked for by another user, elsewhere, or later.
+    any("#!/bin/sh\nexec env -i PATH=/nonexistent A=$NOT_SET /bin/sh -c 'exit 3'\n"),
+    any("#!/bin/sh\nset -u\nexec env -i -u HOME -C / tmp/../bin/sh -c 'exit 3' -- $0 $$\n"),
+    any("#!/bin/sh\nexec su -s /bin/sh -c 'exec nonexistent-program' nobody\n"),
+    any("#!/bin/sh\nexec setsid -w sh -c 'exit 3'\n"),
+    Fails {
+        of: |_| Path::new("/usr/bin/sudo").exists(),
+        ..any("#!/bin/sh\nexec sudo -n -u nobody -- nonexistent-program\n")
+    },
+    // Of another language, whose words mean something else here.
+    any(
+        "#!/usr/bin/execlineb -P\ncd /\nifelse { test -e /nonexistent } { exec nonexistent-program }\n\
+         foreground { echo \"a\\\\\" }\\\nexit 3\n",
+    ),
+    any(
+        "#!/usr/bin/perl\n$0 =~ /nonexistent-program/ and\nexec '/nonexistent/program';\nexit 3;\n",
+    ),
+    // Interpreters by long names and links, as Nix and Guix have them.
+    any("#!store/0123456789abcdfghijklmnpqrsvwxyz-bash-interactive-5.2-p15/bin/sh -e\nexit 3\n"),
+    // Linux reads 255 bytes of a first line: blanks and arguments may go on behind them.
+    any(LONG_FIRST_LINE),
     // 32 bits run beside 64.
     Fails { run: "", not: &["wrong-machine"], of: |_| cfg!(target_arch = "x86_64") },
 ];
@@ -158,6 +214,11 @@ pub fn what_fails_is_not_blamed_for_what_it_does_right(suite: Suite) {
         fs::create_dir_all(it.dir().join("data")).unwrap();
         fs::create_dir_all(it.dir().join("shared")).unwrap();
         it.file("conf", "cd data");
+        // The interpreter of one of them.
+        let bin =
+            it.dir().join("store/0123456789abcdfghijklmnpqrsvwxyz-bash-interactive-5.2-p15/bin");
+        fs::create_dir_all(&bin).unwrap();
+        symlink("/bin/sh", bin.join("sh")).unwrap();
         for name in ["data/server", "shared/server"] {
             scripts::write(&it.dir().join(name), "#!/bin/sh\nexit 3\n");
         }

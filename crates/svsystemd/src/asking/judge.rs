@@ -423,7 +423,11 @@ impl Facts<'_> {
 
     /// Which of its commands failed, and how it ended.
     fn command_end(&self) -> Option<(Cause, String)> {
-        COMMANDS.into_iter().find_map(|(name, cause)| {
+        self.command_ends().next()
+    }
+
+    fn command_ends(&self) -> impl Iterator<Item = (Cause, String)> {
+        COMMANDS.into_iter().filter_map(|(name, cause)| {
             let failed = self.unit.get(name)?.fields().iter().find_map(command)?;
             Some((cause, format!("{name}={failed}")))
         })
@@ -435,6 +439,14 @@ impl Facts<'_> {
             if self.word("Result") == "timeout" && !matches!(self.before, "inactive" | "failed") {
                 let late = span(self.unit, &["TimeoutStopUSec"]);
                 return self.verdict(true, Some(Cause::StopTimeout), late);
+            }
+            // It is down all the same, and what its stop was to do may not be done.
+            let was_up = !matches!(self.before, "inactive" | "failed");
+            if was_up && self.word("ActiveState") == "failed" {
+                let failed = self.command_ends().find(|(cause, _)| *cause == Cause::AfterEnd);
+                if let Some((cause, about)) = failed {
+                    return self.verdict(true, Some(cause), about);
+                }
             }
             return self.verdict(true, None, "");
         }

@@ -55,6 +55,7 @@ fn shellcheck(scripts: &[Script]) -> io::Result<Vec<Said>> {
     all.ok_or_else(|| io::Error::other(String::from_utf8_lossy(&said.stderr).trim().to_owned()))
 }
 
+/// By path: a unit's name is that of its file, and what is beside it belongs to it. `docs/lint.md` says what follows.
 fn analyze(user: bool, units: &[&PathBuf]) -> io::Result<Vec<Said>> {
     let mut command = Command::new(Other::SystemdAnalyze.name());
     if user {

@@ -43,6 +43,10 @@ fn fail_once(unit: &str) {
     assert_ne!(systemctl(&["start", unit]), 0);
 }
 
+fn run_it(unit: &str) {
+    assert_eq!(systemctl(&["start", unit]), 0);
+}
+
 fn run_transient(unit: &str) {
     let mut run = Command::new("systemd-run");
     let run = run.args(["--quiet", "--unit", unit, "sleep", "1000"]).output().unwrap();
@@ -53,7 +57,7 @@ const fn start(name: &'static str, service: &'static str, exit: i32, says: &'sta
     Case { name, unit: "", service, before: nothing, request: START, exit, says }
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     start("done", SLEEP, 0, "up (pid"),
     start("failed", "Type=oneshot\nExecStart=/bin/sh -c 'exit 4'", 1, "exited with 4"),
     start(
@@ -93,6 +97,16 @@ const CASES: [Case; 12] = [
     ),
     start("masked", "", 1, "masked"),
     Case { request: ("stop", "down"), before: run_transient, ..start("transient", "", 0, "down") },
+    Case {
+        request: ("stop", "down"),
+        before: run_it,
+        ..start(
+            "stop-command",
+            "Type=exec\nExecStart=/bin/sleep 1000\nExecStop=/bin/false",
+            0,
+            "ExecStop=/bin/false exited with 1",
+        )
+    },
     Case {
         unit: "JobTimeoutSec=200ms",
         ..start(

@@ -109,6 +109,14 @@ const CASES: &[Case] = &[
         "ExecStopPost=/bin/false exited with 1",
         "[Service]\nType=oneshot\nExecStart=/bin/true\nExecStopPost=/bin/false",
     ),
+    Case {
+        asks: &[&["up"], &["down"]],
+        ..case(
+            "after-end",
+            "ExecStop=/bin/false exited with 1",
+            "[Service]\nType=exec\nExecStart=/bin/sleep 1000\nExecStop=/bin/false",
+        )
+    },
     case(
         "start-timeout",
         "TimeoutStartSec=50ms",

@@ -261,6 +261,14 @@ fn a_stop_is_reached_when_nothing_is_left() {
         unit("failed", "timeout", &[("TimeoutStopUSec", PropertyValue::Unsigned(2_000_000))]);
     let late = stop(&JobResult::Done, &late);
     assert_eq!((late.reached, late.cause, &*late.about), (true, Some(Cause::StopTimeout), "2 s"));
+    let failed = [("ExecStop", commands(&[("/bin/true", 1, 0), ("/bin/drain", 1, 7)]))];
+    let failed = unit("failed", "exit-code", &failed);
+    let told = stop(&JobResult::Done, &failed);
+    let said = "ExecStop=/bin/drain exited with 7";
+    assert_eq!((told.reached, told.cause, &*told.about), (true, Some(Cause::AfterEnd), said));
+    // It was so before.
+    let before = judged(Action::Stop, &JobResult::Done, &failed, "failed");
+    assert!(before.reached && before.cause.is_none());
     let again = stop(&JobResult::Canceled, &unit("active", "success", &[]));
     assert_eq!((again.reached, again.cause), (false, Some(Cause::Canceled)));
     let before = judged(Action::Stop, &JobResult::Done, &unit("inactive", "", &[]), "inactive");
