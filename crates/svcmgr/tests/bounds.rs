@@ -125,3 +125,62 @@ fn streams_go_to_any_task() {
 fn streams_of_async_io_go_to_any_task() {
     movable::<svcmgr::async_io::WatchStream>();
 }
+
+#[cfg(feature = "remote")]
+#[test]
+fn calls_on_other_hosts_go_to_any_thread() {
+    use svcmgr::remote::{
+        BadHost, BadProgram, Call, Calls, Error, EventKind, Host, HostEvent, HostFailure, Hosts,
+        HostsError, Program, Progress, Version,
+    };
+    free::<Call>();
+    movable::<Calls>();
+    free::<Host>();
+    free::<Hosts>();
+    free::<HostEvent>();
+    free::<EventKind>();
+    free::<HostFailure>();
+    free::<Progress>();
+    free::<Program>();
+    free::<Version>();
+    free::<Error>();
+    free::<BadHost>();
+    free::<BadProgram>();
+    free::<HostsError>();
+}
+
+#[cfg(feature = "convert")]
+#[test]
+fn conversions_go_to_any_thread() {
+    use svcmgr::convert::{
+        Conversion, Counts, Disk, Error, Format, LineReport, LineVerdict, Location, Memory, Report,
+        ServiceReport,
+    };
+    free::<Conversion>();
+    free::<Report>();
+    free::<LineReport>();
+    free::<ServiceReport>();
+    free::<LineVerdict>();
+    free::<Location>();
+    free::<Counts>();
+    free::<Format>();
+    free::<Disk>();
+    free::<Memory>();
+    free::<Error>();
+}
+
+#[cfg(feature = "lint")]
+#[test]
+fn what_a_linter_finds_goes_to_any_thread() {
+    use svcmgr::lint::{Edit, Finding, Fix, Linter, Location, Report, Rule, Span, Unseen, fix};
+    free::<Linter>();
+    free::<Report>();
+    free::<Finding>();
+    free::<Location>();
+    free::<Span>();
+    free::<Fix>();
+    free::<Edit>();
+    free::<Rule>();
+    free::<Unseen>();
+    free::<fix::Fixed>();
+}

@@ -277,7 +277,8 @@ pub fn a_log_of_many_blames_whom_it_names(suite: Suite) {
         let found = rows[1]["findings"].to_string();
         assert!(!found.contains("address-in-use"), "{found}");
         is_named[0] |= rows[0]["findings"].to_string().contains("address-in-use");
-        is_named[1] |= rows[1]["state"] == "backoff" && is_named[0];
+        // encore's record names the dead process until the next is started, so its state says nothing here.
+        is_named[1] |= found != "[]" && is_named[0];
         if is_named == [true, true] {
             return;
         }

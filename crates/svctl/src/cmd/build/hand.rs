@@ -33,8 +33,8 @@ const LAST: Duration = Duration::from_secs(2);
 /// A part of a plan, and who is to write it; this process, if `None`.
 pub(super) type Part = (Option<Owner>, Plan);
 
-/// Parts of the plan by who writes them: the owner that was asked for, else whoever the place
-/// belongs to.
+/// Parts of the plan by who writes them: the owner that was asked for, else by whoever the
+/// directory belongs to.
 pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec<Part>, String> {
     let own = Owner { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw() };
     if let Some(owner) = asked {
@@ -48,33 +48,33 @@ pub(super) fn parts(plan: &Plan, out: &Path, asked: Option<Owner>) -> Result<Vec
         Ok(metadata) if metadata.is_symlink() => path.metadata().ok(),
         other => other.ok(),
     };
-    let place = out
+    let dir = out
         .ancestors()
         .find_map(|it| whose(if it.as_os_str().is_empty() { Path::new(".") } else { it }));
-    if let Some(other) = place.map(|it| it.uid()).filter(is_other) {
+    if let Some(other) = dir.map(|it| it.uid()).filter(is_other) {
         return Ok(vec![(Some(as_user(other, out)?), plan.clone())]);
     }
     let mut parts: BTreeMap<Option<Owner>, Plan> = BTreeMap::new();
     for (name, unit) in &plan.units {
-        let place = out.join(name);
-        let of = match place.symlink_metadata() {
+        let path = out.join(name);
+        let of = match path.symlink_metadata() {
             Ok(there) if there.is_dir() && matches!(unit, Unit::Directory(_)) => there.uid(),
             _ => own.uid,
         };
         let other = Some(of).filter(is_other);
-        let other = other.map(|uid| as_user(uid, &place)).transpose()?;
+        let other = other.map(|uid| as_user(uid, &path)).transpose()?;
         parts.entry(other).or_default().units.insert(name.clone(), unit.clone());
     }
     Ok(parts.into_iter().collect())
 }
 
-/// A user by number, with the group that it has of itself. That of the place says nothing: its
-/// owner need not be in it.
-fn as_user(uid: u32, place: &Path) -> Result<Owner, String> {
+/// A user by number, with the group that it has of itself. That of the directory says nothing:
+/// its owner need not be in it.
+fn as_user(uid: u32, path: &Path) -> Result<Owner, String> {
     if !Uid::effective().is_root() {
         return Err(format!(
             "cannot use {}: it belongs to user {uid}\n  hint: run svctl as that user",
-            place.display()
+            path.display()
         ));
     }
     match User::from_uid(Uid::from_raw(uid)) {
@@ -82,7 +82,7 @@ fn as_user(uid: u32, place: &Path) -> Result<Owner, String> {
         _ => Err(format!(
             "cannot use {}: it belongs to user {uid}, whose group nobody knows\n  hint: say which \
              with --owner {uid}:GID",
-            place.display()
+            path.display()
         )),
     }
 }
