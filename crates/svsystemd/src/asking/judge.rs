@@ -70,6 +70,9 @@ pub(crate) fn questions(facts: &Facts<'_>) -> (Vec<&'static str>, Vec<&'static s
             (vec![], vec!["ExecReload"])
         }
         _ if facts.action == Action::Stop && is_stop_late => (vec![], vec!["TimeoutStopUSec"]),
+        _ if facts.action == Action::Stop && facts.is_service && facts.has_stop_failed() => {
+            (vec![], vec!["ExecStop", "ExecStopPost"])
+        }
         _ if !starts(facts.action) => (vec![], vec![]),
         JobResult::Done if unit.text("Result") == "exec-condition" => {
             (vec![], vec!["ExecCondition"])
@@ -235,6 +238,11 @@ impl Facts<'_> {
             && self.before == "active"
             && self.is_active()
             && !self.is_since("ActiveEnterTimestampMonotonic")
+    }
+
+    /// It was up, and has failed since it was told to stop.
+    fn has_stop_failed(&self) -> bool {
+        self.word("ActiveState") == "failed" && !matches!(self.before, "inactive" | "failed")
     }
 
     fn is_down(&self) -> bool {
@@ -441,8 +449,7 @@ impl Facts<'_> {
                 return self.verdict(true, Some(Cause::StopTimeout), late);
             }
             // It is down all the same, and what its stop was to do may not be done.
-            let was_up = !matches!(self.before, "inactive" | "failed");
-            if was_up && self.word("ActiveState") == "failed" {
+            if self.has_stop_failed() {
                 let failed = self.command_ends().find(|(cause, _)| *cause == Cause::AfterEnd);
                 if let Some((cause, about)) = failed {
                     return self.verdict(true, Some(cause), about);
