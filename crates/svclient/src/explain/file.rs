@@ -221,7 +221,7 @@ impl Runnable {
     /// The name of its interpreter goes on where the system does not read on.
     fn is_interpreter_cut(&self) -> bool {
         let first = self.bytes.as_deref().and_then(|it| it.get(2..=FIRST_LINE));
-        let name = first.map(|it| it.trim_ascii_start());
+        let name = first.map(<[u8]>::trim_ascii_start);
         name.is_some_and(|it| !it.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0)))
     }
 
