@@ -11,6 +11,7 @@ mod expand;
 mod family;
 mod identity;
 mod log;
+mod needs;
 mod procfile;
 mod runit;
 mod s6;
@@ -227,6 +228,7 @@ impl Definitions {
                 job.notes_of_others();
                 (job.unit, job.others) = (unit, Some(self));
                 job.render(&mut plan.units)?;
+                needs::add(&job, &mut plan.units);
                 // What is said of one is said of all.
                 if at == 0 {
                     plan.gaps.append(&mut job.gaps);

@@ -18,9 +18,9 @@ use std::{
 
 use svcmgr::{
     Cause, Certainty, CheckAnswer, CheckRule, Dialect, Distrust, EnabledLink, ErrorKind, Goal,
-    Intent, LastExit, Liveness, LogNote, News, Normally, OnFailure, Op, OutcomeKind, Phase,
-    ProcessRole, Readiness, Reading, S6Event, Scale, ScanOp, Scanner, Severity, Stage, State,
-    Suite, Support, Want, build, convert, devtree,
+    Intent, LastExit, Liveness, LogNote, NeedList, NeedWhen, News, Normally, OnFailure, Op,
+    OutcomeKind, Phase, ProcessRole, Readiness, Reading, S6Event, Scale, ScanOp, Scanner, Severity,
+    Stage, State, Suite, Support, Want, build, convert, devtree,
     proto::{self, embedded::Script, encore::EncoreStage, files::FileKind, track::Change},
     systemd, testkit,
 };
@@ -131,6 +131,8 @@ fn table() -> Table {
     table.closed(Support::ALL);
     table.closed(CheckRule::ALL);
     table.closed(OnFailure::ALL);
+    table.closed(NeedList::ALL);
+    table.closed(NeedWhen::ALL);
     table.closed(EnabledLink::ALL);
     table.closed(Scanner::ALL);
     table.closed(Suite::ALL);

@@ -385,6 +385,7 @@ impl<'a> Reader<'a> {
                     self.of_s6(&name);
                 }
                 "control" => self.control(),
+                "needs" => self.order(),
                 _ => self.unknown(&name),
             }
         }

@@ -99,7 +99,11 @@ fn service(
     let (over, mut under): (Vec<_>, Vec<_>) =
         variables.into_iter().partition(|(name, _)| env.sets(name));
     let port = env.port().unwrap_or(PORT) + 100 * index;
-    if env.is_file() && env.sets("PORT") {
+    let own = over.iter().chain(&under).rev().find(|(name, _)| name == "PORT");
+    let own = own.map(|(_, value)| value.clone());
+    if own.is_some() {
+        // The line has the last word.
+    } else if env.is_file() && env.sets("PORT") {
         if port != env.port().unwrap_or(PORT) {
             service = overlaid(service, &[("PORT".to_owned(), port.to_string())]);
         }
@@ -112,8 +116,12 @@ fn service(
     for (name, value) in env.copied().iter().chain(&under) {
         service = service.env(name, value.as_str());
     }
+    let counted = match &own {
+        Some(own) => format!("PORT is {own}, as the line says"),
+        None => format!("PORT is {port} as foreman and honcho count it"),
+    };
     let why = format!(
-        "PORT is {port} as foreman and honcho count it; their PS and HONCHO_PROCESS_NAME are not set; a \
+        "{counted}; their PS and HONCHO_PROCESS_NAME are not set; a \
          stop tells the main process, as foreman does; honcho gives it a session, and tells all of that"
     );
     book.equivalent(at, Some("env.PORT"), &why);

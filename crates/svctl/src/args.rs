@@ -82,12 +82,17 @@ pub(crate) enum Command {
     ///
     /// Waits until they are up. From now on they are wanted up: their supervisor starts them
     /// again when they end. `svctl start` is the same.
+    ///
+    /// Services that were built from one file are started in the order of what they need, and what
+    /// they need is started with them.
     #[command(visible_alias = "start")]
     Up(Later<Lasting>),
     /// Stop services and keep them down
     ///
     /// Waits until they are down. From now on they are wanted down: their supervisor does not start
     /// them again. `svctl stop` is the same.
+    ///
+    /// Of services that were built from one file those end first that need the others.
     #[command(visible_alias = "stop")]
     Down(Later<Lasting>),
     /// Start services that are down for a single run

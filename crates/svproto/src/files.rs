@@ -32,6 +32,8 @@ pub const RESTART: &str = "restart";
 pub const PROBES: &str = "probes";
 /// What the embedded supervisor of `svdevtree` listens on for a service; made by the administrator.
 pub const SOCKETS: &str = "sockets";
+/// For whom a service that was built from a definition waits; read by whoever starts it, and by no supervisor.
+pub const NEEDS: &str = "needs";
 /// s6's last deaths.
 pub const DEATH_TALLY: &str = "supervise/death_tally";
 /// s6's event directory.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use svbuild::spec::{Kind, Log, Need};
+use svbuild::spec::{Kind, Log, Need, When};
 
 use super::{Reader, chain, logger, script};
 use crate::{
@@ -120,6 +120,39 @@ impl Reader<'_> {
         let at = self.book.line(location, "");
         self.book.about(at, &self.name);
         at
+    }
+
+    /// For whom it waits, as a build has left it.
+    pub(super) fn order(&mut self) {
+        let Some(file) = self.file("needs") else { return };
+        for (bytes, line) in script::lines(&file.text) {
+            let at = self.line(&file, bytes);
+            let mut words = line.split_whitespace();
+            let (list, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let need = Need::new(name);
+            let need = match words.next() {
+                Some("up") => need.when(When::Up),
+                Some("ready") => need.when(When::Ready),
+                Some("done") => need.when(When::Done),
+                _ => need,
+            };
+            let key = match list {
+                _ if !self.names.iter().any(|it| it == name) => {
+                    let why = format!("`{name}` is not converted with it, so nothing waits for it");
+                    self.book.dropped(at, &why);
+                    continue;
+                }
+                "after" => ("after", &mut self.service.after),
+                "needs" => ("needs", &mut self.service.needs),
+                "wants" => ("wants", &mut self.service.wants),
+                _ => {
+                    self.book.dropped(at, "a build writes no such line");
+                    continue;
+                }
+            };
+            key.1.push(need);
+            self.book.exact(at, Some(key.0));
+        }
     }
 
     fn needs(&mut self, at: At, name: &str) {

@@ -47,6 +47,12 @@ fn dotenv_is_read_by_the_service_where_both_grammars_agree() {
     assert!(it.text.contains(r#"exec = ["/usr/bin/env", "PORT=3100", "./job"]"#), "{}", it.text);
     assert!(it.text.contains("env_file = "), "{}", it.text);
     verdict(&it, "A=x", LineVerdict::Exact);
+    // What a line sets itself wins over both, under foreman and honcho.
+    let files = Memory::new()
+        .file("/a/Procfile", "web: ./web\nclock: PORT=3 ./clock\n")
+        .file("/a/.env", "PORT=3000\n");
+    let own = svconvert::convert(&files, &["/a/Procfile".into()], None).unwrap();
+    assert!(own.text.contains(r#"exec = ["/usr/bin/env", "PORT=3", "./clock"]"#), "{}", own.text);
     verdict(&it, "nothing", LineVerdict::Equivalent);
     let it = convert("A=x\nexport C=1\n");
     assert!(!it.text.contains("env_file"), "{}", it.text);

@@ -1,10 +1,13 @@
 //! Asking every named service for something and waiting until it is so: `up`, `down`, `once`,
 //! `restart`, `exit`; and `wait`, which asks for nothing.
 
+mod order;
+
 use std::time::{Duration, Instant};
 
 use svcmgr::{Bulk, Error, Goal, Normally, Op, Outcome, Request, UnixTime};
 
+use self::order::{Ties, Way};
 use super::{
     deadline::{of_command, timeout},
     guard::Guard,
@@ -52,6 +55,16 @@ impl Deed {
         match goal {
             Some(goal) => Self { request: self.request.until(goal), ..self },
             None => self,
+        }
+    }
+
+    /// In which order services are asked that were built from one file; `None` for all at once.
+    fn way(self) -> Option<Way> {
+        match self.word {
+            "up" => Some(Way::Up),
+            "restart" => Some(Way::Again),
+            "down" => Some(Way::Down),
+            _ => None,
         }
     }
 
@@ -141,16 +154,16 @@ fn carry_out(
     if deed.is_behind_a_back() {
         names::warn_of_s6_rc(&targets, output);
     }
+    let ties = match deed.way().map(|way| Ties::read(&mut targets, way, global, output)) {
+        Some(Ok(ties)) => Some(ties).filter(|ties| !ties.is_empty()),
+        Some(Err(NoTargets(exit))) => return exit,
+        None => None,
+    };
     names::expect_scanners(&mut targets);
     let request = waiting.kill_after.map_or(deed.request, |after| deed.request.kill_after(after));
     let found = usable(&targets);
     guard.found(found.iter().map(|found| found.name().to_string()));
     let progress = Progress::of(&found, named.stream, output);
-    let bulk = Bulk::new(&found);
-    let bulk = match limit {
-        Some(limit) => bulk.limit(limit),
-        None => bulk,
-    };
     let asked = Asked {
         goal: deed.request.goal(),
         word: Some(deed.word),
@@ -159,16 +172,35 @@ fn carry_out(
         user: global.user,
     };
     let mut live = Live::of(named.stream, targets.len(), asked);
-    let results = bulk.pursue_telling(&request, deadline, |at, result| {
-        progress.done(at);
-        guard.done(at, outcome(result));
-        tell_live(live.as_mut(), &found, at, result, output);
-    });
+    let named = ties.as_ref().map_or(found.len(), Ties::named);
+    let results = if let Some(ties) = ties {
+        let limits = (limit, deadline);
+        ties.carry_out(&found, request, limits, output, &mut |at, result, output| {
+            progress.done(at);
+            guard.done(at, result.as_ref().map_or_else(Ended::of_error, Done::ended));
+            if let (Some(live), Some(service)) = (&mut live, found.get(at)) {
+                live.tell(at, &**service, result.as_ref(), output);
+            }
+        })
+    } else {
+        let bulk = Bulk::new(&found);
+        let bulk = match limit {
+            Some(limit) => bulk.limit(limit),
+            None => bulk,
+        };
+        let results = bulk.pursue_telling(&request, deadline, |at, result| {
+            progress.done(at);
+            guard.done(at, outcome(result));
+            tell_live(live.as_mut(), &found, at, result, output);
+        });
+        let waited = |all: Vec<Result<_, _>>| all.into_iter().map(|it| it.map(Done::Waited));
+        results.map(|all| waited(all).collect())
+    };
     drop((guard, progress));
     match results {
         Ok(results) => {
-            let lasting = lasts.map(|normally| persist::keep(&found, &results, normally));
-            let results = results.into_iter().map(|result| result.map(Done::Waited)).collect();
+            let own = found.get(..named).unwrap_or(&found);
+            let lasting = lasts.map(|normally| persist::keep(own, &results, normally));
             let exit = report(targets, results, asked, live, output);
             exit.max(lasting.map_or(Exit::Done, |kept| persist::tell(kept, output)))
         }

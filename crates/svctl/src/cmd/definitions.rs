@@ -95,6 +95,18 @@ pub(crate) fn choose(
     Ok(())
 }
 
+/// The same, for whoever keeps their order himself: their directories do not tell it, so that somebody may start one
+/// all the same that is held back.
+pub(crate) fn without_order(definitions: &Definitions) -> Definitions {
+    let mut definitions = definitions.clone();
+    for service in definitions.service.values_mut() {
+        service.after.clear();
+        service.needs.clear();
+        service.wants.clear();
+    }
+    definitions
+}
+
 /// The services by what they wait for: those of a level wait for earlier levels alone.
 ///
 /// # Errors

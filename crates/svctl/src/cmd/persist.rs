@@ -1,8 +1,9 @@
 //! `--persist`: what was carried out is so after the next start of the supervisor, too. That is the file
 //! `down`; s6 keeps it itself where its version has requests for that.
 
-use svcmgr::{Error, Intent, Normally, Op, Outcome, Suite, Support};
+use svcmgr::{Error, Intent, Normally, Op, Suite, Support};
 
+use super::report::Done;
 use crate::{
     exit::Exit,
     names::{Found, NoTargets, Target},
@@ -48,10 +49,10 @@ pub(super) struct Kept {
 /// What became of those that are as asked.
 pub(super) fn keep(
     found: &[Found],
-    results: &[Result<Outcome, Error>],
+    results: &[Result<Done, Error>],
     normally: Normally,
 ) -> Vec<Kept> {
-    let reached = |result: &Result<Outcome, Error>| result.as_ref().is_ok_and(Outcome::is_reached);
+    let reached = |result: &Result<Done, Error>| matches!(result, Ok(Done::Waited(outcome)) if outcome.is_reached());
     let all = found.iter().zip(results);
     let keep = |(found, result): (&Found, _)| {
         let service = found.directory().filter(|_| reached(result))?;

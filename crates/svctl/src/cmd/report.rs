@@ -30,7 +30,23 @@ pub(crate) enum Done {
     Sent(String, Option<bool>),
     /// The request of this name was not sent: there is no process to do anything about.
     NotUp(String),
+    /// Nothing was asked, because the service of this name, which it waits for, is not as it needs it.
+    Held(String),
+    /// Nothing was asked, because the deadline passed before it was its turn.
+    Late,
     Waited(Outcome),
+}
+
+impl Done {
+    /// In a word of the JSON.
+    pub(crate) fn ended(&self) -> Ended {
+        match self {
+            Self::Sent(..) => Ended::Sent,
+            Self::NotUp(_) | Self::Held(_) => Ended::Never,
+            Self::Late => Ended::Deadline,
+            Self::Waited(outcome) => outcome.kind().into(),
+        }
+    }
 }
 
 /// What was waited for.
@@ -308,9 +324,32 @@ fn tell(service: &dyn Supervised, done: &Done, asked: Asked) -> Told {
             };
             unwaited(service, became, &words, Exit::Negative)
         }
+        Done::Held(by) => {
+            let says = Cause::Dependency.about(by).to_string();
+            let words = format!("nothing was asked: {says}");
+            let became = Became {
+                outcome: Ended::Never,
+                changed: Some(false),
+                why: Some(Cause::Dependency.kind()),
+                says: Some(says),
+                ..Became::default()
+            };
+            unwaited(service, became, &words, Exit::Negative)
+        }
+        Done::Late => {
+            let became = Became {
+                outcome: Ended::Deadline,
+                changed: Some(false),
+                says: Some(NO_TURN.to_owned()),
+                ..Became::default()
+            };
+            unwaited(service, became, NO_TURN, Exit::Deadline)
+        }
         Done::Waited(outcome) => waited(service, outcome, asked),
     }
 }
+
+const NO_TURN: &str = "the deadline passed before its turn, and nothing was asked";
 
 /// What came of what was waited for.
 fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
@@ -319,7 +358,7 @@ fn waited(service: &dyn Supervised, outcome: &Outcome, asked: Asked) -> Told {
     let seen = outcome.status().filter(|_| outcome.kind() != OutcomeKind::NotAsked);
     let Some(seen) = seen else {
         // To look at many takes time, and the time is over.
-        let words = "the deadline passed before its turn, and nothing was asked";
+        let words = NO_TURN;
         became.changed = word.map(|_| false);
         became.says = Some(words.to_owned());
         return match outcome.status() {

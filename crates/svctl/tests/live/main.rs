@@ -27,6 +27,7 @@ mod here;
 mod logging;
 mod native;
 mod notify;
+mod order;
 mod own;
 mod reasons;
 mod requests;
@@ -98,6 +99,17 @@ mod logs {
     of_suite!(crate::logging, encore Encore a_log_is_found_or_it_is_said_why);
     of_suite!(crate::logging, s6 S6 a_log_is_found_or_it_is_said_why);
     of_suite!(crate::logging, embedded Embedded a_log_is_found_or_it_is_said_why);
+}
+
+/// The order of services that were built together.
+mod in_order {
+    macro_rules! say_order {
+        ($($suite:ident $name:ident)*) => {$(
+            of_suite!(crate::order, $suite $name what_is_needed_comes_first_and_is_started_along);
+        )*};
+    }
+
+    say_order! { runit Runit daemontools Daemontools encore Encore s6 S6 embedded Embedded }
 }
 
 mod asked {

@@ -9,9 +9,8 @@ use crate::{
     },
 };
 
-const NO_ORDER: &str =
-    "the supervisor starts everything at once; `svctl dev` starts in order, systemd orders";
-const NO_NEED: &str = "the supervisor knows of no needs; `svctl dev` and systemd do";
+const NO_ORDER: &str = "the supervisor starts everything at once; `svctl up` and `svctl dev` start in order, systemd orders";
+const NO_NEED: &str = "the supervisor knows of no needs; `svctl up`, `svctl dev` and systemd do";
 const NO_JOB: &str = "`restart = \"never\"`, which ends it for good after each run";
 const ONCE: &str = "`down = true`, and starting it with `once`";
 const NO_SUCCESS: &str = "a program that exits with 0 where that is a success";

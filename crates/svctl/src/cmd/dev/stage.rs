@@ -127,7 +127,7 @@ impl Stage {
 /// What the supervisor is to do of it. With whom all end is decided here, in order; a crash loop becomes slower, and
 /// what a run has left behind in its group does not stay, unless the file says otherwise.
 fn for_supervisor(definitions: &Definitions) -> Definitions {
-    let mut definitions = definitions.clone();
+    let mut definitions = definitions::without_order(definitions);
     for service in definitions.service.values_mut() {
         service.critical = None;
         service.stop.group.get_or_insert(true);

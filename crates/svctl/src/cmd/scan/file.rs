@@ -59,7 +59,7 @@ fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> 
     let scripts = Scripts::of(place.dir());
     scripts.without_loggers(&mut definitions, output);
     let options = Options::new().lossy(Lossy::Commented);
-    let rendered = definitions.render(Target::Embedded, options);
+    let rendered = definitions::without_order(&definitions).render(Target::Embedded, options);
     let rendered = rendered.map_err(|error| build::refused(&error, output))?;
     for gap in &rendered.gaps {
         output.message(&printable(&format!("not here: {gap}")));
