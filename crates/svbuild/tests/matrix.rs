@@ -422,3 +422,33 @@ fn the_daemons_are_built_for_every_supervisor() {
         assert_eq!(gaps.into_iter().collect::<Vec<_>>(), missing, "{target}");
     }
 }
+
+/// Each of the units that were written by hand: a unit of systemd without a loss, and a directory for each supervisor
+/// of the family.
+#[test]
+fn the_units_by_hand_are_built() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/units");
+    let page = fs::read_to_string(dir.join("README.md")).unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if path.extension().is_none_or(|it| it != "toml") {
+            continue;
+        }
+        count += 1;
+        let definitions = Definitions::from_toml(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(definitions.service.keys().collect::<Vec<_>>(), [name]);
+        let unit = definitions.render(Target::Systemd, Options::default());
+        assert!(
+            unit.is_ok_and(|plan| plan.units.contains_key(&format!("{name}.service"))),
+            "{name}"
+        );
+        for target in [Target::Runit, Target::S6, Target::Daemontools, Target::Embedded] {
+            let plan = definitions.render(target, LOSSY);
+            assert!(plan.is_ok_and(|plan| plan.units.contains_key(name)), "{name} {target}");
+        }
+    }
+    assert_eq!(count, 20);
+    assert!(page.starts_with("# Units of Debian") && page.contains("Twenty daemons"));
+}
