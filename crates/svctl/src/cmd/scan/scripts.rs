@@ -50,11 +50,18 @@ impl Scripts {
     }
 
     /// Options of a service, with who starts its scripts.
+    #[cfg(target_os = "linux")]
     pub(super) fn started(&self, options: ServiceOptions) -> ServiceOptions {
-        #[cfg(target_os = "linux")]
         if let Self::StoodIn(_) = self {
             return options.interpreter([stand_in::PROGRAM, stand_in::WORD]);
         }
+        options
+    }
+
+    /// There they start by themselves.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "on Linux it decides")]
+    pub(super) const fn started(&self, options: ServiceOptions) -> ServiceOptions {
         options
     }
 
