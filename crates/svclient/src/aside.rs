@@ -3,7 +3,7 @@
 //! the end of the process ends that. Whoever waits leaves at the deadline, and the thread behind.
 //!
 //! What was left behind writes nothing any more, makes and removes nothing, and ends when the
-//! system lets it. There are never more than [`MOST`] of them.
+//! system lets it. Nothing is begun while there are [`MOST`] of them; what was under way by then may be left as well.
 
 use std::{
     cell::RefCell,
