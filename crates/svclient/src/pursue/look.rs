@@ -15,7 +15,8 @@ pub(super) fn no_readiness(service: &Service) -> Cause {
     }
 }
 
-/// Whether nobody will ever say of it that it is ready. Of a unit its type tells, also of one that is down.
+/// Whether nobody will ever say of it that it is ready. Of a unit its type tells, which is not read of one without a
+/// process.
 pub(super) fn never_says_ready<B: Supervised>(
     service: &B,
     directory: Option<&Service>,
@@ -25,7 +26,7 @@ pub(super) fn never_says_ready<B: Supervised>(
         return directory.never_says_ready(seen);
     }
     let is_unit = service.suite() == Some(Suite::Systemd);
-    is_unit && seen.facts().is_some() && seen.ready().is_none()
+    is_unit && seen.facts().is_some_and(|it| it.pid.is_some()) && seen.ready().is_none()
 }
 
 /// Who is asked: the directory that was opened, wherever its path leads by now.
