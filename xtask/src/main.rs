@@ -10,6 +10,7 @@ mod demo;
 mod dist;
 mod failure;
 mod integration;
+mod matrix;
 mod mutants;
 mod overlay;
 mod pages;
@@ -140,6 +141,8 @@ enum Task {
     },
     /// Ask services of every suite at random, and kill what supervises them; in the end everything has to agree
     Soak(soak::Soak),
+    /// Try each version of each supervisor beside its own tool, into docs/compatibility.md
+    Matrix(matrix::Matrix),
     /// Make a book of the pages, in target/book, and follow every link of it
     Book,
     /// Run daemons of Debian by its scripts for runit, in a root, and compare lint with what becomes of them
@@ -182,6 +185,7 @@ fn main() -> ExitCode {
         Task::Demo { picture } => demo::run(picture),
         Task::Conversion => conversion::run(),
         Task::Soak(args) => soak::run(&args),
+        Task::Matrix(args) => matrix::run(&args),
         Task::Book => book::run(),
         Task::Mutants { parts } => mutants::run(&parts),
         Task::Daemons { built: false } => daemons::run(),

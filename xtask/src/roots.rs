@@ -16,7 +16,7 @@ use crate::{command, failure::Failure};
 
 pub(crate) use cache::find;
 pub(crate) use enter::{InsideArgs, command, run as go_inside};
-pub(crate) use versions::are_ours;
+pub(crate) use versions::{are_ours, of as version};
 
 /// A release of Debian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -28,6 +28,15 @@ fn release<'a>(package: &str, version: &'a str) -> &'a str {
     end.and_then(|end| version.get(..end)).unwrap_or(version)
 }
 
+/// The version of a package in a root; nothing where it is not there.
+pub(crate) fn of(root: Root, package: &str) -> Result<Option<String>, Failure> {
+    let Some(dir) = cache::find(root)? else { return Ok(None) };
+    let database = dir.join(DATABASE);
+    let text = fs::read_to_string(&database)
+        .map_err(|why| Failure::cannot(format!("read {}", database.display()), why))?;
+    Ok(version(&text, package).map(str::to_owned))
+}
+
 /// One line about a root.
 pub(super) fn line(root: Root) -> Result<String, Failure> {
     let name = root.name();

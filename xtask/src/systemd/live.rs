@@ -110,7 +110,20 @@ fn tests(binary: &Path, filter: &[&str]) -> Result<Vec<String>, Failure> {
 
 /// Builds the binaries named `live` as the other tests do, so that nothing is built twice.
 pub(crate) fn binaries() -> Result<Vec<PathBuf>, Failure> {
-    let mut build = cargo(["test", "--no-run", "--workspace", "--all-features", "--test", "live"]);
+    built(&["--workspace"])
+}
+
+/// The one of a package.
+pub(crate) fn binary(package: &str) -> Result<PathBuf, Failure> {
+    let found = built(&["-p", package])?.pop();
+    found.ok_or_else(|| {
+        Failure::cannot(format!("find the live tests of {package}"), "cargo built none")
+    })
+}
+
+fn built(packages: &[&str]) -> Result<Vec<PathBuf>, Failure> {
+    let words = [&["test", "--no-run"], packages, &["--all-features", "--test", "live"]].concat();
+    let mut build = cargo(words);
     build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = build.output().map_err(|why| command::not_run(&build, &why))?;
     if !output.status.success() {
