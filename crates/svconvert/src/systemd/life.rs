@@ -91,7 +91,7 @@ impl Reader<'_> {
             let knows_main = lines.iter().any(|(_, text)| text.contains("MAINPID"));
             if knows_main || self.service.kind == Kind::Job {
                 for (at, text) in &lines {
-                    self.keep("Service", "ExecStop", *at, text);
+                    self.keep_raw("Service", "ExecStop", *at, text);
                 }
             } else {
                 let argv = self.command_of(&lines, "stop.command");
@@ -100,7 +100,7 @@ impl Reader<'_> {
         }
         // It runs as another user, with other variables, than `finish` does.
         for (at, text) in self.raw_list("Service", "ExecStopPost") {
-            self.keep("Service", "ExecStopPost", at, &text);
+            self.keep_raw("Service", "ExecStopPost", at, &text);
         }
     }
 
@@ -125,7 +125,7 @@ impl Reader<'_> {
                 self.command_of(&lines, "reload.check").into_iter().map(Into::into).collect();
         } else if lines.iter().any(|(_, text)| text.contains("MAINPID")) {
             for (at, text) in &lines {
-                self.keep("Service", "ExecReload", *at, text);
+                self.keep_raw("Service", "ExecReload", *at, text);
             }
             return;
         } else {
@@ -181,16 +181,7 @@ impl Reader<'_> {
                 None => (),
             }
         }
-        if let Some((at, text)) = self.last("Service", "SuccessExitStatus") {
-            let codes: Option<Vec<u8>> = text.split_whitespace().map(exit_code).collect();
-            match codes {
-                Some(codes) => {
-                    self.service.success = codes.into_iter().filter(|code| *code != 0).collect();
-                    self.book.exact(at, Some("success"));
-                }
-                None => self.keep("Service", "SuccessExitStatus", at, &text),
-            }
-        }
+        self.success();
         // A job without the key is not started again.
         if !(is_job && when == Restart::Never) {
             self.service.restart.when = when;
@@ -199,12 +190,29 @@ impl Reader<'_> {
         self.attempts(when, delay);
     }
 
+    /// Codes and signals of all lines together. Ends by some signals are a success without being named.
+    fn success(&mut self) {
+        let list = self.list("Service", "SuccessExitStatus");
+        let words = list.iter().flat_map(|(_, text)| text.split_whitespace());
+        let named = words.filter(|word| !OF_SUCCESS.contains(word));
+        let Some(codes) = named.map(exit_code).collect::<Option<Vec<u8>>>() else {
+            for (at, text) in &list {
+                self.keep("Service", "SuccessExitStatus", *at, text);
+            }
+            return;
+        };
+        self.service.success = codes.into_iter().filter(|code| *code != 0).collect();
+        for (at, _) in list {
+            self.book.exact(at, Some("success"));
+        }
+    }
+
     /// Whether ends by the signals that systemd takes for a success are failures all the same, as they are here.
     fn counts_signals(&mut self) -> bool {
         let list = self.list("Service", "RestartForceExitStatus");
         let words = list.iter().flat_map(|(_, text)| text.split_whitespace());
         let words: std::collections::BTreeSet<&str> = words.collect();
-        let all = ["SIGHUP", "SIGINT", "SIGPIPE", "SIGTERM"].into_iter().collect();
+        let all = OF_SUCCESS.into_iter().collect();
         let is_so = words == all;
         for (at, text) in &list {
             if is_so {
@@ -276,18 +284,34 @@ impl Reader<'_> {
     }
 }
 
+/// Ends by these are a success where nothing is said, as `SuccessExitStatus=` of `systemd.service(5)` has it.
+const OF_SUCCESS: [&str; 4] = ["SIGHUP", "SIGINT", "SIGPIPE", "SIGTERM"];
+
 /// An exit code, or its name in `systemd.exec(5)`.
 fn exit_code(word: &str) -> Option<u8> {
     Some(match word {
         "SUCCESS" => 0,
         "FAILURE" => 1,
+        "INVALIDARGUMENT" => 2,
+        "NOTIMPLEMENTED" => 3,
+        "NOPERMISSION" => 4,
+        "NOTINSTALLED" => 5,
+        "NOTCONFIGURED" => 6,
+        "NOTRUNNING" => 7,
         "USAGE" => 64,
         "DATAERR" => 65,
         "NOINPUT" => 66,
+        "NOUSER" => 67,
+        "NOHOST" => 68,
         "UNAVAILABLE" => 69,
         "SOFTWARE" => 70,
         "OSERR" => 71,
+        "OSFILE" => 72,
+        "CANTCREAT" => 73,
+        "IOERR" => 74,
         "TEMPFAIL" => 75,
+        "PROTOCOL" => 76,
+        "NOPERM" => 77,
         "CONFIG" => 78,
         word => return word.parse().ok(),
     })

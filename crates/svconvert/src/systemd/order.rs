@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use svbuild::spec::{External, Need};
 
-use super::service::Reader;
+use super::{service::Reader, specifier};
 use crate::{
     book::{At, Book, Draft},
     report::LineVerdict,
@@ -12,14 +12,27 @@ use crate::{
 
 impl Reader<'_> {
     pub(super) fn order(&mut self) {
-        if let Some((at, text)) = self.last("Unit", "Description") {
-            if !text.is_empty() && text != self.name {
-                self.service.description = Some(text);
-            }
-            self.book.exact(at, Some("description"));
-        }
+        self.description();
         self.relations();
         self.install();
+    }
+
+    fn description(&mut self) {
+        let mut lines = self.raw_list("Unit", "Description");
+        let Some((at, raw)) = lines.pop() else { return };
+        for (before, _) in lines {
+            self.book.equivalent(before, None, "a later line takes its place");
+        }
+        // It is for people: a service without it runs as well.
+        match specifier::expand(&raw, &self.unit.name) {
+            Ok(text) => {
+                if !text.is_empty() && text != self.name {
+                    self.service.description = Some(text);
+                }
+                self.book.exact(at, Some("description"));
+            }
+            Err(why) => self.book.dropped(at, &why),
+        }
     }
 
     fn names_of(&mut self, directive: &str) -> Vec<(At, Vec<String>)> {

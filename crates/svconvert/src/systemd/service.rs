@@ -166,8 +166,20 @@ impl<'a> Reader<'a> {
         self.book.dropped(at, "it cannot be read, and systemd leaves such a line out");
     }
 
-    /// Keeps a line for systemd alone.
+    /// Keeps a line for systemd alone, whose specifiers were replaced.
     pub(super) fn keep(&mut self, section: &str, directive: &str, at: At, value: &str) {
+        self.keep_text(section, directive, at, &specifier::literal(value));
+    }
+
+    /// The same of a line with its specifiers, which systemd is to replace; not those of a name that it will not have.
+    pub(super) fn keep_raw(&mut self, section: &str, directive: &str, at: At, value: &str) {
+        let name = &self.unit.name;
+        let is_same = name.whole.strip_suffix(".service") == Some(&self.name);
+        let value = if is_same { value.to_owned() } else { specifier::of_name(value, name) };
+        self.keep_text(section, directive, at, &value);
+    }
+
+    fn keep_text(&mut self, section: &str, directive: &str, at: At, value: &str) {
         let own = directive.starts_with(|c: char| c.is_ascii_uppercase())
             && directive.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !own {
@@ -203,14 +215,8 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
-            // Only the name of an instance would be lost.
-            let list = if self.unit.name.instance.is_some() {
-                self.list(&section, &key)
-            } else {
-                self.raw_list(&section, &key)
-            };
-            for (at, value) in list {
-                self.keep(&section, &key, at, &value);
+            for (at, value) in self.raw_list(&section, &key) {
+                self.keep_raw(&section, &key, at, &value);
             }
         }
     }

@@ -92,6 +92,35 @@ pub(super) fn expand(value: &str, unit: &UnitName) -> Result<String, String> {
     Ok(text)
 }
 
+/// Replaces those that are about the unit's name, in a value that systemd reads again: under another name they would
+/// be something else. What is known to the machine stays.
+pub(super) fn of_name(value: &str, unit: &UnitName) -> String {
+    let mut text = String::new();
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        text.push(letter);
+        if letter != '%' {
+            continue;
+        }
+        let Some(letter) = letters.next() else { break };
+        text.push(letter);
+        if !"nNpPiIjJf".contains(letter) {
+            continue;
+        }
+        let specifier = format!("%{letter}");
+        if let Ok(known) = expand(&specifier, unit) {
+            text.truncate(text.len() - specifier.len());
+            text.push_str(&literal(&known));
+        }
+    }
+    text
+}
+
+/// A value as systemd is to read it, without a specifier in it.
+pub(super) fn literal(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
 /// A part of a name of a unit, as a path or a text: `-` is `/`, `\xHH` is a byte.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::new();
@@ -125,5 +154,12 @@ mod tests {
             assert_eq!(expand(value, &unit).unwrap(), expected, "{value}");
         }
         assert!(expand("x %H", &unit).is_err_and(|why| why.contains("%H")));
+    }
+
+    #[test]
+    fn what_systemd_reads_again_keeps_what_is_not_of_the_name() {
+        let unit = UnitName::new("app@a%.service");
+        assert_eq!(of_name("%p %i %t %H %%i %z %", &unit), "app a%% %t %H %%i %z %");
+        assert_eq!(literal("100%"), "100%%");
     }
 }

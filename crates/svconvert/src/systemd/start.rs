@@ -177,7 +177,7 @@ impl Reader<'_> {
             let is_root = matches!(&self.service.user, None | Some(Id::Number(0)))
                 || self.service.user == Some(Id::from("root"));
             if commands.iter().any(as_root) && !is_root {
-                self.keep("Service", "ExecStartPre", at, &text);
+                self.keep_raw("Service", "ExecStartPre", at, &text);
                 continue;
             }
             for Prepared { command, argv, .. } in self.commands(&[(at, text.clone())]) {

@@ -39,6 +39,31 @@ ProtectSystem=strict
 WantedBy=multi-user.target
 ";
 
+/// It is given a name of its own, so what systemd reads again may not speak of the old one.
+#[test]
+fn text_for_systemd_of_an_instance_has_the_old_name_in_it() {
+    let unit = "[Unit]\nDescription=of %H\n[Service]\nUser=app\nExecStart=/bin/w\nExecStartPre=+/bin/mkdir /run/%i 100%%\n\
+                ExecStopPost=/bin/rm -f /run/%i.pid\nSyslogIdentifier=%p-%i-%H\nRuntimeDirectory=w/%i\n";
+    let it = one("/etc/systemd/system/w@a.service", unit);
+    let text = &it.text;
+    for kept in ["/bin/rm -f /run/a.pid", "w-a-%H", "+/bin/mkdir /run/a 100%%", "w/a"] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    verdict(&it, "Description", LineVerdict::Dropped);
+}
+
+/// Each line adds to those before; signals that are a success anyway are nothing new.
+#[test]
+fn codes_of_success_are_those_of_all_lines() {
+    let unit = |lines: &str| format!("[Service]\nExecStart=/bin/w\nRestart=on-failure\n{lines}");
+    let it =
+        one(PATH, &unit("SuccessExitStatus=143 SIGTERM\nSuccessExitStatus=TEMPFAIL NOTRUNNING\n"));
+    assert!(it.text.contains("success = [143, 75, 7]"), "{}", it.text);
+    let it =
+        one(PATH, &unit("SuccessExitStatus=3\nSuccessExitStatus=\nSuccessExitStatus=SIGUSR1 4\n"));
+    assert!(it.text.contains("SuccessExitStatus = \"SIGUSR1 4\""), "{}", it.text);
+}
+
 #[test]
 fn a_whole_unit_becomes_a_definition() {
     let it = one(PATH, WHOLE);
