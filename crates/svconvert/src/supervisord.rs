@@ -21,6 +21,7 @@ use crate::{
 /// What is said of all programs at once.
 #[derive(Default)]
 struct Common {
+    /// Marked, as `text` has it.
     env: Vec<(String, String)>,
     cwd: Option<String>,
     umask: Option<u16>,
@@ -193,6 +194,10 @@ fn of_supervisord(book: &mut Book, section: &mut Section, known: &Known, common:
         book.equivalent(at, None, "it is about supervisord itself");
     }
     for Entry { at, key, value } in std::mem::take(&mut section.entries) {
+        if key == "environment" {
+            common.env.extend(program::variables(book, at, &value, known));
+            continue;
+        }
         let value = match text::expand(&value, known) {
             Ok(value) => value,
             Err(why) => {
@@ -201,13 +206,6 @@ fn of_supervisord(book: &mut Book, section: &mut Section, known: &Known, common:
             }
         };
         match key.as_str() {
-            "environment" => match text::variables(&value) {
-                Some(variables) => {
-                    common.env.extend(variables);
-                    book.exact(at, Some("env"));
-                }
-                None => book.refused(at, "it is no list of `NAME=\"value\"`"),
-            },
             "directory" => {
                 common.cwd = Some(value);
                 book.exact(at, Some("cwd"));

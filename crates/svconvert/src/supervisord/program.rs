@@ -60,6 +60,8 @@ pub(super) fn all(
 }
 
 const DIRECT: &str = "output goes there from the program itself, and by way of no pipe";
+const AT_EACH_START: &str = "the variables are put in at each start, by `expand`";
+const IN_WORDS: &str = "the variables are put in at each start, by `expand`; where a value has blanks, supervisord makes several words of one that is more than the variable, and one of a variable in quotes";
 const RELATIVE: &str =
     "it is relative to where supervisord was started, which nobody knows now; write the whole path";
 
@@ -143,6 +145,18 @@ impl Program<'_> {
         }
     }
 
+    /// The same, with variables of the environment marked.
+    fn marked(&mut self, key: &str) -> Option<(At, String)> {
+        let Entry { at, value, .. } = self.section.take(self.book, key)?;
+        match text::marked(&value, &self.known) {
+            Ok(value) => Some((at, value)),
+            Err(why) => {
+                self.book.refused(at, &why);
+                None
+            }
+        }
+    }
+
     fn switch(&mut self, key: &str, own: Option<&str>) -> Option<(At, bool)> {
         let (at, value) = self.option(key)?;
         if let Some(it) = boolean(&value) {
@@ -169,6 +183,7 @@ impl Program<'_> {
         let mut service = Service::default();
         let is_refused = !self.command(&mut service);
         self.process(&mut service);
+        self.expand(&mut service);
         self.streams(&mut service);
         self.life(&mut service);
         for entry in std::mem::take(&mut self.section.entries) {
@@ -194,7 +209,7 @@ impl Program<'_> {
 
     fn command(&mut self, service: &mut Service) -> bool {
         let is_there = self.section.entries.iter().any(|it| it.key == "command");
-        let Some((at, value)) = self.option("command") else {
+        let Some((at, value)) = self.marked("command") else {
             if !is_there {
                 self.book.refused(self.section.head, "it has no `command`");
             }
@@ -204,13 +219,26 @@ impl Program<'_> {
             self.book.refused(at, "a quote is not closed, or there is no program");
             return false;
         };
-        let is_relative = |word: &String| word.contains('/') && !word.starts_with('/');
+        let is_relative = |word: &String| {
+            word.contains('/') && !word.starts_with('/') && !text::begins_with_variable(word)
+        };
         if words.first().is_some_and(is_relative) {
             self.book.refused(at, RELATIVE);
             return false;
         }
+        // Between blanks, and so without quotes.
+        let is_alone = |word: &String| {
+            !text::has_variable(word)
+                || text::is_variable(word) && value.split_whitespace().any(|it| it == word)
+        };
+        if !text::has_variable(&value) {
+            self.book.exact(at, Some("exec"));
+        } else if words.iter().all(is_alone) {
+            self.book.equivalent(at, Some("exec"), AT_EACH_START);
+        } else {
+            self.book.approximated(at, Some("exec"), IN_WORDS);
+        }
         service.exec = words.into_iter().map(Into::into).collect();
-        self.book.exact(at, Some("exec"));
         true
     }
 
@@ -223,10 +251,14 @@ impl Program<'_> {
 
     fn process(&mut self, service: &mut Service) {
         service.cwd = self.common.cwd.clone().map(Into::into);
-        if let Some((at, value)) = self.option("directory") {
-            self.whole(at, &value);
+        if let Some((at, value)) = self.marked("directory") {
+            if text::has_variable(&value) {
+                self.book.equivalent(at, Some("cwd"), AT_EACH_START);
+            } else {
+                self.whole(at, &value);
+                self.book.exact(at, Some("cwd"));
+            }
             service.cwd = Some(value.into());
-            self.book.exact(at, Some("cwd"));
         }
         if service.cwd.is_none() {
             let why = "its working directory is the service's own, and was that of supervisord";
@@ -253,17 +285,29 @@ impl Program<'_> {
             self.book.equivalent(at, Some("user"), why);
         }
         let mut variables = self.common.env.clone();
-        if let Some((at, value)) = self.option("environment") {
-            match text::variables(&value) {
-                Some(own) => {
-                    variables.extend(own);
-                    self.book.exact(at, Some("env"));
-                }
-                None => self.book.refused(at, "it is no list of `NAME=\"value\"`"),
-            }
+        if let Some(Entry { at, value, .. }) = self.section.take(self.book, "environment") {
+            variables.extend(self::variables(self.book, at, &value, &self.known));
         }
         for (name, value) in variables.into_iter().filter(|(name, _)| env_file::is_name(name)) {
             service.env.insert(name, value.into());
+        }
+    }
+
+    /// Makes references of marks. The order is the same: variables of the program, then those of supervisord.
+    fn expand(&self, service: &mut Service) {
+        let texts = || {
+            let words = service.exec.iter().chain(service.env.values()).map(|it| it.as_os_str());
+            words.chain(service.cwd.iter().map(|it| it.as_os_str()))
+        };
+        if !texts().any(|it| text::has_variable(&it.to_string_lossy())) {
+            return;
+        }
+        service.expand = Some(true);
+        for value in service.exec.iter_mut().chain(service.env.values_mut()) {
+            *value = text::settled(&value.as_os_str().to_string_lossy()).into();
+        }
+        if let Some(cwd) = &mut service.cwd {
+            *cwd = text::settled(&cwd.to_string_lossy()).into();
         }
     }
 
@@ -441,6 +485,43 @@ impl Program<'_> {
         }
         service.restart = restart;
     }
+}
+
+/// Names and marked values of a list of them.
+pub(super) fn variables(
+    book: &mut Book,
+    at: At,
+    value: &str,
+    known: &Known,
+) -> Vec<(String, String)> {
+    let marked = match text::marked(value, known) {
+        Ok(marked) => marked,
+        Err(why) => {
+            book.refused(at, &why);
+            return Vec::new();
+        }
+    };
+    let Some(list) = text::variables(&marked) else {
+        book.refused(at, "it is no list of `NAME=\"value\"`");
+        return Vec::new();
+    };
+    // supervisord means the value from outside, which no other variable of the list can have any more.
+    let of_another = list.iter().find_map(|(name, value)| {
+        list.iter()
+            .map(|(other, _)| other)
+            .find(|other| *other != name && text::refers_to(value, other))
+    });
+    if let Some(other) = of_another {
+        book.refused(
+            at,
+            &format!("{other} is set here as well, and its value from outside is meant; give one of the two another name"),
+        );
+    } else if text::has_variable(&marked) {
+        book.equivalent(at, Some("env"), AT_EACH_START);
+    } else {
+        book.exact(at, Some("env"));
+    }
+    list
 }
 
 /// A user, by name or by number.

@@ -86,7 +86,7 @@ fn what_is_included_is_read() {
 
 #[test]
 fn what_only_the_machine_knows_is_refused() {
-    for line_ in ["command=%(ENV_HOME)s/x", "command=/bin/x %(host_node_name)s", "directory=50%"] {
+    for line_ in ["user=%(ENV_USER)s", "command=/bin/x %(host_node_name)s", "directory=50%"] {
         let command = if line_.starts_with("command") { "" } else { "command=/bin/x\n" };
         let it = one("/etc/s.conf", &format!("[program:a]\n{command}{line_}\n"));
         verdict(&it, line_, LineVerdict::Refused);
@@ -98,4 +98,32 @@ fn what_only_the_machine_knows_is_refused() {
     );
     verdict(&it, "[eventlistener", LineVerdict::Refused);
     verdict(&it, "command=bin/b", LineVerdict::Refused);
+}
+
+/// Of a variable of its own list, supervisord takes the value from outside, and nothing else can.
+#[test]
+fn variables_of_the_environment_are_put_in_at_each_start() {
+    let it = one(
+        "/etc/s.conf",
+        "[supervisord]\nenvironment=MODE=\"prod\",PATH=\"/opt/bin:%(ENV_PATH)s\"\n[program:a]\n\
+         command=%(ENV_ROOT)s/bin/a --port=%(ENV_PORT)s ${x}\ndirectory=%(ENV_ROOT)s\nenvironment=X=\"${y}\"\n",
+    );
+    for kept in [
+        r#"exec = ["${ROOT}/bin/a", "--port=${PORT}", "$${x}"]"#,
+        r#"cwd = "${ROOT}""#,
+        r#"env = { MODE = "prod", PATH = "/opt/bin:${PATH}", X = "$${y}" }"#,
+        "expand = true",
+    ] {
+        assert!(it.text.contains(kept), "{kept}: {} {:#?}", it.text, it.report.lines);
+    }
+    verdict(&it, "command=", LineVerdict::Approximated);
+    for line in ["directory=", "environment=MODE"] {
+        verdict(&it, line, LineVerdict::Equivalent);
+    }
+    let it = one(
+        "/etc/s.conf",
+        "[program:a]\ncommand=/bin/a ${x}\nenvironment=A=\"1\",B=\"%(ENV_A)s\"\n[program:b]\ncommand=/bin/b ${x}\n",
+    );
+    verdict(&it, "environment=A", LineVerdict::Refused);
+    assert!(it.text.contains(r#"exec = ["/bin/b", "${x}"]"#), "{}", it.text);
 }

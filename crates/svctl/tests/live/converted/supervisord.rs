@@ -57,6 +57,9 @@ command=PROBE TREE/open/two%(process_num)d of %(numprocs)d in %(group_name)s
 numprocs=2
 numprocs_start=1
 process_name=%(program_name)s_%(process_num)02d
+[program:outside]
+command=PROBE TREE/open/outside %(ENV_HOME)s x%(ENV_LANG)s "a %(ENV_LANG)s" %(ENV_OWN)s ${NOTHING}
+environment=OWN="inner %(ENV_LANG)s",HOME="%(ENV_HOME)s/own ${HOME}"
 "#;
 
 #[test]
@@ -74,6 +77,7 @@ fn a_program_is_converted_to_what_it_was() {
         ("two_02", "two2"),
         ("one", "one"),
         ("more", "more"),
+        ("outside", "outside"),
     ];
     let theirs: BTreeMap<&str, _> = {
         let _running = start(&place, &bin);
