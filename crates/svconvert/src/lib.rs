@@ -35,6 +35,7 @@ mod env_file;
 mod files;
 mod format;
 mod procfile;
+mod references;
 mod report;
 mod shell;
 mod signal;

@@ -41,6 +41,13 @@ fn read(
     for part in entry.node.table() {
         let at = source.line(book, part);
         book.about(at, name);
+        if source.text.get(part.bytes.clone()).is_some_and(|it| it.contains("{{")) {
+            book.refused(
+                at,
+                "what is in `{{` is put in by process-compose when it starts; write the value",
+            );
+            continue;
+        }
         let number = part.node.number();
         match (part.key.as_str(), number) {
             ("exec", _) => {

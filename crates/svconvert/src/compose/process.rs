@@ -1,6 +1,6 @@
 //! One process of process-compose: one service, or as many as `replicas` says.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use svbuild::{
     Service,
@@ -9,10 +9,13 @@ use svbuild::{
     },
 };
 
-use super::{Common, Source, dollars, find, probe, variables, words};
+use super::{
+    AT_EACH_START, Common, Source, constants, dollars, filled, find, marked, probe, variables,
+    words,
+};
 use crate::{
     book::{At, Book, Draft},
-    signal,
+    references, signal,
     yaml::{Entry, Value},
 };
 
@@ -48,6 +51,7 @@ pub(super) fn all(
             processes: &processes,
             service: Service::default(),
             has_ready: false,
+            vars: common.vars.clone(),
         };
         read.run(has_dotenv);
     }
@@ -95,6 +99,8 @@ struct Reader<'a> {
     processes: &'a [Process<'a>],
     service: Service,
     has_ready: bool,
+    /// Those of all, and its own.
+    vars: BTreeMap<String, String>,
 }
 
 impl Reader<'_> {
@@ -109,6 +115,9 @@ impl Reader<'_> {
         }
         self.service.stop = Stop::new().kill_after(Time(Duration::from_secs(10)));
         self.has_ready = self.process.has_ready();
+        for part in entry.node.table().iter().filter(|it| it.key == "vars") {
+            self.vars.extend(constants(&part.node));
+        }
         for part in entry.node.table() {
             self.key(part);
         }
@@ -124,6 +133,7 @@ impl Reader<'_> {
             let why = "the file .env is read at each start, in the grammar of systemd, and wins over `env`";
             self.book.approximated(head, Some("env_file"), why);
         }
+        references::expand(&mut self.service);
         for (number, name) in self.process.names.iter().enumerate() {
             let mut service = self.service.clone();
             if self.process.names.len() > 1 {
@@ -168,7 +178,18 @@ impl Reader<'_> {
 
     #[expect(clippy::too_many_lines, reason = "each key is a line or two, and there are many")]
     fn key(&mut self, part: &Entry) {
-        let text = part.node.text().map(str::to_owned);
+        let text = match part.node.text().map(|text| filled(text, &self.vars)).transpose() {
+            Ok(text) => text,
+            Err(unknown) => {
+                let at = self.line(part);
+                return self.book.refused(
+                    at,
+                    &format!(
+                        "{unknown} is put in by process-compose when it starts; write the value"
+                    ),
+                );
+            }
+        };
         match (part.key.as_str(), text) {
             ("readiness_probe", _) => {
                 let ready =
@@ -205,20 +226,24 @@ impl Reader<'_> {
             }
             ("working_dir", Some(text)) => {
                 let at = self.line(part);
-                self.service.cwd = Some(dollars(&text).into());
-                self.exact_without_variables(at, "cwd", &text);
+                match marked(&text) {
+                    None => self
+                        .book
+                        .refused(at, "only `$NAME` and `${NAME}` are read; write the value"),
+                    Some(dir) if references::has_any(&dir) => {
+                        self.service.cwd = Some(dir.into());
+                        self.book.equivalent(at, Some("cwd"), AT_EACH_START);
+                    }
+                    Some(dir) => {
+                        self.service.cwd = Some(dir.into());
+                        self.book.exact(at, Some("cwd"));
+                    }
+                }
             }
             ("environment", _) => {
                 let at = self.line(part);
-                match variables(&part.node) {
-                    Some(all) => {
-                        let all: Vec<_> =
-                            all.into_iter().map(|(name, value)| (name, value.into())).collect();
-                        self.service.env.extend(all);
-                        self.book.exact(at, Some("env"));
-                    }
-                    None => self.book.refused(at, "it is no list of `NAME=VALUE`"),
-                }
+                let all = variables(self.book, at, &part.node);
+                self.service.env.extend(all.into_iter().map(|(name, value)| (name, value.into())));
             }
             ("log_location", Some(text)) => {
                 let at = self.line(part);
@@ -265,7 +290,11 @@ impl Reader<'_> {
                     "nobody reads its output to know when it is ready; `ready` has other ways",
                 );
             }
-            ("schedule" | "is_elevated" | "vars" | "extends", _) => {
+            ("vars", _) => {
+                let at = self.line(part);
+                self.book.equivalent(at, None, "the values stand where they are used");
+            }
+            ("schedule" | "is_elevated" | "extends", _) => {
                 let at = self.line(part);
                 self.book.dropped(at, "a definition has nothing for it");
             }
@@ -290,14 +319,6 @@ impl Reader<'_> {
                 let at = self.line(part);
                 self.book.dropped(at, "nothing is known of it");
             }
-        }
-    }
-
-    fn exact_without_variables(&mut self, at: At, key: &str, text: &str) {
-        if text.replace("$$", "").contains('$') {
-            self.book.refused(at, "variables are put in by process-compose alone; write the value");
-        } else {
-            self.book.exact(at, Some(key));
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     book::{At, Book, Draft},
-    env_file, signal,
+    env_file, references, signal,
 };
 
 /// A program that was read, for the order of all of them.
@@ -183,7 +183,7 @@ impl Program<'_> {
         let mut service = Service::default();
         let is_refused = !self.command(&mut service);
         self.process(&mut service);
-        self.expand(&mut service);
+        references::expand(&mut service);
         self.streams(&mut service);
         self.life(&mut service);
         for entry in std::mem::take(&mut self.section.entries) {
@@ -220,7 +220,7 @@ impl Program<'_> {
             return false;
         };
         let is_relative = |word: &String| {
-            word.contains('/') && !word.starts_with('/') && !text::begins_with_variable(word)
+            word.contains('/') && !word.starts_with('/') && !references::begins(word)
         };
         if words.first().is_some_and(is_relative) {
             self.book.refused(at, RELATIVE);
@@ -228,10 +228,10 @@ impl Program<'_> {
         }
         // Between blanks, and so without quotes.
         let is_alone = |word: &String| {
-            !text::has_variable(word)
-                || text::is_variable(word) && value.split_whitespace().any(|it| it == word)
+            !references::has_any(word)
+                || references::is_alone(word) && value.split_whitespace().any(|it| it == word)
         };
-        if !text::has_variable(&value) {
+        if !references::has_any(&value) {
             self.book.exact(at, Some("exec"));
         } else if words.iter().all(is_alone) {
             self.book.equivalent(at, Some("exec"), AT_EACH_START);
@@ -252,7 +252,7 @@ impl Program<'_> {
     fn process(&mut self, service: &mut Service) {
         service.cwd = self.common.cwd.clone().map(Into::into);
         if let Some((at, value)) = self.marked("directory") {
-            if text::has_variable(&value) {
+            if references::has_any(&value) {
                 self.book.equivalent(at, Some("cwd"), AT_EACH_START);
             } else {
                 self.whole(at, &value);
@@ -290,24 +290,6 @@ impl Program<'_> {
         }
         for (name, value) in variables.into_iter().filter(|(name, _)| env_file::is_name(name)) {
             service.env.insert(name, value.into());
-        }
-    }
-
-    /// Makes references of marks. The order is the same: variables of the program, then those of supervisord.
-    fn expand(&self, service: &mut Service) {
-        let texts = || {
-            let words = service.exec.iter().chain(service.env.values()).map(|it| it.as_os_str());
-            words.chain(service.cwd.iter().map(|it| it.as_os_str()))
-        };
-        if !texts().any(|it| text::has_variable(&it.to_string_lossy())) {
-            return;
-        }
-        service.expand = Some(true);
-        for value in service.exec.iter_mut().chain(service.env.values_mut()) {
-            *value = text::settled(&value.as_os_str().to_string_lossy()).into();
-        }
-        if let Some(cwd) = &mut service.cwd {
-            *cwd = text::settled(&cwd.to_string_lossy()).into();
         }
     }
 
@@ -509,14 +491,14 @@ pub(super) fn variables(
     let of_another = list.iter().find_map(|(name, value)| {
         list.iter()
             .map(|(other, _)| other)
-            .find(|other| *other != name && text::refers_to(value, other))
+            .find(|other| *other != name && references::is_to(value, other))
     });
     if let Some(other) = of_another {
         book.refused(
             at,
             &format!("{other} is set here as well, and its value from outside is meant; give one of the two another name"),
         );
-    } else if text::has_variable(&marked) {
+    } else if references::has_any(&marked) {
         book.equivalent(at, Some("env"), AT_EACH_START);
     } else {
         book.exact(at, Some("env"));

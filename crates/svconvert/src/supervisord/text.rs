@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::env_file;
+use crate::{env_file, references};
 
 /// What `%(NAME)s` stands for.
 pub(super) type Known = BTreeMap<&'static str, String>;
@@ -16,39 +16,9 @@ pub(super) fn expand(value: &str, known: &Known) -> Result<String, String> {
     filled(value, known, |_| None)
 }
 
-/// The same; variables of the environment are marked, so that [`settled`] makes references of them.
+/// The same; variables of the environment are marked, as `references` has them.
 pub(super) fn marked(value: &str, known: &Known) -> Result<String, String> {
-    filled(value, known, |name| env_file::is_name(name).then(|| format!("{BEGIN}{name}{END}")))
-}
-
-/// Around the name of a variable: no file of supervisord has these, which Unicode leaves to whoever uses them.
-const BEGIN: char = '\u{e000}';
-const END: char = '\u{e001}';
-
-/// Whether there is a variable in a marked value.
-pub(super) fn has_variable(value: &str) -> bool {
-    value.contains(BEGIN)
-}
-
-/// Whether a marked value begins with one.
-pub(super) fn begins_with_variable(value: &str) -> bool {
-    value.starts_with(BEGIN)
-}
-
-/// Whether a marked value is a variable and nothing else.
-pub(super) fn is_variable(value: &str) -> bool {
-    let inner = value.strip_prefix(BEGIN).and_then(|it| it.strip_suffix(END));
-    inner.is_some_and(|it| !it.contains(END))
-}
-
-/// Whether a variable of this name is in a marked value.
-pub(super) fn refers_to(value: &str, name: &str) -> bool {
-    value.contains(&format!("{BEGIN}{name}{END}"))
-}
-
-/// A marked value as `expand` of a definition has it.
-pub(super) fn settled(value: &str) -> String {
-    value.replace("${", "$${").replace(BEGIN, "${").replace(END, "}")
+    filled(value, known, |name| env_file::is_name(name).then(|| references::mark(name)))
 }
 
 fn filled(
@@ -213,10 +183,7 @@ mod tests {
     fn a_variable_becomes_a_reference() {
         let known = Known::from([("here", "/etc".to_owned())]);
         let it = marked("%(here)s/x --p=%(ENV_PORT)s '%(ENV_A)s' ${B}", &known).unwrap();
-        assert!(has_variable(&it) && refers_to(&it, "A") && !refers_to(&it, "PORT="), "{it}");
-        assert!(!is_variable(&it) && is_variable(&marked("%(ENV_A)s", &known).unwrap()));
-        assert!(!is_variable(&marked("%(ENV_A)s%(ENV_B)s", &known).unwrap()));
-        let words: Vec<_> = words(&it).unwrap().iter().map(|word| settled(word)).collect();
+        let words: Vec<_> = words(&it).unwrap().iter().map(|it| references::settled(it)).collect();
         assert_eq!(words, ["/etc/x", "--p=${PORT}", "${A}", "$${B}"]);
         for wrong in ["%(ENV_A B)s", "%(ENV_A)d", "%(ENV_A)03s"] {
             assert!(marked(wrong, &known).is_err(), "{wrong}");

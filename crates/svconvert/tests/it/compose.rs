@@ -118,3 +118,38 @@ fn what_is_no_such_file_is_refused_at_its_place() {
     verdict(&it, "is_daemon", LineVerdict::Refused);
     assert!(it.text.contains("[service.b]") && !it.text.contains("[service.a]"), "{}", it.text);
 }
+
+#[test]
+fn variables_and_constants_are_put_in() {
+    let it = one(
+        "/p/process-compose.yaml",
+        "vars:\n  PORT: 8080\nenvironment:\n  - LOG=${LOG}\nprocesses:\n  web:\n    command: ./web --port {{.PORT}} ${x\n    \
+         working_dir: $HOME/web\n    environment:\n      A: a$$B\n      C: x ${D}\n    vars:\n      NAME: w\n    \
+         description: the {{ .NAME }}\n",
+    );
+    for kept in [
+        r#"cwd = "${HOME:-}/web""#,
+        r#"env = { A = "a$B", C = "x ${D:-}", LOG = "${LOG:-}" }"#,
+        "expand = true",
+        "./web --port 8080 $${x",
+        r#"description = "the w""#,
+    ] {
+        assert!(it.text.contains(kept), "{kept}: {} {:#?}", it.text, it.report.lines);
+    }
+    for line in ["environment:\n  - LOG", "working_dir", "environment:\n      A"] {
+        let line = line.split('\n').next().unwrap();
+        verdict(&it, line, LineVerdict::Equivalent);
+    }
+    for wrong in [
+        "working_dir: ${A:-b}",
+        "environment: [A=1, 'B=$A']",
+        "description: '{{.X}}'",
+        "environment: ['A=$1']",
+    ] {
+        let it = one(
+            "/p/process-compose.yaml",
+            &format!("processes:\n  web:\n    command: x\n    {wrong}\n"),
+        );
+        verdict(&it, wrong, LineVerdict::Refused);
+    }
+}
