@@ -331,6 +331,9 @@ impl<'a> Reader<'a> {
         }
         let args = service.exec.iter().skip(1).filter_map(|it| it.as_os_str().to_str());
         let is_beside = |name: &str| {
+            if name.starts_with("./") || name.starts_with("../") {
+                return true;
+            }
             let mut parts = Path::new(name).components();
             let first = parts.find(|it| *it != Component::CurDir);
             let is_own =

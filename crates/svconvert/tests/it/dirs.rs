@@ -45,6 +45,24 @@ fn a_chain_is_taken_apart() {
     );
 }
 
+/// A program that nobody knows may look there, whether it is there already or not.
+#[test]
+fn a_path_of_the_service_directory_leads_there_as_before() {
+    for script in [
+        "#!/bin/sh\nexec envuidgid dns envdir ./env /usr/bin/dns\n",
+        "#!/bin/sh\nexec /usr/bin/web --socket ./web.sock\n",
+        "#!/bin/sh\nexec /usr/bin/web ../shared/web.conf\n",
+    ] {
+        let it = run(script, &[("env/A", "1")]);
+        assert!(it.text.contains("cwd = \"/etc/sv/web\""), "{script}: {}", it.text);
+        assert!(
+            line(&it, "exec").why.as_ref().is_some_and(|it| it.contains("old service directory"))
+        );
+    }
+    let it = run("#!/bin/sh\nexec /usr/bin/web env\n", &[("env/A", "1")]);
+    assert!(!it.text.contains("cwd"), "{}", it.text);
+}
+
 #[test]
 fn the_programs_of_each_suite_are_known() {
     for (script, expected) in [
