@@ -52,6 +52,7 @@ pub(crate) use self::options::OWN_FILES;
 pub use self::{
     event::{EventKind, Exit, ServiceEvent, ServiceId, ServicePart, Unwell},
     handle::Handle,
+    notify::{NotifyMessage, NotifySocket},
     options::{LONGEST_DELAY, Options, ProcessGroup, ServiceOptions, Stdin},
     process::{ProcessEnd, scan, supervise, supervise_with},
     publish::EMBEDDED,

@@ -93,9 +93,9 @@ pub mod __private {
 
 pub use self::{
     embed::{
-        EMBEDDED, EventKind, Exit, Handle, LONGEST_DELAY, Options, ProcessEnd, ProcessGroup,
-        ServiceEvent, ServiceId, ServiceOptions, ServicePart, Stdin, Supervisor, Unwell, scan,
-        supervise, supervise_with,
+        EMBEDDED, EventKind, Exit, Handle, LONGEST_DELAY, NotifyMessage, NotifySocket, Options,
+        ProcessEnd, ProcessGroup, ServiceEvent, ServiceId, ServiceOptions, ServicePart, Stdin,
+        Supervisor, Unwell, scan, supervise, supervise_with,
     },
     error::{Error, ErrorKind, WatchLimit},
     hook::become_keeper_if_asked,

@@ -53,6 +53,7 @@ pub(crate) struct ServiceDir {
     notify: Option<OwnedFd>,
     /// What it says by messages.
     hears: Option<NotifySocket>,
+    told_stranger: bool,
     probes: Probes,
     /// What it listens on, over all its runs.
     sockets: Sockets,
@@ -121,6 +122,7 @@ impl ServiceDir {
             script,
             notify,
             hears,
+            told_stranger: false,
             probes,
             sockets,
             waiting,

@@ -5,43 +5,33 @@
 //! long as the program runs. At `READY=1` it writes the pid of the program and a line end to FD: for s6, a
 //! line to `notification-fd`; for runit, a file that `check` compares with the pid of the record.
 //!
-//! Who may tell is what the kernel says of the sender: a process of the same user or of root, or one that the
-//! program has started. The socket is abstract, so that it needs no directory in which the user may write.
+//! The socket is the embedded supervisor's (`NotifySocket`), and so are the rules for who may tell.
 //!
-//! Source: `sd_notify(3)`, `unix(7)`; s6's `notification-fd`.
+//! Source: `sd_notify(3)`; s6's `notification-fd`.
 
 use std::{
     ffi::OsString,
     fs, io,
     os::{
-        fd::{AsFd, AsRawFd as _, RawFd},
+        fd::{AsFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
     process::{Command, Stdio},
 };
 
 use nix::{
-    cmsg_space,
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{
-        AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-        UnixCredentials, bind, getsockname, recvmsg, setsockopt, socket, sockopt,
-    },
-    unistd::{Pid, close, getuid},
+    unistd::close,
 };
 use rustix::process::{PidfdFlags, pidfd_open};
+use svcmgr::devtree::{NotifyMessage, NotifySocket};
 
 use crate::{
     args::{Notify, NotifyBridge},
     exit::Exit,
     output::{Output, complain},
 };
-
-/// No message of `sd_notify(3)` is longer; what is longer is cut, and not taken.
-const LONGEST: usize = 4096;
-/// How far up a process is looked for: more than any chain of programs is long.
-const DEEPEST: usize = 64;
 
 /// Returns if the program was not started.
 pub(crate) fn bridge(args: &NotifyBridge, output: &mut Output) -> Exit {
@@ -64,18 +54,9 @@ fn prepare(fd: RawFd) -> Result<OsString, String> {
             "descriptor {fd} is not open: the supervisor, or the script that runs this, opens it (`notification-fd` of s6)"
         ));
     }
-    let failed = |what: &'static str| move |why: Errno| format!("cannot {what}: {why}");
-    let no_socket = failed("make a socket for sd_notify(3)");
-    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
-        .map_err(no_socket)?;
-    setsockopt(&socket, sockopt::PassCred, &true).map_err(failed("ask who writes to a socket"))?;
-    // Without a name, the kernel gives one that nobody has.
-    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed()).map_err(failed("name a socket"))?;
-    let name: UnixAddr =
-        getsockname(socket.as_raw_fd()).map_err(failed("read the name of a socket"))?;
-    let name = name.as_abstract().and_then(|name| std::str::from_utf8(name).ok());
-    let name =
-        name.map(|name| format!("@{name}")).ok_or("the kernel has given a socket no name")?;
+    let made = NotifySocket::new().and_then(|socket| Ok((socket.name()?, OwnedFd::from(socket))));
+    let (name, socket) =
+        made.map_err(|why| format!("cannot make a socket for sd_notify(3): {why}"))?;
     let own = std::env::current_exe().map_err(|why| format!("cannot find this program: {why}"))?;
     let pid = std::process::id();
     let began = began(pid).ok_or_else(|| format!("cannot read /proc/{pid}/stat"))?;
@@ -122,7 +103,8 @@ fn read(args: &Notify) -> Result<(), String> {
     if u32::try_from(args.pid).ok().and_then(began) != Some(args.began) {
         return Ok(());
     }
-    let socket = io::stdin();
+    let socket = io::stdin().as_fd().try_clone_to_owned().map(NotifySocket::from);
+    let socket = socket.map_err(|why| format!("cannot use standard input: {why}"))?;
     let mut told = false;
     loop {
         let mut polled = [
@@ -135,8 +117,12 @@ fn read(args: &Notify) -> Result<(), String> {
         }
         let [_, process] = &polled;
         let is_gone = process.any().unwrap_or(true);
-        while let Some(message) = receive(&socket, Pid::from_raw(args.pid))? {
-            if !told && message.split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
+        while let Some(message) = socket
+            .receive(args.pid.try_into().ok())
+            .map_err(|why| format!("cannot read NOTIFY_SOCKET: {why}"))?
+        {
+            refuse(&message, args.pid);
+            if !told && message.lines().any(|line| line == b"READY=1") {
                 told = true;
                 tell(args.pid);
             }
@@ -154,74 +140,20 @@ fn tell(pid: i32) {
     let _told = out.write_all(format!("{pid}\n").as_bytes()).and_then(|()| out.flush());
 }
 
-/// The next message that is there, empty if it is not to be heard; `None` if there is none.
-fn receive(socket: &io::Stdin, program: Pid) -> Result<Option<Vec<u8>>, String> {
-    let mut text = vec![0; LONGEST];
-    let mut parts = [io::IoSliceMut::new(&mut text)];
-    // Whoever asks for a barrier sends a descriptor, and waits until it is closed.
-    let mut control = cmsg_space!(UnixCredentials, [RawFd; 16]);
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags);
-    let received = match received {
-        Ok(received) => received,
-        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-        Err(why) => return Err(format!("cannot read NOTIFY_SOCKET: {why}")),
-    };
-    let mut sender = None;
-    let is_whole = !received.flags.contains(MsgFlags::MSG_TRUNC);
-    for part in received.cmsgs().into_iter().flatten() {
-        match part {
-            ControlMessageOwned::ScmCredentials(it) => sender = Some(it),
-            ControlMessageOwned::ScmRights(descriptors) => {
-                for descriptor in descriptors {
-                    let _closed = close(descriptor);
-                }
-            }
-            _ => (),
-        }
-    }
-    let length = received.bytes;
-    let is_heard = sender.is_some_and(|sender| {
-        sender.uid() == getuid().as_raw()
-            || sender.uid() == 0
-            || descends(Pid::from_raw(sender.pid()), program)
-    });
-    if !is_heard {
-        let who = sender.map(|it| format!("process {} of user {}", it.pid(), it.uid()));
-        let who = who.unwrap_or_else(|| "somebody unknown".to_owned());
+/// Says whose message is not heard.
+fn refuse(message: &NotifyMessage, program: i32) {
+    if !message.may_tell() {
+        let (pid, user) = (message.pid(), message.user());
         complain(&format!(
-            "svctl notify-bridge: what {who} says is not heard: it is neither of this user nor started by process {program}"
+            "svctl notify-bridge: what process {pid} of user {user} says is not heard: it is neither of this user, nor of the user of process {program}, nor started by it"
         ));
     }
-    text.truncate(if is_heard && is_whole { length } else { 0 });
-    Ok(Some(text))
-}
-
-/// Whether a process is one that another has started, or one of those have.
-fn descends(process: Pid, from: Pid) -> bool {
-    let mut at = process;
-    for _ in 0..DEEPEST {
-        if at == from {
-            return true;
-        }
-        let parent = u32::try_from(at.as_raw()).ok().and_then(|pid| field(pid, 1)?.parse().ok());
-        match parent {
-            Some(parent) if parent > 1 => at = Pid::from_raw(parent),
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// When a process began, in ticks since the boot: with its pid, it names one process.
 fn began(pid: u32) -> Option<u64> {
-    field(pid, 19)?.parse().ok()
-}
-
-/// A field of `/proc/PID/stat`, counted from the state; before it is the name, in which there may be anything.
-fn field(pid: u32, at: usize) -> Option<String> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // Before it is the name, in which there may be anything.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = String::from_utf8_lossy(stat.get(end + 1..)?).into_owned();
-    rest.split_ascii_whitespace().nth(at).map(str::to_owned)
+    std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().nth(19)?.parse().ok()
 }

@@ -1,39 +1,17 @@
 //! Other systems do not say who has written to a socket, so nobody is heard.
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd},
-};
+use std::{io, os::fd::OwnedFd};
 
-use super::Stranger;
+use super::NotifyMessage;
 
-/// There is none.
-#[allow(dead_code, reason = "nobody makes one")]
-#[derive(Debug)]
-pub(crate) struct NotifySocket {
-    socket: std::os::unix::net::UnixDatagram,
-    /// Who may not tell was told.
-    pub(crate) told_stranger: bool,
+pub(super) fn make() -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
-impl NotifySocket {
-    pub(crate) fn new() -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    #[allow(clippy::unused_self, reason = "elsewhere it has one")]
-    pub(crate) const fn name(&self) -> &'static str {
-        ""
-    }
-
-    #[allow(clippy::unused_self, reason = "elsewhere there may be one")]
-    pub(crate) const fn receive(&self, _: Option<u32>) -> Option<Result<Vec<u8>, Stranger>> {
-        None
-    }
+pub(super) fn name(_: &OwnedFd) -> io::Result<String> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
-impl AsFd for NotifySocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
+pub(super) fn receive(_: &OwnedFd, _: Option<u32>) -> io::Result<Option<NotifyMessage>> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::{
-        fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+        fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::fs::MetadataExt as _,
     },
 };
@@ -18,88 +18,66 @@ use nix::{
     unistd::{Pid, close, geteuid},
 };
 
-use super::Stranger;
+use super::NotifyMessage;
 
 /// No message is longer; what is longer is cut, and not taken.
 const LONGEST: usize = 4096;
 /// How far up a process is looked for: more than any chain of programs is long.
 const DEEPEST: usize = 64;
 
-/// The socket of one run.
-#[derive(Debug)]
-pub(crate) struct NotifySocket {
-    socket: OwnedFd,
-    name: String,
-    /// Who may not tell was told.
-    pub(crate) told_stranger: bool,
+pub(super) fn make() -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    setsockopt(&socket, sockopt::PassCred, &true)?;
+    // Without a name, the kernel gives one that nobody has.
+    bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
+    Ok(socket)
 }
 
-impl NotifySocket {
-    pub(crate) fn new() -> io::Result<Self> {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-        setsockopt(&socket, sockopt::PassCred, &true)?;
-        // Without a name, the kernel gives one that nobody has.
-        bind(socket.as_raw_fd(), &UnixAddr::new_unnamed())?;
-        let address: UnixAddr = getsockname(socket.as_raw_fd())?;
-        let name = address.as_abstract().and_then(|name| std::str::from_utf8(name).ok());
-        let name = name.map(|name| format!("@{name}")).ok_or(Errno::EADDRNOTAVAIL)?;
-        Ok(Self { socket, name, told_stranger: false })
-    }
+pub(super) fn name(socket: &OwnedFd) -> io::Result<String> {
+    let address: UnixAddr = getsockname(socket.as_raw_fd())?;
+    let name = address.as_abstract().and_then(|name| std::str::from_utf8(name).ok());
+    Ok(name.map(|name| format!("@{name}")).ok_or(Errno::EADDRNOTAVAIL)?)
+}
 
-    /// The value of `NOTIFY_SOCKET`.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The next message that is there; `None` if there is none.
-    pub(crate) fn receive(&self, main: Option<u32>) -> Option<Result<Vec<u8>, Stranger>> {
-        let mut text = vec![0; LONGEST];
-        let mut parts = [io::IoSliceMut::new(&mut text)];
-        let mut control = cmsg_space!(UnixCredentials, [RawFd; 16]);
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let received =
-            recvmsg::<UnixAddr>(self.socket.as_raw_fd(), &mut parts, Some(&mut control), flags)
-                .ok()?;
-        let mut sender = None;
-        for part in received.cmsgs().into_iter().flatten() {
-            match part {
-                ControlMessageOwned::ScmCredentials(it) => sender = Some(it),
-                ControlMessageOwned::ScmRights(descriptors) => {
-                    for descriptor in descriptors {
-                        let _closed = close(descriptor);
-                    }
+pub(super) fn receive(socket: &OwnedFd, service: Option<u32>) -> io::Result<Option<NotifyMessage>> {
+    let mut text = vec![0; LONGEST];
+    let mut parts = [io::IoSliceMut::new(&mut text)];
+    // Whoever asks for a barrier sends a descriptor, and waits until it is closed.
+    let mut control = cmsg_space!(UnixCredentials, [RawFd; 16]);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags);
+    let received = match received {
+        Ok(received) => received,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+        Err(why) => return Err(why.into()),
+    };
+    let (mut pid, mut user) = (0, u32::MAX);
+    for part in received.cmsgs().into_iter().flatten() {
+        match part {
+            ControlMessageOwned::ScmCredentials(it) => (pid, user) = (it.pid(), it.uid()),
+            ControlMessageOwned::ScmRights(descriptors) => {
+                for descriptor in descriptors {
+                    let _closed = close(descriptor);
                 }
-                _ => (),
             }
+            _ => (),
         }
-        let is_whole = !received.flags.contains(MsgFlags::MSG_TRUNC);
-        let length = if is_whole { received.bytes } else { 0 };
-        let who = sender.map_or(Stranger { pid: 0, user: u32::MAX }, |it| Stranger {
-            pid: it.pid(),
-            user: it.uid(),
-        });
-        if !may_tell(who, main) {
-            return Some(Err(who));
-        }
-        text.truncate(length);
-        Some(Ok(text))
     }
+    let is_whole = !received.flags.contains(MsgFlags::MSG_TRUNC);
+    let length = received.bytes;
+    let may_tell = may_tell(pid, user, service);
+    text.truncate(if may_tell && is_whole { length } else { 0 });
+    Ok(Some(NotifyMessage { text, pid, user, may_tell }))
 }
 
-impl AsFd for NotifySocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-fn may_tell(who: Stranger, main: Option<u32>) -> bool {
-    if who.user == 0 || who.user == geteuid().as_raw() {
+fn may_tell(pid: i32, user: u32, service: Option<u32>) -> bool {
+    if user == 0 || user == geteuid().as_raw() {
         return true;
     }
-    let Some(main) = main else { return false };
-    let owner = fs::metadata(format!("/proc/{main}")).map(|of| of.uid());
-    owner.is_ok_and(|owner| owner == who.user) || descends(who.pid, main)
+    let Some(service) = service else { return false };
+    let owner = fs::metadata(format!("/proc/{service}")).map(|of| of.uid());
+    owner.is_ok_and(|owner| owner == user) || descends(pid, service)
 }
 
 /// Whether a process is that one, or one that it has started, or one of those have.
@@ -136,11 +114,11 @@ mod tests {
         let me = std::process::id();
         let own = i32::try_from(me).unwrap();
         let (nobody, main) = (u32::MAX - 7, Some(me));
-        assert!(may_tell(Stranger { pid: 1, user: 0 }, None));
-        assert!(may_tell(Stranger { pid: 1, user: geteuid().as_raw() }, None));
-        assert!(may_tell(Stranger { pid: own, user: nobody }, main), "the service itself");
-        assert!(!may_tell(Stranger { pid: 1, user: nobody }, main));
-        assert!(!may_tell(Stranger { pid: own, user: nobody }, None));
+        assert!(may_tell(1, 0, None));
+        assert!(may_tell(1, geteuid().as_raw(), None));
+        assert!(may_tell(own, nobody, main), "the service itself");
+        assert!(!may_tell(1, nobody, main));
+        assert!(!may_tell(own, nobody, None));
         let parent = parent(own).unwrap();
         assert!(descends(own, u32::try_from(parent).unwrap()) && !descends(parent, me));
     }

@@ -62,6 +62,7 @@ impl ServiceDir {
         launch.program = self.options.program.as_deref();
         let launched = launch.start(&context.limit);
         (self.notify, self.hears) = (given.reader, given.hears);
+        self.told_stranger = false;
         if launched.is_ok() {
             let now = context.clock.now().steady;
             self.probes.begin(&self.settings.probes, self.settings.notify.is_some(), now);
@@ -82,7 +83,9 @@ impl ServiceDir {
         if self.settings.probes.hears() {
             let socket = NotifySocket::new();
             let socket = socket.map_err(|error| Error::system("make NOTIFY_SOCKET", error))?;
-            given.variables.push(("NOTIFY_SOCKET", socket.name().to_owned()));
+            let name = socket.name();
+            let name = name.map_err(|error| Error::system("read the name of a socket", error))?;
+            given.variables.push(("NOTIFY_SOCKET", name));
             given.hears = Some(socket);
         }
         if let Some(watchdog) = self.settings.probes.watchdog {
@@ -125,19 +128,25 @@ impl ServiceDir {
     pub(super) fn listen(&mut self, context: &mut Context) {
         let main = self.main.machine.pid().map(svproto::Pid::get);
         for _ in 0..MESSAGES {
-            let Some(hears) = &mut self.hears else { return };
+            let Some(hears) = &self.hears else { return };
             match hears.receive(main) {
-                None => return,
-                Some(Ok(message)) => {
-                    for said in notify::lines(&message) {
+                Ok(None) => return,
+                Ok(Some(message)) if message.may_tell() => {
+                    for said in notify::said(&message) {
                         self.heed(said, context);
                     }
                 }
-                // Once: who is not to be heard may have much to say.
-                Some(Err(_)) if std::mem::replace(&mut hears.told_stranger, true) => (),
-                Some(Err(who)) => {
-                    let (pid, user) = (who.pid, who.user);
+                // Once: a process that is not heard may have much to say.
+                Ok(Some(_)) if std::mem::replace(&mut self.told_stranger, true) => (),
+                Ok(Some(message)) => {
+                    let (pid, user) = (message.pid(), message.user());
                     let error = Error::Stranger { dir: self.dir.to_path_buf(), pid, user };
+                    self.trouble(ServicePart::Main, error, context);
+                }
+                // It would be readable for ever.
+                Err(error) => {
+                    self.hears = None;
+                    let error = Error::system("read NOTIFY_SOCKET", error);
                     self.trouble(ServicePart::Main, error, context);
                 }
             }
