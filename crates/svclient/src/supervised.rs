@@ -16,16 +16,17 @@ use crate::{
     UnixTime,
 };
 
+/// As often as a watch looks at a directory for which there is no inotify.
+const TENTH: Duration = Duration::from_millis(100);
+
 /// One supervised service, of whatever kind.
 ///
 /// What it cannot be asked it refuses ([`crate::ErrorKind::Unsupported`]); it never does something
 /// similar instead.
 ///
 /// ```
-/// use std::{sync::Mutex, task::Waker, time::{Duration, Instant}};
-/// use svclient::{
-///     Error, Intent, Name, Pending, Pid, Request, Status, Subscription, Supervised, UnixTime,
-/// };
+/// use std::{sync::Mutex, time::{Duration, Instant}};
+/// use svclient::{Error, Intent, Name, Pending, Pid, Request, Status, Supervised, UnixTime};
 ///
 /// /// A lamp, which is a service: it can be on or off.
 /// struct Lamp(Mutex<Status>);
@@ -46,10 +47,6 @@ use crate::{
 ///         };
 ///         // Delivered; whether it is done, looks tell.
 ///         Ok(Pending::delivered())
-///     }
-///     fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
-///         // Nobody tells when it changes, so it is looked at.
-///         Ok(Subscription::every(Duration::from_millis(10)))
 ///     }
 /// }
 ///
@@ -92,15 +89,40 @@ pub trait Supervised: Send + Sync {
     /// If it was not delivered. [`crate::ErrorKind::Busy`] means that a later try may succeed.
     fn request(&self, intent: &Intent) -> Result<Pending, Error>;
 
-    /// How somebody who has looked at the service learns that it is worth another look.
+    /// How a watch learns that the service is worth another look. Unless said otherwise it looks ten
+    /// times a second, so what comes and goes between two looks is missed.
     ///
-    /// What happens after the call must be told: look after subscribing, and nothing is missed. A
-    /// wake too many is harmless.
+    /// A supervisor that knows when something changes keeps `waker` and wakes it after each change from
+    /// this call on. A wake too many is harmless.
+    ///
+    /// ```
+    /// use std::{sync::Mutex, task::Waker};
+    /// use svclient::{Error, Subscription};
+    ///
+    /// struct Lamp { wakers: Mutex<Vec<Waker>> }
+    ///
+    /// impl Lamp {
+    ///     // As in `Supervised`; `changed` is for whatever switches the lamp.
+    ///     fn subscribe(&self, waker: Waker) -> Result<Subscription, Error> {
+    ///         self.wakers.lock().unwrap().push(waker);
+    ///         Ok(Subscription::wakes())
+    ///     }
+    ///     fn changed(&self) {
+    ///         self.wakers.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+    ///     }
+    /// }
+    /// # let lamp = Lamp { wakers: Mutex::default() };
+    /// # lamp.subscribe(Waker::noop().clone())?;
+    /// # lamp.changed();
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// If nothing would be told.
-    fn subscribe(&self, waker: Waker) -> Result<Subscription, Error>;
+    fn subscribe(&self, _waker: Waker) -> Result<Subscription, Error> {
+        Ok(Subscription::every(TENTH))
+    }
 
     /// What is odd about a service that was seen like this: what the look told, and more where one
     /// can ask. Asks only for what may be odd then; what cannot be found out is not known.
@@ -165,9 +187,8 @@ pub trait Group: Send + Sync {
     /// How each of them stands.
     fn statuses(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>>;
 
-    /// The same for who wants their states alone. What takes a question for each of them may be not
-    /// reported: the process, moments, readiness, how the last run ended. As [`Group::statuses`], where that
-    /// costs no more.
+    /// Their states alone. What takes a question for each of them may be not reported: the process,
+    /// moments, readiness, how the last run ended. As [`Group::statuses`], where that costs no more.
     fn states(&self, names: &[Name<'_>]) -> Vec<Result<Status, Error>> {
         self.statuses(names)
     }

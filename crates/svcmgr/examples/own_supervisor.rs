@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use svcmgr::{Error, Intent, Name, Pending, Pid, Request, Status};
-use svcmgr::{Subscription, Supervised, UnixTime};
+use svcmgr::{Error, Intent, Name, Pending, Pid, Request, Status, Supervised, UnixTime};
 
 struct Cache(Mutex<Status>);
 
@@ -23,10 +22,6 @@ impl Supervised for Cache {
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = status;
         Ok(Pending::delivered())
-    }
-    fn subscribe(&self, _waker: std::task::Waker) -> Result<Subscription, Error> {
-        // Nothing reports changes, so a watch looks every 20 ms.
-        Ok(Subscription::every(Duration::from_millis(20)))
     }
 }
 
