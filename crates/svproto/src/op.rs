@@ -164,6 +164,7 @@ pub const SINCE: [SinceVersion; 10] = [
 
 /// Why an operation is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Unsupported {
     /// The dialect that was to be asked.
     pub dialect: Dialect,
@@ -171,6 +172,14 @@ pub struct Unsupported {
     pub op: Op,
     /// Why.
     pub reason: Refusal,
+}
+
+impl Unsupported {
+    /// What refused what, and why.
+    #[must_use]
+    pub const fn new(dialect: Dialect, op: Op, reason: Refusal) -> Self {
+        Self { dialect, op, reason }
+    }
 }
 
 crate::readable!(Unsupported);

@@ -130,7 +130,7 @@ impl Service {
     }
 
     pub(super) fn refuse(&self, op: Op, reason: Refusal) -> Error {
-        let source = Unsupported { dialect: Dialect::Encore, op, reason };
+        let source = Unsupported::new(Dialect::Encore, op, reason);
         Error::Unsupported { dir: self.dir().to_owned(), source }
     }
 
