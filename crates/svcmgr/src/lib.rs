@@ -145,3 +145,8 @@ pub use svdevtree::testkit;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The program of the first steps, which the doctests compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/first-steps/program.md")]
+struct FirstSteps;
