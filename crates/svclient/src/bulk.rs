@@ -206,7 +206,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         self.seen(|group, names| group.statuses(names))
     }
 
-    /// As [`Bulk::statuses`], for who wants their states alone: of units one question, whatever their number.
+    /// As [`Bulk::statuses`], of their states alone: for units one question, whatever their number.
     /// What their manager tells of each alone is not reported: the process, moments, readiness (`up` may be
     /// `ready` or `paused`), how the last run ended.
     ///
@@ -222,7 +222,7 @@ impl<'a, B: Supervised> Bulk<'a, B> {
         self.seen(|group, names| group.states(names))
     }
 
-    /// Groups are asked by `ask`, and who has none for its status.
+    /// Groups are asked by `ask`, and a service without one for its status.
     fn seen(
         &self,
         ask: impl Fn(&dyn Group, &[Name<'_>]) -> Vec<Result<Status, Error>>,

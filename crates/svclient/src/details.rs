@@ -110,7 +110,7 @@ const MOST: usize = 4096;
 const PROCESSES: usize = 1000;
 
 impl Service {
-    /// The whole picture, beside [`Service::status`]. Needs no privilege, and shows more to who has some.
+    /// The whole picture, beside [`Service::status`]. Needs no privilege, and shows more to a user with some.
     ///
     /// ```
     /// # let tree = tempfile::tempdir().unwrap();

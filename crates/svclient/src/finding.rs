@@ -44,7 +44,7 @@ pub struct Evidence {
     pub path: Option<PathBuf>,
     /// The line of it, counted from 1.
     pub line: Option<u32>,
-    /// What the system says to who tries.
+    /// What the system says when somebody tries.
     pub errno: Option<i32>,
     /// In words.
     pub says: String,
@@ -69,7 +69,7 @@ impl Evidence {
         Self { line: Some(line), ..self }
     }
 
-    /// The same, with the number of the error that the system answers to who tries.
+    /// The same, with the number of the error that the system answers when somebody tries.
     #[must_use]
     pub fn with_errno(self, errno: i32) -> Self {
         Self { errno: Some(errno), ..self }

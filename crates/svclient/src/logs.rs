@@ -2,8 +2,8 @@
 //! their lines, followed through rotation.
 //!
 //! A log directory holds `current`, which grows, and files named by the moment of their rotation.
-//! A logger renames `current` and makes another; who follows keeps the file open, reads it to its
-//! end, and goes on with the next.
+//! A logger renames `current` and makes another; a reader that follows keeps the file open, reads it
+//! to its end, and goes on with the next.
 
 mod find;
 mod packed;

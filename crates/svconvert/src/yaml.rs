@@ -97,7 +97,7 @@ pub(crate) struct Wrong {
     pub(crate) why: String,
 }
 
-/// The first document of a text. Without recursion: who writes the text decides how deep it goes.
+/// The first document of a text. Without recursion: whoever writes the text decides how deep it goes.
 pub(crate) fn read(text: &str) -> Result<Option<Node>, Wrong> {
     let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let byte = |index: usize| places.get(index).copied().unwrap_or(text.len());

@@ -229,8 +229,8 @@ pub(super) fn soft(limits: &Limits) -> Vec<(char, &'static str, Bound<u64>)> {
     soft.flatten().collect()
 }
 
-/// The limits with a hard one, by `prlimit`: before the user changes, who may not raise it. No suite
-/// has an own program for them.
+/// The limits with a hard one, by `prlimit`: before the user changes, since that user may not raise it. No
+/// suite has a program of its own for them.
 pub(super) fn hard(limits: &Limits) -> Option<Step> {
     let said = |bound: Bound<u64>| bound.at().map_or("unlimited".to_owned(), |it| it.to_string());
     let set = limits.each();

@@ -12,7 +12,7 @@ pub struct Control {
     /// `group`: whose members `mode` is about; the supervisor's if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Id>,
-    /// `mode`: for the owner, the group and all others 7, who may ask, 5, who may look, or 0; `0770` if it
+    /// `mode`: a digit for the owner, the group and all others: 7 may ask, 5 may look, 0 neither; `0770` if it
     /// is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,

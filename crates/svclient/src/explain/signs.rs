@@ -1,5 +1,5 @@
-//! What an answer, a file or an error is a sign of, also for who has no service directory: units ask
-//! the same of their programs.
+//! What an answer, a file or an error is a sign of, also where there is no service directory: units
+//! ask the same of their programs.
 
 use std::path::Path;
 

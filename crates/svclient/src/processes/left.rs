@@ -91,8 +91,8 @@ pub(crate) fn left_in(handle: &Handle, around: &Around<'_>, search: &Search<'_>)
 /// A directory in which processes may work.
 struct ServiceDir {
     found: FileStat,
-    /// The last part of its real path: who works elsewhere is not asked further, and a file system that
-    /// does not answer is not asked at all.
+    /// The last part of its real path: a process that works elsewhere is not asked further, and a file
+    /// system that does not answer is not asked at all.
     name: OsString,
 }
 

@@ -74,7 +74,7 @@ struct Task<R> {
     state: TaskState,
     waker: Arc<TaskWaker>,
     runtime: R,
-    /// What is asked for, for who may not begin.
+    /// What is asked for, for a service that may not begin.
     first: Silent,
     /// When a look that hangs is left.
     leave: Option<Instant>,

@@ -141,7 +141,7 @@ impl Listener {
         found.is_ok() && found == fstat(&self.letters).map(|own| node::identity(&own))
     }
 
-    /// Some letters, and whether there may be more: who writes may be faster than this reads.
+    /// Some letters, and whether there may be more: a supervisor may write faster than this reads.
     fn drain(&mut self) -> (Vec<S6Event>, bool) {
         let mut buffer = [0; AT_ONCE];
         // An error is "nothing more" (`EAGAIN`); what else there is shows in the record.

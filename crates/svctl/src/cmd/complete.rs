@@ -1,6 +1,6 @@
 //! Completing a command line: the shells ask `svctl __complete SHELL WORD...`, which knows the
-//! parser, the services of the scan directory and the units. Silent on any error: who presses a key
-//! wants no message.
+//! parser, the services of the scan directory and the units. Silent on any error: whoever presses a
+//! key wants no message.
 //!
 //! bash gives its line as one word, and `$COMP_WORDBREAKS`; the others give words without quotes.
 //! What is printed are candidates, each ended by a NUL, since a name may hold anything else: for

@@ -143,7 +143,7 @@ fn work() -> String {
     format!("/proc/self/task/{}/stat", nix::unistd::gettid())
 }
 
-/// Whether that thread waits in the kernel: who computes, or waits for a processor, does not.
+/// Whether that thread waits in the kernel: one that computes, or waits for a processor, does not.
 #[cfg(target_os = "linux")]
 fn is_held(work: &str) -> bool {
     let state = std::fs::read_to_string(work).ok();

@@ -173,7 +173,7 @@ fn redirect(
     Ok(())
 }
 
-/// Who is not root cannot become somebody else: the services are his, and it is said.
+/// A user that is not root cannot become somebody else: the services run as this user, and it is said.
 fn as_oneself(definitions: &mut Definitions, output: &mut Output) {
     if Uid::effective().is_root() {
         return;

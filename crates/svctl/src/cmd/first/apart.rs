@@ -1,5 +1,5 @@
-//! A command that reads where somebody may fall silent is done by a second svctl, and this one touches nothing: who is
-//! held in the system may not even end, and then nobody could say why. This one watches over the other. Held for long,
+//! A command that reads where somebody may fall silent is done by a second svctl, and this one touches nothing: a process
+//! that is held in the system may not even end, and then nobody could say why. This one watches over the other. Held for long,
 //! and something does not answer any more: it says what, and ends without it. The other hears of that, of whatever end,
 //! by its standard input, and lets go of what whoever reads its words may be waiting for.
 
@@ -104,8 +104,8 @@ fn ended_as(status: std::process::ExitStatus) -> ExitCode {
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(Exit::System.into(), Into::into)
 }
 
-/// Whether a process waits in the kernel for something else than what it waits for at rest. Who computes, or waits for a
-/// processor, does not.
+/// Whether a process waits in the kernel for something else than what it waits for at rest. One that computes, or
+/// waits for a processor, does not.
 fn is_held(id: u32) -> bool {
     if let Ok(call) = fs::read_to_string(format!("/proc/{id}/syscall")) {
         let number = call.split(' ').next().and_then(|number| number.trim().parse().ok());

@@ -122,7 +122,7 @@ impl Scene {
         }
     }
 
-    /// Reads what is asked for and answers, in a thread: who is slow holds up nobody.
+    /// Reads what is asked for and answers, in a thread: a slow client holds up nobody.
     fn answer(&self, stream: TcpStream, compat: bool, answering: &Arc<()>) {
         let pages = [Form::Open, Form::Text].map(|form| {
             let mut page = Page::new(form);

@@ -147,7 +147,7 @@ fn play(
     }
 }
 
-/// Who is not root cannot become somebody else, and is told so before anything starts.
+/// A user that is not root cannot become somebody else, and is told so before anything starts.
 fn refuse_what_needs_root(definitions: &Definitions, output: &mut Output) -> Result<(), Exit> {
     if Uid::effective().is_root() {
         return Ok(());

@@ -1,5 +1,5 @@
 //! What services without a logger write, line by line and with their names, to standard output. A thread does it. It
-//! leaves nothing out: who writes more than is read waits, as it would without svctl.
+//! leaves nothing out: a service that writes more than is read waits, as it would without svctl.
 
 use std::{
     io::{self, Read as _, Write as _},

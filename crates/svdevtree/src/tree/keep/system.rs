@@ -23,7 +23,7 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_reaper_status(true)?)
 }
 
-/// There is no such thing: who leaves the engine's process group is lost.
+/// There is no such thing: a process that leaves the engine's process group is lost.
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
 pub(super) const fn adopt_orphans() -> io::Result<()> {
