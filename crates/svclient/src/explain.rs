@@ -5,6 +5,7 @@
 //! is, and what was seen; what this user may not see is told beside them and never taken for absent.
 
 mod elf;
+mod exec;
 mod facts;
 mod file;
 mod life;

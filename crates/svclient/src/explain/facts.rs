@@ -6,7 +6,7 @@ use nix::sys::stat::{FileStat, SFlag};
 use svproto::{Cause, Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
 
 use super::{
-    Finding, Unseen,
+    Finding, Unseen, exec,
     file::{self, Runnable},
     life::{self, Blocked},
     machine::{self, Scanned},
@@ -240,7 +240,7 @@ impl Facts {
         ];
         let last = |command: &script::Command| {
             let (first, rest) = command.words.split_first()?;
-            let programs = script::exec(rest.get(..)?)?.programs;
+            let programs = exec::exec(rest)?.programs;
             (first.text == "exec").then(|| programs.last().cloned())?
         };
         let program = self.script.iter().rev().find_map(last);

@@ -46,6 +46,10 @@ impl Runnable {
         Self { path, name: name.into(), stat, bytes }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn is_there(&self) -> bool {
         !matches!(self.stat, Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
     }
@@ -135,7 +139,15 @@ impl Runnable {
         }
         let Some((program, argument)) = self.interpreter() else {
             // Other formats of programs can be registered with the system; text is none of them.
-            let is_text = !bytes.contains(&0) && !has_formats();
+            if has_formats() {
+                return None;
+            }
+            let is_text = !bytes.contains(&0);
+            if let (false, Some(says)) = (is_text, not_of_bytes(bytes)) {
+                let about = format!("{} is neither a program nor a script", self.name);
+                let evidence = at(says.to_owned()).errno(Errno::ENOEXEC);
+                return Some(Finding::new(Cause::NotExecuted, about).seen(evidence));
+            }
             let first = bytes.split(|it| *it == b'\n').next().unwrap_or_default();
             let says = format!("begins with {}", shown(first));
             let finding = no_format(Cause::NoInterpreterLine, says)?;
@@ -226,7 +238,7 @@ impl Runnable {
     }
 
     /// The file itself as a word of a shell: `sed -i` puts a file where it finds a link.
-    fn to_edit(&self) -> String {
+    pub(super) fn to_edit(&self) -> String {
         let real = std::fs::canonicalize(&self.path);
         quoted(real.as_deref().unwrap_or(&self.path))
     }
@@ -299,6 +311,20 @@ fn only_held() -> OFlag {
 #[cfg(not(target_os = "linux"))]
 fn only_held() -> OFlag {
     OFlag::O_RDONLY
+}
+
+/// What begins neither with `#!` nor as a program does.
+fn not_of_bytes(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'#', 0, b'!', 0, ..] | [0, b'#', 0, b'!', ..] => {
+            "is text in UTF-16, and the system reads the first line as bytes"
+        }
+        [0x1f, 0x8b, ..] => "is compressed by gzip",
+        [0, ..] => "begins with bytes of zero: what was written there never reached the disk",
+        [b'M', b'Z', ..] => "is a program for Windows",
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] => "is a program for macOS",
+        _ => return None,
+    })
 }
 
 /// Whether other formats than the kernel's own are registered (`binfmt_misc`).

@@ -418,6 +418,11 @@ fn check(facts: &Facts, found: &mut Vec<Finding>) {
         let remedy = Remedy::Command(format!("chmod +x {}", file::quoted(&path)));
         let evidence = Evidence::new(format!("its mode is {:04o}", stat.st_mode & 0o7777)).at(path);
         found.push(Finding::new(Cause::CheckNotExecutable, "").seen(evidence).helps(remedy));
+        return;
+    }
+    if !facts.is_elsewhere {
+        let check = file::Runnable::look(facts.dir.join("check"), "check");
+        found.extend(check.fault(facts.user()));
     }
 }
 

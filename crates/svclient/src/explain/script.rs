@@ -3,15 +3,21 @@
 //! ends where that can no longer be said.
 
 /// A simple command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Command {
     /// Counted from 1.
     pub(super) line: u32,
     pub(super) words: Vec<Word>,
     /// The files that its output is to go to.
     pub(super) outputs: Vec<Word>,
+    /// The files that its input is to come from.
+    pub(super) inputs: Vec<Word>,
     /// `&` follows.
     pub(super) in_background: bool,
+    /// Something follows that depends on how it ends.
+    pub(super) is_tested: bool,
+    /// Nothing follows it, or nothing that is not read.
+    pub(super) is_last: bool,
 }
 
 /// A word.
@@ -31,7 +37,21 @@ const COMPOUND: [&str; 16] = [
 /// The simple commands that are reached whatever happens before them.
 pub(super) fn commands(text: &str) -> Vec<Command> {
     let mut all = Vec::new();
+    if read(text, &mut all).is_some() {
+        if let Some(last) = all.last_mut() {
+            last.is_last = true;
+        }
+    }
+    all
+}
+
+/// `None` where the rest was not read.
+fn read(text: &str, all: &mut Vec<Command>) -> Option<()> {
     let mut number = 0_u32;
+    let mut known: Vec<(String, String)> = Vec::new();
+    // What another file sets is not known.
+    let is_alone =
+        !text.split_whitespace().any(|it| matches!(it, "." | "source" | "read" | "eval"));
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         number += 1;
@@ -44,78 +64,193 @@ pub(super) fn commands(text: &str) -> Vec<Command> {
             whole.push(' ');
             whole.push_str(next);
         }
-        let Some(parts) = split(&whole) else { return all };
+        let whole = filled_in(whole, &known);
+        if whole.trim_start().starts_with("if ") {
+            // What only sets variables, or reads them from a file, changes nothing of what follows it.
+            let (more, reads) = past_condition(&whole, &mut lines)?;
+            number += more;
+            if reads {
+                let words = vec![Word { text: ".".to_owned(), is_plain: true }];
+                all.push(Command { line: start, words, ..Command::default() });
+            }
+            continue;
+        }
+        let parts = split(&whole)?;
         let mut parts = parts.into_iter().peekable();
-        while let Some(part) = parts.next() {
+        while let Some(mut part) = parts.next() {
+            let is_set = |word: &Word| word.is_plain && assignment(&word.text).is_some();
+            while part.words.len() > 1 && part.words.first().is_some_and(is_set) {
+                part.words.remove(0);
+            }
             let Some(first) = part.words.first() else { continue };
+            if let ([only], true, false) = (&*part.words, is_alone, part.is_conditional_next) {
+                let set = assignment(&only.text).filter(|_| only.is_plain);
+                known.extend(
+                    set.filter(|(name, value)| is_set_once(text, name) && is_simple(value)),
+                );
+            }
             // `cd a || cd b`: which of them it is does not show.
             let next = parts.peek().and_then(|it| it.words.first());
             let gives_up = next.is_none_or(|it| ENDS.contains(&it.text.as_str()));
-            if first.text == "cd" && part.is_conditional_next && !gives_up {
-                return all;
+            let goes_on = first.text == "cd" && part.is_and;
+            if first.text == "cd" && part.is_conditional_next && !gives_up && !goes_on {
+                return None;
             }
             let is_set = first.text == "set" && first.is_plain;
             if is_set && part.words.len() == 2 {
                 continue; // `set -e` and its kin change nothing here.
             }
             if COMPOUND.contains(&first.text.as_str()) || first.text.ends_with("()") {
-                return all;
+                return None;
             }
             all.push(Command {
                 line: start,
                 words: part.words,
-                outputs: part.outputs,
+                outputs: part.files.outputs,
+                inputs: part.files.inputs,
                 in_background: part.in_background,
+                is_tested: part.is_conditional_next,
+                is_last: false,
             });
-            if part.is_conditional_next {
+            if part.is_conditional_next && !goes_on {
                 break;
             }
         }
     }
-    all
+    Some(())
+}
+
+/// `NAME=VALUE` of a shell.
+fn assignment(word: &str) -> Option<(String, String)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name =
+        !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+    is_name.then(|| (name.to_owned(), value.to_owned()))
+}
+
+fn is_set_once(text: &str, name: &str) -> bool {
+    text.matches(&format!("{name}=")).count() == 1 && !text.contains(&format!("for {name} "))
+}
+
+/// A value that is one word wherever it stands.
+fn is_simple(value: &str) -> bool {
+    !value.is_empty()
+        && value.chars().all(|it| it.is_ascii_alphanumeric() || "-_./@+:,".contains(it))
+}
+
+/// A line with the values that are known by then in the place of their names.
+fn filled_in(line: String, known: &[(String, String)]) -> String {
+    if !line.contains('$') || line.contains(['\'', '\\']) {
+        return line;
+    }
+    let mut line = line;
+    for (name, value) in known {
+        line = line.replace(&format!("${{{name}}}"), value);
+        let sign = format!("${name}");
+        let mut from = 0;
+        while let Some(at) = line.get(from..).and_then(|it| it.find(&sign)).map(|at| from + at) {
+            let end = at + sign.len();
+            let next = line.get(end..).and_then(|it| it.chars().next());
+            if next.is_some_and(|it| it.is_ascii_alphanumeric() || it == '_') {
+                from = end;
+            } else {
+                line.replace_range(at..end, value);
+                from = at + value.len();
+            }
+        }
+    }
+    line
+}
+
+/// How many more lines an `if` has, and whether it reads another file; `None` where what follows depends on it.
+fn past_condition(first: &str, lines: &mut std::str::Lines<'_>) -> Option<(u32, bool)> {
+    let (mut depth, mut more, mut reads) = (0_u32, 0, false);
+    let mut line = first;
+    loop {
+        let mut is_over = false;
+        for word in line.split([' ', '\t', ';']).filter(|it| !it.is_empty()) {
+            match word {
+                _ if is_over => return None,
+                "if" => depth += 1,
+                "fi" => depth = depth.checked_sub(1)?,
+                "." | "source" => reads = true,
+                "cd" | "set" | "exec" | "exit" | "return" | "eval" | "shift" | "trap" => {
+                    return None;
+                }
+                _ if word.starts_with('#') => break,
+                _ if word.contains("<<") || word.ends_with("()") => return None,
+                _ => {}
+            }
+            is_over = depth == 0;
+        }
+        if depth == 0 {
+            return Some((more, reads));
+        }
+        line = lines.next()?;
+        more += 1;
+    }
 }
 
 /// What a script says that goes no further.
 const ENDS: [&str; 6] = ["exit", "return", "die", "fail", "fatal", "{"];
 
+/// What its redirections name.
+#[derive(Default)]
+struct Files {
+    outputs: Vec<Word>,
+    inputs: Vec<Word>,
+}
+
+impl Files {
+    fn of(&mut self, direction: Option<char>) -> &mut Vec<Word> {
+        if direction == Some('>') { &mut self.outputs } else { &mut self.inputs }
+    }
+}
+
+#[derive(Default)]
 struct Part {
     words: Vec<Word>,
-    outputs: Vec<Word>,
+    files: Files,
     in_background: bool,
     /// What follows depends on how this ends.
     is_conditional_next: bool,
+    /// It follows where this ends well.
+    is_and: bool,
 }
 
 /// A line in simple commands; `None` where it cannot be read: here documents, quotes over lines.
 fn split(line: &str) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let mut words: Vec<Word> = Vec::new();
-    let mut outputs: Vec<Word> = Vec::new();
+    let mut files = Files::default();
     let mut word: Option<Word> = None;
     let mut next_is_of: Option<char> = None;
     let mut chars = line.chars().peekable();
-    let mut end_word = |word: &mut Option<Word>, words: &mut Vec<Word>, outputs: &mut Vec<Word>| {
+    // Where the word has a `<` or `>` that no quotes are around.
+    let operator = std::cell::Cell::new(None);
+    let mut end_word = |word: &mut Option<Word>, words: &mut Vec<Word>, files: &mut Files| {
+        let operator = operator.take();
         let Some(done) = word.take() else { return };
         let target_of = next_is_of.take();
-        if let (Some(at), true) = (done.text.rfind(['<', '>']), done.is_plain) {
+        if let (Some(at), true) = (operator, done.is_plain) {
             // A redirection; what it names may follow it.
             let (before, file) = done.text.split_at(at + 1);
             let direction = before.chars().next_back();
             if file.is_empty() {
                 next_is_of = direction;
-            } else if direction == Some('>') && !file.starts_with('&') && !before.ends_with("<>") {
-                outputs.push(Word { text: file.to_owned(), is_plain: true });
+            } else if !file.starts_with('&') && !before.ends_with("<>") {
+                files.of(direction).push(Word { text: file.to_owned(), is_plain: true });
             }
         } else if target_of.is_none() {
             words.push(done);
-        } else if target_of == Some('>') {
-            outputs.push(done);
+        } else {
+            files.of(target_of).push(done);
         }
     };
     let plain = || Word { text: String::new(), is_plain: true };
     while let Some(next) = chars.next() {
         match next {
-            ' ' | '\t' => end_word(&mut word, &mut words, &mut outputs),
+            ' ' | '\t' => end_word(&mut word, &mut words, &mut files),
             '#' if word.is_none() => break,
             '\'' => {
                 let it = word.get_or_insert_with(plain);
@@ -152,7 +287,7 @@ fn split(line: &str) -> Option<Vec<Part>> {
                     word.get_or_insert_with(plain).text.push(next);
                     continue;
                 }
-                end_word(&mut word, &mut words, &mut outputs);
+                end_word(&mut word, &mut words, &mut files);
                 let is_double = chars.peek() == Some(&next);
                 if is_double {
                     chars.next();
@@ -162,111 +297,24 @@ fn split(line: &str) -> Option<Vec<Part>> {
                 if next == ';' && is_double {
                     return None;
                 }
-                let (words, outputs) = (std::mem::take(&mut words), std::mem::take(&mut outputs));
-                parts.push(Part { words, outputs, in_background, is_conditional_next });
+                let (words, files) = (std::mem::take(&mut words), std::mem::take(&mut files));
+                let is_and = next == '&' && is_double;
+                parts.push(Part { words, files, in_background, is_conditional_next, is_and });
             }
             other => {
                 let it = word.get_or_insert_with(plain);
                 it.is_plain &=
                     !matches!(other, '$' | '`' | '*' | '?' | '[' | '{' | '(' | ')' | '~');
+                if matches!(other, '<' | '>') {
+                    operator.set(Some(it.text.len()));
+                }
                 it.text.push(other);
             }
         }
     }
-    end_word(&mut word, &mut words, &mut outputs);
-    parts.push(Part { words, outputs, in_background: false, is_conditional_next: false });
+    end_word(&mut word, &mut words, &mut files);
+    parts.push(Part { words, files, ..Part::default() });
     Some(parts)
-}
-
-/// What an `exec` comes to behind those who prepare it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Exec {
-    /// Each program on the way, by the word for it.
-    pub(super) programs: Vec<String>,
-    pub(super) users: Vec<String>,
-    pub(super) groups: Vec<String>,
-    /// Directories of variables (`envdir`).
-    pub(super) directories: Vec<String>,
-    /// The way was followed to its end.
-    pub(super) is_whole: bool,
-}
-
-/// Reads the words behind `exec`. `None` for one that only redirects.
-pub(super) fn exec(words: &[Word]) -> Option<Exec> {
-    let mut found = Exec::default();
-    let mut rest = words.iter().peekable();
-    rest.peek()?;
-    while let Some(word) = rest.next() {
-        let is_option = found.programs.is_empty() && word.text.starts_with('-');
-        if is_option || !word.is_plain || word.text.is_empty() {
-            return Some(found);
-        }
-        found.programs.push(word.text.clone());
-        let name = word.text.rsplit('/').next().unwrap_or_default();
-        // Options that take a word of their own, by their letters.
-        let (with_word, arguments): (&str, usize) = match name {
-            "chpst" => ("uUbe/CnlLmdopfcrt", 0),
-            "softlimit" | "s6-softlimit" => ("acdflmoprst", 0),
-            "pgrphack" | "nohup" => ("", 0),
-            "nice" => ("n", 0),
-            "ionice" => ("cn", 0),
-            "setuidgid" | "s6-setuidgid" | "envuidgid" | "s6-envuidgid" | "envdir"
-            | "s6-envdir" | "setlock" | "s6-setlock" => ("", 1),
-            _ => {
-                found.is_whole = true;
-                return Some(found);
-            }
-        };
-        let mut is_elsewhere = name.ends_with("envdir");
-        while let Some(option) = rest.next_if(|it| it.text.starts_with('-') && it.text.len() > 1) {
-            if !option.is_plain || option.text == "--" || option.text.starts_with("--") {
-                return Some(found);
-            }
-            let letters = &option.text[1..];
-            let Some(at) = letters.find(|it| with_word.contains(it)) else { continue };
-            let (letter, behind) = (letters[at..].chars().next()?, &letters[at + 1..]);
-            let value = if behind.is_empty() {
-                let Some(value) = rest.next() else { return Some(found) };
-                value.clone()
-            } else {
-                Word { text: behind.to_owned(), is_plain: option.is_plain }
-            };
-            if name == "chpst" && letter == 'u' && value.is_plain {
-                found.account(&value.text);
-            }
-            if name == "chpst" && letter == 'e' && value.is_plain {
-                found.directories.push(value.text.clone());
-            }
-            // Another root, directory or environment: what follows is not looked for here.
-            is_elsewhere |= name == "chpst" && matches!(letter, 'e' | '/' | 'C');
-        }
-        for _ in 0..arguments {
-            let Some(value) = rest.next() else { return Some(found) };
-            if name.ends_with("uidgid") && value.is_plain {
-                found.account(&value.text);
-            }
-            if name.ends_with("envdir") && value.is_plain {
-                found.directories.push(value.text.clone());
-            }
-        }
-        if is_elsewhere {
-            return Some(found);
-        }
-    }
-    Some(found)
-}
-
-impl Exec {
-    /// `user`, `user:group:group`, `:uid:gid`; numbers need no entry.
-    fn account(&mut self, text: &str) {
-        if text.starts_with(':') {
-            return;
-        }
-        let is_name = |it: &&str| !it.is_empty() && !it.bytes().all(|it| it.is_ascii_digit());
-        let mut parts = text.split(':');
-        self.users.extend(parts.next().filter(is_name).map(str::to_owned));
-        self.groups.extend(parts.filter(is_name).map(str::to_owned));
-    }
 }
 
 /// A variable that ends a script where it is not set, and the line that asks for it: `${NAME:?}`, and
@@ -323,10 +371,10 @@ mod tests {
         commands(text).iter().map(|it| (it.line, words(it), it.in_background)).collect()
     }
 
-    fn of(text: &str) -> Option<Exec> {
+    fn of(text: &str) -> Option<super::super::exec::Exec> {
         let all = commands(text);
         let found = all.iter().find(|it| it.words[0].text == "exec")?;
-        exec(&found.words[1..])
+        super::super::exec::exec(&found.words[1..])
     }
 
     #[test]
@@ -395,17 +443,39 @@ mod tests {
     }
 
     #[test]
-    fn an_exec_is_followed_behind_those_who_prepare_it() {
-        let found = of("exec chpst -u www:adm -o 100 \\\n /opt/web/server -p 80 2>&1").unwrap();
-        assert_eq!(found.programs, ["chpst", "/opt/web/server"]);
-        assert_eq!((found.users, found.groups), (vec!["www".into()], vec!["adm".into()]));
-        let found = of("exec setuidgid www softlimit -m 100 server >/dev/null").unwrap();
-        assert_eq!(found.programs, ["setuidgid", "softlimit", "server"]);
-        let found = of("exec chpst -u :100:100 $PROGRAM").unwrap();
-        assert_eq!((found.programs, found.is_whole), (vec!["chpst".into()], false));
-        let found = of("exec chpst -e ./env -u www server").unwrap();
-        assert_eq!((found.programs, found.users), (vec!["chpst".into()], vec!["www".into()]));
-        assert_eq!(of("exec 2>&1"), None);
-        assert_eq!(of("exec \"$@\"").unwrap().programs, [""; 0]);
+    fn what_a_script_sets_once_is_filled_in() {
+        let last = |text: &str| of(text).and_then(|it| it.programs.last().cloned());
+        let found = Some("/opt/web/server".to_owned());
+        for text in [
+            "D=/opt/web\nexec $D/server",
+            "D=/opt\nE=\"$D/web\"\nexec nice -n 5 \"${E}/server\" -x",
+            "A=1 exec /opt/web/server",
+            "if [ -r /etc/x ]; then . /etc/x; fi\nexec /opt/web/server",
+            "if a; then\n  if b; then X=1\n  fi\nelse\n  Y=2\nfi\nexec /opt/web/server",
+            "cd / && exec /opt/web/server",
+        ] {
+            assert_eq!(last(text), found, "{text}");
+        }
+        for text in [
+            "D=/opt/web\nD=/x\nexec $D/server",
+            "D=/opt/web\n. ./conf\nexec $D/server",
+            "if a; then D=/opt/web; fi\nexec $D/server",
+            "D='/opt/web x'\nexec $D/server",
+            "D=/opt\nexec $Dir/server",
+            "if a; then cd /x; fi\nexec /opt/web/server",
+            "if a; then exit 0; fi\nexec /opt/web/server",
+            "if a; then\nexec /opt/web/server",
+        ] {
+            assert_eq!(last(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_command_is_known_where_all_was_read() {
+        let last = |text: &str| commands(text).last().map(|it| (it.is_last, it.is_tested));
+        assert_eq!(last("cd /\nserver -x\n"), Some((true, false)));
+        assert_eq!(last("modprobe x || true\nif a; then exec b; fi"), Some((false, true)));
+        assert!(commands("perl -e 'open(F, \"<\", 1)'")[0].inputs.is_empty());
+        assert_eq!(commands("cat < /etc/x 2>&1")[0].inputs[0].text, "/etc/x");
     }
 }

@@ -42,18 +42,44 @@ impl Line {
 const PLAIN: [(Cause, &[&str]); 8] = [
     (Cause::AddressInUse, &["address already in use", "eaddrinuse", "address in use"]),
     (Cause::DiskFull, &["no space left on device", "enospc", "disk quota exceeded"]),
-    (Cause::NoDescriptors, &["too many open files", "emfile", "enfile"]),
-    (Cause::LibraryMissing, &["error while loading shared libraries"]),
-    (Cause::NoMemory, &["cannot allocate memory", "out of memory", "bad_alloc", "enomem"]),
+    (
+        Cause::NoDescriptors,
+        &["too many open files", "emfile", "enfile", "shared object file: error 24"],
+    ),
+    (
+        Cause::LibraryMissing,
+        &["error while loading shared libraries", "modulenotfounderror", "cannot find module"],
+    ),
+    (
+        Cause::NoMemory,
+        &["cannot allocate memory", "out of memory", "bad_alloc", "enomem", "memoryerror"],
+    ),
     (Cause::NoProcesses, &["cannot fork", "can't fork", "unable to fork", "fork failed"]),
     (Cause::ReadOnly, &["read-only file system", "erofs"]),
     (Cause::SyntaxError, &["syntax error"]),
 ];
 /// The same that programs say for other reasons as well, and go on: only of the very last line.
-const LOOSE: [(Cause, &[&str]); 3] = [
+const LOOSE: [(Cause, &[&str]); 5] = [
     (Cause::NoVariable, &["parameter not set", "unbound variable", "parameter null or not set"]),
-    (Cause::NoAnswer, &["connection refused", "econnrefused", "could not resolve host"]),
+    (
+        Cause::NoAnswer,
+        &[
+            "connection refused",
+            "econnrefused",
+            "could not resolve host",
+            "name resolution",
+            "name or service not known",
+            "no route to host",
+            "network is unreachable",
+            "connection timed out",
+            "i/o timeout",
+            "etimedout",
+            "enotfound",
+        ],
+    ),
     (Cause::NotPermitted, &["permission denied", "operation not permitted", "eacces", "eperm"]),
+    (Cause::ProgramMissing, &[": not found", ": command not found"]),
+    (Cause::FileMissing, &["no such file or directory", "enoent"]),
 ];
 
 /// What the lines are a sign of, and which of them.
@@ -64,6 +90,26 @@ pub(super) fn sign(lines: &[Line]) -> Option<(Cause, &Line, Certainty)> {
 /// The same of the very last, where nothing else is a reason.
 pub(super) fn last_word(lines: &[Line]) -> Option<(Cause, &Line, Certainty)> {
     lines.iter().filter(|line| line.is_last).find_map(|line| said(&LOOSE, line))
+}
+
+/// What a line that tells of something missing names: the program that a shell has not found, or the
+/// path that is missing now as well.
+pub(super) fn missing(cause: Cause, text: &str) -> Option<String> {
+    if cause == Cause::ProgramMissing {
+        let before = text.strip_suffix(": command not found");
+        return program_of(before.or_else(|| text.strip_suffix(": not found"))?);
+    }
+    let words = text.split(|it: char| it.is_whitespace() || "'\"`,()[]=".contains(it));
+    let mut paths =
+        words.map(|it| it.trim_end_matches([':', '.'])).filter(|it| it.starts_with('/'));
+    let is_gone = |it: &&str| node::stat(Path::new(it)).is_ok_and(|it| it.is_none());
+    paths.find(is_gone).map(str::to_owned)
+}
+
+fn program_of(text: &str) -> Option<String> {
+    let name = text.rsplit(": ").next()?.trim();
+    let is_name = !name.is_empty() && !name.contains(char::is_whitespace);
+    is_name.then(|| name.to_owned())
 }
 
 /// What servers say of what others have asked them, in the words for a fault of their own.
@@ -158,6 +204,24 @@ mod tests {
         assert_eq!(by_any(&["ERROR:  syntax error at or near \"SELEC\" at character 1"]), None);
         let unread = "./run: 3: Syntax error: end of file unexpected";
         assert_eq!(by_any(&[unread]), Some((Cause::SyntaxError, unread.into())));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_the_line() {
+        let program = |text| missing(Cause::ProgramMissing, text);
+        assert_eq!(program("./run: 5: [[: not found"), Some("[[".into()));
+        assert_eq!(program("./run: line 3: foo: command not found"), Some("foo".into()));
+        assert_eq!(program("GET /x: page not found"), None);
+        let file = |text| missing(Cause::FileMissing, text);
+        let gone = Some("/nonexistent/app.conf".to_owned());
+        for text in [
+            "open /nonexistent/app.conf: no such file or directory",
+            "[Errno 2] No such file or directory: '/nonexistent/app.conf'",
+            "/bin/sh: cannot open \"/nonexistent/app.conf\": No such file or directory",
+        ] {
+            assert_eq!(file(text), gone, "{text}");
+        }
+        assert_eq!(file("open /bin/sh: No such file or directory"), None);
     }
 
     #[test]

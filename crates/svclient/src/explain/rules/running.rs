@@ -44,9 +44,13 @@ pub(super) fn last_word(facts: &Facts, found: &mut Vec<Finding>) {
     if found.iter().any(|it| it.certainty >= Certainty::Likely) {
         return;
     }
+    let about = match cause {
+        Cause::ProgramMissing | Cause::FileMissing => words::missing(cause, &line.text),
+        _ => Some(line.text.clone()),
+    };
+    let Some(about) = about else { return };
     let evidence = Evidence::new(line.text.clone()).at(&line.path);
-    let finding = Finding::new(cause, line.text.clone()).seen(evidence).certainty(certainty);
-    found.push(finding);
+    found.push(Finding::new(cause, about).seen(evidence).certainty(certainty));
 }
 
 /// The port that a line of a log is about: what stands behind a colon, or the word `port`.

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
+use nix::{errno::Errno, sys::stat::SFlag};
 use svproto::{Cause, LastExit};
 
 use super::super::{
-    Certainty, Evidence, Finding,
+    Certainty, Evidence, Finding, Remedy,
+    exec::{self, Exec},
     facts::Facts,
     file::{self, Runnable},
     machine, script,
@@ -18,6 +19,7 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
         return;
     }
     interpreter_by_env(facts, found);
+    late_line_ends(facts, found);
     variables(facts, found);
     // Where it works by then, as far as that shows: what it reads may change that.
     let mut works_in: Option<PathBuf> = Some(facts.dir.clone());
@@ -25,18 +27,29 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
         let Some((first, rest)) = command.words.split_first() else { continue };
         let here = || evidence_of(facts, command);
         match first.text.as_str() {
-            "." | "source" | "pushd" | "popd" => works_in = None,
+            "." | "source" => {
+                let read = rest.first().filter(|it| it.is_plain && it.text.contains('/'));
+                let at = read.and_then(|it| joined(works_in.as_deref(), &it.text));
+                let missing =
+                    at.filter(|it| !command.is_tested && ends_by_dot(facts) && is_missing(it));
+                if let Some(at) = missing {
+                    let finding = Finding::new(Cause::FileMissing, at.display().to_string());
+                    found.push(
+                        finding.seen(here().errno(Errno::ENOENT)).certainty(Certainty::Guess),
+                    );
+                    return;
+                }
+                works_in = None;
+            }
+            "pushd" | "popd" => works_in = None,
             "cd" => {
                 let [to] = rest else { return };
                 if !to.is_plain || to.text.starts_with('-') {
                     return;
                 }
                 let Some(at) = joined(works_in.as_deref(), &to.text) else { continue };
-                if matches!(nix::sys::stat::stat(&at), Err(Errno::ENOENT | Errno::ENOTDIR)) {
-                    let finding = Finding::new(Cause::NoDirectory, at.display().to_string());
-                    found.push(
-                        finding.seen(here().errno(Errno::ENOENT)).certainty(Certainty::Guess),
-                    );
+                if let Some(finding) = no_directory(&at) {
+                    found.push(finding.seen(here()).certainty(Certainty::Guess));
                     return;
                 }
                 works_in = Some(at);
@@ -45,14 +58,93 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
                 if outputs(facts, command, works_in.as_deref(), found) {
                     return;
                 }
-                if let Some(exec) = script::exec(rest) {
+                if input(facts, command, works_in.as_deref(), found) {
+                    return;
+                }
+                if let Some(exec) = exec::exec(rest) {
                     names_of(facts, &exec, works_in.as_deref(), &here(), found);
                     return;
+                }
+            }
+            name if command.is_last && !command.is_tested && !is_built_in(name) => {
+                // Without `exec`, how it ends is how the script ends all the same.
+                if let Some(exec) = exec::exec(&command.words) {
+                    names_of(facts, &exec, works_in.as_deref(), &here(), found);
                 }
             }
             _ => {}
         }
     }
+}
+
+fn is_missing(path: &Path) -> bool {
+    matches!(nix::sys::stat::stat(path), Err(Errno::ENOENT | Errno::ENOTDIR))
+}
+
+/// Nothing is there, or something that is no directory.
+fn no_directory(path: &Path) -> Option<Finding> {
+    let finding = || Finding::new(Cause::NoDirectory, path.display().to_string());
+    match nix::sys::stat::stat(path) {
+        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
+            Some(finding().seen(Evidence::new("is not there").at(path).errno(errno)))
+        }
+        Ok(stat) if file::kind(&stat) != SFlag::S_IFDIR => {
+            let what = format!("is {}, not a directory", crate::node::what(&stat));
+            let about = format!("{} {what}", path.display());
+            Some(Finding::new(Cause::WrongType, about).seen(Evidence::new(what).at(path)))
+        }
+        _ => None,
+    }
+}
+
+/// A file that is not there ends a shell that reads it with `.`, bash only where an error ends it.
+fn ends_by_dot(facts: &Facts) -> bool {
+    let text = facts.run.bytes.as_deref().unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let first = text.lines().next().unwrap_or_default();
+    let is_strict = |line: &str| line.starts_with("set -") && line.contains('e');
+    !first.contains("bash") || first.contains(" -e") || text.lines().any(is_strict)
+}
+
+/// Words that a shell knows by itself.
+fn is_built_in(name: &str) -> bool {
+    const ALL: &str = " [ test : true false echo printf wait trap umask ulimit export cd read unset shift hash type \
+        local kill let declare typeset shopt command builtin getopts times readonly pwd alias unalias jobs fg bg break \
+        continue pushd popd enable disown suspend ";
+    name.contains(['=', ' ', '(', ')']) || ALL.contains(&format!(" {name} "))
+}
+
+/// A carriage return behind a later line is part of its last word; the first line is the system's.
+fn late_line_ends(facts: &Facts, found: &mut Vec<Finding>) {
+    let Some(bytes) = facts.run.bytes.as_deref().filter(|_| !facts.script.is_empty()) else {
+        return;
+    };
+    let mut lines = (1_u32..).zip(bytes.split(|byte| *byte == b'\n'));
+    let is_comment =
+        |it: &[u8]| it.trim_ascii().is_empty() || it.trim_ascii_start().starts_with(b"#");
+    let Some((number, line)) = lines.find(|(_, it)| it.ends_with(b"\r") && !is_comment(it)) else {
+        return;
+    };
+    let finding = Finding::new(Cause::LineEnds, facts.run.name());
+    let finding = finding.seen(Evidence::new(file::shown(line)).at(&facts.run.path).line(number));
+    let remedy = format!("sed -i 's/\\r$//' {}", facts.run.to_edit());
+    found.push(finding.certainty(Certainty::Likely).helps(Remedy::Command(remedy)));
+}
+
+/// `exec server </etc/web/list` ends a script where that file is missing: whether it is.
+fn input(
+    facts: &Facts,
+    command: &script::Command,
+    works_in: Option<&Path>,
+    found: &mut Vec<Finding>,
+) -> bool {
+    let plain = command.inputs.iter().filter(|it| it.is_plain);
+    let missing = plain.filter_map(|it| joined(works_in, &it.text)).find(|it| is_missing(it));
+    let Some(missing) = missing else { return false };
+    let evidence = evidence_of(facts, command).errno(Errno::ENOENT);
+    let finding = Finding::new(Cause::FileMissing, missing.display().to_string());
+    found.push(finding.seen(evidence).certainty(Certainty::Guess));
+    true
 }
 
 /// A path that a script names; nothing where it does not show what that is relative to.
@@ -70,9 +162,7 @@ fn outputs(
     let plain = command.outputs.iter().filter(|it| it.is_plain);
     let paths = plain.filter_map(|it| joined(works_in, &it.text));
     let mut above = paths.filter_map(|it| it.parent().map(Path::to_owned));
-    let is_missing =
-        |it: &PathBuf| matches!(nix::sys::stat::stat(it), Err(Errno::ENOENT | Errno::ENOTDIR));
-    let Some(above) = above.find(is_missing) else { return false };
+    let Some(above) = above.find(|it| is_missing(it)) else { return false };
     // What shells exit with then.
     let fits = match facts.reading().map(|it| it.last_exit) {
         Some(LastExit::Exited { code }) => matches!(code, 1 | 2),
@@ -120,6 +210,9 @@ fn interpreter_by_env(facts: &Facts, found: &mut Vec<Finding>) {
     if program.file_name() != Some("env".as_ref()) || argument.is_empty() {
         return;
     }
+    // `-S PROGRAM -x` is split by env, and the first of its words is the program.
+    let split = argument.strip_prefix("-S ").and_then(|it| it.split_whitespace().next());
+    let argument = split.map_or(argument.clone(), str::to_owned);
     if argument.starts_with('-') || argument.contains(['=', '/', '\r']) {
         return;
     }
@@ -160,8 +253,9 @@ fn on_path(facts: &Facts, name: &str) -> (bool, bool) {
 
 /// What a shell, and those who prepare a program for it, exit with where it is not there, or is not to
 /// be executed. Suites that tell no exit do not speak against it.
-fn fits(facts: &Facts) -> bool {
+fn fits(facts: &Facts, exec: &Exec) -> bool {
     match facts.reading().map(|it| it.last_exit) {
+        Some(LastExit::Exited { code }) if exec.has_own_exits || exec.script.is_some() => code != 0,
         Some(LastExit::Exited { code }) => matches!(code, 100 | 111 | 126 | 127),
         Some(LastExit::Signaled { .. }) => false,
         _ => true,
@@ -170,12 +264,12 @@ fn fits(facts: &Facts) -> bool {
 
 fn names_of(
     facts: &Facts,
-    exec: &script::Exec,
+    exec: &Exec,
     works_in: Option<&Path>,
     line: &Evidence,
     found: &mut Vec<Finding>,
 ) {
-    let certainty = if fits(facts) { Certainty::Likely } else { Certainty::Guess };
+    let certainty = if fits(facts, exec) { Certainty::Likely } else { Certainty::Guess };
     let guess = |cause, about: &str| {
         Finding::new(cause, about).seen(line.clone()).certainty(Certainty::Guess)
     };
@@ -204,11 +298,18 @@ fn names_of(
     }
     for directory in &exec.directories {
         let Some(path) = joined(works_in, directory) else { continue };
-        if matches!(nix::sys::stat::stat(&path), Err(Errno::ENOENT | Errno::ENOTDIR)) {
-            let finding = guess(Cause::NoDirectory, &path.display().to_string());
+        if let Some(mut finding) = no_directory(&path) {
+            finding.evidence.insert(0, line.clone());
             found.push(finding.certainty(certainty));
             return;
         }
+    }
+    let read = exec.script.as_deref().and_then(|it| joined(works_in, it));
+    if let Some(read) = read.filter(|it| is_missing(it)) {
+        let evidence = Evidence::new("is not there").at(&read).errno(Errno::ENOENT);
+        let finding = guess(Cause::ProgramMissing, &read.display().to_string()).seen(evidence);
+        found.push(finding.certainty(certainty));
+        return;
     }
     for (names, table, cause) in
         [(&exec.users, "/etc/passwd", Cause::NoUser), (&exec.groups, "/etc/group", Cause::NoGroup)]
