@@ -335,11 +335,19 @@ fn has_formats() -> bool {
 
 /// As much of a line as is worth showing, nothing in it that moves a terminal's cursor.
 pub(super) fn shown(bytes: &[u8]) -> String {
-    let mut all: String = String::from_utf8_lossy(bytes).chars().take(80).collect();
-    if all.chars().any(char::is_control) {
-        all = all.escape_debug().to_string();
-    }
-    all
+    printable(String::from_utf8_lossy(bytes).chars().take(SHOWN).collect())
+}
+
+/// The whole line, the same way.
+pub(super) fn whole(bytes: &[u8]) -> String {
+    printable(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// Characters of a line that are worth showing.
+pub(super) const SHOWN: usize = 80;
+
+fn printable(text: String) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
 }
 
 /// A path as a word of a shell.

@@ -21,6 +21,7 @@ const TAIL: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) path: PathBuf,
+    /// The whole of it, without a label of TAI64N: what it tells of may stand at its end.
     pub(super) text: String,
     /// Nothing was written after it.
     pub(super) is_last: bool,
@@ -29,6 +30,11 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// As much of it as is worth showing.
+    pub(super) fn shown(&self) -> String {
+        self.text.chars().take(file::SHOWN).collect()
+    }
+
     /// Whether one of these names stands in it as a word of its own.
     pub(super) fn names_one_of(&self, names: &[String]) -> bool {
         let is_of_name = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '.' | '@');
@@ -150,8 +156,20 @@ fn take(bytes: &[u8], path: &Path, is_shared: bool, all: &mut Vec<Line>) {
     let lines =
         bytes.split(|byte| *byte == b'\n').rev().filter(|line| !line.trim_ascii().is_empty());
     for (at, line) in lines.take(LAST).enumerate() {
-        let text = file::shown(line.trim_ascii());
+        let text = file::whole(without_label(line.trim_ascii()));
         all.push(Line { path: path.to_owned(), text, is_last: at == 0, is_shared });
+    }
+}
+
+/// What stands behind `@` and the 24 digits of a label, which loggers put before a line.
+fn without_label(line: &[u8]) -> &[u8] {
+    match line.split_at_checked(25) {
+        Some(([b'@', digits @ ..], [b' ', rest @ ..]))
+            if digits.iter().all(u8::is_ascii_hexdigit) =>
+        {
+            rest
+        }
+        _ => line,
     }
 }
 
@@ -202,6 +220,14 @@ mod tests {
         assert_eq!(by_any(&[]), None);
         // A question of somebody's.
         assert_eq!(by_any(&["ERROR:  syntax error at or near \"SELEC\" at character 1"]), None);
+        // A label, and much before the word that tells.
+        let long = format!("{}: bind: Address already in use", "x".repeat(70));
+        let labelled = format!("@4000000068f0e1d20f1a2b3c {long}");
+        assert_eq!(by_any(&[&labelled]), Some((Cause::AddressInUse, long.clone())));
+        assert_eq!(lines(&[&labelled])[0].shown(), long[..80]);
+        for kept in ["@400000006 x", "@4000000068f0e1d20f1a2b3g x"] {
+            assert_eq!(lines(&[kept])[0].text, kept);
+        }
         let unread = "./run: 3: Syntax error: end of file unexpected";
         assert_eq!(by_any(&[unread]), Some((Cause::SyntaxError, unread.into())));
     }

@@ -216,7 +216,8 @@ fn as_pid_1_with_a_root_that_is_read_only() {
     command.args(["sh", "-c", script, "sh"]).arg(program()).arg("scan").arg(&file);
     command.env_remove("SVDIR").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
     let running = Running::start_as(command);
-    let lines = running.until("deaf | deaf");
+    // Each writes into a pipe of its own, and where both have something, the names say which is read first.
+    let lines = running.until_all(&["deaf | deaf", "look | db "]);
     let seen = lines.iter().any(|line| line.starts_with("look | db ") && line.contains(" ready "));
     assert!(seen, "{lines:#?}");
     kill(first(&running), Signal::SIGTERM).unwrap();

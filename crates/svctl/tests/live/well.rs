@@ -166,11 +166,11 @@ const FAILS: &[Fails] = &[
     // Who prepares a program and is not followed: what is behind them is looked for by another user, elsewhere, or later.
     any("#!/bin/sh\nexec env -i PATH=/nonexistent A=$NOT_SET /bin/sh -c 'exit 3'\n"),
     any("#!/bin/sh\nset -u\nexec env -i -u HOME -C / tmp/../bin/sh -c 'exit 3' -- $0 $$\n"),
-    any("#!/bin/sh\nexec su -s /bin/sh -c 'exec nonexistent-program' nobody\n"),
+    any("#!/bin/sh\nexec su -s /bin/sh -c 'true nonexistent-program && exit 3' nobody\n"),
     any("#!/bin/sh\nexec setsid -w sh -c 'exit 3'\n"),
     Fails {
         of: |_| Path::new("/usr/bin/sudo").exists(),
-        ..any("#!/bin/sh\nexec sudo -n -u nobody -- nonexistent-program\n")
+        ..any("#!/bin/sh\nexec sudo -n -u nobody -- sh -c 'exit 3' nonexistent-program\n")
     },
     // Of another language, whose words mean something else here.
     any(

@@ -28,8 +28,8 @@ pub(super) fn memory(facts: &Facts, found: &mut Vec<Finding>) {
 
 pub(super) fn logs(facts: &Facts, found: &mut Vec<Finding>) {
     let Some((cause, line, certainty)) = words::sign(&facts.lines) else { return };
-    let evidence = Evidence::new(line.text.clone()).at(&line.path);
-    let finding = Finding::new(cause, line.text.clone()).seen(evidence).certainty(certainty);
+    let evidence = Evidence::new(line.shown()).at(&line.path);
+    let finding = Finding::new(cause, line.shown()).seen(evidence).certainty(certainty);
     found.push(if cause == Cause::AddressInUse {
         port_of(&line.text)
             .map_or_else(|| finding.clone(), |port| held(facts, port, finding.clone()))
@@ -46,10 +46,10 @@ pub(super) fn last_word(facts: &Facts, found: &mut Vec<Finding>) {
     }
     let about = match cause {
         Cause::ProgramMissing | Cause::FileMissing => words::missing(cause, &line.text),
-        _ => Some(line.text.clone()),
+        _ => Some(line.shown()),
     };
     let Some(about) = about else { return };
-    let evidence = Evidence::new(line.text.clone()).at(&line.path);
+    let evidence = Evidence::new(line.shown()).at(&line.path);
     found.push(Finding::new(cause, about).seen(evidence).certainty(certainty));
 }
 
