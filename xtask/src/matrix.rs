@@ -200,7 +200,7 @@ fn page(matrix: &Matrix, rows: &[Row], today: &str) -> String {
          get signals, are paused, and lose their supervisors. Each outcome is compared with what the suite's own tool says then,\n\
          and each event of a watch with what the scripts noted. Under each systemd, each way for a request to end is tried {}\n\
          times by `systemctl` and by `svctl`, and both must agree on whether it succeeded. A version that differs in anything\n\
-         makes the command fail, and its row says so; a row without an event has nothing to compare there.\n\n\
+         makes the command fail, and its row says so; a row without an event has nothing to compare there. A deadline that passed contradicts nothing; it is counted.\n\n\
          | suite | version | where | requests and disturbances | outcomes compared | events compared | differences |\n\
          |---|---|---|---:|---:|---:|---|\n",
         matrix.seconds, matrix.runs

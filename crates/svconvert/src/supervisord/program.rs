@@ -135,20 +135,21 @@ impl Program<'_> {
 
     /// An option with what stands for `%(...)s`.
     fn option(&mut self, key: &str) -> Option<(At, String)> {
-        let Entry { at, value, .. } = self.section.take(self.book, key)?;
-        match text::expand(&value, &self.known) {
-            Ok(value) => Some((at, value)),
-            Err(why) => {
-                self.book.refused(at, &why);
-                None
-            }
-        }
+        self.read_by(text::expand, key)
     }
 
     /// The same, with variables of the environment marked.
     fn marked(&mut self, key: &str) -> Option<(At, String)> {
+        self.read_by(text::marked, key)
+    }
+
+    fn read_by(
+        &mut self,
+        read: fn(&str, &Known) -> Result<String, String>,
+        key: &str,
+    ) -> Option<(At, String)> {
         let Entry { at, value, .. } = self.section.take(self.book, key)?;
-        match text::marked(&value, &self.known) {
+        match read(&value, &self.known) {
             Ok(value) => Some((at, value)),
             Err(why) => {
                 self.book.refused(at, &why);
