@@ -22,6 +22,7 @@ mod ready;
 mod restart;
 mod socket;
 mod systemd;
+mod text;
 mod value;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -391,7 +392,8 @@ impl IntoIterator for Definitions {
 
 impl<N: Into<String>> FromIterator<(N, Service)> for Definitions {
     fn from_iter<I: IntoIterator<Item = (N, Service)>>(services: I) -> Self {
-        Self { service: services.into_iter().map(|(name, it)| (name.into(), it)).collect() }
+        let named = services.into_iter().map(|(name, it)| (name.into(), it));
+        named.fold(Self::default(), |all, (name, it): (String, _)| all.with(name, it))
     }
 }
 

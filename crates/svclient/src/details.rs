@@ -213,7 +213,7 @@ impl Details {
             _ => 2,
         };
         let mut roots: Vec<(Pid, ProcessRole)> = roles.iter().map(|it| (*it.0, *it.1)).collect();
-        roots.sort_by_key(|(pid, role)| (rank(*role), *pid));
+        roots.sort_unstable_by_key(|(pid, role)| (rank(*role), *pid));
         for (root, _) in roots {
             let mut next = vec![(root.get(), None)];
             while let Some((number, parent)) = next.pop() {
@@ -243,7 +243,7 @@ impl Details {
             let what = format!("the sockets of {hidden} of its processes");
             all.unseen.push(Unseen { what, needs: "the rights of their user".to_owned() });
         }
-        all.listening.sort();
+        all.listening.sort_unstable();
         all.listening.dedup();
         all.cgroup = main.and_then(cgroup);
         all

@@ -11,7 +11,7 @@ use crate::{
     format::Format,
     procfile,
     report::{LineVerdict, Report},
-    supervisord, systemd, toml,
+    supervisord, systemd,
 };
 
 /// Why nothing could be read at all.
@@ -143,7 +143,11 @@ fn settle(mut book: Book) -> Conversion {
     }
     let (mut report, drafts) = book.close();
     let said: Definitions = drafts.iter().map(|it| (it.name.clone(), it.service.clone())).collect();
-    let text = match toml::write(&said, base.is_some().then_some(Path::new("."))) {
+    let written = match base {
+        Some(_) => said.to_toml_with_base(Path::new(".")),
+        None => said.to_toml(),
+    };
+    let text = match written {
         Ok(text) => text,
         Err(error) => {
             // What is not UTF-8 was refused when it was read.

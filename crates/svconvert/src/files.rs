@@ -124,7 +124,7 @@ impl Files for Disk {
             // A name that is not UTF-8 is no name of a service.
             names.extend(entry?.file_name().into_string());
         }
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 }
@@ -173,7 +173,7 @@ impl Files for Memory {
             self.0.keys().filter_map(|it| it.strip_prefix(dir).ok()?.iter().next()?.to_str());
         let mut names: Vec<_> = below.map(str::to_owned).collect();
         names.dedup();
-        names.sort();
+        names.sort_unstable();
         names.dedup();
         if names.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(names) }
     }

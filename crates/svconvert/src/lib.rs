@@ -41,7 +41,6 @@ mod shell;
 mod signal;
 mod supervisord;
 mod systemd;
-mod toml;
 mod yaml;
 
 pub use conversion::{Conversion, Error, convert};

@@ -13,6 +13,7 @@ pub(crate) use self::{
     dev::Dev,
     embedded::{Scan, Supervise},
     global::{Color, Global, Whose},
+    hosts::OPTIONS as HOST_OPTIONS,
     later::{Later, parse},
     lint::{Form, Lint, Other},
     metrics::{Metrics, Watch},

@@ -66,6 +66,11 @@ pub(crate) fn find_shown(
     find_with(&Finder { shows_both: true, machine, ..Finder::new(global) }, names, output)
 }
 
+/// By their names, and those of one name by their paths.
+fn sort(targets: &mut [Target]) {
+    targets.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+}
+
 fn find_with(
     finder: &Finder<'_>,
     names: &[OsString],
@@ -78,7 +83,7 @@ fn find_with(
         for scan_dir in finder.scan_dirs(output)? {
             targets.extend(dangling(scan_dir.dir(), &global.silent));
         }
-        targets.sort_by(|one, other| one.name.cmp(&other.name));
+        sort(&mut targets);
     }
     for name in names {
         finder.one(name, &mut targets, output)?;
@@ -348,7 +353,7 @@ impl<'a> Finder<'a> {
         } else {
             self.scan_dirs(output)?
         };
-        let mut targets = self.listed(all, |_| true, output)?;
+        let mut targets = self.listed(all, &|_| true, output)?;
         if self.global.units_too() {
             // A usual place that nobody scans is no fault of the units.
             let is_held = |it: &Target| {
@@ -372,7 +377,7 @@ impl<'a> Finder<'a> {
     fn listed(
         &self,
         all: &[ScanDir],
-        fits: impl Fn(&str) -> bool,
+        fits: &dyn Fn(&str) -> bool,
         output: &mut Output,
     ) -> Result<Vec<Target>, NoTargets> {
         let mut targets = Vec::new();
@@ -385,21 +390,19 @@ impl<'a> Finder<'a> {
             targets.extend(found.map(|service| self.target(service)));
         }
         if !self.global.silent.is_empty() {
-            targets.sort_by(|one, other| one.name.cmp(&other.name));
+            sort(&mut targets);
         }
         if all.len() > 1 {
             let mut names: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
             names.sort_unstable();
-            let is_shared = |name: &String| {
-                let at = names.partition_point(|other| other < name);
-                names.get(at + 1) == Some(name)
-            };
+            let is_shared =
+                |name: &String| names.get(names.partition_point(|it| it < name) + 1) == Some(name);
             for target in targets.iter_mut().filter(|target| is_shared(&target.name)) {
                 if let Some(path) = target.path.clone() {
                     *target = self.open(path.clone(), path.as_os_str());
                 }
             }
-            targets.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+            sort(&mut targets);
         }
         Ok(targets)
     }
@@ -485,7 +488,7 @@ impl<'a> Finder<'a> {
             output.message(&format!("cannot read the pattern {pattern}: {}", error.msg));
             NoTargets(Exit::Usage)
         })?;
-        let found = self.listed(all, |name| matcher.matches(name), output)?;
+        let found = self.listed(all, &|name| matcher.matches(name), output)?;
         if found.is_empty() {
             let dirs: Vec<_> = all.iter().map(|scan| scan.dir().display().to_string()).collect();
             output.message(&format!("no service in {} matches {pattern}", dirs.join(", ")));

@@ -169,7 +169,7 @@ impl World {
                 break;
             }
         }
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 

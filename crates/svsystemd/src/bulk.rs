@@ -75,7 +75,7 @@ pub(crate) fn in_order(
     units: &[UnitName],
     mut seen: Seen,
 ) -> impl Iterator<Item = Result<UnitStatus, Error>> {
-    seen.sort_by_key(|(at, _)| *at);
+    seen.sort_unstable_by_key(|(at, _)| *at);
     seen.into_iter().map(|(at, result)| match (result, units.get(at)) {
         (Ok(status), Some(unit)) if !status.exists() => {
             Err(Error::NoSuchUnit { action: Action::Look, unit: unit.clone() })

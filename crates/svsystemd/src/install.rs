@@ -282,7 +282,7 @@ fn drop_ins(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|it| it == "conf"))
         .collect();
-    files.sort();
+    files.sort_unstable();
     Ok(files)
 }
 

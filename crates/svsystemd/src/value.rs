@@ -141,6 +141,9 @@ impl fmt::Debug for Properties {
 
 impl<N: Into<String>> FromIterator<(N, PropertyValue)> for Properties {
     fn from_iter<T: IntoIterator<Item = (N, PropertyValue)>>(properties: T) -> Self {
-        Self(properties.into_iter().map(|(name, value)| (name.into(), value)).collect())
+        // One by one: `collect` sorts, and a copy of that for each caller is larger than what it saves.
+        let mut all = BTreeMap::new();
+        all.extend(properties.into_iter().map(|(name, value)| (name.into(), value)));
+        Self(all)
     }
 }

@@ -229,7 +229,7 @@ fn compare(
             difference,
         });
     }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     changes.append(&mut found);
     Ok(())
 }

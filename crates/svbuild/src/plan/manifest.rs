@@ -19,7 +19,9 @@ pub(crate) struct Manifest(pub(crate) BTreeMap<PathBuf, String>);
 impl Manifest {
     /// What is written down of these entries.
     pub(crate) fn of(entries: &BTreeMap<PathBuf, PlanEntry>) -> Self {
-        Self(entries.iter().map(|(path, entry)| (path.clone(), mark(entry))).collect())
+        let mut marks = BTreeMap::new();
+        marks.extend(entries.iter().map(|(path, entry)| (path.clone(), mark(entry))));
+        Self(marks)
     }
 
     /// Reads it; what is no list is none.
@@ -35,7 +37,9 @@ impl Manifest {
             let inside = path.components().all(|it| matches!(it, std::path::Component::Normal(_)));
             inside.then(|| (path.to_owned(), mark.to_owned()))
         };
-        Self(lines.lines().filter_map(entry).collect())
+        let mut marks = BTreeMap::new();
+        marks.extend(lines.lines().filter_map(entry));
+        Self(marks)
     }
 
     pub(crate) fn text(&self) -> String {

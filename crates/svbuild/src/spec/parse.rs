@@ -173,15 +173,6 @@ impl Definitions {
         });
         Err(Findings(findings.collect()))
     }
-
-    /// Writes the definitions as TOML.
-    ///
-    /// # Errors
-    ///
-    /// A word or a path that is not UTF-8: a TOML file has nothing else.
-    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
-    }
 }
 
 /// What the reader of TOML has to say.

@@ -484,7 +484,7 @@ fn list_once(dir: &Path) -> Result<Once, Error> {
             files.push(Listed { generation, path: entry.path(), identity });
         }
     }
-    files.sort_by(|a, b| a.generation.cmp(&b.generation));
+    files.sort_unstable_by(|a, b| a.generation.cmp(&b.generation));
     // multilog links a file to its new name before it removes the old one.
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.identity));

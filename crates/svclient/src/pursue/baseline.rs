@@ -49,8 +49,8 @@ pub(super) fn ask_about_all<B: Supervised>(
     request: &Request,
 ) -> BTreeMap<usize, Together> {
     let added = world.add_together(services).into_iter();
-    let mut all: BTreeMap<usize, Together> =
-        added.map(|(at, it)| (at, Together { added: Some(it), obstacle: None })).collect();
+    let mut all: BTreeMap<usize, Together> = BTreeMap::new();
+    all.extend(added.map(|(at, it)| (at, Together { added: Some(it), obstacle: None })));
     let status = |at: &usize| match all.get(at)?.added.as_ref()? {
         Ok(Added { baseline: Ok(seen), .. }) => Some(*seen),
         _ => None,

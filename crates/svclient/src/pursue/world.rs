@@ -96,7 +96,9 @@ impl<B: Supervised + Clone + 'static> World<B> for WatchSet {
     fn add_together(&mut self, services: &[(usize, &B)]) -> BTreeMap<usize, Result<Added, Error>> {
         let added = self.add_and_look_together(services).into_iter();
         let of = |(key, baseline)| Added { key, baseline, directory: None };
-        added.map(|(at, it)| (at, it.map(of))).collect()
+        let mut all = BTreeMap::new();
+        all.extend(added.map(|(at, it)| (at, it.map(of))));
+        all
     }
 
     fn listen(&mut self, key: WatchKey) -> bool {

@@ -82,7 +82,9 @@ impl WatchSet {
                 self.queue.pop_back().expect("the first look at a service makes an event");
             (key, snapshot.status)
         };
-        added.into_iter().map(|(at, key)| (at, key.map(&mut look))).collect()
+        let mut all = BTreeMap::new();
+        all.extend(added.into_iter().map(|(at, key)| (at, key.map(&mut look))));
+        all
     }
 
     fn subscribe_together<B: Supervised>(

@@ -29,7 +29,7 @@ pub(crate) struct Elsewhere {
 }
 
 /// The long names of these options.
-pub(super) const OPTIONS: [&str; 5] = ["host", "parallel", "rolling", "push", "host-timeout"];
+pub(crate) const OPTIONS: [&str; 5] = ["host", "parallel", "rolling", "push", "host-timeout"];
 
 /// Commands that are for this machine alone.
 pub(super) const HERE: [&str; 9] =

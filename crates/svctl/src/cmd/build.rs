@@ -105,7 +105,7 @@ pub(super) fn carry_out(
             None => here(args, part, out, output, note)?,
         }
     }
-    all.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    all.changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let differs = !all.changes.is_empty();
     if args.is_told {
         tell(args, target, plan, &all, output);

@@ -72,7 +72,7 @@ fn begin(args: &Args, output: &mut Output) -> Result<Exit, String> {
             Ok(words) => words,
             Err(exit) => return Ok(exit),
         },
-        _ => words::for_hosts(std::env::args_os().skip(1), elsewhere.host.len())?,
+        _ => words::for_hosts(std::env::args_os().skip(1))?,
     };
     if global.json || kind != Kind::Report {
         words.insert(0, "--json".to_owned());

@@ -58,6 +58,6 @@ pub(super) fn find_beside(silent: &Silent, named: bool) -> Vec<ScanDir> {
 fn entries(scan_dir: &Path) -> Vec<PathBuf> {
     let names = scan_dir.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
     let mut names: Vec<_> = names.filter(|name| !name.as_bytes().starts_with(b".")).collect();
-    names.sort();
+    names.sort_unstable();
     names.into_iter().map(|name| scan_dir.join(name)).collect()
 }

@@ -1,65 +1,101 @@
-//! The words that were typed, without those that are for this side.
+//! The words for the hosts: the parsed command line, written out again without what is for this side.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, iter};
 
-/// With a value that follows, or after `=`.
-const VALUED: [&str; 4] = ["--host", "--parallel", "--host-timeout", "--color"];
-const PLAIN: [&str; 3] = ["--rolling", "--push", "--json"];
-/// Of one letter and without a value, so that others may follow in the same word.
-const LETTERS: &str = "qvf";
+use clap::{Arg, ArgAction, ArgMatches, Command, error::Result as Parsed, parser::ValueSource};
 
-/// What the hosts are to run. `given` is how often the parser saw `-H`.
+use crate::args::{Args, HOST_OPTIONS};
+
+/// For this side as well as those of `-H`: the hosts are always told how to answer.
+const ALSO_HERE: [&str; 2] = ["json", "color"];
+
+/// What the hosts are to run.
 ///
 /// # Errors
 ///
-/// A word that is no text, and one in which `-H` was not found.
-pub(super) fn for_hosts(
-    typed: impl IntoIterator<Item = OsString>,
-    given: usize,
-) -> Result<Vec<String>, String> {
-    let mut typed = typed.into_iter();
-    let (mut words, mut found) = (Vec::new(), 0);
-    while let Some(word) = typed.next() {
-        let word = text(word)?;
-        if word == "--" {
-            words.push(word);
-            for word in typed.by_ref() {
-                words.push(text(word)?);
+/// A word that is no text.
+pub(super) fn for_hosts(typed: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, String> {
+    // It was parsed before; this keeps what the typed values do not: what was given, and in which words.
+    let (parser, matches) = parsed(typed).map_err(|error| error.to_string())?;
+    let mut words = Words::default();
+    words.options(&parser, &matches, |_| true)?;
+    let (mut command, mut of) = (&parser, &matches);
+    while let Some((name, below)) = of.subcommand() {
+        let Some(next) = command.find_subcommand(name) else { break };
+        words.0.push(next.get_name().to_owned());
+        // What is global is at every level, and was said at the first.
+        words.options(next, below, |arg| !arg.is_global_set())?;
+        (command, of) = (next, below);
+    }
+    words.names(command, of)?;
+    Ok(words.0)
+}
+
+/// With the options of the command that was typed, which the parser makes when it comes to it.
+fn parsed(typed: impl IntoIterator<Item = OsString>) -> Parsed<(Command, ArgMatches)> {
+    let mut parser = Args::parser();
+    let matches = parser.try_get_matches_from_mut(iter::once("svctl".into()).chain(typed))?;
+    Ok((parser, matches))
+}
+
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    fn options(
+        &mut self,
+        command: &Command,
+        matches: &ArgMatches,
+        is_meant: impl Fn(&Arg) -> bool,
+    ) -> Result<(), String> {
+        for arg in command.get_arguments().filter(|arg| !arg.is_positional() && is_meant(arg)) {
+            let id = arg.get_id().as_str();
+            let Some(name) = arg.get_long() else { continue };
+            let is_local = HOST_OPTIONS.contains(&name) || ALSO_HERE.contains(&name);
+            if is_local || matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
             }
-        } else if let Some((name, _)) =
-            word.split_once('=').filter(|(name, _)| VALUED.contains(name))
-        {
-            found += usize::from(name == "--host");
-        } else if VALUED.contains(&&*word) {
-            found += usize::from(word == "--host");
-            typed.next();
-        } else if let Some((before, after)) = short(&word) {
-            found += 1;
-            if !before.is_empty() {
-                words.push(format!("-{before}"));
+            if !arg.get_action().takes_values() {
+                let often = match arg.get_action() {
+                    ArgAction::Count => matches.get_count(id),
+                    _ => 1,
+                };
+                self.0.extend((0..often).map(|_| format!("--{name}")));
+                continue;
             }
-            if after.is_empty() {
-                typed.next();
+            for values in matches.get_raw_occurrences(id).into_iter().flatten() {
+                let values: Vec<String> = values.map(text).collect::<Result<_, _>>()?;
+                let is_bare = values.is_empty();
+                let value = values.join(",");
+                self.0.push(if is_bare {
+                    format!("--{name}")
+                } else {
+                    format!("--{name}={value}")
+                });
             }
-        } else if !PLAIN.contains(&&*word) {
-            words.push(word);
         }
+        Ok(())
     }
-    if found != given {
-        return Err("type -H HOSTS as a word of its own, before the command".to_owned());
+
+    /// After `--`: a name may begin with a hyphen.
+    fn names(&mut self, command: &Command, matches: &ArgMatches) -> Result<(), String> {
+        let places = command.get_positionals().map(|arg| arg.get_id().as_str());
+        let typed = places.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+        let mut names = typed.flat_map(|id| matches.get_raw(id).into_iter().flatten()).peekable();
+        if names.peek().is_some() {
+            self.0.push("--".to_owned());
+        }
+        for name in names {
+            self.0.push(text(name)?);
+        }
+        Ok(())
     }
-    Ok(words)
 }
 
-/// `-H`, `-Hweb1`, `-qH`: the letters before, and the value.
-fn short(word: &str) -> Option<(&str, &str)> {
-    let letters = word.strip_prefix('-').filter(|it| !it.starts_with('-'))?;
-    letters.split_once('H').filter(|(before, _)| before.chars().all(|c| LETTERS.contains(c)))
-}
-
-fn text(word: OsString) -> Result<String, String> {
-    word.into_string()
-        .map_err(|word| format!("cannot hand {} to other hosts: it is no text", word.display()))
+fn text(word: impl AsRef<std::ffi::OsStr>) -> Result<String, String> {
+    let word = word.as_ref();
+    let known = word.to_str().map(str::to_owned);
+    known.ok_or_else(|| format!("cannot hand {} to other hosts: it is no text", word.display()))
 }
 
 #[cfg(test)]
@@ -67,24 +103,41 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn hold(typed: &str, given: usize, expected: Option<&str>) {
-        let words = for_hosts(typed.split(' ').map(OsString::from), given);
-        assert_eq!(words.ok().map(|words| words.join(" ")).as_deref(), expected, "{typed}");
+    fn hold(typed: &str, expected: &str) {
+        let words = for_hosts(typed.split(' ').map(OsString::from)).unwrap();
+        assert_eq!(words.join(" "), expected, "{typed}");
     }
 
     #[test]
     fn what_is_for_this_side_stays_here() {
-        hold("-H web1 status web", 1, Some("status web"));
-        hold("status --host=web1 --parallel 4 --json web --rolling", 1, Some("status web"));
-        hold("-vHweb1,web2 logs -f -n 5 --host web3 --color=never", 2, Some("-v logs -f -n 5"));
-        hold("logs -fH web1 --host-timeout=3s --push", 1, Some("logs -f"));
-        hold("-H web1 status -- -H web1 --json", 1, Some("status -- -H web1 --json"));
+        hold("-H web1 status web", "status -- web");
+        hold("status --host=web1 --parallel 4 --json web --rolling", "status -- web");
+        hold(
+            "-vHweb1,web2 logs -f -n 5 --host web3 --color=never",
+            "--verbose logs --follow --lines=5",
+        );
+        hold("logs -fH web1 --host-timeout=3s --push", "logs --follow");
+        hold("-H web1 status -- -H web1 --json", "status -- -H web1 --json");
     }
 
     #[test]
-    fn a_host_that_is_not_found_is_not_handed_on() {
-        // The parser takes it for the value of another option.
-        hold("logs -nH web1", 1, None);
-        hold("status web", 1, None);
+    fn nothing_else_is_lost() {
+        hold(
+            "-H a --dir /x --dir=/y wait --for down web",
+            "--dir=/x --dir=/y wait --for=down -- web",
+        );
+        hold("-H a start web", "up -- web");
+        hold("-H a up --timeout 5s web -- -x", "up --timeout=5s -- web -x");
+        hold("-H a send usr1 web db", "send -- usr1 web db");
+        hold("-H a status", "status");
+    }
+
+    #[test]
+    fn every_option_has_a_long_name() {
+        let parser = Args::parser();
+        let all = parser.get_subcommands().chain(iter::once(&parser));
+        for arg in all.flat_map(Command::get_arguments).filter(|arg| !arg.is_positional()) {
+            assert!(arg.get_long().is_some(), "{}", arg.get_id());
+        }
     }
 }

@@ -3,32 +3,59 @@
 
 use std::path::Path;
 
-use svbuild::{Definitions, Service, spec};
 use toml::{Table, Value};
+
+use super::{Definitions, KEYS, Service};
 
 /// Longer tables are written with a line for each key.
 const WIDE: usize = 100;
 
-/// The text of a file.
-///
-/// # Errors
-///
-/// A word or a path that is not UTF-8.
-pub(crate) fn write(
-    definitions: &Definitions,
-    base: Option<&Path>,
-) -> Result<String, toml::ser::Error> {
-    let mut text = String::new();
-    if let Some(base) = base {
-        text.push_str(&format!("base = {}\n", Value::try_from(base)?));
+impl Definitions {
+    /// Writes the definitions as a TOML file: [`from_toml`](Self::from_toml) reads the same from it.
+    ///
+    /// # Errors
+    ///
+    /// A word or a path that is not UTF-8: a TOML file has nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use svbuild::{Definitions, Service};
+    ///
+    /// let web = Service::new(["/usr/bin/web", "-p", "8080"]).env("LANG", "C.UTF-8");
+    /// let definitions = Definitions::default().with("web", web);
+    /// let text = definitions.to_toml()?;
+    /// assert!(text.starts_with("[service.web]\nexec = [\"/usr/bin/web\", \"-p\", \"8080\"]\n"));
+    /// assert_eq!(Definitions::from_toml(&text)?, definitions);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        self.text(None)
     }
-    for (name, service) in &definitions.service {
-        if !text.is_empty() {
-            text.push('\n');
+
+    /// The same with the key `base`: the directory from which relative paths are meant, itself absolute or relative to
+    /// the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_toml`](Self::to_toml).
+    pub fn to_toml_with_base(&self, base: &Path) -> Result<String, toml::ser::Error> {
+        self.text(Some(base))
+    }
+
+    fn text(&self, base: Option<&Path>) -> Result<String, toml::ser::Error> {
+        let mut text = String::new();
+        if let Some(base) = base {
+            text.push_str(&format!("base = {}\n", inline(&Value::try_from(base)?)));
         }
-        one(&mut text, name, service)?;
+        for (name, service) in &self.service {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            one(&mut text, name, service)?;
+        }
+        Ok(text)
     }
-    Ok(text)
 }
 
 fn one(text: &mut String, name: &str, service: &Service) -> Result<(), toml::ser::Error> {
@@ -37,7 +64,7 @@ fn one(text: &mut String, name: &str, service: &Service) -> Result<(), toml::ser
     let Value::Table(table) = Value::try_from(service)? else { return Ok(()) };
     let mut keys: Vec<(usize, String, Value)> =
         table.into_iter().map(|(key, value)| (place(&key), key, value)).collect();
-    keys.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    keys.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let mut tables = String::new();
     for (_, name, value) in keys {
         let line = format!("{} = {}", key(&name), inline(&value));
@@ -110,13 +137,12 @@ fn key(name: &str) -> String {
 /// Where a key stands in the table of keys.
 fn place(key: &str) -> usize {
     let first = |path: &str| path.split('.').next() == Some(key);
-    spec::KEYS.iter().position(|it| first(it.path)).unwrap_or(usize::MAX)
+    KEYS.iter().position(|it| first(it.path)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use svbuild::spec::{Limits, Stop, Systemd};
-
+    use super::super::{Limits, Stop, Systemd};
     use super::*;
 
     #[test]
@@ -128,7 +154,7 @@ mod tests {
             .stop(Stop::new().kill_after("90s".parse().unwrap()))
             .systemd(Systemd::new().service("ProtectSystem", "strict"));
         let definitions = Definitions::default().with("web.a", web).with("b", Service::new(["x"]));
-        let text = write(&definitions, None).unwrap();
+        let text = definitions.to_toml().unwrap();
         assert_eq!(Definitions::from_toml(&text).unwrap(), definitions, "{text}");
         assert!(text.contains("limits = { files = 1024 }\n"), "{text}");
         assert!(
