@@ -10,6 +10,7 @@ use crate::report::{LineReport, LineVerdict, Location, Report, ServiceReport, is
 pub(crate) type At = usize;
 
 /// A service in the making.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) name: String,
     /// What its lines are about: its name, or that of the program of which several services are made.
@@ -23,7 +24,7 @@ pub(crate) struct Draft {
 }
 
 /// Everything that was read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Book {
     lines: Vec<LineReport>,
     /// Whether somebody has said something about a line.

@@ -14,6 +14,8 @@ pub(crate) struct Plain {
 struct Word {
     text: String,
     is_quoted: bool,
+    /// A variable without quotes is in it.
+    has_value: bool,
     /// Where the first `=` is that no quote is before.
     assigns_at: Option<usize>,
     has_tilde: bool,
@@ -21,8 +23,13 @@ struct Word {
 
 /// A plain command; `None` for any other line: it takes a shell.
 pub(crate) fn plain(line: &str) -> Option<Plain> {
+    plain_with(line, &|_| None)
+}
+
+/// The same where a script has set variables before: the value of each that is known.
+pub(crate) fn plain_with<'a>(line: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Option<Plain> {
     let mut plain = Plain::default();
-    for word in words(line)? {
+    for word in words(line, value)? {
         if plain.words.is_empty() {
             if let Some((name, value)) = word.assignment() {
                 if word.has_tilde {
@@ -31,7 +38,7 @@ pub(crate) fn plain(line: &str) -> Option<Plain> {
                 plain.env.push((name.to_owned(), value.to_owned()));
                 continue;
             }
-            if !word.is_quoted && means_something(&word.text) {
+            if (!word.is_quoted || word.has_value) && means_something(&word.text) {
                 return None;
             }
         }
@@ -48,24 +55,65 @@ impl Word {
     }
 }
 
-fn words(line: &str) -> Option<Vec<Word>> {
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+fn words<'a>(line: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut chars = line.trim().chars().peekable();
     while chars.peek().is_some() {
         while chars.next_if(|c| matches!(c, ' ' | '\t')).is_some() {}
         let mut word: Option<Word> = None;
         while let Some(c) = chars.next_if(|c| !matches!(c, ' ' | '\t')) {
-            one(c, &mut chars, word.get_or_insert_default())?;
+            if c == '$' {
+                split(value(&variable(&mut chars)?)?, &mut word, &mut words)?;
+            } else {
+                one(c, &mut chars, value, word.get_or_insert_default())?;
+            }
         }
         words.extend(word);
     }
     Some(words)
 }
 
+/// The name in `$NAME` and `${NAME}`, whose `$` is read already.
+fn variable(chars: &mut Chars<'_>) -> Option<String> {
+    let is_closed = chars.next_if_eq(&'{').is_some();
+    let mut name = String::new();
+    while let Some(c) = chars.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        name.push(c);
+    }
+    if is_closed {
+        chars.next_if_eq(&'}')?;
+    }
+    crate::env_file::is_name(&name).then_some(name)
+}
+
+/// A value that no quotes are around, which a shell takes apart at blanks and compares with the names of files.
+fn split(value: &str, word: &mut Option<Word>, words: &mut Vec<Word>) -> Option<()> {
+    let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n');
+    // Shells differ in whether they do so after `=`.
+    let assigns = word.as_ref().is_some_and(|it| it.assigns_at.is_some());
+    if value.contains(['*', '?', '[', '\\']) || assigns && value.contains(is_blank) {
+        return None;
+    }
+    for c in value.chars() {
+        if is_blank(c) {
+            words.extend(word.take());
+        } else {
+            let word = word.get_or_insert_default();
+            word.text.push(c);
+            // What is put in assigns nothing.
+            (word.is_quoted, word.has_value) = (true, true);
+        }
+    }
+    Some(())
+}
+
 /// A character that begins something; `None` where that means something to a shell.
-fn one(
+fn one<'a>(
     c: char,
-    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    chars: &mut Chars<'_>,
+    value: &dyn Fn(&str) -> Option<&'a str>,
     word: &mut Word,
 ) -> Option<()> {
     match c {
@@ -83,7 +131,8 @@ fn one(
             loop {
                 match chars.next()? {
                     '"' => return Some(()),
-                    '$' | '`' => return None,
+                    '`' => return None,
+                    '$' => word.text.push_str(value(&variable(chars)?)?),
                     '\\' => match chars.next()? {
                         c @ ('"' | '\\' | '$' | '`') => word.text.push(c),
                         '\n' => (),
@@ -100,7 +149,7 @@ fn one(
                 word.text.push(c);
             }
         },
-        '$' | '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' | '[' | '\n' | '\r' => {
+        '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' | '[' | '\n' | '\r' => {
             return None;
         }
         '#' | '~' if word.text.is_empty() => return None,
@@ -113,6 +162,46 @@ fn one(
         }
     }
     Some(())
+}
+
+/// The commands of a line that stand one after the other: between `;`, and between `&&`, without a comment at the
+/// end; `None` where quotes are open.
+pub(crate) fn commands(line: &str) -> Option<Vec<&str>> {
+    let (mut found, mut start) = (Vec::new(), 0);
+    let mut chars = line.char_indices().peekable();
+    let mut before = ' ';
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\'' => {
+                chars.find(|(_, c)| *c == '\'')?;
+            }
+            '"' => loop {
+                match chars.next()?.1 {
+                    '"' => break,
+                    '\\' => drop(chars.next()?),
+                    _ => (),
+                }
+            },
+            '\\' => drop(chars.next()?),
+            ';' => {
+                found.push(line.get(start..at)?);
+                start = at + 1;
+            }
+            '&' if chars.next_if(|(_, c)| *c == '&').is_some() => {
+                found.push(line.get(start..at)?);
+                start = at + 2;
+            }
+            '#' if before == ' ' || before == '\t' => {
+                found.push(line.get(start..at)?);
+                start = line.len();
+                break;
+            }
+            _ => (),
+        }
+        before = c;
+    }
+    found.push(line.get(start..)?);
+    Some(found.into_iter().map(str::trim).filter(|it| !it.is_empty()).collect())
 }
 
 /// Whether a first word is one of the shell's grammar, or a command that only a shell has.
@@ -182,6 +271,55 @@ mod tests {
             assert_eq!(plain(line), None, "{line}");
         }
         assert_eq!(plain("'A'=1 run").unwrap().words, ["A=1", "run"]);
+    }
+
+    #[test]
+    fn what_a_script_has_set_is_put_in() {
+        let value = |name: &str| match name {
+            "DIR" => Some("/srv/a b"),
+            "OPTS" => Some(" -x  -y "),
+            "N" => Some("8"),
+            "E" => Some(""),
+            "G" => Some("*.c"),
+            _ => None,
+        };
+        for (line, expected) in [
+            ("run -p $N", Some(vec!["run", "-p", "8"])),
+            ("run \"$DIR/x\" ${N}80", Some(vec!["run", "/srv/a b/x", "880"])),
+            ("run $OPTS z", Some(vec!["run", "-x", "-y", "z"])),
+            ("run a${OPTS}b", Some(vec!["run", "a", "-x", "-y", "b"])),
+            ("run $E \"$E\"", Some(vec!["run", ""])),
+            ("run '$N' \\$N", Some(vec!["run", "$N", "$N"])),
+            ("run $G", None),
+            ("run \"$G\"", Some(vec!["run", "*.c"])),
+            ("run $UNKNOWN", None),
+            ("run ${N:-9}", None),
+            ("run $1", None),
+            ("run \"$@\"", None),
+            ("run $(date)", None),
+            ("A=$OPTS run", None),
+        ] {
+            let words = plain_with(line, &value).map(|it| it.words);
+            let expected: Option<Vec<String>> =
+                expected.map(|it| it.into_iter().map(str::to_owned).collect());
+            assert_eq!(words, expected, "{line}");
+        }
+        assert_eq!(plain_with("A=\"$OPTS\" run", &value).unwrap().env[0].1, " -x  -y ");
+    }
+
+    #[test]
+    fn a_line_is_taken_apart_into_its_commands() {
+        for (line, expected) in [
+            ("A=1; export A", vec!["A=1", "export A"]),
+            ("cd /x && exec run # here", vec!["cd /x", "exec run"]),
+            ("run 'a; b' \"c && d\" e#f \\;", vec!["run 'a; b' \"c && d\" e#f \\;"]),
+            ("# nothing", vec![]),
+            ("run &", vec!["run &"]),
+            ("a || exit 1", vec!["a || exit 1"]),
+        ] {
+            assert_eq!(commands(line).unwrap(), expected, "{line}");
+        }
+        assert_eq!(commands("run 'a"), None);
     }
 
     #[test]

@@ -72,6 +72,30 @@ impl Node {
         }
     }
 
+    /// The same with other texts.
+    pub(crate) fn with_texts(&self, other: &dyn Fn(&str) -> String) -> Self {
+        let value = match &self.value {
+            Value::Text { text, is_plain } => {
+                Value::Text { text: other(text), is_plain: *is_plain }
+            }
+            Value::List(list) => Value::List(list.iter().map(|it| it.with_texts(other)).collect()),
+            Value::Table(table) => {
+                let entry = |it: &Entry| Entry { node: it.node.with_texts(other), ..it.clone() };
+                Value::Table(table.iter().map(entry).collect())
+            }
+        };
+        Self { bytes: self.bytes.clone(), value }
+    }
+
+    /// Whether some text in it is such a one.
+    pub(crate) fn has_text(&self, is_one: &dyn Fn(&str) -> bool) -> bool {
+        match &self.value {
+            Value::Text { text, .. } => is_one(text),
+            Value::List(list) => list.iter().any(|it| it.has_text(is_one)),
+            Value::Table(table) => table.iter().any(|it| it.node.has_text(is_one)),
+        }
+    }
+
     fn size(&self) -> usize {
         let inner: usize = match &self.value {
             Value::Text { .. } => 0,

@@ -41,11 +41,9 @@ fn read(
     for part in entry.node.table() {
         let at = source.line(book, part);
         book.about(at, name);
-        if source.text.get(part.bytes.clone()).is_some_and(|it| it.contains("{{")) {
-            book.refused(
-                at,
-                "what is in `{{` is put in by process-compose when it starts; write the value",
-            );
+        if part.node.has_text(&|it| it.contains("{{")) {
+            let why = "what is in `{{` is put in by process-compose when it starts, and is not known here; write the value";
+            book.refused(at, why);
             continue;
         }
         let number = part.node.number();

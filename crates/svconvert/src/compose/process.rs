@@ -38,24 +38,43 @@ pub(super) fn all(
     has_dotenv: bool,
 ) {
     let mut processes: Vec<Process<'_>> = entries.iter().copied().map(Process::new).collect();
+    let mut drafts = Vec::new();
     let awaited: Vec<String> = entries.iter().flat_map(|entry| awaited(entry)).collect();
     for process in &mut processes {
         process.is_awaited = awaited.contains(&process.name);
     }
     for process in &processes {
-        let read = Reader {
-            book,
-            source,
-            common,
-            process,
-            processes: &processes,
-            service: Service::default(),
-            has_ready: false,
-            vars: common.vars.clone(),
-        };
-        read.run(has_dotenv);
+        let begin = book.clone();
+        let mut first = None;
+        for (number, name) in process.names.iter().enumerate() {
+            // Each has its number in its texts; what is said of the lines is the same, and is said once.
+            let mut again = begin.clone();
+            let book = if number == 0 { &mut *book } else { &mut again };
+            let mut vars = common.vars.clone();
+            vars.insert(REPLICA.to_owned(), number.to_string());
+            let read = Reader {
+                book,
+                source,
+                common,
+                process,
+                processes: &processes,
+                number,
+                service: Service::default(),
+                has_ready: false,
+                vars,
+            };
+            let draft = read.run(name, has_dotenv);
+            let head = *first.get_or_insert(draft.head);
+            drafts.push(Draft { head, ..draft });
+        }
+    }
+    for draft in drafts {
+        book.service(draft);
     }
 }
+
+/// The variable with the number of a replica.
+const REPLICA: &str = "PC_REPLICA_NUM";
 
 impl<'a> Process<'a> {
     fn new(entry: &'a Entry) -> Self {
@@ -97,6 +116,8 @@ struct Reader<'a> {
     common: &'a Common,
     process: &'a Process<'a>,
     processes: &'a [Process<'a>],
+    /// Which replica it is.
+    number: usize,
     service: Service,
     has_ready: bool,
     /// Those of all, and its own.
@@ -104,10 +125,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn run(mut self, has_dotenv: bool) {
-        let (entry, name) = (self.process.entry, self.process.name.clone());
+    fn run(mut self, name: &str, has_dotenv: bool) -> Draft {
+        let entry = self.process.entry;
         let head = self.source.heading(self.book, entry);
-        self.book.about(head, &name);
+        self.book.about(head, &self.process.name);
         self.service.kind = if self.process.is_awaited { Kind::Job } else { Kind::Service };
         self.service.restart = self.never();
         for (name, value) in &self.common.env {
@@ -134,28 +155,23 @@ impl Reader<'_> {
             self.book.approximated(head, Some("env_file"), why);
         }
         references::expand(&mut self.service);
-        for (number, name) in self.process.names.iter().enumerate() {
-            let mut service = self.service.clone();
-            if self.process.names.len() > 1 {
-                service.env.insert("PC_REPLICA_NUM".to_owned(), number.to_string().into());
-                for stream in [&mut service.stdout, &mut service.stderr].into_iter().flatten() {
-                    if let Stream::File(path) = stream {
-                        let text = path
-                            .display()
-                            .to_string()
-                            .replace("{PC_REPLICA_NUM}", &number.to_string());
-                        *path = text.into();
-                    }
+        let number = self.number.to_string();
+        let mut service = self.service;
+        if self.process.names.len() > 1 {
+            for stream in [&mut service.stdout, &mut service.stderr].into_iter().flatten() {
+                if let Stream::File(path) = stream {
+                    *path = path.display().to_string().replace("{PC_REPLICA_NUM}", &number).into();
                 }
             }
-            self.book.service(Draft {
-                name: name.clone(),
-                about: self.process.name.clone(),
-                service,
-                source: self.source.shown.clone(),
-                head,
-                is_refused,
-            });
+            service.env.insert(REPLICA.to_owned(), number.into());
+        }
+        Draft {
+            name: name.to_owned(),
+            about: self.process.name.clone(),
+            service,
+            source: self.source.shown.clone(),
+            head,
+            is_refused,
         }
     }
 
@@ -190,15 +206,24 @@ impl Reader<'_> {
                 );
             }
         };
+        // What is not known stays, and is told with its line.
+        let vars = &self.vars;
+        let put_in = |text: &str| filled(text, vars).unwrap_or_else(|_| text.to_owned());
+        let asked = || Entry { node: part.node.with_texts(&put_in), ..part.clone() };
         match (part.key.as_str(), text) {
             ("readiness_probe", _) => {
                 let ready =
-                    probe::ready(self.book, self.source, part, self.common, &self.process.name);
+                    probe::ready(self.book, self.source, &asked(), self.common, &self.process.name);
                 self.service.ready = ready.filter(|_| !self.process.is_awaited);
             }
             ("liveness_probe", _) => {
-                self.service.health =
-                    probe::health(self.book, self.source, part, self.common, &self.process.name);
+                self.service.health = probe::health(
+                    self.book,
+                    self.source,
+                    &asked(),
+                    self.common,
+                    &self.process.name,
+                );
             }
             ("depends_on", _) => {
                 self.heading(part);

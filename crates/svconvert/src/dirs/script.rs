@@ -1,6 +1,6 @@
-//! Scripts that only prepare a process and become it: in `sh`, and in execline.
+//! Scripts of `sh` that only prepare a process and become it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use svbuild::spec::{Bound, Dir, Limit, Limits, Mode, Size, Stream};
 
@@ -23,11 +23,6 @@ pub(super) struct Script {
     pub(super) says_stdin: bool,
     /// The last line has no `exec`: a shell waits for the program.
     pub(super) has_shell: bool,
-}
-
-/// Whether a script is one of execline.
-pub(super) fn is_execline(text: &str) -> bool {
-    text.lines().next().is_some_and(|line| line.starts_with("#!") && line.contains("execlineb"))
 }
 
 /// The lines that say something: all but comments and empty ones. A line that goes on in the next is one.
@@ -64,23 +59,20 @@ pub(super) fn sh(text: &str) -> Option<Script> {
     let last = all.len().checked_sub(1)?;
     let mut steps = Vec::new();
     for (number, (bytes, line)) in all.into_iter().enumerate() {
-        let Key(key) = reader.line(&line, number == last)?;
+        let line = without_test(&ours(&line));
+        let commands = shell::commands(&line)?;
+        let mut key = None;
+        for (place, command) in commands.iter().enumerate() {
+            let is_last = number == last && place + 1 == commands.len();
+            let Key(said) = reader.line(command, is_last)?;
+            key = said.or(key);
+        }
         steps.push(Step { bytes, key });
     }
     if text.lines().next().is_some_and(|line| line.contains("with-contenv")) {
         reader.chain.lost.push("the variables of the container are not read from files".to_owned());
     }
     reader.end(steps)
-}
-
-/// The words of a command line of execline without blocks and substitutions, of a program that is one.
-pub(super) fn plain_execline(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    for (_, line) in lines(text) {
-        words.extend(execline_words(&line)?);
-    }
-    let is_own = words.first().is_none_or(|it| OF_EXECLINE.contains(&it.as_str()));
-    (!is_own).then_some(words)
 }
 
 /// Directories that a script makes: mode and owner of each.
@@ -95,7 +87,11 @@ struct Reader {
     chain: Chain,
     needs: Vec<String>,
     made: Made,
+    /// What has a value in the shell.
     set: BTreeMap<String, String>,
+    /// What programs see of it.
+    exported: BTreeSet<String>,
+    exports_all: bool,
     unset: Vec<String>,
     says_stdin: bool,
     says_stderr: bool,
@@ -109,12 +105,11 @@ impl Reader {
         if self.is_over {
             return None;
         }
-        let line = ours(line);
-        let line = without_exit(&line);
+        let line = without_exit(line);
         let (line, redirections) = redirections(line);
         let words: Vec<String> = match line {
             "" | "exec" => Vec::new(),
-            line => plain_with_own(line)?,
+            line => plain_with_own(line, &self.set)?,
         };
         let first = words.first().map(String::as_str).unwrap_or_default();
         let args = words.get(1..).unwrap_or_default();
@@ -132,12 +127,12 @@ impl Reader {
         }
         let is_quiet = redirections.is_empty();
         match first {
+            "set" if is_quiet && matches!(args, [one] if one == "-a" || one == "+a") => {
+                self.exports_all = args.iter().any(|it| it == "-a");
+                return Some(Key(None));
+            }
             "set" if is_quiet => {
-                return matches!(
-                    args.first().map(String::as_str),
-                    Some("-e" | "-u" | "-eu" | "-x" | "-ex" | "-eux" | "--")
-                )
-                .then_some(Key(None));
+                return args.iter().all(|it| is_of_set(it)).then_some(Key(None));
             }
             ":" => return Some(Key(None)),
             "cd" if is_quiet => {
@@ -155,17 +150,21 @@ impl Reader {
                 return Some(Key(Some("limits")));
             }
             "unset" if is_quiet => {
+                for name in args {
+                    self.set.remove(name);
+                    self.exported.remove(name);
+                }
                 self.unset.extend(args.iter().cloned());
                 return Some(Key(Some("user")));
             }
             "export" if is_quiet => {
                 for word in args {
-                    match word.split_once('=') {
-                        Some((name, value)) => {
-                            drop(self.set.insert(name.to_owned(), value.to_owned()));
-                        }
+                    if let Some((name, value)) = word.split_once('=') {
+                        self.assign(name, value, true);
+                    } else {
                         // Without a value here, it is one of a line before, or the supervisor's.
-                        None => self.unset.retain(|it| it != word),
+                        self.unset.retain(|it| it != word);
+                        self.exported.insert(word.clone());
                     }
                 }
                 return Some(Key(Some("env")));
@@ -179,7 +178,7 @@ impl Reader {
         if first.contains('=') && words.iter().all(|word| word.contains('=')) {
             for word in &words {
                 let (name, value) = word.split_once('=')?;
-                self.set.insert(name.to_owned(), value.to_owned());
+                self.assign(name, value, false);
             }
             return Some(Key(Some("env")));
         }
@@ -191,6 +190,15 @@ impl Reader {
         self.has_shell = !is_exec;
         chain::read(if is_exec { args } else { &words }, &mut self.chain)?;
         Some(Key(Some("exec")))
+    }
+
+    /// What has no value of the script's own may still be exported: by the supervisor, which has these.
+    fn assign(&mut self, name: &str, value: &str, is_exported: bool) {
+        let is_known = matches!(name, "PATH" | "HOME" | "USER" | "LOGNAME" | "SHELL" | "PWD");
+        if is_exported || is_known || self.exports_all {
+            self.exported.insert(name.to_owned());
+        }
+        self.set.insert(name.to_owned(), value.to_owned());
     }
 
     fn redirect(&mut self, all: &[Redirection]) -> Option<()> {
@@ -236,7 +244,7 @@ impl Reader {
         if !self.says_stderr {
             service.stderr = Some(Stream::Inherit);
         }
-        for (name, value) in self.set {
+        for (name, value) in self.set.into_iter().filter(|(name, _)| self.exported.contains(name)) {
             let home = value.strip_prefix('~').unwrap_or(&value);
             let is_own = homeless.contains(&name.as_str())
                 && service.user.as_ref().is_some_and(|user| user.to_string() == home);
@@ -261,6 +269,32 @@ fn ours(line: &str) -> String {
     line.replace("\"$1/env\"", "./env").replace("set -- \"$PWD\"", ":")
 }
 
+/// Whether a word of `set` says only what happens when a command fails, or shows them.
+fn is_of_set(word: &str) -> bool {
+    let letters = word.strip_prefix('-').unwrap_or(".");
+    letters.chars().all(|c| "euxo-".contains(c))
+        || matches!(word, "pipefail" | "errexit" | "nounset" | "xtrace")
+}
+
+/// `[ -d DIR ] || mkdir DIR` without the question: what is there is not made.
+fn without_test(line: &str) -> String {
+    let question = |text: &str, not: &str| {
+        let text = text.trim();
+        let inner = text.strip_prefix("[ ").and_then(|it| it.strip_suffix(" ]"));
+        let inner = inner.or_else(|| text.strip_prefix("test "))?;
+        let dir = inner.trim().strip_prefix(not)?.trim().strip_prefix("-d ")?.trim();
+        Some(dir.to_owned())
+    };
+    for (between, not) in [("||", ""), ("&&", "!")] {
+        let Some((before, after)) = line.split_once(between) else { continue };
+        let is_same = |dir: String| after.split_whitespace().any(|word| word == dir);
+        if after.trim_start().starts_with("mkdir ") && question(before, not).is_some_and(is_same) {
+            return after.trim().to_owned();
+        }
+    }
+    line.to_owned()
+}
+
 /// Without an end that only says what happens if it fails.
 fn without_exit(line: &str) -> &str {
     match line.rsplit_once("||") {
@@ -275,14 +309,15 @@ fn without_exit(line: &str) -> &str {
 }
 
 /// Words, where the first may be a command of the shell's own.
-fn plain_with_own(line: &str) -> Option<Vec<String>> {
+fn plain_with_own(line: &str, set: &BTreeMap<String, String>) -> Option<Vec<String>> {
+    let value = |name: &str| set.get(name).map(String::as_str);
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
     let own = ["exec", "cd", "umask", "ulimit", "export", "unset", "set", ":"];
     if own.contains(&first) {
         let mut words = vec![first.to_owned()];
         if !rest.trim().is_empty() {
             // A word stands before, so that what follows is arguments.
-            let all = shell::plain(&format!("x {rest}"))?;
+            let all = shell::plain_with(&format!("x {rest}"), &value)?;
             words.extend(all.words.into_iter().skip(1));
         }
         return Some(words);
@@ -292,12 +327,13 @@ fn plain_with_own(line: &str) -> Option<Vec<String>> {
     if is_home {
         return Some(line.split(' ').map(str::to_owned).collect());
     }
-    match shell::plain(line) {
+    match shell::plain_with(line, &value) {
         Some(plain) if plain.env.is_empty() => Some(plain.words),
         // Variables for this command alone.
         Some(_) => None,
         None => {
-            let all = shell::plain(&format!("{line} x")).filter(|it| it.words == ["x"])?;
+            let all =
+                shell::plain_with(&format!("{line} x"), &value).filter(|it| it.words == ["x"])?;
             Some(all.env.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
         }
     }
@@ -453,111 +489,4 @@ fn dirs(chain: &mut Chain, made: Made) -> Option<()> {
         };
     }
     Some(())
-}
-
-/// Programs of execline, which are found by `execlineb` alone where they have a directory of their own. What the
-/// reader of chains takes apart is no longer in the words when this is asked.
-const OF_EXECLINE: [&str; 39] = [
-    "background",
-    "backtick",
-    "case",
-    "cd",
-    "define",
-    "dollarat",
-    "elgetopt",
-    "elgetpositionals",
-    "elglob",
-    "eltest",
-    "emptyenv",
-    "envfile",
-    "exit",
-    "export",
-    "export-array",
-    "fdblock",
-    "fdclose",
-    "fdmove",
-    "fdreserve",
-    "fdswap",
-    "forbacktickx",
-    "foreground",
-    "forstdin",
-    "forx",
-    "heredoc",
-    "homeof",
-    "if",
-    "ifelse",
-    "ifte",
-    "ifthenelse",
-    "importas",
-    "loopwhilex",
-    "multidefine",
-    "multisubstitute",
-    "pipeline",
-    "redirfd",
-    "trap",
-    "unexport",
-    "withstdinas",
-];
-
-/// Reads a script of execline; `None` if it does more than a definition says.
-pub(super) fn execline(text: &str) -> Option<Script> {
-    let all = lines(text);
-    let mut words = Vec::new();
-    let mut steps = Vec::new();
-    for (bytes, line) in all {
-        words.extend(execline_words(&line)?);
-        steps.push(Step { bytes, key: Some("exec") });
-    }
-    let mut chain = Chain::default();
-    // Ours, for a user by number.
-    let unset = ["unexport", "HOME", "unexport", "LOGNAME", "unexport", "USER"];
-    if let Some(at) =
-        words.windows(unset.len()).position(|it| it.iter().zip(unset).all(|(a, b)| a == b))
-    {
-        words.drain(at..at + unset.len());
-    }
-    chain.service.stderr = Some(Stream::Inherit);
-    let says_stdin = words.windows(2).any(|it| matches!(it, [a, b] if a == "redirfd" && b == "-r"));
-    chain::read(&words, &mut chain)?;
-    let program = chain.service.exec.first().and_then(|it| it.as_os_str().to_str());
-    if program.is_some_and(|it| OF_EXECLINE.contains(&it)) {
-        return None;
-    }
-    if chain.service.stderr == Some(Stream::Stdout) {
-        chain.service.stderr = None;
-    }
-    Some(Script { chain, steps, needs: Vec::new(), says_stdin, has_shell: false })
-}
-
-/// The words of a line without blocks and substitutions.
-fn execline_words(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut chars = line.chars().peekable();
-    loop {
-        while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        if chars.peek().is_none_or(|c| *c == '#') {
-            return Some(words);
-        }
-        let mut word = String::new();
-        while let Some(c) = chars.next_if(|c| !c.is_whitespace()) {
-            match c {
-                '"' => loop {
-                    match chars.next()? {
-                        '"' => break,
-                        '\\' => match chars.next()? {
-                            'n' => word.push('\n'),
-                            't' => word.push('\t'),
-                            c @ ('"' | '\\') => word.push(c),
-                            _ => return None,
-                        },
-                        c => word.push(c),
-                    }
-                },
-                '\\' => word.push(chars.next()?),
-                '{' | '}' | '$' => return None,
-                c => word.push(c),
-            }
-        }
-        words.push(word);
-    }
 }

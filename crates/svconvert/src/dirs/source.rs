@@ -6,7 +6,7 @@ use std::path::Path;
 
 use svbuild::spec::{Kind, Log, Need, When};
 
-use super::{Reader, chain, logger, script};
+use super::{Reader, chain, execline, logger, script};
 use crate::{
     book::{At, Book},
     files::{self, FileKind, Files},
@@ -30,7 +30,7 @@ pub(super) fn bundle(book: &mut Book, dir: &Path) {
 fn log_of(files: &dyn Files, dir: &Path) -> Option<Log> {
     let text = files::text(files, &dir.join("run")).ok()?;
     let script =
-        if script::is_execline(&text) { script::execline(&text) } else { script::sh(&text) };
+        if execline::is_execline(&text) { execline::read(&text) } else { script::sh(&text) };
     logger::read(&script?.chain, dir)
 }
 
@@ -41,7 +41,7 @@ impl Reader<'_> {
         let Some(up) = self.file("up") else { return };
         let at = self.line(&up, 0..up.text.len());
         let mut read = chain::Chain::default();
-        let is_plain = script::plain_execline(&up.text).is_some_and(|words| {
+        let is_plain = execline::plain_execline(&up.text).is_some_and(|words| {
             chain::read(&words, &mut read).is_some() && read.env_dirs.is_empty()
         });
         if is_plain {

@@ -153,3 +153,34 @@ fn variables_and_constants_are_put_in() {
         verdict(&it, wrong, LineVerdict::Refused);
     }
 }
+
+#[test]
+fn each_replica_has_its_number_in_its_texts() {
+    let it = one(
+        "/p/process-compose.yaml",
+        "processes:\n  web:\n    command: python3 -m http.server 404{{.PC_REPLICA_NUM}}\n    replicas: 2\n    readiness_probe:\n      \
+         http_get:\n        host: 127.0.0.1\n        port: \"404{{.PC_REPLICA_NUM}}\"\n    liveness_probe:\n      exec:\n        \
+         command: test -e {{.DIR}}/{{.PC_REPLICA_NUM}}\n    vars: { DIR: /run/web }\n  other:\n    command: sleep 1{{.PC_REPLICA_NUM}}\n    \
+         depends_on:\n      web: { condition: process_healthy }\n",
+    );
+    for kept in [
+        r#"exec = ["python3", "-m", "http.server", "4040"]"#,
+        r#"exec = ["python3", "-m", "http.server", "4041"]"#,
+        "http://127.0.0.1:4040/",
+        "http://127.0.0.1:4041/",
+        r#"["test", "-e", "/run/web/1"]"#,
+        r#"exec = ["sleep", "10"]"#,
+    ] {
+        assert!(it.text.contains(kept), "{kept}: {} {:#?}", it.text, it.report.lines);
+    }
+    assert_eq!(it.text.matches("[service.").count(), 3, "{}", it.text);
+    // Said once for all of them.
+    let commands = it.report.lines.iter().filter(|line| line.text.starts_with("replicas"));
+    assert_eq!(commands.count(), 1);
+    verdict(&it, "command", LineVerdict::Exact);
+    let it = one(
+        "/p/process-compose.yaml",
+        "processes:\n  web:\n    command: x\n    readiness_probe:\n      http_get:\n        port: \"{{.PORT}}\"\n",
+    );
+    verdict(&it, "http_get", LineVerdict::Refused);
+}

@@ -76,6 +76,16 @@ fn the_programs_of_each_suite_are_known() {
         ("install -d -o me /run/x\nexec chpst -u me /bin/x", "dirs = { runtime = [\"x\"] }"),
         ("/bin/x -f", "exec = [\"/bin/x\", \"-f\"]"),
         ("exec /opt/cd", "exec = [\"/opt/cd\"]"),
+        ("A=/x; export A\nexec /bin/x", "env = { A = \"/x\" }"),
+        (
+            "D=/srv N=8\ncd $D && exec /bin/x -d $D/y \"-n$N\" # it",
+            "exec = [\"/bin/x\", \"-d\", \"/srv/y\", \"-n8\"]",
+        ),
+        ("O='-a -b'\nexec /bin/x $O", "exec = [\"/bin/x\", \"-a\", \"-b\"]"),
+        ("[ -d /run/x ] || mkdir -p /run/x\nexec /bin/x", "dirs = { runtime = [\"x\"] }"),
+        ("test ! -d /run/x && mkdir /run/x\nexec /bin/x", "dirs = { runtime = [\"x\"] }"),
+        ("set -a\nA=1\nset +a\nB=2\nexec /bin/x", "env = { A = \"1\" }"),
+        ("set -euo pipefail\nexec /bin/x", "exec = [\"/bin/x\"]"),
     ] {
         let it = run(&format!("#!/bin/sh\n{script}\n"), &[]);
         assert!(it.text.contains(expected), "{script}: {}", it.text);
@@ -115,6 +125,11 @@ fn what_is_not_understood_stays_a_script_and_is_said_to_be_opaque() {
         "while :; do sleep 1; done",
         "exec chpst -u me /bin/x | tee log",
         "A=$(date)\nexec /bin/x",
+        "A=1\nexec /bin/x ${A:-2}",
+        "O='*'\nexec /bin/x $O",
+        "exec /bin/x $HOME",
+        "[ -d /run/y ] || mkdir -p /run/x\nexec /bin/x",
+        "exec /bin/x &",
         "exec envdir ./none /bin/x",
         "unset PATH\nexec /bin/x",
         "chown root /run/x\nexec chpst -u me /bin/x",

@@ -91,6 +91,15 @@ fn files(definitions: &Definitions, target: Target) -> Memory {
     files
 }
 
+/// Names beside the service directory as well: it is the working directory under every target.
+#[test]
+fn a_directory_of_ours_has_no_working_directory_of_its_own() {
+    let service = Service::new(["/bin/x", "./", "../y", "run"]);
+    for target in [Target::Runit, Target::Daemontools, Target::S6, Target::Embedded] {
+        same(&service, target, "/made/web").unwrap();
+    }
+}
+
 fn same(service: &Service, target: Target, input: &str) -> Result<(), TestCaseError> {
     let definitions = Definitions::default().with("web", service.clone());
     let files = files(&definitions, target);

@@ -25,6 +25,10 @@ const DIRS: &[(&str, &[(&str, &str)])] = &[
             ),
             ("shell", "#!/bin/sh\nPROBE TREE/open/shell\n"),
             (
+                "constants",
+                "#!/bin/sh\nset -eu\nDIR='TREE/a dir'; export DIR\nHIDDEN=1\nOPTS=\"-x  $HIDDEN\"\nset -a\nALL=$HIDDEN\nset +a\nunset GONE\n[ -d /tmp ] || mkdir -p /tmp\ncd \"$DIR\" && exec PROBE TREE/open/constants $OPTS \"$OPTS\" # last\n",
+            ),
+            (
                 "opaque",
                 "#!/bin/sh\nX=$(echo computed)\nif [ -r ./env/FROM ]; then . ./conf; fi\nexport X Y\nexec PROBE TREE/open/opaque \"$X\" \"$PWD\"\n",
             ),
