@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::ffi::OsStrExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -14,13 +15,24 @@ use nix::{
 
 /// Every process whose working directory is this one or below it.
 pub fn processes(dir: &Path) -> Vec<Pid> {
+    all(|pid| works_in(pid, dir))
+}
+
+fn works_in(pid: i32, dir: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+}
+
+/// One with a root of its own is somewhere else, and its words may still name the directory.
+fn names(pid: i32, dir: &Path) -> bool {
+    let dir = dir.as_os_str().as_bytes();
+    fs::read(format!("/proc/{pid}/cmdline"))
+        .is_ok_and(|words| words.windows(dir.len()).any(|it| it == dir))
+}
+
+fn all(is_one: impl Fn(i32) -> bool) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| {
-        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
-    })
-    .map(Pid::from_raw)
-    .collect()
+    pids.filter(|pid| is_one(*pid)).map(Pid::from_raw).collect()
 }
 
 /// Ends them one by one until there are none: a scanner leaves its supervisors running, and a
@@ -29,7 +41,8 @@ pub fn end(dir: &Path, mut reap: impl FnMut()) {
     const PATIENCE: Duration = Duration::from_secs(60);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let processes = processes(dir);
+        let own = std::process::id().cast_signed();
+        let processes = all(|pid| pid != own && (works_in(pid, dir) || names(pid, dir)));
         if processes.is_empty() {
             return;
         }
