@@ -6,6 +6,7 @@
 
 mod elf;
 mod exec;
+mod execline;
 mod facts;
 mod file;
 mod life;

@@ -109,38 +109,20 @@ pub(super) fn exec(words: &[Word]) -> Option<Exec> {
     if rest.first()?.text == "-a" {
         rest = rest.get(2..)?; // bash: the name that the program is given.
     }
-    while let Some((word, behind)) = rest.split_first() {
-        let is_option = found.programs.is_empty() && word.text.starts_with('-');
-        if is_option || !word.is_plain || word.text.is_empty() {
-            return Some(found);
+    while !rest.is_empty() {
+        match found.program(rest) {
+            Some(next) => rest = next,
+            None => break,
         }
-        found.programs.push(word.text.clone());
-        let name = word.text.rsplit('/').next().unwrap_or_default();
-        found.has_own_exits |= matches!(
-            name,
-            "su" | "sudo" | "runuser" | "setpriv" | "start-stop-daemon" | "chroot" | "env"
-        );
-        let names_user = |it: &&Word| it.text.starts_with("-u") || it.text.starts_with("--user");
-        if name == "su" || (name == "runuser" && !behind.iter().any(|it| names_user(&it))) {
-            found.switched(behind);
-            return Some(found);
-        }
-        if name == "start-stop-daemon" {
-            found.started(behind);
-            return Some(found);
-        }
-        let Some(preparer) = preparer(name) else {
-            found.is_whole = true;
-            found.script = read_by(name, behind);
-            return Some(found);
-        };
-        let next = found.options(name, &preparer, behind);
-        let Some(next) = next else { return Some(found) };
-        rest = next;
     }
     Some(found)
 }
 
+/// How many words a program that prepares another has with its options; `None` for any other.
+pub(super) fn length(words: &[Word]) -> Option<usize> {
+    let rest = Exec::default().program(words)?;
+    Some(words.len() - rest.len())
+}
 /// What a shell or another interpreter is to read, where that shows.
 fn read_by(name: &str, words: &[Word]) -> Option<String> {
     let word = match name {
@@ -154,6 +136,36 @@ fn read_by(name: &str, words: &[Word]) -> Option<String> {
 }
 
 impl Exec {
+    /// Reads one program; the words from the next one on, if that shows.
+    fn program<'a>(&mut self, words: &'a [Word]) -> Option<&'a [Word]> {
+        let (word, behind) = words.split_first()?;
+        let is_option = self.programs.is_empty() && word.text.starts_with('-');
+        if is_option || !word.is_plain || word.text.is_empty() {
+            return None;
+        }
+        self.programs.push(word.text.clone());
+        let name = word.text.rsplit('/').next().unwrap_or_default();
+        self.has_own_exits |= matches!(
+            name,
+            "su" | "sudo" | "runuser" | "setpriv" | "start-stop-daemon" | "chroot" | "env"
+        );
+        let names_user = |it: &&Word| it.text.starts_with("-u") || it.text.starts_with("--user");
+        if name == "su" || (name == "runuser" && !behind.iter().any(|it| names_user(&it))) {
+            self.switched(behind);
+            return None;
+        }
+        if name == "start-stop-daemon" {
+            self.started(behind);
+            return None;
+        }
+        let Some(preparer) = preparer(name) else {
+            self.is_whole = true;
+            self.script = read_by(name, behind);
+            return None;
+        };
+        self.options(name, &preparer, behind)
+    }
+
     /// The words from the next program on; `None` where that does not show, or is elsewhere.
     fn options<'a>(
         &mut self,

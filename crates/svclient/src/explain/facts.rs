@@ -6,7 +6,7 @@ use nix::sys::stat::{FileStat, SFlag};
 use svproto::{Cause, Dialect, Phase, Pid, Reading, State, UnixTime, Want, files};
 
 use super::{
-    Finding, Unseen, exec,
+    Finding, Unseen, exec, execline,
     file::{self, Runnable},
     life::{self, Blocked},
     machine::{self, Scanned},
@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub(super) has_own_path: bool,
     /// Variables without which the script ends, and the lines that ask for them.
     pub(super) needed: Vec<(u32, String)>,
+    /// The line at which its interpreter gives up reading it, and why.
+    pub(super) unreadable: Option<(u32, &'static str)>,
     pub(super) supervisor: Option<Pid>,
     /// Who holds the lock of a directory that no supervisor holds, in words.
     pub(super) lock_holder: Option<String>,
@@ -130,6 +132,7 @@ impl Facts {
             script: Vec::new(),
             has_own_path: false,
             needed: Vec::new(),
+            unreadable: None,
             lock_holder: None,
             is_of_another_suite: false,
             is_supervisor_stopped: supervisor.is_some_and(processes::is_stopped),
@@ -219,15 +222,22 @@ impl Facts {
         let name = if name == "env" { argument } else { &*name };
         // invoke-run is what reads the scripts of Debian's packages for runit: a shell, with their variables.
         let shells = ["sh", "bash", "dash", "ash", "ksh", "mksh", "busybox", "invoke-run"];
-        if !shells.contains(&name) {
+        let is_execline = name == "execlineb";
+        if !is_execline && !shells.contains(&name) {
             return;
         }
         let Some(text) = self.run.bytes.as_deref().and_then(|it| std::str::from_utf8(it).ok())
         else {
             return;
         };
-        self.script = script::commands(text);
-        self.needed = script::needed(text, &self.script);
+        if is_execline {
+            let chain = execline::chain(text);
+            (self.script, self.needed) = (chain.commands, chain.needed);
+            self.unreadable = chain.fault;
+        } else {
+            self.script = script::commands(text);
+            self.needed = script::needed(text, &self.script);
+        }
         self.has_own_path =
             text.contains("PATH") || text.split_whitespace().any(|it| matches!(it, "." | "source"));
     }

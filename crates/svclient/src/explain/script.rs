@@ -3,6 +3,7 @@
 //! ends where that can no longer be said.
 
 /// A simple command.
+#[expect(clippy::struct_excessive_bools, reason = "facts, each on its own")]
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Command {
     /// Counted from 1.
@@ -18,6 +19,8 @@ pub(super) struct Command {
     pub(super) is_tested: bool,
     /// Nothing follows it, or nothing that is not read.
     pub(super) is_last: bool,
+    /// A program in a chain of execline: `exec` before it is not written, and others follow it.
+    pub(super) is_link: bool,
 }
 
 /// A word.
@@ -110,7 +113,7 @@ fn read(text: &str, all: &mut Vec<Command>) -> Option<()> {
                 inputs: part.files.inputs,
                 in_background: part.in_background,
                 is_tested: part.is_conditional_next,
-                is_last: false,
+                ..Command::default()
             });
             if part.is_conditional_next && !goes_on {
                 break;

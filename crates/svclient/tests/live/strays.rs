@@ -15,11 +15,8 @@ use nix::{
 
 /// Every process whose working directory is this one or below it.
 pub fn processes(dir: &Path) -> Vec<Pid> {
-    all(|pid| works_in(pid, dir))
-}
-
-fn works_in(pid: i32, dir: &Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+    let cwd = |pid: i32| fs::read_link(format!("/proc/{pid}/cwd"));
+    all(|pid| cwd(pid).is_ok_and(|cwd| cwd.starts_with(dir)))
 }
 
 /// One with a root of its own is somewhere else, and its words may still name the directory.
@@ -41,8 +38,9 @@ pub fn end(dir: &Path, mut reap: impl FnMut()) {
     const PATIENCE: Duration = Duration::from_secs(60);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let own = std::process::id().cast_signed();
-        let processes = all(|pid| pid != own && (works_in(pid, dir) || names(pid, dir)));
+        let own = Pid::this().as_raw();
+        let mut processes = processes(dir);
+        processes.extend(all(|pid| pid != own && names(pid, dir)));
         if processes.is_empty() {
             return;
         }

@@ -33,6 +33,11 @@ const fn told(kind: &'static str, says: &'static str, prepare: fn(&Supervised)) 
     Case { under: TOLD, ..case(kind, says, prepare) }
 }
 
+/// A script that s6 alone brings an interpreter for.
+const fn chain(kind: &'static str, says: &'static str, prepare: fn(&Supervised)) -> Case {
+    Case { of: |suite| matches!(suite, Suite::S6), ..case(kind, says, prepare) }
+}
+
 /// What happens to one that is up.
 const fn then(kind: &'static str, says: &'static str, then: fn(&Supervised)) -> Case {
     Case { then: Some(then), ..case(kind, says, |it| it.script("run", SLEEP)) }
@@ -212,6 +217,31 @@ pub(crate) const MORE: &[Case] = &[
             run_of(it, "#!/bin/sh\nexec chpst -u nobody:nonexistent-group sleep 1000\n");
         })
     },
+    // The same in scripts of execline.
+    chain("program-missing", "/nonexistent/server is missing", |it| {
+        run_of(
+            it,
+            "#!/usr/bin/execlineb -P\nfdmove -c 2 1\ns6-softlimit -o 100\n/nonexistent/server\n",
+        );
+    }),
+    chain("program-missing", "nonexistent-check is missing", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\nif { nonexistent-check -x }\nsleep 1000\n");
+    }),
+    chain("no-user", "nonexistent-user does not exist", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\ns6-setuidgid nonexistent-user\nsleep 1000\n");
+    }),
+    chain("no-directory", "/nonexistent/dir does not exist", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\ncd /nonexistent/dir\nsleep 1000\n");
+    }),
+    chain("no-directory", "/nonexistent/log does not exist", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\nredirfd -w 1 /nonexistent/log/web\nsleep 1000\n");
+    }),
+    chain("no-variable", "NOT_SET_ANYWHERE", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\nimportas -i TIME NOT_SET_ANYWHERE\nsleep $TIME\n");
+    }),
+    chain("syntax-error", "a `{` without `}`", |it| {
+        run_of(it, "#!/usr/bin/execlineb -P\nforeground { true\nsleep 1000\n");
+    }),
     // How it lives.
     case("no-descriptors", "holds 16", |it| {
         let program = r#"while (open(my $f, "<", "/dev/null")) { push @a, $f } sleep 1000"#;

@@ -20,6 +20,7 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
     }
     interpreter_by_env(facts, found);
     late_line_ends(facts, found);
+    unreadable(facts, found);
     variables(facts, found);
     // Where it works by then, as far as that shows: what it reads may change that.
     let mut works_in: Option<PathBuf> = Some(facts.dir.clone());
@@ -49,7 +50,7 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
                 }
                 let Some(at) = joined(works_in.as_deref(), &to.text) else { continue };
                 if let Some(finding) = no_directory(&at) {
-                    found.push(finding.seen(here()).certainty(Certainty::Guess));
+                    found.push(finding.seen(here()).certainty(of_link(facts, command)));
                     return;
                 }
                 works_in = Some(at);
@@ -62,8 +63,11 @@ pub(super) fn names(facts: &Facts, found: &mut Vec<Finding>) {
                     return;
                 }
                 if let Some(exec) = exec::exec(rest) {
+                    let before = found.len();
                     names_of(facts, &exec, works_in.as_deref(), &here(), found);
-                    return;
+                    if !command.is_link || found.len() > before {
+                        return;
+                    }
                 }
             }
             name if command.is_last && !command.is_tested && !is_built_in(name) => {
@@ -143,8 +147,14 @@ fn input(
     let Some(missing) = missing else { return false };
     let evidence = evidence_of(facts, command).errno(Errno::ENOENT);
     let finding = Finding::new(Cause::FileMissing, missing.display().to_string());
-    found.push(finding.seen(evidence).certainty(Certainty::Guess));
+    found.push(finding.seen(evidence).certainty(of_link(facts, command)));
     true
+}
+
+/// How certain it is that what a program of a chain lacks has ended it: those of execline end with 111 then.
+fn of_link(facts: &Facts, command: &script::Command) -> Certainty {
+    let fits = facts.reading().map(|it| it.last_exit) == Some(LastExit::Exited { code: 111 });
+    if command.is_link && fits { Certainty::Likely } else { Certainty::Guess }
 }
 
 /// A path that a script names; nothing where it does not show what that is relative to.
@@ -164,16 +174,14 @@ fn outputs(
     let mut above = paths.filter_map(|it| it.parent().map(Path::to_owned));
     let Some(above) = above.find(|it| is_missing(it)) else { return false };
     // What shells exit with then.
-    let fits = match facts.reading().map(|it| it.last_exit) {
-        Some(LastExit::Exited { code }) => matches!(code, 1 | 2),
-        Some(LastExit::Signaled { .. }) => false,
-        _ => true,
-    };
+    let fits = of_link(facts, command) == Certainty::Likely
+        || match facts.reading().map(|it| it.last_exit) {
+            Some(LastExit::Exited { code }) => matches!(code, 1 | 2),
+            Some(LastExit::Signaled { .. }) => false,
+            _ => true,
+        };
     let certainty = if fits { Certainty::Likely } else { Certainty::Guess };
-    let text = facts.run.bytes.as_deref().unwrap_or_default();
-    let at = usize::try_from(command.line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let says = text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default().trim_ascii();
-    let line = Evidence::new(file::shown(says)).at(&facts.run.path).line(command.line);
+    let line = Evidence::new(line_of(facts, command.line)).at(&facts.run.path).line(command.line);
     let finding = Finding::new(Cause::NoDirectory, above.display().to_string());
     found.push(finding.seen(line.errno(Errno::ENOENT)).certainty(certainty));
     true
@@ -186,7 +194,7 @@ pub(super) fn without_exec(facts: &Facts) -> Option<Evidence> {
     let is_exec = |it: &script::Command| {
         it.words.len() > 1 && it.words.first().is_some_and(|it| it.text == "exec")
     };
-    if facts.script.iter().any(is_exec) {
+    if facts.script.iter().any(|it| it.is_link || is_exec(it)) {
         return None;
     }
     let is_own = |it: &script::Command| {
@@ -200,7 +208,9 @@ pub(super) fn without_exec(facts: &Facts) -> Option<Evidence> {
 }
 
 pub(super) fn evidence_of(facts: &Facts, command: &script::Command) -> Evidence {
-    let words: Vec<_> = command.words.iter().map(|it| it.text.as_str()).collect();
+    let is_implied = |it: &&script::Word| command.is_link && it.text == "exec";
+    let written = command.words.iter().skip_while(is_implied);
+    let words: Vec<_> = written.map(|it| it.text.as_str()).collect();
     Evidence::new(file::shown(words.join(" ").as_bytes())).at(&facts.run.path).line(command.line)
 }
 
@@ -230,15 +240,28 @@ fn interpreter_by_env(facts: &Facts, found: &mut Vec<Finding>) {
     }
 }
 
+/// What execlineb refuses to read.
+fn unreadable(facts: &Facts, found: &mut Vec<Finding>) {
+    let Some((line, why)) = facts.unreadable else { return };
+    let finding = Finding::new(Cause::SyntaxError, facts.run.name());
+    let says = Evidence::new(format!("{}: {why}", line_of(facts, line)));
+    let finding = finding.seen(says.at(&facts.run.path).line(line));
+    found.push(finding.certainty(Certainty::Likely));
+}
+
+/// A line of the script, as it is shown.
+fn line_of(facts: &Facts, line: u32) -> String {
+    let text = facts.run.bytes.as_deref().unwrap_or_default();
+    let at = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    file::shown(text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default().trim_ascii())
+}
+
 /// Variables without which the script ends, and that neither it nor its supervisor sets.
 fn variables(facts: &Facts, found: &mut Vec<Finding>) {
     let Some(environment) = &facts.environment else { return };
     let missing = facts.needed.iter().find(|(_, name)| !environment.contains(name));
     let Some((line, name)) = missing else { return };
-    let text = facts.run.bytes.as_deref().unwrap_or_default();
-    let at = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let says = text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default().trim_ascii();
-    let asks = Evidence::new(file::shown(says)).at(&facts.run.path).line(*line);
+    let asks = Evidence::new(line_of(facts, *line)).at(&facts.run.path).line(*line);
     let supervisor = machine::process_in_words(facts.supervisor);
     let has_not = Evidence::new(format!("its supervisor, {supervisor}, has none of that name"));
     let finding = Finding::new(Cause::NoVariable, name.as_str()).seen(asks).seen(has_not);
