@@ -483,6 +483,21 @@ fn wrong_definitions_are_told_with_their_line() {
     assert_eq!(nothing.code, 111, "{nothing:?}");
 }
 
+#[test]
+fn a_log_that_is_not_kept_as_it_says_is_told_once() {
+    let job = |name| {
+        let log = "log = { dir = \"/no/such\" }";
+        format!("[service.{name}]\nkind = \"job\"\nexec = [\"true\"]\n{log}\n")
+    };
+    let stage = Stage::new(&(job("one") + &job("two")));
+    let ran = run(stage.args());
+    let logs = stage.path("tree/logs").display().to_string();
+    let told =
+        format!("not here: `log` of `one`, `two`: {logs} has what they write, until the end");
+    assert_eq!(ran.err.matches("`log`").count(), 1, "{ran:?}");
+    assert!(ran.code == 0 && ran.err.contains(&told), "{ran:?}");
+}
+
 /// `script` of util-linux gives it a terminal.
 #[test]
 fn on_a_terminal_there_is_a_table_below_what_happens() {

@@ -158,6 +158,7 @@ fn redirect(
     logs: &Path,
     output: &mut Output,
 ) -> std::io::Result<()> {
+    let mut dropped = Vec::new();
     for (name, service) in &mut definitions.service {
         let pipe = log_writer::prepare(&logs.join(name))?;
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
@@ -166,9 +167,14 @@ fn redirect(
                 service.stderr = Some(Stream::Stdout);
             }
         }
-        if service.log.take().is_some() && output.verbose {
-            output.message(&format!("{name}: its log is shown here and not kept"));
+        if service.log.take().is_some() {
+            dropped.push(format!("`{name}`"));
         }
+    }
+    if !dropped.is_empty() {
+        let (names, logs) = (dropped.join(", "), logs.display());
+        let text = format!("not here: `log` of {names}: {logs} has what they write, until the end");
+        output.message(&printable(&text));
     }
     Ok(())
 }
