@@ -7,6 +7,8 @@ use svproto::cause::Severity;
 use crate::{Finding, Location, rule::units, source::Source, visit::Visit};
 
 mod keys;
+mod more;
+mod typed;
 mod value;
 
 /// `Key=value`, with the lines that a backslash joins.
@@ -48,6 +50,7 @@ pub(crate) fn check(visit: &mut Visit<'_>, path: &Path) {
             value::check(visit, &source, assignment);
         }
     }
+    more::check(visit, &unit, &name);
     if unit.is_service {
         service(visit, &unit);
     }
@@ -60,7 +63,8 @@ fn parse(visit: &mut Visit<'_>, source: &Source) -> Vec<Assignment> {
     let mut is_known = false;
     let mut goes_on = false;
     for (from, raw) in source.lines() {
-        let line = raw.trim();
+        // systemd passes over a byte order mark.
+        let line = raw.trim_start_matches('\u{feff}').trim();
         let start = from + raw.find(line).unwrap_or_default();
         let location = source.at(start..start + line.len());
         // Comments between joined lines are passed over.
@@ -160,6 +164,10 @@ fn key(visit: &mut Visit<'_>, unit: &Unit<'_>, it: &Assignment) -> bool {
 }
 
 impl Unit<'_> {
+    fn is_conditional(&self) -> bool {
+        self.assignments.iter().any(|it| it.section == "Unit" && it.key.starts_with("Condition"))
+    }
+
     fn all(&self, section: &str, key: &str) -> Vec<&Assignment> {
         self.assignments.iter().filter(|it| it.section == section && it.key == key).collect()
     }

@@ -47,6 +47,26 @@ table! { Units:
         "a quote that does not end",
         "systemd passes over the line.",
         "Close the quote.";
+    PROGRAM_VARIABLE "unit-program-variable" Error
+        "the program of a command is a variable",
+        "systemd puts variables into arguments alone: it looks for a program whose name begins with a dollar sign.",
+        "Write the path of the program, or /bin/sh -c 'exec …'.";
+    COMMENT "unit-comment" Warning ~heuristic
+        "a comment behind a value",
+        "systemd takes all of a line for the value: a comment has a line of its own.",
+        "Move the comment to a line of its own.";
+    NO_EXPANSION "unit-no-expansion" Warning ~heuristic
+        "a variable in Environment=",
+        "systemd puts nothing in there: the process sees the dollar sign and the name.",
+        "Write the value, or put it together in a command of /bin/sh -c.";
+    NO_INSTANCE "unit-no-instance" Warning
+        "%i in a unit that is no template",
+        "Only the units of a template (NAME@.service) have an instance; %i is nothing elsewhere.",
+        "Rename the file to NAME@.service, or write the value.";
+    OBSOLETE "unit-obsolete" Warning
+        "what systemd will not take much longer",
+        "It still reads it, and says in its log that it should be written in another way.",
+        "Write what took its place.";
     SHELL "unit-shell" Warning ~heuristic
         "a command has a word of the shell",
         "systemd starts the program without a shell: the word is an argument of the program.",

@@ -1,10 +1,10 @@
 //! Values of keys: words that a key takes, commands, specifiers.
 
-use super::{Assignment, keys};
+use super::{Assignment, keys, typed};
 use crate::{Finding, rule::units, source::Source, visit::Visit};
 
 /// Keys that take one of some words.
-const WORDS: [(&str, &str, &[&str]); 8] = [
+const WORDS: [(&str, &str, &[&str]); 16] = [
     (
         "Service",
         "Type",
@@ -21,13 +21,25 @@ const WORDS: [(&str, &str, &[&str]); 8] = [
     ("Service", "OOMPolicy", &["continue", "stop", "kill"]),
     ("Service", "RestartMode", &["normal", "direct", "debug"]),
     ("Unit", "CollectMode", &["inactive", "inactive-or-failed"]),
+    ("", "DevicePolicy", &["auto", "closed", "strict"]),
+    ("", "ProtectProc", &["noaccess", "invisible", "ptraceable", "default"]),
+    ("", "KeyringMode", &["inherit", "private", "shared"]),
+    ("", "ProtectSystem", &["yes", "no", "full", "strict"]),
+    ("", "ProtectHome", &["yes", "no", "read-only", "tmpfs"]),
+    ("", "PrivateTmp", &["yes", "no", "disconnected"]),
+    ("", "PrivateUsers", &["yes", "no", "self", "identity", "full", "managed"]),
+    ("", "ProtectControlGroups", &["yes", "no", "private", "strict"]),
 ];
+
+/// Those that take a yes or no as well, in all its forms.
+const OR_YES_OR_NO: [&str; 5] =
+    ["ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateUsers", "ProtectControlGroups"];
 
 const YES_OR_NO: [&str; 12] =
     ["1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"];
 
 /// Keys whose value is a command.
-const COMMANDS: [&str; 8] = [
+pub(super) const COMMANDS: [&str; 8] = [
     "ExecStart",
     "ExecStartPre",
     "ExecStartPost",
@@ -55,15 +67,26 @@ pub(super) fn check(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
 }
 
 fn words(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
+    let is_yes_or_no = || YES_OR_NO.iter().any(|word| word.eq_ignore_ascii_case(&it.value));
+    if OR_YES_OR_NO.contains(&it.key.as_str()) && is_yes_or_no() {
+        return;
+    }
     let known: &[&str] = if keys::is_yes_or_no(&it.key) {
-        if YES_OR_NO.iter().any(|word| word.eq_ignore_ascii_case(&it.value)) {
+        if is_yes_or_no() {
             return;
         }
         &["yes", "no"]
     } else {
         let row =
             WORDS.iter().find(|row| row.1 == it.key && (row.0.is_empty() || row.0 == it.section));
-        let Some((_, _, words)) = row else { return };
+        let Some((_, _, words)) = row else {
+            if let Some((wrong, takes)) = typed::wrong(it) {
+                let message = format!("{}= does not take `{}`", it.key, source.quoted(&wrong));
+                let finding = Finding::new(&units::VALUE, source.at(it.value_at.clone()), message);
+                visit.tell(finding.help(format!("It takes {takes}.")));
+            }
+            return;
+        };
         if words.contains(&it.value.as_str()) || it.value.contains('%') {
             return;
         }
@@ -79,13 +102,13 @@ fn words(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
 }
 
 /// A word of a command.
-struct Word {
-    text: String,
-    is_quoted: bool,
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) is_quoted: bool,
 }
 
 /// The words of a command line; `None` where a quote does not end.
-fn split(text: &str) -> Option<Vec<Word>> {
+pub(super) fn split(text: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut chars = text.chars().peekable();
     loop {
@@ -138,6 +161,11 @@ fn command(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
     }
     let Some(program) = words.first() else { return };
     let path = program.text.trim_start_matches(['-', '@', ':', '+', '!', '|']);
+    if path.starts_with('$') {
+        let message = format!("{} is a variable, and the program is not", source.quoted(path));
+        visit.tell(Finding::new(&units::PROGRAM_VARIABLE, location(), message));
+        return;
+    }
     if path.contains('/') && !path.starts_with('/') && !path.starts_with(['%', '$']) {
         let message = format!("{} is no absolute path", source.quoted(path));
         visit.tell(Finding::new(&units::RELATIVE, location(), message));
