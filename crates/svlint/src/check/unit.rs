@@ -10,6 +10,7 @@ mod keys;
 mod more;
 mod typed;
 mod value;
+mod words;
 
 /// `Key=value`, with the lines that a backslash joins.
 pub(crate) struct Assignment {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{
     Assignment, Unit,
-    value::{COMMANDS, split},
+    value::COMMANDS,
+    words::{Word, split},
 };
 use crate::{
     Finding,
@@ -62,7 +63,7 @@ fn comment(visit: &mut Visit<'_>, unit: &Unit<'_>, it: &Assignment) {
     // What a shell reads is its own.
     let words = split(&it.value).unwrap_or_default();
     let is_command = COMMANDS.contains(&it.key.as_str());
-    let is_comment = |(at, word): (usize, &super::value::Word)| {
+    let is_comment = |(at, word): (usize, &Word)| {
         at > 0 && !word.is_quoted && (word.text == "#" || word.text.starts_with('#') && !is_command)
     };
     if words.iter().enumerate().any(is_comment) {

@@ -278,7 +278,7 @@ fn is_unit(value: &str) -> bool {
 
 /// `NAME=value` words, in which a whole word may be in quotes.
 fn variables(value: &str) -> Option<(String, String)> {
-    let words = super::value::split(value)?;
+    let words = super::words::split(value)?;
     let is_right = |it: &str| {
         let name = it.split_once('=').map(|it| it.0).unwrap_or_default();
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

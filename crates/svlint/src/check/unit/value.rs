@@ -1,6 +1,6 @@
 //! Values of keys: words that a key takes, commands, specifiers.
 
-use super::{Assignment, keys, typed};
+use super::{Assignment, keys, typed, words::split};
 use crate::{Finding, rule::units, source::Source, visit::Visit};
 
 /// Keys that take one of some words.
@@ -99,43 +99,6 @@ fn words(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
         Some(near) => finding.help(format!("Did you mean {near}?")),
         None => finding.help(format!("It takes {}.", known.join(", "))),
     });
-}
-
-/// A word of a command.
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) is_quoted: bool,
-}
-
-/// The words of a command line; `None` where a quote does not end.
-pub(super) fn split(text: &str) -> Option<Vec<Word>> {
-    let mut words = Vec::new();
-    let mut chars = text.chars().peekable();
-    loop {
-        while chars.next_if(char::is_ascii_whitespace).is_some() {}
-        if chars.peek().is_none() {
-            return Some(words);
-        }
-        let mut word = Word { text: String::new(), is_quoted: false };
-        let mut quote = None;
-        loop {
-            match (chars.next(), quote) {
-                (None, None) => break,
-                (None, Some(_)) => return None,
-                (Some('\\'), _) => {
-                    word.text.push('\\');
-                    word.text.extend(chars.next());
-                }
-                (Some(end), Some(open)) if end == open => quote = None,
-                (Some(open @ ('"' | '\'')), None) => {
-                    (quote, word.is_quoted) = (Some(open), true);
-                }
-                (Some(blank), None) if blank.is_ascii_whitespace() => break,
-                (Some(other), _) => word.text.push(other),
-            }
-        }
-        words.push(word);
-    }
 }
 
 fn command(visit: &mut Visit<'_>, source: &Source, it: &Assignment) {
