@@ -4,6 +4,7 @@
 pub(crate) mod aside;
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
@@ -41,6 +42,8 @@ pub(crate) struct Output {
     /// An array was begun.
     in_list: bool,
     reader: Reader,
+    /// What was said that is said once.
+    noted: BTreeSet<String>,
 }
 
 /// As many bytes as a pipe takes at once.
@@ -103,6 +106,7 @@ impl Output {
             color,
             in_list: false,
             reader: Reader::There,
+            noted: BTreeSet::new(),
         }
     }
 
@@ -274,6 +278,13 @@ impl Output {
         let (text, hint) = text.split_once(HINT).unwrap_or((text, ""));
         let mark = if hint.is_empty() { "" } else { HINT };
         self.complain(&format!("svctl: {}{mark}{}", printable(text), printable(hint)));
+    }
+
+    /// Says it if it was not said before: of definitions that are read again.
+    pub(crate) fn once(&mut self, text: &str) {
+        if self.noted.insert(text.to_owned()) {
+            self.message(text);
+        }
     }
 
     /// A line in the colour of a state, where there may be colour.

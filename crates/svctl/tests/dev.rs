@@ -20,6 +20,8 @@ mod hello;
 mod jobs;
 #[path = "dev/programs.rs"]
 mod programs;
+#[path = "dev/reloads.rs"]
+mod reloads;
 #[path = "dev/scans.rs"]
 mod scans;
 #[path = "live/schema.rs"]

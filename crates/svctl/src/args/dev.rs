@@ -19,6 +19,9 @@ pub(crate) struct Dev {
     /// End all once this service has ended for good, with its exit code; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) exit_with: Vec<String>,
+    /// Leave all as it is when the definitions change
+    #[arg(long)]
+    pub(crate) no_reload: bool,
     /// Where the tree is to be, instead of in the runtime directory
     #[arg(long, value_name = "DIR")]
     pub(crate) tree: Option<PathBuf>,

@@ -6,35 +6,44 @@
 //! | `notices.rs` | what keeps one from being started, for whoever looks at it |
 //! | `obstacles.rs` | what keeps one from coming up, known before it starts  |
 //! | `plan.rs`   | what may start, and when the whole ends: decisions alone |
+//! | `sources.rs` | the files that definitions were read from, and whether they have changed |
 
 pub(crate) mod choice;
 pub(crate) mod notices;
 pub(crate) mod obstacles;
 pub(crate) mod plan;
+pub(crate) mod sources;
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
 use svcmgr::{
     Order,
     build::{Definitions, spec::Base},
-    convert::{Disk, Format, LineReport, LineVerdict, convert},
+    convert::{Format, LineReport, LineVerdict, convert},
 };
 
+use self::sources::{Disk, Paths};
 use super::build;
 use crate::{
     exit::Exit,
     output::{Output, printable},
 };
 
-/// Reads a file. What is not as it should be is told.
+/// Reads a file. What is not as it should be is told; `read` gets what was looked at.
 ///
 /// # Errors
 ///
 /// With what to end.
-pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit> {
-    let text = match Format::of(&Disk::new(), file) {
+pub(crate) fn load(
+    file: &Path,
+    output: &mut Output,
+    read: &mut Paths,
+) -> Result<Definitions, Exit> {
+    read.insert(file.to_owned());
+    let disk = Disk::noting(read);
+    let text = match Format::of(&disk, file) {
         Some(format) if file.extension() != Some("toml".as_ref()) => {
-            converted(file, format, output)?
+            converted(file, format, &disk, output)?
         }
         _ => build::read(file, output).inspect_err(|_| {
             let is_usual = file == Path::new("svcmgr.toml") && !file.exists();
@@ -56,7 +65,7 @@ pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit
     for (name, service) in &mut definitions.service {
         if service.instances.is_some() {
             let text = format!("not here: `instances` of service `{name}`: the first of them runs");
-            output.message(&text);
+            output.once(&text);
             *service = service.instance(1);
         }
     }
@@ -64,14 +73,19 @@ pub(crate) fn load(file: &Path, output: &mut Output) -> Result<Definitions, Exit
 }
 
 /// The definitions that a file of another format becomes. What they do not do as it says is told.
-fn converted(file: &Path, format: Format, output: &mut Output) -> Result<String, Exit> {
-    let conversion = convert(&Disk::new(), &[file.to_owned()], Some(format)).map_err(|error| {
+fn converted(
+    file: &Path,
+    format: Format,
+    disk: &Disk<'_>,
+    output: &mut Output,
+) -> Result<String, Exit> {
+    let conversion = convert(disk, &[file.to_owned()], Some(format)).map_err(|error| {
         output.failure(&error, error.hint());
         Exit::Usage
     })?;
     let is_told = |it: &&LineReport| it.verdict > LineVerdict::Equivalent;
     for line in conversion.report.lines.iter().filter(is_told) {
-        output.message(&printable(&line.to_string()));
+        output.once(&printable(&line.to_string()));
     }
     Ok(conversion.text)
 }
@@ -90,7 +104,7 @@ pub(crate) fn choose(
 ) -> Result<(), Exit> {
     let chosen = choice::choose(definitions, names, exit_with);
     for told in chosen.map_err(|unknown| unknown.tell(file, output))? {
-        output.message(&printable(&told));
+        output.once(&printable(&told));
     }
     Ok(())
 }

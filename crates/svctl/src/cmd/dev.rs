@@ -4,16 +4,23 @@
 //! | file        | for                                                     |
 //! |-------------|---------------------------------------------------------|
 //! | `stage.rs`  | the tree: definitions written, engine started           |
+//! | `reload.rs`    | definitions that changed: what becomes of whom          |
+//! | `said.rs`      | what threads tell the view                              |
 //! | `starter.rs`   | starting and stopping by need, beside the view          |
+//! | `take_up.rs`   | definitions in the place of others, in a tree at work   |
 //! | `log_writer.rs` | what services write: kept, bounded, and handed on        |
 //! | `view.rs`   | what is shown: plain lines, JSON, or a table that lives |
 
 mod log_writer;
+mod reload;
+mod said;
 mod stage;
 mod starter;
+mod take_up;
 mod view;
 
 use std::{
+    collections::BTreeMap,
     os::fd::AsFd,
     os::unix::net::UnixStream,
     path::Path,
@@ -27,20 +34,18 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use svcmgr::{Error, News, WatchSet};
 
 use self::{
-    log_writer::LogWriter,
-    stage::Stage,
-    starter::{Said, Starter},
-    view::View,
+    log_writer::LogWriter, reload::Next, said::Said, stage::Stage, starter::Starter, view::View,
 };
 use super::definitions::{
     notices::Notices,
     plan::{self, Step},
+    sources,
 };
 use crate::{args, exit::Exit, output::Output};
 
 pub(crate) fn run(args: &args::Dev, mut output: Output) -> ExitCode {
     let played = match Stage::set(args, &mut output) {
-        Ok(stage) => play(stage, &mut output),
+        Ok(stage) => play(stage, args, &mut output),
         Err(exit) => return output.finish(exit).into(),
     };
     match played {
@@ -75,12 +80,17 @@ enum Asked {
 
 /// All that is at work while services run.
 struct Play<'a> {
+    args: &'a args::Dev,
     stage: Stage,
+    /// Definitions that are being put in the place of those of the stage.
+    next: Option<Next>,
     view: View,
     starter: Starter,
     log_writer: LogWriter,
     output: &'a mut Output,
     begun: Instant,
+    /// Since when what is told to be up was on its way.
+    since: Instant,
     asked: Asked,
     worst: Exit,
     /// The exit code of the service with which all ends.
@@ -90,7 +100,7 @@ struct Play<'a> {
     notices: Notices,
 }
 
-fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
+fn play(stage: Stage, args: &args::Dev, output: &mut Output) -> Result<Ended, Error> {
     let catch = |source| system("catch signals for", source);
     let asks = signals(&[SIGINT, SIGTERM, SIGHUP]).map_err(catch)?;
     let resized = signals(&[SIGWINCH]).map_err(catch)?;
@@ -106,12 +116,15 @@ fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
     let (begun, asked, worst, with) = (Instant::now(), Asked::Nothing, Exit::Done, None);
     let (looks, notices) = (Vec::new(), Notices::default());
     let mut play = Play {
+        args,
         stage,
+        next: None,
         view,
         starter,
         log_writer,
         output,
         begun,
+        since: begun,
         asked,
         worst,
         with,
@@ -152,6 +165,7 @@ fn play(stage: Stage, output: &mut Output) -> Result<Ended, Error> {
                 let _late = answer.send(());
             }
             play.go_on()?;
+            play.look_for_changes();
         }
         more |= play.show(TURN);
         play.view.refresh(play.output);
@@ -170,8 +184,10 @@ impl Play<'_> {
     /// When something is to be done although nothing is heard.
     fn due(&self, more: bool, next_check: Instant) -> Instant {
         let soon = if more { Instant::now() } else { self.view.due().min(next_check) };
-        let due = self.stage.plan.due().filter(|_| self.asked == Asked::Nothing);
-        let soon = due.map_or(soon, |due| soon.min(self.begun + due));
+        let is_free = self.asked == Asked::Nothing && self.next.is_none();
+        let due = self.stage.plan.due().map(|due| self.begun + due);
+        let look = self.stage.sources.as_ref().map(sources::Sources::due);
+        let soon = due.into_iter().chain(look).filter(|_| is_free).fold(soon, Instant::min);
         // A reader without room for lines now may have some then; nothing tells.
         if self.output.is_behind() { soon.max(Instant::now()) + ROOM_AGAIN } else { soon }
     }
@@ -212,14 +228,65 @@ impl Play<'_> {
                 self.worst = self.worst.max(exit);
                 self.view.say(&format!("{name}: {why}"), self.output);
             }
+            Said::TakenUp(obstacles) => self.taken_up(obstacles),
             Said::Stopped => return Some(self.stopped()),
         }
         None
     }
 
+    /// Definitions that have changed are read, and a thread puts them in the place of the others.
+    fn look_for_changes(&mut self) {
+        if self.asked != Asked::Nothing || self.next.is_some() {
+            return;
+        }
+        let Some(sources) = &mut self.stage.sources else { return };
+        let files = sources.changed();
+        if files.is_empty() {
+            return;
+        }
+        let shown = reload::shown(&files);
+        if let Some(why) = files.iter().find_map(|file| sources::foreign(file)) {
+            let text = format!("{shown} changed and is not taken up: {why}; start again for that");
+            return self.view.say(&text, self.output);
+        }
+        // What is wrong is told above the table.
+        self.view.erase(self.output);
+        match Next::read(&mut self.stage, self.args, &files, self.output) {
+            Ok(next) if next.changes.is_empty() => self.take_up(next, BTreeMap::new()),
+            Ok(next) => {
+                self.starter.take_up(next.take_up(&self.stage));
+                self.next = Some(next);
+            }
+            Err(_) => {
+                let text = format!("{shown} changed and is not taken up; all goes on as before");
+                self.view.say(&text, self.output);
+            }
+        }
+    }
+
+    fn taken_up(&mut self, obstacles: BTreeMap<String, String>) {
+        // Who is told to end does not begin with others.
+        if let Some(next) = self.next.take().filter(|_| self.asked == Asked::Nothing) {
+            self.since = Instant::now();
+            self.take_up(next, obstacles);
+        }
+    }
+
+    fn take_up(&mut self, next: Next, obstacles: BTreeMap<String, String>) {
+        self.view.say(&next.to_string(), self.output);
+        let (added, more) = next.install(&mut self.stage, &self.args.exit_with, &self.log_writer);
+        self.view.add(added.into_iter());
+        // What was noted of those that begin anew went with their directories.
+        self.notices = Notices::default();
+        for (name, why) in obstacles.into_iter().chain(more) {
+            self.view.say(&format!("{name}: {why}"), self.output);
+            self.stage.plan.refused(&name, &why);
+        }
+    }
+
     /// Does what the plan says.
     fn go_on(&mut self) -> Result<(), Error> {
-        if self.asked != Asked::Nothing {
+        if self.asked != Asked::Nothing || self.next.is_some() {
             return Ok(());
         }
         let steps = self.stage.plan.steps(self.begun.elapsed());
@@ -234,7 +301,7 @@ impl Play<'_> {
                 Step::Tell { name, what } => {
                     self.view.say(&format!("{name}: {what}"), self.output);
                 }
-                Step::Ready => self.view.ready(self.begun.elapsed(), self.output),
+                Step::Ready => self.view.ready(self.since.elapsed(), self.output),
                 Step::Finished => self.stop(Asked::Stop)?,
                 Step::End { name, exit } => {
                     self.with = Some(plan::code(exit));

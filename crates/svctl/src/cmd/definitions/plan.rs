@@ -178,6 +178,31 @@ impl Plan {
         Self { ends_with_services: true, ..self }
     }
 
+    /// Other definitions take the place of these. What is known of a service stays, but for those that begin `anew`.
+    pub(crate) fn take_up(&mut self, mut next: Self, anew: impl Fn(&str) -> bool) {
+        for (name, part) in &mut next.parts {
+            if let Some(old) = self.parts.remove(name).filter(|_| !anew(name)) {
+                *part = Part {
+                    success: std::mem::take(&mut part.success),
+                    ties: std::mem::take(&mut part.ties),
+                    is_job: part.is_job,
+                    goal: part.goal,
+                    timeout: part.timeout,
+                    critical: part.critical,
+                    is_left: part.is_left,
+                    is_down: part.is_down,
+                    ..old
+                };
+            }
+        }
+        self.parts = next.parts;
+    }
+
+    /// Whether it was started.
+    pub(crate) fn is_begun(&self, name: &str) -> bool {
+        self.parts.get(name).is_some_and(|part| part.begun.is_some())
+    }
+
     /// It was looked at.
     pub(crate) fn observe(&mut self, name: &str, seen: &Status) {
         let Some(part) = self.parts.get_mut(name) else { return };

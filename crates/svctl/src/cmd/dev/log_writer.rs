@@ -92,6 +92,8 @@ struct Queue {
     bytes: usize,
     /// Of each service, lines that were left out since its last one.
     skipped: Vec<u64>,
+    /// What is to be read from now on, too.
+    coming: Vec<Source>,
     ending: bool,
     ended: bool,
 }
@@ -177,6 +179,18 @@ impl LogWriter {
         Ok(Self { shared, reader })
     }
 
+    /// Reads one more, whose place is behind the others.
+    pub(super) fn add(&self, dir: &Path) -> io::Result<()> {
+        make_room(1);
+        let source = Source::open(dir)?;
+        let mut queue = self.shared.queue();
+        queue.skipped.push(0);
+        queue.coming.push(source);
+        // It waits at this socket, too. If that is full, it wakes all the same.
+        let _woken = (&self.reader).write(&[1]);
+        Ok(())
+    }
+
     /// What is to be shown next; never waits.
     pub(super) fn next(&self) -> Option<Heard> {
         self.shared.queue().take()
@@ -239,9 +253,15 @@ impl Desk {
     fn work(mut self) {
         let mut piece = vec![0; PIECE];
         loop {
-            let ending = self.shared.queue().ending;
+            let ending = {
+                let mut queue = self.shared.queue();
+                self.sources.append(&mut queue.coming);
+                queue.ending
+            };
             let ready = self.wait(ending);
             let rings = ready.iter().any(|ready| *ready);
+            // What woke it stands in the queue.
+            while matches!((&self.writer).read(&mut [0; 64]), Ok(1..)) {}
             let sources = self.sources.iter_mut().zip(ready).enumerate();
             for (at, (source, _)) in sources.filter(|(_, (_, ready))| *ready) {
                 let (bytes, unkept) = source.read(&mut piece);
@@ -477,6 +497,17 @@ mod tests {
     /// As a service has it; also before anybody reads.
     fn opened(pipe: &Path) -> File {
         OpenOptions::new().read(true).write(true).open(pipe).unwrap()
+    }
+
+    #[test]
+    fn one_that_comes_later_is_read_as_well() {
+        let [first, second] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let _pipe = prepare(first.path()).unwrap();
+        let log_writer = LogWriter::start(&[first.path()]).unwrap();
+        let mut writer = opened(&prepare(second.path()).unwrap());
+        log_writer.add(second.path()).unwrap();
+        writer.write_all(b"late\n").unwrap();
+        wait_for(&log_writer, |heard| heard.at == 1 && heard.what == What::Line(b"late".to_vec()));
     }
 
     #[test]

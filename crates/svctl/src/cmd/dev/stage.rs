@@ -2,7 +2,9 @@
 //! yet.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -11,7 +13,7 @@ use nix::unistd::Uid;
 use svcmgr::{
     LogDir, Order, Scale,
     build::{
-        Definitions, Lossy, Options, Target,
+        self as format, Definitions, Lossy, Options, Target,
         spec::{Dirs, Restart, Stream, Time},
     },
     devtree::{DevTree, TreeError, TreeErrorKind},
@@ -22,7 +24,12 @@ use crate::{
     args::Dev,
     cmd::{
         build,
-        definitions::{self, notices::Notices, plan::Plan},
+        definitions::{
+            self,
+            notices::Notices,
+            plan::Plan,
+            sources::{self, Paths, Sources},
+        },
     },
     exit::Exit,
     output::{Output, printable},
@@ -34,7 +41,20 @@ pub(super) struct Stage {
     /// In the order of their needs, for their end.
     pub(super) order: Order,
     pub(super) plan: Plan,
+    /// In the order in which the log writer has them; also who is no more.
     pub(super) cast: Vec<Cast>,
+    pub(super) staged: Staged,
+    /// What the definitions were read from; `None` where that is not followed.
+    pub(super) sources: Option<Sources>,
+}
+
+/// What definitions come to here.
+pub(super) struct Staged {
+    pub(super) definitions: Definitions,
+    /// What the tree has of them.
+    pub(super) made: format::Plan,
+    /// Of each service, what is in its files of variables.
+    pub(super) variables: BTreeMap<String, u64>,
 }
 
 /// One service.
@@ -43,6 +63,13 @@ pub(super) struct Cast {
     pub(super) dir: PathBuf,
     /// What it writes.
     pub(super) log: LogDir,
+    pub(super) kill_after: Duration,
+}
+
+/// One service of a level.
+pub(super) struct Job {
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
     pub(super) kill_after: Duration,
 }
 
@@ -57,9 +84,10 @@ const RELEASING: Duration = Duration::from_secs(1);
 impl Stage {
     pub(super) fn set(args: &Dev, output: &mut Output) -> Result<Self, Exit> {
         let file = args.file();
-        let mut definitions = definitions::load(&file, output)?;
-        let names = args.named().1;
-        definitions::choose(&mut definitions, &file, names, &args.exit_with, output)?;
+        // Before it is read: what is written meanwhile is a change.
+        let mut sources = Sources::new(Paths::from([file.clone()]));
+        let (definitions, read) = chosen(args, output)?;
+        sources.follow(read);
         let mut tree = match &args.tree {
             Some(base) => DevTree::at(base),
             None => DevTree::named(&name_of(&file)),
@@ -70,58 +98,113 @@ impl Stage {
         let deadline = Instant::now() + STARTING;
         take(&mut tree, deadline).map_err(|error| refused_place(&error, args, output))?;
         let logs = tree.base().join("logs");
-        redirect(&mut definitions, &logs, output)
-            .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
-        as_oneself(&mut definitions, output);
-        let options = Options::new().lossy(Lossy::Commented);
-        let plan = for_supervisor(&definitions).render(Target::Embedded, options);
-        let plan = plan.map_err(|error| build::refused(&error, output))?;
-        for gap in &plan.gaps {
-            output.message(&printable(&format!("not here: {gap}")));
-        }
+        let staged = Staged::of(definitions, &logs, &[], output)?;
         let services = tree.services_dir();
         tree.start(deadline).map_err(|error| refused(&error, output))?;
-        plan.write(&services).map_err(|error| build::refused(&error, output))?;
+        staged.made.write(&services).map_err(|error| build::refused(&error, output))?;
         // What has a `down` is not started either.
-        for (name, _) in definitions.service.iter().filter(|(_, service)| !service.down) {
+        for (name, _) in staged.definitions.service.iter().filter(|(_, service)| !service.down) {
             let dir = services.join(name);
             Notices::hold(&dir).map_err(|error| {
                 told(&format!("cannot write in {}: {error}", dir.display()), output)
             })?;
         }
-        Self::of(tree, &definitions, &logs, &args.exit_with, output)
+        // What is no regular file is read once: standard input, a FIFO.
+        let sources = Some(sources).filter(|_| !args.no_reload && file.is_file());
+        Self::of(tree, staged, sources, &args.exit_with, output)
     }
 
     fn of(
         tree: DevTree,
-        definitions: &Definitions,
-        logs: &Path,
+        staged: Staged,
+        sources: Option<Sources>,
         exit_with: &[String],
         output: &mut Output,
     ) -> Result<Self, Exit> {
+        let definitions = &staged.definitions;
         let order = definitions::order(definitions, output)?;
         let mut cast = Vec::new();
-        for (name, service) in &definitions.service {
-            let log = LogDir::new(logs.join(name), Scale::Fixed);
-            let log = log.map_err(|error| {
+        for name in definitions.service.keys() {
+            let one = Cast::new(name, &tree, definitions).map_err(|error| {
                 output.error(&error);
                 Exit::from(&error)
             })?;
-            let kill_after = service.stop.kill_after.map_or(KILL_AFTER, |time| time.0);
-            let dir = tree.services_dir().join(name);
-            cast.push(Cast { name: name.clone(), dir, log, kill_after });
+            cast.push(one);
         }
         let mut plan = Plan::new(definitions, exit_with);
         for (name, why) in definitions::obstacles::find(definitions) {
             output.message(&printable(&format!("{name}: {why}")));
             plan.refused(&name, &why);
         }
-        Ok(Self { tree, order, plan, cast })
+        Ok(Self { tree, order, plan, cast, staged, sources })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Cast> {
         self.cast.iter().find(|cast| cast.name == name)
     }
+
+    /// The last to be started first.
+    pub(super) fn levels(&self) -> Vec<Vec<Job>> {
+        let job = |name: &String| {
+            self.find(name).map(|cast| Job {
+                name: cast.name.clone(),
+                dir: cast.dir.clone(),
+                kill_after: cast.kill_after,
+            })
+        };
+        let levels = self.order.levels().iter().rev();
+        levels.map(|level| level.iter().filter_map(job).collect()).collect()
+    }
+}
+
+impl Staged {
+    /// Of definitions as they were read. Who is `known` writes into the log that he has.
+    pub(super) fn of(
+        mut definitions: Definitions,
+        logs: &Path,
+        known: &[Cast],
+        output: &mut Output,
+    ) -> Result<Self, Exit> {
+        redirect(&mut definitions, logs, known, output)
+            .map_err(|error| told(&format!("cannot make {}: {error}", logs.display()), output))?;
+        as_oneself(&mut definitions, output);
+        let options = Options::new().lossy(Lossy::Commented);
+        let made = for_supervisor(&definitions).render(Target::Embedded, options);
+        let made = made.map_err(|error| build::refused(&error, output))?;
+        for gap in &made.gaps {
+            output.once(&printable(&format!("not here: {gap}")));
+        }
+        let digest = |service| sources::digest(&sources::variables(service));
+        let of = |(name, service): (&String, _)| (name.clone(), digest(service));
+        let variables = definitions.service.iter().map(of).collect();
+        Ok(Self { definitions, made, variables })
+    }
+}
+
+impl Cast {
+    pub(super) fn new(
+        name: &str,
+        tree: &DevTree,
+        definitions: &Definitions,
+    ) -> Result<Self, svcmgr::Error> {
+        let log = LogDir::new(tree.base().join("logs").join(name), Scale::Fixed)?;
+        let kill_after = definitions.service.get(name).map_or(KILL_AFTER, kill_after);
+        Ok(Self { name: name.to_owned(), dir: tree.services_dir().join(name), log, kill_after })
+    }
+}
+
+pub(super) fn kill_after(service: &format::Service) -> Duration {
+    service.stop.kill_after.map_or(KILL_AFTER, |time| time.0)
+}
+
+/// The definitions of those that are to run, and what they were read from.
+pub(super) fn chosen(args: &Dev, output: &mut Output) -> Result<(Definitions, Paths), Exit> {
+    let (file, mut read) = (args.file(), Paths::new());
+    let mut definitions = definitions::load(&file, output, &mut read)?;
+    let names = args.named().1;
+    definitions::choose(&mut definitions, &file, names, &args.exit_with, output)?;
+    read.extend(definitions.service.values().flat_map(sources::variables));
+    Ok((definitions, read))
 }
 
 /// What the supervisor is to do of it. With whom all end is decided here, in order; a crash loop becomes slower, and
@@ -156,11 +239,14 @@ fn take(tree: &mut DevTree, deadline: Instant) -> Result<(), TreeError> {
 fn redirect(
     definitions: &mut Definitions,
     logs: &Path,
+    known: &[Cast],
     output: &mut Output,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let mut dropped = Vec::new();
     for (name, service) in &mut definitions.service {
-        let pipe = log_writer::prepare(&logs.join(name))?;
+        let dir = logs.join(name);
+        let is_known = known.iter().any(|cast| cast.name == *name);
+        let pipe = if is_known { dir.join(log_writer::PIPE) } else { log_writer::prepare(&dir)? };
         if matches!(service.stdout, None | Some(Stream::Inherit)) {
             service.stdout = Some(Stream::File(pipe));
             if service.stderr.is_none() {
@@ -174,7 +260,7 @@ fn redirect(
     if !dropped.is_empty() {
         let (names, logs) = (dropped.join(", "), logs.display());
         let text = format!("not here: `log` of {names}: {logs} has what they write, until the end");
-        output.message(&printable(&text));
+        output.once(&printable(&text));
     }
     Ok(())
 }
@@ -187,13 +273,11 @@ fn as_oneself(definitions: &mut Definitions, output: &mut Output) {
     for (name, service) in &mut definitions.service {
         if service.dirs != Dirs::default() {
             service.dirs = Dirs::default();
-            output
-                .message(&format!("not here: `dirs` of service `{name}`: only root can make them"));
+            output.once(&format!("not here: `dirs` of service `{name}`: only root can make them"));
         }
         if service.user.take().is_some() {
             (service.group, service.groups) = (None, Vec::new());
-            output
-                .message(&format!("not here: `user` of service `{name}`: only root can change it"));
+            output.once(&format!("not here: `user` of service `{name}`: only root can change it"));
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     os::fd::{AsFd, BorrowedFd},
     os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -17,35 +17,34 @@ use std::{
 
 use svcmgr::{Error, Op, OutcomeKind, Request, Service, pursue};
 
-use super::stage::{Cast, Stage};
+use super::{
+    said::{Said, Teller, why},
+    stage::{Cast, Job, Stage},
+    take_up::{AFTER_KILL, TAKING, TakeUp},
+};
 use crate::{
     cmd::{deadline::deadline, definitions::notices::Notices},
     exit::Exit,
     text,
 };
 
-/// What the starter tells.
-pub(super) enum Said {
-    /// One cannot be started.
-    Refused { name: String, why: String, exit: Exit },
-    /// One did not end as it should.
-    Failed { name: String, why: String, exit: Exit },
-    /// Everything is down.
-    Stopped,
-    /// What has happened is to be told before anything else is done; then this is answered.
-    Look(mpsc::Sender<()>),
-}
-
 /// The threads that work, and how they are heard.
 pub(super) struct Starter {
     said: mpsc::Receiver<Said>,
     say: mpsc::Sender<Said>,
-    /// What is to be started.
-    starts: mpsc::Sender<Start>,
+    /// What is to be done, in this order.
+    work: mpsc::Sender<Work>,
     /// Nothing more is to be started.
     ending: Arc<AtomicBool>,
+    /// Held while the tree is written.
+    writing: Arc<Mutex<()>>,
     reader: UnixStream,
     writer: UnixStream,
+}
+
+enum Work {
+    Start(Start),
+    TakeUp(Box<TakeUp>),
 }
 
 /// A service that is to be started.
@@ -60,31 +59,16 @@ impl Start {
     }
 }
 
-/// One service of a level.
-struct Job {
-    name: String,
-    dir: PathBuf,
-    kill_after: Duration,
-}
-
-/// For the engine to take a service on.
-const TAKING: Duration = Duration::from_secs(60);
-
-/// So long the starter waits for the view to tell what has happened: order is not worth more.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// How long a service may take that got SIGKILL.
-const AFTER_KILL: Duration = Duration::from_secs(5);
-
 impl Starter {
     /// Has the engine take on all of them, down until their turn comes, and waits for what is to be started.
     pub(super) fn new(stage: &Stage) -> io::Result<Self> {
         let (say, said) = mpsc::channel();
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
-        let (starts, wanted) = mpsc::channel::<Start>();
-        let ending = Arc::new(AtomicBool::new(false));
-        let this = Self { said, say, starts, ending: Arc::clone(&ending), reader, writer };
+        let (work, wanted) = mpsc::channel();
+        let (ending, writing) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (its, lock) = (Arc::clone(&ending), Arc::clone(&writing));
+        let this = Self { said, say, work, ending, writing, reader, writer };
         let scan = stage.tree.scan_dir();
         let all: Vec<Start> = stage.cast.iter().map(Start::of).collect();
         this.spawn(move |teller| {
@@ -93,17 +77,29 @@ impl Starter {
             };
             // Whoever looks finds all of them.
             for start in all {
-                if ending.load(Ordering::Relaxed) {
+                if its.load(Ordering::Relaxed) {
                     return;
                 }
                 if let Err(error) = scan.enable(&start.dir, Instant::now() + TAKING) {
                     refused(start.name, &error);
                 }
             }
-            for start in wanted {
-                if ending.load(Ordering::Relaxed) {
+            for work in wanted {
+                if its.load(Ordering::Relaxed) {
                     return;
                 }
+                let start = match work {
+                    Work::Start(start) => start,
+                    Work::TakeUp(take_up) => {
+                        take_up.retire(&scan, &teller);
+                        let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                        if its.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        teller.tell(Said::TakenUp(take_up.put(&scan)));
+                        continue;
+                    }
+                };
                 let begun = Service::open(&start.dir).and_then(|service| service.send(Op::Up));
                 match begun {
                     // Not before: it would be started when it is taken on, and then once more.
@@ -118,14 +114,21 @@ impl Starter {
     /// Starts it, after those that were said before.
     pub(super) fn start(&self, cast: &Cast) {
         // Once nothing more is to be started, nobody listens.
-        let _heard = self.starts.send(Start::of(cast));
+        let _heard = self.work.send(Work::Start(Start::of(cast)));
+    }
+
+    /// Puts other definitions in the place of those that the tree has.
+    pub(super) fn take_up(&self, take_up: TakeUp) {
+        let _heard = self.work.send(Work::TakeUp(Box::new(take_up)));
     }
 
     /// Stops the services, each level before those that it needs.
     pub(super) fn stop(&self, stage: &Stage, at_once: bool) -> io::Result<()> {
         self.ending.store(true, Ordering::Relaxed);
-        let levels = levels(stage);
+        let (levels, writing) = (stage.levels(), Arc::clone(&self.writing));
         self.spawn(move |teller| {
+            // What is half written ends first.
+            drop(writing.lock());
             if at_once {
                 for job in levels.iter().flatten() {
                     // What is gone is down.
@@ -159,44 +162,6 @@ impl AsFd for Starter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
-}
-
-struct Teller {
-    say: mpsc::Sender<Said>,
-    writer: UnixStream,
-}
-
-impl Teller {
-    fn tell(&self, said: Said) {
-        // Nobody listens any more once the view has ended.
-        let _heard = self.say.send(said).is_ok() && (&self.writer).write(&[1]).is_ok();
-    }
-
-    /// Has the view tell how this level came out, before the next one is begun: it reads the records by
-    /// itself, and would find both done and show them in the order of their names.
-    fn look(&self) {
-        let (answer, answered) = mpsc::channel();
-        if self.say.send(Said::Look(answer)).is_ok() && (&self.writer).write(&[1]).is_ok() {
-            let _late = answered.recv_timeout(LOOK);
-        }
-    }
-
-    fn failed(&self, name: &str, why: impl Into<String>, exit: Exit) {
-        self.tell(Said::Failed { name: name.to_owned(), why: why.into(), exit });
-    }
-}
-
-/// The last to be started first.
-fn levels(stage: &Stage) -> Vec<Vec<Job>> {
-    let job = |name: &String| {
-        stage.find(name).map(|cast| Job {
-            name: cast.name.clone(),
-            dir: cast.dir.clone(),
-            kill_after: cast.kill_after,
-        })
-    };
-    let levels = stage.order.levels().iter().rev();
-    levels.map(|level| level.iter().filter_map(job).collect()).collect()
 }
 
 /// All of a level at once. Each has its own time, so those with the same are asked together, and nobody's
@@ -234,8 +199,4 @@ fn stop_together(jobs: &[&Job], kill_after: Duration, teller: &Teller) {
             Ok(_) => teller.failed(&job.name, "does not end", Exit::Deadline),
         }
     }
-}
-
-fn why(error: &Error) -> String {
-    crate::output::message(error)
 }

@@ -77,6 +77,12 @@ impl View {
         Self { names, width, table, size, changed, painted, seen, skipped: 0, begun }
     }
 
+    /// These are shown as well.
+    pub(super) fn add(&mut self, names: impl Iterator<Item = String>) {
+        self.names.extend(names);
+        self.width = self.names.iter().map(|name| name.width()).max().unwrap_or(0);
+    }
+
     pub(super) fn begins(&self, stage: &Stage, output: &mut Output) {
         let scan = stage.tree.scan_dir();
         let dir = printable(&scan.dir().display().to_string());
@@ -337,7 +343,7 @@ impl View {
     /// Takes the table off the terminal, so that lines go where it stood. A terminal that has
     /// become narrower since has folded its lines. What that has pushed out of a low screen stays
     /// in its history, which nobody can reach.
-    fn erase(&mut self, output: &mut Output) {
+    pub(super) fn erase(&mut self, output: &mut Output) {
         let Some(lines) = self.table.take_if(|lines| !lines.is_empty()) else { return };
         let height = height(&lines, Size::now(std::io::stdout()).width);
         // Line by line: what is cleared from the first line of a screen on, some terminals keep in

@@ -26,6 +26,7 @@ use crate::{
         definitions::{
             self,
             plan::{self, Plan},
+            sources::Paths,
         },
         place::{self, Place},
         supervise::{self, lock},
@@ -49,7 +50,7 @@ struct Prepared {
 }
 
 fn prepare(args: &Scan, output: &mut Output) -> Result<(Place, Prepared), Exit> {
-    let mut definitions = definitions::load(&args.place, output)?;
+    let mut definitions = definitions::load(&args.place, output, &mut Paths::new())?;
     let exit_with: Vec<String> =
         args.exit_with.iter().map(|name| name.to_string_lossy().into_owned()).collect();
     definitions::choose(&mut definitions, &args.place, &[], &exit_with, output)?;
