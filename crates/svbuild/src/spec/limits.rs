@@ -177,7 +177,8 @@ impl<'de, T: Deserialize<'de>, const TABLE: bool> Visitor<'de> for Bounds<T, TAB
         let value: StrDeserializer<'_, E> = text.into_deserializer();
         T::deserialize(value)
             .map(Limit::from)
-            .map_err(|why| E::custom(format!("{why}, or \"infinity\"")))
+            // The reader of TOML ends what it says with a line end.
+            .map_err(|why| E::custom(format!("{}, or \"infinity\"", why.to_string().trim_end())))
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {

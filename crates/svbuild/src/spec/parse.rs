@@ -409,6 +409,9 @@ mod tests {
                 let said = findings.to_string();
                 let words = OF_RUST.into_iter().filter(|word| said.contains(word));
                 wrong.extend(words.map(|word| format!("{path} = {value}: {word}: {said}")));
+                if said.contains("\\n") {
+                    wrong.push(format!("{path} = {value}: a line end in its middle: {said}"));
+                }
             }
         }
         assert!(found > 300, "{found}");
