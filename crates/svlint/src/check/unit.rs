@@ -200,10 +200,16 @@ fn service(visit: &mut Visit<'_>, unit: &Unit<'_>) {
             visit.tell(Finding::new(&units::ONESHOT_RESTART, location, message));
         }
     }
+    if let (false, "dbus", None) = (unit.is_drop_in, kind, unit.value("Service", "BusName")) {
+        let said = unit.all("Service", "Type").last().map(|it| it.key_at.start..it.value_at.end);
+        let location = source.at(said.unwrap_or_default());
+        visit.tell(Finding::new(&units::NO_BUS_NAME, location, "Type=dbus without BusName="));
+    }
     if unit.is_drop_in || !starts.is_empty() {
         return;
     }
-    let has_stop = !unit.all("Service", "ExecStop").is_empty();
+    let remains = unit.value("Service", "RemainAfterExit").is_some_and(value::is_yes);
+    let has_stop = !unit.all("Service", "ExecStop").is_empty() && remains;
     let has_success_action = unit.value("Unit", "SuccessAction").is_some_and(|it| it != "none");
     // Type= is oneshot where there is no ExecStart=, unless it is said.
     if has_stop || has_success_action {

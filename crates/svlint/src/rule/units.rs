@@ -21,7 +21,7 @@ table! { Units:
         "Move it to its section.";
     NO_EXEC "unit-no-exec" Error
         "a service has no ExecStart=",
-        "systemd refuses the unit (bad-setting), unless it is a oneshot with ExecStop=.",
+        "systemd refuses the unit (bad-setting), unless it has ExecStop= and RemainAfterExit=yes, or SuccessAction=.",
         "Add ExecStart=.";
     RELATIVE "unit-relative" Error
         "a command has a relative path with a slash",
@@ -35,6 +35,10 @@ table! { Units:
         "a oneshot that is always restarted",
         "systemd refuses Restart=always and on-success for Type=oneshot (bad-setting).",
         "Remove Restart=, or make it Type=exec.";
+    NO_BUS_NAME "unit-no-bus-name" Error
+        "Type=dbus without a name",
+        "systemd refuses the unit (bad-setting): it does not know for which name to wait.",
+        "Add BusName=, or make it Type=exec.";
     VALUE "unit-value" Warning
         "a value that this key does not take",
         "The line is passed over: what it was to set has its default.",

@@ -138,6 +138,26 @@ impl Facts {
         })
     }
 
+    /// Every line with a setting, in the order in which they are read: what it says, and where. An empty one forgets
+    /// those before it.
+    pub(super) fn lines(&self, key: &str) -> Vec<(&str, Evidence)> {
+        let mut found = Vec::new();
+        for (path, text) in &self.files {
+            for (number, line) in (1..).zip(text.lines()) {
+                let Some((_, value)) = line.split_once('=').filter(|it| it.0.trim() == key) else {
+                    continue;
+                };
+                if value.trim().is_empty() {
+                    found.clear();
+                } else {
+                    let evidence = Evidence::new(shown(line.trim())).at(path).line(number);
+                    found.push((value.trim(), evidence));
+                }
+            }
+        }
+        found
+    }
+
     /// The line with a setting; and where no file has it, the manager's word.
     pub(super) fn evidence(&self, key: &str, word: &str) -> Evidence {
         let line = self.line(&[key], |_| true);

@@ -49,10 +49,65 @@ fn definition(facts: &Facts, found: &mut Vec<Finding>) {
             let text = facts.status().load_error().unwrap_or_default();
             let finding = Finding::told(Cause::BadDefinition, text);
             let word = format!("LoadState={}", unit.text("LoadState"));
-            found.push(finding.seen(at(Evidence::new(word))));
+            let finding = unusable(facts).into_iter().fold(finding, Finding::seen);
+            let finding = finding.seen(at(Evidence::new(word)));
+            let lint = || Remedy::Command(format!("svctl lint {}", shown_path(path)));
+            found.push(if path.is_empty() { finding } else { finding.helps(lint()) });
         }
         _ => (),
     }
+}
+
+/// A path as a word of a shell.
+fn shown_path(path: &str) -> String {
+    let is_plain = path.chars().all(|it| it.is_ascii_alphanumeric() || "/._-@:+".contains(it));
+    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+/// A line of a file, with what is wrong with it.
+fn with_why((_, line): (&str, Evidence), why: &str) -> Evidence {
+    let Evidence { path, line: number, says, .. } = line;
+    let evidence = Evidence::new(format!("{says}: {why}"));
+    let evidence = path.into_iter().fold(evidence, Evidence::at);
+    number.into_iter().fold(evidence, Evidence::line)
+}
+
+/// What of a service systemd does not take. Source: what 252 refuses when it has read one.
+fn unusable(facts: &Facts) -> Option<Evidence> {
+    if !facts.is_service() || facts.paths().next().is_none() {
+        return None;
+    }
+    let starts = facts.lines("ExecStart");
+    let last = |key: &str| facts.lines(key).pop();
+    let kind = last("Type");
+    let is_oneshot = kind.as_ref().is_some_and(|it| it.0 == "oneshot");
+    let is_relative = |command: &str| {
+        let program = command.trim_start_matches(['-', '@', ':', '+', '!', '|']);
+        let program = program.split_whitespace().next().unwrap_or_default();
+        program.contains('/') && !program.starts_with(['/', '"', '\'', '%', '$'])
+    };
+    if let Some(at) = starts.iter().position(|it| is_relative(it.0)) {
+        return Some(with_why(starts.into_iter().nth(at)?, "its path is not absolute"));
+    }
+    let remains =
+        last("RemainAfterExit").is_some_and(|it| matches!(it.0, "yes" | "true" | "1" | "on"));
+    let has_stop = !facts.lines("ExecStop").is_empty() && remains;
+    if starts.is_empty() && !has_stop && last("SuccessAction").is_none() {
+        return Some(Evidence::new("has no ExecStart=").at(facts.paths().next()?));
+    }
+    if starts.len() > 1 && !is_oneshot {
+        let why = "a second one, which only Type=oneshot may have";
+        return Some(with_why(starts.into_iter().nth(1)?, why));
+    }
+    let restart = last("Restart").filter(|it| matches!(it.0, "always" | "on-success"));
+    if let (true, Some(restart)) = (is_oneshot, restart) {
+        return Some(with_why(restart, "Type=oneshot does not take it"));
+    }
+    let is_dbus = kind.as_ref().is_some_and(|it| it.0 == "dbus");
+    if is_dbus && last("BusName").is_none() {
+        return Some(with_why(kind?, "it needs BusName="));
+    }
+    None
 }
 
 fn held(facts: &Facts, found: &mut Vec<Finding>) {
@@ -276,6 +331,25 @@ fn newer(facts: &Facts, found: &mut Vec<Finding>) {
     found.push(finding.helps(facts.reload()));
 }
 
+/// That its process ended before anybody told it to, and the line that may say why.
+fn by_itself(facts: &Facts) -> Vec<Evidence> {
+    let unit = facts.properties();
+    let [exit, stop] = ["ExecMainExitTimestampMonotonic", "ActiveExitTimestampMonotonic"]
+        .map(|name| unit.number(name));
+    let restart = unit.text("Restart");
+    let ended = format!("it ended by itself, and Restart={restart} does not start it again");
+    // A unit that is dropped when it is down tells no times.
+    let ended = (exit > 0 && exit <= stop).then(|| Evidence::new(ended));
+    let goes_to_background = |command: &str| {
+        let command = command.trim_end_matches(['"', '\'', ' ']);
+        command.ends_with('&') && !command.ends_with("&&")
+    };
+    let has_main = !matches!(facts.text("Type"), "forking" | "oneshot");
+    let line = facts.lines("ExecStart").into_iter().find(|it| has_main && goes_to_background(it.0));
+    let line = line.map(|it| with_why(it, "it ends at once, and what it leaves is ended with it"));
+    ended.into_iter().chain(line).collect()
+}
+
 /// Down, and nobody has it up. What does one thing and ends is well when it is down.
 fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
     let is_reason = |it: &Finding| it.cause != Cause::DefinitionNewer;
@@ -287,6 +361,7 @@ fn wanted(facts: &Facts, found: &mut Vec<Finding>) {
     let finding = Finding::told(Cause::WantedDown, "").seen(Evidence::new("ActiveState=inactive"));
     let has_run = facts.properties().number("ExecMainExitTimestampMonotonic") > 0;
     let finding = if has_run { finding.seen(how(facts.properties())) } else { finding };
+    let finding = by_itself(facts).into_iter().fold(finding, Finding::seen);
     // What the command said is forgotten with the unit, which is dropped when it is down.
     let decides = facts.properties().get("ExecCondition").is_some_and(|it| !it.fields().is_empty());
     let line = decides.then(|| facts.evidence("ExecCondition", "a command"));

@@ -48,7 +48,22 @@ const fn of_system(kind: &'static str, says: &'static str, lines: &'static str) 
 
 const CASES: &[Case] = &[
     Case { asks: &[], ..case("masked", " unmask sve-", "") },
-    Case { asks: &[], ..case("bad-definition", "", "[Service]\nExecStop=/bin/true") },
+    Case {
+        asks: &[],
+        ..case("bad-definition", "has no ExecStart=", "[Service]\nExecStop=/bin/true")
+    },
+    Case {
+        asks: &[],
+        ..case("bad-definition", "its path is not absolute", "[Service]\nExecStart=./run.sh")
+    },
+    Case {
+        asks: &[],
+        ..case(
+            "bad-definition",
+            "Type=oneshot does not take it",
+            "[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true",
+        )
+    },
     case("program-missing", "exit 203: ", "[Service]\nType=exec\nExecStart=/nonexistent/program"),
     case("file-not-executable", "chmod +x @/plain", "[Service]\nType=exec\nExecStart=@/plain"),
     case("no-interpreter", "/nonexistent/sh", "[Service]\nType=exec\nExecStart=@/no-interpreter"),

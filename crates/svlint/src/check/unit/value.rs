@@ -38,6 +38,12 @@ const OR_YES_OR_NO: [&str; 5] =
 const YES_OR_NO: [&str; 12] =
     ["1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"];
 
+/// Whether a word says yes.
+pub(super) fn is_yes(value: &str) -> bool {
+    let yes = YES_OR_NO.split_at(6).0;
+    yes.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
 /// Keys whose value is a command.
 pub(super) const COMMANDS: [&str; 8] = [
     "ExecStart",
