@@ -324,7 +324,7 @@ causes! {
     /// It is one that says when it is ready, and has not said so. About for how long.
     NotReady "not-ready" Warning "has not said that it is ready", "has not said that it is ready for " .. "";
     /// There is a logger, and nobody supervises it.
-    LoggerUnsupervised "logger-unsupervised" Error "its logger has no supervisor";
+    LoggerUnsupervised "logger-unsupervised" Error "its logger is unsupervised";
 
     // What a log or the system shows.
 

@@ -309,11 +309,10 @@ fn add(found: &mut FoundLogs, keeper: Option<Keeper<'_>>, from: &Path, zone: Opt
             found.notes.push(LogNote::Syslog { program, tag });
         }
         Some(Keeper::Directories(scale, words)) => {
+            let mut all = words.iter().map(|(word, _)| Path::new(*word));
+            let from = all.find_map(|word| started_in(from, word)).unwrap_or(from);
             for (word, selects) in words {
                 let path = from.join(word);
-                // Some go to the directory where they write.
-                let is_here = !path.exists() && is_log(from) && from.ends_with(Path::new(word));
-                let path = if is_here { from.to_owned() } else { path };
                 match is_log_at(&path) {
                     Ok(true) => {
                         let (scale, zone) = (Some(scale), zone.map(OsStr::to_owned));
@@ -328,6 +327,14 @@ fn add(found: &mut FoundLogs, keeper: Option<Keeper<'_>>, from: &Path, zone: Opt
             }
         }
     }
+}
+
+/// Where a logger started that has gone to the directory where it writes, as `multilog` does.
+fn started_in<'a>(now: &'a Path, word: &Path) -> Option<&'a Path> {
+    let word = word.strip_prefix(".").unwrap_or(word);
+    let steps = word.components().count();
+    let has_gone = steps > 0 && word.is_relative() && now.ends_with(word) && is_log(now);
+    now.ancestors().nth(steps).filter(|_| has_gone && !now.join(word).exists())
 }
 
 /// Whether a log is there; an error where that may not be seen.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use svproto::Cause;
 
 use crate::{
-    Status,
+    Normally, Status,
     pending::{End, Told},
 };
 
@@ -189,6 +189,27 @@ impl Outcome {
     #[must_use]
     pub const fn changed(&self) -> Option<bool> {
         self.changed
+    }
+
+    /// The same, where what its supervisor does with it at its next start was seen to as well, and
+    /// whether that was otherwise before: see [`Service::set_normally`](crate::Service::set_normally).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use svclient::{Normally, Request, scripted::Scripted};
+    ///
+    /// let web = Scripted::new("web");
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// Request::up().pursue(&web, deadline)?;
+    /// let outcome = Request::up().pursue(&web, deadline)?.kept(Normally::Up, true);
+    /// assert_eq!(outcome.changed(), Some(true));
+    /// # Ok::<(), svclient::Error>(())
+    /// ```
+    #[must_use]
+    pub fn kept(self, normally: Normally, has_changed: bool) -> Self {
+        let status = self.status.map(|seen| seen.with_normally(Some(normally)));
+        let changed = if has_changed { Some(true) } else { self.changed };
+        Self { status, changed, ..self }
     }
 
     /// Whether the supervisor is known to have read the request.

@@ -198,9 +198,9 @@ fn carry_out(
     };
     drop((guard, progress));
     match results {
-        Ok(results) => {
+        Ok(mut results) => {
             let own = found.get(..named).unwrap_or(&found);
-            let lasting = lasts.map(|normally| persist::keep(own, &results, normally));
+            let lasting = lasts.map(|normally| persist::keep(own, &mut results, normally));
             let exit = report(targets, results, asked, live, output);
             exit.max(lasting.map_or(Exit::Done, |kept| persist::tell(kept, output)))
         }

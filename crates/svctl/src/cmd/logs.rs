@@ -40,6 +40,10 @@ use crate::{
 
 pub(crate) fn run(global: &Global, args: &args::Logs, output: &mut Output) -> Exit {
     let mut exit = Exit::Done;
+    if args.since.zip(args.until).is_some_and(|(since, until)| since > until) {
+        output.message("--until is before --since, and no line is between them");
+        return Exit::Usage;
+    }
     let sources = match sources(global, args, output, &mut exit) {
         Ok(sources) => sources,
         Err(NoTargets(exit)) => return exit,
@@ -182,25 +186,22 @@ fn read(
         .collect();
     let query = Query { units, user: global.user, from, lines: args.lines, until: args.until };
     let begun = UnixTime::now();
-    let mut merge = Merge::new(sources, from)?;
+    let mut exit = Exit::Done;
+    let mut merge = Merge::new(sources, from, output, &mut exit)?;
     if !query.units.is_empty() {
         merge.journal = Some(Journal::read(&query)?);
     }
     // However fast they grow: what is there comes to an end.
     merge.stop_at_present()?;
     let mut twice = Twice::new(sources);
-    let (left_out, has_said) =
+    let (lines, has_said) =
         past(&mut merge, args, from, sources, &mut twice, &mut printer, output)?;
     let resume = finish_journal(&mut merge, begun, output)?;
     output.flush();
-    let exit = tell_left_out(sources, &left_out, args, output);
+    exit = exit.max(tell_left_out(sources, &lines, args, output));
     if !args.follow {
-        let is_journal_alone = query.units.len() == sources.len();
-        if !has_said && is_journal_alone && !output.quiet {
-            let names = query.units.join(", ");
-            output.message(&printable(&format!(
-                "the journal has no line of {names} that was asked for"
-            )));
+        if !has_said && !output.quiet {
+            tell_silence(sources, &lines, &query, &merge, output);
         }
         return Ok(exit);
     }
@@ -243,6 +244,29 @@ fn tell_left_out(
         }
     }
     exit
+}
+
+/// Says of which logs there was nothing to print. Those whose lines were left out are told already.
+fn tell_silence(
+    sources: &[Source],
+    lines: &[Lines],
+    query: &Query,
+    merge: &Merge<'_>,
+    output: &mut Output,
+) {
+    if !query.units.is_empty() {
+        let names = query.units.join(", ");
+        output
+            .message(&printable(&format!("the journal has no line of {names} that was asked for")));
+    }
+    let mut told = "";
+    for (at, (source, lines)) in sources.iter().zip(lines).enumerate() {
+        // Several directories of one logger stand one after the other.
+        if merge.reads(at) && lines.left_out == 0 && source.shown != told {
+            told = &source.shown;
+            output.message(&format!("{told}: its log has no line that was asked for"));
+        }
+    }
 }
 
 /// What there is, in the order of its times; and whether there was anything.

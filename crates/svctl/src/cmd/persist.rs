@@ -46,16 +46,16 @@ pub(super) struct Kept {
     result: Result<bool, Error>,
 }
 
-/// What became of those that are as asked.
+/// What became of those that are as asked, of which that is told with the rest.
 pub(super) fn keep(
     found: &[Found],
-    results: &[Result<Done, Error>],
+    results: &mut [Result<Done, Error>],
     normally: Normally,
 ) -> Vec<Kept> {
-    let reached = |result: &Result<Done, Error>| matches!(result, Ok(Done::Waited(outcome)) if outcome.is_reached());
     let all = found.iter().zip(results);
-    let keep = |(found, result): (&Found, _)| {
-        let service = found.directory().filter(|_| reached(result))?;
+    let keep = |(found, result): (&Found, &mut Result<Done, Error>)| {
+        let Ok(Done::Waited(outcome)) = result else { return None };
+        let service = found.directory().filter(|_| outcome.is_reached())?;
         let op = if normally == Normally::Down { Op::StayDown } else { Op::StayUp };
         let was = service.status().ok().and_then(|seen| seen.normally()) == Some(normally);
         // Asked for the second time: it is so, and now for longer.
@@ -63,6 +63,9 @@ pub(super) fn keep(
             && matches!(found.support(&Intent::Op(op)), Support::Yes)
             && service.send(op).is_ok();
         let result = if by_itself { Ok(!was) } else { service.set_normally(normally) };
+        if let Ok(has_changed) = result {
+            *outcome = outcome.clone().kept(normally, has_changed);
+        }
         Some(Kept { name: found.name().to_string(), normally, result })
     };
     all.filter_map(keep).collect()

@@ -55,6 +55,16 @@ fn logs_are_merged_by_time_and_cut_to_what_was_asked_for() {
     assert_eq!(texts, ["second", "  and more", "\u{1b}[31m\u{fffd}"]);
     assert_eq!(lines[0]["at"], "2026-11-22T10:00:10.000000000Z");
     assert_eq!(logs(&["--since", "yesterday"]).code, 100);
+    // Nothing is not said by silence.
+    let early = logs(&["--until", "2026-11-22T09:00:00Z"]);
+    assert_eq!((early.code, early.out.as_str()), (0, ""), "{early:?}");
+    for name in [&one, &two] {
+        let said = format!("svctl: {}: its log has no line that was asked for\n", name.display());
+        assert!(early.err.contains(&said), "{early:?}");
+    }
+    let turned = logs(&["--since", "2026-11-22T10:00:05Z", "--until", "2026-11-22T10:00:00Z"]);
+    assert_eq!((turned.code, turned.out.as_str()), (100, ""), "{turned:?}");
+    assert!(turned.err.contains("--until is before --since"), "{turned:?}");
 }
 
 #[test]

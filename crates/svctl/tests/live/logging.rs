@@ -75,8 +75,45 @@ pub fn a_log_is_found_or_it_is_said_why(suite: Suite) {
     assert_eq!((said.code, said.out.as_str()), (111, ""), "{said:?}");
     let hint = format!("needs search permission on {}", elsewhere.display());
     assert!(said.err.contains(&hint), "{said:?}");
+    // What may not be read hides nothing else.
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(elsewhere.join("current"), fs::Permissions::from_mode(0o600)).unwrap();
+    let beside = supervised.scan_dir().join(".beside");
+    fs::create_dir(&beside).unwrap();
+    fs::write(beside.join("current"), "2026-11-22_10:00:00.00000 beside it\n").unwrap();
+    let mut command = std::process::Command::new(&program);
+    command.args(["logs", "--utc"]).args([&elsewhere, &beside]).uid(65_534).gid(65_534);
+    let said = Run::of(command.output().unwrap());
+    assert_eq!(said.code, 111, "{said:?}");
+    assert!(said.out.ends_with("beside it\n") && said.err.contains("needs read"), "{said:?}");
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o700)).unwrap();
     fs::set_permissions(log.join("run"), fs::Permissions::from_mode(0o700)).unwrap();
     let said = as_nobody();
     assert_eq!(said.code, 111, "{said:?}");
     assert!(said.err.contains("needs"), "{said:?}");
+}
+
+/// `multilog` goes to one of its directories, and its words are still relative to where it started.
+#[test]
+fn a_logger_that_has_gone_to_its_directory_is_found() {
+    if !Suite::Daemontools.is_installed() {
+        return;
+    }
+    let run = "mkfifo pipe; mkdir -p main beside; exec multilog t ./main ./beside <>pipe";
+    let supervised = Supervised::start(Suite::Daemontools, run);
+    until_state(&supervised, "up");
+    let current = supervised.dir().join("main/current");
+    let deadline = std::time::Instant::now() + crate::supervised::PATIENCE;
+    while !current.exists() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    fs::write(supervised.dir().join("pipe"), "it works\n").unwrap();
+    while fs::read(&current).unwrap().is_empty() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    let said = act(&supervised, &["logs"]);
+    assert!(said.code == 0 && said.out.ends_with("it works\n"), "{said:?}");
+    assert_eq!(said.out.lines().count(), 1, "{said:?}");
 }

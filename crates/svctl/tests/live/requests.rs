@@ -219,6 +219,14 @@ pub fn a_down_may_last(suite: Suite) {
         assert_eq!((again.code, again.err.as_str()), (0, ""), "{again:?}");
         until_state(&supervised, normally);
     }
+    // What was kept is told with the outcome, also where it is all that has changed.
+    act(&supervised, &["down"]);
+    for changed in [true, false] {
+        let said = act(&supervised, &["down", "--persist", "--json"]);
+        let rows: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let row = &rows[0];
+        assert_eq!((&row["changed"], &row["normally"]), (&changed.into(), &"down".into()), "{row}");
+    }
     for args in [&["once", "--persist"][..], &["down", "--persist", "--no-wait"]] {
         assert_eq!(act(&supervised, args).code, 100);
     }

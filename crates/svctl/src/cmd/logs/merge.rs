@@ -14,7 +14,10 @@ use super::{
     journal::{Entry, Journal},
     sources::Source,
 };
-use crate::output::wait_beside_all;
+use crate::{
+    exit::Exit,
+    output::{Output, wait_beside_all},
+};
 
 /// A line of any of them.
 pub(super) struct Record {
@@ -67,13 +70,21 @@ pub(super) enum Past {
 const SILENCE: Duration = Duration::from_secs(3);
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(sources: &'a [Source], from: LogFrom) -> Result<Self, Failure> {
+    /// Those that can be read. Of the others is said why, and how bad that is.
+    pub(super) fn new(
+        sources: &'a [Source],
+        from: LogFrom,
+        output: &mut Output,
+        exit: &mut Exit,
+    ) -> Result<Self, Failure> {
         let mut logs = Logs::new()?;
         let (mut of_log, mut of_unit) = (Vec::new(), HashMap::new());
         for (at, source) in sources.iter().enumerate() {
             if let Some(log) = source.directory() {
-                let key = logs.add_in_zone(log, from, super::sources::clock(log))?;
-                of_log.push((key, at));
+                match logs.add_in_zone(log, from, super::sources::clock(log)) {
+                    Ok(key) => of_log.push((key, at)),
+                    Err(error) => *exit = (*exit).max(Failure::Log(error).tell(output)),
+                }
             } else {
                 of_unit.insert(&*source.name, at);
             }
@@ -90,6 +101,11 @@ impl<'a> Merge<'a> {
             finished: false,
             flushed: false,
         })
+    }
+
+    /// Whether anything of a source is read.
+    pub(super) fn reads(&self, source: usize) -> bool {
+        self.of_log.iter().any(|(_, of)| *of == source)
     }
 
     /// Of each source how many lines were left out because they have no time.
