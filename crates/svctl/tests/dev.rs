@@ -442,7 +442,8 @@ fn a_killed_program_leaves_nothing_behind_and_the_tree_usable() {
     running.until_all(&["all services are up", "base | base is here"]);
     // A second program is refused, and touches nothing.
     let second = run(stage.args());
-    assert_eq!(second.code, 111, "{second:?}");
+    let look = format!("svctl --dir {} status", stage.path("tree/enabled").display());
+    assert!(second.code == 111 && second.err.contains(&look), "{second:?}");
     assert_eq!((stage.state("base"), stage.state("top")), ("ready".into(), "up".into()));
     assert!(fs::read_to_string(stage.path("tree/logs/base/current")).unwrap().contains("is here"));
     running.signal(Signal::SIGINT);

@@ -96,7 +96,10 @@ impl Stage {
         .removed_at_end();
         // Before anything in it is touched: it may be another program's, and at work.
         let deadline = Instant::now() + STARTING;
-        take(&mut tree, deadline).map_err(|error| refused_place(&error, args, output))?;
+        take(&mut tree, deadline).map_err(|error| match error {
+            TreeError::Held { .. } => refused_second(&error, &tree, output),
+            error => refused_place(&error, args, output),
+        })?;
         let logs = tree.base().join("logs");
         let staged = Staged::of(definitions, &logs, &[], output)?;
         let services = tree.services_dir();
@@ -308,6 +311,17 @@ fn refused_place(error: &TreeError, args: &Dev, output: &mut Output) -> Exit {
         return refused(error, output);
     }
     output.failure(error, Some("--tree DIR keeps the tree in a directory of your own"));
+    Exit::System
+}
+
+/// Another one runs these definitions already: whoever asks for them a second time wants to see them.
+fn refused_second(error: &TreeError, tree: &DevTree, output: &mut Output) -> Exit {
+    let scan = tree.scan_dir();
+    let dir = printable(&scan.dir().display().to_string());
+    let hint = format!(
+        "what runs there: svctl --dir {dir} status (or logs, restart, ...); --tree DIR runs it once more"
+    );
+    output.failure(error, Some(&hint));
     Exit::System
 }
 
