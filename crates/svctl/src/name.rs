@@ -10,7 +10,7 @@ use std::{
 };
 
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, percent_decode, percent_encode};
-use svcmgr::is_path;
+use svcmgr::{is_path, systemd::unit_in};
 
 /// The start of a path that is written as a URL (RFC 8089, without a host).
 const URL: &str = "file:///";
@@ -162,6 +162,17 @@ pub(crate) fn from_url(word: OsString) -> OsString {
         }
         None => word,
     }
+}
+
+/// The name of the unit whose file is at this path.
+pub(crate) fn unit_file(path: &OsStr) -> Option<&str> {
+    let unit = Path::new(path).file_name().and_then(unit_in);
+    unit.filter(|_| is_path(path) && !Path::new(path).is_dir())
+}
+
+/// Whether it is the name of a unit, or leads to the file of one.
+pub(crate) fn is_unit(name: &OsStr) -> bool {
+    unit_in(name).is_some() || unit_file(name).is_some()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use svcmgr::{
 use crate::{
     args::{Global, Whose},
     exit::Exit,
+    name,
     output::Output,
     silent::Silent,
 };
@@ -200,10 +201,9 @@ pub(crate) fn bus(global: &Global, output: &mut Output) -> Result<Bus, NoTargets
     connected(global.user, output).map_err(NoTargets)
 }
 
-/// Whether every one of these names is that of a unit.
+/// Whether every one of these names is that of a unit, or of the file of one.
 pub(crate) fn all_units(global: &Global, names: &[OsString]) -> bool {
-    let is_unit =
-        |name: &OsString| unit_in(name).is_some() || (global.units_too() && !is_path(name));
+    let is_unit = |name: &OsString| name::is_unit(name) || (global.units_too() && !is_path(name));
     !names.is_empty() && names.iter().all(is_unit)
 }
 

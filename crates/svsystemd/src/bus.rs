@@ -192,6 +192,18 @@ impl Bus {
         self.change_files(Action::Enable, units)
     }
 
+    /// Makes a unit file known that lies elsewhere, by a link to it, which is what
+    /// [`enable`](Self::enable) works on. `path` is absolute. The manager is not reloaded.
+    pub fn link<'a>(&'a self, unit: &'a UnitName, path: &'a str) -> BusCall<'a, Vec<FileChange>> {
+        let subject: Subject = unit.into();
+        let asked = subject.clone();
+        self.ask(Action::Enable, &asked, async move {
+            let body = (vec![path], false, false);
+            let rows: Rows = self.manager(Action::Enable, &subject, "LinkUnitFiles", &body).await?;
+            Ok(changes(rows))
+        })
+    }
+
     /// Disables unit files: removes their links, those until the next boot as well, and reloads the manager
     /// once.
     pub fn disable<'a>(&'a self, units: &'a [UnitName]) -> BusCall<'a, Vec<FileChange>> {
@@ -262,7 +274,6 @@ impl Bus {
         subject: &Subject,
         units: &[UnitName],
     ) -> Result<Vec<FileChange>, Error> {
-        type Rows = Vec<(String, String, String)>;
         let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
         let rows: Rows = match action {
             Action::Enable => {
@@ -292,8 +303,7 @@ impl Bus {
                 rows
             }
         };
-        let change = |(kind, path, target)| FileChange { kind, path, target };
-        Ok(rows.into_iter().map(change).collect())
+        Ok(changes(rows))
     }
 
     /// A property of the manager; `None` where it does not have it.
@@ -396,4 +406,12 @@ impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bus").field(&self.inner.address).finish()
     }
+}
+
+/// What was done about files, as it comes over the bus.
+type Rows = Vec<(String, String, String)>;
+
+fn changes(rows: Rows) -> Vec<FileChange> {
+    let change = |(kind, path, target)| FileChange { kind, path, target };
+    rows.into_iter().map(change).collect()
 }

@@ -1,7 +1,7 @@
 //! What concerns the files of systemd's units, and what only its manager does: `enable`, `disable`,
 //! `mask` and `unmask` of units, `daemon-reload`, `reset-failed`; and `escape`, which makes names.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use svcmgr::{
     Error,
@@ -12,6 +12,7 @@ use crate::{
     args::{self, Global},
     exit::Exit,
     json::{Became, Ended, Placed},
+    name,
     names::{self, NoTargets},
     output::{Output, message},
 };
@@ -77,10 +78,35 @@ pub(crate) fn change(
         Ok(bus) => bus,
         Err(NoTargets(exit)) => return exit,
     };
-    let (mut told, units) = units(&bus, names);
+    let (mut told, mut units) = units(&bus, names);
+    let mut links = Vec::new();
+    for path in names.iter().filter(|_| deed.action == Action::Enable) {
+        match link(&bus, path) {
+            Some((_, Ok(made))) => links.extend(made),
+            Some((unit, Err(why))) => {
+                units.retain(|it| *it != unit);
+                told.push(Told::of(unit.as_str(), "error", Err(why)));
+            }
+            None => (),
+        }
+    }
     match bus.change_each(deed.action, &units).wait() {
         Ok(results) => {
             for (unit, result) in units.iter().zip(results) {
+                let result = match result {
+                    // Its link went when it was disabled, and with that all that was known of it.
+                    Err(systemd::Error::NoSuchUnit { .. })
+                        if deed.action == Action::Disable && is_by_path(names, unit) =>
+                    {
+                        Ok(Vec::new())
+                    }
+                    Ok(mut changes) => {
+                        let of_unit = |link: &FileChange| link.path.ends_with(&format!("/{unit}"));
+                        changes.splice(0..0, links.iter().filter(|it| of_unit(it)).cloned());
+                        Ok(changes)
+                    }
+                    result => result,
+                };
                 let done = result.map(|changes| what_changed(&bus, unit, deed, &changes));
                 told.push(Told::of(unit.as_str(), deed.done, done));
             }
@@ -88,6 +114,18 @@ pub(crate) fn change(
         Err(why) => return failed(why, output),
     }
     print(told, stream, output)
+}
+
+/// Makes a unit file known by its path, where it was named by that.
+fn link(bus: &Bus, typed: &OsStr) -> Option<(UnitName, Result<Vec<FileChange>, systemd::Error>)> {
+    let unit = UnitName::new(name::unit_file(typed)?).ok()?;
+    let path = std::path::absolute(typed).ok()?;
+    let made = bus.link(&unit, &path.to_string_lossy()).wait();
+    Some((unit, made))
+}
+
+fn is_by_path(names: &[OsString], unit: &UnitName) -> bool {
+    names.iter().any(|typed| name::unit_file(typed) == Some(unit.as_str()))
 }
 
 /// Whether something changed, and a word on it; `None` for a unit that cannot be enabled.
@@ -114,8 +152,8 @@ fn what_changed(
 /// The names as units; what no unit can be called is told.
 fn units(bus: &Bus, names: &[OsString]) -> (Vec<Told>, Vec<UnitName>) {
     let (mut told, mut units) = (Vec::new(), Vec::new());
-    for name in names {
-        let text = name.to_string_lossy();
+    for typed in names {
+        let text = name::unit_file(typed).map_or_else(|| typed.to_string_lossy(), Into::into);
         let text = text.strip_prefix("systemd:").unwrap_or(&text);
         match bus.unit(text) {
             Ok(unit) => units.push(unit.name().clone()),

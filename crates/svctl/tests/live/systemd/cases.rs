@@ -135,10 +135,10 @@ pub fn a_healthy_manager_is_healthy(whose: Whose) {
 }
 
 /// What is asked, the exit, and what is said.
-type Case = (&'static [&'static str], i32, &'static str);
+type Case<'a> = (&'a [&'a str], i32, &'a str);
 
 #[track_caller]
-fn check(whose: Whose, (args, exit, says): Case) {
+fn check(whose: Whose, (args, exit, says): Case<'_>) {
     let run = whose.svctl(args);
     assert_eq!(run.code, exit, "{args:?}: {run:?}");
     assert!(format!("{}{}", run.out, run.err).contains(says), "{args:?} {says:?}: {run:?}");
@@ -177,7 +177,7 @@ pub fn what_ends_is_told_from_what_fails(whose: Whose) {
             ("svc-exec-again.service", &loops[1][1]),
         ],
     );
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (&["up", "svc-ran.service"], 0, "ran and ended with 0"),
         (&["restart", "svc-ran.service"], 0, "ran and ended with 0"),
         (&["once", "svc-ran.service"], 0, "ran and ended with 0"),
@@ -248,7 +248,7 @@ pub fn what_is_never_started_is_told_to_who_waits(whose: Whose) {
     );
     let unmet = "condition ConditionPathExists=/nonexistent/file was not met";
     let waits: &[&str] = &["wait", "--for", "up", "--timeout", "20s", "svc-unmet.service"];
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (&["up", "svc-unmet.service"], 0, unmet),
         (&["restart", "svc-unmet.service"], 0, unmet),
         (waits, 1, unmet),
@@ -319,7 +319,7 @@ pub fn what_a_request_cannot_do_is_said_before(whose: Whose) {
             ("svc-runs.service", SLEEP),
         ],
     );
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (&["up", "svc-stopped.service"], 0, "up (pid"),
         (&["pause", "svc-stopped.service"], 0, "sent `pause`"),
         (&["up", "svc-stopped.service"], 1, "its process is paused; `cont` lets it go on"),
@@ -435,7 +435,7 @@ pub fn what_is_no_service_stands_in_words_of_its_own(whose: Whose) {
         says(&["down"], 0, ": inactive after");
         says(&["down"], 0, ": ");
     }
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         // What a timer is to start does not exist, and nobody started anything too often.
         (&["up", "svc-alone.timer"], 1, "svc-alone.service (there is no such unit) failed"),
         (&["up", "svc-needy.target"], 1, "svc-nowhere.service (there is no such unit) failed"),
@@ -492,7 +492,7 @@ pub fn what_is_enabled_is_disabled(whose: Whose) {
     let alias = format!("{install}\nAlias=svc-alias.service");
     let _units =
         Units::new(whose, &[("svc-install.service", &install), ("svc-named.service", &alias)]);
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         // The alias is no unit once it is disabled.
         (&["enable", "svc-named.service"], 0, "svc-alias.service"),
         (&["disable", "svc-alias.service"], 0, "svc-alias.service: disabled (/"),
@@ -511,9 +511,18 @@ pub fn what_is_enabled_is_disabled(whose: Whose) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("svc-linked.service");
     fs::write(&path, format!("{install}\n")).unwrap();
-    let linked = whose.tool("systemctl", &["enable", path.to_str().unwrap()]);
+    let path = path.to_str().unwrap();
+    let linked = whose.tool("systemctl", &["enable", path]);
     assert!(linked.status.success(), "{linked:?}");
     check(whose, (&["disable", "svc-linked.service"], 0, "svc-linked.service: disabled (/"));
+    check(whose, (&["enable", path], 0, "svc-linked.service: enabled (/"));
+    let state = whose.tool("systemctl", &["is-enabled", "svc-linked.service"]);
+    assert_eq!(state.stdout, b"enabled\n");
+    check(whose, (&["enable", path], 0, "nothing to do, enabled already"));
+    check(whose, (&["disable", path], 0, "svc-linked.service: disabled (/"));
+    check(whose, (&["disable", path], 0, "nothing to do, disabled already"));
+    let nowhere = dir.path().join("svc-nowhere.service");
+    check(whose, (&["enable", nowhere.to_str().unwrap()], 111, "svc-nowhere.service"));
     // What is for until the next boot is undone as well.
     let enabled = whose.tool("systemctl", &["enable", "--runtime", "svc-install.service"]);
     assert!(enabled.status.success(), "{enabled:?}");
@@ -523,7 +532,7 @@ pub fn what_is_enabled_is_disabled(whose: Whose) {
 /// `systemd.md` 14: names that somebody types.
 pub fn what_is_no_name_gets_a_hint(whose: Whose) {
     let _units = Units::new(whose, &[("svc-tpl@.service", SLEEP)]);
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (&["up", "svc-tpl@a b.service"], 1, r"escaped it is `svc-tpl@a\x20b.service`"),
         (&["up", "svc-tpl@.service"], 1, "name an instance, as in svc-tpl@NAME.service"),
         (&["up", r"svc-tpl@a\x20b.service"], 0, "up (pid"),
