@@ -1,5 +1,6 @@
 //! `cargo xtask TASK`: reads the command line and starts the task; each task is a file of its name.
 
+mod ansible;
 mod bench;
 mod book;
 mod check;
@@ -143,6 +144,12 @@ enum Task {
     Soak(soak::Soak),
     /// Try each version of each supervisor beside its own tool, into docs/compatibility.md
     Matrix(matrix::Matrix),
+    /// Try the Ansible collection in contrib/ansible against real supervisors, here and over ssh
+    Ansible {
+        /// Which suites [default: all]
+        #[arg(value_name = "SUITE")]
+        suites: Vec<ansible::Under>,
+    },
     /// Make a book of the pages, in target/book, and follow every link of it
     Book,
     /// Run daemons of Debian by its scripts for runit, in a root, and compare lint with what becomes of them
@@ -186,6 +193,7 @@ fn main() -> ExitCode {
         Task::Conversion => conversion::run(),
         Task::Soak(args) => soak::run(&args),
         Task::Matrix(args) => matrix::run(&args),
+        Task::Ansible { suites } => ansible::run(&suites),
         Task::Book => book::run(),
         Task::Mutants { parts } => mutants::run(&parts),
         Task::Daemons { built: false } => daemons::run(),

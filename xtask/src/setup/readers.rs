@@ -22,19 +22,28 @@ pub(crate) fn ensure() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os(NAME) {
         return Ok(named.into());
     }
+    environment("readers", &PACKAGES, &["supervisord", "honcho"])
+}
+
+/// The directory of these programs, in an environment of this name with these packages; else why there is none.
+pub(crate) fn environment(
+    name: &str,
+    packages: &[&str],
+    programs: &[&str],
+) -> Result<PathBuf, String> {
     let cache = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
         (Some(cache), _) => PathBuf::from(cache),
         (None, Some(home)) => Path::new(&home).join(".cache"),
         (None, None) => return Err("neither HOME nor XDG_CACHE_HOME is set".to_owned()),
     };
-    let place = cache.join("svcmgr/readers");
+    let place = cache.join("svcmgr").join(name);
     let bin = place.join("bin");
-    if ["supervisord", "honcho"].iter().all(|it| bin.join(it).exists()) {
+    if programs.iter().all(|it| bin.join(it).exists()) {
         return Ok(bin);
     }
     done(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
     let mut install = Command::new(bin.join("pip"));
-    done(install.args(["install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+    done(install.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
     Ok(bin)
 }
 
