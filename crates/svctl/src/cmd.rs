@@ -56,6 +56,16 @@ pub(crate) fn run(args: &mut Args) -> ExitCode {
     if !args.global.elsewhere.host.is_empty() {
         return remote::run(args).into();
     }
+    if args.global.dev {
+        match dev::running::scan_dir() {
+            Ok(dir) => args.global.dir = vec![dir],
+            Err(none) => {
+                let mut output = Output::new(&args.global);
+                let exit = none.tell(&mut output);
+                return output.finish(exit).into();
+            }
+        }
+    }
     args.global.silent = match first::silent(args) {
         Ok(silent) => silent,
         Err(ended) => return ended,

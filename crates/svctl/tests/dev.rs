@@ -16,6 +16,8 @@ mod blog;
 mod ends;
 #[path = "dev/hello.rs"]
 mod hello;
+#[path = "dev/here.rs"]
+mod here;
 #[path = "dev/jobs.rs"]
 mod jobs;
 #[path = "dev/programs.rs"]

@@ -278,6 +278,22 @@ impl DevTree {
         &self.base
     }
 
+    /// The process that has the tree now, if one does, and if it is this user's. Touches nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use svdevtree::DevTree;
+    ///
+    /// let tree = DevTree::named("nobody-has-it")?;
+    /// assert_eq!(tree.holder(), None);
+    /// # Ok::<(), svdevtree::TreeError>(())
+    /// ```
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        base::holder(&self.base)
+    }
+
     /// Where the service directories are. Whatever writes one here has added it.
     #[must_use]
     pub fn services_dir(&self) -> PathBuf {

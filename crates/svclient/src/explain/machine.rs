@@ -132,6 +132,18 @@ pub(super) fn is_supervisor(pid: Pid) -> bool {
     matches!(name.trim_end(), "runsv" | "supervise" | "s6-supervise" | "svctl")
 }
 
+/// Whether a supervisor has several services: the embedded one is supervisor and scanner in one, unless it was started
+/// for one directory.
+pub(super) fn has_many(supervisor: Pid) -> bool {
+    let suites_own = ["runsv", "supervise", "s6-supervise"];
+    let comm = fs::read_to_string(format!("/proc/{supervisor}/comm")).unwrap_or_default();
+    if suites_own.contains(&comm.trim_end()) {
+        return false;
+    }
+    let words = fs::read(format!("/proc/{supervisor}/cmdline")).unwrap_or_default();
+    !words.split(|byte| *byte == 0).any(|word| word == b"supervise")
+}
+
 /// Whether nothing may be written in the file system of a place.
 pub(super) fn is_read_only(place: &Path) -> bool {
     statvfs(place).is_ok_and(|it| it.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))

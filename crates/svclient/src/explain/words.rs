@@ -179,7 +179,8 @@ fn messages(supervisor: Pid, all: &mut Vec<Line>) {
     let stderr = |pid: Pid| fs::read_link(format!("/proc/{pid}/fd/2")).ok();
     let Some(own) = stderr(supervisor) else { return };
     let above = machine::parent(supervisor).filter(|it| machine::is_scanner(*it));
-    let is_shared = above.is_some_and(|it| stderr(it).as_ref() == Some(&own));
+    let is_shared =
+        machine::has_many(supervisor) || above.is_some_and(|it| stderr(it).as_ref() == Some(&own));
     if own.is_absolute() && own.is_file() {
         end_of(&own, is_shared, all);
         return;

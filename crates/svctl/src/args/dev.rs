@@ -19,6 +19,9 @@ pub(crate) struct Dev {
     /// End all once this service has ended for good, with its exit code; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) exit_with: Vec<String>,
+    /// End what another `svctl dev` of this file runs, in order, and wait until it is over
+    #[arg(long, conflicts_with_all = ["exit_with", "no_reload"])]
+    pub(crate) stop: bool,
     /// Leave all as it is when the definitions change
     #[arg(long)]
     pub(crate) no_reload: bool,

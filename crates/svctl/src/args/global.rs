@@ -16,6 +16,10 @@ pub(crate) struct Global {
     /// colons, else the usual ones that are in use, such as /etc/service
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Vec<PathBuf>,
+    /// The services that `svctl dev` runs for the project here: for svcmgr.toml or the Procfile in the working
+    /// directory, or in the nearest one above
+    #[arg(long, global = true, conflicts_with_all = ["dir", "system", "user", "host"])]
+    pub(crate) dev: bool,
     /// The suite of the services, instead of detecting it: daemontools, encore, runit, s6 or systemd. A
     /// version may follow (s6=2.15.1), for requests that depend on it. With systemd every name is a
     /// unit, and no name means all of its services

@@ -9,16 +9,16 @@ use super::{
 
 /// Of these commands, the options for all commands that they have no use for, by their long names.
 const NOT: [(&str, &[&str]); 10] = [
-    ("build", &["dir", "suite", "system", "user"]),
-    ("completions", &["dir", "suite", "system", "user", "json"]),
-    ("convert", &["dir", "suite", "system", "user"]),
-    ("decode", &["dir", "system", "user"]),
-    ("dev", &["dir", "suite", "system", "user"]),
-    ("escape", &["dir", "suite", "system", "user", "json"]),
-    ("lint", &["dir", "system", "user"]),
+    ("build", &["dir", "dev", "suite", "system", "user"]),
+    ("completions", &["dir", "dev", "suite", "system", "user", "json"]),
+    ("convert", &["dir", "dev", "suite", "system", "user"]),
+    ("decode", &["dir", "dev", "system", "user"]),
+    ("dev", &["dir", "dev", "suite", "system", "user"]),
+    ("escape", &["dir", "dev", "suite", "system", "user", "json"]),
+    ("lint", &["dir", "dev", "system", "user"]),
     ("metrics", &["json"]),
-    ("scan", &["dir", "suite", "system", "user"]),
-    ("supervise", &["dir", "suite", "system", "user"]),
+    ("scan", &["dir", "dev", "suite", "system", "user"]),
+    ("supervise", &["dir", "dev", "suite", "system", "user"]),
 ];
 
 /// Those of a command: by the table, and what is for other hosts.
@@ -61,6 +61,7 @@ pub(super) fn check(args: Args) -> Result<Args, Error> {
 fn is_given(global: &Global, option: &str) -> bool {
     match option {
         "dir" => !global.dir.is_empty(),
+        "dev" => global.dev,
         "suite" => global.suite.is_some(),
         "system" => global.system,
         "user" => global.user,

@@ -13,6 +13,7 @@
 
 mod log_writer;
 mod reload;
+pub(super) mod running;
 mod said;
 mod stage;
 mod starter;
@@ -44,6 +45,10 @@ use super::definitions::{
 use crate::{args, exit::Exit, output::Output};
 
 pub(crate) fn run(args: &args::Dev, mut output: Output) -> ExitCode {
+    if args.stop {
+        let exit = running::stop(args, &mut output);
+        return output.finish(exit).into();
+    }
     let played = match Stage::set(args, &mut output) {
         Ok(stage) => play(stage, args, &mut output),
         Err(exit) => return output.finish(exit).into(),

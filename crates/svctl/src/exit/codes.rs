@@ -208,9 +208,12 @@ const TABLE: [Codes; 19] = [
         meanings: &[
             ("0", "All ended as they were asked to."),
             ("1", "The definitions are wrong, or a service kept ending or failed."),
-            ("99", "A service was not ready or did not end in time."),
+            (
+                "99",
+                "A service was not ready or did not end in time; with --stop, it has not ended after a minute.",
+            ),
             LINE,
-            ("102", "The supervisor of a service is gone."),
+            ("102", "The supervisor of a service is gone; with --stop: nothing runs."),
             PATH,
             ("N", "With --exit-with: the code of that service; 128 and the signal that killed it."),
         ],

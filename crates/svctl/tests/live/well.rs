@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     explains::{SLEEP, explain, raw, run_of},
     sentences::until_state,
-    supervised::{PATIENCE, Suite, Supervised, scripts, skips},
+    supervised::{PATIENCE, Suite, Supervised, scripts},
 };
 
 /// Services as people have them, all of which run.
@@ -257,9 +257,6 @@ pub fn what_fails_is_not_blamed_for_what_it_does_right(suite: Suite) {
 
 /// What one service says in a log that all of a scanner share is no reason for another.
 pub fn a_log_of_many_blames_whom_it_names(suite: Suite) {
-    if suite == Suite::Embedded {
-        return skips::no_test("its messages name the service");
-    }
     let tree = tempfile::tempdir().unwrap();
     let scan = tree.path().join("scan");
     let make = |name: &str, run: &str| {

@@ -227,6 +227,25 @@ fn lock_now(base: &Path) -> Result<Flock<File>, TreeError> {
     }
 }
 
+/// The process that has a tree, by its lock. What somebody else has made says nothing.
+pub(super) fn holder(base: &Path) -> Option<u32> {
+    if !is_own(base) {
+        return None;
+    }
+    let mut options = File::options();
+    options.read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+    let file = options.open(base.join(LOCK)).ok()?;
+    if file.metadata().ok()?.uid() != nix::unistd::geteuid().as_raw() {
+        return None;
+    }
+    let Err((file, Errno::EWOULDBLOCK)) = Flock::lock(file, FlockArg::LockSharedNonblock) else {
+        return None;
+    };
+    let mut by = String::new();
+    file.take(64).read_to_string(&mut by).ok()?;
+    by.trim_end().strip_prefix("process ")?.parse().ok()
+}
+
 /// Removes what is in a tree, but for its lock.
 pub(super) fn clear(base: &Path) -> Result<(), TreeError> {
     for name in [SERVICES, ENABLED, LOGS] {

@@ -286,7 +286,7 @@ fn as_oneself(definitions: &mut Definitions, output: &mut Output) {
 }
 
 /// The same tree for the same file, and another one for another.
-fn name_of(file: &Path) -> String {
+pub(super) fn name_of(file: &Path) -> String {
     let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let mut hash = DefaultHasher::new();
     path.hash(&mut hash);
@@ -319,7 +319,7 @@ fn refused_second(error: &TreeError, tree: &DevTree, output: &mut Output) -> Exi
     let scan = tree.scan_dir();
     let dir = printable(&scan.dir().display().to_string());
     let hint = format!(
-        "what runs there: svctl --dir {dir} status (or logs, restart, ...); --tree DIR runs it once more"
+        "what runs there: svctl --dir {dir} status (or logs, restart, ...); svctl dev --stop ends it; --tree DIR runs it once more"
     );
     output.failure(error, Some(&hint));
     Exit::System
